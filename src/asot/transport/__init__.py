@@ -1,0 +1,20 @@
+"""The transport: problem, structure terms, prior, solvers and solution. Arrays in, arrays out."""
+
+from asot.transport.prior import append_background, temporal_prior
+from asot.transport.solution import Objective, Outcome, Solution, Status
+from asot.transport.solve import solve
+from asot.transport.structure import Band, Dense, FeatureBand, Structure
+
+__all__ = [
+    "Band",
+    "Dense",
+    "FeatureBand",
+    "Objective",
+    "Outcome",
+    "Solution",
+    "Status",
+    "Structure",
+    "append_background",
+    "solve",
+    "temporal_prior",
+]

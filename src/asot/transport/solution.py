@@ -1,0 +1,110 @@
+"""What a solver returns, for every solver alike."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from asot.transport.problem import PART_NAMES
+
+
+class Outcome(str, enum.Enum):
+    """Why a recording's iterations ended."""
+
+    CONVERGED = "converged"
+    ITERATION_LIMIT = "iteration limit"
+    STALLED = "stalled"
+    NOT_FINITE = "not finite"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True)
+class Status:
+    """How one recording's solve ended.
+
+    Attributes
+    ----------
+    outcome : Outcome
+        Compares equal to its text: "converged", "iteration limit", "stalled" or "not finite".
+    message : str
+        One sentence for people.
+    iterations : int
+        Accepted mirror-descent steps.
+    step_size : float
+        The last step size.
+    """
+
+    outcome: Outcome
+    message: str
+    iterations: int
+    step_size: float
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The objective J of each recording, over the iterations and in parts.
+
+    Arrays are of the kind that came in (NumPy or torch), float64; without their batch axis where
+    the cost came as (N, K).
+
+    Attributes
+    ----------
+    trace : array, shape (B, max_iterations + 1)
+        J after each accepted step, the start first; NaN after a recording stopped.
+    linear, temporal, frame_penalty, action_penalty, entropy : array, shape (B,)
+        The parts of J at the last coupling; their sum is the last entry of the trace.
+    """
+
+    trace: Any
+    linear: Any
+    temporal: Any
+    frame_penalty: Any
+    action_penalty: Any
+    entropy: Any
+
+    @property
+    def parts(self) -> Mapping[str, Any]:
+        """The five parts by name."""
+        return {name: getattr(self, name) for name in PART_NAMES}
+
+    @property
+    def total(self) -> Any:
+        """J at the last coupling, shape ``(B,)``."""
+        return sum(self.parts.values())
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The answer to a transport problem.
+
+    Arrays are of the kind and on the device that the cost came as; without their batch axis where
+    the cost came as (N, K).
+
+    Attributes
+    ----------
+    assignment : array, shape (B, N, K)
+        Share of each frame that goes to each action. Rows of valid frames sum to 1 where the
+        frame side is hard; where it is relaxed they sum to the frame's mass in units of 1/N.
+        Rows past a recording's length are 0.
+    coupling : array, shape (B, N, K)
+        T itself: the assignment times the frame marginal (1/N unless given).
+    labels : array of int64, shape (B, N)
+        The action with the largest assignment; -1 on padding and on frames without an action.
+    objective : Objective
+        J over the iterations, and its parts at the last coupling.
+    status : tuple of Status
+        One a recording, always a tuple.
+    """
+
+    assignment: Any
+    coupling: Any
+    labels: Any
+    objective: Objective
+    status: tuple[Status, ...]

@@ -1,0 +1,49 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+settings.register_profile(
+    "asot", deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("asot")
+
+
+def pytest_report_header() -> str:
+    return f"asot seed: {SEED} (repeat with ASOT_TEST_SEED={SEED})"
+
+
+SEED = int(os.environ.get("ASOT_TEST_SEED", random.SystemRandom().randrange(2**31)))
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """A seed of this test's own, drawn anew each run and shown when the test fails."""
+    drawn = random.Random(f"{SEED} {request.node.nodeid}").randrange(2**31)
+    request.node.user_properties.append(("seed", drawn))
+    sys.stdout.write(f"seed: {drawn}\n")
+    return drawn
+
+
+@pytest.fixture
+def rng(seed: int) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real data and reference figures beside the repository, where there is one."""
+    folder = REPOSITORY.parent / "shared"
+    if not (folder / "golden").is_dir():
+        pytest.skip("the reference figures and real data beside the repository are not here")
+    return folder
