@@ -1,0 +1,196 @@
+"""Ground truth and mapping files: one action name a line, and ``<id> <action name>`` a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asot.data.problems import FileError, Problem, listing, plural, printable, quote
+from asot.data.textfiles import and_more, read_lines
+
+_INT64 = np.iinfo(np.int64)
+
+
+def read_mapping(path: str | Path) -> dict[int, str]:
+    """Read a mapping file: ``<id> <action name>`` a line.
+
+    Parameters
+    ----------
+    path : path-like
+        The file. Names may hold spaces, ids may be negative, empty lines are skipped.
+
+    Returns
+    -------
+    dict of int to str
+        Class id to action name, in the file's order.
+
+    Raises
+    ------
+    FileError
+        A :class:`~asot.errors.DataError` that holds every malformed line, id or name that comes
+        twice, each with its line.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "mapping.txt"
+    >>> _ = path.write_text("-1 background\\n0 pour milk\\n")
+    >>> read_mapping(path)
+    {-1: 'background', 0: 'pour milk'}
+    """
+    path = Path(path)
+    names: dict[int, str] = {}
+    id_line: dict[int, int] = {}
+    name_line: dict[str, int] = {}
+    problems: list[Problem] = []
+    for number, line in enumerate(read_lines(path), 1):
+        if not line:
+            continue
+        key, *rest = line.split(None, 1)
+        class_id = _class_id(key)
+        if class_id is None or not rest:
+            problems.append(Problem(path, number, f"{quote(line)} is not '<id> <action name>'"))
+            continue
+        name = rest[0]
+        if class_id in names:
+            first = id_line[class_id]
+            problems.append(Problem(path, number, f"id {class_id} is already on line {first}"))
+        elif name in name_line:
+            first = name_line[name]
+            problems.append(Problem(path, number, f"{quote(name)} is already on line {first}"))
+        else:
+            names[class_id] = name
+            id_line[class_id] = name_line[name] = number
+    if problems:
+        raise FileError.of(problems)
+    return names
+
+
+def _class_id(text: str) -> int | None:
+    digits = text[1:] if text[:1] in "+-" else text
+    # The length is limited because int() of a very long number is slow, or refused.
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 19):
+        return None
+    value = int(text)
+    return value if _INT64.min <= value <= _INT64.max else None
+
+
+class GroundTruthFile:
+    """The frame labels of one recording, in a file with one action name a line.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    classes : ClassTable
+        Where the class ids come from.
+    """
+
+    def __init__(self, path: Path, classes: ClassTable) -> None:
+        self.path = path
+        self._classes = classes
+
+    def read(self) -> NDArray[np.int64]:
+        """Read the class ids.
+
+        Returns
+        -------
+        (N,) int64 array
+            One class id a frame.
+
+        Raises
+        ------
+        FileError
+            If the file cannot be read, or holds an empty line or a name that has no id.
+        """
+        names = read_lines(self.path)
+        ids = self._classes.ids
+        problems = label_problems(self.path, names, ids, self._classes.source)
+        if problems:
+            raise FileError.of(problems)
+        return np.fromiter((ids[name] for name in names), dtype=np.int64, count=len(names))
+
+
+class ClassTable:
+    """Class ids of action names: those of a mapping file or, without one, of the names found.
+
+    Parameters
+    ----------
+    mapping : mapping of int to str, or None
+        Class id to action name. Without it, ids 0, 1, ... go to the sorted names found in
+        ``files``, which are read when the ids are first asked for.
+    source : Path or None
+        The mapping's file, for messages.
+    files : iterable of Path
+        The ground-truth files.
+    """
+
+    def __init__(
+        self, mapping: Mapping[int, str] | None, source: Path | None, files: Iterable[Path]
+    ) -> None:
+        self.source = source
+        self._files = tuple(files)
+        self._names: dict[int, str] | None = None if mapping is None else dict(mapping)
+        self._ids: dict[str, int] | None = None
+
+    @property
+    def names(self) -> dict[int, str] | None:
+        """Class id to action name; None when there is neither a mapping nor ground truth."""
+        if self._names is None and self._files:
+            found = {name for path in self._files for name in read_lines(path)}
+            self._names = dict(enumerate(sorted(found - {""})))
+        return self._names
+
+    @property
+    def ids(self) -> dict[str, int]:
+        """Action name to class id."""
+        if self._ids is None:
+            self._ids = {name: class_id for class_id, name in (self.names or {}).items()}
+        return self._ids
+
+
+def label_problems(
+    path: Path, names: list[str], ids: Mapping[str, int], mapping: Path | None
+) -> list[Problem]:
+    """Find the empty lines and the unknown names among a recording's labels.
+
+    Parameters
+    ----------
+    path : Path
+        The ground-truth file, for the messages.
+    names : list of str
+        Its lines.
+    ids : mapping of str to int
+        The known action names.
+    mapping : Path or None
+        The mapping's file, for the messages.
+
+    Returns
+    -------
+    list of Problem
+        One for each unknown name, at its first line; past five names, one for all the others.
+    """
+    lines: dict[str, list[int]] = {}
+    for number, name in enumerate(names, 1):
+        if not name or name not in ids:
+            lines.setdefault(name, []).append(number)
+    problems = []
+    if "" in lines:
+        empty = lines.pop("")
+        problems.append(Problem(path, empty[0], "is empty" + and_more(len(empty))))
+    unknown = list(lines)
+    where = (
+        f"not in {printable(mapping.name)}"
+        if mapping is not None
+        else "not among the known actions"
+    )
+    for name in unknown[:5]:
+        message = f"label {quote(name)} is {where}{and_more(len(lines[name]))}"
+        problems.append(Problem(path, lines[name][0], message))
+    if unknown[5:]:
+        message = f"{plural(len(unknown) - 5, 'more label')} {where}: {listing(unknown[5:])}"
+        problems.append(Problem(path, lines[unknown[5]][0], message))
+    return problems

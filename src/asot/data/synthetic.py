@@ -1,0 +1,166 @@
+"""Generated recordings and affinities with known segments, for tests and examples."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asot.data.recordings import Recordings
+from asot.errors import ArgumentError
+
+_CORRELATION = 0.8  # of the noise between neighbouring frames
+_TAIL = 0.7  # standard deviation of the log of the durations
+
+
+def make_recordings(
+    n_recordings: int = 10,
+    n_actions: int = 6,
+    n_frames: tuple[int, int] = (200, 400),
+    width: int = 16,
+    noise: float = 1.0,
+    order: Literal["fixed", "varied"] = "fixed",
+    random_state: int | np.random.Generator | None = None,
+) -> Recordings:
+    """Generate recordings in which each action comes once, with known segments.
+
+    An action is a point in feature space, drawn from a standard normal distribution; a frame is
+    its action's point plus noise that is correlated in time. Durations have a long tail: each is
+    log-normal, and some actions are longer than others in all recordings.
+
+    Parameters
+    ----------
+    n_recordings : int
+        How many.
+    n_actions : int
+        Actions in each, K.
+    n_frames : (int, int)
+        The shortest and the longest length in frames, both possible.
+    width : int
+        Feature columns, D.
+    noise : float
+        The noise's standard deviation in each column; the actions' own spread is 1.
+    order : {"fixed", "varied"}
+        Whether the actions come in one order, or in an order drawn for each recording.
+    random_state : int, numpy.random.Generator or None
+        Seed.
+
+    Returns
+    -------
+    Recordings
+        float32 features (N, D) and ground truth 0 .. K - 1; in the fixed order, action k is the
+        k-th.
+
+    Raises
+    ------
+    ArgumentError
+        If a number is too small; a recording needs a frame for each action.
+
+    Examples
+    --------
+    >>> corpus = make_recordings(3, n_actions=4, n_frames=(50, 60), random_state=0)
+    >>> len(corpus), np.unique(corpus[0].ground_truth).tolist()
+    (3, [0, 1, 2, 3])
+    """
+    low, high = n_frames
+    _at_least(n_recordings=(n_recordings, 1), n_actions=(n_actions, 1), width=(width, 1))
+    if not n_actions <= low <= high:
+        raise ArgumentError(
+            f"n_frames must be (low, high) with {n_actions} <= low <= high, so that each action "
+            f"has a frame, got {n_frames}."
+        )
+    _non_negative(noise)
+    if order not in ("fixed", "varied"):
+        raise ArgumentError(f'order must be "fixed" or "varied", got {order!r}.')
+    rng = np.random.default_rng(random_state)
+    actions = rng.standard_normal((n_actions, width))
+    weights = np.exp(_TAIL * rng.standard_normal(n_actions))
+    features, ground_truth = [], []
+    for _ in range(n_recordings):
+        sequence = np.arange(n_actions) if order == "fixed" else rng.permutation(n_actions)
+        length = int(rng.integers(low, high, endpoint=True))
+        labels = np.repeat(sequence, _durations(length, weights[sequence], rng))
+        frames = actions[labels] + noise * _correlated(length, width, rng)
+        features.append(frames.astype(np.float32))
+        ground_truth.append(labels)
+    return Recordings.from_arrays(features, ground_truth=ground_truth)
+
+
+def make_affinity(
+    n_frames: int = 500,
+    n_actions: int = 8,
+    noise: float = 0.5,
+    random_state: int | np.random.Generator | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Generate the noisy affinity of one recording's frames to its actions.
+
+    The clean affinity is 0.5 for a frame's action and -0.1 for the others; noise is correlated in
+    time, and the sum is limited to [-1, 1] like a cosine. The actions come once each, in order.
+
+    Parameters
+    ----------
+    n_frames : int
+        Frames, N.
+    n_actions : int
+        Actions, K.
+    noise : float
+        The noise's standard deviation.
+    random_state : int, numpy.random.Generator or None
+        Seed.
+
+    Returns
+    -------
+    affinity : (N, K) float32 array
+        In [-1, 1]; ``1 - affinity`` is the cost to decode.
+    labels : (N,) int64 array
+        The true actions.
+
+    Raises
+    ------
+    ArgumentError
+        If a number is too small; each action needs a frame.
+
+    Examples
+    --------
+    >>> affinity, labels = make_affinity(100, 5, random_state=0)
+    >>> affinity.shape, labels[[0, -1]].tolist()
+    ((100, 5), [0, 4])
+    """
+    _at_least(n_actions=(n_actions, 1), n_frames=(n_frames, n_actions))
+    _non_negative(noise)
+    rng = np.random.default_rng(random_state)
+    weights = np.exp(_TAIL * rng.standard_normal(n_actions))
+    labels = np.repeat(np.arange(n_actions), _durations(n_frames, weights, rng))
+    clean = np.where(labels[:, None] == np.arange(n_actions), 0.5, -0.1)
+    affinity = np.clip(clean + noise * _correlated(n_frames, n_actions, rng), -1, 1)
+    return affinity.astype(np.float32), labels
+
+
+def _durations(
+    n_frames: int, weights: NDArray[np.float64], rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Draw log-normal durations of at least a frame each that sum to ``n_frames``."""
+    share = weights * np.exp(_TAIL * rng.standard_normal(len(weights)))
+    ends = np.cumsum(share) / share.sum() * (n_frames - len(weights))
+    return np.diff(np.rint(ends).astype(np.int64), prepend=0) + 1
+
+
+def _correlated(n_frames: int, width: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Draw an autoregressive process of order one with unit variance in each column."""
+    noise = rng.standard_normal((n_frames, width))
+    fresh = np.sqrt(1 - _CORRELATION**2)
+    for i in range(1, n_frames):
+        noise[i] = _CORRELATION * noise[i - 1] + fresh * noise[i]
+    return noise
+
+
+def _at_least(**limits: tuple[int, int]) -> None:
+    for name, (value, least) in limits.items():
+        if value < least:
+            raise ArgumentError(f"{name} must be at least {least}, got {value}.")
+
+
+def _non_negative(noise: float) -> None:
+    if not (np.isfinite(noise) and noise >= 0):
+        raise ArgumentError(f"noise must be a number that is not negative, got {noise}.")

@@ -1,0 +1,152 @@
+"""Real smart-watch recordings, carried by the seglearn package, composed into sessions.
+
+Ten people did seven shoulder exercises with each arm, about twenty repetitions at a time, with a
+watch on the wrist of the arm that moved (Burns et al., "Shoulder physiotherapy exercise
+recognition: machine learning the inertial signals from a smartwatch", Physiological Measurement
+2018, arXiv 1802.01489): 140 recordings at 50 Hz of three accelerations and three angular
+velocities.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asot.data.recordings import Recordings
+from asot.errors import DataError, MissingExtraError
+
+WATCH_CLASSES: dict[int, str] = {
+    0: "pendulum",
+    1: "abduction",
+    2: "forward elevation",
+    3: "internal rotation",
+    4: "external rotation",
+    5: "trapezius extension",
+    6: "upright row",
+}
+_CODES = ["PEN", "ABD", "FEL", "IR", "ER", "TRAP", "ROW"]
+_SAMPLE_RATE = 50  # samples per second
+_WINDOW = 128  # samples, 2.56 s: the usual window for activities at 50 Hz, about one repetition
+_HOP = 10  # samples, 0.2 s
+_OCTAVES = 4  # bands 1-2, 2-4, 4-8, 8-16 cycles a window: 0.4 to 6.3 Hz
+# A left arm is a right arm in a mirror: one acceleration and the turns about the other two axes
+# change sign.
+_MIRROR = np.array([-1.0, 1.0, 1.0, 1.0, -1.0, -1.0])
+
+
+def watch_sessions(random_state: int | np.random.Generator | None = 0) -> Recordings:
+    """Compose the watch recordings into 20 sessions of seven exercises each.
+
+    The sessions are composed: the data holds one recording an exercise, and a session joins the
+    seven of one person and one arm end to end, in an order drawn from ``random_state``. So the
+    signals within an exercise are real, and the transitions between exercises are cuts. No two
+    sessions have the same order.
+
+    A frame is a window of 2.56 s around a point in time, five points a second. Each of the six
+    channels gives its mean, its standard deviation, and the logarithm of its energy in four
+    octaves from 0.4 to 6.3 Hz (windowed by Hann's function): 36 columns. Signals of left arms are
+    mirrored to right arms first. A frame's ground truth is the exercise that fills most of its
+    window.
+
+    Parameters
+    ----------
+    random_state : int, numpy.random.Generator or None
+        Seed of the orders.
+
+    Returns
+    -------
+    Recordings
+        20 sessions named like ``subject-01-left``, float32 features (N, 36) of 727 to 1,562
+        frames, ground truth as in ``WATCH_CLASSES``, 5 frames a second.
+
+    Raises
+    ------
+    MissingExtraError
+        If seglearn or pandas, which it needs, is not installed.
+    DataError
+        If the installed seglearn carries other data.
+
+    Examples
+    --------
+    >>> sessions = watch_sessions(random_state=0)
+    >>> len(sessions), sessions[0].name, sessions[0].width
+    (20, 'subject-01-left', 36)
+    """
+    data = _load()
+    subjects, sides = np.asarray(data["subject"]), np.asarray(data["side"])
+    exercises = np.asarray(data["y"])
+    keys = sorted(
+        {(int(subject), int(side)) for subject, side in zip(subjects, sides, strict=True)}
+    )
+    rng = np.random.default_rng(random_state)
+    names, features, ground_truth = [], [], []
+    for (subject, side), order in zip(keys, _orders(len(keys), rng), strict=True):
+        positions = [
+            int(np.flatnonzero((subjects == subject) & (sides == side) & (exercises == k))[0])
+            for k in order
+        ]
+        parts = [np.asarray(data["X"][i], dtype=np.float64) for i in positions]
+        signal = np.concatenate(parts)
+        labels = np.repeat(order, [len(part) for part in parts])
+        names.append(f"subject-{subject:02d}-{'right' if side else 'left'}")
+        features.append(_window_features(signal if side else signal * _MIRROR))
+        ground_truth.append(_window_labels(labels))
+    return Recordings.from_arrays(
+        features, names=names, ground_truth=ground_truth, frame_rate=_SAMPLE_RATE / _HOP
+    )
+
+
+def _load() -> dict[str, Any]:
+    purpose = "The watch recordings of the demo"
+    try:
+        import pandas  # noqa: F401 - seglearn imports it without declaring it
+    except ImportError as error:
+        raise MissingExtraError("pandas", "demo", purpose) from error
+    try:
+        from seglearn.datasets import load_watch
+    except ImportError as error:
+        raise MissingExtraError("seglearn", "demo", purpose) from error
+    data: dict[str, Any] = load_watch()
+    cells = set(zip(data["subject"], data["side"], data["y"], strict=True))
+    if list(data["y_labels"]) != _CODES or len(data["X"]) != 140 or len(cells) != 140:
+        raise DataError(
+            "The installed seglearn does not carry the 140 watch recordings that are expected, "
+            "one for each of 10 people, 2 arms and 7 exercises: install seglearn 1.2.5."
+        )
+    return data
+
+
+def _orders(count: int, rng: np.random.Generator) -> list[list[int]]:
+    """Draw orders of the exercises, all different."""
+    orders: list[list[int]] = []
+    while len(orders) < count:
+        order = rng.permutation(len(_CODES)).tolist()
+        if order not in orders:
+            orders.append(order)
+    return orders
+
+
+def _windows(values: NDArray[Any]) -> NDArray[Any]:
+    """Cut (S, ...) samples into (N, ..., window) windows, centred at 0.1 s, 0.3 s, 0.5 s, ..."""
+    before = (_WINDOW - _HOP) // 2
+    padding = [(before, _WINDOW - _HOP - before)] + [(0, 0)] * (values.ndim - 1)
+    padded = np.pad(values, padding, mode="edge")
+    return np.lib.stride_tricks.sliding_window_view(padded, _WINDOW, axis=0)[::_HOP]
+
+
+def _window_features(signal: NDArray[np.float64]) -> NDArray[np.float32]:
+    windows = _windows(signal)  # (N, 6, window)
+    mean = windows.mean(axis=-1)
+    centred = windows - mean[..., None]
+    energy = np.abs(np.fft.rfft(centred * np.hanning(_WINDOW), axis=-1)) ** 2 / _WINDOW
+    octaves = [energy[..., 2**i : 2 ** (i + 1)].sum(axis=-1) for i in range(_OCTAVES)]
+    # The floor keeps the logarithm finite at rest; a sway by 0.003 g has about that energy.
+    logs = [np.log(octave + 1e-4) for octave in octaves]
+    return np.concatenate([mean, windows.std(axis=-1), *logs], axis=1).astype(np.float32)
+
+
+def _window_labels(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    counts = (_windows(labels)[..., None] == np.arange(len(_CODES))).sum(axis=1)
+    return counts.argmax(axis=1)
