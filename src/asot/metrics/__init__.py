@@ -1,0 +1,52 @@
+"""Evaluation against ground truth: matching, frame scores, segment scores.
+
+:func:`evaluate` does all of it. Its parts are functions: :func:`match` names the clusters, and
+each score takes the matched frames, as in ``mof(match(predictions, ground_truth).frames)``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from asot.metrics.boundaries import boundary_f1
+from asot.metrics.evaluate import evaluate
+from asot.metrics.frames import f1_macro, miou, mof
+from asot.metrics.legacy import legacy_f1
+from asot.metrics.matching import Matched, contingency, hungarian, match
+from asot.metrics.paired import Frames, Paired, pair
+from asot.metrics.result import Evaluation
+from asot.metrics.segmental import edit, jsd, levenshtein, segmental_f1
+
+if TYPE_CHECKING:
+    from asot.metrics.modules import SegmentationScores
+
+__all__ = [
+    "Evaluation",
+    "Frames",
+    "Matched",
+    "Paired",
+    "SegmentationScores",
+    "boundary_f1",
+    "contingency",
+    "edit",
+    "evaluate",
+    "f1_macro",
+    "hungarian",
+    "jsd",
+    "legacy_f1",
+    "levenshtein",
+    "match",
+    "miou",
+    "mof",
+    "pair",
+    "segmental_f1",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # torchmetrics, which only SegmentationScores needs, takes seconds to import.
+    if name == "SegmentationScores":
+        from asot.metrics.modules import SegmentationScores
+
+        return SegmentationScores
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

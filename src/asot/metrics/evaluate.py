@@ -1,0 +1,188 @@
+"""Evaluation: match, score, average."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from asot.errors import ArgumentError
+from asot.metrics.boundaries import boundary_f1
+from asot.metrics.frames import f1_macro, miou, mof
+from asot.metrics.legacy import legacy_f1
+from asot.metrics.matching import Matched, match_paired
+from asot.metrics.paired import Frames, Label, pair
+from asot.metrics.result import Evaluation, LabelMap, Scores
+from asot.metrics.segmental import edit, jsd, segmental_f1
+
+_log = logging.getLogger(__name__)
+
+MATCHINGS = ("activity", "video", "corpus")
+
+
+def evaluate(
+    predictions: Sequence[Any],
+    ground_truth: Sequence[Any],
+    matching: str = "activity",
+    exclude: Label | Iterable[Label] | None = None,
+    activities: Sequence[str] | None = None,
+    tolerance: float | None = None,
+) -> Evaluation:
+    """Compare predicted labels with the ground truth.
+
+    Clusters have no names, so a one-to-one matching to the ground-truth classes that maximises
+    agreeing frames comes first. The recordings that share a matching are a scope:
+
+    - ``"activity"``: the recordings of an activity, or all recordings where ``activities`` is
+      not given. Scores are the unweighted mean over the activities.
+    - ``"video"``: each recording by itself. Scores are the mean over the recordings.
+    - ``"corpus"``: all recordings of all activities. Scores are those of the one scope.
+
+    Within a scope the scores pool what they count: ``mof``, ``miou`` and ``f1_macro`` the frames
+    of all its recordings, ``f1@k`` the hits and the segments, ``boundary_f1`` the boundaries
+    (with one tolerance, from the scope's mean ground-truth segment), ``jsd`` the segment
+    lengths; ``edit`` is the mean over the scope's recordings, and ``legacy_f1`` lays the
+    recordings end to end in the order given. Classes are those present in the scope's ground
+    truth.
+
+    Parameters
+    ----------
+    predictions, ground_truth : sequence of label sequences
+        One sequence of N_i labels for each recording: a list, NumPy array or torch tensor of
+        integers or strings. The number -1 in a prediction means "unassigned", which is never
+        right.
+    matching : {"activity", "video", "corpus"}
+        Which recordings share a matching.
+    exclude : int, str or iterable of these, optional
+        Ground-truth labels whose frames are dropped before matching (background). Segments are
+        found before the frames go, so that none is joined to another across the hole, and a
+        predicted segment ends where the hole begins; ``legacy_f1`` alone finds its segments
+        afterwards, as the reference does. A recording that loses all frames is left out of
+        every mean, but still counts as a recording in its scope's ``legacy_f1``.
+    activities : sequence of str, optional
+        Name of each recording's activity. Adds the scores of each activity, and their
+        unweighted and frame-weighted mean, under any ``matching``.
+    tolerance : float, optional
+        Of ``boundary_f1``, in frames; by default 5 % of the mean ground-truth segment length.
+
+    Returns
+    -------
+    Evaluation
+        A mapping from score name to value (all in [0, 1] but ``legacy_f1``, which can exceed 1;
+        higher is better but for ``jsd``), with the matching and all parts as attributes.
+
+    Raises
+    ------
+    ArgumentError
+        If the sequences do not fit each other, ``exclude`` leaves no frame, or another argument
+        breaks its rule.
+
+    Examples
+    --------
+    >>> scores = evaluate([[7, 7, 3, 3]], [["stir", "stir", "stir", "pour"]])
+    >>> scores["mof"], scores.matching
+    (0.75, {7: 'stir', 3: 'pour'})
+    >>> list(scores)  # doctest: +NORMALIZE_WHITESPACE
+    ['mof', 'miou', 'f1_macro', 'f1@10', 'f1@25', 'f1@50', 'edit', 'jsd', 'boundary_f1',
+     'legacy_f1']
+    """
+    if matching not in MATCHINGS:
+        raise ArgumentError(
+            f"matching must be one of {', '.join(map(repr, MATCHINGS))}, but it is {matching!r}."
+        )
+    paired = pair(predictions, ground_truth, exclude)
+    n_recordings = paired.frames.n_recordings
+    if activities is not None and len(activities) != n_recordings:
+        raise ArgumentError(
+            f"activities must name one activity for each of the {n_recordings} recordings, but "
+            f"there are {len(activities)} names."
+        )
+    n_frames = np.bincount(paired.frames.recording, minlength=n_recordings)
+    left_out = tuple(np.flatnonzero(n_frames == 0).tolist())
+    if left_out:
+        _log.warning("left out, all their frames are excluded: recordings %s", list(left_out))
+
+    everything = list(range(n_recordings))
+    groups = _groups(() if activities is None else activities)
+    groups = {name: group for name, group in groups.items() if n_frames[group].any()}
+    scopes = [everything]
+    if matching == "video":
+        scopes = [[recording] for recording in everything]
+    elif matching == "activity" and activities is not None:
+        scopes = list(groups.values())
+    matched: dict[int, Matched] = {}
+    for scope in scopes:
+        if n_frames[scope].any():
+            matched |= dict.fromkeys(scope, match_paired(paired.select(scope)))
+
+    per_recording = [
+        _scores(matched[r].frames.select([r]), tolerance) if n_frames[r] else None
+        for r in everything
+    ]
+
+    def scores_of(recordings: list[int]) -> Scores:
+        """Score recordings that share a matching together, others one by one."""
+        if matching == "video":
+            return _mean([scores for r in recordings if (scores := per_recording[r]) is not None])
+        return _scores(matched[recordings[0]].frames.select(recordings), tolerance)
+
+    per_activity = unweighted = weighted = None
+    if activities is not None:
+        per_activity = {name: scores_of(group) for name, group in groups.items()}
+        unweighted = _mean(list(per_activity.values()))
+        weights = [int(n_frames[group].sum()) for group in groups.values()]
+        weighted = _mean(list(per_activity.values()), weights)
+
+    pairs: LabelMap | dict[str, LabelMap] | list[LabelMap | None]
+    if matching == "video":
+        pairs = [matched[r].matching if n_frames[r] else None for r in everything]
+    elif matching == "activity" and activities is not None:
+        pairs = {name: matched[group[0]].matching for name, group in groups.items()}
+    else:
+        pairs = matched[0].matching
+    return Evaluation(
+        scores=unweighted if unweighted and matching == "activity" else scores_of(everything),
+        scope=matching,
+        matching=pairs,
+        per_recording=per_recording,
+        per_activity=per_activity,
+        unweighted_mean=unweighted,
+        frame_weighted_mean=weighted,
+        left_out=left_out,
+        n_recordings=n_recordings,
+        n_frames=len(paired.frames),
+    )
+
+
+def _groups(activities: Sequence[str]) -> dict[str, list[int]]:
+    """Collect the indices of each activity's recordings."""
+    groups: dict[str, list[int]] = {}
+    for recording, activity in enumerate(activities):
+        groups.setdefault(str(activity), []).append(recording)
+    return groups
+
+
+def _scores(frames: Frames, tolerance: float | None) -> Scores:
+    """Compute every score of matched frames."""
+    return {
+        "mof": mof(frames),
+        "miou": miou(frames),
+        "f1_macro": f1_macro(frames),
+        "f1@10": segmental_f1(frames, overlap=0.10),
+        "f1@25": segmental_f1(frames, overlap=0.25),
+        "f1@50": segmental_f1(frames, overlap=0.50),
+        "edit": edit(frames),
+        "jsd": jsd(frames),
+        "boundary_f1": boundary_f1(frames, tolerance),
+        "legacy_f1": legacy_f1(frames),
+    }
+
+
+def _mean(scores: list[Scores], weights: list[int] | None = None) -> Scores:
+    """Average each score."""
+    return {
+        name: float(np.average([each[name] for each in scores], weights=weights))
+        for name in scores[0]
+    }
