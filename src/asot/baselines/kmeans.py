@@ -1,0 +1,72 @@
+"""k-means alone: each frame gets its nearest centre, without regard to time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.cluster import KMeans
+
+from asot.learning.features import PreparedFeatures
+
+
+class KMeansSegmenter(ClusterMixin, BaseEstimator):
+    """Clusters the frames of all recordings together.
+
+    Parameters
+    ----------
+    n_actions : int
+        K.
+    standardise : bool
+        Standardise the features of each recording first, as ``ActionSegmenter`` does.
+    n_init : int
+        Restarts; the best is kept.
+    random_state : int, RandomState or None
+        Decides the restarts.
+
+    References
+    ----------
+    S. Lloyd, "Least squares quantization in PCM", IEEE Transactions on Information Theory, 1982.
+
+    Examples
+    --------
+    >>> X = [np.array([[0.0], [0.1], [5.0]]), np.array([[5.1], [0.2]])]
+    >>> first, second = KMeansSegmenter(2, standardise=False, random_state=0).fit_predict(X)
+    >>> bool(first[0] == first[1] == second[1] != first[2] == second[0])
+    True
+    """
+
+    def __init__(
+        self,
+        n_actions: int = 8,
+        *,
+        standardise: bool = True,
+        n_init: int = 10,
+        random_state: Any = None,
+    ) -> None:
+        self.n_actions = n_actions
+        self.standardise = standardise
+        self.n_init = n_init
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> KMeansSegmenter:
+        """Find the centres of a list of (N_i, D) arrays."""
+        frames = np.concatenate(list(PreparedFeatures(X, self.standardise)))
+        self.kmeans_ = KMeans(
+            self.n_actions, n_init=self.n_init, random_state=self.random_state
+        ).fit(frames)
+        self.cluster_centers_ = self.kmeans_.cluster_centers_
+        self.labels_ = self.predict(X)
+        return self
+
+    def fit_predict(self, X: Any, y: Any = None, **kwargs: Any) -> list[Any]:
+        """Fit, and return the labels of the same recordings."""
+        return self.fit(X).labels_
+
+    def predict(self, X: Any) -> list[Any]:
+        """The nearest centre of each frame: a list of (N_i,) int64 arrays."""
+        return [
+            self.kmeans_.predict(features).astype(np.int64)
+            for features in PreparedFeatures(X, self.standardise)
+        ]

@@ -1,0 +1,82 @@
+"""asot demo: segment real smart-watch recordings, with scores and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from asot.cli.parsing import Parser
+
+SUMMARY = (
+    "Segment 20 sessions of smart-watch signals into seven exercises, without labels, and compare "
+    "the result with the truth and with k-means alone. The recordings are real and come with the "
+    "seglearn package; the sessions are composed: each joins the seven exercises of one person "
+    "and one arm end to end, in an order of its own."
+)
+WHAT_IT_IS = (
+    "The data: 140 real recordings of shoulder exercises (Burns et al. 2018, in the seglearn "
+    "package), ten people, both arms.\nThe sessions are composed from them: each of the 20 joins "
+    "the seven exercises of one person and one arm, in an order of its own, so the changes "
+    "between exercises are cuts. No labels are used for training."
+)
+
+
+def run(words: Sequence[str]) -> None:
+    """Run the command."""
+    parser = Parser("demo", SUMMARY, "[--out DIR] [--seed N]")
+    parser.add_argument("--out", type=str, default="results/demo", help="Folder for the results.")
+    parser.add_argument("--seed", type=int, default=0, help="Decides everything that is drawn.")
+    values = parser.parse_args(list(words))
+    from asot.cli.console import console, progress, say, score_table, show_files
+    from asot.data import WATCH_CLASSES, watch_sessions, write_dataset
+
+    out = Path(values.out)
+    say(WHAT_IT_IS)
+    data = write_dataset(watch_sessions(), out / "data" / "watch", WATCH_CLASSES, overwrite=True)
+    from asot.baselines import KMeansSegmenter
+    from asot.learning.configuration import load_recipe
+    from asot.learning.pictures import draw, draw_comparison
+    from asot.learning.predictions import score
+    from asot.learning.runs import train_run
+    from asot.metrics import evaluate
+
+    recipe = load_recipe("watch")
+    with progress() as report:
+        trained = train_run(
+            recipe,
+            data,
+            out / f"run-{values.seed}",
+            seed=values.seed,
+            accelerator="cpu",
+            report=report,
+        )
+        if trained is None:
+            return
+        folder = trained.predictions
+        scored = score(folder)
+        recordings = scored.recordings
+        truth = [labels for labels in recordings.ground_truth if labels is not None]
+        kmeans = KMeansSegmenter(recipe.actions_of(None), random_state=values.seed)
+        nearest = kmeans.fit_predict(recordings.features)
+        report("k-means alone", 1, 1)
+        alone = evaluate(nearest, truth)
+        draw(folder, scored, 3, report)
+        compared = draw_comparison(folder, scored, {"k-means": (nearest, alone)})
+    console().print(
+        score_table(
+            f"{len(recordings)} sessions, one matching for all; percent",
+            {"k-means alone": alone, "asot": scored.evaluations["activity"]},
+        )
+    )
+    pictures = folder.root / "figures"
+    show_files(
+        [
+            (compared[0], "asot beside k-means and the truth, in one session: look at this first"),
+            (compared[1], "their scores"),
+            (pictures, "all pictures; corpus-all.png shows every session"),
+            (folder.root / "segments.csv", "the segments: recording, start, end, action"),
+            (folder.root / "scores.json", "all scores, and which action is which exercise"),
+            (data, "the sessions as a data set, to try the other commands on"),
+        ]
+    )
+    say(f"Next: asot train watch --data {data} --out results/watch --training.epochs 5")

@@ -1,0 +1,37 @@
+"""asot evaluate: compare predictions with ground truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from asot.cli.parsing import Parser, first_word
+
+USAGE = "RUN [--data DIR]"
+EXAMPLE = "asot evaluate RUN"
+SUMMARY = (
+    "Compare what a run (or a folder of asot predict) predicted with the ground truth, and write "
+    "scores.json beside it. Clusters have no names, so a one-to-one matching to the classes comes "
+    "first: one for each activity, one for each recording, and one for everything."
+)
+
+
+def run(words: Sequence[str]) -> None:
+    """Run the command."""
+    parser = Parser("evaluate", SUMMARY, USAGE)
+    parser.add_argument(
+        "--data", type=str, help="Folder of the data set, where it is no longer where it was."
+    )
+    if not words or words[0] in ("-h", "--help"):
+        parser.parse_args(["--help"])
+    source, rest = first_word(words, "a run", EXAMPLE)
+    values = parser.parse_args(rest)
+    from asot.cli.console import show_files, show_scores
+    from asot.data import find_dataset
+    from asot.learning.predictions import INDEX, PredictionFolder, score
+
+    root = Path(source)
+    folder = PredictionFolder(root if (root / INDEX).is_file() else root / "predictions")
+    scored = score(folder, find_dataset(values.data) if values.data else None)
+    show_scores(scored)
+    show_files([(folder.root / "scores.json", "all scores, and which action is which class")])

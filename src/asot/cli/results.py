@@ -1,0 +1,45 @@
+"""What is shown once recordings are segmented: scores where there is truth, pictures, paths."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asot.cli.console import progress, say, show_files, show_scores
+from asot.errors import MissingExtraError
+from asot.learning.pictures import draw
+from asot.learning.predictions import PredictionFolder, Source, score
+
+if TYPE_CHECKING:
+    from asot.learning.runs import Run
+
+
+def show_results(folder: PredictionFolder, figures: int, run: Run | None = None) -> None:
+    """Score and draw a prediction, print the scores and say where everything is."""
+    dataset = Source(**folder.index()["source"]).open()
+    names = {one["name"] for one in folder.index()["recordings"]}
+    scored = None
+    if any(one.labelled and one.name in names for one in dataset.recordings()):
+        scored = score(folder)
+        show_scores(scored)
+    else:
+        say("There is no ground truth, so there are no scores.")
+    pictures = []
+    if figures > 0:
+        try:
+            with progress() as report:
+                pictures = draw(folder, scored, figures, report)
+        except MissingExtraError as error:
+            say(f"No pictures: {error}")
+    files: list[tuple[Path, str]] = [
+        (folder.root / "segments.csv", f"the segments of {len(names)} recordings"),
+        (folder.root / "labels", "an action number for each frame"),
+        (folder.root / "assignments", "the soft assignments, (frames, actions)"),
+    ]
+    if scored is not None:
+        files.append((folder.root / "scores.json", "all scores, and which action is which class"))
+    if pictures:
+        files.append((folder.root / "figures", f"{len(pictures)} pictures"))
+    if run is not None:
+        files.append((run.root / "models", "the trained models, for asot predict"))
+    show_files(files)

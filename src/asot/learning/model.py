@@ -1,0 +1,122 @@
+"""The network: a frame encoder and one embedding for each action, and how they label frames.
+
+Frame features x become ``z = normalise(MLP(x))``; the cost of action k is ``1 - z . c_k`` plus the
+order prior. Source: Xu and Gould, CVPR 2024, section 4.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from asot.learning.configuration import Recipe, TransportSettings
+from asot.transport import Solution, solve, temporal_prior
+
+
+class ActionModel(nn.Module):
+    """Encoder and action embeddings.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its encoder, temperature, prior and transports are used.
+    n_features : int
+        D, columns of the input.
+    n_actions : int
+        K.
+    """
+
+    def __init__(self, recipe: Recipe, n_features: int, n_actions: int) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.n_features = n_features
+        self.n_actions = n_actions
+        widths = [n_features, *recipe.encoder.hidden, recipe.encoder.width]
+        layers: list[nn.Module] = []
+        for before, after in pairwise(widths[:-1]):
+            layers += [nn.Linear(before, after), nn.ReLU()]
+        self.encoder = nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
+        embeddings = torch.randn(n_actions, recipe.encoder.width)
+        self.actions = nn.Parameter(F.normalize(embeddings, dim=-1))
+
+    def embed(self, features: Tensor) -> Tensor:
+        """Unit-length frame embeddings, shape (..., d), of features of shape (..., D)."""
+        return F.normalize(self.encoder(features), dim=-1)
+
+    def place_actions(self, centres: Tensor) -> None:
+        """Put the action embeddings at ``centres``, shape (K, d), scaled to unit length."""
+        with torch.no_grad():
+            self.actions.copy_(F.normalize(centres.to(self.actions), dim=-1))
+
+    def normalise_actions(self) -> None:
+        """Scale the action embeddings back to unit length, as before every training step."""
+        self.place_actions(self.actions.detach())
+
+    def log_probabilities(self, embeddings: Tensor) -> Tensor:
+        """``log softmax(z . c / temperature)``, shape (..., K)."""
+        similarity = embeddings @ self.actions.T
+        return F.log_softmax(similarity / self.recipe.training.temperature, dim=-1)
+
+    @torch.no_grad()
+    def transport(
+        self, embeddings: Tensor, lengths: Tensor | None, settings: TransportSettings
+    ) -> Solution:
+        """Assign frames to actions, without gradient.
+
+        Parameters
+        ----------
+        embeddings : Tensor, shape (N, d) or (B, N, d)
+            Unit-length frame embeddings.
+        lengths : Tensor of int64, shape (B,), or None
+            Frames of each recording of a padded batch.
+        settings : TransportSettings
+            The recipe's ``transport_train`` (pseudo-labels) or ``transport_eval`` (decoding).
+        """
+        cost = 1.0 - embeddings @ F.normalize(self.actions, dim=-1).T
+        if self.recipe.rho > 0:
+            cost = cost + temporal_prior(
+                cost.shape[-2],
+                self.n_actions,
+                self.recipe.rho,
+                lengths=lengths,
+                mode=settings.mode,
+                like=cost,
+            )
+        return solve(cost, lengths=lengths, **dataclasses.asdict(settings))
+
+    def loss(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """Cross-entropy against the pseudo-labels, the mean over the frames that exist.
+
+        Parameters
+        ----------
+        features : Tensor, shape (B, N, D)
+            A padded batch.
+        lengths : Tensor of int64, shape (B,)
+            Frames of each recording.
+        """
+        embeddings = self.embed(features)
+        targets = self.transport(embeddings.detach(), lengths, self.recipe.transport_train)
+        # Padded rows of the assignment are zero, so that they add nothing.
+        likelihood = (targets.assignment * self.log_probabilities(embeddings)).sum()
+        return -likelihood / lengths.sum()
+
+    @torch.no_grad()
+    def decode(self, features: Tensor) -> Solution:
+        """Segment one recording at full length.
+
+        Parameters
+        ----------
+        features : Tensor, shape (N, D)
+            Prepared features, on the model's device.
+
+        Returns
+        -------
+        Solution
+            ``labels`` of shape (N,) and ``assignment`` of shape (N, K). It depends on nothing but
+            the recording and the weights.
+        """
+        return self.transport(self.embed(features), None, self.recipe.transport_eval)

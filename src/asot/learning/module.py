@@ -1,0 +1,135 @@
+"""The model as a LightningModule: training on pseudo-labels, validation, test and prediction."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from asot.learning.configuration import Recipe
+from asot.learning.model import ActionModel
+from asot.metrics.modules import SegmentationScores
+
+LOGGED_SCORES = ("mof", "miou", "f1_macro", "f1@10", "f1@25", "f1@50", "edit")
+FIGURE_RECORDINGS = 5
+
+logger = logging.getLogger(__name__)
+
+
+class ActionSegmentation(L.LightningModule):
+    """Trains an :class:`~asot.learning.model.ActionModel` on the batches of ``RecordingsModule``.
+
+    A checkpoint carries the three arguments, so that
+    ``ActionSegmentation.load_from_checkpoint(path, weights_only=True)`` needs nothing else.
+
+    Parameters
+    ----------
+    recipe : dict
+        ``Recipe.to_dict()``.
+    n_features : int
+        D, columns of the features.
+    n_actions : int
+        K.
+    """
+
+    def __init__(self, recipe: dict[str, Any], n_features: int, n_actions: int) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.recipe = Recipe.from_dict(recipe)
+        self.model = ActionModel(self.recipe, n_features, n_actions)
+        exclude = self.recipe.dataset.exclude or None
+        self.validation_scores = SegmentationScores(exclude=exclude)
+        self.test_scores = SegmentationScores(exclude=exclude)
+
+    def training_step(self, batch: dict[str, Tensor], batch_index: int) -> Tensor:
+        """Loss against the pseudo-labels of the batch."""
+        self.model.normalise_actions()
+        loss = self.model.loss(batch["features"], batch["lengths"])
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch["lengths"]))
+        return loss
+
+    def validation_step(self, batch: dict[str, Tensor], batch_index: int) -> None:
+        """Loss, and scores where there is ground truth, on evenly spaced frames."""
+        lengths = batch["lengths"]
+        loss = self.model.loss(batch["features"], lengths)
+        self.log("val_loss", loss, on_epoch=True, batch_size=len(lengths), sync_dist=True)
+        embeddings = self.model.embed(batch["features"])
+        solution = self.model.transport(embeddings, lengths, self.recipe.transport_eval)
+        self._score(self.validation_scores, solution.labels, batch)
+        for b, index in enumerate(batch["index"].tolist()):
+            if index < FIGURE_RECORDINGS and self.trainer.is_global_zero:
+                n_frames = int(lengths[b])
+                self._log_figures(
+                    index, embeddings[b, :n_frames], solution.assignment[b, :n_frames]
+                )
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the scores of all recordings together."""
+        self._log_scores(self.validation_scores, "val")
+
+    def test_step(self, batch: dict[str, Tensor], batch_index: int) -> None:
+        """Segment one recording at full length."""
+        labels = self.model.decode(batch["features"][0]).labels
+        self._score(self.test_scores, labels[None], batch)
+
+    def on_test_epoch_end(self) -> None:
+        """Log the scores of all recordings together."""
+        self._log_scores(self.test_scores, "test")
+
+    def predict_step(self, batch: dict[str, Tensor], batch_index: int) -> dict[str, Any]:
+        """``index``, ``labels`` (N,) and ``assignment`` (N, K) of one recording."""
+        solution = self.model.decode(batch["features"][0])
+        return {
+            "index": int(batch["index"][0]),
+            "labels": solution.labels,
+            "assignment": solution.assignment,
+        }
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam, over the encoder and the action embeddings."""
+        settings = self.recipe.training
+        return torch.optim.Adam(
+            self.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+
+    def _score(self, scores: SegmentationScores, labels: Tensor, batch: dict[str, Tensor]) -> None:
+        labelled = batch["labelled"]
+        if bool(labelled.any()):
+            scores.update(
+                labels[labelled],
+                batch["ground_truth"][labelled],
+                lengths=batch["lengths"][labelled],
+                numbers=batch["index"][labelled],
+            )
+
+    def _log_scores(self, scores: SegmentationScores, stage: str) -> None:
+        # Devices must agree on whether to compute: one may hold no labelled recording.
+        seen = torch.tensor(float(scores.update_called), device=self.device)
+        if bool(self.trainer.strategy.reduce(seen, reduce_op="sum") > 0):
+            values = scores.compute()
+            for name in LOGGED_SCORES:
+                if name in values:
+                    self.log(f"{stage}_{name}", float(values[name]))
+        scores.reset()
+
+    def _log_figures(self, index: int, embeddings: Tensor, assignment: Tensor) -> None:
+        """Draw where a logger can take pictures: affinity, decoding and pairwise distances."""
+        from asot.learning.loggers import log_figure, takes_figures
+
+        takers = [one for one in self.trainer.loggers if takes_figures(one)]
+        if not takers:
+            return
+        from asot.report import plot_matrix, plot_pairwise_distances
+
+        probabilities = self.model.log_probabilities(embeddings).exp()
+        drawings = {
+            "affinity": plot_matrix(probabilities.cpu().numpy(), kind="affinity"),
+            "assignment": plot_matrix(assignment.cpu().numpy(), kind="assignment"),
+            "pairwise": plot_pairwise_distances(embeddings.cpu().numpy()),
+        }
+        for taker in takers:
+            for name, figure in drawings.items():
+                log_figure(taker, f"recording_{index}/{name}", figure, self.global_step)

@@ -1,0 +1,406 @@
+"""Runs: a recipe trained on a data folder, with everything needed to use it again.
+
+::
+
+    run.json                    recipe, seed, data set, activities, versions
+    recipe.yaml                 the recipe with every setting, to train it again
+    models/<activity>.ckpt      one model an activity; all.ckpt where there are none
+    logs/<activity>/            what the logger wrote
+    predictions/                see ``predictions``
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from asot.data import DatasetFolder, Recordings, check_dataset, find_dataset, require_valid
+from asot.errors import ConfigurationError, DataError
+from asot.files import write_text
+from asot.learning.configuration import DatasetSettings, Recipe
+from asot.learning.predictions import PredictionFolder, Source
+
+logger = logging.getLogger(__name__)
+
+# The model of a data set without activities.
+WHOLE = "all"
+LIBRARIES = ("asot", "torch", "lightning", "numpy", "scipy", "scikit-learn")
+
+# Called with what is being done ("Training coffee"), the steps done, all steps, and a note.
+Report = Callable[[str, int, int, str], None]
+
+
+def silent(stage: str, done: int, total: int, note: str = "") -> None:
+    """Report to nobody."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run trains: checked before anything starts.
+
+    Attributes
+    ----------
+    dataset : DatasetFolder
+        The data set.
+    source : Source
+        How it was opened.
+    activities : dict of str to Recordings
+        What each model is trained on.
+    n_actions : dict of str to int
+        K of each model.
+    """
+
+    dataset: DatasetFolder
+    source: Source
+    activities: dict[str, Recordings]
+    n_actions: dict[str, int]
+
+
+def open_checked(
+    data_dir: Path, settings: DatasetSettings, report: Report = silent
+) -> tuple[DatasetFolder, Source]:
+    """Find, check and open a data set.
+
+    Raises
+    ------
+    DataError
+        If anything in it is wrong; ``asot data check`` lists it all.
+    """
+    root = find_dataset(data_dir, settings.folder).resolve()
+    mapping = settings.mapping
+    if mapping is not None and not (root / "mapping" / mapping).is_file():
+        mapping = None if not (root / "mapping").is_dir() else mapping
+    found = check_dataset(
+        root,
+        mapping,
+        settings.activity_pattern,
+        frame_rate=settings.frame_rate,
+        progress=lambda done, total: report("Checking the data", done, total, ""),
+    )
+    require_valid(found)
+    source = Source(
+        str(root), mapping, settings.activity_pattern, settings.frame_rate, settings.exclude
+    )
+    return source.open(), source
+
+
+def plan_run(
+    recipe: Recipe,
+    data_dir: Path,
+    activities: Sequence[str] | None = None,
+    report: Report = silent,
+) -> Plan:
+    """Decide what to train on what.
+
+    A recipe that names activities trains a model for each of them that the data set has; one that
+    does not trains a single model on everything.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe.
+    data_dir : Path
+        The data folder.
+    activities : sequence of str, optional
+        Only these.
+    report : Report
+        Hears of the progress.
+
+    Raises
+    ------
+    ConfigurationError, DataError
+        If the recipe and the data set do not fit, or either is wrong.
+    """
+    recipe.check()
+    dataset, source = open_checked(data_dir, recipe.dataset, report)
+    if not recipe.activities and not activities:
+        groups = {WHOLE: dataset.recordings()}
+        return Plan(dataset, source, groups, {WHOLE: recipe.actions_of(None)})
+    wanted = list(activities or (name for name in dataset.activities if name in recipe.activities))
+    missing = [name for name in wanted if name not in dataset.activities]
+    if missing or not wanted:
+        has = ", ".join(dataset.activities[:20]) or "none"
+        asked = ", ".join(missing or recipe.activities)
+        raise DataError(
+            f"{dataset.root} has no recordings of {asked}; its activities are: {has}. "
+            "Name activities of the data with --activities, or set dataset.activity_pattern."
+        )
+    left = [name for name in dataset.activities if name not in wanted]
+    if left and not activities:
+        logger.warning("left out, as the recipe does not name them: %s", ", ".join(left))
+    return Plan(
+        dataset,
+        source,
+        {name: dataset.recordings(name) for name in wanted},
+        {name: recipe.actions_of(name) for name in wanted},
+    )
+
+
+def train_run(
+    recipe: Recipe,
+    data_dir: Path,
+    out: Path,
+    *,
+    activities: Sequence[str] | None = None,
+    seed: int = 0,
+    logger_name: str = "csv",
+    accelerator: str = "auto",
+    devices: int | str = "auto",
+    report: Report = silent,
+) -> Run | None:
+    """Train a recipe on a data folder and segment every recording of it.
+
+    If ``out`` holds the same run half done, it goes on from there.
+
+    Returns
+    -------
+    Run or None
+        None on the helping processes of a training with several devices.
+
+    Raises
+    ------
+    ConfigurationError, DataError
+        Before anything is trained.
+    """
+    plan = plan_run(recipe, data_dir, activities, report)
+    run = Run(out)
+    run.begin(recipe, seed, plan)
+    from asot.learning.features import PreparedFeatures
+    from asot.learning.loggers import make_logger
+    from asot.learning.training import decode, fit, is_main_process
+
+    folder = PredictionFolder(out / "predictions")
+    models: dict[str, str] = {}
+    for activity, recordings in plan.activities.items():
+        model = fit(
+            recordings.features,
+            recipe,
+            plan.n_actions[activity],
+            seed=seed,
+            checkpoint=run.checkpoint(activity),
+            logger=make_logger(logger_name, out / "logs" / activity, f"{recipe.name}-{activity}"),
+            ground_truth=recordings.ground_truth,
+            validate=True,
+            accelerator=accelerator,
+            devices=devices,
+            progress=partial(_report_epoch, report, f"Training {activity}"),
+        )
+        if not is_main_process():
+            continue
+        features = PreparedFeatures(recordings.features, recipe.dataset.standardise)
+        for index, recording in enumerate(recordings):
+            folder.write(recording.name, *decode(model, features[index]))
+            models[recording.name] = activity
+            report(f"Segmenting {activity}", index + 1, len(recordings), "")
+    if not is_main_process():
+        return None
+    everything = Recordings([one for group in plan.activities.values() for one in group])
+    folder.finish(plan.source, everything, models)
+    return run
+
+
+def _report_epoch(report: Report, stage: str, done: int, total: int, loss: float) -> None:
+    report(stage, done, total, f"loss {loss:.3f}")
+
+
+def predict_run(
+    run: Run,
+    data_dir: Path,
+    out: Path,
+    *,
+    model: str | None = None,
+    report: Report = silent,
+) -> PredictionFolder:
+    """Segment the recordings of a data folder with a trained run.
+
+    A recording of an activity that was trained gets that activity's model; with a single model,
+    every recording gets that one.
+
+    Parameters
+    ----------
+    run : Run
+        A finished training.
+    data_dir : Path
+        The data folder; ground truth is not needed.
+    out : Path
+        Where to write the predictions.
+    model : str, optional
+        The model to use for every recording.
+    report : Report
+        Hears of the progress.
+
+    Raises
+    ------
+    ConfigurationError, DataError
+        If a recording has no model, or its features are not like those trained on.
+    """
+    recipe = run.recipe()
+    settings = recipe.dataset
+    trained = run.models()
+    if model is not None and model not in trained:
+        raise ConfigurationError(
+            f"{run.root} has no model {model!r}; it has: {', '.join(trained)}."
+        )
+    try:
+        dataset, source = open_checked(data_dir, settings, report)
+    except DataError:
+        if settings.activity_pattern is None or (model is None and len(trained) > 1):
+            raise
+        # Names that do not fit the recipe's pattern do not matter where one model serves all.
+        settings = DatasetSettings(**{**vars(settings), "activity_pattern": None})
+        dataset, source = open_checked(data_dir, settings, report)
+    recordings = dataset.recordings()
+    chosen: dict[str, str] = {}
+    for one in recordings:
+        name = model or (trained[0] if len(trained) == 1 else one.activity)
+        if name not in trained:
+            raise DataError(
+                f"{one.name} in {dataset.root} is of the activity {one.activity!r}, for which "
+                f"{run.root} has no model; it has: {', '.join(trained)}. Choose one with --model."
+            )
+        chosen[one.name] = str(name)
+    from asot.learning.features import PreparedFeatures
+    from asot.learning.training import decode, load_model
+
+    folder = PredictionFolder(out)
+    done = 0
+    for name in dict.fromkeys(chosen.values()):
+        group = Recordings([one for one in recordings if chosen[one.name] == name])
+        network = load_model(run.checkpoint(name))
+        width = group[0].width
+        if width != network.n_features:
+            raise DataError(
+                f"{dataset.root} has features of {width} columns, but the model {name!r} of "
+                f"{run.root} was trained on {network.n_features}: extract them the same way."
+            )
+        features = PreparedFeatures(group.features, recipe.dataset.standardise, network.n_features)
+        for index, one in enumerate(group):
+            folder.write(one.name, *decode(network, features[index]))
+            done += 1
+            report("Segmenting", done, len(recordings), "")
+    folder.finish(source, recordings, chosen)
+    return folder
+
+
+class Run:
+    """The folder of a run.
+
+    Parameters
+    ----------
+    root : Path
+        The folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def checkpoint(self, activity: str) -> Path:
+        """The checkpoint of a model."""
+        return self.root / "models" / f"{activity}.ckpt"
+
+    @property
+    def predictions(self) -> PredictionFolder:
+        """What the training's own test predicted."""
+        return PredictionFolder(self.root / "predictions")
+
+    def begin(self, recipe: Recipe, seed: int, plan: Plan) -> None:
+        """Write what is about to be trained, or see that it is the run that is already here.
+
+        Raises
+        ------
+        ConfigurationError
+            If the folder holds another run.
+        """
+        described = {
+            "recipe": recipe.to_dict(),
+            "seed": seed,
+            "data": plan.source.root,
+            "activities": plan.n_actions,
+        }
+        path = self.root / "run.json"
+        if path.exists():
+            here = self._description()
+            differing = _first_difference(here, described, "")
+            if differing is not None:
+                name, old, new = differing
+                raise ConfigurationError(
+                    f"{self.root} holds another run ({name} was {old!r}, now {new!r}): "
+                    "choose another --out, or remove it."
+                )
+            return
+        write_text(self.root / "recipe.yaml", recipe_yaml(recipe))
+        described["versions"] = {"python": platform.python_version(), **_versions()}
+        write_text(path, json.dumps(described, indent=1, ensure_ascii=False) + "\n")
+
+    def recipe(self) -> Recipe:
+        """The recipe it was trained with."""
+        return Recipe.from_dict(self._description()["recipe"])
+
+    def models(self) -> list[str]:
+        """Names of its models.
+
+        Raises
+        ------
+        DataError
+            If one of them is missing: the training is not finished.
+        """
+        names = list(self._description()["activities"])
+        for name in names:
+            if not self.checkpoint(name).is_file():
+                raise DataError(
+                    f"{self.checkpoint(name)} is missing: the training is not finished, run the "
+                    "same asot train again."
+                )
+        return names
+
+    def _description(self) -> dict[str, Any]:
+        path = self.root / "run.json"
+        try:
+            described = json.loads(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            raise DataError(
+                f"{self.root} is no run: it holds no run.json, which asot train writes."
+            ) from None
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path} cannot be read: {error}.") from error
+        if not isinstance(described, dict) or not {"recipe", "seed", "activities"} <= set(
+            described
+        ):
+            raise DataError(f"{path} does not describe a run: train again into another folder.")
+        return described
+
+
+def recipe_yaml(recipe: Recipe) -> str:
+    """The recipe as YAML, every setting spelt out."""
+    text: str = yaml.safe_dump(recipe.to_dict(), sort_keys=False, allow_unicode=True)
+    return text
+
+
+def _first_difference(old: Any, new: Any, place: str) -> tuple[str, Any, Any] | None:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in new:
+            where = f"{place}.{name}" if place else name
+            found = _first_difference(old.get(name), new[name], where)
+            if found is not None:
+                return found
+        return None
+    return None if old == new else (place, old, new)
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
