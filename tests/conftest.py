@@ -23,7 +23,9 @@ def pytest_report_header() -> str:
     return f"asot seed: {SEED} (repeat with ASOT_TEST_SEED={SEED})"
 
 
-SEED = int(os.environ.get("ASOT_TEST_SEED", random.SystemRandom().randrange(2**31)))
+# In the environment, so that the workers of a parallel run share it.
+os.environ.setdefault("ASOT_TEST_SEED", str(random.SystemRandom().randrange(2**31)))
+SEED = int(os.environ["ASOT_TEST_SEED"])
 
 
 @pytest.fixture

@@ -1,0 +1,46 @@
+# make demo and make test set up all they need in .venv; a second time they install nothing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CORES := $(shell nproc 2>/dev/null || echo 2)
+
+.PHONY: demo test test-all lint types help clean
+
+help:
+	@echo "make demo      segment real recordings, with scores and pictures, in results/demo"
+	@echo "make test      the tests (minutes)"
+	@echo "make test-all  the tests, the slow ones too"
+	@echo "make lint      ruff"
+	@echo "make types     mypy"
+	@echo "make clean     remove .venv and results"
+
+demo: $(VENV)/.demo
+	$(BIN)/asot demo --out results/demo
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -n $(CORES) -m "not slow"
+
+test-all: $(VENV)/.dev
+	$(BIN)/python -m pytest -n $(CORES)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) results
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# The stamps are older than pyproject.toml when the dependencies may have changed.
+$(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[demo]"
+	touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@ $(VENV)/.demo

@@ -1,0 +1,44 @@
+"""The examples run, as they stand, and do what they say."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+def run(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *arguments: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [name, *arguments])
+    runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+
+
+def test_decode_affinity_beats_frame_by_frame(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("decode_affinity.py", monkeypatch, tmp_path)
+    plain, asot = re.findall(r"([\d.]+)% of the frames right", capsys.readouterr().out)
+    assert float(asot) > float(plain) + 20
+    assert (tmp_path / "decoded_affinity.png").stat().st_size > 10_000
+    assert len(np.loadtxt(tmp_path / "decoded_affinity.txt")) == 800
+
+
+def test_decode_affinity_takes_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    np.save(tmp_path / "mine.npy", rng.random((90, 4)))
+    run("decode_affinity.py", monkeypatch, tmp_path, "mine.npy")
+    assert len(np.loadtxt(tmp_path / "decoded_affinity.txt")) == 90
+
+
+def test_pseudo_labels_teach_an_encoder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("pseudo_labels.py", monkeypatch, tmp_path)
+    losses = [float(value) for value in re.findall(r"loss ([\d.]+)", capsys.readouterr().out)]
+    assert losses[-1] < losses[0]
