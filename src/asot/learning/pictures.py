@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+
 from asot.learning.predictions import PredictionFolder, Scored, Source
 from asot.metrics import Evaluation
 
@@ -37,11 +39,8 @@ def draw(folder: PredictionFolder, scored: Scored | None, most: int, report: Rep
     rate = Source(**index["source"]).frame_rate
     truths = {} if scored is None else {one.name: one.ground_truth for one in scored.recordings}
     matchings: dict[str, Any] = {}
-    names = None
     if scored is not None:
-        names = scored.class_names or None
-        found = scored.evaluations["activity"].matching
-        matchings = cast(dict[str, Any], found)
+        matchings = cast(dict[str, Any], scored.evaluations["activity"].matching)
     groups: dict[str, list[str]] = {}
     for one in index["recordings"]:
         groups.setdefault(one["model"], []).append(one["name"])
@@ -55,7 +54,9 @@ def draw(folder: PredictionFolder, scored: Scored | None, most: int, report: Rep
         report("Drawing", len(paths), total, "")
 
     for model, members in groups.items():
-        matching = matchings.get(model)
+        # Without ground truth the labels name themselves; with it, unmatched ones match nothing.
+        matching = None if scored is None else matchings.get(model, {})
+        names = None if scored is None else _names_of(scored, truths, members)
         # Only as many as the picture holds need to be read.
         shown = members[:30]
         save(
@@ -97,6 +98,13 @@ def draw(folder: PredictionFolder, scored: Scored | None, most: int, report: Rep
                 f"{name}-assignment",
             )
     return paths
+
+
+def _names_of(scored: Scored, truths: dict[str, Any], members: list[str]) -> dict[int, str]:
+    """Names of the classes that some recordings hold: few classes get plain colours."""
+    held = [np.unique(truths[name]) for name in members if truths.get(name) is not None]
+    classes = sorted(set(np.concatenate(held).tolist())) if held else []
+    return {one: scored.class_names.get(one, str(one)) for one in classes}
 
 
 def draw_comparison(

@@ -1,0 +1,81 @@
+"""Trained on the files the release was measured on, the recipes reach its scores.
+
+The release's figures (means of 8 and 3 seeds, spread over seeds 4.7 in MoF on the coffee videos)
+are from its own training code, run on current libraries. Ours are means over five drawn seeds;
+three standard errors are allowed, for chance.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from asot.data import DatasetFolder, Recordings
+from asot.learning.configuration import Recipe, load_recipe
+from asot.metrics import evaluate
+
+SEEDS = 5
+
+
+def mean_scores(
+    recordings: Recordings, recipe: Recipe, n_actions: int, seed: int
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Means and standard errors over seeds, in percent."""
+    from asot.learning.features import PreparedFeatures
+    from asot.learning.training import decode, fit
+
+    features = PreparedFeatures(recordings.features, recipe.dataset.standardise)
+    found: list[Any] = []
+    for shift in range(SEEDS):
+        model = fit(recordings.features, recipe, n_actions, seed=seed + shift, accelerator="cpu")
+        labels = [decode(model, one)[0] for one in features]
+        found.append(evaluate(labels, recordings.ground_truth))
+    values = {name: 100 * np.array([one[name] for one in found]) for name in ("mof", "miou")}
+    return (
+        {name: float(one.mean()) for name, one in values.items()},
+        {name: float(one.std(ddof=1) / np.sqrt(SEEDS)) for name, one in values.items()},
+    )
+
+
+@pytest.mark.slow
+def test_breakfast_coffee(
+    shared: Path, seed: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ASOT_CACHE", str(tmp_path))
+    recipe = load_recipe("breakfast")
+    folder = DatasetFolder(
+        shared / "data" / "Breakfast", activity_pattern=recipe.dataset.activity_pattern
+    )
+    means, errors = mean_scores(
+        folder.recordings("coffee"), recipe, recipe.actions_of("coffee"), seed
+    )
+    assert means["mof"] > 48.9 - 3 * max(errors["mof"], 4.7 / np.sqrt(SEEDS))
+    assert means["miou"] > 37.6 - 3 * max(errors["miou"], 4.7 / np.sqrt(SEEDS))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_50_salads_svm_scores(shared: Path, seed: int) -> None:
+    with np.load(shared / "data" / "50salads_eval_svmscores10.npz") as data:
+        names = sorted({key.split("/")[0] for key in data})
+        recordings = Recordings.from_arrays(
+            [data[f"{name}/X"] for name in names],
+            names=names,
+            ground_truth=[data[f"{name}/y"].astype(int) for name in names],
+        )
+    recipe = Recipe.from_dict(
+        {
+            "n_actions": 10,
+            "rho": 0.15,
+            "dataset": {"standardise": False},
+            "training": {"epochs": 15},
+            "transport_train": {"lambda_actions": 0.11},
+        }
+    )
+    means, errors = mean_scores(recordings, recipe, 10, seed)
+    # The release's own spread over seeds, 2.9 in MoF and 1.4 in mIoU over four more of its runs.
+    assert means["mof"] > 59.9 - 3 * max(errors["mof"], 2.9 / np.sqrt(SEEDS))
+    assert means["miou"] > 27.6 - 3 * max(errors["miou"], 1.4 / np.sqrt(SEEDS))
