@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,9 @@ from asot.learning.configuration import (
     TrainingSettings,
     TransportSettings,
 )
-from asot.learning.features import PreparedFeatures
-from asot.metrics import evaluate
+from asot.learning.features import prepare
+from asot.learning.interface import FeatureArrays, SegmenterMixin, as_came, read_recordings
+from asot.transport.arguments import require_integer, require_number
 
 try:
     from sklearn.base import BaseEstimator, ClusterMixin
@@ -25,11 +26,10 @@ try:
 except ImportError as error:
     raise MissingExtraError("scikit-learn", "learn", "asot.ActionSegmenter") from error
 
-Labels = NDArray[np.int64]
-Matrix = NDArray[np.float32]
+Decoded = tuple[NDArray[np.int64], NDArray[np.float32]]
 
 
-class ActionSegmenter(ClusterMixin, BaseEstimator):
+class ActionSegmenter(SegmenterMixin, ClusterMixin, BaseEstimator):
     """Finds actions that recordings share, and segments the recordings into them.
 
     A small network learns frame features and one embedding for each action from pseudo-labels
@@ -68,9 +68,9 @@ class ActionSegmenter(ClusterMixin, BaseEstimator):
     n_init : int
         Restarts of the k-means that places the action embeddings.
     device : str
-        "auto", "cpu", "gpu", ... as Lightning's ``accelerator``.
+        "auto" (a CUDA GPU or the CPU), "cpu", "gpu", ... as Lightning's ``accelerator``.
     random_state : int, RandomState or None
-        Decides everything that is drawn.
+        Decides everything that is drawn; an int as the command line's ``--seed`` does.
 
     Attributes
     ----------
@@ -164,24 +164,23 @@ class ActionSegmenter(ClusterMixin, BaseEstimator):
         Raises
         ------
         ArgumentError
-            If the features are not finite two-dimensional arrays of one width.
+            If the features are not finite two-dimensional arrays of one width, or a parameter is
+            out of its range.
         """
-        recordings = _read(X)
         recipe = self._recipe()
-        recipe.check()
+        recordings = read_recordings(X)
         from asot.learning.training import fit
 
-        self.n_features_in_ = int(recordings[0].shape[1])
-        seed = int(check_random_state(self.random_state).randint(2**31))
-        self.model_ = fit(recordings, recipe, self.n_actions, seed=seed, accelerator=self.device)
+        random = check_random_state(self.random_state)
+        given = isinstance(self.random_state, (int, np.integer))
+        seed = int(self.random_state if given else random.randint(2**31))
+        self.model_ = fit(
+            recordings, recipe, int(self.n_actions), seed=seed, accelerator=self.device
+        )
+        self.n_features_in_ = self.model_.n_features
         self.cluster_centers_ = self.model_.actions.detach().numpy().copy()
         self.labels_ = [labels for labels, _ in self._decoded(recordings)]
         return self
-
-    def fit_predict(self, X: Any, y: Any = None, **kwargs: Any) -> Any:
-        """Fit, and return the labels of the same recordings; see ``predict``."""
-        self.fit(X)
-        return self.labels_[0] if _is_one(X) else self.labels_
 
     def predict(self, X: Any) -> Any:
         """Segment recordings.
@@ -196,60 +195,74 @@ class ActionSegmenter(ClusterMixin, BaseEstimator):
         list of (N_i,) int64 arrays, or one array for one array
             An action number, 0 to K - 1, for each frame.
         """
-        recordings = self._read_fitted(X)
-        found = [labels for labels, _ in self._decoded(recordings)]
-        return found[0] if _is_one(X) else found
+        return as_came(X, (labels for labels, _ in self._decoded(self._read(X))))
 
     def predict_proba(self, X: Any) -> Any:
         """Soft assignments: (N_i, K) float32 arrays whose rows sum to 1, in the form of ``X``."""
-        recordings = self._read_fitted(X)
-        found = [assignment for _, assignment in self._decoded(recordings)]
-        return found[0] if _is_one(X) else found
+        return as_came(X, (assignment for _, assignment in self._decoded(self._read(X))))
 
     def transform(self, X: Any) -> Any:
         """Frame embeddings: (N_i, embedding_width) float32 arrays of unit rows, as ``X`` came."""
-        recordings = self._read_fitted(X)
+        recordings = self._read(X)
         import torch
 
+        from asot.learning.training import as_tensor
+
         with torch.no_grad():
-            found = [
-                self.model_.embed(torch.from_numpy(np.ascontiguousarray(features))).numpy()
-                for features in self._prepared(recordings)
-            ]
-        return found[0] if _is_one(X) else found
-
-    def score(self, X: Any, y: Any) -> float:
-        """Share of frames labelled right (MoF) after one matching for all recordings.
-
-        Parameters
-        ----------
-        X : as for ``fit``
-            Recordings.
-        y : list of (N_i,) label sequences, or one for one array
-            Ground truth.
-        """
-        predicted = self.predict(X)
-        if _is_one(X):
-            predicted, y = [predicted], [y]
-        return float(evaluate(predicted, list(y))["mof"])
+            return as_came(
+                X,
+                (
+                    self.model_.embed(as_tensor(prepare(features, self.standardise))).numpy()
+                    for features in recordings
+                ),
+            )
 
     def _recipe(self) -> Recipe:
-        def transport(epsilon: float, alpha: float, lambda_actions: float | None) -> Any:
-            return TransportSettings(epsilon, alpha, self.radius, lambda_actions)
+        for name, least in (
+            ("n_actions", 1),
+            ("epochs", 0),
+            ("embedding_width", 1),
+            ("batch_size", 1),
+            ("frames_per_recording", 1),
+            ("n_init", 1),
+        ):
+            require_integer(name, getattr(self, name), at_least=least)
+        for name in ("radius", "learning_rate", "temperature", "epsilon_train", "epsilon_eval"):
+            require_number(name, getattr(self, name), above=0)
+        for name in ("order_prior", "weight_decay"):
+            require_number(name, getattr(self, name), at_least=0)
+        for name in ("alpha_train", "alpha_eval"):
+            require_number(name, getattr(self, name), at_least=0, below=1)
+        for name in ("lambda_actions_train", "lambda_actions_eval"):
+            if getattr(self, name) is not None:
+                require_number(name, getattr(self, name), above=0)
+        if not np.iterable(self.hidden) or isinstance(self.hidden, str):
+            raise ArgumentError(
+                f"hidden must be a sequence of widths, such as (128,), but is {self.hidden!r}."
+            )
+        for width in self.hidden:
+            require_integer("hidden's widths", width, at_least=1)
+        # NumPy's numbers, such as a parameter grid's, become Python's.
+        is_frames = isinstance(self.radius, (int, np.integer))
+        radius = int(self.radius) if is_frames else float(self.radius)
+
+        def transport(epsilon: float, alpha: float, penalty: float | None) -> TransportSettings:
+            penalty = None if penalty is None else float(penalty)
+            return TransportSettings(float(epsilon), float(alpha), radius, penalty)
 
         return Recipe(
-            n_actions=self.n_actions,
-            rho=self.order_prior,
-            dataset=DatasetSettings(standardise=self.standardise),
-            encoder=EncoderSettings(list(self.hidden), self.embedding_width),
+            n_actions=int(self.n_actions),
+            rho=float(self.order_prior),
+            dataset=DatasetSettings(standardise=bool(self.standardise)),
+            encoder=EncoderSettings([int(one) for one in self.hidden], int(self.embedding_width)),
             training=TrainingSettings(
-                epochs=self.epochs,
-                batch_size=self.batch_size,
-                frames_per_recording=self.frames_per_recording,
-                learning_rate=self.learning_rate,
-                weight_decay=self.weight_decay,
-                temperature=self.temperature,
-                kmeans_restarts=self.n_init,
+                epochs=int(self.epochs),
+                batch_size=int(self.batch_size),
+                frames_per_recording=int(self.frames_per_recording),
+                learning_rate=float(self.learning_rate),
+                weight_decay=float(self.weight_decay),
+                temperature=float(self.temperature),
+                kmeans_restarts=int(self.n_init),
             ),
             transport_train=transport(
                 self.epsilon_train, self.alpha_train, self.lambda_actions_train
@@ -257,66 +270,12 @@ class ActionSegmenter(ClusterMixin, BaseEstimator):
             transport_eval=transport(self.epsilon_eval, self.alpha_eval, self.lambda_actions_eval),
         )
 
-    def _read_fitted(self, X: Any) -> _Checked:
+    def _read(self, X: Any) -> FeatureArrays:
         if not hasattr(self, "model_"):
             raise NotFittedError("This ActionSegmenter is not fitted yet: call fit first.")
-        return _read(X, self.n_features_in_)
+        return read_recordings(X, self.n_features_in_)
 
-    def _prepared(self, recordings: _Checked) -> PreparedFeatures:
-        return PreparedFeatures(recordings, self.standardise, self.n_features_in_)
-
-    def _decoded(self, recordings: _Checked) -> Any:
+    def _decoded(self, recordings: FeatureArrays) -> Iterator[Decoded]:
         from asot.learning.training import decode
 
-        return (decode(self.model_, features) for features in self._prepared(recordings))
-
-
-class _Checked(Sequence[NDArray[Any]]):
-    """The recordings of ``X``, each checked when it is opened, so that a lazy ``X`` stays lazy."""
-
-    def __init__(self, X: Any) -> None:
-        self._given = [X] if _is_one(X) else X
-
-    def __len__(self) -> int:
-        return len(self._given)
-
-    def __getitem__(self, index: Any) -> Any:
-        array = np.asarray(self._given[index])
-        if array.ndim != 2 or array.dtype.kind not in "fiub" or 0 in array.shape:
-            raise ArgumentError(
-                f"X[{index}] must be a (frames, columns) array of numbers, but has the shape "
-                f"{array.shape} and the type {array.dtype}."
-            )
-        if not np.isfinite(array).all():
-            frame, column = np.argwhere(~np.isfinite(array))[0].tolist()
-            raise ArgumentError(
-                f"X[{index}] must be finite, but frame {frame}, column {column} is "
-                f"{array[frame, column]}."
-            )
-        return array
-
-
-def _is_one(X: Any) -> bool:
-    return isinstance(X, np.ndarray) and X.ndim == 2
-
-
-def _read(X: Any, width: int | None = None) -> _Checked:
-    """Check every recording of ``X``, one after the other, before any work is done on them."""
-    is_sequence = hasattr(X, "__getitem__") and hasattr(X, "__len__")
-    if not is_sequence or isinstance(X, (str, bytes, dict)):
-        raise ArgumentError(
-            "X must be a list of (frames, columns) arrays, one such array, or a sequence of them, "
-            f"but is a {type(X).__name__}."
-        )
-    if len(X) == 0:
-        raise ArgumentError("X must hold at least one recording, but is empty.")
-    recordings = _Checked(X)
-    for index in range(len(recordings)):
-        columns = recordings[index].shape[1]
-        width = columns if width is None else width
-        if columns != width:
-            raise ArgumentError(
-                f"All recordings must have the same columns, but X[{index}] has {columns}, "
-                f"not {width}."
-            )
-    return recordings
+        return (decode(self.model_, prepare(one, self.standardise)) for one in recordings)

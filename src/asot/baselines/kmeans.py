@@ -8,10 +8,12 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.cluster import KMeans
 
-from asot.learning.features import PreparedFeatures
+from asot.errors import NotFittedError
+from asot.learning.features import prepare
+from asot.learning.interface import SegmenterMixin, as_came, read_recordings
 
 
-class KMeansSegmenter(ClusterMixin, BaseEstimator):
+class KMeansSegmenter(SegmenterMixin, ClusterMixin, BaseEstimator):
     """Clusters the frames of all recordings together.
 
     Parameters
@@ -51,22 +53,41 @@ class KMeansSegmenter(ClusterMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> KMeansSegmenter:
-        """Find the centres of a list of (N_i, D) arrays."""
-        frames = np.concatenate(list(PreparedFeatures(X, self.standardise)))
+        """Find the centres of a list of (N_i, D) arrays, one array, or a lazy sequence.
+
+        Raises
+        ------
+        ArgumentError
+            If the features are not finite two-dimensional arrays of one width.
+        """
+        recordings = read_recordings(X)
+        frames = np.concatenate([prepare(one, self.standardise) for one in recordings])
+        self.n_features_in_ = frames.shape[1]
         self.kmeans_ = KMeans(
             self.n_actions, n_init=self.n_init, random_state=self.random_state
         ).fit(frames)
         self.cluster_centers_ = self.kmeans_.cluster_centers_
-        self.labels_ = self.predict(X)
+        ends = np.cumsum([len(one) for one in recordings])[:-1]
+        self.labels_ = np.split(self.kmeans_.labels_.astype(np.int64), ends)
         return self
 
-    def fit_predict(self, X: Any, y: Any = None, **kwargs: Any) -> list[Any]:
-        """Fit, and return the labels of the same recordings."""
-        return self.fit(X).labels_
+    def predict(self, X: Any) -> Any:
+        """The nearest centre of each frame: a list of (N_i,) int64 arrays, or one for one array.
 
-    def predict(self, X: Any) -> list[Any]:
-        """The nearest centre of each frame: a list of (N_i,) int64 arrays."""
-        return [
-            self.kmeans_.predict(features).astype(np.int64)
-            for features in PreparedFeatures(X, self.standardise)
-        ]
+        Raises
+        ------
+        ArgumentError
+            If the features are not like those that were fitted.
+        NotFittedError
+            Before ``fit``.
+        """
+        if not hasattr(self, "kmeans_"):
+            raise NotFittedError("This KMeansSegmenter is not fitted yet: call fit first.")
+        recordings = read_recordings(X, self.n_features_in_)
+        return as_came(
+            X,
+            (
+                self.kmeans_.predict(prepare(one, self.standardise)).astype(np.int64)
+                for one in recordings
+            ),
+        )

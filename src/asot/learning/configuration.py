@@ -8,6 +8,7 @@ Source of the defaults: Xu and Gould, CVPR 2024, and the settings the authors pu
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import yaml
 
 from asot.errors import ConfigurationError
+from asot.learning.settings import build, check_types, require
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -71,6 +73,9 @@ class TransportSettings:
             self.inner_iterations,
         )
         require(self.mode in ("default", "parity"), f"{name}.mode", "default or parity", self.mode)
+        if self.mode == "parity":
+            rule = "a fraction of the recording, such as 0.04, in parity mode"
+            require(not isinstance(self.radius, int), f"{name}.radius", rule, self.radius)
 
 
 @dataclass
@@ -191,13 +196,14 @@ class Recipe:
     )
 
     def check(self) -> None:
-        """Refuse values outside their ranges.
+        """Refuse values of another type, or outside their ranges.
 
         Raises
         ------
         ConfigurationError
             With a sentence that names the setting, its rule and its value.
         """
+        check_types(self)
         positive = {
             **{f"n_actions.{name}": count for name, count in self.activities.items()},
             "n_actions": self.n_actions if isinstance(self.n_actions, int) else 1,
@@ -258,39 +264,16 @@ class Recipe:
         Raises
         ------
         ConfigurationError
-            If a setting is unknown or out of its range.
+            If a setting is unknown, of another type or out of its range.
 
         Examples
         --------
         >>> Recipe.from_dict({"rho": 0.2, "encoder": {"width": 16}}).encoder.width
         16
         """
-        recipe: Recipe = _build(cls(), values, "")
+        recipe: Recipe = build(cls(), values)
         recipe.check()
         return recipe
-
-
-def require(condition: bool, name: str, rule: str, value: Any) -> None:
-    """Raise the one sentence of a setting that breaks its rule."""
-    if not condition:
-        raise ConfigurationError(f"{name} must be {rule}, but is {value!r}.")
-
-
-def _build(default: Any, values: Any, place: str) -> Any:
-    """``default``, an instance, with the settings in ``values`` in place of its own."""
-    if not isinstance(values, dict):
-        raise ConfigurationError(f"{place or 'A recipe'} must hold settings, but is {values!r}.")
-    known = [item.name for item in dataclasses.fields(default)]
-    changes = {}
-    for name, value in values.items():
-        where = f"{place}.{name}" if place else str(name)
-        if name not in known:
-            raise ConfigurationError(
-                f"{where} is no setting of a recipe; known there: {', '.join(known)}."
-            )
-        old = getattr(default, name)
-        changes[name] = _build(old, value, where) if dataclasses.is_dataclass(old) else value
-    return dataclasses.replace(default, **changes)
 
 
 def shipped_recipes() -> tuple[str, ...]:
@@ -322,6 +305,15 @@ def find_recipe(recipe: str) -> Path:
     )
 
 
+class _Loader(yaml.SafeLoader):
+    """Takes ``1e-3`` for a number, as people do; PyYAML takes it for text."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
 def load_recipe(recipe: str) -> Recipe:
     """Load a recipe by its shipped name or from a YAML file.
 
@@ -332,11 +324,11 @@ def load_recipe(recipe: str) -> Recipe:
     """
     path = find_recipe(recipe)
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # a SafeLoader
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise ConfigurationError(f"{path} is no YAML that can be read: {reason}.") from error
     try:
-        return Recipe.from_dict(values or {})
+        return Recipe.from_dict({} if values is None else values)
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {error}") from None

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from asot.data import even_frames, stratified_frames
+from asot.errors import DataError
 from asot.learning.configuration import Recipe
 from asot.learning.features import PreparedFeatures
 
@@ -54,7 +55,8 @@ class FrameSampling(Dataset[dict[str, Any]]):
             return np.arange(length)
         if epoch == EVEN_FRAMES:
             return even_frames(length, self.n_frames)
-        rng = np.random.default_rng([self.seed, epoch, index])
+        # Not index: a seed that ends in 0 is the seed without it, the one of the epoch's order.
+        rng = np.random.default_rng([self.seed, epoch, index + 1])
         return stratified_frames(length, self.n_frames, rng)
 
     def __getitem__(self, item: tuple[int, int]) -> dict[str, Any]:
@@ -70,7 +72,12 @@ class FrameSampling(Dataset[dict[str, Any]]):
         if epoch < 0:
             labels = None if self.ground_truth is None else self.ground_truth[index]
             batch["labelled"] = labels is not None
-            shown = np.full(len(features), -1) if labels is None else labels
+            shown = np.full(len(features), -1) if labels is None else np.asarray(labels)
+            if len(shown) != len(features):
+                raise DataError(
+                    f"Recording {index} has {len(features)} frames, but {len(shown)} labels: "
+                    "ground truth needs one for each frame."
+                )
             batch["ground_truth"] = np.pad(shown[frames], (0, padding), constant_values=-1)
         return batch
 
@@ -109,10 +116,15 @@ class EpochSampler(Sampler[tuple[int, int]]):
 
 
 class FixedSampler(Sampler[tuple[int, int]]):
-    """Every recording once, in order, shared out over the devices; none comes twice."""
+    """Every recording once, in order, shared out over the devices.
+
+    A device without any would leave the others waiting for its scores: where there are fewer
+    recordings than devices, some come twice.
+    """
 
     def __init__(self, kind: int, n_recordings: int, rank: int = 0, n_devices: int = 1) -> None:
-        self.items = [(kind, index) for index in range(rank, n_recordings, n_devices)]
+        own = list(range(rank, n_recordings, n_devices)) or [rank % n_recordings]
+        self.items = [(kind, index) for index in own]
 
     def __len__(self) -> int:
         return len(self.items)
@@ -127,6 +139,9 @@ class RecordingsModule(L.LightningDataModule):
     Batches are dicts: ``features`` (B, N, D) float32, ``lengths`` (B,) and ``index`` (B,) int64;
     for validation and test also ``ground_truth`` (B, N) int64, -1 on padding, and ``labelled``
     (B,) bool.
+
+    The recordings are shared out over the devices here, so that a ``Trainer`` with several of them
+    needs ``use_distributed_sampler=False``.
 
     Parameters
     ----------
@@ -162,7 +177,13 @@ class RecordingsModule(L.LightningDataModule):
             self.features, self.ground_truth, self.settings.frames_per_recording, self.seed
         )
         return DataLoader(
-            sampling, batch_size=batch_size, sampler=sampler, collate_fn=collate, num_workers=0
+            sampling,
+            batch_size=batch_size,
+            sampler=sampler,
+            collate_fn=collate,
+            num_workers=0,
+            # A loader draws a seed for its workers, from the global generator unless given one.
+            generator=torch.Generator(),
         )
 
     def train_dataloader(self) -> DataLoader[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from asot.data import standardise
 from asot.errors import DataError
@@ -14,8 +14,26 @@ from asot.errors import DataError
 CACHE_BYTES = 2 * 1024**3
 
 
+def prepare(features: ArrayLike, standardised: bool) -> NDArray[np.float32]:
+    """One recording's (N, D) features as the network takes them.
+
+    Parameters
+    ----------
+    features : (N, D) array-like
+        One row a frame.
+    standardised : bool
+        Whether to standardise them.
+
+    Returns
+    -------
+    (N, D) float32 array
+        May be ``features`` itself, and then read-only where that is.
+    """
+    return standardise(features) if standardised else np.asarray(features, dtype=np.float32)
+
+
 class PreparedFeatures(Sequence[NDArray[np.float32]]):
-    """A lazy sequence of prepared (N_i, D) arrays over recordings' features.
+    """A lazy sequence of prepared (N_i, D) arrays over recordings' features, to go over often.
 
     Parameters
     ----------
@@ -23,8 +41,11 @@ class PreparedFeatures(Sequence[NDArray[np.float32]]):
         May be lazy; each is opened when it is indexed.
     standardised : bool
         Whether to standardise each recording.
-    width : int, optional
-        D that every recording must have; the first one's unless given.
+
+    Attributes
+    ----------
+    width : int
+        D, that of the first recording.
 
     Raises
     ------
@@ -32,21 +53,17 @@ class PreparedFeatures(Sequence[NDArray[np.float32]]):
         When a recording of another width is indexed.
     """
 
-    def __init__(
-        self, features: Sequence[NDArray[Any]], standardised: bool, width: int | None = None
-    ) -> None:
+    def __init__(self, features: Sequence[NDArray[Any]], standardised: bool) -> None:
         self._features = features
         self._standardised = standardised
         self._kept: dict[int, NDArray[np.float32]] = {}
         self._kept_bytes = 0
-        self.width = int(features[0].shape[1]) if width is None else width
+        self.width = int(features[0].shape[1])
 
     def __len__(self) -> int:
         return len(self._features)
 
     def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
         if index in self._kept:
             return self._kept[index]
         raw = self._features[index]
@@ -55,11 +72,9 @@ class PreparedFeatures(Sequence[NDArray[np.float32]]):
                 f"Recording {index} has {raw.shape[1]} feature columns, but {self.width} are "
                 "expected: features must come from the same extractor."
             )
-        if not self._standardised:
-            return raw if raw.dtype == np.float32 else np.asarray(raw, dtype=np.float32)
-        prepared = standardise(raw)
+        prepared = prepare(raw, self._standardised)
         # Standardising reads a whole recording: keep what fits rather than do it every epoch.
-        if self._kept_bytes + prepared.nbytes <= CACHE_BYTES:
+        if self._standardised and self._kept_bytes + prepared.nbytes <= CACHE_BYTES:
             self._kept[index] = prepared
             self._kept_bytes += prepared.nbytes
         return prepared

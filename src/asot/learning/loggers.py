@@ -52,7 +52,7 @@ def make_logger(name: str, folder: Path, run_name: str) -> Logger | None:
     if name == "csv":
         from lightning.pytorch.loggers import CSVLogger
 
-        return CSVLogger(save_dir=folder, name="", version="")
+        return CSVLogger(save_dir=folder, name="", version=_csv_version(folder))
     if name == "tensorboard":
         from lightning.pytorch.loggers import TensorBoardLogger
 
@@ -63,6 +63,22 @@ def make_logger(name: str, folder: Path, run_name: str) -> Logger | None:
         folder.mkdir(parents=True, exist_ok=True)
         return WandbLogger(save_dir=folder, name=run_name, project="asot")
     return None
+
+
+def _csv_version(folder: Path) -> str:
+    """``folder`` itself, or one in it where that is used: Lightning would delete what is there."""
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return ""
+    taken = sum(path.is_dir() for path in folder.glob("resumed-*"))
+    return f"resumed-{taken + 1}"
+
+
+def close_logger(logger: Logger | None) -> None:
+    """End a W&B run, so that the next training in this process gets one of its own."""
+    if type(logger).__name__ == "WandbLogger" and logger is not None:
+        import wandb
+
+        wandb.finish()
 
 
 def takes_figures(logger: Any) -> bool:

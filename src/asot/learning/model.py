@@ -53,7 +53,10 @@ class ActionModel(nn.Module):
             self.actions.copy_(F.normalize(centres.to(self.actions), dim=-1))
 
     def normalise_actions(self) -> None:
-        """Scale the action embeddings back to unit length, as before every training step."""
+        """Scale the action embeddings back to unit length, as is due after every training step.
+
+        All else takes it that they are.
+        """
         self.place_actions(self.actions.detach())
 
     def log_probabilities(self, embeddings: Tensor) -> Tensor:
@@ -76,7 +79,7 @@ class ActionModel(nn.Module):
         settings : TransportSettings
             The recipe's ``transport_train`` (pseudo-labels) or ``transport_eval`` (decoding).
         """
-        cost = 1.0 - embeddings @ F.normalize(self.actions, dim=-1).T
+        cost = 1.0 - embeddings @ self.actions.T
         if self.recipe.rho > 0:
             cost = cost + temporal_prior(
                 cost.shape[-2],

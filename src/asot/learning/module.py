@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from importlib.util import find_spec
 from typing import Any
 
 import lightning as L
 import torch
 from torch import Tensor
 
+from asot.errors import ArgumentError
 from asot.learning.configuration import Recipe
 from asot.learning.model import ActionModel
 from asot.metrics.modules import SegmentationScores
@@ -46,16 +48,23 @@ class ActionSegmentation(L.LightningModule):
 
     def training_step(self, batch: dict[str, Tensor], batch_index: int) -> Tensor:
         """Loss against the pseudo-labels of the batch."""
-        self.model.normalise_actions()
         loss = self.model.loss(batch["features"], batch["lengths"])
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch["lengths"]))
+        self._log_loss("train_loss", loss, batch)
         return loss
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Step, and bring the action embeddings back to unit length.
+
+        So they have it before every step and before every evaluation.
+        """
+        super().optimizer_step(*args, **kwargs)
+        self.model.normalise_actions()
 
     def validation_step(self, batch: dict[str, Tensor], batch_index: int) -> None:
         """Loss, and scores where there is ground truth, on evenly spaced frames."""
         lengths = batch["lengths"]
         loss = self.model.loss(batch["features"], lengths)
-        self.log("val_loss", loss, on_epoch=True, batch_size=len(lengths), sync_dist=True)
+        self._log_loss("val_loss", loss, batch)
         embeddings = self.model.embed(batch["features"])
         solution = self.model.transport(embeddings, lengths, self.recipe.transport_eval)
         self._score(self.validation_scores, solution.labels, batch)
@@ -95,6 +104,11 @@ class ActionSegmentation(L.LightningModule):
             self.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
 
+    def _log_loss(self, name: str, loss: Tensor, batch: dict[str, Tensor]) -> None:
+        """Log the mean of a loss over all frames of the epoch."""
+        n_frames = int(batch["lengths"].sum())
+        self.log(name, loss, on_step=False, on_epoch=True, batch_size=n_frames, sync_dist=True)
+
     def _score(self, scores: SegmentationScores, labels: Tensor, batch: dict[str, Tensor]) -> None:
         labelled = batch["labelled"]
         if bool(labelled.any()):
@@ -109,10 +123,15 @@ class ActionSegmentation(L.LightningModule):
         # Devices must agree on whether to compute: one may hold no labelled recording.
         seen = torch.tensor(float(scores.update_called), device=self.device)
         if bool(self.trainer.strategy.reduce(seen, reduce_op="sum") > 0):
-            values = scores.compute()
+            try:
+                values = scores.compute()
+            except ArgumentError as error:
+                # Such as frames that are all excluded: nothing to stop a training for.
+                logger.warning("no %s scores: %s", stage, error)
+                values = {}
             for name in LOGGED_SCORES:
                 if name in values:
-                    self.log(f"{stage}_{name}", float(values[name]))
+                    self.log(f"{stage}_{name}", float(values[name]), sync_dist=True)
         scores.reset()
 
     def _log_figures(self, index: int, embeddings: Tensor, assignment: Tensor) -> None:
@@ -120,7 +139,7 @@ class ActionSegmentation(L.LightningModule):
         from asot.learning.loggers import log_figure, takes_figures
 
         takers = [one for one in self.trainer.loggers if takes_figures(one)]
-        if not takers:
+        if not takers or find_spec("matplotlib") is None:
             return
         from asot.report import plot_matrix, plot_pairwise_distances
 

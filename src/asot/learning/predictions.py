@@ -69,6 +69,10 @@ class PredictionFolder:
     def __init__(self, root: Path) -> None:
         self.root = root
 
+    def begin(self) -> None:
+        """Take the folder for unfinished until ``finish``, whatever it held before."""
+        (self.root / INDEX).unlink(missing_ok=True)
+
     def write(self, name: str, labels: NDArray[np.int64], assignment: NDArray[np.float32]) -> None:
         """Write one recording: labels (N,) and assignment (N, K)."""
         write_text(self._labels(name), "".join(f"{label}\n" for label in labels.tolist()))

@@ -5,7 +5,7 @@
     run.json                    recipe, seed, data set, activities, versions
     recipe.yaml                 the recipe with every setting, to train it again
     models/<activity>.ckpt      one model an activity; all.ckpt where there are none
-    logs/<activity>/            what the logger wrote
+    logs/<activity>/            what the logger wrote; resumed-1/ in it after an interruption
     predictions/                see ``predictions``
 """
 
@@ -154,7 +154,7 @@ def train_run(
     seed: int = 0,
     logger_name: str = "csv",
     accelerator: str = "auto",
-    devices: int | str = "auto",
+    devices: int | str = 1,
     report: Report = silent,
 ) -> Run | None:
     """Train a recipe on a data folder and segment every recording of it.
@@ -174,33 +174,37 @@ def train_run(
     plan = plan_run(recipe, data_dir, activities, report)
     run = Run(out)
     run.begin(recipe, seed, plan)
-    from asot.learning.features import PreparedFeatures
-    from asot.learning.loggers import make_logger
+    from asot.learning.features import prepare
+    from asot.learning.loggers import close_logger, make_logger
     from asot.learning.training import decode, fit, is_main_process
 
-    folder = PredictionFolder(out / "predictions")
+    folder = run.predictions
+    if is_main_process():
+        folder.begin()
     models: dict[str, str] = {}
     for activity, recordings in plan.activities.items():
+        run_logger = make_logger(logger_name, out / "logs" / activity, f"{recipe.name}-{activity}")
         model = fit(
             recordings.features,
             recipe,
             plan.n_actions[activity],
             seed=seed,
             checkpoint=run.checkpoint(activity),
-            logger=make_logger(logger_name, out / "logs" / activity, f"{recipe.name}-{activity}"),
+            logger=run_logger,
             ground_truth=recordings.ground_truth,
             validate=True,
             accelerator=accelerator,
             devices=devices,
             progress=partial(_report_epoch, report, f"Training {activity}"),
         )
+        close_logger(run_logger)
         if not is_main_process():
             continue
-        features = PreparedFeatures(recordings.features, recipe.dataset.standardise)
-        for index, recording in enumerate(recordings):
-            folder.write(recording.name, *decode(model, features[index]))
+        for done, recording in enumerate(recordings, start=1):
+            features = prepare(recording.features, recipe.dataset.standardise)
+            folder.write(recording.name, *decode(model, features))
             models[recording.name] = activity
-            report(f"Segmenting {activity}", index + 1, len(recordings), "")
+            report(f"Segmenting {activity}", done, len(recordings), "")
     if not is_main_process():
         return None
     everything = Recordings([one for group in plan.activities.values() for one in group])
@@ -268,10 +272,11 @@ def predict_run(
                 f"{run.root} has no model; it has: {', '.join(trained)}. Choose one with --model."
             )
         chosen[one.name] = str(name)
-    from asot.learning.features import PreparedFeatures
+    from asot.learning.features import prepare
     from asot.learning.training import decode, load_model
 
     folder = PredictionFolder(out)
+    folder.begin()
     done = 0
     for name in dict.fromkeys(chosen.values()):
         group = Recordings([one for one in recordings if chosen[one.name] == name])
@@ -282,9 +287,9 @@ def predict_run(
                 f"{dataset.root} has features of {width} columns, but the model {name!r} of "
                 f"{run.root} was trained on {network.n_features}: extract them the same way."
             )
-        features = PreparedFeatures(group.features, recipe.dataset.standardise, network.n_features)
-        for index, one in enumerate(group):
-            folder.write(one.name, *decode(network, features[index]))
+        for one in group:
+            features = prepare(one.features, recipe.dataset.standardise)
+            folder.write(one.name, *decode(network, features))
             done += 1
             report("Segmenting", done, len(recordings), "")
     folder.finish(source, recordings, chosen)
@@ -328,12 +333,11 @@ class Run:
         }
         path = self.root / "run.json"
         if path.exists():
-            here = self._description()
-            differing = _first_difference(here, described, "")
-            if differing is not None:
-                name, old, new = differing
+            here = {**self._description(), "recipe": self.recipe().to_dict()}
+            difference = _first_difference({name: here.get(name) for name in described}, described)
+            if difference is not None:
                 raise ConfigurationError(
-                    f"{self.root} holds another run ({name} was {old!r}, now {new!r}): "
+                    f"{self.root} holds another run ({difference}): "
                     "choose another --out, or remove it."
                 )
             return
@@ -385,15 +389,16 @@ def recipe_yaml(recipe: Recipe) -> str:
     return text
 
 
-def _first_difference(old: Any, new: Any, place: str) -> tuple[str, Any, Any] | None:
+def _first_difference(old: Any, new: Any, place: str = "") -> str | None:
+    """The first setting that differs, what it was and what it is; None if none does."""
     if isinstance(old, dict) and isinstance(new, dict):
-        for name in new:
+        for name in {**old, **new}:
             where = f"{place}.{name}" if place else name
-            found = _first_difference(old.get(name), new[name], where)
+            found = _first_difference(old.get(name), new.get(name), where)
             if found is not None:
                 return found
         return None
-    return None if old == new else (place, old, new)
+    return None if old == new else f"{place} was {old!r}, now {new!r}"
 
 
 def _versions() -> dict[str, str]:

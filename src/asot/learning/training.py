@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,11 +18,15 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.loggers import Logger
-from numpy.typing import NDArray
+from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from numpy.typing import ArrayLike, NDArray
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from asot.data import even_frames
+from asot.errors import ConfigurationError, DataError
 from asot.learning.configuration import Recipe
 from asot.learning.datamodule import GroundTruth, RecordingsModule
 from asot.learning.features import PreparedFeatures
@@ -42,7 +47,7 @@ def fit(
     logger: Logger | None = None,
     validate: bool = False,
     accelerator: str = "auto",
-    devices: int | str = "auto",
+    devices: int | str = 1,
     progress: Progress | None = None,
 ) -> ActionModel:
     """Fit a model to recordings.
@@ -58,8 +63,8 @@ def fit(
     ground_truth : sequence of (N_i,) int64 arrays or None, optional
         For the scores that validation logs, and for nothing else.
     seed : int
-        Decides the initial weights, k-means and every draw of frames; the global generators are
-        left alone.
+        Decides the initial weights, k-means and every draw of frames, at least 0; the global
+        generators are left alone.
     checkpoint : Path, optional
         Written after every epoch. If it exists, training goes on from it, exactly as it would
         have gone on.
@@ -68,7 +73,8 @@ def fit(
     validate : bool
         Whether to validate every ``recipe.training.validate_every`` epochs.
     accelerator, devices : str, int or str
-        As for ``lightning.Trainer``; with several devices they share each epoch's recordings.
+        As for ``lightning.Trainer``, but that "auto" is a CUDA GPU or the CPU. Several devices
+        share each epoch's recordings; Lightning then starts the script again for each of them.
     progress : callable, optional
         Called after each epoch with the epochs done, all epochs, and the training loss.
 
@@ -79,19 +85,22 @@ def fit(
     """
     data = RecordingsModule(features, recipe, seed, ground_truth)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        # torch.manual_seed would seed the GPUs too.
+        torch.default_generator.manual_seed(seed)
         module = ActionSegmentation(recipe.to_dict(), data.features.width, n_actions)
-    resumable = checkpoint is not None and checkpoint.is_file()
-    if not resumable:
+    resumed = checkpoint is not None and checkpoint.is_file()
+    if checkpoint is not None and resumed:
+        if _epochs_done(checkpoint, module) >= recipe.training.epochs:
+            return load_model(checkpoint)
+    else:
         start_at_kmeans(module.model, data.features, seed)
-    callbacks: list[L.Callback] = [EveryEpoch(checkpoint, progress)]
-    with quiet_lightning():
-        trainer = L.Trainer(
+    with quiet_lightning(), keyboard_interrupts():
+        trainer = _trainer(
+            accelerator,
+            devices,
             max_epochs=recipe.training.epochs,
-            accelerator=accelerator,
-            devices=devices,
             logger=logger if logger is not None else False,
-            callbacks=callbacks,
+            callbacks=[EveryEpoch(checkpoint, progress)],
             check_val_every_n_epoch=recipe.training.validate_every,
             limit_val_batches=1.0 if validate else 0,
             num_sanity_val_steps=0,
@@ -101,29 +110,82 @@ def fit(
             enable_model_summary=False,
             use_distributed_sampler=False,
         )
-        if validate and not resumable and recipe.training.epochs > 0:
+        if validate and not resumed and recipe.training.epochs > 0:
             trainer.validate(module, datamodule=data, verbose=False)
         trainer.fit(
             module,
             datamodule=data,
-            ckpt_path=checkpoint if resumable else None,
+            ckpt_path=checkpoint if resumed else None,
             weights_only=True,
         )
-        if checkpoint is not None and recipe.training.epochs == 0 and not resumable:
+        if checkpoint is not None and recipe.training.epochs == 0:
             save_checkpoint(trainer, checkpoint)
-    model = module.model.cpu().eval()
-    model.normalise_actions()
-    return model
+    return module.model.cpu().eval()
 
 
 def load_model(checkpoint: Path) -> ActionModel:
-    """The model of a checkpoint, on the CPU, in evaluation mode."""
-    module = ActionSegmentation.load_from_checkpoint(
-        checkpoint, map_location="cpu", weights_only=True
-    )
-    model = module.model.eval()
-    model.normalise_actions()
-    return model
+    """The model of a checkpoint, on the CPU, in evaluation mode.
+
+    Raises
+    ------
+    DataError
+        If the file is no checkpoint of a training.
+    """
+    stored = _read_checkpoint(checkpoint)
+    arguments = stored["hyper_parameters"]
+    with torch.random.fork_rng(devices=[]):
+        model = ActionModel(
+            Recipe.from_dict(arguments["recipe"]), arguments["n_features"], arguments["n_actions"]
+        )
+    weights = {
+        name.removeprefix("model."): value
+        for name, value in stored["state_dict"].items()
+        if name.startswith("model.")
+    }
+    model.load_state_dict(weights)
+    return model.eval()
+
+
+def _read_checkpoint(path: Path) -> dict[str, Any]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            stored = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file can lead the reader anywhere
+        raise DataError(f"{path} is no checkpoint that can be read: train again.") from error
+    parts = {"hyper_parameters", "state_dict", "epoch"}
+    if not isinstance(stored, dict) or not parts <= set(stored):
+        raise DataError(f"{path} is no checkpoint of asot: it lacks {', '.join(sorted(parts))}.")
+    return stored
+
+
+def _epochs_done(checkpoint: Path, module: ActionSegmentation) -> int:
+    """Epochs that a checkpoint has behind it; refuses one of another training."""
+    stored = _read_checkpoint(checkpoint)
+    for name, value in module.hparams.items():
+        old = stored["hyper_parameters"].get(name)
+        if old != value:
+            what = "another recipe" if name == "recipe" else f"{name} {old}, not {value}"
+            raise ConfigurationError(
+                f"{checkpoint} was trained with {what}: choose another file, or remove it."
+            )
+    # Written at the end of the epoch that it counts from 0.
+    return int(stored["epoch"]) + 1
+
+
+def _trainer(accelerator: str, devices: int | str, **options: Any) -> L.Trainer:
+    if accelerator == "auto":
+        # Lightning's choice would be Apple's GPUs too, which lack the transport's float64.
+        chosen = "cuda" if torch.cuda.is_available() else "cpu"
+    else:
+        chosen = accelerator
+    try:
+        return L.Trainer(accelerator=chosen, devices=devices, **options)
+    except (MisconfigurationException, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigurationError(
+            f"accelerator {accelerator!r} with devices {devices!r} cannot be used here: {reason}"
+        ) from error
 
 
 def start_at_kmeans(model: ActionModel, features: PreparedFeatures, seed: int) -> None:
@@ -136,13 +198,14 @@ def start_at_kmeans(model: ActionModel, features: PreparedFeatures, seed: int) -
     frames = np.concatenate(
         [one[even_frames(len(one), settings.frames_per_recording)] for one in features]
     )
+    if len(frames) < model.n_actions:
+        # Too few for k-means: the actions keep their random places.
+        return
     with torch.no_grad():
         embeddings = model.embed(torch.from_numpy(frames)).numpy()
     kmeans = KMeans(model.n_actions, n_init=settings.kmeans_restarts, random_state=seed)
-    if len(embeddings) < model.n_actions:
-        # Fewer frames than actions: the surplus actions keep their random places.
-        return
-    with warnings.catch_warnings():
+    # One thread: several add up their shares in the order in which they happen to end.
+    with warnings.catch_warnings(), threadpool_limits(1):
         # Fewer distinct frames than actions is no fault of the user's.
         warnings.simplefilter("ignore", ConvergenceWarning)
         kmeans.fit(embeddings)
@@ -196,12 +259,34 @@ def quiet_lightning() -> Iterator[None]:
         fabric.setLevel(levels[1])
 
 
+@contextmanager
+def keyboard_interrupts() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt: Lightning would end the program, deaf to further ones."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as stop:
+        if isinstance(stop.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        if signal.getsignal(signal.SIGINT) is not handler:
+            signal.signal(signal.SIGINT, handler)
+
+
 def is_main_process() -> bool:
     """Whether this process writes the results: all others only help it train."""
-    return int(os.environ.get("LOCAL_RANK", 0)) == 0 and int(os.environ.get("NODE_RANK", 0)) == 0
+    return bool(rank_zero_only.rank == 0)
 
 
-def decode(model: ActionModel, features: Any) -> tuple[Any, Any]:
-    """Labels (N,) int64 and assignment (N, K) float32 of one recording's prepared features."""
-    solution = model.decode(torch.from_numpy(np.ascontiguousarray(features)))
+def decode(
+    model: ActionModel, features: ArrayLike
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Labels (N,) and assignment (N, K) of one recording's prepared features, (N, D) float32."""
+    solution = model.decode(as_tensor(features))
     return solution.labels.numpy(), solution.assignment.numpy()
+
+
+def as_tensor(features: ArrayLike) -> torch.Tensor:
+    """Prepared features as a tensor, copied only where torch cannot share their memory."""
+    return torch.from_numpy(np.require(features, np.float32, ["C", "W"]))
