@@ -17,6 +17,10 @@ COMMANDS = {
     "evaluate": "Compare predictions with ground truth",
     "data": "Look at a folder of features (asot data check)",
 }
+# The extras that bring what the core does without.
+EXTRAS = {"lightning": "learn", "sklearn": "learn", "torchmetrics": "learn", "matplotlib": "plot"}
+# Those that go on where they stopped when they are given again.
+RESUMABLE = ("demo", "train")
 
 USAGE = """\
 asot finds the actions in recordings without labels.
@@ -26,7 +30,8 @@ usage: asot COMMAND [options]
 {commands}
 
 asot COMMAND --help shows a command's options, asot --version the version.
-Start with: asot demo"""
+Start with: asot demo
+"""
 
 OK, FAILED, USAGE_ERROR, INTERRUPTED = 0, 1, 2, 130
 
@@ -46,40 +51,81 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command; 130 interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if not words or words[0] in ("-h", "--help", "help"):
+    # A name that the terminal's encoding lacks is no reason to fail.
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    from asot.errors import AsotError, MissingExtraError
+
+    try:
+        status = _run(words)
+        sys.stdout.flush()
+        return status
+    except AsotError as error:
+        return _complain(str(error), FAILED)
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
+        missing = MissingExtraError(error.name, EXTRAS[error.name], f"asot {words[0]}")
+        return _complain(str(missing), FAILED)
+    except KeyboardInterrupt:
+        more = " The same command goes on from here." if words[0] in RESUMABLE else ""
+        return _complain(f"Interrupted.{more}", INTERRUPTED)
+    except BrokenPipeError:
+        return _reader_left()
+    except SystemExit as stop:
+        # The parser's, after its help or its complaint; or rich's, in place of a broken pipe.
+        if isinstance(stop.__context__, BrokenPipeError):
+            return _reader_left()
+        return stop.code if isinstance(stop.code, int) else OK
+    except OSError as error:
+        reason = error.strerror or str(error)
+        place = error.filename or "A file could not be read or written"
+        return _complain(f"{place}: {reason}.", FAILED)
+    except MemoryError as error:
+        return _complain(f"There is not enough memory: {error}", FAILED)
+
+
+def _run(words: list[str]) -> int:
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
+    if not words or words[0] in ("-h", "--help"):
         listed = "\n".join(f"  {name:<10} {summary}" for name, summary in COMMANDS.items())
-        sys.stdout.write(USAGE.format(commands=listed) + "\n")
+        sys.stdout.write(USAGE.format(commands=listed))
         return OK if words else USAGE_ERROR
-    if words[0] == "--version":
+    if words[0] in ("-V", "--version"):
         from asot import __version__
 
         sys.stdout.write(f"asot {__version__}\n")
         return OK
     if words[0] not in COMMANDS:
-        _complain(f"There is no command {words[0]!r}: use one of {', '.join(COMMANDS)}.")
-        return USAGE_ERROR
-    logging.basicConfig(format="asot: %(message)s", level=logging.WARNING)
-    from asot.errors import AsotError
-
-    try:
-        import_module(f"asot.cli.{words[0]}").run(words[1:])
-    except AsotError as error:
-        _complain(str(error))
-        return FAILED
-    except KeyboardInterrupt:
-        _complain("Interrupted. The same command goes on from here.")
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader, such as head, has what it wants; keep Python from complaining on the way out.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
-    except OSError as error:
-        _complain(f"{error.filename or 'A file'}: {error.strerror or error}.")
-        return FAILED
-    except SystemExit as stop:  # the parser's, after its help or its complaint
-        return stop.code if isinstance(stop.code, int) else USAGE_ERROR
+        sentence = f"There is no command {words[0]!r}: use one of {', '.join(COMMANDS)}."
+        return _complain(sentence, USAGE_ERROR)
+    _show_warnings()
+    import_module(f"asot.cli.{words[0]}").run(words[1:])
     return OK
 
 
-def _complain(sentence: str) -> None:
+class _Sentences(logging.Handler):
+    """Writes what the library warns of to standard error, in the manner of the errors."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record; logging calls this."""
+        _complain(record.getMessage(), OK)
+
+
+def _show_warnings() -> None:
+    log = logging.getLogger("asot")
+    if not any(isinstance(handler, _Sentences) for handler in log.handlers):
+        log.addHandler(_Sentences(logging.WARNING))
+
+
+def _complain(sentence: str, status: int) -> int:
     sys.stderr.write(f"asot: {sentence}\n")
+    return status
+
+
+def _reader_left() -> int:
+    """End quietly: the reader of the output, such as head, has what it wants."""
+    # Python flushes once more on its way out, which must not fail again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return OK

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from asot.cli.parsing import Parser
-from asot.errors import ConfigurationError, DataError
+from asot.errors import DataError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from asot.data import DatasetReport
 
 USAGE = "check DIR [--mapping FILE] [--activity_pattern REGEX]"
 SUMMARY = (
@@ -17,6 +23,8 @@ SUMMARY = (
 def run(words: Sequence[str]) -> None:
     """Run the command."""
     parser = Parser("data", SUMMARY, USAGE)
+    parser.add_argument("what", type=str, help="The word check.")
+    parser.add_argument("dir", type=str, help="The folder, or one that holds it.")
     parser.add_argument("--dataset", type=str, help="Folder below DIR, where DIR holds several.")
     parser.add_argument("--mapping", type=str, help="Mapping file in mapping/ to use.")
     parser.add_argument(
@@ -25,17 +33,13 @@ def run(words: Sequence[str]) -> None:
         help="Regular expression whose one group is the activity in a recording's name.",
     )
     parser.add_argument("--frame_rate", type=float, help="Frames per second.")
-    if not words or words[0] in ("-h", "--help"):
-        parser.parse_args(["--help"])
-    if words[0] != "check" or len(words) < 2 or words[1].startswith("-"):
-        if list(words[1:]) in (["-h"], ["--help"]):
-            parser.parse_args(["--help"])
-        raise ConfigurationError("Name the folder, as in: asot data check DIR")
-    values = parser.parse_args(list(words[2:]))
-    from asot.cli.console import console, progress, say
+    values = parser.parse(words)
+    if values.what != "check":
+        parser.error(f"There is no asot data {values.what}: the command is asot data check DIR.")
+    from asot.cli.console import progress
     from asot.data import check_dataset, find_dataset
 
-    root = find_dataset(words[1], values.dataset)
+    root = find_dataset(values.dir, values.dataset)
     with progress() as report:
         found = check_dataset(
             root,
@@ -44,16 +48,22 @@ def run(words: Sequence[str]) -> None:
             frame_rate=values.frame_rate,
             progress=lambda done, total: report("Reading", done, total),
         )
-    from rich.markup import escape
-    from rich.table import Table
+    show_report(found)
+    if not found.ok:
+        raise DataError(f"{root} cannot be used before what is wrong is mended.")
 
-    table = Table(title=escape(str(root)), title_justify="left", title_style="bold")
-    headings = ("activity", "recordings", "frames", "hours", "columns", "labelled", "classes")
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading == "activity" else "right")
+
+def show_report(found: DatasetReport) -> None:
+    """Print what there is and all that is wrong."""
+    from asot.cli.console import console, new_table, say
+    from asot.data.problems import plural, printable
+
+    say(printable(found.root), style="bold")
+    counts = ("recordings", "frames", "hours", "columns", "labelled", "classes")
+    table = new_table("activity", *counts, right=counts)
     for row in found.rows:
         table.add_row(
-            escape(row.activity or "-"),
+            printable(row.activity or "-"),
             f"{row.recordings:,}",
             f"{row.frames:,}",
             "-" if row.hours is None else f"{row.hours:.2f}",
@@ -63,22 +73,30 @@ def run(words: Sequence[str]) -> None:
         )
     console().print(table)
     if found.problems:
-        table = Table(title="Problems", title_justify="left", title_style="bold")
-        for heading in ("", "file", "line", "what is wrong"):
-            table.add_column(heading, overflow="fold")
-        for problem in found.problems:
-            style = "red" if problem.severity == "error" else "yellow"
-            table.add_row(
-                f"[{style}]{problem.severity}[/{style}]",
-                escape(str(_below(problem.path, root))),
-                "" if problem.line is None else str(problem.line),
-                escape(problem.message),
-            )
-        console().print(table)
-    say(f"{len(found.errors)} errors, {len(found.warnings)} warnings.")
-    if not found.ok:
-        raise DataError(f"{root} cannot be used before its {len(found.errors)} errors are mended.")
+        say()
+        console().print(_problem_table(found, console().width))
+    say()
+    say(f"{plural(len(found.errors), 'error')}, {plural(len(found.warnings), 'warning')}.")
 
 
-def _below(path: object, root: object) -> str:
-    return str(path).removeprefix(f"{root}/")
+def _problem_table(found: DatasetReport, width: int) -> Table:
+    """The problems; on a narrow screen, what is wrong stands below its file."""
+    from rich.text import Text
+
+    from asot.cli.console import new_table
+    from asot.data.problems import printable
+
+    files = [
+        printable(path.relative_to(found.root) if path.is_relative_to(found.root) else path)
+        for path in (problem.path for problem in found.problems)
+    ]
+    narrow = max(map(len, files)) > width // 3
+    places = () if narrow else ("file", "line")
+    table = new_table("problem", *places, "what is wrong", right=("line",))
+    for problem, file in zip(found.problems, files, strict=True):
+        severity = Text(problem.severity, "red" if problem.severity == "error" else "yellow")
+        line = "" if problem.line is None else str(problem.line)
+        place = f"{file}, line {line}" if line else file
+        what = [f"{place}: {problem.message}"] if narrow else [file, line, problem.message]
+        table.add_row(severity, *what)
+    return table

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
-from asot.cli.parsing import Parser
+from asot.cli.parsing import Parser, check_seed, out_folder
 
 SUMMARY = (
     "Segment 20 sessions of smart-watch signals into seven exercises, without labels, and compare "
@@ -26,12 +26,13 @@ def run(words: Sequence[str]) -> None:
     parser = Parser("demo", SUMMARY, "[--out DIR] [--seed N]")
     parser.add_argument("--out", type=str, default="results/demo", help="Folder for the results.")
     parser.add_argument("--seed", type=int, default=0, help="Decides everything that is drawn.")
-    values = parser.parse_args(list(words))
+    values = parser.parse(words)
+    check_seed(values.seed)
+    out = out_folder(values.out)
     from asot.cli.console import console, progress, say, score_table, show_files
     from asot.data import WATCH_CLASSES, watch_sessions, write_dataset
 
-    out = Path(values.out)
-    say(WHAT_IT_IS)
+    console().print(WHAT_IT_IS)
     data = write_dataset(watch_sessions(), out / "data" / "watch", WATCH_CLASSES, overwrite=True)
     from asot.baselines import KMeansSegmenter
     from asot.learning.configuration import load_recipe
@@ -62,12 +63,10 @@ def run(words: Sequence[str]) -> None:
         alone = evaluate(nearest, truth)
         draw(folder, scored, 3, report)
         compared = draw_comparison(folder, scored, {"k-means": (nearest, alone)})
-    console().print(
-        score_table(
-            f"{len(recordings)} sessions, one matching for all; percent",
-            {"k-means alone": alone, "asot": scored.evaluations["activity"]},
-        )
-    )
+    say()
+    say(f"{len(recordings)} sessions, one matching for all, in percent", style="bold")
+    console().print(score_table({"k-means alone": alone, "asot": scored.evaluations["activity"]}))
+    say()
     pictures = folder.root / "figures"
     show_files(
         [
@@ -79,4 +78,7 @@ def run(words: Sequence[str]) -> None:
             (data, "the sessions as a data set, to try the other commands on"),
         ]
     )
-    say(f"Next: asot train watch --data {data} --out results/watch --training.epochs 5")
+    again = f"--data {shlex.quote(str(data))} --out {shlex.quote(str(out / 'again'))}"
+    say()
+    say(f"Next, the same by hand:  asot train watch {again} --training.epochs 5")
+    say("With your own features:  asot data check DIR, then asot train --help")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -90,6 +91,28 @@ def _check_header(path: Path, shape: tuple[int, ...], dtype: np.dtype[np.generic
         raise FileError.at(path, f"is empty: its shape is {shape}")
 
 
+def map_matrix(path: Path) -> NDArray[Any]:
+    """Map a ``.npy`` file into memory, read-only, as the (N, D) array of its own type.
+
+    Raises
+    ------
+    FileError
+        If the header does not pass :func:`read_header`.
+    """
+    header = read_header(path)
+    try:
+        return np.memmap(
+            path,
+            dtype=header.dtype,
+            mode="r",
+            offset=header.offset,
+            shape=header.shape,
+            order="F" if header.fortran else "C",
+        )
+    except (OSError, ValueError) as error:
+        raise FileError.at(path, unreadable(error)) from error
+
+
 def map_npy(path: Path) -> NDArray[np.float32]:
     """Open the features of a ``.npy`` file.
 
@@ -104,18 +127,7 @@ def map_npy(path: Path) -> NDArray[np.float32]:
     FileError
         If the header does not pass :func:`read_header`.
     """
-    header = read_header(path)
-    try:
-        mapped = np.memmap(
-            path,
-            dtype=header.dtype,
-            mode="r",
-            offset=header.offset,
-            shape=header.shape,
-            order="F" if header.fortran else "C",
-        )
-    except (OSError, ValueError) as error:
-        raise FileError.at(path, unreadable(error)) from error
+    mapped = map_matrix(path)
     if mapped.dtype == np.float32 and mapped.dtype.isnative:
         return mapped
     with np.errstate(over="ignore"):

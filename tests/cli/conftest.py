@@ -1,0 +1,68 @@
+"""The command line in this process, a small data set, and a run trained on it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from asot.cli import main
+from asot.data import make_recordings, write_dataset
+from tests.cli.outcome import CLASSES, SHORT, Asot, Outcome
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache of the tests' own, so that none writes to the user's."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASOT_CACHE", str(folder))
+        patch.delenv("COLUMNS", raising=False)
+        yield folder
+
+
+@pytest.fixture
+def asot(capsys: pytest.CaptureFixture[str]) -> Iterator[Asot]:
+    """Runs a command in this process."""
+
+    def run(*words: object) -> Outcome:
+        capsys.readouterr()
+        code = main([str(word) for word in words])
+        captured = capsys.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    handler = signal.getsignal(signal.SIGINT)
+    yield run
+    signal.signal(signal.SIGINT, handler)
+
+
+@pytest.fixture(scope="session")
+def toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sound data set of five recordings of four actions; nothing may be written to it."""
+    corpus = make_recordings(5, n_actions=4, n_frames=(60, 90), width=6, noise=0.3, random_state=1)
+    return write_dataset(corpus, tmp_path_factory.mktemp("data") / "toys", CLASSES)
+
+
+@pytest.fixture(scope="session")
+def trained(toys: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run on ``toys``; nothing may be written to it."""
+    out = tmp_path_factory.mktemp("runs") / "run"
+    words = ["train", "default", *SHORT, "--data", str(toys), "--out", str(out)]
+    assert main([*words, "--dataset.frame_rate", "10"]) == 0
+    return out
+
+
+@pytest.fixture(scope="session")
+def command() -> list[str]:
+    """The words that start ``asot`` in a process of its own."""
+    return [sys.executable, "-c", "import sys; from asot.cli import main; sys.exit(main())"]
+
+
+@pytest.fixture(scope="session")
+def environment(cache: Path) -> dict[str, str]:
+    """The environment for such a process."""
+    return {**os.environ, "OMP_NUM_THREADS": "1", "ASOT_CACHE": str(cache)}

@@ -1,0 +1,37 @@
+"""What a command leaves, and the names that the tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+# Names that look like markup or are no ASCII: they come out as they are.
+CLASSES = {0: "reach", 1: "pour milk", 2: "stir [bold]slowly[/bold]", 3: "spülen :coffee:"}
+SHORT = ("--n_actions", "4", "--training.epochs", "3")
+
+
+@dataclass
+class Outcome:
+    """What a command left: its exit code, and what it wrote to either stream."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def sentence(self) -> str:
+        """The one sentence on standard error."""
+        lines = self.err.splitlines()
+        assert len(lines) == 1, self.err
+        assert lines[0].startswith("asot: ")
+        return lines[0].removeprefix("asot: ")
+
+
+Asot = Callable[..., Outcome]
+
+
+def shown_paths(outcome: Outcome, root: Path) -> list[Path]:
+    """The paths below ``root`` that a command printed, each at the start of a line."""
+    lines = outcome.out.splitlines()
+    return [Path(line.split("  ")[0]) for line in lines if line.startswith(str(root))]

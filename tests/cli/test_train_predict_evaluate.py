@@ -1,0 +1,345 @@
+"""Train, predict and evaluate, from a folder of features to tables, scores and pictures."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import resource
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asot.data import DatasetFolder, make_recordings, write_dataset
+from asot.metrics import evaluate
+from tests.cli.outcome import SHORT, shown_paths
+
+HEADER = ["recording", "start_frame", "end_frame", "start_s", "end_s", "action", "confidence"]
+PARTS = {"predictions.json", "segments.csv", "labels", "assignments", "figures", "scores.json"}
+
+
+def labels(folder: Path) -> dict[str, list[int]]:
+    return {
+        path.stem: [int(line) for line in path.read_text().splitlines()]
+        for path in (folder / "labels").iterdir()
+    }
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """What a run or a prediction holds, but for its pictures and logs."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in files
+        if not {"figures", "logs"} & set(path.relative_to(folder).parts)
+    }
+
+
+def check_folder(folder: Path, data: Path, frame_rate: float | None) -> None:
+    """A prediction's files agree with each other, and its segments cover each recording."""
+    frames = {one.name: one.n_frames for one in DatasetFolder(data).recordings()}
+    found = labels(folder)
+    assert {name: len(one) for name, one in found.items()} == frames
+    with (folder / "segments.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.reader(stream))
+    assert rows[0] == HEADER
+    table: dict[str, list[list[str]]] = {}
+    for recording, *rest in rows[1:]:
+        table.setdefault(recording, []).append(rest)
+    assert set(table) == set(frames)
+    for name, segments in table.items():
+        rebuilt: list[int] = []
+        for start, end, start_s, end_s, action, confidence in segments:
+            assert int(start) == len(rebuilt), "each begins where the one before ends"
+            assert int(end) > int(start)
+            rebuilt += [int(action)] * (int(end) - int(start))
+            assert 0 < float(confidence) <= 1
+            if frame_rate is None:
+                assert start_s == end_s == ""
+            else:
+                assert float(start_s) == pytest.approx(int(start) / frame_rate)
+                assert float(end_s) == pytest.approx(int(end) / frame_rate)
+        assert rebuilt == found[name]
+        assignment = np.load(folder / "assignments" / f"{name}.npy", allow_pickle=False)
+        assert assignment.shape == (frames[name], 4)
+        np.testing.assert_allclose(assignment.sum(axis=1), 1, atol=1e-4)
+        np.testing.assert_array_equal(assignment.argmax(axis=1), found[name])
+
+
+def test_what_training_leaves(trained: Path, toys: Path) -> None:
+    assert {path.name for path in trained.iterdir()} >= {"run.json", "recipe.yaml", "models"}
+    assert (trained / "models" / "all.ckpt").is_file()
+    assert (trained / "logs" / "all" / "metrics.csv").is_file()
+    predictions = trained / "predictions"
+    assert {path.name for path in predictions.iterdir()} == PARTS
+    check_folder(predictions, toys, frame_rate=10)
+    pictures = {path.name for path in (predictions / "figures").iterdir()}
+    assert pictures == {"corpus-all.png"} | {
+        f"recording-{number}-{kind}.png"
+        for number in (1, 2, 3)
+        for kind in ("segments", "assignment")
+    }
+    assert not list(trained.rglob(".*")), "nothing half-written is left"
+
+
+def test_the_same_command_again(asot, trained: Path, toys: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(trained, tmp_path / "run")
+    before = contents(copy)
+    words = ("train", "default", *SHORT, "--dataset.frame_rate", "10")
+    outcome = asot(*words, "--data", toys, "--out", copy)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert contents(copy) == before
+    assert len(shown_paths(outcome, copy)) == 6
+    assert all(path.exists() for path in shown_paths(outcome, copy))
+
+
+def test_another_training_into_the_same_folder(asot, trained: Path, toys: Path) -> None:
+    before = contents(trained)
+    words = ("train", "default", *SHORT, "--data", toys, "--out", trained)
+    outcome = asot(*words, "--dataset.frame_rate", "10", "--rho", "0.9")
+    assert outcome.code == 1
+    assert outcome.sentence == (
+        f"{trained} holds another run (recipe.rho was 0.15, now 0.9): "
+        "choose another --out, or remove it."
+    )
+    assert contents(trained) == before
+
+
+def test_its_recipe_trains_the_same(asot, trained: Path, toys: Path, tmp_path: Path) -> None:
+    recipe = trained / "recipe.yaml"
+    words = ("--data", toys, "--out", tmp_path / "run", "--logger", "none", "--figures", "0")
+    outcome = asot("train", recipe, *words)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert labels(tmp_path / "run" / "predictions") == labels(trained / "predictions")
+    assert asot("train", recipe, "--print_config").out == recipe.read_text()
+    assert not (tmp_path / "run" / "logs").exists()
+    assert not (tmp_path / "run" / "predictions" / "figures").exists()
+
+
+def test_interrupted_and_given_again(
+    asot, trained: Path, toys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def press_ctrl_c(report: object, stage: str, done: int, *_: object) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    words = ("train", "default", *SHORT, "--dataset.frame_rate", "10")
+    words = (*words, "--data", str(toys), "--out", str(tmp_path / "run"))
+    with monkeypatch.context() as patch:
+        patch.setattr("asot.learning.runs._report_epoch", press_ctrl_c)
+        outcome = asot(*words)
+    assert outcome.code == 130
+    assert outcome.sentence == "Interrupted. The same command goes on from here."
+    outcome = asot(*words)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert labels(tmp_path / "run" / "predictions") == labels(trained / "predictions")
+
+
+def test_predict_the_recordings_trained_on(asot, trained: Path, toys: Path, tmp_path: Path) -> None:
+    out = tmp_path / "my predictions"
+    outcome = asot("predict", trained, "--data", toys, "--out", out)
+    assert (outcome.code, outcome.err) == (0, "")
+    ours, theirs = contents(out), contents(trained / "predictions")
+    assert set(ours) == set(theirs)
+    for name in theirs:
+        if name.startswith(("labels/", "assignments/", "segments.csv", "scores.json")):
+            assert ours[name] == theirs[name], name
+    assert len(shown_paths(outcome, out)) == 5
+    assert all(path.exists() for path in shown_paths(outcome, out))
+
+
+def test_predict_without_ground_truth_and_with_odd_names(
+    asot, trained: Path, toys: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "new [b]data :x:" / "features").mkdir(parents=True)
+    data = tmp_path / "new [b]data :x:"
+    names = ["a b", "c.d", "$x_1$", "ü[bold]"]
+    for number, name in enumerate(names, 1):
+        shutil.copy(toys / f"features/recording-{number}.npy", data / "features" / f"{name}.npy")
+    np.savetxt(data / "features" / "text.txt", np.load(toys / "features/recording-5.npy"))
+    run = shutil.copytree(trained, tmp_path / "run")
+    outcome = asot("predict", run, "--data", data, "--figures", "5")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.startswith("There is no ground truth, so there are no scores.\n")
+    out = run / "predictions-new [b]data :x:"
+    check_folder(out, data, frame_rate=10)
+    assert not (out / "scores.json").exists()
+    assert all(path.exists() for path in shown_paths(outcome, run))
+    there = labels(trained / "predictions")
+    here = labels(out)
+    for number, name in enumerate(names, 1):
+        assert here[name] == there[f"recording-{number}"]
+    outcome = asot("evaluate", out)
+    assert outcome.code == 1
+    assert "holds no ground truth for the predicted recordings" in outcome.sentence
+
+
+@pytest.mark.parametrize("place", ["", "predictions"])
+def test_predict_leaves_the_run_alone(asot, trained: Path, toys: Path, place: str) -> None:
+    before = contents(trained)
+    outcome = asot("predict", trained, "--data", toys, "--out", trained / place)
+    assert outcome.code == 1
+    assert outcome.sentence.startswith("--out must leave what ")
+    assert contents(trained) == before
+
+
+@pytest.mark.parametrize(
+    "words, part",
+    [
+        (("--model", "tea"), "has no model 'tea'; it has: all."),
+        (("--figures", "x"), "--figures must be an integer, not x."),
+    ],
+)
+def test_predict_refuses(
+    asot, trained: Path, toys: Path, tmp_path: Path, words: tuple[str, str], part: str
+) -> None:
+    outcome = asot("predict", trained, "--data", toys, "--out", tmp_path / "out", *words)
+    assert outcome.code in (1, 2)
+    assert part in outcome.sentence
+    assert not (tmp_path / "out").exists()
+
+
+def test_predict_features_of_another_width(asot, trained: Path, tmp_path: Path) -> None:
+    corpus = make_recordings(2, n_actions=3, n_frames=(20, 30), width=7, random_state=0)
+    data = write_dataset(corpus, tmp_path / "wide", {0: "a", 1: "b", 2: "c"})
+    outcome = asot("predict", trained, "--data", data, "--out", tmp_path / "out")
+    assert outcome.code == 1
+    assert "has features of 7 columns, but the model 'all' of" in outcome.sentence
+
+
+@pytest.mark.parametrize("damage", [b"", b"hello", None])
+def test_predict_with_a_damaged_model(
+    asot, trained: Path, toys: Path, tmp_path: Path, damage: bytes | None
+) -> None:
+    run = shutil.copytree(trained, tmp_path / "run")
+    model = run / "models" / "all.ckpt"
+    model.write_bytes(model.read_bytes()[:2000] if damage is None else damage)
+    outcome = asot("predict", run, "--data", toys)
+    assert outcome.code == 1
+    assert outcome.sentence == f"{model} is no checkpoint that can be read: train again."
+    model.unlink()
+    outcome = asot("predict", run, "--data", toys)
+    assert outcome.code == 1
+    assert outcome.sentence.startswith(f"{model} is missing: the training is not finished")
+
+
+def test_evaluate_prints_and_writes_the_scores(
+    asot, trained: Path, toys: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(trained, tmp_path / "run")
+    file = run / "predictions" / "scores.json"
+    before = file.read_bytes()
+    file.unlink()
+    outcome = asot("evaluate", run)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert shown_paths(outcome, run) == [file]
+    assert file.read_bytes() == before
+    recordings = DatasetFolder(toys).recordings()
+    found = labels(run / "predictions")
+    expected = evaluate([found[one.name] for one in recordings], recordings.ground_truth)
+    written = json.loads(before)["evaluations"]["activity"]["scores"]
+    assert written == pytest.approx(dict(expected))
+    row = next(line for line in outcome.out.splitlines() if line.startswith("all "))
+    order = ("mof", "miou", "f1_macro", "f1@10", "f1@25", "f1@50")
+    order = (*order, "edit", "boundary_f1", "jsd", "legacy_f1")
+    assert row.split()[1:] == [f"{100 * expected[name]:.1f}" for name in order]
+
+
+def test_evaluate_after_the_data_moved(asot, toys: Path, tmp_path: Path) -> None:
+    here = shutil.copytree(toys, tmp_path / "here")
+    run = tmp_path / "run"
+    words = ("--logger", "none", "--figures", "0")
+    assert asot("train", "default", *SHORT, "--data", here, "--out", run, *words).code == 0
+    there = here.rename(tmp_path / "there")
+    outcome = asot("evaluate", run)
+    assert outcome.code == 1
+    assert outcome.sentence == (
+        f"{here} is no longer there: say where the data set is now with --data."
+    )
+    assert asot("evaluate", run, "--data", there).code == 0
+    assert asot("evaluate", run, "--data", tmp_path).code == 0, "the only one in that folder"
+    assert asot("predict", run, "--data", there).code == 0
+    assert asot("evaluate", run / "predictions-there").code == 0
+
+
+def test_several_activities(asot, tmp_path: Path) -> None:
+    for activity, seed in (("[b]tea", 0), ("coffee", 1)):
+        corpus = make_recordings(3, n_actions=3, n_frames=(40, 50), width=5, random_state=seed)
+        part = write_dataset(corpus, tmp_path / "part", {0: "a", 1: "b", 2: "c"}, overwrite=True)
+        for kind, suffix in (("features", ".npy"), ("groundTruth", "")):
+            (tmp_path / "all" / kind).mkdir(parents=True, exist_ok=True)
+            for number in (1, 2, 3):
+                (part / kind / f"recording-{number}{suffix}").rename(
+                    tmp_path / "all" / kind / f"{number}_{activity}{suffix}"
+                )
+    pattern = ("--dataset.activity_pattern", "_([^_]+)$")
+    words = ("train", "default", *pattern, "--training.epochs", "1", "--logger", "none")
+    words = (*words, "--figures", "1", "--data", str(tmp_path / "all"))
+    both = ("--n_actions", "{coffee: 3, '[b]tea': 3}")
+    outcome = asot(*words, *both, "--out", tmp_path / "run")
+    assert (outcome.code, outcome.err) == (0, "")
+    lines = outcome.out.splitlines()
+    heads = [line for line in lines if line.startswith("One matching")]
+    assert [head.split(" (")[0] for head in heads] == [
+        "One matching for each activity",
+        "One matching for each recording",
+        "One matching for all activities",
+    ]
+    for name in ("coffee", "[b]tea", "unweighted mean", "frame-weighted mean"):
+        assert len([line for line in lines if line.startswith(f"{name} ")]) == 3
+    assert len([line for line in lines if line.startswith("recordings' mean ")]) == 1
+    models = {path.name for path in (tmp_path / "run" / "models").iterdir()}
+    assert models == {"coffee.ckpt", "[b]tea.ckpt"}
+    one = ("--n_actions", "3", "--activities", "coffee")
+    outcome = asot(*words, *one, "--out", tmp_path / "one")
+    assert outcome.code == 0
+    assert [line for line in outcome.out.splitlines() if line.startswith("coffee ")]
+    assert {path.name for path in (tmp_path / "one" / "models").iterdir()} == {"coffee.ckpt"}
+    outcome = asot("predict", tmp_path / "run", "--data", tmp_path / "all", "--figures", "0")
+    assert (outcome.code, outcome.err) == (0, "")
+    there = labels(tmp_path / "run" / "predictions")
+    assert labels(tmp_path / "run" / "predictions-all") == there
+
+
+@contextmanager
+def full_disk(limit: int) -> Iterator[None]:
+    """A disk that takes no more than ``limit`` bytes of a file."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.parametrize("limit", [500, 5_000])
+def test_the_disk_is_full(asot, trained: Path, toys: Path, tmp_path: Path, limit: int) -> None:
+    words = ("train", "default", *SHORT, "--data", toys, "--out", tmp_path / "run")
+    with full_disk(limit):
+        trains = asot(*words)
+        predicts = asot("predict", trained, "--data", toys, "--out", tmp_path / "out")
+    for outcome in (trains, predicts):
+        assert outcome.code == 1
+        assert "File too large" in outcome.sentence or str(tmp_path) in outcome.sentence
+    outcome = asot(*words)
+    assert outcome.code == 0, "with room on the disk, the same command goes on"
+    assert not [name for _, _, files in os.walk(tmp_path) for name in files if name[0] == "."]
+
+
+def test_pictures_without_matplotlib(
+    asot, trained: Path, toys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from asot.errors import MissingExtraError
+
+    def draw(*_: object) -> None:
+        raise MissingExtraError("matplotlib", "plot", "drawing a figure")
+
+    monkeypatch.setattr("asot.cli.results.draw", draw)
+    outcome = asot("predict", trained, "--data", toys, "--out", tmp_path / "out")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "No pictures: drawing a figure needs the library 'matplotlib'" in outcome.out
+    assert all(path.exists() for path in shown_paths(outcome, tmp_path))
