@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -53,3 +54,30 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write ``text`` to ``path`` in UTF-8, atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_array(path: str | os.PathLike[str], array: Any) -> None:
+    """Write an array of numbers to a ``.npy`` file, atomically."""
+    with atomic_path(path) as temporary:
+        save_array(temporary, array)
+
+
+def save_array(path: Path, array: Any) -> None:
+    """Write an array of numbers to a ``.npy`` file.
+
+    Raises
+    ------
+    OSError
+        Also where the disk is full: ``numpy.save`` by itself takes a cut file for a written one.
+    """
+    import numpy as np
+
+    with path.open("wb") as stream:
+        np.save(_OnlyWrite(stream), array, allow_pickle=False)
+
+
+class _OnlyWrite:
+    """A file that NumPy cannot tell for one, so that it goes through ``write``, which raises."""
+
+    def __init__(self, stream: Any) -> None:
+        self.write = stream.write

@@ -208,8 +208,8 @@ def test_without_any_place_to_write_the_text_is_read_into_memory(
 def test_a_full_disk_leaves_no_half_store(
     text: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, *_: Any, **__: Any) -> None:
-        Path(path).write_bytes(b"half")
+    def full(stream: Any, *_: Any, **__: Any) -> None:
+        stream.write(b"half")
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:

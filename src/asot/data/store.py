@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from asot.data.npyfiles import map_npy
 from asot.data.problems import FileError, require_file
 from asot.data.textfiles import parse_features
-from asot.files import atomic_path, write_text
+from asot.files import atomic_path, save_array, write_text
 
 FOLDER = ".asot-store"
 _FORMAT = 1
@@ -149,7 +149,7 @@ def _beside(place: Path, suffix: str) -> Path:
 def _save(place: Path, features: NDArray[np.float32], source: dict[str, int]) -> None:
     """Write copy and sidecar, each in one step, so that two writers cannot spoil each other."""
     with atomic_path(_beside(place, ".npy")) as temporary:
-        np.save(temporary, features, allow_pickle=False)
+        save_array(temporary, features)
         # The copy bears the time of its text: a sidecar never fits the copy of another version.
         os.utime(temporary, ns=(source["mtime_ns"], source["mtime_ns"]))
         store = _signature(temporary.stat())

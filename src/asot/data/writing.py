@@ -12,6 +12,7 @@ import numpy as np
 from asot.data.layout import is_folder
 from asot.data.recordings import Recording, Recordings
 from asot.errors import ArgumentError, DataError
+from asot.files import save_array
 
 
 def write_dataset(
@@ -96,7 +97,7 @@ def _write_recording(recording: Recording, root: Path, names: dict[int, str]) ->
     folder = root / "features" / (recording.activity or "")
     folder.mkdir(parents=True, exist_ok=True)
     features = np.asarray(recording.features, dtype=np.float32)
-    np.save(folder / f"{recording.name}.npy", features, allow_pickle=False)
+    save_array(folder / f"{recording.name}.npy", features)
     labels = recording.ground_truth
     if labels is None:
         return

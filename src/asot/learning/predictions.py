@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from asot.data import DatasetFolder, Recordings
 from asot.errors import DataError
 from asot.export.csv import write_csv
-from asot.files import atomic_path, write_text
+from asot.files import write_array, write_text
 from asot.metrics import Evaluation, evaluate
 from asot.segments import SegmentRow, segment_table
 
@@ -76,8 +76,7 @@ class PredictionFolder:
     def write(self, name: str, labels: NDArray[np.int64], assignment: NDArray[np.float32]) -> None:
         """Write one recording: labels (N,) and assignment (N, K)."""
         write_text(self._labels(name), "".join(f"{label}\n" for label in labels.tolist()))
-        with atomic_path(self._assignment(name)) as temporary, temporary.open("wb") as stream:
-            np.save(stream, assignment, allow_pickle=False)
+        write_array(self._assignment(name), assignment)
 
     def finish(self, source: Source, recordings: Recordings, models: dict[str, str]) -> None:
         """Write the segment table and the index once all recordings are written.
