@@ -38,7 +38,7 @@ def run(words: Sequence[str]) -> None:
     parser.add_argument(
         "--accelerator", type=str, default="auto", help="auto, cpu, gpu, ... as for Lightning."
     )
-    parser.add_argument("--devices", type=str, default="auto", help="auto, or how many.")
+    parser.add_argument("--devices", type=str, default="1", help="How many, or auto for all.")
     parser.add_argument(
         "--figures", type=int, default=3, help="Recordings of each activity to draw; 0 for none."
     )

@@ -99,7 +99,7 @@ def watch_sessions(random_state: int | np.random.Generator | None = 0) -> Record
 
 
 def _load() -> dict[str, Any]:
-    purpose = "The watch recordings of the demo"
+    purpose = "asot demo, for its watch recordings,"
     try:
         import pandas  # noqa: F401 - seglearn imports it without declaring it
     except ImportError as error:

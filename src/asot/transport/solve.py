@@ -155,7 +155,7 @@ def solve(
         }
         given = [name for name, value in extras.items() if value is not None]
         if isinstance(radius, int):
-            given.append("a radius in frames")
+            given.append("radius in frames")
         if given:
             raise ArgumentError(
                 f"mode='parity' reproduces the authors' release, which has no {given[0]}: "
