@@ -182,12 +182,23 @@ def test_random_state(make: Make, X: list[np.ndarray]) -> None:
             centres(bad)
 
 
-def test_an_int_is_the_seed_of_the_command_line(make: Make, X: list[np.ndarray]) -> None:
-    from asot.learning.training import fit
+@pytest.mark.parametrize("standardise", [True, False])
+def test_the_command_line_trains_and_decodes_with_the_same(
+    make: Make, X: list[np.ndarray], standardise: bool
+) -> None:
+    """With an int for a seed, to the last bit."""
+    from asot.learning.features import prepare
+    from asot.learning.training import decode, fit
 
-    segmenter = make(random_state=11).fit(X)
+    segmenter = make(random_state=11, standardise=standardise).fit(X)
     model = fit(X, segmenter._recipe(), 3, seed=11, accelerator="cpu")
     np.testing.assert_array_equal(segmenter.cluster_centers_, model.actions.detach().numpy())
+    decoded = [decode(model, prepare(x, standardise)) for x in X]
+    for i, assignment in enumerate(segmenter.predict_proba(X)):
+        np.testing.assert_array_equal(segmenter.predict(X)[i], decoded[i][0])
+        np.testing.assert_array_equal(assignment, decoded[i][1])
+    embedded = model.embed(torch.from_numpy(prepare(X[0], standardise))).detach().numpy()
+    np.testing.assert_array_equal(segmenter.transform(X)[0], embedded)
 
 
 def test_global_generators_are_left_alone(make: Make, X: list[np.ndarray]) -> None:

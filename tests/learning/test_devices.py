@@ -22,6 +22,7 @@ from pathlib import Path
 
 from asot.learning import datamodule
 from asot.learning.configuration import Recipe
+from asot.learning.predictions import PredictionFolder
 from asot.learning.runs import train_run
 from asot.learning.training import is_main_process
 
@@ -36,6 +37,12 @@ def watched(self, item):
     return take(self, item)
 
 
+def write(self, name, *arrays):
+    assert rank == 0, "both processes write"
+    write_one(self, name, *arrays)
+
+
+write_one, PredictionFolder.write = PredictionFolder.write, write
 datamodule.FrameSampling.__getitem__ = watched
 recipe = Recipe.from_dict({
     "n_actions": {"tea": 3, "one cup": 2},

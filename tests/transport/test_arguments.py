@@ -11,6 +11,12 @@ import torch
 from asot.errors import ArgumentError
 from asot.transport import Dense, FeatureBand, append_background, solve, temporal_prior
 
+
+class NotAMatrix:
+    def apply(self, coupling: torch.Tensor) -> torch.Tensor:
+        return coupling.sum(dim=2, keepdim=True)
+
+
 COST = np.linspace(0, 1, 24).reshape(8, 3)
 NAN = COST.copy()
 NAN[2, 1] = np.nan
@@ -41,7 +47,7 @@ NAN[2, 1] = np.nan
         ({"tolerance": -1e-3}, ["tolerance", "at least 0"]),
         ({"max_iterations": -1}, ["max_iterations", "-1"]),
         ({"max_iterations": 2.5}, ["max_iterations", "2.5"]),
-        ({"inner_iterations": 0}, ["inner_iterations", "at least 1"]),
+        ({"inner_iterations": 0}, ["inner_iterations", "from 1"]),
         ({"mode": "exact"}, ["mode", "parity", "'exact'"]),
         ({"lengths": [9]}, ["lengths", "8", "9"]),
         ({"lengths": [0]}, ["lengths", "recording 0", "0"]),
@@ -65,7 +71,17 @@ NAN[2, 1] = np.nan
         ({"initial": -COST}, ["initial", "non-negative"]),
         ({"initial": np.ones((2, 2))}, ["initial", "(2, 2)"]),
         ({"structure": Dense(torch.eye(5))}, ["structure matrix", "5 frames"]),
-        ({"structure": FeatureBand(torch.ones(5, 2))}, ["feature band", "(1, 5)"]),
+        ({"structure": FeatureBand(torch.ones(5, 2))}, ["structure", "[5]", "[8]"]),
+        ({"structure": object()}, ["structure", "apply"]),
+        ({"structure": NotAMatrix()}, ["structure.apply", "(1, 8, 3)", "(1, 8, 1)"]),
+        ({"allowed": ["yes"] * 3}, ["allowed", "numbers"]),
+        ({"cost": [[1.0, 2.0], [3.0]]}, ["cost"]),
+        ({"initial": torch.ones(8, 3) + 1j}, ["initial", "real"]),
+        ({"epsilon": 10**400}, ["epsilon", "finite"]),
+        ({"radius": 10**40}, ["radius", "finite"]),
+        ({"max_iterations": 10**12}, ["max_iterations", "1,000,000"]),
+        ({"cost": torch.ones(4, 2).to_sparse()}, ["cost", "dense"]),
+        ({"lengths": []}, ["lengths", "empty"]),
         ({"mode": "parity", "tolerance": 0.1}, ["parity", "tolerance"]),
         ({"mode": "parity", "radius": 3}, ["parity", "radius in frames"]),
     ],
@@ -96,6 +112,14 @@ def test_helpers_refuse_bad_arguments() -> None:
         Dense(torch.ones(2, 3))
     with pytest.raises(ArgumentError, match="finite"):
         FeatureBand(torch.full((2, 2), torch.nan))
+    with pytest.raises(ArgumentError, match="radius"):
+        FeatureBand(torch.ones(4, 2), -1)
+    with pytest.raises(ArgumentError, match="lengths"):
+        FeatureBand(torch.ones(4, 2), lengths=[5])
+    with pytest.raises(ArgumentError, match="lengths"):
+        temporal_prior(4, 2, 0.1, lengths=[0])
+    with pytest.raises(ArgumentError, match="background_cost"):
+        append_background(COST, None)
 
 
 def test_padded_rows_are_never_read() -> None:

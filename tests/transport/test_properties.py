@@ -212,6 +212,78 @@ def test_a_tolerance_ends_each_recording_by_itself(rng: np.random.Generator) -> 
 
 
 def test_an_objective_that_overflows_is_said_to(rng: np.random.Generator) -> None:
-    cost = np.full((5, 3), 1e308)
-    (status,) = solve(cost, lambda_frames=1e300, lambda_actions=1e307, epsilon=1e308).status
+    cost = make_cost(rng, 5, 3, dtype=np.float32)
+    (status,) = solve(cost, initial=np.full((5, 3), 3e38), **SIDES["both relaxed"]).status
     assert status.outcome == "not finite"
+    assert "initial" in status.message
+
+
+def test_a_radius_in_numpy_integers_is_frames(rng: np.random.Generator) -> None:
+    cost = make_cost(rng, 20, 4)
+    frames = solve(cost, radius=3).assignment
+    np.testing.assert_array_equal(solve(cost, radius=np.int64(3)).assignment, frames)
+    features = torch.from_numpy(rng.normal(size=(20, 2)))
+    banded = [solve(cost, structure=FeatureBand(features, r)).assignment for r in (3, np.int64(3))]
+    np.testing.assert_array_equal(*banded)
+
+
+def test_a_ragged_feature_band_is_each_recordings_own(rng: np.random.Generator) -> None:
+    lengths = [20, 33]
+    cost, features = rng.random((2, 33, 4)), torch.from_numpy(rng.normal(size=(2, 33, 3)))
+    features[0, 20:] = torch.nan
+    batch = solve(cost, lengths=lengths, structure=FeatureBand(features, 0.1, lengths))
+    for b, length in enumerate(lengths):
+        alone = solve(cost[b, :length], structure=FeatureBand(features[b, :length], 0.1))
+        np.testing.assert_allclose(batch.assignment[b, :length], alone.assignment, atol=1e-9)
+
+
+@given(seed=seeds)
+def test_a_mask_that_forbids_nothing_changes_nothing(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    cost = 10.0 ** rng.uniform(-2, 2) * make_cost(rng, 30, 5)
+    for side in SIDES.values():
+        plain = solve(cost, **side)
+        masked = solve(cost, allowed=np.ones((30, 5), dtype=bool), **side)
+        np.testing.assert_allclose(masked.assignment, plain.assignment, atol=1e-7)
+
+
+@given(seed=seeds)
+def test_hard_marginals_hold_under_masks(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    allowed = rng.random((20, 3)) < 0.7
+    # Feasible for certain: the frames in three equal shares are a coupling of whole frames.
+    allowed[np.arange(20), np.arange(20) * 3 // 20] = True
+    q = np.bincount(np.arange(20) * 3 // 20) / 20
+    for dtype, tolerance in ((np.float32, 1e-5), (np.float64, 1e-9)):
+        cost = (10.0 ** rng.uniform(-2, 2) * rng.random((20, 3))).astype(dtype)
+        solution = solve(cost, allowed=allowed, action_marginal=q, lambda_actions=None)
+        np.testing.assert_allclose(solution.coupling.sum(axis=0), q, atol=tolerance)
+        np.testing.assert_allclose(solution.assignment.sum(axis=1), 1.0, atol=1e-5)
+        assert (solution.assignment[~allowed] == 0).all()
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_gradients_stay_finite_where_steps_are_taken_back(
+    side: str, rng: np.random.Generator
+) -> None:
+    cost = torch.from_numpy(make_cost(rng, 12, 3)).requires_grad_()
+    assignment = solve(cost, step_size=1e3, **SIDES[side]).assignment
+    (gradient,) = torch.autograd.grad(assignment[:, 0].sum(), cost)
+    assert bool(torch.isfinite(gradient).all())
+
+
+def test_half_precision_priors_count_frames() -> None:
+    from asot.transport import temporal_prior
+
+    exact = temporal_prior(3000, 7, 1.0)
+    half = temporal_prior(3000, 7, 1.0, like=torch.zeros(1, dtype=torch.float16))
+    assert half.dtype == torch.float16
+    np.testing.assert_allclose(half.double().numpy(), exact, atol=1e-3)
+    assert temporal_prior(5, 2, 1.0, like=np.zeros(1, np.float32)).dtype == np.float32
+
+
+def test_backgrounds_of_whole_numbers() -> None:
+    from asot.transport import append_background
+
+    assert append_background(np.array([[1, 2]]), 0.5).tolist() == [[1.0, 2.0, 0.5]]
+    assert append_background(torch.tensor([[1, 2]]), 0.5).tolist() == [[1.0, 2.0, 0.5]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from asot.errors import ArgumentError
 
 # Marginals may come from sums in float32.
 MARGINAL_SUM_TOLERANCE = 1e-4
+# Beyond this, float32 overflows.
+LARGEST = 1e30
+MOST_ITERATIONS = 1_000_000
 
 
 def check_options(
@@ -64,27 +68,28 @@ def require_number(
         )
         if bound is not None
     ]
-    is_number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(
-        value, bool
-    )
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
     fits = (
         is_number
-        and bool(np.isfinite(value))
+        and abs(value) <= LARGEST
         and (above is None or value > above)
         and (at_least is None or value >= at_least)
         and (below is None or value < below)
     )
     if not fits:
         raise ArgumentError(
-            f"{name} must be a finite number {' and '.join(bounds)}, but is {value!r}."
+            f"{name} must be a finite number{' that is ' if bounds else ''}"
+            f"{' and '.join(bounds)}, but is {value!r}."
         )
 
 
 def require_integer(name: str, value: Any, *, at_least: int) -> None:
     """Refuse ``value`` unless it is an integer of ``at_least`` or more."""
-    is_integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not is_integer or value < at_least:
-        raise ArgumentError(f"{name} must be an integer of at least {at_least}, but is {value!r}.")
+    is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not is_integer or not at_least <= value <= MOST_ITERATIONS:
+        raise ArgumentError(
+            f"{name} must be an integer from {at_least} to {MOST_ITERATIONS:,}, but is {value!r}."
+        )
 
 
 def read_cost(cost: Any) -> tuple[Tensor, bool]:
@@ -112,8 +117,13 @@ def read_cost(cost: Any) -> tuple[Tensor, bool]:
 def as_tensor(name: str, values: Any) -> Tensor:
     """``values`` as a tensor, without a copy where that can be."""
     if isinstance(values, Tensor):
+        if values.layout != torch.strided or values.is_meta:
+            raise ArgumentError(f"{name} must be a dense tensor with values, not {values.layout}.")
         return values
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except (ValueError, TypeError) as error:
+        raise ArgumentError(f"{name} cannot be made an array: {error}") from error
     if array.dtype.kind not in "fiub":
         raise ArgumentError(f"{name} must hold numbers, but is of {array.dtype}.")
     if array.dtype.kind == "f" and array.dtype.itemsize > 8:
@@ -124,12 +134,22 @@ def as_tensor(name: str, values: Any) -> Tensor:
     return torch.from_numpy(array if as_it_is else array.copy())
 
 
+def _real(name: str, values: Any) -> Tensor:
+    """A tensor of real numbers, cut from any graph: gradients flow to the cost alone."""
+    tensor = as_tensor(name, values).detach()
+    if tensor.is_complex():
+        raise ArgumentError(f"{name} must be real, but is of {tensor.dtype}.")
+    return tensor
+
+
 def read_lengths(lengths: Any, cost: Tensor) -> Tensor:
     """The recordings' lengths as int64, shape (B,)."""
     batch, n_frames, _ = cost.shape
     if lengths is None:
         return torch.full((batch,), n_frames, device=cost.device)
     tensor = as_tensor("lengths", lengths)
+    if tensor.numel() == 0:
+        raise ArgumentError("lengths must name one length for each recording, but is empty.")
     if tensor.is_floating_point() or tensor.dtype == torch.bool:
         raise ArgumentError(f"lengths must be integers, but are of {tensor.dtype}.")
     if tensor.ndim == 0:
@@ -150,7 +170,7 @@ def read_lengths(lengths: Any, cost: Tensor) -> Tensor:
 
 def read_matrix(name: str, values: Any, cost: Tensor) -> Tensor:
     """A matrix of the cost's shape, or of one recording's, in the cost's dtype and place."""
-    tensor = as_tensor(name, values).to(cost)
+    tensor = _real(name, values).to(cost)
     if tuple(tensor.shape) not in {tuple(cost.shape), tuple(cost.shape[1:])}:
         raise ArgumentError(
             f"{name} must have the shape of the cost, {tuple(cost.shape)}, "
@@ -167,7 +187,7 @@ def check_marginal(
     exists: Tensor | None = None,
 ) -> Tensor:
     """A marginal as a tensor of ``shape``; zero where frames do not exist."""
-    tensor = as_tensor(name, values).to(cost)
+    tensor = _real(name, values).to(cost)
     if tuple(tensor.shape) not in {shape, shape[1:]}:
         raise ArgumentError(
             f"{name} must have the shape {shape[1:]} or {shape}, but has {tuple(tensor.shape)}."

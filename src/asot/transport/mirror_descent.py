@@ -14,10 +14,12 @@ import torch
 from torch import Tensor
 
 from asot.transport.problem import Evaluation, Problem
-from asot.transport.projection import project
+from asot.transport.projection import project, round_to_marginals
 from asot.transport.solution import Outcome, Status
 
 MAX_HALVINGS = 40
+# Zeros of a warm start would stay zeros.
+LEAST_INITIAL = 1e-16
 # A halved step grows back slowly: one retry in seven iterations where the full step never fits.
 GROWTH = 1.1
 
@@ -88,6 +90,10 @@ class MirrorDescent:
                     halvings[b] += 1
                     if halvings[b] > MAX_HALVINGS:
                         ended[b] = Outcome.STALLED
+        both_hard = problem.lambda_frames is None and problem.lambda_actions is None
+        if both_hard and not problem.has_mask:
+            state = self._round(problem, state)
+            trace[range(batch), iterations] = state.evaluation.objective.detach()
         steps = step.detach().flatten().tolist()
         status = tuple(
             Status(
@@ -104,10 +110,9 @@ class MirrorDescent:
         )
 
     def _start(self, problem: Problem, initial: Tensor | None) -> State:
-        tiny = torch.finfo(problem.cost.dtype).tiny
         if initial is None:
             initial = problem.action_marginal.expand_as(problem.cost)
-        scores = torch.log(initial.clamp(min=tiny))
+        scores = torch.log(initial.clamp(min=LEAST_INITIAL))
         # A start is projected too: a mask or a warm start may break the hard marginals.
         return _visit(problem, *project(problem, scores, self.inner_iterations))
 
@@ -123,6 +128,12 @@ class MirrorDescent:
         scores = state.log_assignment - step * state.evaluation.gradient
         return _visit(problem, *project(problem, scores, self.inner_iterations))
 
+    def _round(self, problem: Problem, state: State) -> State:
+        assignment = round_to_marginals(problem, state.assignment)
+        tiny = torch.finfo(assignment.dtype).tiny
+        log_assignment = problem.masked(torch.log(assignment.clamp(min=tiny)), 0.0)
+        return _visit(problem, log_assignment, assignment)
+
     def _sentence(self, outcome: Outcome, iterations: int, moved: float) -> str:
         if outcome is Outcome.CONVERGED:
             return (
@@ -136,11 +147,13 @@ class MirrorDescent:
             )
         if outcome is Outcome.NOT_FINITE:
             return (
-                "Not finite: the objective overflows at the start; "
-                "divide the cost, epsilon and the lambdas by one constant."
+                "Not finite: the objective overflows at the start; divide the cost, epsilon and "
+                "the lambdas by one constant, or start from a smaller initial."
             )
         if self.tolerance is None:
             return f"Ran all {iterations} iterations; no tolerance was given to stop by."
+        if iterations == 0:
+            return "Ran no iterations: max_iterations is 0."
         return (
             f"Reached the limit of {iterations} iterations, the last of which moved an assignment "
             f"by {moved:.2g}, above the tolerance of {self.tolerance:g}: raise max_iterations."

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 
 from asot.errors import ArgumentError
+from asot.transport.arguments import as_tensor, read_lengths, require_number
 
 
 def temporal_prior(
@@ -35,8 +37,8 @@ def temporal_prior(
         Frames of each recording of a padded batch.
     mode : {"default", "parity"}
         See above.
-    like : torch.Tensor, optional
-        The result takes this tensor's dtype and device; it is a NumPy array otherwise.
+    like : array or tensor, optional
+        The result takes its kind, dtype and device; it is a float64 NumPy array otherwise.
 
     Returns
     -------
@@ -61,26 +63,25 @@ def temporal_prior(
         raise ArgumentError(
             f"n_frames and n_actions must be at least 1, but are {n_frames} and {n_actions}."
         )
-    if not rho >= 0:
-        raise ArgumentError(f"rho must be at least 0, but is {rho}.")
+    require_number("rho", rho, at_least=0.0)
     if mode not in ("default", "parity"):
         raise ArgumentError(f'mode must be "default" or "parity", but is {mode!r}.')
-    if isinstance(like, torch.Tensor):
-        dtype = like.dtype if like.is_floating_point() else torch.get_default_dtype()
-        device = like.device
-    else:
-        dtype, device = torch.float64, torch.device("cpu")
-    own = torch.as_tensor([n_frames] if lengths is None else lengths, device=device)
-    frame = torch.arange(n_frames, dtype=dtype, device=device)[None, :, None]
-    action = torch.arange(n_actions, dtype=dtype, device=device)[None, None, :]
+    like = np.empty(0) if like is None else like
+    target = as_tensor("like", like)
+    dtype = target.dtype if target.is_floating_point() else torch.get_default_dtype()
+    # Half precision cannot count frames.
+    exact = dtype if dtype in (torch.float32, torch.float64) else torch.float32
+    batch = 1 if lengths is None else len(lengths)
+    own = read_lengths(lengths, target.new_empty(1).expand(batch, n_frames, n_actions))
+    frame = torch.arange(n_frames, dtype=exact, device=target.device)[None, :, None]
+    action = torch.arange(n_actions, dtype=exact, device=target.device)[None, None, :]
     if mode == "parity":
         prior = rho * (frame / n_frames - action / n_actions).abs().expand(len(own), -1, -1)
     else:
-        length = own.to(dtype)[:, None, None]
+        length = own.to(exact)[:, None, None]
         prior = rho * ((frame + 0.5) / length - (action + 0.5) / n_actions).abs()
         prior = prior.masked_fill(frame >= length, 0.0)
-    if lengths is None:
-        prior = prior[0]
+    prior = (prior[0] if lengths is None else prior).to(dtype)
     return prior if isinstance(like, torch.Tensor) else prior.numpy()
 
 
@@ -109,12 +110,9 @@ def append_background(cost: Any, background_cost: float) -> Any:
     >>> append_background(np.array([[0.1, 0.9], [0.8, 0.7]]), 0.5).tolist()
     [[0.1, 0.9, 0.5], [0.8, 0.7, 0.5]]
     """
-    if not abs(background_cost) < float("inf"):
-        raise ArgumentError(f"background_cost must be finite, but is {background_cost}.")
-    if isinstance(cost, torch.Tensor):
-        return torch.nn.functional.pad(cost, (0, 1), value=background_cost)
-    import numpy as np
-
-    cost = np.asarray(cost)
-    widths = [(0, 0)] * (cost.ndim - 1) + [(0, 1)]
-    return np.pad(cost, widths, constant_values=background_cost)
+    require_number("background_cost", background_cost)
+    tensor = as_tensor("cost", cost)
+    if not tensor.is_floating_point():
+        tensor = tensor.double()
+    padded = torch.nn.functional.pad(tensor, (0, 1), value=float(background_cost))
+    return padded if isinstance(cost, torch.Tensor) else padded.numpy()

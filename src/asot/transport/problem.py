@@ -28,8 +28,6 @@ class Problem:
     ----------
     cost : Tensor, shape (B, N, K)
         Finite; zero on padded rows.
-    lengths : Tensor of int64, shape (B,)
-        Frames of each recording.
     frame_marginal, action_marginal : Tensor, shapes (B, N, 1) and (B, 1, K)
         p and q, each summing to 1 over a recording.
     row_weight : Tensor, shape (B, N, 1)
@@ -47,7 +45,6 @@ class Problem:
     """
 
     cost: Tensor
-    lengths: Tensor
     frame_marginal: Tensor
     action_marginal: Tensor
     row_weight: Tensor
@@ -104,13 +101,6 @@ class Problem:
     def masked(self, values: Tensor, fill: float) -> Tensor:
         """``values`` with ``fill`` outside the support; shape ``(B, N, K)``."""
         return values if self.support is None else values.masked_fill(~self.support, fill)
-
-    def evaluate_coupling(self, coupling: Tensor) -> Evaluation:
-        """J, its parts and its gradient at any positive coupling T of shape ``(B, N, K)``."""
-        safe_weight = torch.where(self.row_weight > 0, self.row_weight, 1.0)
-        assignment = self.masked(coupling / safe_weight, 0.0)
-        tiny = torch.finfo(assignment.dtype).tiny
-        return self.evaluate(torch.log(assignment.clamp(min=tiny)), assignment)
 
 
 PART_NAMES = ("linear", "temporal", "frame_penalty", "action_penalty", "entropy")

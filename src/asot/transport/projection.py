@@ -1,19 +1,24 @@
 """KL projections onto the hard marginals, on log A (see ``problem`` for A and w).
 
 Frames hard: each row is normalised. Actions hard: each column is. Both hard: Sinkhorn steps in the
-log domain, and then the rounding of Altschuler, Weed and Rigollet (NeurIPS 2017, algorithm 2), so
-that both marginals hold to machine precision after any number of steps; with a mask, Newton steps
-on the action potentials take the rounding's place.
+log domain, then Newton steps on the same potentials; what is still missing at the very end is made
+up by the rounding of Altschuler, Weed and Rigollet (NeurIPS 2017, algorithm 2).
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
 
 from asot.transport.problem import Problem
 
-MASKED_STEPS = 100
+NEWTON_STEPS = 100
+MAX_HALVINGS = 30
+RIDGE = 1e-10
+# By how much the mass of an action may be off its marginal before another step is taken.
+CLOSE_ENOUGH = {torch.float64: 1e-12, torch.float32: 1e-8}
 
 
 def project(problem: Problem, scores: Tensor, inner_iterations: int) -> tuple[Tensor, Tensor]:
@@ -45,7 +50,9 @@ def project(problem: Problem, scores: Tensor, inner_iterations: int) -> tuple[Te
         log_mass = torch.log(weighted.sum(dim=1, keepdim=True).clamp(min=tiny))
         log_target = torch.log(problem.action_marginal.clamp(min=tiny))
         scores = scores - top - log_mass + log_target
-    return problem.masked(scores, 0.0), torch.exp(scores)
+    # Clamped, so that a step that is far too long stays finite, and its gradient too.
+    largest = 0.9 * math.log(torch.finfo(scores.dtype).max)
+    return problem.masked(scores, 0.0), torch.exp(scores.clamp(max=largest))
 
 
 def _project_rows(problem: Problem, scores: Tensor) -> tuple[Tensor, Tensor]:
@@ -58,29 +65,62 @@ def _project_rows(problem: Problem, scores: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _project_both(problem: Problem, scores: Tensor, inner_iterations: int) -> tuple[Tensor, Tensor]:
-    """Sinkhorn steps on the action potentials; then what is still missing is made up."""
-    tiny = torch.finfo(scores.dtype).tiny
-    q, w = problem.action_marginal, problem.row_weight
-    precise = scores.dtype == torch.float64
-    close_enough = 1e-11 if precise else 1e-6
+    """Sinkhorn steps on the K action potentials, then Newton steps until the column sums fit.
+
+    Sinkhorn slows down as the assignment hardens; Newton does not, and K is small.
+    """
+    wide = scores if scores.device.type == "mps" else scores.double()
+    q, w = problem.action_marginal.to(wide), problem.row_weight.to(wide)
+    close_enough = CLOSE_ENOUGH[scores.dtype]
+    tiny = torch.finfo(wide.dtype).tiny
     potential = torch.zeros_like(q)
-    _, assignment = _project_rows(problem, scores)
-    for _ in range(inner_iterations):
-        mass = (w * assignment).sum(dim=1, keepdim=True)
+    assignment, mass, error = _visit(problem, wide, potential, q, w)
+    for step_number in range(inner_iterations + NEWTON_STEPS):
         # Each recording stops by itself, so that its result does not depend on the batch.
-        unfinished = (mass - q).abs().amax(dim=2, keepdim=True) > close_enough
+        unfinished = error > close_enough
         if not bool(unfinished.any()):
             break
         step = torch.log(q) - torch.log(mass.clamp(min=tiny))
+        if step_number >= inner_iterations:
+            newton = _newton_direction(assignment, mass, q, w)
+            for _ in range(MAX_HALVINGS):
+                closer = _visit(problem, wide, potential + newton, q, w)[2] < error
+                if bool((closer | ~unfinished).all()):
+                    break
+                newton = torch.where(closer, newton, 0.5 * newton)
+            step = torch.where(closer, newton, step)
         potential = potential + torch.where(unfinished, step, 0.0)
-        _, assignment = _project_rows(problem, scores + potential)
-    if problem.has_mask:
-        return _polish(problem, scores, potential, close_enough)
-    return _round(problem, assignment)
+        assignment, mass, error = _visit(problem, wide, potential, q, w)
+    log_assignment, assignment = _project_rows(problem, wide + potential)
+    return log_assignment.to(scores), assignment.to(scores)
 
 
-def _round(problem: Problem, assignment: Tensor) -> tuple[Tensor, Tensor]:
-    """Cut the columns that hold too much, and spread what the rows then lack over the others."""
+def _visit(
+    problem: Problem, scores: Tensor, potential: Tensor, q: Tensor, w: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The assignment at a potential, its column sums, and how far they are off."""
+    assignment = _project_rows(problem, scores + potential)[1]
+    mass = (w * assignment).sum(dim=1, keepdim=True)
+    return assignment, mass, (mass - q).abs().amax(dim=2, keepdim=True)
+
+
+def _newton_direction(assignment: Tensor, mass: Tensor, q: Tensor, w: Tensor) -> Tensor:
+    """The Newton direction of the convex dual, whose gradient is ``mass - q``; shape (B, 1, K)."""
+    eye = torch.eye(q.shape[2], dtype=q.dtype, device=q.device)
+    hessian = eye * mass - assignment.mT @ (w * assignment)
+    # A common shift of the potentials changes nothing: pin it down. The ridge is for hard
+    # assignments, whose mass does not move with the potentials at all.
+    pinned = hessian + (1.0 + RIDGE * eye) / q.shape[2]
+    direction, _ = torch.linalg.solve_ex(pinned, (q - mass).mT)
+    return torch.nan_to_num(direction.mT, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def round_to_marginals(problem: Problem, assignment: Tensor) -> Tensor:
+    """Move an assignment with hard sides onto both marginals exactly.
+
+    Columns that hold too much are cut, and what the rows then lack is spread over the others.
+    With a mask that could fill forbidden entries, so it is for problems without one.
+    """
     tiny = torch.finfo(assignment.dtype).tiny
     q, w = problem.action_marginal, problem.row_weight
     mass = (w * assignment).sum(dim=1, keepdim=True)
@@ -89,40 +129,7 @@ def _round(problem: Problem, assignment: Tensor) -> tuple[Tensor, Tensor]:
     total = missing.sum(dim=2, keepdim=True)
     share = torch.where(total > tiny, missing / total.clamp(min=tiny), q)
     rounded = kept + (1.0 - kept.sum(dim=2, keepdim=True)).clamp(min=0.0) * share
-    rounded = problem.masked(rounded, 0.0)  # padding
-    return problem.masked(torch.log(rounded.clamp(min=tiny)), 0.0), rounded
-
-
-def _polish(
-    problem: Problem, scores: Tensor, potential: Tensor, close_enough: float
-) -> tuple[Tensor, Tensor]:
-    """Newton steps on the action potentials: rounding could put mass on forbidden entries.
-
-    The dual problem has K unknowns; where a Newton step would not bring the column sums closer, a
-    Sinkhorn step is taken instead.
-    """
-    tiny = torch.finfo(scores.dtype).tiny
-    q, w = problem.action_marginal, problem.row_weight
-    eye = torch.eye(q.shape[2], dtype=q.dtype, device=q.device)
-
-    def visit(values: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        log_assignment, assignment = _project_rows(problem, scores + values)
-        mass = (w * assignment).sum(dim=1, keepdim=True)
-        return log_assignment, assignment, mass, (mass - q).abs().amax(dim=2, keepdim=True)
-
-    for _ in range(MASKED_STEPS):
-        _, assignment, mass, error = visit(potential)
-        unfinished = error > close_enough
-        if not bool(unfinished.any()):
-            break
-        hessian = eye * mass - assignment.mT @ (w * assignment)
-        ridge = (tiny + 1e-3 * error.clamp(max=1e-6)) * eye + 1.0 / q.shape[2]
-        newton = torch.linalg.solve(hessian + ridge, (q - mass).mT).mT.clamp(-10.0, 10.0)
-        closer = visit(potential + newton)[3] < error
-        sinkhorn = torch.log(q) - torch.log(mass.clamp(min=tiny))
-        step = torch.where(closer, newton, sinkhorn)
-        potential = potential + torch.where(unfinished, step, 0.0)
-    return visit(potential)[:2]
+    return problem.masked(rounded, 0.0)  # padding
 
 
 def _finite(values: Tensor) -> Tensor:

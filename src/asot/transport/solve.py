@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from asot.errors import ArgumentError
 from asot.transport.arguments import (
+    as_tensor,
     check_marginal,
     check_options,
     read_cost,
@@ -89,11 +90,12 @@ def solve(
         Ends a recording when a full step moves no assignment by more than this. None (default)
         runs all iterations, as the paper does: stopping early acts as a regulariser.
     step_size : float, optional
-        First step, > 0; ``4 / max(dJ/dT)`` at the start unless given, and at most 1 / epsilon.
-        Steps that would raise J are halved.
+        First step, > 0; unless given, ``4 / max(dJ/dT)`` at the start, or 1 / epsilon where that
+        is shorter. A step that would raise J is halved; it grows back, to the first at most.
     mode : {"default", "parity"}
         "parity" reproduces the authors' release number for number, its quirks included; it takes
-        no marginals, mask, structure, warm start or tolerance, and a float radius.
+        no marginals, mask, structure, warm start or tolerance, and a float radius. (The release's
+        own defaults are ``lambda_actions=0.05, inner_iterations=1``.)
 
     Returns
     -------
@@ -136,6 +138,7 @@ def solve(
         step_size=step_size,
         mode=mode,
     )
+    radius = int(radius) if isinstance(radius, numbers.Integral) else float(radius)
     costs, single = read_cost(cost)
     frames = read_lengths(lengths, costs)
     exists = torch.arange(costs.shape[1], device=costs.device) < frames[:, None]
@@ -195,7 +198,10 @@ def solve(
     if initial is not None:
         start = read_matrix("initial", initial, costs)
         if bool((start[exists] < 0).any()) or not bool(torch.isfinite(start[exists]).all()):
-            raise ArgumentError("initial must be finite and non-negative.")
+            raise ArgumentError(
+                "initial must be finite and non-negative, but its values go from "
+                f"{float(start[exists].min()):g} to {float(start[exists].max()):g}."
+            )
         start = torch.where(exists[..., None], start, 0.0)
     solver = MirrorDescent(max_iterations, inner_iterations, tolerance, step_size)
     result = solver.run(problem, start)
@@ -237,8 +243,7 @@ def _build_problem(
 
     mask = None
     if allowed is not None:
-        mask = torch.as_tensor(np.asarray(allowed) if isinstance(allowed, list) else allowed)
-        mask = mask.to(device=cost.device)
+        mask = as_tensor("allowed", allowed).to(device=cost.device)
         if mask.dtype != torch.bool:
             raise ArgumentError(f"allowed must be of bool, but is of {mask.dtype}.")
         if tuple(mask.shape) not in {(n_actions,), (n_frames, n_actions), tuple(cost.shape)}:
@@ -255,13 +260,14 @@ def _build_problem(
     if mask is not None:
         mask = mask.expand(cost.shape)
         _check_mask(mask, exists, p, q, lambda_frames, lambda_actions)
+    if structure is not None:
+        _check_structure(structure, cost, lengths)
     support = mask
     if padded:
         support = exists[..., None].expand(cost.shape)
         support = support if mask is None else support & mask
     return Problem(
         cost=torch.where(exists[..., None], cost, 0.0) if padded else cost,
-        lengths=lengths,
         frame_marginal=p[:, :, None],
         action_marginal=q[:, None, :],
         row_weight=(p if lambda_frames is None else uniform)[:, :, None],
@@ -273,6 +279,32 @@ def _build_problem(
         lambda_frames=lambda_frames,
         lambda_actions=lambda_actions,
     )
+
+
+def _check_structure(structure: Structure, cost: Tensor, lengths: Tensor) -> None:
+    """Try a structure out once, so that its mistakes are named before any work."""
+    own = getattr(structure, "lengths", None)
+    if isinstance(own, Tensor) and own.tolist() != lengths.tolist():
+        raise ArgumentError(
+            f"structure was made for recordings of {own.tolist()} frames, but lengths are "
+            f"{lengths.tolist()}: give it the same lengths."
+        )
+    if not isinstance(structure, Structure):
+        raise ArgumentError(
+            "structure must have a method apply(coupling) that returns Cv T, "
+            f"but {type(structure).__name__} has none."
+        )
+    try:
+        tried = structure.apply(torch.zeros_like(cost))
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        raise ArgumentError(
+            f"structure.apply fails on a coupling of shape {tuple(cost.shape)}: {error}"
+        ) from error
+    if not isinstance(tried, Tensor) or tried.shape != cost.shape:
+        raise ArgumentError(
+            f"structure.apply must return a tensor of shape {tuple(cost.shape)}, but returns "
+            f"{tuple(tried.shape) if isinstance(tried, Tensor) else type(tried).__name__}."
+        )
 
 
 def _check_mask(

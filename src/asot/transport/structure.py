@@ -11,12 +11,14 @@ project's (a band is never narrower than one frame on each side).
 
 from __future__ import annotations
 
+import numbers
 from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from asot.errors import ArgumentError
+from asot.transport.arguments import as_tensor, read_lengths, require_number
 
 
 @runtime_checkable
@@ -53,9 +55,9 @@ def band_half_width(length: int, radius: float | int) -> tuple[int, float]:
     >>> band_half_width(200, 5)
     (5, 0.025)
     """
-    if isinstance(radius, int):
-        return radius, radius / length
-    return max(1, round(length * radius)), radius
+    if isinstance(radius, numbers.Integral):
+        return min(int(radius), length), int(radius) / length
+    return min(max(1, round(length * radius)), length), float(radius)
 
 
 class Band:
@@ -75,6 +77,8 @@ class Band:
     """
 
     def __init__(self, radius: float | int, lengths: Tensor, n_frames: int) -> None:
+        require_number("radius", radius, above=0.0)
+        self.lengths = lengths
         spans = [band_half_width(int(length), radius) for length in lengths.tolist()]
         device = lengths.device
         half_width = torch.tensor([half for half, _ in spans], device=device)[:, None]
@@ -93,7 +97,7 @@ class Band:
         sums = torch.nn.functional.pad(values.to(wide).cumsum(dim=1), (0, 0, 1, 0))
         sums = sums.reshape(batch * (n_frames + 1), width)
         window = sums.index_select(0, self._end) - sums.index_select(0, self._start)
-        return window.to(values.dtype).reshape(values.shape) - values
+        return (window.reshape(values.shape) - values).to(values.dtype)
 
     def apply(self, coupling: Tensor) -> Tensor:
         """Return ``Cv T``, shape ``(B, N, K)``."""
@@ -119,7 +123,7 @@ class FeatureBand:
     def __init__(
         self, features: Tensor, radius: float | int = 0.04, lengths: Tensor | None = None
     ) -> None:
-        features = torch.as_tensor(features)
+        features = as_tensor("features", features)
         if features.ndim == 2:
             features = features[None]
         if features.ndim != 3:
@@ -129,16 +133,15 @@ class FeatureBand:
             )
         if not features.is_floating_point():
             features = features.to(torch.get_default_dtype())
-        batch, n_frames, _ = features.shape
-        if lengths is None:
-            lengths = torch.full((batch,), n_frames, device=features.device)
-        lengths = torch.as_tensor(lengths, device=features.device)
+        n_frames = features.shape[1]
+        lengths = read_lengths(lengths, features)
         valid = torch.arange(n_frames, device=features.device) < lengths[:, None]
         if not bool(torch.isfinite(features[valid]).all()):
             raise ArgumentError("features must be finite, but hold NaN or infinite values.")
         features = torch.nn.functional.normalize(features, dim=-1)
         self.features = features.masked_fill(~valid[..., None], 0.0)
         self.band = Band(radius, lengths, n_frames)
+        self.lengths = lengths
 
     def apply(self, coupling: Tensor) -> Tensor:
         """Return ``Cv T``, shape ``(B, N, K)``."""
@@ -165,7 +168,7 @@ class Dense:
     """
 
     def __init__(self, matrix: Tensor) -> None:
-        matrix = torch.as_tensor(matrix)
+        matrix = as_tensor("matrix", matrix)
         if matrix.ndim not in (2, 3) or matrix.shape[-1] != matrix.shape[-2]:
             raise ArgumentError(
                 "The structure matrix must have the shape (N, N) or (B, N, N), "
