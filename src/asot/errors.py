@@ -23,10 +23,6 @@ class ConfigurationError(AsotError):
     """A recipe, a setting or a checkpoint cannot be used."""
 
 
-class NotFittedError(AsotError, AttributeError, ValueError):
-    """A model was asked for a prediction before it was fitted."""
-
-
 class MissingExtraError(AsotError, ImportError):
     """A library of an optional extra is not installed.
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.errors import ArgumentError, MissingExtraError, NotFittedError
+from asot.errors import ArgumentError
 from asot.learning.configuration import (
     DatasetSettings,
     EncoderSettings,
@@ -17,19 +17,19 @@ from asot.learning.configuration import (
     TransportSettings,
 )
 from asot.learning.features import prepare
-from asot.learning.interface import FeatureArrays, SegmenterMixin, as_came, read_recordings
+from asot.learning.interface import (
+    FeatureArrays,
+    NotFittedError,
+    Segmenter,
+    as_came,
+    read_recordings,
+)
 from asot.transport.arguments import require_integer, require_number
-
-try:
-    from sklearn.base import BaseEstimator, ClusterMixin
-    from sklearn.utils import check_random_state
-except ImportError as error:
-    raise MissingExtraError("scikit-learn", "learn", "asot.ActionSegmenter") from error
 
 Decoded = tuple[NDArray[np.int64], NDArray[np.float32]]
 
 
-class ActionSegmenter(SegmenterMixin, ClusterMixin, BaseEstimator):
+class ActionSegmenter(Segmenter):
     """Finds actions that recordings share, and segments the recordings into them.
 
     A small network learns frame features and one embedding for each action from pseudo-labels
@@ -169,6 +169,8 @@ class ActionSegmenter(SegmenterMixin, ClusterMixin, BaseEstimator):
         """
         recipe = self._recipe()
         recordings = read_recordings(X)
+        from sklearn.utils import check_random_state
+
         from asot.learning.training import fit
 
         random = check_random_state(self.random_state)

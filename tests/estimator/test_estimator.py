@@ -17,7 +17,8 @@ from sklearn.utils.validation import check_is_fitted
 from asot import ActionSegmenter, evaluate
 from asot.baselines import KMeansSegmenter
 from asot.data import Recordings, make_recordings
-from asot.errors import ArgumentError, AsotError, NotFittedError
+from asot.errors import ArgumentError, AsotError
+from asot.learning.interface import NotFittedError
 
 SMALL = {
     **{"n_actions": 3, "epochs": 2, "hidden": (8,), "embedding_width": 6},
@@ -254,12 +255,21 @@ BAD_PARAMETERS = [
     ({"n_init": "auto"}, "n_init must be an integer of at least 1, but is 'auto'."),
     ({"hidden": 128}, "hidden must be a sequence of widths, such as (128,), but is 128."),
     ({"hidden": (8, 0)}, "hidden's widths must be an integer of at least 1, but is 0."),
-    ({"epsilon_train": 0}, "epsilon_train must be a finite number above 0, but is 0."),
-    ({"alpha_eval": 1}, "alpha_eval must be a finite number at least 0 and below 1, but is 1."),
-    ({"radius": 0}, "radius must be a finite number above 0, but is 0."),
-    ({"order_prior": -1}, "order_prior must be a finite number at least 0, but is -1."),
-    ({"lambda_actions_eval": 0}, "lambda_actions_eval must be a finite number above 0, but is 0."),
-    ({"learning_rate": np.nan}, "learning_rate must be a finite number above 0, but is nan."),
+    ({"epsilon_train": 0}, "epsilon_train must be a finite number that is above 0, but is 0."),
+    (
+        {"alpha_eval": 1},
+        "alpha_eval must be a finite number that is at least 0 and below 1, but is 1.",
+    ),
+    ({"radius": 0}, "radius must be a finite number that is above 0, but is 0."),
+    ({"order_prior": -1}, "order_prior must be a finite number that is at least 0, but is -1."),
+    (
+        {"lambda_actions_eval": 0},
+        "lambda_actions_eval must be a finite number that is above 0, but is 0.",
+    ),
+    (
+        {"learning_rate": np.nan},
+        "learning_rate must be a finite number that is above 0, but is nan.",
+    ),
     ({"device": "abacus"}, "accelerator 'abacus' with devices 1 cannot be used here: "),
 ]
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.cluster import KMeans
 
-from asot.errors import NotFittedError
 from asot.learning.features import prepare
-from asot.learning.interface import SegmenterMixin, as_came, read_recordings
+from asot.learning.interface import NotFittedError, Segmenter, as_came, read_recordings
 
 
-class KMeansSegmenter(SegmenterMixin, ClusterMixin, BaseEstimator):
+class KMeansSegmenter(Segmenter):
     """Clusters the frames of all recordings together.
 
     Parameters

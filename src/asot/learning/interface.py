@@ -8,21 +8,31 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.errors import ArgumentError
+from asot.errors import ArgumentError, AsotError, MissingExtraError
 from asot.metrics import evaluate
+
+try:
+    from sklearn.base import BaseEstimator, ClusterMixin
+    from sklearn.exceptions import NotFittedError as SklearnNotFittedError
+except ImportError as error:
+    raise MissingExtraError("scikit-learn", "learn", "A segmenter") from error
 
 Answer = TypeVar("Answer")
 LARGEST = float(np.finfo(np.float32).max)
 
 
-class SegmenterMixin:
+class NotFittedError(AsotError, SklearnNotFittedError):
+    """A model was asked for a prediction before it was fitted."""
+
+
+class Segmenter(ClusterMixin, BaseEstimator):
     """``fit_predict`` and ``score``, over the ``fit`` and ``predict`` of a segmenter."""
 
     labels_: list[NDArray[np.int64]]
 
     def fit_predict(self, X: Any, y: Any = None, **kwargs: Any) -> Any:
         """Fit, and return the labels of the same recordings; see ``predict``."""
-        self.fit(X)  # type: ignore[attr-defined]
+        self.fit(X)
         return as_came(X, self.labels_)
 
     def score(self, X: Any, y: Any) -> float:
@@ -45,7 +55,7 @@ class SegmenterMixin:
                 "score compares with ground truth, but y is None: give it y, or search with a "
                 "scorer of your own."
             )
-        predicted = self.predict(X)  # type: ignore[attr-defined]
+        predicted = self.predict(X)
         if is_one(X):
             predicted, y = [predicted], [y]
         return float(evaluate(predicted, list(y))["mof"])

@@ -44,8 +44,8 @@ def check_options(
             require_number(name, value, above=0.0)
     if tolerance is not None:
         require_number("tolerance", tolerance, at_least=0.0)
-    require_integer("max_iterations", max_iterations, at_least=0)
-    require_integer("inner_iterations", inner_iterations, at_least=1)
+    require_integer("max_iterations", max_iterations, at_least=0, at_most=MOST_ITERATIONS)
+    require_integer("inner_iterations", inner_iterations, at_least=1, at_most=MOST_ITERATIONS)
     if mode not in ("default", "parity"):
         raise ArgumentError(f'mode must be "default" or "parity", but is {mode!r}.')
 
@@ -83,13 +83,12 @@ def require_number(
         )
 
 
-def require_integer(name: str, value: Any, *, at_least: int) -> None:
-    """Refuse ``value`` unless it is an integer of ``at_least`` or more."""
+def require_integer(name: str, value: Any, *, at_least: int, at_most: int | None = None) -> None:
+    """Refuse ``value`` unless it is an integer within the bounds."""
     is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if not is_integer or not at_least <= value <= MOST_ITERATIONS:
-        raise ArgumentError(
-            f"{name} must be an integer from {at_least} to {MOST_ITERATIONS:,}, but is {value!r}."
-        )
+    if not is_integer or value < at_least or (at_most is not None and value > at_most):
+        bounds = f"of at least {at_least}" if at_most is None else f"from {at_least} to {at_most:,}"
+        raise ArgumentError(f"{name} must be an integer {bounds}, but is {value!r}.")
 
 
 def read_cost(cost: Any) -> tuple[Tensor, bool]:
