@@ -316,12 +316,18 @@ def test_one_truth_for_several_files(asot, file: Path, tmp_path: Path) -> None:
         (("--frame_rate", "0"), "--frame_rate must be above 0, but is 0.0."),
         (("--frame_rate", ".nan"), "--frame_rate must be above 0, but is nan."),
         (("--rho", "-1"), "--rho must be at least 0, but is -1.0."),
-        (("--epsilon", "0"), "epsilon must be a finite number above 0, but is 0.0."),
-        (("--alpha", "1"), "alpha must be a finite number at least 0 and below 1, but is 1.0."),
-        (("--radius", "-0.1"), "radius must be a finite number above 0, but is -0.1."),
+        (("--epsilon", "0"), "epsilon must be a finite number that is above 0, but is 0.0."),
+        (
+            ("--alpha", "1"),
+            "alpha must be a finite number that is at least 0 and below 1, but is 1.0.",
+        ),
+        (("--radius", "-0.1"), "radius must be a finite number that is above 0, but is -0.1."),
         (("--mode", "x"), 'mode must be "default" or "parity", but is \'x\'.'),
         (("--max_iterations", "-1"), "max_iterations must be an integer of at least 0"),
-        (("--lambda_frames=.inf",), "lambda_frames must be a finite number above 0, but is inf."),
+        (
+            ("--lambda_frames=.inf",),
+            "lambda_frames must be a finite number that is above 0, but is inf.",
+        ),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
