@@ -194,7 +194,7 @@ def test_what_is_wrong_is_shown(asot, root: Path, columns: str | None, name: str
         line = 1 + truth(root).read_text().splitlines().index("[red]leap[/red]")
     outcome = asot("data", "check", root)
     assert outcome.code == 1
-    assert outcome.sentence == f"{root} cannot be used before what is wrong is mended."
+    assert outcome.sentence == f"{root} cannot be used until its errors are mended."
     if columns is None:
         row = next(one for one in outcome.out.splitlines() if one.startswith("error"))
         assert row.split()[1] == file

@@ -323,7 +323,7 @@ def test_one_truth_for_several_files(asot, file: Path, tmp_path: Path) -> None:
         ),
         (("--radius", "-0.1"), "radius must be a finite number that is above 0, but is -0.1."),
         (("--mode", "x"), 'mode must be "default" or "parity", but is \'x\'.'),
-        (("--max_iterations", "-1"), "max_iterations must be an integer of at least 0"),
+        (("--max_iterations", "-1"), "max_iterations must be an integer from 0 to 1,000,000"),
         (
             ("--lambda_frames=.inf",),
             "lambda_frames must be a finite number that is above 0, but is inf.",

@@ -100,8 +100,8 @@ REFUSED = [
         ["train", "default", *NEEDED, "--n_actions", "4", "--dataset.mapping", "nope.txt"],
         "{toys}/mapping/nope.txt: does not exist",
     ),
-    (["predict", "nope", "--data", "toys"], "nope is no run: it holds no run.json"),
-    (["predict", "toys", "--data", "toys"], "toys is no run: it holds no run.json"),
+    (["predict", "nope", "--data", "toys"], "nope is not a run: it holds no run.json"),
+    (["predict", "toys", "--data", "toys"], "toys is not a run: it holds no run.json"),
     (["evaluate", "nope"], "nope is no folder"),
     (["evaluate", "toys"], "toys/predictions holds no finished predictions"),
     (["data", "check", "nope"], "nope cannot be read: No such file or directory."),
@@ -149,7 +149,7 @@ def test_out_is_a_file(asot, beside: Path, trained: Path, words: list[str], plac
     outcome = asot(*(word.replace("{trained}", str(trained)) for word in words), "--out", place)
     assert outcome.code == 1
     assert outcome.sentence.startswith("--out must be a folder, but ")
-    assert outcome.sentence.endswith("taken is none.")
+    assert outcome.sentence.endswith("taken is a file.")
     assert (beside / "taken").read_text() == "mine"
 
 

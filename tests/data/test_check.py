@@ -202,7 +202,10 @@ SOUND = _npy(np.random.default_rng(0).normal(size=(4, 3)))
         (_npy(np.ones((4, 0))), "is empty: its shape is (4, 0)"),
         (_npy(np.array([[1, 2], [3, np.nan]])), "column 1 of frame 1 (from 0) is NaN"),
         (_npy(np.array([[1, -np.inf], [3, 1]])), "column 1 of frame 0 (from 0) is infinite"),
-        (_npy(np.array([[1, 1e39], [3, 1e39]])), "too large for float32, and 2 frames are so"),
+        (
+            _npy(np.array([[1, 1e39], [3, 1e39]])),
+            "too large for float32; 2 frames have such values",
+        ),
     ],
 )
 def test_a_bad_npy(root: Path, content: bytes, part: str) -> None:
@@ -229,7 +232,7 @@ def test_nan_far_into_a_long_recording(root: Path) -> None:
     values[15_000, 7] = np.nan
     values[19_999, 99] = np.inf
     np.save(root / "features" / "b.npy", values)
-    find(check_dataset(root), "b.npy", "column 7 of frame 15000 (from 0) is NaN, and 2 frames")
+    find(check_dataset(root), "b.npy", "column 7 of frame 15000 (from 0) is NaN; 2 frames")
 
 
 def test_a_width_that_differs(root: Path) -> None:
@@ -414,3 +417,15 @@ def test_the_command_in_the_error_can_be_pasted(make_root: Callable[..., Path]) 
     (root / "features" / "b.npy").write_bytes(b"")
     with pytest.raises(DataError, match=r"; and 1 more problem: run asot data check '.*space'\.$"):
         require_valid(check_dataset(root))
+
+
+def test_more_columns_than_frames_everywhere_is_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "features").mkdir()
+    for name in ("a", "b"):
+        values = np.random.default_rng(0).normal(size=(4, 30)).astype(np.float32)
+        np.save(tmp_path / "features" / f"{name}.npy", values)
+    report = check_dataset(tmp_path)
+    assert report.ok
+    find(report, "a.npy", "save their transpose")
+    np.save(tmp_path / "features" / "c.npy", np.random.default_rng(0).normal(size=(40, 30)))
+    assert not any("transpose" in problem.message for problem in check_dataset(tmp_path).problems)

@@ -139,7 +139,7 @@ def test_a_size_does_not_read_the_values(root: Path) -> None:
     np.save(root / "features" / "b.npy", values)
     recording = DatasetFolder(root).recordings()[1]
     assert (recording.n_frames, recording.width) == (4, 3)
-    with pytest.raises(DataError, match=r"b\.npy: column 0 of frame 0 \(from 0\) is NaN, and 4"):
+    with pytest.raises(DataError, match=r"b\.npy: column 0 of frame 0 \(from 0\) is NaN; 4"):
         _ = recording.features
 
 

@@ -307,7 +307,7 @@ def test_another_width_is_named(make_data: MakeData, train: Train, tmp_path: Pat
 
 def test_what_is_no_run_is_named(make_data: MakeData, train: Train, tmp_path: Path) -> None:
     data = make_data()
-    with pytest.raises(DataError, match=r"is no run: it holds no run\.json"):
+    with pytest.raises(DataError, match=r"is not a run: it holds no run\.json"):
         predict_run(Run(tmp_path / "nothing"), data, tmp_path / "out")
     run = train(data)
     for text, sentence in [("{", "cannot be read"), ("[]", "does not describe a run")]:

@@ -120,7 +120,7 @@ def test_rows_of_matched_clusters_have_name_and_colour_of_their_class() -> None:
     swatches = [to_hex(patch.get_facecolor()) for patch in figure.axes[2].patches]
     assert swatches[0] in GREYS
     assert swatches[1:] == [class_style(0).colour, class_style(1).colour]
-    assert row_names(figure) == ["cluster 0", "pour", "stir"]
+    assert row_names(figure) == ["action 0", "pour", "stir"]
     assert not figure.legends
 
 

@@ -50,7 +50,7 @@ def run(words: Sequence[str]) -> None:
         )
     show_report(found)
     if not found.ok:
-        raise DataError(f"{root} cannot be used before what is wrong is mended.")
+        raise DataError(f"{root} cannot be used until its errors are mended.")
 
 
 def show_report(found: DatasetReport) -> None:

@@ -80,5 +80,5 @@ def run(words: Sequence[str]) -> None:
     )
     again = f"--data {shlex.quote(str(data))} --out {shlex.quote(str(out / 'again'))}"
     say()
-    say(f"Next, the same by hand:  asot train watch {again} --training.epochs 5")
+    say(f"Next, the same by hand:  asot train watch {again}")
     say("With your own features:  asot data check DIR, then asot train --help")

@@ -125,7 +125,7 @@ def out_folder(path: str) -> Path:
     folder = Path(path)
     nearest = next(one for one in (folder, *folder.absolute().parents) if os.path.lexists(one))
     if not nearest.is_dir():
-        raise ConfigurationError(f"--out must be a folder, but {nearest} is none.")
+        raise ConfigurationError(f"--out must be a folder, but {nearest} is a file.")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise ConfigurationError(f"--out must be a folder to write to, but {nearest} forbids it.")
     return folder

@@ -43,7 +43,7 @@ def run(words: Sequence[str]) -> None:
         "--figures", type=int, default=3, help="Recordings of each activity to draw; 0 for none."
     )
     values, recipe = parse_recipe(parser, words)
-    from asot.learning.runs import recipe_yaml, train_run
+    from asot.learning.runs import Run, recipe_yaml, train_run
 
     if values.print_config:
         sys.stdout.write(recipe_yaml(recipe))
@@ -54,9 +54,11 @@ def run(words: Sequence[str]) -> None:
     from asot.learning.loggers import check_logger
 
     check_logger(values.logger)
-    from asot.cli.console import progress
+    from asot.cli.console import progress, say
     from asot.cli.results import show_results
 
+    before = Run(out)
+    was_finished, was_begun = before.finished, (out / "models").is_dir()
     with progress() as report:
         trained = train_run(
             recipe,
@@ -70,4 +72,8 @@ def run(words: Sequence[str]) -> None:
             report=report,
         )
     if trained is not None:
+        if was_finished:
+            say("This run was trained before: its models were used as they are.")
+        elif was_begun:
+            say("This run was begun before: its training went on from there.")
         show_results(trained.predictions, values.figures, run=trained)

@@ -95,6 +95,7 @@ def check_dataset(
             progress(done, len(layout.entries))
     problems += _width_problems(seen, width)
     problems += _dull_features(seen)
+    problems += _wide_features(seen)
     problems.sort(key=lambda found: (found.severity, str(found.path), found.line or 0))
     return DatasetReport(Path(root), _rows(seen, frame_rate), tuple(problems))
 
@@ -153,6 +154,19 @@ def _width_problems(seen: list[_Seen], width: int | None) -> list[Problem]:
         for found in seen
         if found.shape is not None and found.shape[1] != usual
     ]
+
+
+def _wide_features(seen: list[_Seen]) -> list[Problem]:
+    """Warn where every recording has more columns than frames: it may be stored the other way."""
+    shapes = [found.shape for found in seen if found.shape is not None]
+    if not shapes or any(frames >= columns for frames, columns in shapes):
+        return []
+    frames, columns = shapes[0]
+    message = (
+        f"{frames:,} frames of {columns:,} columns, and more columns than frames everywhere: if "
+        "these are (columns, frames), save their transpose"
+    )
+    return [Problem(seen[0].entry.features, None, message, "warning")]
 
 
 def _dull_features(seen: list[_Seen]) -> list[Problem]:

@@ -157,4 +157,4 @@ def finite_problem(path: Path, features: NDArray[np.float32]) -> Problem | None:
         count += len(frames)
     if not count:
         return None
-    return Problem(path, None, first + (f", and {count:,} frames are so in all" * (count > 1)))
+    return Problem(path, None, first + (f"; {count:,} frames have such values" * (count > 1)))

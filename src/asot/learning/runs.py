@@ -27,7 +27,7 @@ from asot.data import DatasetFolder, Recordings, check_dataset, find_dataset, re
 from asot.errors import ConfigurationError, DataError
 from asot.files import write_text
 from asot.learning.configuration import DatasetSettings, Recipe
-from asot.learning.predictions import PredictionFolder, Source
+from asot.learning.predictions import INDEX, PredictionFolder, Source
 
 logger = logging.getLogger(__name__)
 
@@ -331,6 +331,8 @@ class Run:
             "data": plan.source.root,
             "activities": plan.n_actions,
         }
+        if (self.root / "features").is_dir():
+            raise ConfigurationError(f"{self.root} is a data set: choose another --out.")
         path = self.root / "run.json"
         if path.exists():
             here = {**self._description(), "recipe": self.recipe().to_dict()}
@@ -344,6 +346,11 @@ class Run:
         write_text(self.root / "recipe.yaml", recipe_yaml(recipe))
         described["versions"] = {"python": platform.python_version(), **_versions()}
         write_text(path, json.dumps(described, indent=1, ensure_ascii=False) + "\n")
+
+    @property
+    def finished(self) -> bool:
+        """Whether every recording of it has been segmented."""
+        return (self.predictions.root / INDEX).is_file()
 
     def recipe(self) -> Recipe:
         """The recipe it was trained with."""
@@ -372,7 +379,7 @@ class Run:
             described = json.loads(path.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             raise DataError(
-                f"{self.root} is no run: it holds no run.json, which asot train writes."
+                f"{self.root} is not a run: it holds no run.json, which asot train writes."
             ) from None
         except (OSError, ValueError) as error:
             raise DataError(f"{path} cannot be read: {error}.") from error

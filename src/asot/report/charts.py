@@ -66,7 +66,9 @@ def plot_objective(
     named = _traces(traces)
     lows, highs = zip(*((trace.min(), trace.max()) for _, trace in named), strict=True)
     low, high = min(lows), max(highs)
-    pad = 0.05 * (high - low) or 0.1 * abs(high) or 1.0
+    pad = 0.05 * (high - low) or 0.1 * abs(high)
+    if pad < 1e-290:  # zero, or too small to be divided into ticks
+        pad = 1.0
     ticks, labels = number_ticks(low - pad, high + pad, most=5)
     longest = max(len(trace) for _, trace in named)
 

@@ -20,7 +20,7 @@ class Key:
     Parameters
     ----------
     names : sequence of str or mapping of int to str, optional
-        Name of each class; "class 3" and so on without it. A class has the fill of its place
+        Name of each class; "action 3" and so on without it. A class has the fill of its place
         among the names (a mapping's classes are sorted), so a mapping of the few classes that
         can appear gives those the first, plain colours, in every figure alike.
     """
@@ -44,7 +44,7 @@ class Key:
             If names were given, but none for this class.
         """
         if self._names is None:
-            return f"class {label}"
+            return f"action {label}"
         if label not in self._names:
             raise ArgumentError(
                 f"the names must cover every class, but class {label} has none "
@@ -69,8 +69,7 @@ class Key:
             return UNLABELLED_STYLE
         matched = matched_class(label, matching)
         if matched is None:
-            place = self._clusters.setdefault((owner, label), len(self._clusters))
-            return unmatched_style(place)
+            return unmatched_style(self._place((owner, label)))
         self._classes.add(matched)
         return self._class_style(matched)
 
@@ -79,10 +78,20 @@ class Key:
         entries = [(self.name(label), self._class_style(label)) for label in sorted(self._classes)]
         for (owner, label), place in self._clusters.items():
             suffix = f" of {owner}" if owner else ""
-            entries.append((f"cluster {label}{suffix}, unmatched", unmatched_style(place)))
+            entries.append((f"action {label}{suffix}, unmatched", unmatched_style(place)))
         if self._unlabelled:
             entries.append(("unlabelled", UNLABELLED_STYLE))
         return entries
+
+    def _place(self, cluster: tuple[str, int]) -> int:
+        """Its number where no other owner's has it: then a cluster looks alike in all figures."""
+        if cluster not in self._clusters:
+            taken = set(self._clusters.values())
+            place = cluster[1]
+            while place in taken:
+                place += 1
+            self._clusters[cluster] = place
+        return self._clusters[cluster]
 
     def _class_style(self, label: int) -> Style:
         self.name(label)

@@ -171,7 +171,7 @@ def _row_names(n_actions: int, names: Names | None, matching: Matching | None) -
     if matching is None:
         return [str(k) if names is None else key.name(k) for k in range(n_actions)]
     matched = [matched_class(k, matching) for k in range(n_actions)]
-    return [f"cluster {k}" if c is None else key.name(c) for k, c in enumerate(matched)]
+    return [f"action {k}" if c is None else key.name(c) for k, c in enumerate(matched)]
 
 
 def _draw_swatches(axes: Axes, n_actions: int, key: Key, matching: Matching | None) -> None:
