@@ -10,9 +10,7 @@ import asot
 from asot.data import make_recordings, standardise
 
 torch.manual_seed(0)
-recordings = make_recordings(
-    n_recordings=6, n_actions=5, n_frames=(150, 250), noise=1.5, order="fixed", random_state=0
-)
+recordings = make_recordings(6, n_actions=5, n_frames=(150, 250), noise=1.0, random_state=0)
 features = [torch.from_numpy(standardise(one.features)) for one in recordings]
 padded = torch.nn.utils.rnn.pad_sequence(features, batch_first=True)  # (B, N, D)
 lengths = torch.tensor([len(one) for one in features])
