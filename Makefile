@@ -1,4 +1,7 @@
 # make demo and make test set up all they need in .venv; a second time they install nothing.
+# So that a virtual environment whose making failed is made anew.
+.DELETE_ON_ERROR:
+
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

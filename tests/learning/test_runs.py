@@ -399,3 +399,25 @@ def test_damaged_predictions_are_named(make_data: MakeData, train: Train) -> Non
         (folder.root / "predictions.json").write_text(text)
         with pytest.raises(AsotError, match=sentence):
             folder.index()
+
+
+def test_a_refused_prediction_leaves_the_earlier_one(tmp_path: Path, make_recipe: Any) -> None:
+    from asot.learning.runs import Run, predict_run, train_run
+
+    for name, width, count in (("five", 5, 2), ("other", 5, 1), ("six", 6, 2)):
+        made = make_recordings(count, 3, (40, 60), width=width, random_state=0)
+        write_dataset(made, tmp_path / name, {k: f"act {k}" for k in range(3)})
+    run = train_run(make_recipe(), tmp_path / "five", tmp_path / "run", accelerator="cpu")
+    assert isinstance(run, Run)
+    out = tmp_path / "out"
+    predict_run(run, tmp_path / "five", out)
+    with pytest.raises(DataError, match="6 columns"):
+        predict_run(run, tmp_path / "six", out)
+    assert (out / "predictions.json").is_file()
+    (out / "scores.json").write_text("{}")
+    predict_run(run, tmp_path / "other", out)
+    assert len(list((out / "labels").iterdir())) == 1
+    assert not (out / "scores.json").exists()
+    for taken in (tmp_path / "five", tmp_path / "run"):
+        with pytest.raises(ConfigurationError, match="choose another --out"):
+            predict_run(run, tmp_path / "five", taken)

@@ -35,6 +35,6 @@ def run(words: Sequence[str]) -> None:
     was = Path(folder.index()["source"]["root"])
     if not values.data and not was.is_dir():
         raise DataError(f"{was} is no longer there: say where the data set is now with --data.")
-    scored = score(folder, find_dataset(values.data) if values.data else None)
+    scored = score(folder, find_dataset(values.data, was.name) if values.data else None)
     show_scores(scored)
     show_files([(folder.root / "scores.json", "all scores, and which action is which class")])

@@ -1,7 +1,7 @@
 """Batches of recordings for Lightning: strata for training, even frames for validation.
 
 What an epoch draws depends on the seed, the epoch and the recording alone, so that a training that
-was interrupted goes on exactly as it would have gone on, with any number of devices or workers.
+was interrupted goes on, on as many devices, exactly as it would have gone on.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ from asot.metrics import Evaluation, evaluate
 from asot.segments import SegmentRow, segment_table
 
 INDEX = "predictions.json"
+RESULTS = ("labels/*.txt", "assignments/*.npy", "figures/*.png")
 
 
 @dataclass
@@ -70,8 +71,10 @@ class PredictionFolder:
         self.root = root
 
     def begin(self) -> None:
-        """Take the folder for unfinished until ``finish``, whatever it held before."""
-        (self.root / INDEX).unlink(missing_ok=True)
+        """Take the folder for unfinished until ``finish``, and remove what it predicted before."""
+        for kind in (INDEX, "segments.csv", "scores.json", *RESULTS):
+            for path in self.root.glob(kind):
+                path.unlink()
 
     def write(self, name: str, labels: NDArray[np.int64], assignment: NDArray[np.float32]) -> None:
         """Write one recording: labels (N,) and assignment (N, K)."""

@@ -275,23 +275,21 @@ def predict_run(
     from asot.learning.features import prepare
     from asot.learning.training import decode, load_model
 
+    refuse_to_fill(out)
+    networks = {name: load_model(run.checkpoint(name)) for name in set(chosen.values())}
+    for name, network in networks.items():
+        if recordings[0].width != network.n_features:
+            raise DataError(
+                f"{dataset.root} has features of {recordings[0].width} columns, but the model "
+                f"{name!r} of {run.root} was trained on {network.n_features}: extract them the "
+                "same way."
+            )
     folder = PredictionFolder(out)
     folder.begin()
-    done = 0
-    for name in dict.fromkeys(chosen.values()):
-        group = Recordings([one for one in recordings if chosen[one.name] == name])
-        network = load_model(run.checkpoint(name))
-        width = group[0].width
-        if width != network.n_features:
-            raise DataError(
-                f"{dataset.root} has features of {width} columns, but the model {name!r} of "
-                f"{run.root} was trained on {network.n_features}: extract them the same way."
-            )
-        for one in group:
-            features = prepare(one.features, recipe.dataset.standardise)
-            folder.write(one.name, *decode(network, features))
-            done += 1
-            report("Segmenting", done, len(recordings), "")
+    for done, one in enumerate(recordings, start=1):
+        features = prepare(one.features, recipe.dataset.standardise)
+        folder.write(one.name, *decode(networks[chosen[one.name]], features))
+        report("Segmenting", done, len(recordings), "")
     folder.finish(source, recordings, chosen)
     return folder
 
@@ -331,8 +329,8 @@ class Run:
             "data": plan.source.root,
             "activities": plan.n_actions,
         }
-        if (self.root / "features").is_dir():
-            raise ConfigurationError(f"{self.root} is a data set: choose another --out.")
+        if not (self.root / "run.json").exists():
+            refuse_to_fill(self.root)
         path = self.root / "run.json"
         if path.exists():
             here = {**self._description(), "recipe": self.recipe().to_dict()}
@@ -388,6 +386,13 @@ class Run:
         ):
             raise DataError(f"{path} does not describe a run: train again into another folder.")
         return described
+
+
+def refuse_to_fill(folder: Path) -> None:
+    """Refuse to write results into what holds something else."""
+    for mark, kind in (("features", "a data set"), ("run.json", "a run")):
+        if (folder / mark).exists():
+            raise ConfigurationError(f"{folder} is {kind}: choose another --out.")
 
 
 def recipe_yaml(recipe: Recipe) -> str:

@@ -175,7 +175,7 @@ def _epochs_done(checkpoint: Path, module: ActionSegmentation) -> int:
 
 def _trainer(accelerator: str, devices: int | str, **options: Any) -> L.Trainer:
     if accelerator == "auto":
-        # Lightning's choice would be Apple's GPUs too, which lack the transport's float64.
+        # Lightning's choice would be Apple's GPUs too, on which nothing here has been tried.
         chosen = "cuda" if torch.cuda.is_available() else "cpu"
     else:
         chosen = accelerator

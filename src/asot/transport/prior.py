@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from asot.errors import ArgumentError
-from asot.transport.arguments import as_tensor, read_lengths, require_number
+from asot.transport.arguments import as_tensor, read_lengths, require_integer, require_number
 
 
 def temporal_prior(
@@ -59,10 +59,8 @@ def temporal_prior(
     >>> temporal_prior(4, 2, rho=0.8).round(2).tolist()
     [[0.1, 0.5], [0.1, 0.3], [0.3, 0.1], [0.5, 0.1]]
     """
-    if n_frames < 1 or n_actions < 1:
-        raise ArgumentError(
-            f"n_frames and n_actions must be at least 1, but are {n_frames} and {n_actions}."
-        )
+    require_integer("n_frames", n_frames, at_least=1)
+    require_integer("n_actions", n_actions, at_least=1)
     require_number("rho", rho, at_least=0.0)
     if mode not in ("default", "parity"):
         raise ArgumentError(f'mode must be "default" or "parity", but is {mode!r}.')
@@ -71,7 +69,7 @@ def temporal_prior(
     dtype = target.dtype if target.is_floating_point() else torch.get_default_dtype()
     # Half precision cannot count frames.
     exact = dtype if dtype in (torch.float32, torch.float64) else torch.float32
-    batch = 1 if lengths is None else len(lengths)
+    batch = 1 if lengths is None else as_tensor("lengths", lengths).numel()
     own = read_lengths(lengths, target.new_empty(1).expand(batch, n_frames, n_actions))
     frame = torch.arange(n_frames, dtype=exact, device=target.device)[None, :, None]
     action = torch.arange(n_actions, dtype=exact, device=target.device)[None, None, :]

@@ -94,7 +94,8 @@ class Solution:
         frame side is hard; where it is relaxed they sum to the frame's mass in units of 1/N.
         Rows past a recording's length are 0.
     coupling : array, shape (B, N, K)
-        T itself: the assignment times the frame marginal (1/N unless given).
+        T itself: the assignment times the frame marginal where the frame side is hard, and times
+        1/N where it is relaxed.
     labels : array of int64, shape (B, N)
         The action with the largest assignment; -1 on padding and on frames without an action.
     objective : Objective

@@ -85,7 +85,8 @@ def solve(
     max_iterations : int
         Mirror-descent steps, at least 0.
     inner_iterations : int
-        Sinkhorn steps in each of them, where both sides are hard.
+        Sinkhorn steps in each of them where both sides are hard, before Newton steps take over;
+        in parity mode there are no others.
     tolerance : float, optional
         Ends a recording when a full step moves no assignment by more than this. None (default)
         runs all iterations, as the paper does: stopping early acts as a regulariser.

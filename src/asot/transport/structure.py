@@ -78,6 +78,7 @@ class Band:
 
     def __init__(self, radius: float | int, lengths: Tensor, n_frames: int) -> None:
         require_number("radius", radius, above=0.0)
+        lengths = as_tensor("lengths", lengths)
         self.lengths = lengths
         spans = [band_half_width(int(length), radius) for length in lengths.tolist()]
         device = lengths.device
