@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 def show_results(folder: PredictionFolder, figures: int, run: Run | None = None) -> None:
     """Score and draw a prediction, print the scores and say where everything is."""
-    dataset = Source(**folder.index()["source"]).open()
-    names = {one["name"] for one in folder.index()["recordings"]}
+    index = folder.index()
+    dataset = Source(**index["source"]).open()
+    names = {one["name"] for one in index["recordings"]}
     scored = None
     if any(one.labelled and one.name in names for one in dataset.recordings()):
         scored = score(folder)

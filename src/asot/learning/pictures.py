@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
 from asot.learning.predictions import PredictionFolder, Scored, Source
+from asot.learning.runs import Report
 from asot.metrics import Evaluation
-
-Report = Callable[[str, int, int, str], None]
 
 
 def draw(folder: PredictionFolder, scored: Scored | None, most: int, report: Report) -> list[Path]:

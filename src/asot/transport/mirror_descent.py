@@ -90,8 +90,7 @@ class MirrorDescent:
                     halvings[b] += 1
                     if halvings[b] > MAX_HALVINGS:
                         ended[b] = Outcome.STALLED
-        both_hard = problem.lambda_frames is None and problem.lambda_actions is None
-        if both_hard and not problem.has_mask:
+        if problem.both_hard and not problem.has_mask:
             state = self._round(problem, state)
             trace[range(batch), iterations] = state.evaluation.objective.detach()
         steps = step.detach().flatten().tolist()

@@ -52,7 +52,7 @@ class ParityDescent:
         coupling = (p * q).expand_as(cost) * exists
         step = self.step_size
         trace = [self._logged_parts(coupling, cost, p, q).sum(dim=0)]
-        for iteration in range(self.max_iterations):
+        for _ in range(self.max_iterations):
             linearised = self._linearised_cost(coupling, cost)
             if self.lambda_frames is None and self.lambda_actions is None:
                 coupling = self._balance(linearised, exists, p, q)
@@ -66,9 +66,9 @@ class ParityDescent:
                     mass = coupling.sum(dim=1, keepdim=True)
                     log_ratio = torch.log(mass / q + GRADIENT_FLOOR)
                     gradient = gradient + self.lambda_actions * (log_ratio + 1.0)
-                if iteration == 0 and step is None:
+                if step is None:
                     step = 4.0 / float(gradient.detach().max())
-                coupling = coupling * torch.exp(-float(step or 0.0) * gradient)
+                coupling = coupling * torch.exp(-step * gradient)
                 if self.lambda_frames is None:
                     coupling = p * _zero_if_undefined(coupling / coupling.sum(2, keepdim=True))
                 elif self.lambda_actions is None:

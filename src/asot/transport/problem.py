@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from asot.transport.precision import wide
 from asot.transport.structure import Structure
 
 
@@ -70,8 +71,12 @@ class Problem:
         gradient = (1.0 - self.alpha) * self.cost + self.epsilon * log_coupling
 
         def total(terms: Tensor) -> Tensor:
-            wide = terms.dtype if terms.device.type == "mps" else torch.float64
-            return terms.sum(dim=(1, 2), dtype=wide)
+            return terms.sum(dim=(1, 2), dtype=wide(terms))
+
+        def penalty(weight: float, dim: int, target: Tensor) -> tuple[Tensor, Tensor]:
+            mass = coupling.sum(dim=dim, keepdim=True)
+            log_ratio = torch.log(mass.clamp(min=tiny)) - _log_or_zero(target)
+            return weight * log_ratio, weight * total(mass * log_ratio - mass + target)
 
         linear = (1.0 - self.alpha) * total(self.cost * coupling)
         entropy = self.epsilon * total(coupling * (log_coupling - 1.0))
@@ -82,21 +87,18 @@ class Problem:
             gradient = gradient + self.alpha * unlike
             temporal = 0.5 * self.alpha * total(coupling * unlike)
         if self.lambda_frames is not None:
-            mass = coupling.sum(dim=2, keepdim=True)
-            log_ratio = torch.log(mass.clamp(min=tiny)) - _log_or_zero(self.frame_marginal)
-            gradient = gradient + self.lambda_frames * log_ratio
-            frame_penalty = self.lambda_frames * total(
-                mass * log_ratio - mass + self.frame_marginal
-            )
+            slope, frame_penalty = penalty(self.lambda_frames, 2, self.frame_marginal)
+            gradient = gradient + slope
         if self.lambda_actions is not None:
-            mass = coupling.sum(dim=1, keepdim=True)
-            log_ratio = torch.log(mass.clamp(min=tiny)) - _log_or_zero(self.action_marginal)
-            gradient = gradient + self.lambda_actions * log_ratio
-            action_penalty = self.lambda_actions * total(
-                mass * log_ratio - mass + self.action_marginal
-            )
+            slope, action_penalty = penalty(self.lambda_actions, 1, self.action_marginal)
+            gradient = gradient + slope
         parts = torch.stack([linear, temporal, frame_penalty, action_penalty, entropy])
         return Evaluation(parts=parts, gradient=gradient)
+
+    @property
+    def both_hard(self) -> bool:
+        """Whether neither side is relaxed."""
+        return self.lambda_frames is None and self.lambda_actions is None
 
     def masked(self, values: Tensor, fill: float) -> Tensor:
         """``values`` with ``fill`` outside the support; shape ``(B, N, K)``."""

@@ -12,6 +12,7 @@ import math
 import torch
 from torch import Tensor
 
+from asot.transport.precision import wide
 from asot.transport.problem import Problem
 
 NEWTON_STEPS = 100
@@ -39,7 +40,7 @@ def project(problem: Problem, scores: Tensor, inner_iterations: int) -> tuple[Te
         log A (zero outside the support, never infinite) and A.
     """
     scores = problem.masked(scores, -torch.inf)
-    if problem.lambda_frames is None and problem.lambda_actions is None:
+    if problem.both_hard:
         return _project_both(problem, scores, inner_iterations)
     if problem.lambda_frames is None:
         return _project_rows(problem, scores)
@@ -69,12 +70,12 @@ def _project_both(problem: Problem, scores: Tensor, inner_iterations: int) -> tu
 
     Sinkhorn slows down as the assignment hardens; Newton does not, and K is small.
     """
-    wide = scores if scores.device.type == "mps" else scores.double()
-    q, w = problem.action_marginal.to(wide), problem.row_weight.to(wide)
+    exact = scores.to(wide(scores))
+    q, w = problem.action_marginal.to(exact), problem.row_weight.to(exact)
     close_enough = CLOSE_ENOUGH[scores.dtype]
-    tiny = torch.finfo(wide.dtype).tiny
+    tiny = torch.finfo(exact.dtype).tiny
     potential = torch.zeros_like(q)
-    assignment, mass, error = _visit(problem, wide, potential, q, w)
+    assignment, mass, error = _visit(problem, exact, potential, q, w)
     for step_number in range(inner_iterations + NEWTON_STEPS):
         # Each recording stops by itself, so that its result does not depend on the batch.
         unfinished = error > close_enough
@@ -84,14 +85,14 @@ def _project_both(problem: Problem, scores: Tensor, inner_iterations: int) -> tu
         if step_number >= inner_iterations:
             newton = _newton_direction(assignment, mass, q, w)
             for _ in range(MAX_HALVINGS):
-                closer = _visit(problem, wide, potential + newton, q, w)[2] < error
+                closer = _visit(problem, exact, potential + newton, q, w)[2] < error
                 if bool((closer | ~unfinished).all()):
                     break
                 newton = torch.where(closer, newton, 0.5 * newton)
             step = torch.where(closer, newton, step)
         potential = potential + torch.where(unfinished, step, 0.0)
-        assignment, mass, error = _visit(problem, wide, potential, q, w)
-    log_assignment, assignment = _project_rows(problem, wide + potential)
+        assignment, mass, error = _visit(problem, exact, potential, q, w)
+    log_assignment, assignment = _project_rows(problem, exact + potential)
     return log_assignment.to(scores), assignment.to(scores)
 
 

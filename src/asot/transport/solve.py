@@ -334,8 +334,7 @@ def _check_mask(
 
 def _name_missed_marginals(problem: Problem, result: Result) -> Result:
     """Say so where a mask leaves no coupling with both hard marginals."""
-    both_hard = problem.lambda_frames is None and problem.lambda_actions is None
-    if not (both_hard and problem.has_mask):
+    if not (problem.both_hard and problem.has_mask):
         return result
     mass = (problem.row_weight * result.assignment).sum(dim=1)
     error = (mass - problem.action_marginal[:, 0]).abs().amax(dim=1).tolist()

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from asot.errors import ArgumentError
 from asot.transport.arguments import as_tensor, read_lengths, require_number
+from asot.transport.precision import wide
 
 
 @runtime_checkable
@@ -94,8 +95,7 @@ class Band:
         """Sums over the neighbours of each frame, itself left out; shape ``(B, N, K)``."""
         batch, n_frames, width = values.shape
         # A difference of running sums cancels; double precision keeps it exact for float32 input.
-        wide = values.dtype if values.device.type == "mps" else torch.float64
-        sums = torch.nn.functional.pad(values.to(wide).cumsum(dim=1), (0, 0, 1, 0))
+        sums = torch.nn.functional.pad(values.to(wide(values)).cumsum(dim=1), (0, 0, 1, 0))
         sums = sums.reshape(batch * (n_frames + 1), width)
         window = sums.index_select(0, self._end) - sums.index_select(0, self._start)
         return (window.reshape(values.shape) - values).to(values.dtype)
