@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from asot.errors import ArgumentError
 from asot.learning.configuration import (
@@ -16,20 +15,12 @@ from asot.learning.configuration import (
     TrainingSettings,
     TransportSettings,
 )
-from asot.learning.features import prepare
-from asot.learning.interface import (
-    FeatureArrays,
-    NotFittedError,
-    Segmenter,
-    as_came,
-    read_recordings,
-)
+from asot.learning.interface import as_came
+from asot.learning.segmenter import RecipeSegmenter
 from asot.transport.arguments import require_integer, require_number
 
-Decoded = tuple[NDArray[np.int64], NDArray[np.float32]]
 
-
-class ActionSegmenter(Segmenter):
+class ActionSegmenter(RecipeSegmenter):
     """Finds actions that recordings share, and segments the recordings into them.
 
     A small network learns frame features and one embedding for each action from pseudo-labels
@@ -146,62 +137,12 @@ class ActionSegmenter(Segmenter):
         self.device = device
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> ActionSegmenter:
-        """Learn the actions of recordings.
-
-        Parameters
-        ----------
-        X : list of (N_i, D) arrays, one (N, D) array, or a lazy sequence of arrays
-            Frame features, time first.
-        y : ignored
-            Present for scikit-learn's conventions.
-
-        Returns
-        -------
-        ActionSegmenter
-            Itself.
-
-        Raises
-        ------
-        ArgumentError
-            If the features are not finite two-dimensional arrays of one width, or a parameter is
-            out of its range.
-        """
-        recipe = self._recipe()
-        recordings = read_recordings(X)
-        from sklearn.utils import check_random_state
-
-        from asot.learning.training import fit
-
-        random = check_random_state(self.random_state)
-        given = isinstance(self.random_state, (int, np.integer))
-        seed = int(self.random_state if given else random.randint(2**31))
-        self.model_ = fit(
-            recordings, recipe, int(self.n_actions), seed=seed, accelerator=self.device
-        )
-        self.n_features_in_ = self.model_.n_features
-        self.cluster_centers_ = self.model_.actions.detach().numpy().copy()
-        self.labels_ = [labels for labels, _ in self._decoded(recordings)]
-        return self
-
-    def predict(self, X: Any) -> Any:
-        """Segment recordings.
-
-        Parameters
-        ----------
-        X : as for ``fit``
-            Recordings that were fitted, or others.
-
-        Returns
-        -------
-        list of (N_i,) int64 arrays, or one array for one array
-            An action number, 0 to K - 1, for each frame.
-        """
-        return as_came(X, (labels for labels, _ in self._decoded(self._read(X))))
-
     def predict_proba(self, X: Any) -> Any:
         """Soft assignments: (N_i, K) float32 arrays whose rows sum to 1, in the form of ``X``."""
-        return as_came(X, (assignment for _, assignment in self._decoded(self._read(X))))
+        recordings = self._read(X)
+        from asot.learning.training import decode
+
+        return as_came(X, (decode(self.model_, one)[1] for one in self._prepared(recordings)))
 
     def transform(self, X: Any) -> Any:
         """Frame embeddings: (N_i, embedding_width) float32 arrays of unit rows, as ``X`` came."""
@@ -214,10 +155,12 @@ class ActionSegmenter(Segmenter):
             return as_came(
                 X,
                 (
-                    self.model_.embed(as_tensor(prepare(features, self.standardise))).numpy()
-                    for features in recordings
+                    self.model_.embed(as_tensor(features)).numpy()
+                    for features in self._prepared(recordings)
                 ),
             )
+
+    keep_epochs = False
 
     def _recipe(self) -> Recipe:
         for name, least in (
@@ -271,13 +214,3 @@ class ActionSegmenter(Segmenter):
             ),
             transport_eval=transport(self.epsilon_eval, self.alpha_eval, self.lambda_actions_eval),
         )
-
-    def _read(self, X: Any) -> FeatureArrays:
-        if not hasattr(self, "model_"):
-            raise NotFittedError("This ActionSegmenter is not fitted yet: call fit first.")
-        return read_recordings(X, self.n_features_in_)
-
-    def _decoded(self, recordings: FeatureArrays) -> Iterator[Decoded]:
-        from asot.learning.training import decode
-
-        return (decode(self.model_, prepare(one, self.standardise)) for one in recordings)

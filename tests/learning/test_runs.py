@@ -16,7 +16,7 @@ from asot.errors import AsotError, ConfigurationError, DataError
 from asot.learning import training
 from asot.learning.configuration import Recipe, load_recipe
 from asot.learning.predictions import PredictionFolder, score
-from asot.learning.runs import Run, predict_run, train_run
+from asot.learning.runs import Run, plan_run, predict_run, train_run
 
 NAMES = {0: "take cup", 1: "pour tea", 2: "stir"}
 MakeRecipe = Callable[..., Recipe]
@@ -213,8 +213,6 @@ def test_activities_that_do_not_fit_are_named(
         train(data, both, activities=["cake"])
     with pytest.raises(DataError, match="no recordings of juice"):
         train(data, make_recipe(n_actions={"juice": 3}))
-    with pytest.raises(ConfigurationError, match="does not say how many actions to look for"):
-        train(data, make_recipe(n_actions=None))
     assert not (tmp_path / "run").exists()
     run = train(data, both)
     other = make_data("others", names=("Q1",), activities=("juice",))
@@ -421,3 +419,27 @@ def test_a_refused_prediction_leaves_the_earlier_one(tmp_path: Path, make_recipe
     for taken in (tmp_path / "five", tmp_path / "run"):
         with pytest.raises(ConfigurationError, match="choose another --out"):
             predict_run(run, tmp_path / "five", taken)
+
+
+def test_without_a_number_of_actions_the_classes_are_counted(
+    make_data: MakeData,
+    train: Train,
+    make_recipe: MakeRecipe,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    data = make_data(names=PAIRS, activities=ACTIVITIES)
+    recipe = make_recipe(n_actions=None)
+    plan = plan_run(recipe, data)
+    truth = [one.ground_truth for one in plan.dataset.recordings()]
+    classes = np.unique(np.concatenate([one for one in truth if one is not None]))
+    assert plan.n_actions == {"all": len(classes)}
+    assert "as many as the ground truth has classes" in caplog.text
+    excluded = make_recipe(n_actions=None, dataset={"exclude": [int(classes[0])]})
+    assert plan_run(excluded, data).n_actions == {"all": len(classes) - 1}
+    assert set(plan_run(recipe, data, ["each"]).activities) == set(ACTIVITIES)
+    for path in (data / "groundTruth").iterdir():
+        path.unlink()
+    with pytest.raises(ConfigurationError, match="does not say how many actions to look for"):
+        train(data, recipe)
+    assert not (tmp_path / "run").exists()

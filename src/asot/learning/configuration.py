@@ -142,7 +142,8 @@ class TrainingSettings:
     temperature
         Of the softmax over the cosine similarities.
     kmeans_restarts
-        Starts of the k-means that places the action embeddings; the best is kept.
+        Starts of the k-means that places the action embeddings; the best is kept. 0 leaves the
+        embeddings where they were drawn.
     validate_every
         Epochs between validations.
     """
@@ -210,13 +211,14 @@ class Recipe:
             "encoder.width": self.encoder.width,
             "training.batch_size": self.training.batch_size,
             "training.frames_per_recording": self.training.frames_per_recording,
-            "training.kmeans_restarts": self.training.kmeans_restarts,
             "training.validate_every": self.training.validate_every,
             **{f"encoder.hidden[{i}]": width for i, width in enumerate(self.encoder.hidden)},
         }
         for name, value in positive.items():
             require(value >= 1, name, "at least 1", value)
-        require(self.training.epochs >= 0, "training.epochs", "at least 0", self.training.epochs)
+        for name in ("epochs", "kmeans_restarts"):
+            value = getattr(self.training, name)
+            require(value >= 0, f"training.{name}", "at least 0", value)
         for name in ("learning_rate", "temperature"):
             value = getattr(self.training, name)
             require(value > 0, f"training.{name}", "above 0", value)

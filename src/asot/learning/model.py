@@ -7,6 +7,7 @@ order prior. Source: Xu and Gould, CVPR 2024, section 4.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
@@ -15,6 +16,9 @@ from torch import Tensor, nn
 
 from asot.learning.configuration import Recipe, TransportSettings
 from asot.transport import Solution, solve, temporal_prior
+
+# From a cost (B, N, K) and lengths (B,) to an assignment (B, N, K).
+PseudoLabels = Callable[[Tensor, Tensor], Tensor]
 
 
 class ActionModel(nn.Module):
@@ -28,6 +32,11 @@ class ActionModel(nn.Module):
         D, columns of the input.
     n_actions : int
         K.
+
+    Attributes
+    ----------
+    pseudo_labels : callable or None
+        Makes the pseudo-labels in place of the recipe's transport; see ``training.fit``.
     """
 
     def __init__(self, recipe: Recipe, n_features: int, n_actions: int) -> None:
@@ -35,6 +44,7 @@ class ActionModel(nn.Module):
         self.recipe = recipe
         self.n_features = n_features
         self.n_actions = n_actions
+        self.pseudo_labels: PseudoLabels | None = None
         widths = [n_features, *recipe.encoder.hidden, recipe.encoder.width]
         layers: list[nn.Module] = []
         for before, after in pairwise(widths[:-1]):
@@ -64,6 +74,10 @@ class ActionModel(nn.Module):
         similarity = embeddings @ self.actions.T
         return F.log_softmax(similarity / self.recipe.training.temperature, dim=-1)
 
+    def cost(self, embeddings: Tensor) -> Tensor:
+        """``1 - z . c``, shape (..., K)."""
+        return 1.0 - embeddings @ self.actions.T
+
     @torch.no_grad()
     def transport(
         self, embeddings: Tensor, lengths: Tensor | None, settings: TransportSettings
@@ -79,7 +93,7 @@ class ActionModel(nn.Module):
         settings : TransportSettings
             The recipe's ``transport_train`` (pseudo-labels) or ``transport_eval`` (decoding).
         """
-        cost = 1.0 - embeddings @ self.actions.T
+        cost = self.cost(embeddings)
         if self.recipe.rho > 0:
             cost = cost + temporal_prior(
                 cost.shape[-2],
@@ -102,10 +116,16 @@ class ActionModel(nn.Module):
             Frames of each recording.
         """
         embeddings = self.embed(features)
-        targets = self.transport(embeddings.detach(), lengths, self.recipe.transport_train)
+        targets = self._targets(embeddings.detach(), lengths)
         # Padded rows of the assignment are zero, so that they add nothing.
-        likelihood = (targets.assignment * self.log_probabilities(embeddings)).sum()
+        likelihood = (targets * self.log_probabilities(embeddings)).sum()
         return -likelihood / lengths.sum()
+
+    @torch.no_grad()
+    def _targets(self, embeddings: Tensor, lengths: Tensor) -> Tensor:
+        if self.pseudo_labels is not None:
+            return self.pseudo_labels(self.cost(embeddings), lengths)
+        return self.transport(embeddings, lengths, self.recipe.transport_train).assignment
 
     @torch.no_grad()
     def decode(self, features: Tensor) -> Solution:

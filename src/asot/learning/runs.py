@@ -21,6 +21,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from asot.data import DatasetFolder, Recordings, check_dataset, find_dataset, require_valid
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 # The model of a data set without activities.
 WHOLE = "all"
+# In place of names of activities: each that the data set has.
+EACH = "each"
 LIBRARIES = ("asot", "torch", "lightning", "numpy", "scipy", "scikit-learn")
 
 # Called with what is being done ("Training coffee"), the steps done, all steps, and a note.
@@ -102,7 +105,8 @@ def plan_run(
     """Decide what to train on what.
 
     A recipe that names activities trains a model for each of them that the data set has; one that
-    does not trains a single model on everything.
+    does not trains a single model on everything. One that does not say how many actions to look
+    for takes as many as the ground truth has classes, where there is ground truth.
 
     Parameters
     ----------
@@ -111,7 +115,7 @@ def plan_run(
     data_dir : Path
         The data folder.
     activities : sequence of str, optional
-        Only these.
+        Only these, each by itself; the word "each" alone stands for all of the data set.
     report : Report
         Hears of the progress.
 
@@ -124,7 +128,9 @@ def plan_run(
     dataset, source = open_checked(data_dir, recipe.dataset, report)
     if not recipe.activities and not activities:
         groups = {WHOLE: dataset.recordings()}
-        return Plan(dataset, source, groups, {WHOLE: recipe.actions_of(None)})
+        return Plan(dataset, source, groups, {WHOLE: _actions_of(recipe, None, groups[WHOLE])})
+    if list(activities or []) == [EACH]:
+        activities = dataset.activities
     wanted = list(activities or (name for name in dataset.activities if name in recipe.activities))
     missing = [name for name in wanted if name not in dataset.activities]
     if missing or not wanted:
@@ -137,12 +143,28 @@ def plan_run(
     left = [name for name in dataset.activities if name not in wanted]
     if left and not activities:
         logger.warning("left out, as the recipe does not name them: %s", ", ".join(left))
-    return Plan(
-        dataset,
-        source,
-        {name: dataset.recordings(name) for name in wanted},
-        {name: recipe.actions_of(name) for name in wanted},
+    groups = {name: dataset.recordings(name) for name in wanted}
+    counts = {name: _actions_of(recipe, name, groups[name]) for name in wanted}
+    return Plan(dataset, source, groups, counts)
+
+
+def _actions_of(recipe: Recipe, activity: str | None, recordings: Recordings) -> int:
+    """K of the recipe, or the number of classes where it has none."""
+    if recipe.n_actions is not None:
+        return recipe.actions_of(activity)
+    seen: set[int] = set()
+    for one in recordings:
+        seen |= set() if one.ground_truth is None else set(np.unique(one.ground_truth).tolist())
+    seen -= set(recipe.dataset.exclude)
+    if not seen:
+        return recipe.actions_of(activity)
+    logger.warning(
+        "%slooking for %d actions, as many as the ground truth has classes; "
+        "--n_actions sets another number",
+        "" if activity is None else f"{activity}: ",
+        len(seen),
     )
+    return len(seen)
 
 
 def train_run(
@@ -334,7 +356,7 @@ class Run:
         path = self.root / "run.json"
         if path.exists():
             here = {**self._description(), "recipe": self.recipe().to_dict()}
-            difference = _first_difference({name: here.get(name) for name in described}, described)
+            difference = first_difference({name: here.get(name) for name in described}, described)
             if difference is not None:
                 raise ConfigurationError(
                     f"{self.root} holds another run ({difference}): "
@@ -342,7 +364,7 @@ class Run:
                 )
             return
         write_text(self.root / "recipe.yaml", recipe_yaml(recipe))
-        described["versions"] = {"python": platform.python_version(), **_versions()}
+        described["versions"] = {"python": platform.python_version(), **versions()}
         write_text(path, json.dumps(described, indent=1, ensure_ascii=False) + "\n")
 
     @property
@@ -401,19 +423,20 @@ def recipe_yaml(recipe: Recipe) -> str:
     return text
 
 
-def _first_difference(old: Any, new: Any, place: str = "") -> str | None:
+def first_difference(old: Any, new: Any, place: str = "") -> str | None:
     """The first setting that differs, what it was and what it is; None if none does."""
     if isinstance(old, dict) and isinstance(new, dict):
         for name in {**old, **new}:
             where = f"{place}.{name}" if place else name
-            found = _first_difference(old.get(name), new.get(name), where)
+            found = first_difference(old.get(name), new.get(name), where)
             if found is not None:
                 return found
         return None
     return None if old == new else f"{place} was {old!r}, now {new!r}"
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Versions of the libraries that decide results."""
     found = {}
     for name in LIBRARIES:
         try:

@@ -30,7 +30,7 @@ from asot.errors import ConfigurationError, DataError
 from asot.learning.configuration import Recipe
 from asot.learning.datamodule import GroundTruth, RecordingsModule
 from asot.learning.features import PreparedFeatures
-from asot.learning.model import ActionModel
+from asot.learning.model import ActionModel, PseudoLabels
 from asot.learning.module import ActionSegmentation
 
 Progress = Callable[[int, int, float], None]
@@ -49,6 +49,8 @@ def fit(
     accelerator: str = "auto",
     devices: int | str = 1,
     progress: Progress | None = None,
+    callbacks: Sequence[L.Callback] = (),
+    pseudo_labels: PseudoLabels | None = None,
 ) -> ActionModel:
     """Fit a model to recordings.
 
@@ -77,6 +79,12 @@ def fit(
         share each epoch's recordings; Lightning then starts the script again for each of them.
     progress : callable, optional
         Called after each epoch with the epochs done, all epochs, and the training loss.
+    callbacks : sequence of lightning.Callback
+        More of Lightning's callbacks.
+    pseudo_labels : callable, optional
+        Makes the pseudo-labels in place of the recipe's ``transport_train`` and order prior: from
+        the cost (B, N, K), ``1 - cosine similarity``, and the lengths (B,), an assignment
+        (B, N, K) whose rows sum to 1, and to 0 beyond each length. A checkpoint does not carry it.
 
     Returns
     -------
@@ -88,6 +96,7 @@ def fit(
         # torch.manual_seed would seed the GPUs too.
         torch.default_generator.manual_seed(seed)
         module = ActionSegmentation(recipe.to_dict(), data.features.width, n_actions)
+    module.model.pseudo_labels = pseudo_labels
     resumed = checkpoint is not None and checkpoint.is_file()
     if checkpoint is not None and resumed:
         if _epochs_done(checkpoint, module) >= recipe.training.epochs:
@@ -100,7 +109,7 @@ def fit(
             devices,
             max_epochs=recipe.training.epochs,
             logger=logger if logger is not None else False,
-            callbacks=[EveryEpoch(checkpoint, progress)],
+            callbacks=[EveryEpoch(checkpoint, progress), *callbacks],
             check_val_every_n_epoch=recipe.training.validate_every,
             limit_val_batches=1.0 if validate else 0,
             num_sanity_val_steps=0,
@@ -192,9 +201,12 @@ def start_at_kmeans(model: ActionModel, features: PreparedFeatures, seed: int) -
     """Place the action embeddings at the k-means centres of the untrained embeddings.
 
     Only frames that exist take part: as many evenly spaced ones of each recording as training
-    takes, so that the start depends on the seed by the weights and the restarts alone.
+    takes, so that the start depends on the seed by the weights and the restarts alone. Without
+    restarts the actions keep their random places.
     """
     settings = model.recipe.training
+    if settings.kmeans_restarts == 0:
+        return
     frames = np.concatenate(
         [one[even_frames(len(one), settings.frames_per_recording)] for one in features]
     )

@@ -1,0 +1,223 @@
+"""A recipe as an estimator: what the scikit-learn face and the learned baselines share."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asot.learning.configuration import Recipe
+from asot.learning.features import prepare
+from asot.learning.interface import (
+    FeatureArrays,
+    NotFittedError,
+    Segmenter,
+    as_came,
+    read_recordings,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from asot.learning.model import ActionModel
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The segmentation of the fitted recordings in the middle of a training.
+
+    Attributes
+    ----------
+    epoch : int
+        Epochs trained by then.
+    objective : float
+        Training loss of the last of them; lower is better.
+    labels : list of (N_i,) int64 arrays
+        Labels of the recordings.
+    """
+
+    epoch: int
+    objective: float
+    labels: list[NDArray[np.int64]]
+
+
+class RecipeSegmenter(Segmenter):
+    """Trains a recipe on recordings, and segments them.
+
+    Parameters
+    ----------
+    recipe : Recipe, optional
+        Every setting; the default recipe unless given.
+    n_actions : int
+        K.
+    device : str
+        "auto" (a CUDA GPU or the CPU), "cpu", "gpu", ... as Lightning's ``accelerator``.
+    keep_epochs : bool
+        Also segment the recordings every ``recipe.training.validate_every`` epochs.
+    random_state : int, RandomState or None
+        Decides everything that is drawn.
+
+    Attributes
+    ----------
+    labels_ : list of (N_i,) int64 arrays
+        Labels of the recordings that were fitted.
+    objective_ : float or None
+        Training loss of the last epoch; None where there was no epoch. Lower is better.
+    snapshots_ : list of Snapshot
+        With ``keep_epochs``, the segmentations before the last epoch.
+    cluster_centers_ : (K, d) float32 array
+        The action embeddings, of unit length.
+    n_features_in_ : int
+        Columns of the features.
+    model_ : asot.learning.model.ActionModel
+        The network.
+
+    Examples
+    --------
+    >>> from asot.data import make_recordings
+    >>> recordings = make_recordings(n_recordings=4, n_actions=3, random_state=0)
+    >>> recipe = Recipe.from_dict({"training": {"epochs": 2}})
+    >>> segmenter = RecipeSegmenter(recipe, n_actions=3, random_state=0)
+    >>> [len(one) for one in segmenter.fit_predict(recordings.features)] == [
+    ...     one.n_frames for one in recordings
+    ... ]
+    True
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe | None = None,
+        n_actions: int = 8,
+        *,
+        device: str = "auto",
+        keep_epochs: bool = False,
+        random_state: Any = None,
+    ) -> None:
+        self.recipe = recipe
+        self.n_actions = n_actions
+        self.device = device
+        self.keep_epochs = keep_epochs
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> Any:
+        """Learn the actions of recordings.
+
+        Parameters
+        ----------
+        X : list of (N_i, D) arrays, one (N, D) array, or a lazy sequence of arrays
+            Frame features, time first.
+        y : ignored
+            Present for scikit-learn's conventions.
+
+        Returns
+        -------
+        RecipeSegmenter
+            Itself.
+
+        Raises
+        ------
+        ArgumentError, ConfigurationError
+            If the features are not finite two-dimensional arrays of one width, or a parameter is
+            out of its range.
+        """
+        recipe = self._recipe()
+        recordings = read_recordings(X)
+        from lightning.pytorch.callbacks import LambdaCallback
+        from sklearn.utils import check_random_state
+
+        from asot.learning.training import fit
+
+        random = check_random_state(self.random_state)
+        given = isinstance(self.random_state, (int, np.integer))
+        seed = int(self.random_state if given else random.randint(2**31))
+        self.objective_: float | None = None
+        self.snapshots_: list[Snapshot] = []
+
+        def after_epoch(trainer: Any, module: Any) -> None:
+            self.objective_ = float(trainer.callback_metrics["train_loss"])
+            done = trainer.current_epoch + 1
+            if not self._keeps(done, recipe):
+                return
+            model = copy.deepcopy(module.model).cpu().eval()
+            labels = self._segmented(model, recordings)
+            self.snapshots_.append(Snapshot(done, self.objective_, labels))
+
+        self.model_ = fit(
+            recordings,
+            recipe,
+            int(self.n_actions),
+            seed=seed,
+            accelerator=self.device,
+            callbacks=[LambdaCallback(on_train_epoch_end=after_epoch)],
+            pseudo_labels=self._pseudo_labels(recipe),
+        )
+        self.n_features_in_ = self.model_.n_features
+        self.cluster_centers_ = self.model_.actions.detach().numpy().copy()
+        self.labels_ = self._segmented(self.model_, recordings)
+        return self
+
+    def predict(self, X: Any) -> Any:
+        """Segment recordings.
+
+        Parameters
+        ----------
+        X : as for ``fit``
+            Recordings that were fitted, or others.
+
+        Returns
+        -------
+        list of (N_i,) int64 arrays, or one array for one array
+            An action number, 0 to K - 1, for each frame.
+        """
+        recordings = self._read(X)
+        return as_came(X, (self._labels(self.model_, one) for one in self._prepared(recordings)))
+
+    def _recipe(self) -> Recipe:
+        recipe = self.recipe or Recipe()
+        recipe.check()
+        return recipe
+
+    def _keeps(self, epoch: int, recipe: Recipe) -> bool:
+        settings = recipe.training
+        before_last = epoch < settings.epochs
+        return self.keep_epochs and before_last and epoch % settings.validate_every == 0
+
+    def _pseudo_labels(self, recipe: Recipe) -> Any:
+        """What makes the pseudo-labels, where that is not the recipe's transport."""
+        return None
+
+    def _segmented(
+        self, model: ActionModel, recordings: Sequence[NDArray[Any]]
+    ) -> list[NDArray[np.int64]]:
+        """Labels of the recordings that are fitted."""
+        standardised = model.recipe.dataset.standardise
+        return [self._labels(model, prepare(one, standardised)) for one in recordings]
+
+    def _labels(self, model: ActionModel, features: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Labels (N,) of one recording's prepared features, (N, D)."""
+        from asot.learning.training import decode
+
+        return decode(model, features)[0]
+
+    def _read(self, X: Any) -> FeatureArrays:
+        if not hasattr(self, "model_"):
+            raise NotFittedError(f"This {type(self).__name__} is not fitted yet: call fit first.")
+        return read_recordings(X, self.n_features_in_)
+
+    def _prepared(self, recordings: Sequence[NDArray[Any]]) -> Iterator[NDArray[np.float32]]:
+        standardised = self.model_.recipe.dataset.standardise
+        return (prepare(one, standardised) for one in recordings)
+
+
+def log_probabilities(model: ActionModel, features: NDArray[np.float32]) -> Tensor:
+    """The network's own ``log p(action | frame)``, (N, K), of prepared features (N, D)."""
+    import torch
+
+    from asot.learning.training import as_tensor
+
+    with torch.no_grad():
+        return model.log_probabilities(model.embed(as_tensor(features)))
