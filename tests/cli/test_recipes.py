@@ -1,15 +1,22 @@
-"""Settings of a training: recipe files under ``--config`` under flags, and all of them printed."""
+"""Recipes: listed and explained; their files under ``--config`` under flags, and all printed."""
 
 from __future__ import annotations
 
 import dataclasses
+import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, get_type_hints
 
+import numpy as np
 import pytest
 import yaml
 
+from asot.data import DatasetFolder, find_dataset
 from asot.learning.configuration import Recipe, load_recipe, shipped_recipes
+from asot.learning.notes import read_notes
 
 
 def leaves(settings: Any, place: str = "") -> list[str]:
@@ -132,3 +139,202 @@ def test_a_folder_is_no_recipe(asot, tmp_path: Path) -> None:
     outcome = asot("train", tmp_path, "--data", tmp_path, "--out", tmp_path / "run")
     assert outcome.code == 1
     assert outcome.sentence.startswith(f"There is no recipe '{tmp_path}'")
+
+
+# The list as it is read: K, recordings, MoF, F1 and mIoU.
+LISTED = {
+    "breakfast": "5-14 1,712 56.1 38.3 18.6",
+    "default": "- - - - -",
+    "desktop_assembly": "22 - 70.4 68.0 45.9",
+    "salads_eval": "12 50 59.3 53.6 30.1",
+    "salads_mid": "19 50 46.2 37.4 24.9",
+    "salads_svm": "10 50 59.9 50.3 27.6",
+    "watch": "7 20 - - -",
+    "yti": "7-12 150 52.9 35.1 24.7",
+}
+
+
+@pytest.mark.parametrize("columns", [None, "80"])
+def test_the_list(asot, monkeypatch: pytest.MonkeyPatch, columns: str | None) -> None:
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    outcome = asot("recipes")
+    assert (outcome.code, outcome.err) == (0, "")
+    lines = outcome.out.splitlines()
+    assert max(map(len, lines)) <= 80
+    rows = {line.split()[0]: line.split()[1:] for line in lines[2 : 2 + len(LISTED)]}
+    assert {name: " ".join(row[:5]) for name, row in rows.items()} == LISTED
+    assert tuple(rows) == shipped_recipes(), "each in a line of its own"
+    for name, row in rows.items():
+        notes = read_notes(name)
+        assert notes is not None
+        assert " ".join(row[5:]) == notes.what
+    assert "legacy_f1" in outcome.out
+
+
+def commands_in(text: str) -> list[list[str]]:
+    """The commands that a page shows, in words."""
+    joined = text.replace("\\\n", " ")
+    shown = re.findall(r"^ *(asot .*)$", joined, re.MULTILINE)
+    return [shlex.split(line, comments=True)[1:] for line in shown]
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_the_page_of_a_recipe(asot, name: str) -> None:
+    recipe, notes = load_recipe(name), read_notes(name)
+    assert notes is not None
+    outcome = asot("recipes", name)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert max(map(len, outcome.out.splitlines())) <= 80
+    assert "\xa0" not in outcome.out
+    running = " ".join(outcome.out.replace("\\\n", "").split())
+    said = [recipe.title, notes.citation or "", notes.licence or "", *notes.stand_in]
+    said += [*notes.sources, *notes.remarks, *notes.disk.splitlines()]
+    for text in said:
+        assert " ".join(text.split()) in running
+    for published in notes.published:
+        assert f"{100 * published.scores['mof']:.1f}" in running
+        assert published.source in running
+    for activity, count in recipe.activities.items():
+        assert f"{activity} {count}" in running
+    check, train, benchmark, printing = commands_in(outcome.out)[-4:]
+    assert check[:3] == ["data", "check", "DIR"]
+    assert train == ["train", name, "--data", "DIR", "--out", "RUN"]
+    assert benchmark == ["benchmark", name, *["--data", "DIR", "--seeds", "5", "--out", "OUT"]]
+    assert asot(*printing).out == asot("train", name, "--print_config").out
+
+
+def drawn_files(disk: str, activity: str | None) -> list[str]:
+    """The folder of a drawing and its features, ground truth and mapping, for an activity."""
+    text = disk.replace("[<activity>/]", "").replace("<recording>", "one")
+    if found := re.search(r"\[(.*)/\]", text):
+        text = text.replace(found[0], "").replace(found[1], str(activity))
+    return [line.split()[0] for line in text.splitlines()]
+
+
+def make_drawn(disk: str, root: Path, activity: str | None) -> None:
+    """Make the files of a drawing, for one recording."""
+    folder, *inner = drawn_files(disk, activity)
+    features, truth, mapping = (root / folder.removeprefix("DIR/") / file for file in inner)
+    for path in (features, truth, mapping):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    if features.suffix == ".npy":
+        np.save(features, np.ones((4, 3), dtype=np.float32))
+    else:
+        np.savetxt(features, np.ones((4, 3)))
+    truth.write_text("reach\nreach\npour milk\npour milk\n")
+    mapping.write_text("0 reach\n1 pour milk\n")
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_the_files_that_are_drawn_can_be_read(asot, tmp_path: Path, name: str) -> None:
+    recipe, notes = load_recipe(name), read_notes(name)
+    assert notes is not None
+    activities = sorted(recipe.activities) or [None]
+    for activity in activities:
+        make_drawn(notes.disk, tmp_path, activity)
+    check = commands_in(asot("recipes", name).out)[-4]
+    outcome = asot(*[str(tmp_path) if word == "DIR" else word for word in check])
+    assert outcome.code == 0, outcome.out + outcome.err
+    assert "0 errors, " in outcome.out
+    rows = [line.split()[:2] for line in outcome.out.splitlines()[3 : 3 + len(activities)]]
+    assert rows == [[activity or "-", "1"] for activity in activities]
+
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reproducing.md"
+
+
+def page_on_reproducing() -> str:
+    if not PAGE.is_file():
+        pytest.skip("the documents are not beside these tests")
+    return PAGE.read_text(encoding="utf-8")
+
+
+def test_the_page_on_reproducing_has_the_published_figures() -> None:
+    rows = re.findall(r"^\| \[.*`asot benchmark (\w+)` \|(.*)\|.*\|$", page_on_reproducing(), re.M)
+    figures = {name: " ".join(cells.split(" | ")).split() for name, cells in rows}
+    listed = {name: line.split()[-3:] for name, line in LISTED.items()}
+    assert figures == {name: row for name, row in listed.items() if "-" not in row}
+
+
+def test_the_page_on_reproducing_names_recipes_that_exist() -> None:
+    words = [one for one in commands_in(page_on_reproducing()) if one[0] in ("train", "benchmark")]
+    assert {one[1] for one in words if one[1] != "--table"} <= {*shipped_recipes(), "NAME"}
+    assert {one[0] for one in words} == {"train", "benchmark"}
+
+
+SNIPPET = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def put_into_the_layout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Runs the snippet of the page on reproducing in ``tmp_path``, on a file of scores there."""
+    (snippet,) = SNIPPET.findall(page_on_reproducing())
+    monkeypatch.chdir(tmp_path)
+    return lambda: exec(compile(snippet, str(PAGE), "exec"), {})
+
+
+def test_svm_scores_are_put_into_the_layout(
+    asot, put_into_the_layout, rng: np.random.Generator, tmp_path: Path
+) -> None:
+    recordings = {}
+    for name, length in {"s1_00": 12, "s1_01": 20}.items():
+        recordings[f"{name}/X"] = rng.normal(size=(length, 10)).astype(np.float32)
+        recordings[f"{name}/y"] = np.sort(rng.integers(0, 10, length)).astype(np.uint8)
+    np.savez(tmp_path / "50salads_eval_svmscores10.npz", **recordings)
+    put_into_the_layout()
+    data = DatasetFolder(find_dataset(tmp_path / "DATA", "salads_svm"))
+    assert data.recordings().names == ("s1_00", "s1_01")
+    for one in data.recordings():
+        assert np.array_equal(one.features, recordings[f"{one.name}/X"])
+        assert np.array_equal(one.ground_truth, recordings[f"{one.name}/y"])
+    check = commands_in(asot("recipes", "salads_svm").out)[-4]
+    assert asot(*["DATA" if word == "DIR" else word for word in check]).code == 0
+
+
+def test_the_real_svm_scores_are_put_into_the_layout(
+    asot, put_into_the_layout, shared: Path, tmp_path: Path
+) -> None:
+    name = "50salads_eval_svmscores10.npz"
+    (tmp_path / name).symlink_to(shared / "data" / name)
+    put_into_the_layout()
+    outcome = asot("data", "check", "DATA", "--dataset", "salads_svm")
+    assert outcome.code == 0
+    counts = outcome.out.splitlines()[3].split()
+    assert counts == ["-", "50", "16,596", "-", "10", "50", "10"]
+
+
+def test_a_recipe_of_ones_own(asot, tmp_path: Path) -> None:
+    file = tmp_path / "my recipe.yaml"
+    file.write_text(
+        "name: assembly\ntitle: A [bold]line\n"
+        "n_actions: {left hand: 12, right: 3}\ndataset: {exclude: [0, 4]}\n"
+    )
+    outcome = asot("recipes", file)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.startswith("assembly\nA [bold]line\n\nActions     left hand 12, right 3\n")
+    assert "Left out    class 0, class 4\n" in outcome.out
+    assert commands_in(outcome.out)[1][:2] == ["train", str(file)]
+    assert "Published" not in outcome.out
+
+
+def test_no_such_recipe(asot) -> None:
+    outcome = asot("recipes", "brekfast")
+    assert outcome.code == 1
+    assert outcome.sentence.startswith("There is no recipe 'brekfast': name one of breakfast, ")
+    outcome = asot("recipes", "breakfast", "yti")
+    assert outcome.code == 2
+    assert "There is no place for the word 'yti'." in outcome.sentence
+
+
+def test_the_list_imports_nothing_heavy(environment: dict[str, str]) -> None:
+    script = """
+import sys
+from asot.cli import main
+codes = [main(["recipes"]), main(["recipes", "breakfast"])]
+heavy = {"torch", "lightning", "matplotlib", "sklearn", "scipy", "pandas", "torchmetrics"}
+print(codes, sorted(heavy & set(sys.modules)))
+"""
+    words = [sys.executable, "-c", script]
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.endswith("\n[0, 0] []\n")

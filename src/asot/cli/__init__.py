@@ -13,14 +13,22 @@ COMMANDS = {
     "demo": "Segment real smart-watch recordings, with scores and pictures",
     "decode": "Cut recordings by affinity or cost matrices that you already have",
     "train": "Train a recipe on a folder of features, and segment it",
+    "recipes": "List the recipes: their data, and the published figures",
     "predict": "Segment a folder of features with a trained run",
     "evaluate": "Compare predictions with ground truth",
+    "benchmark": "Compare methods on many seeds, and make the tables of a paper",
     "data": "Look at a folder of features (asot data check)",
 }
 # The extras that bring what the core does without.
-EXTRAS = {"lightning": "learn", "sklearn": "learn", "torchmetrics": "learn", "matplotlib": "plot"}
+EXTRAS = {
+    "hmmlearn": "hmm",
+    "lightning": "learn",
+    "sklearn": "learn",
+    "torchmetrics": "learn",
+    "matplotlib": "plot",
+}
 # Those that go on where they stopped when they are given again.
-RESUMABLE = ("demo", "train")
+RESUMABLE = ("demo", "train", "benchmark")
 
 USAGE = """\
 asot finds the actions in recordings without labels.
