@@ -99,6 +99,7 @@ def parse_recipe(parser: Parser, words: Sequence[str]) -> tuple[Namespace, Recip
     ConfigurationError
         If a file or a setting cannot be used; the sentence names it.
     """
+    words = _recipe_first(words)
     values = parser.parse(words)
     files = [find_recipe(values.recipe)]
     for file in values.config or []:
@@ -112,6 +113,17 @@ def parse_recipe(parser: Parser, words: Sequence[str]) -> tuple[Namespace, Recip
     known = set(Recipe.__dataclass_fields__)
     chosen = {key: value for key, value in values.as_dict().items() if key in known}
     return values, Recipe.from_dict(chosen)
+
+
+def _recipe_first(words: Sequence[str]) -> list[str]:
+    """``--recipe NAME`` for those who look for an option: the recipe is the first word."""
+    words = list(words)
+    for place, word in enumerate(words):
+        if word.startswith("--recipe="):
+            return [word.partition("=")[2], *words[:place], *words[place + 1 :]]
+        if word == "--recipe" and place + 1 < len(words):
+            return [words[place + 1], *words[:place], *words[place + 2 :]]
+    return words
 
 
 def check_seed(seed: int) -> None:

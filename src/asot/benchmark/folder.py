@@ -1,0 +1,260 @@
+"""The folder of a benchmark: what it compares, and one finished cell a file.
+
+::
+
+    benchmark.json                              data set, settings, versions
+    recipe.yaml                                 the recipe with every setting
+    cells/<method>/<activity>/seed-<n>.json     scores of a finished cell, and what it took
+    cells/<method>/<activity>/seed-<n>.npz      its labels
+    results.json, results.csv                   everything, for programs and spreadsheets
+    table.md, table.tex                         the tables, for people and papers
+
+A cell is one method on one activity with one seed. Its labels are written before its scores, and
+both atomically, so that a cell with scores is finished.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asot.errors import ConfigurationError, DataError
+from asot.files import atomic_path, write_text
+from asot.learning.configuration import Recipe
+from asot.learning.runs import Plan, first_difference, recipe_yaml, refuse_to_fill, versions
+
+DESCRIPTION = "benchmark.json"
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """One method on one activity with one seed."""
+
+    method: str
+    activity: str
+    seed: int
+
+
+@dataclass
+class Candidate:
+    """One segmentation of a cell: the last, or one of an earlier epoch that was kept.
+
+    Attributes
+    ----------
+    scores : dict of str to dict of str to float
+        By matching ("activity", where labels are shared, and "video"): every score.
+    objective : float or None
+        What the method minimises; it never sees the ground truth.
+    epoch : int or None
+        Epochs trained by then, where epochs were kept.
+    """
+
+    scores: dict[str, dict[str, float]]
+    objective: float | None = None
+    epoch: int | None = None
+
+
+@dataclass
+class CellResult:
+    """A finished cell.
+
+    Attributes
+    ----------
+    n_actions : int
+        K.
+    n_recordings, n_frames : int
+        Recordings that were scored, and their frames that were.
+    seconds : float
+        Wall-clock time of fitting and labelling, on one thread.
+    candidates : list of Candidate
+        The last is the cell's result.
+    matching : dict
+        For the matching by activity: which action is which class.
+    """
+
+    n_actions: int
+    n_recordings: int
+    n_frames: int
+    seconds: float
+    candidates: list[Candidate]
+    matching: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def scores(self) -> dict[str, dict[str, float]]:
+        """The scores of the cell's result, by matching."""
+        return self.candidates[-1].scores
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> CellResult:
+        """The inverse of ``dataclasses.asdict``."""
+        candidates = [Candidate(**one) for one in values["candidates"]]
+        return cls(**{**values, "candidates": candidates})
+
+
+class BenchmarkFolder:
+    """Writes and reads the folder of a benchmark.
+
+    Parameters
+    ----------
+    root : Path
+        The folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def begin(self, recipe: Recipe, plan: Plan, keep_epochs: bool) -> None:
+        """Write what is compared, or see that it is what the folder already compares.
+
+        Methods, seeds and activities may be added to a benchmark; the recipe and the data may not
+        change under it.
+
+        Raises
+        ------
+        ConfigurationError
+            If the folder holds something else.
+        """
+        described = {
+            "recipe": recipe.to_dict(),
+            "data": plan.source.root,
+            "keep_epochs": keep_epochs,
+        }
+        shapes = {
+            activity: {
+                "n_actions": plan.n_actions[activity],
+                "recordings": len(recordings),
+                "frames": sum(one.n_frames for one in recordings),
+            }
+            for activity, recordings in plan.activities.items()
+        }
+        path = self.root / DESCRIPTION
+        known: dict[str, Any] = {}
+        if path.exists():
+            here = self.description()
+            known = here["activities"]
+            both = {name: known[name] for name in shapes if name in known}
+            difference = first_difference(
+                {**{name: here.get(name) for name in described}, "activities": both},
+                {**described, "activities": {name: shapes[name] for name in both}},
+            )
+            if difference is not None:
+                raise ConfigurationError(
+                    f"{self.root} holds another benchmark ({difference}): "
+                    "choose another --out, or remove it."
+                )
+        else:
+            refuse_to_fill(self.root)
+            write_text(self.root / "recipe.yaml", recipe_yaml(recipe))
+        write_json(
+            path,
+            {
+                **described,
+                "activities": {**known, **shapes},
+                "versions": {"python": platform.python_version(), **versions()},
+                "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+            },
+        )
+
+    def description(self) -> dict[str, Any]:
+        """What ``begin`` wrote.
+
+        Raises
+        ------
+        DataError
+            If the folder is no benchmark.
+        """
+        path = self.root / DESCRIPTION
+        try:
+            described = json.loads(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            raise DataError(
+                f"{self.root} is no benchmark: it holds no {DESCRIPTION}, which asot benchmark "
+                "writes."
+            ) from None
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path} cannot be read: {error}.") from error
+        needed = {"recipe", "data", "activities", "versions"}
+        if not isinstance(described, dict) or not needed <= set(described):
+            raise DataError(f"{path} does not describe a benchmark: choose another folder.")
+        return described
+
+    def finished(self, cell: Cell) -> bool:
+        """Whether a cell is done."""
+        return self._path(cell, ".json").is_file()
+
+    def write(
+        self, cell: Cell, result: CellResult, labels: Mapping[str, NDArray[np.integer[Any]]]
+    ) -> None:
+        """Write a finished cell.
+
+        Parameters
+        ----------
+        cell : Cell
+            Which.
+        result : CellResult
+            Its scores.
+        labels : mapping of str to (N_i,) int arrays
+            Its labels, by recording.
+        """
+        with atomic_path(self._path(cell, ".npz")) as path:
+            np.savez_compressed(
+                path,
+                names=np.array(list(labels)),
+                lengths=np.array([len(one) for one in labels.values()]),
+                labels=np.concatenate(list(labels.values())).astype(np.int32),
+            )
+        write_json(self._path(cell, ".json"), asdict(result))
+
+    def read(self, cell: Cell) -> CellResult:
+        """A finished cell.
+
+        Raises
+        ------
+        DataError
+            If its file cannot be read.
+        """
+        path = self._path(cell, ".json")
+        try:
+            return CellResult.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise DataError(f"{path} cannot be read: remove it, to run it again.") from error
+
+    def labels(self, cell: Cell) -> dict[str, NDArray[np.int32]]:
+        """The labels (N_i,) of a finished cell, by recording."""
+        path = self._path(cell, ".npz")
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                ends = np.cumsum(stored["lengths"])[:-1]
+                parts = np.split(stored["labels"], ends)
+                return dict(zip(stored["names"].tolist(), parts, strict=True))
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(f"{path} cannot be read: {error}.") from error
+
+    def cells(self) -> Iterator[tuple[Cell, CellResult]]:
+        """All finished cells, in order."""
+        found = []
+        for path in (self.root / "cells").glob("*/*/seed-*.json"):
+            seed = path.stem.removeprefix("seed-")
+            if seed.isdigit():
+                method, activity = path.parts[-3], unquote(path.parts[-2])
+                found.append(Cell(method, activity, int(seed)))
+        for cell in sorted(found):
+            yield cell, self.read(cell)
+
+    def _path(self, cell: Cell, suffix: str) -> Path:
+        folder = self.root / "cells" / cell.method / quote(cell.activity, safe=" ")
+        return folder / f"seed-{cell.seed}{suffix}"
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write JSON, indented, atomically."""
+    write_text(path, json.dumps(values, indent=1, ensure_ascii=False) + "\n")

@@ -1,0 +1,255 @@
+"""The methods of a benchmark, by name: how each is made from a recipe, and what it can do.
+
+A method is an estimator (``learning.interface.Segmenter``) made from a recipe, a number of actions
+and a seed. It sees the features alone, never the ground truth.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from typing import Any
+
+from asot.errors import ConfigurationError, MissingExtraError
+from asot.learning.configuration import Recipe
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method to compare.
+
+    Attributes
+    ----------
+    title : str
+        Its name in tables.
+    source : str
+        Where it is from.
+    make : callable
+        From a recipe, K and a seed, the estimator; the fourth argument asks it to keep epochs.
+    seeded : bool
+        Whether the seed makes a difference; if not, one seed is run.
+    shared : bool
+        Whether a label means the same in all recordings; if not, only the matching by video says
+        something.
+    library : (str, str) or None
+        A library that it needs, and the extra that brings it.
+    """
+
+    title: str
+    source: str
+    make: Callable[[Recipe, int, int, bool], Any]
+    seeded: bool = True
+    shared: bool = True
+    library: tuple[str, str] | None = None
+
+    @property
+    def available(self) -> bool:
+        """Whether its library is installed."""
+        return self.library is None or find_spec(self.library[0]) is not None
+
+
+def _asot(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
+    from asot.learning.segmenter import RecipeSegmenter
+
+    return RecipeSegmenter(recipe, n_actions, keep_epochs=keep_epochs, random_state=seed)
+
+
+def _sela(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
+    from asot.baselines.sela import SeLASegmenter
+
+    return SeLASegmenter(recipe, n_actions, keep_epochs=keep_epochs, random_state=seed)
+
+
+def _tot(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
+    from asot.baselines.tot import TOTSegmenter
+
+    return TOTSegmenter(recipe, n_actions, keep_epochs=keep_epochs, random_state=seed)
+
+
+def _kmeans(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
+    from asot.baselines import KMeansSegmenter
+
+    return KMeansSegmenter(
+        n_actions,
+        standardise=recipe.dataset.standardise,
+        frames_per_recording=recipe.training.frames_per_recording,
+        random_state=seed,
+    )
+
+
+def _kmeans_asot(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
+    from asot.baselines import KMeansTransportSegmenter
+
+    return KMeansTransportSegmenter(
+        n_actions,
+        standardise=recipe.dataset.standardise,
+        frames_per_recording=recipe.training.frames_per_recording,
+        order_prior=recipe.rho,
+        epsilon=recipe.transport_eval.epsilon,
+        alpha=recipe.transport_eval.alpha,
+        radius=recipe.transport_eval.radius,
+        lambda_actions=recipe.transport_eval.lambda_actions,
+        random_state=seed,
+    )
+
+
+def _cte(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
+    from asot.baselines import CTESegmenter
+
+    return CTESegmenter(
+        n_actions,
+        standardise=recipe.dataset.standardise,
+        frames_per_recording=recipe.training.frames_per_recording,
+        random_state=seed,
+    )
+
+
+def _hmm(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
+    from asot.baselines import HMMSegmenter
+
+    return HMMSegmenter(n_actions, standardise=recipe.dataset.standardise, random_state=seed)
+
+
+def _twfinch(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
+    from asot.baselines import TWFINCHSegmenter
+
+    return TWFINCHSegmenter(n_actions, standardise=recipe.dataset.standardise)
+
+
+def _uniform(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
+    from asot.baselines import UniformSegmenter
+
+    return UniformSegmenter(n_actions)
+
+
+METHODS: dict[str, Method] = {
+    "asot": Method("ASOT", "Xu and Gould, CVPR 2024", _asot),
+    "sela": Method("SeLA", "Asano et al., ICLR 2020, in the ASOT pipeline", _sela),
+    "tot": Method("TOT", "Kumar et al., CVPR 2022, in the ASOT pipeline", _tot),
+    "kmeans_asot": Method("k-means + ASOT", "ASOT's decoding, nothing trained", _kmeans_asot),
+    "kmeans": Method("k-means", "Lloyd 1982, nearest centre", _kmeans),
+    "cte": Method("CTE decoding", "Kukleva et al., CVPR 2019, on k-means", _cte),
+    "hmm": Method("Gaussian HMM", "Rabiner 1989", _hmm, library=("hmmlearn", "hmm")),
+    "twfinch": Method(
+        "TW-FINCH", "Sarfraz et al., CVPR 2021, by recording", _twfinch, seeded=False, shared=False
+    ),
+    "uniform": Method("Uniform split", "K equal parts in one order", _uniform, seeded=False),
+}
+
+
+def _without_temporal(recipe: Recipe) -> None:
+    recipe.transport_train.alpha = recipe.transport_eval.alpha = 0.0
+
+
+def _without_prior(recipe: Recipe) -> None:
+    recipe.rho = 0.0
+
+
+def _without_unbalanced(recipe: Recipe) -> None:
+    recipe.transport_train.lambda_actions = recipe.transport_eval.lambda_actions = None
+
+
+def _without_training(recipe: Recipe) -> None:
+    recipe.training.epochs = 0
+
+
+def _without_kmeans(recipe: Recipe) -> None:
+    recipe.training.kmeans_restarts = 0
+
+
+# What can be switched off, what the row is called, and how a recipe is changed in place.
+ABLATIONS: dict[str, tuple[str, Callable[[Recipe], None]]] = {
+    "temporal": ("ASOT, no temporal term", _without_temporal),
+    "prior": ("ASOT, no order prior", _without_prior),
+    "unbalanced": ("ASOT, balanced", _without_unbalanced),
+    "training": ("ASOT, no training", _without_training),
+    "kmeans": ("ASOT, random start", _without_kmeans),
+}
+ABLATED = "asot-no-"
+
+
+def ablate(recipe: Recipe, part: str) -> Recipe:
+    """The recipe with a part of ASOT switched off.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Stays as it is.
+    part : {"temporal", "prior", "unbalanced", "training", "kmeans"}
+        The temporal term in training and decoding; the order prior; the slack of the action
+        marginal, in both; the training; the k-means start.
+
+    Examples
+    --------
+    >>> ablate(Recipe(), "prior").rho
+    0.0
+    """
+    changed = copy.deepcopy(recipe)
+    ABLATIONS[part][1](changed)
+    return changed
+
+
+def _ablated(part: str, recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
+    return _asot(ablate(recipe, part), n_actions, seed, keep_epochs)
+
+
+def find_method(name: str) -> Method:
+    """A method by its name in results: one of ``METHODS``, or ASOT without a part.
+
+    Examples
+    --------
+    >>> find_method("asot-no-prior").title
+    'ASOT, no order prior'
+    """
+    if name in METHODS:
+        return METHODS[name]
+    part = name.removeprefix(ABLATED)
+    if part == name or part not in ABLATIONS:
+        raise ConfigurationError(
+            f"There is no method {name!r}: choose of {', '.join(METHODS)}, or a part of "
+            f"{', '.join(ABLATIONS)} to --ablate."
+        )
+    return Method(ABLATIONS[part][0], "ablation", partial(_ablated, part))
+
+
+def choose_methods(names: Sequence[str] | None, parts: Sequence[str] | None) -> list[str]:
+    """Names of the methods to run, checked.
+
+    Parameters
+    ----------
+    names : sequence of str or None
+        Of ``METHODS``, or "all"; all that are installed unless given, or ASOT alone where parts
+        are to be switched off.
+    parts : sequence of str or None
+        Of ``ABLATIONS``, or "all".
+
+    Raises
+    ------
+    ConfigurationError, MissingExtraError
+        If a name is unknown, or a method that was asked for is not installed.
+
+    Examples
+    --------
+    >>> choose_methods(None, ["prior"])
+    ['asot', 'asot-no-prior']
+    """
+    parts = list(ABLATIONS) if list(parts or []) == ["all"] else list(parts or [])
+    for part in parts:
+        if part not in ABLATIONS:
+            raise ConfigurationError(
+                f"--ablate must be of {', '.join(ABLATIONS)}, or all, but is {part!r}."
+            )
+    if names is None and parts:
+        chosen = ["asot"]
+    elif names is None or list(names) == ["all"]:
+        chosen = [name for name, method in METHODS.items() if method.available]
+    else:
+        chosen = list(names)
+        for name in chosen:
+            method = find_method(name)
+            if not method.available and method.library is not None:
+                raise MissingExtraError(*method.library, f"The method {name!r}")
+    return list(dict.fromkeys([*chosen, *(ABLATED + part for part in parts)]))

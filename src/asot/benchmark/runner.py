@@ -1,0 +1,226 @@
+"""Running the cells of a benchmark in parallel processes, each on one thread.
+
+One thread each, whatever the number of processes, so that a result does not depend on it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asot.benchmark.folder import BenchmarkFolder, Candidate, Cell, CellResult
+from asot.benchmark.methods import find_method
+from asot.benchmark.processes import run_jobs
+from asot.data import DatasetFolder, Recordings
+from asot.errors import AsotError, DataError
+from asot.learning.configuration import Recipe
+from asot.learning.predictions import Source
+from asot.learning.runs import WHOLE, Plan
+from asot.metrics import evaluate
+
+# Called after each cell with the cells done, all cells to do, and the cell.
+Progress = Callable[[int, int, Cell], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A cell and all that a process needs to run it."""
+
+    cell: Cell
+    recipe: dict[str, Any]
+    n_actions: int
+    source: Source
+    out: str
+    keep_epochs: bool
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A cell that could not be run, and why."""
+
+    cell: Cell
+    reason: str
+
+
+def plan_cells(plan: Plan, methods: Sequence[str], seeds: Iterable[int]) -> list[Cell]:
+    """The cells of a benchmark, those that take longest first.
+
+    Parameters
+    ----------
+    plan : Plan
+        The data set and its activities.
+    methods : sequence of str
+        Names of methods; one that draws nothing is run with the first seed alone.
+    seeds : iterable of int
+        The seeds.
+
+    Raises
+    ------
+    DataError
+        If an activity has no ground truth to compare with.
+    """
+    seeds = list(seeds)
+    for activity, recordings in plan.activities.items():
+        if not any(one.labelled for one in recordings):
+            raise DataError(
+                f"{plan.dataset.root} has no ground truth for {activity}, and a benchmark compares "
+                "with it: put one label a line into groundTruth/<recording>."
+            )
+    frames = {
+        activity: sum(one.n_frames for one in recordings)
+        for activity, recordings in plan.activities.items()
+    }
+    return [
+        Cell(method, activity, seed)
+        for activity in sorted(plan.activities, key=lambda name: -frames[name])
+        for method in methods
+        for seed in (seeds if find_method(method).seeded else seeds[:1])
+    ]
+
+
+def run_benchmark(
+    recipe: Recipe,
+    plan: Plan,
+    folder: BenchmarkFolder,
+    cells: Sequence[Cell],
+    *,
+    keep_epochs: bool = False,
+    processes: int | None = None,
+    progress: Progress | None = None,
+) -> list[Failure]:
+    """Run the cells that are not finished yet.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The settings.
+    plan : Plan
+        The data set and its activities.
+    folder : BenchmarkFolder
+        Where the cells go.
+    cells : sequence of Cell
+        What ``plan_cells`` gives.
+    keep_epochs : bool
+        Whether methods that train also segment and score in the middle of their training.
+    processes : int, optional
+        How many at once; as many as there are cores unless given.
+    progress : callable, optional
+        Hears of each cell.
+
+    Returns
+    -------
+    list of Failure
+        Cells that could not be run. All others are finished.
+
+    Raises
+    ------
+    ConfigurationError
+        If the folder holds another benchmark.
+    """
+    folder.begin(recipe, plan, keep_epochs)
+    jobs = [
+        Job(
+            cell,
+            recipe.to_dict(),
+            plan.n_actions[cell.activity],
+            plan.source,
+            str(folder.root.absolute()),
+            keep_epochs,
+        )
+        for cell in cells
+        if not folder.finished(cell)
+    ]
+    if not jobs:
+        return []
+    failures: list[Failure] = []
+    outcomes = run_jobs(run_cell, jobs, processes or available_cores())
+    for done, (job, reason) in enumerate(outcomes, start=1):
+        if reason is not None:
+            failures.append(Failure(job.cell, str(reason)))
+        if progress is not None:
+            progress(done, len(jobs), job.cell)
+    return failures
+
+
+def run_cell(job: Job) -> str | None:
+    """Run a cell and write it; returns why it could not be, or None.
+
+    Runs in a process of its own.
+    """
+    import torch
+
+    torch.set_num_threads(1)
+    folder = BenchmarkFolder(Path(job.out))
+    try:
+        recordings = _recordings(job.source, job.cell.activity)
+        recipe = Recipe.from_dict(job.recipe)
+        method = find_method(job.cell.method)
+        started = time.perf_counter()
+        estimator = method.make(recipe, job.n_actions, job.cell.seed, job.keep_epochs)
+        estimator.fit(recordings.features)
+        seconds = time.perf_counter() - started
+        result, labels = _scored(estimator, recordings, method.shared, job, seconds)
+        folder.write(job.cell, result, labels)
+    except AsotError as error:
+        return str(error)
+    except Exception as error:  # a benchmark goes on with its other cells
+        return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return None
+
+
+def _scored(
+    estimator: Any, recordings: Recordings, shared: bool, job: Job, seconds: float
+) -> tuple[CellResult, dict[str, NDArray[np.int64]]]:
+    kept = [
+        (snapshot.labels, snapshot.objective, snapshot.epoch)
+        for snapshot in getattr(estimator, "snapshots_", [])
+    ]
+    objective = getattr(estimator, "objective_", None)
+    epoch = Recipe.from_dict(job.recipe).training.epochs if kept else None
+    labelled = [i for i, one in enumerate(recordings) if one.labelled]
+    truth = [recordings[i].ground_truth for i in labelled]
+    candidates = []
+    matching: dict[str, Any] = {}
+    counted = 0
+    for labels, score, epochs in [*kept, (estimator.labels_, objective, epoch)]:
+        scores = {}
+        for scope in ("activity", "video") if shared else ("video",):
+            found = evaluate(
+                [labels[i] for i in labelled],
+                truth,
+                matching=scope,
+                exclude=job.source.exclude or None,
+            )
+            scores[scope] = found.scores
+            counted = found.n_frames
+            if scope == "activity":
+                matching = found.to_dict()["matching"]
+        candidates.append(Candidate(scores, score, epochs))
+    result = CellResult(job.n_actions, len(labelled), counted, seconds, candidates, matching)
+    return result, dict(zip(recordings.names, estimator.labels_, strict=True))
+
+
+@lru_cache(maxsize=1)
+def _dataset(root: str, mapping: str | None, pattern: str | None, rate: float | None) -> Any:
+    return DatasetFolder(Path(root), mapping, pattern, rate)
+
+
+def _recordings(source: Source, activity: str) -> Recordings:
+    dataset = _dataset(source.root, source.mapping, source.activity_pattern, source.frame_rate)
+    found: Recordings = dataset.recordings(None if activity == WHOLE else activity)
+    return found
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
