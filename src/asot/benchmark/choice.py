@@ -6,6 +6,7 @@ do, to be shown beside them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -69,7 +70,9 @@ def choose(
     ]
     if kind == "objective":
         scored = [
-            (one.candidate.objective, one) for one in found if one.candidate.objective is not None
+            (one.candidate.objective, one)
+            for one in found
+            if one.candidate.objective is not None and math.isfinite(one.candidate.objective)
         ]
     else:
         scored = [(-_mof(one.candidate), one) for one in found]

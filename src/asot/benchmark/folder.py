@@ -18,11 +18,14 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -236,8 +239,9 @@ class BenchmarkFolder:
                 ends = np.cumsum(stored["lengths"])[:-1]
                 parts = np.split(stored["labels"], ends)
                 return dict(zip(stored["names"].tolist(), parts, strict=True))
-        except (OSError, ValueError, KeyError) as error:
-            raise DataError(f"{path} cannot be read: {error}.") from error
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
+            cure = f"remove it and {path.stem}.json, to run the cell again"
+            raise DataError(f"{path} cannot be read: {cure}.") from error
 
     def cells(self) -> Iterator[tuple[Cell, CellResult]]:
         """All finished cells, in order."""
@@ -251,8 +255,13 @@ class BenchmarkFolder:
             yield cell, self.read(cell)
 
     def _path(self, cell: Cell, suffix: str) -> Path:
-        folder = self.root / "cells" / cell.method / quote(cell.activity, safe=" ")
+        folder = self.root / "cells" / cell.method / _folder_name(cell.activity)
         return folder / f"seed-{cell.seed}{suffix}"
+
+
+def _folder_name(activity: str) -> str:
+    """An activity as the name of a folder: what cannot stand in one as in an address, ``%2F``."""
+    return re.sub(r'[%/\\<>:"|?*]|^\.', lambda found: f"%{ord(found[0]):02X}", activity)
 
 
 def write_json(path: Path, values: Any) -> None:

@@ -31,9 +31,6 @@ class Method:
         From a recipe, K and a seed, the estimator; the fourth argument asks it to keep epochs.
     seeded : bool
         Whether the seed makes a difference; if not, one seed is run.
-    shared : bool
-        Whether a label means the same in all recordings; if not, only the matching by video says
-        something.
     library : (str, str) or None
         A library that it needs, and the extra that brings it.
     """
@@ -42,7 +39,6 @@ class Method:
     source: str
     make: Callable[[Recipe, int, int, bool], Any]
     seeded: bool = True
-    shared: bool = True
     library: tuple[str, str] | None = None
 
     @property
@@ -110,7 +106,12 @@ def _cte(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
 def _hmm(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
     from asot.baselines import HMMSegmenter
 
-    return HMMSegmenter(n_actions, standardise=recipe.dataset.standardise, random_state=seed)
+    return HMMSegmenter(
+        n_actions,
+        standardise=recipe.dataset.standardise,
+        frames_per_recording=recipe.training.frames_per_recording,
+        random_state=seed,
+    )
 
 
 def _twfinch(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
@@ -134,7 +135,7 @@ METHODS: dict[str, Method] = {
     "cte": Method("CTE decoding", "Kukleva et al., CVPR 2019, on k-means", _cte),
     "hmm": Method("Gaussian HMM", "Rabiner 1989", _hmm, library=("hmmlearn", "hmm")),
     "twfinch": Method(
-        "TW-FINCH", "Sarfraz et al., CVPR 2021, by recording", _twfinch, seeded=False, shared=False
+        "TW-FINCH", "Sarfraz et al., CVPR 2021, by recording", _twfinch, seeded=False
     ),
     "uniform": Method("Uniform split", "K equal parts in one order", _uniform, seeded=False),
 }

@@ -12,7 +12,8 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
 
@@ -104,7 +105,8 @@ class _Worker(Generic[Job]):
         before = {name: os.environ.get(name) for name in THREADS}
         os.environ.update(dict.fromkeys(THREADS, "1"))
         try:
-            self.process.start()
+            with _without_ctrl_c():
+                self.process.start()
         finally:
             for name, value in before.items():
                 if value is None:
@@ -127,9 +129,35 @@ class _Worker(Generic[Job]):
         return self.process.exitcode
 
 
+@contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Start a process that Ctrl-C does not reach, from its first moment on; hear of it afterwards.
+
+    It reaches every process of the terminal, and one that is still importing would complain, as
+    would one whose parent stops halfway through starting it.
+    """
+    in_main = threading.current_thread() is threading.main_thread()
+    if not (in_main and hasattr(signal, "pthread_sigmask")):
+        yield
+        return
+    # Would be started with the first process, and unblocks the signal when it is.
+    resource_tracker.ensure_running()
+    heard: list[int] = []
+    # The mask is for the new process, which inherits it; other threads of this one still hear.
+    handler = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+    if heard:
+        signal.raise_signal(signal.SIGINT)
+
+
 def _serve(function: Callable[[Any], Any], pipe: Connection) -> None:
     """Take jobs until the pipe is closed."""
-    # Ctrl-C reaches every process of the terminal; the parent decides what becomes of this one.
+    # The parent decides what becomes of this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     while True:

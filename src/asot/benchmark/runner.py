@@ -23,7 +23,7 @@ from asot.data import DatasetFolder, Recordings
 from asot.errors import AsotError, DataError
 from asot.learning.configuration import Recipe
 from asot.learning.predictions import Source
-from asot.learning.runs import WHOLE, Plan
+from asot.learning.runs import Plan
 from asot.metrics import evaluate
 
 # Called after each cell with the cells done, all cells to do, and the cell.
@@ -35,6 +35,7 @@ class Job:
     """A cell and all that a process needs to run it."""
 
     cell: Cell
+    activity: str | None  # None for all recordings, which may be called as an activity is
     recipe: dict[str, Any]
     n_actions: int
     source: Source
@@ -58,7 +59,7 @@ def plan_cells(plan: Plan, methods: Sequence[str], seeds: Iterable[int]) -> list
     plan : Plan
         The data set and its activities.
     methods : sequence of str
-        Names of methods; one that draws nothing is run with the first seed alone.
+        Names of methods; one that draws nothing is run once, as seed 0.
     seeds : iterable of int
         The seeds.
 
@@ -82,7 +83,7 @@ def plan_cells(plan: Plan, methods: Sequence[str], seeds: Iterable[int]) -> list
         Cell(method, activity, seed)
         for activity in sorted(plan.activities, key=lambda name: -frames[name])
         for method in methods
-        for seed in (seeds if find_method(method).seeded else seeds[:1])
+        for seed in (seeds if find_method(method).seeded else [0])
     ]
 
 
@@ -126,9 +127,11 @@ def run_benchmark(
         If the folder holds another benchmark.
     """
     folder.begin(recipe, plan, keep_epochs)
+    everything = len(plan.dataset.recordings())
     jobs = [
         Job(
             cell,
+            None if len(plan.activities[cell.activity]) == everything else cell.activity,
             recipe.to_dict(),
             plan.n_actions[cell.activity],
             plan.source,
@@ -160,14 +163,15 @@ def run_cell(job: Job) -> str | None:
     torch.set_num_threads(1)
     folder = BenchmarkFolder(Path(job.out))
     try:
-        recordings = _recordings(job.source, job.cell.activity)
+        recordings = _recordings(job.source, job.activity)
         recipe = Recipe.from_dict(job.recipe)
-        method = find_method(job.cell.method)
         started = time.perf_counter()
-        estimator = method.make(recipe, job.n_actions, job.cell.seed, job.keep_epochs)
+        estimator = find_method(job.cell.method).make(
+            recipe, job.n_actions, job.cell.seed, job.keep_epochs
+        )
         estimator.fit(recordings.features)
         seconds = time.perf_counter() - started
-        result, labels = _scored(estimator, recordings, method.shared, job, seconds)
+        result, labels = _scored(estimator, recordings, job, seconds)
         folder.write(job.cell, result, labels)
     except AsotError as error:
         return str(error)
@@ -177,7 +181,7 @@ def run_cell(job: Job) -> str | None:
 
 
 def _scored(
-    estimator: Any, recordings: Recordings, shared: bool, job: Job, seconds: float
+    estimator: Any, recordings: Recordings, job: Job, seconds: float
 ) -> tuple[CellResult, dict[str, NDArray[np.int64]]]:
     kept = [
         (snapshot.labels, snapshot.objective, snapshot.epoch)
@@ -192,7 +196,7 @@ def _scored(
     counted = 0
     for labels, score, epochs in [*kept, (estimator.labels_, objective, epoch)]:
         scores = {}
-        for scope in ("activity", "video") if shared else ("video",):
+        for scope in ("activity", "video") if estimator.shared else ("video",):
             found = evaluate(
                 [labels[i] for i in labelled],
                 truth,
@@ -213,9 +217,9 @@ def _dataset(root: str, mapping: str | None, pattern: str | None, rate: float | 
     return DatasetFolder(Path(root), mapping, pattern, rate)
 
 
-def _recordings(source: Source, activity: str) -> Recordings:
+def _recordings(source: Source, activity: str | None) -> Recordings:
     dataset = _dataset(source.root, source.mapping, source.activity_pattern, source.frame_rate)
-    found: Recordings = dataset.recordings(None if activity == WHOLE else activity)
+    found: Recordings = dataset.recordings(activity)
     return found
 
 

@@ -78,7 +78,7 @@ def summarise(folder: BenchmarkFolder, choices: Sequence[str] = ()) -> list[Row]
         By matching, method (in the order of ``METHODS``) and activity, the means last.
     """
     cells = list(folder.cells())
-    activities = sorted({cell.activity for cell, _ in cells})
+    activities = sorted(folder.description()["activities"])
     methods = {
         name: [(cell, result) for cell, result in cells if cell.method == name]
         for name in ordered({cell.method for cell, _ in cells})

@@ -87,8 +87,8 @@ class Results:
 
     @property
     def activities(self) -> list[str]:
-        """The activities with results."""
-        return sorted({row.activity for row in self.rows} - {MEAN, FRAME_WEIGHTED})
+        """The activities that are compared."""
+        return sorted(self.description["activities"])
 
     def table(self, activity: str, matching: str) -> Table:
         """The rows of an activity, or of a mean over activities."""
@@ -98,7 +98,10 @@ class Results:
         titles = {row.method: row.title for row in own if row.choice is None}
         missing = [titles[name] for name in ordered(set(titles) - shown)]
         published = [one for one in self.published if one.matching == matching]
-        whole = activity == MEAN or len(self.activities) < 2
+        named = self.description["recipe"]["n_actions"]
+        # Published figures are of all activities that the recipe names.
+        all_there = not isinstance(named, dict) or set(named) <= set(self.activities)
+        whole = all_there and (activity == MEAN or len(self.activities) < 2)
         return Table(activity, matching, rows, published if whole else [], missing)
 
     def tables(self) -> list[Table]:
@@ -339,7 +342,13 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
+_LATEX = {
+    **{character: "\\" + character for character in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+}
+
+
 def _latex(text: str) -> str:
-    for character in "&%$#_{}":
-        text = text.replace(character, "\\" + character)
-    return text
+    return text.translate(str.maketrans(_LATEX))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +26,15 @@ class NotFittedError(AsotError, SklearnNotFittedError):
 
 
 class Segmenter(ClusterMixin, BaseEstimator):
-    """``fit_predict`` and ``score``, over the ``fit`` and ``predict`` of a segmenter."""
+    """``fit_predict`` and ``score``, over the ``fit`` and ``predict`` of a segmenter.
 
+    Attributes
+    ----------
+    shared : bool
+        Whether a label means the same action in every recording.
+    """
+
+    shared: ClassVar[bool] = True
     labels_: list[NDArray[np.int64]]
 
     def fit_predict(self, X: Any, y: Any = None, **kwargs: Any) -> Any:

@@ -1,0 +1,95 @@
+"""SeLA's pseudo-labels in the ASOT pipeline: standard optimal transport, balanced, without time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asot.learning.configuration import Recipe
+from asot.learning.segmenter import RecipeSegmenter, log_probabilities
+from asot.transport import solve
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from asot.learning.model import ActionModel
+
+
+class SeLASegmenter(RecipeSegmenter):
+    """Learns from equipartitioned pseudo-labels, and labels each frame by itself.
+
+    The network, its loss, its k-means start and its training are the recipe's. The pseudo-labels
+    are the entropic optimal transport between the frames of a recording and the actions, in which
+    every action gets equally many frames: no temporal term, no order, no slack. A frame's label is
+    the network's most probable action.
+
+    The paper balances the classes over the whole data set; here, as in everything else of the
+    pipeline, it is over each recording of a batch.
+
+    Parameters
+    ----------
+    recipe : Recipe, optional
+        Every setting; of ``transport_train`` only ``epsilon``, of ``transport_eval`` and ``rho``
+        nothing.
+    n_actions, device, keep_epochs, random_state
+        As for :class:`~asot.learning.segmenter.RecipeSegmenter`.
+
+    References
+    ----------
+    Y. M. Asano, C. Rupprecht and A. Vedaldi, "Self-labelling via simultaneous clustering and
+    representation learning", ICLR 2020.
+
+    Examples
+    --------
+    >>> from asot.data import make_recordings
+    >>> recordings = make_recordings(n_recordings=3, n_actions=3, random_state=0)
+    >>> recipe = Recipe.from_dict({"training": {"epochs": 1}})
+    >>> labels = SeLASegmenter(recipe, 3, random_state=0).fit_predict(recordings.features)
+    >>> len(labels)
+    3
+    """
+
+    def _pseudo_labels(self, recipe: Recipe) -> Callable[[Tensor, Tensor], Tensor]:
+        epsilon = recipe.transport_train.epsilon
+        return lambda cost, lengths: equipartition(cost, lengths, epsilon)
+
+    def _labels(self, model: ActionModel, features: NDArray[np.float32]) -> NDArray[np.int64]:
+        labels: NDArray[np.int64] = log_probabilities(model, features).argmax(dim=-1).numpy()
+        return labels
+
+
+def equipartition(cost: Any, lengths: Any, epsilon: float) -> Any:
+    """The entropic optimal transport with uniform marginals on both sides, as assignments.
+
+    Parameters
+    ----------
+    cost : array or tensor (B, N, K)
+        A padded batch.
+    lengths : sequence of int (B,)
+        Frames of each recording.
+    epsilon : float
+        Entropy weight, > 0.
+
+    Returns
+    -------
+    array or tensor (B, N, K)
+        Rows sum to 1; over a recording of N frames, columns sum to N / K.
+
+    Examples
+    --------
+    >>> equipartition(np.array([[[0.0, 1.0], [0.0, 0.6]]]), [2], 0.01).round(3)[0].tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    # One step of this length from p q' is exp(-C / epsilon), which is projected on the marginals.
+    return solve(
+        cost,
+        epsilon=epsilon,
+        alpha=0.0,
+        lambda_actions=None,
+        lengths=lengths,
+        max_iterations=1,
+        step_size=1.0 / epsilon,
+    ).assignment

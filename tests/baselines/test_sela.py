@@ -1,0 +1,67 @@
+"""SeLA's equipartition against a Sinkhorn written here, and the estimator's use of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from asot.baselines.sela import SeLASegmenter, equipartition
+from asot.data import make_recordings
+from asot.learning.configuration import Recipe
+
+
+def sinkhorn(cost: NDArray[np.float64], epsilon: float) -> NDArray[np.float64]:
+    """Assignments of the entropic transport with uniform marginals, by plain scaling."""
+    n_frames, n_actions = cost.shape
+    f, g = np.zeros(n_frames), np.zeros(n_actions)
+    for _ in range(3_000):
+        f = -epsilon * logsumexp((g - cost) / epsilon, axis=1) - epsilon * np.log(n_frames)
+        g = -epsilon * logsumexp((f[:, None] - cost) / epsilon, axis=0) - epsilon * np.log(
+            n_actions
+        )
+    coupling: NDArray[np.float64] = np.exp((f[:, None] + g - cost) / epsilon)
+    return n_frames * coupling
+
+
+@pytest.mark.parametrize("epsilon", [0.05, 0.07, 0.5])
+def test_equipartition_is_the_entropic_transport(rng: np.random.Generator, epsilon: float) -> None:
+    lengths = [30, 7]
+    cost = rng.uniform(0, 2, (2, 30, 4))
+    found = equipartition(cost, lengths, epsilon)
+    for one, own, n_frames in zip(found, cost, lengths, strict=True):
+        np.testing.assert_allclose(one[:n_frames], sinkhorn(own[:n_frames], epsilon), atol=1e-6)
+        assert not one[n_frames:].any()
+
+
+def test_by_hand() -> None:
+    # Both frames like action 0, the first more: it gets it, as each action must have one frame.
+    # T = [[a, b], [b, a]] with a + b = 1, a / b = exp((0.6 + 0 - 0 - 1) / -2 eps) = exp(0.2 / eps).
+    ratio = np.exp(0.2 / 0.1)
+    found = equipartition(np.array([[[0.0, 1.0], [0.0, 0.6]]]), [2], 0.1)[0]
+    np.testing.assert_allclose(found[0], [ratio / (1 + ratio), 1 / (1 + ratio)], atol=1e-9)
+
+
+def test_labels_are_the_networks_likeliest_actions(seed: int) -> None:
+    recordings = make_recordings(4, 3, (30, 60), width=5, random_state=seed)
+    recipe = Recipe.from_dict({"training": {"epochs": 2, "frames_per_recording": 32}})
+    segmenter = SeLASegmenter(recipe, 3, random_state=seed).fit(recordings.features)
+    for labels, own in zip(segmenter.labels_, segmenter.predict(recordings.features), strict=True):
+        np.testing.assert_array_equal(labels, own)
+    embedded = torch.from_numpy(np.stack([np.zeros(5, np.float32)]))
+    assert segmenter.model_.pseudo_labels is not None
+    assert segmenter.model_.embed(embedded).shape == (1, 40)
+    assert segmenter.objective_ > 0
+
+
+def test_the_pseudo_labels_it_trains_on_are_balanced(seed: int) -> None:
+    recordings = make_recordings(2, 3, (30, 60), width=5, random_state=seed)
+    recipe = Recipe.from_dict({"training": {"epochs": 1, "frames_per_recording": 16}})
+    segmenter = SeLASegmenter(recipe, 3, random_state=seed).fit(recordings.features)
+    model = segmenter.model_
+    features = torch.randn(2, 16, 5, generator=torch.Generator().manual_seed(seed % 2**31))
+    lengths = torch.tensor([16, 9])
+    targets = model._targets(model.embed(features), lengths)
+    np.testing.assert_allclose(targets.sum(dim=1), [[16 / 3] * 3, [3.0] * 3], rtol=1e-4)
