@@ -1,8 +1,9 @@
-"""asot data: look at a folder of features."""
+"""asot data: look at a folder of features, or make one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from asot.cli.parsing import Parser
@@ -13,15 +14,22 @@ if TYPE_CHECKING:
 
     from asot.data import DatasetReport
 
+# The other commands of this group, each in a module of its own.
+OTHERS = ("describe", "simulate")
+
 USAGE = "check DIR [--mapping FILE] [--activity_pattern REGEX]"
 SUMMARY = (
     "Read everything in a folder of features, ground truth and mapping, and report what is there "
-    "and all that is wrong, with file and line."
+    "and all that is wrong, with file and line. There are also: asot data simulate, which makes "
+    "such a folder, and asot data describe, which measures its features; add --help to either."
 )
 
 
 def run(words: Sequence[str]) -> None:
     """Run the command."""
+    if words and words[0] in OTHERS:
+        import_module(f"asot.cli.{words[0]}").run(words[1:])
+        return
     parser = Parser("data", SUMMARY, USAGE)
     parser.add_argument("what", type=str, help="The word check.")
     parser.add_argument("dir", type=str, help="The folder, or one that holds it.")
@@ -35,7 +43,10 @@ def run(words: Sequence[str]) -> None:
     parser.add_argument("--frame_rate", type=float, help="Frames per second.")
     values = parser.parse(words)
     if values.what != "check":
-        parser.error(f"There is no asot data {values.what}: the command is asot data check DIR.")
+        parser.error(
+            f"There is no asot data {values.what}: the command is asot data check DIR. "
+            f"The others are {' and '.join(OTHERS)}."
+        )
     from asot.cli.console import progress
     from asot.data import check_dataset, find_dataset
 
