@@ -51,6 +51,13 @@ def test_one_row_for_each_activity(root: Path) -> None:
     assert report.rows[0].hours is None
 
 
+def test_names_of_one_class_count_once(root: Path) -> None:
+    (root / "mapping" / "mapping.txt").write_text("0 reach\n0 pour milk\n2 stir\n")
+    report = check_dataset(root)
+    assert report.ok
+    assert report.rows[0].classes == 2
+
+
 def test_a_folder_without_labels_and_mapping(make_root: Callable[..., Path]) -> None:
     report = check_dataset(make_root(labels=False, mapping=False))
     assert report.problems == ()
@@ -65,7 +72,7 @@ def test_everything_wrong_at_once_is_reported(root: Path) -> None:
     np.savetxt(features / "d.txt", np.ones((3, 2)) * [[1], [2], [3]])
     (labels / "b.txt").write_text("stir\nswim\n\nswim\nrun\n")
     (labels / "c").write_bytes(b"\xff\xfe\x00")
-    (root / "mapping" / "mapping.txt").write_text("0 reach\n1 pour milk\n2 stir\n2 take\nx\n")
+    (root / "mapping" / "mapping.txt").write_text("0 reach\n1 pour milk\n2 stir\n3 reach\nx\n")
     report = check_dataset(root)
     assert not report.ok
     where = {
@@ -251,7 +258,6 @@ def test_a_width_that_differs(root: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "line", "part"),
     [
-        (b"0 reach\n1 pour milk\n2 stir\n0 take\n", 4, "id 0 is already on line 1"),
         (b"0 reach\n1 pour milk\n2 stir\n3 reach\n", 4, "'reach' is already on line 1"),
         (b"0 reach\n1 pour milk\n2 stir\n3\n", 4, "'3' is not '<id> <action name>'"),
         (b"0 reach\n1 pour milk\nthree take\n2 stir\n", 3, "'three take' is not '<id> <act"),

@@ -117,6 +117,17 @@ def test_another_mapping_file(root: Path) -> None:
         DatasetFolder(root, mapping="none.txt")
 
 
+def test_several_names_of_one_class(root: Path) -> None:
+    (root / "mapping" / "mapping.txt").write_text("4 reach\n4 pour milk\n9 stir\n")
+    data = DatasetFolder(root)
+    assert data.class_names == {4: "reach +1", 9: "stir"}
+    for recording in data.recordings():
+        file = next((root / "groundTruth").glob(f"{recording.name}*"))
+        lines = file.read_text("utf-8-sig").splitlines()
+        assert recording.ground_truth is not None
+        assert recording.ground_truth.tolist() == [9 if line == "stir" else 4 for line in lines]
+
+
 def test_without_a_mapping_ids_follow_the_sorted_names(make_root: Callable[..., Path]) -> None:
     data = DatasetFolder(make_root(mapping=False))
     assert data.class_names == {0: "pour milk", 1: "reach", 2: "stir"}

@@ -28,7 +28,7 @@ class _Seen:
 
     entry: Entry
     shape: tuple[int, int] | None = None
-    labels: frozenset[str] = frozenset()
+    classes: frozenset[str | int] = frozenset()
     zero_frames: int = 0
     constant_columns: int = 0
 
@@ -85,7 +85,7 @@ def check_dataset(
     ids: dict[str, int] | None = None
     if layout.mapping is not None:
         try:
-            ids = {name: class_id for class_id, name in read_mapping(layout.mapping).items()}
+            ids = read_mapping(layout.mapping)
         except FileError as error:
             problems += error.problems
     seen = []
@@ -120,7 +120,7 @@ def _check_recording(
     # Without a usable mapping every name is known: ids come from the names themselves.
     known = ids if ids is not None else dict.fromkeys(filter(None, names), 0)
     problems += label_problems(entry.ground_truth, names, known, mapping)
-    seen.labels = frozenset(filter(None, names))
+    seen.classes = frozenset(names if ids is None else (ids.get(name, "") for name in names)) - {""}
     if seen.shape is not None:
         message = length_defect(seen.shape, len(names), entry.features.name)
         if message is not None:
@@ -207,7 +207,7 @@ def _rows(seen: list[_Seen], frame_rate: float | None) -> tuple[ActivityRow, ...
                 if shapes
                 else None,
                 labelled=sum(found.entry.ground_truth is not None for found in group),
-                classes=len(frozenset().union(*(found.labels for found in group))),
+                classes=len(frozenset().union(*(found.classes for found in group))),
             )
         )
     return tuple(rows)

@@ -78,8 +78,8 @@ class DatasetFolder:
         if errors:
             raise FileError.of(errors)
         files = [entry.ground_truth for entry in layout.entries if entry.ground_truth is not None]
-        names = None if layout.mapping is None else read_mapping(layout.mapping)
-        self._classes = ClassTable(names, layout.mapping, files)
+        ids = None if layout.mapping is None else read_mapping(layout.mapping)
+        self._classes = ClassTable(ids, layout.mapping, files)
         self._recordings = Recordings(
             Recording(
                 entry.name,

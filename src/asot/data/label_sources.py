@@ -13,7 +13,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from asot.data.label_sequences import LabelCorpus, LabelSequence
-from asot.data.labels import ClassTable, GroundTruthFile, read_mapping
+from asot.data.labels import ClassTable, GroundTruthFile, class_names, read_mapping
 from asot.data.layout import is_folder
 from asot.data.problems import FileError, listing, quote, require_file, unreadable
 from asot.errors import ArgumentError, DataError
@@ -95,7 +95,7 @@ def _class_names(file: Path | None, found: list[int], source: Path) -> dict[int,
     if file is None:
         return {class_id: f"class-{class_id}" for class_id in found}
     if file.suffix != ".json":
-        return read_mapping(file)
+        return class_names(read_mapping(file))
     names = _load_json(file)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise FileError.at(file, "is not a JSON list of class names")

@@ -14,8 +14,10 @@ from asot.data.textfiles import and_more, read_lines
 _INT64 = np.iinfo(np.int64)
 
 
-def read_mapping(path: str | Path) -> dict[int, str]:
+def read_mapping(path: str | Path) -> dict[str, int]:
     """Read a mapping file: ``<id> <action name>`` a line.
+
+    Several names may have one id, as in the coarser mappings of 50 Salads: they are one class.
 
     Parameters
     ----------
@@ -24,27 +26,26 @@ def read_mapping(path: str | Path) -> dict[int, str]:
 
     Returns
     -------
-    dict of int to str
-        Class id to action name, in the file's order.
+    dict of str to int
+        Action name to class id, in the file's order.
 
     Raises
     ------
     FileError
-        A :class:`~asot.errors.DataError` that holds every malformed line, id or name that comes
-        twice, each with its line.
+        A :class:`~asot.errors.DataError` that holds every malformed line, and every name that
+        comes twice, each with its line.
 
     Examples
     --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "mapping.txt"
-    >>> _ = path.write_text("-1 background\\n0 pour milk\\n")
+    >>> _ = path.write_text("-1 background\\n0 pour milk\\n0 pour coffee\\n")
     >>> read_mapping(path)
-    {-1: 'background', 0: 'pour milk'}
+    {'background': -1, 'pour milk': 0, 'pour coffee': 0}
     """
     path = Path(path)
-    names: dict[int, str] = {}
-    id_line: dict[int, int] = {}
-    name_line: dict[str, int] = {}
+    ids: dict[str, int] = {}
+    lines: dict[str, int] = {}
     problems: list[Problem] = []
     for number, line in enumerate(read_lines(path), 1):
         if not line:
@@ -55,18 +56,31 @@ def read_mapping(path: str | Path) -> dict[int, str]:
             problems.append(Problem(path, number, f"{quote(line)} is not '<id> <action name>'"))
             continue
         name = rest[0]
-        if class_id in names:
-            first = id_line[class_id]
-            problems.append(Problem(path, number, f"id {class_id} is already on line {first}"))
-        elif name in name_line:
-            first = name_line[name]
-            problems.append(Problem(path, number, f"{quote(name)} is already on line {first}"))
+        if name in ids:
+            message = f"{quote(name)} is already on line {lines[name]}"
+            problems.append(Problem(path, number, message))
         else:
-            names[class_id] = name
-            id_line[class_id] = name_line[name] = number
+            ids[name], lines[name] = class_id, number
     if problems:
         raise FileError.of(problems)
-    return names
+    return ids
+
+
+def class_names(ids: Mapping[str, int]) -> dict[int, str]:
+    """Class id to what it is called: its name, or the first of several and how many more.
+
+    Examples
+    --------
+    >>> class_names({"cut_cheese": 4, "cut_tomato": 4, "peel": 7})
+    {4: 'cut_cheese +1', 7: 'peel'}
+    """
+    names: dict[int, list[str]] = {}
+    for name, class_id in ids.items():
+        names.setdefault(class_id, []).append(name)
+    return {
+        class_id: found[0] if len(found) == 1 else f"{found[0]} +{len(found) - 1}"
+        for class_id, found in names.items()
+    }
 
 
 def _class_id(text: str) -> int | None:
@@ -119,8 +133,8 @@ class ClassTable:
 
     Parameters
     ----------
-    mapping : mapping of int to str, or None
-        Class id to action name. Without it, ids 0, 1, ... go to the sorted names found in
+    mapping : mapping of str to int, or None
+        Action name to class id. Without it, ids 0, 1, ... go to the sorted names found in
         ``files``, which are read when the ids are first asked for.
     source : Path or None
         The mapping's file, for messages.
@@ -129,26 +143,23 @@ class ClassTable:
     """
 
     def __init__(
-        self, mapping: Mapping[int, str] | None, source: Path | None, files: Iterable[Path]
+        self, mapping: Mapping[str, int] | None, source: Path | None, files: Iterable[Path]
     ) -> None:
         self.source = source
         self._files = tuple(files)
-        self._names: dict[int, str] | None = None if mapping is None else dict(mapping)
-        self._ids: dict[str, int] | None = None
+        self._ids: dict[str, int] | None = None if mapping is None else dict(mapping)
 
     @property
     def names(self) -> dict[int, str] | None:
         """Class id to action name; None when there is neither a mapping nor ground truth."""
-        if self._names is None and self._files:
-            found = {name for path in self._files for name in read_lines(path)}
-            self._names = dict(enumerate(sorted(found - {""})))
-        return self._names
+        return class_names(self.ids) if self._files or self._ids is not None else None
 
     @property
     def ids(self) -> dict[str, int]:
         """Action name to class id."""
         if self._ids is None:
-            self._ids = {name: class_id for class_id, name in (self.names or {}).items()}
+            found = {name for path in self._files for name in read_lines(path)}
+            self._ids = {name: i for i, name in enumerate(sorted(found - {""}))}
         return self._ids
 
 
