@@ -24,7 +24,7 @@ ROOMS: dict[str, set[str]] = {
     "baselines": BASE | {"transport", "segments", "metrics", "data", "learning"},
     "estimator": BASE | {"transport", "segments", "metrics", "data", "learning"},
 }
-ROOMS["benchmark"] = BASE | {"metrics", "data", "learning", "baselines"}
+ROOMS["benchmark"] = BASE | {"metrics", "data", "report", "learning", "baselines"}
 ROOMS["cli"] = set(ROOMS)
 ROOMS["__init__"] = set(ROOMS)
 

@@ -235,7 +235,8 @@ class BenchmarkFolder:
         """The labels (N_i,) of a finished cell, by recording."""
         path = self._path(cell, ".npz")
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            # Opened here, as numpy.load leaves a damaged file open.
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
                 ends = np.cumsum(stored["lengths"])[:-1]
                 parts = np.split(stored["labels"], ends)
                 return dict(zip(stored["names"].tolist(), parts, strict=True))

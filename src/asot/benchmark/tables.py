@@ -342,13 +342,15 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-_LATEX = {
-    **{character: "\\" + character for character in "&%$#_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-}
+_LATEX = str.maketrans(
+    {
+        **{character: "\\" + character for character in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+    }
+)
 
 
 def _latex(text: str) -> str:
-    return text.translate(str.maketrans(_LATEX))
+    return text.translate(_LATEX)

@@ -17,7 +17,7 @@ COMMANDS = {
     "predict": "Segment a folder of features with a trained run",
     "evaluate": "Compare predictions with ground truth",
     "benchmark": "Compare methods on many seeds, and make the tables of a paper",
-    "data": "Look at a folder of features (asot data check)",
+    "data": "Check, describe or simulate a folder of features",
 }
 # The extras that bring what the core does without.
 EXTRAS = {

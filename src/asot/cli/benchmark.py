@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asot.cli.parsing import Parser, check_seed, out_folder, parse_recipe, recipe_parser
-from asot.errors import AsotError, ConfigurationError
+from asot.errors import AsotError, ConfigurationError, MissingExtraError
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
     from asot.benchmark.folder import BenchmarkFolder
     from asot.benchmark.tables import Results, Table
+    from asot.learning.runs import Plan
 
 USAGE = "RECIPE --data DIR --out DIR [--seeds 5] [--methods ...] [--ablate ...] [settings]"
 SUMMARY = (
@@ -73,6 +74,9 @@ def run(words: Sequence[str]) -> None:
         action="store_true",
         help="Also segment every training.validate_every epochs, to choose an epoch from.",
     )
+    parser.add_argument(
+        "--figures", type=int, default=1, help="Recordings of each activity to draw; 0 for none."
+    )
     parser.add_argument("--processes", type=int, help="Cells at once; as many as cores otherwise.")
     parser.add_argument("--table", type=str, help="Print the tables of this folder again.")
     values, recipe = parse_recipe(parser, words)
@@ -116,6 +120,7 @@ def run(words: Sequence[str]) -> None:
         )
     results = collect(folder, failures, choices)
     write_results(results, folder)
+    _draw(folder, plan, values.figures)
     if already:
         say(f"{already} of {len(cells)} cells were finished before, and used as they are.")
     show(results, folder)
@@ -155,6 +160,18 @@ def _choices(chosen: Sequence[str], oracle: bool) -> list[str]:
     return [*dict.fromkeys(chosen), *(["oracle"] if oracle else [])]
 
 
+def _draw(folder: BenchmarkFolder, plan: Plan, most: int) -> None:
+    from asot.benchmark.pictures import draw_timelines
+    from asot.cli.console import say
+
+    if most < 1:
+        return
+    try:
+        draw_timelines(folder, plan, most)
+    except MissingExtraError as error:
+        say(f"No pictures: {error}")
+
+
 def _show_again(words: Sequence[str]) -> None:
     parser = Parser(
         "benchmark", "Print the tables of a benchmark again.", "--table DIR [--choose ...]"
@@ -177,10 +194,11 @@ def show(results: Results, folder: BenchmarkFolder) -> None:
 
     for matching in ("activity", "video"):
         table = results.main(matching)
-        if not table.rows:
+        if not table.rows and not table.incomplete:
             continue
         say(heading(table, results), style="bold")
-        console().print(_table(table))
+        if table.rows:
+            console().print(_table(table))
         if table.published:
             say(sources(table))
         if table.incomplete:
@@ -189,6 +207,7 @@ def show(results: Results, folder: BenchmarkFolder) -> None:
     say(key(results))
     files = [
         (folder.root / "table.md", "all tables, for each activity and every score"),
+        (folder.root / "figures", "a recording of each activity, as every method segments it"),
         (folder.root / "table.tex", "the same for LaTeX"),
         (folder.root / "results.csv", "every figure of every seed"),
         (folder.root / "results.json", "the same with settings, versions and matchings"),

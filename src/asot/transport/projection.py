@@ -71,7 +71,9 @@ def _project_both(problem: Problem, scores: Tensor, inner_iterations: int) -> tu
     Sinkhorn slows down as the assignment hardens; Newton does not, and K is small.
     """
     exact = scores.to(wide(scores))
+    # Both must sum to 1 in double precision too, or no potentials bring the one to the other.
     q, w = problem.action_marginal.to(exact), problem.row_weight.to(exact)
+    q, w = q / q.sum(dim=2, keepdim=True), w / w.sum(dim=1, keepdim=True)
     close_enough = CLOSE_ENOUGH[scores.dtype]
     tiny = torch.finfo(exact.dtype).tiny
     potential = torch.zeros_like(q)
