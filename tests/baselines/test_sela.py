@@ -63,5 +63,5 @@ def test_the_pseudo_labels_it_trains_on_are_balanced(seed: int) -> None:
     model = segmenter.model_
     features = torch.randn(2, 16, 5, generator=torch.Generator().manual_seed(seed % 2**31))
     lengths = torch.tensor([16, 9])
-    targets = model._targets(model.embed(features), lengths)
+    targets = model._targets(model.similarity(model.embed(features)), lengths)
     np.testing.assert_allclose(targets.sum(dim=1), [[16 / 3] * 3, [3.0] * 3], rtol=1e-4)

@@ -64,8 +64,9 @@ class FrameSampling(Dataset[dict[str, Any]]):
         features = self.features[index]
         frames = self.frames(epoch, index, len(features))
         padding = 0 if epoch == ALL_FRAMES else self.n_frames - len(frames)
+        chosen = features[frames]
         batch = {
-            "features": np.pad(features[frames], ((0, padding), (0, 0))),
+            "features": np.pad(chosen, ((0, padding), (0, 0))) if padding else chosen,
             "lengths": len(frames),
             "index": index,
         }
@@ -167,6 +168,13 @@ class RecordingsModule(L.LightningDataModule):
         self.ground_truth = ground_truth
         self.settings = recipe.training
         self.seed = seed
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, loader_index: int) -> Any:
+        """Move a batch, where there is another place than the CPU to move it to."""
+        if device.type == "cpu":
+            # Lightning would look into every part of it for things to move, in each step.
+            return batch
+        return super().transfer_batch_to_device(batch, device, loader_index)
 
     @property
     def _place(self) -> tuple[int, int]:

@@ -6,7 +6,6 @@ order prior. Source: Xu and Gould, CVPR 2024, section 4.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -69,33 +68,32 @@ class ActionModel(nn.Module):
         """
         self.place_actions(self.actions.detach())
 
-    def log_probabilities(self, embeddings: Tensor) -> Tensor:
-        """``log softmax(z . c / temperature)``, shape (..., K)."""
-        similarity = embeddings @ self.actions.T
-        return F.log_softmax(similarity / self.recipe.training.temperature, dim=-1)
+    def similarity(self, embeddings: Tensor) -> Tensor:
+        """Cosine similarities ``z . c``, shape (..., K)."""
+        return embeddings @ self.actions.T
 
-    def cost(self, embeddings: Tensor) -> Tensor:
-        """``1 - z . c``, shape (..., K)."""
-        return 1.0 - embeddings @ self.actions.T
+    def log_probabilities(self, similarity: Tensor) -> Tensor:
+        """``log softmax(z . c / temperature)``, shape (..., K)."""
+        return F.log_softmax(similarity / self.recipe.training.temperature, dim=-1)
 
     @torch.no_grad()
     def transport(
-        self, embeddings: Tensor, lengths: Tensor | None, settings: TransportSettings
+        self, similarity: Tensor, lengths: Tensor | None, settings: TransportSettings
     ) -> Solution:
         """Assign frames to actions, without gradient.
 
         Parameters
         ----------
-        embeddings : Tensor, shape (N, d) or (B, N, d)
-            Unit-length frame embeddings.
+        similarity : Tensor, shape (N, K) or (B, N, K)
+            Cosine similarities; the cost is 1 less these, and the order prior.
         lengths : Tensor of int64, shape (B,), or None
             Frames of each recording of a padded batch.
         settings : TransportSettings
             The recipe's ``transport_train`` (pseudo-labels) or ``transport_eval`` (decoding).
         """
-        cost = self.cost(embeddings)
+        cost = 1.0 - similarity
         if self.recipe.rho > 0:
-            cost = cost + temporal_prior(
+            cost += temporal_prior(
                 cost.shape[-2],
                 self.n_actions,
                 self.recipe.rho,
@@ -103,7 +101,7 @@ class ActionModel(nn.Module):
                 mode=settings.mode,
                 like=cost,
             )
-        return solve(cost, lengths=lengths, **dataclasses.asdict(settings))
+        return solve(cost, lengths=lengths, **vars(settings))
 
     def loss(self, features: Tensor, lengths: Tensor) -> Tensor:
         """Cross-entropy against the pseudo-labels, the mean over the frames that exist.
@@ -115,17 +113,17 @@ class ActionModel(nn.Module):
         lengths : Tensor of int64, shape (B,)
             Frames of each recording.
         """
-        embeddings = self.embed(features)
-        targets = self._targets(embeddings.detach(), lengths)
+        similarity = self.similarity(self.embed(features))
+        targets = self._targets(similarity.detach(), lengths)
         # Padded rows of the assignment are zero, so that they add nothing.
-        likelihood = (targets * self.log_probabilities(embeddings)).sum()
+        likelihood = (targets * self.log_probabilities(similarity)).sum()
         return -likelihood / lengths.sum()
 
     @torch.no_grad()
-    def _targets(self, embeddings: Tensor, lengths: Tensor) -> Tensor:
+    def _targets(self, similarity: Tensor, lengths: Tensor) -> Tensor:
         if self.pseudo_labels is not None:
-            return self.pseudo_labels(self.cost(embeddings), lengths)
-        return self.transport(embeddings, lengths, self.recipe.transport_train).assignment
+            return self.pseudo_labels(1.0 - similarity, lengths)
+        return self.transport(similarity, lengths, self.recipe.transport_train).assignment
 
     @torch.no_grad()
     def decode(self, features: Tensor) -> Solution:
@@ -142,4 +140,5 @@ class ActionModel(nn.Module):
             ``labels`` of shape (N,) and ``assignment`` of shape (N, K). It depends on nothing but
             the recording and the weights.
         """
-        return self.transport(self.embed(features), None, self.recipe.transport_eval)
+        similarity = self.similarity(self.embed(features))
+        return self.transport(similarity, None, self.recipe.transport_eval)

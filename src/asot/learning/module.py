@@ -45,12 +45,30 @@ class ActionSegmentation(L.LightningModule):
         exclude = self.recipe.dataset.exclude or None
         self.validation_scores = SegmentationScores(exclude=exclude)
         self.test_scores = SegmentationScores(exclude=exclude)
+        self.epoch_loss = float("nan")
+
+    def on_train_epoch_start(self) -> None:
+        """Begin the mean over the epoch."""
+        self._loss_sum = torch.zeros(2, device=self.device)
 
     def training_step(self, batch: dict[str, Tensor], batch_index: int) -> Tensor:
         """Loss against the pseudo-labels of the batch."""
-        loss = self.model.loss(batch["features"], batch["lengths"])
-        self._log_loss("train_loss", loss, batch)
+        lengths = batch["lengths"]
+        loss = self.model.loss(batch["features"], lengths)
+        # self.log would cost a fifth of a step.
+        n_frames = lengths.sum()
+        self._loss_sum += torch.stack([loss.detach() * n_frames, n_frames])
         return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_index: int) -> None:
+        """Have ``epoch_loss``, the mean over all frames of all devices, once the epoch is done."""
+        if self.trainer.is_last_batch:
+            total = self.trainer.strategy.reduce(self._loss_sum, reduce_op="sum")
+            self.epoch_loss = float(total[0] / total[1])
+
+    def on_train_epoch_end(self) -> None:
+        """Log the epoch's loss."""
+        self.log("train_loss", self.epoch_loss, sync_dist=True)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """Step, and bring the action embeddings back to unit length.
@@ -64,16 +82,16 @@ class ActionSegmentation(L.LightningModule):
         """Loss, and scores where there is ground truth, on evenly spaced frames."""
         lengths = batch["lengths"]
         loss = self.model.loss(batch["features"], lengths)
-        self._log_loss("val_loss", loss, batch)
+        n_frames = int(lengths.sum())
+        self.log("val_loss", loss, on_epoch=True, batch_size=n_frames, sync_dist=True)
         embeddings = self.model.embed(batch["features"])
-        solution = self.model.transport(embeddings, lengths, self.recipe.transport_eval)
+        similarity = self.model.similarity(embeddings)
+        solution = self.model.transport(similarity, lengths, self.recipe.transport_eval)
         self._score(self.validation_scores, solution.labels, batch)
         for b, index in enumerate(batch["index"].tolist()):
             if index < FIGURE_RECORDINGS and self.trainer.is_global_zero:
-                n_frames = int(lengths[b])
-                self._log_figures(
-                    index, embeddings[b, :n_frames], solution.assignment[b, :n_frames]
-                )
+                own = slice(int(lengths[b]))
+                self._log_figures(index, embeddings[b, own], solution.assignment[b, own])
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of all recordings together."""
@@ -101,13 +119,11 @@ class ActionSegmentation(L.LightningModule):
         """Adam, over the encoder and the action embeddings."""
         settings = self.recipe.training
         return torch.optim.Adam(
-            self.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+            self.parameters(),
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            fused=True,
         )
-
-    def _log_loss(self, name: str, loss: Tensor, batch: dict[str, Tensor]) -> None:
-        """Log the mean of a loss over all frames of the epoch."""
-        n_frames = int(batch["lengths"].sum())
-        self.log(name, loss, on_step=False, on_epoch=True, batch_size=n_frames, sync_dist=True)
 
     def _score(self, scores: SegmentationScores, labels: Tensor, batch: dict[str, Tensor]) -> None:
         labelled = batch["labelled"]
@@ -143,7 +159,7 @@ class ActionSegmentation(L.LightningModule):
             return
         from asot.report import plot_matrix, plot_pairwise_distances
 
-        probabilities = self.model.log_probabilities(embeddings).exp()
+        probabilities = self.model.log_probabilities(self.model.similarity(embeddings)).exp()
         drawings = {
             "affinity": plot_matrix(probabilities.cpu().numpy(), kind="affinity"),
             "assignment": plot_matrix(assignment.cpu().numpy(), kind="assignment"),

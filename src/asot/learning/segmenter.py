@@ -138,7 +138,7 @@ class RecipeSegmenter(Segmenter):
         self.snapshots_: list[Snapshot] = []
 
         def after_epoch(trainer: Any, module: Any) -> None:
-            self.objective_ = float(trainer.callback_metrics["train_loss"])
+            self.objective_ = module.epoch_loss
             done = trainer.current_epoch + 1
             if not self._keeps(done, recipe):
                 return
@@ -220,4 +220,4 @@ def log_probabilities(model: ActionModel, features: NDArray[np.float32]) -> Tens
     from asot.learning.training import as_tensor
 
     with torch.no_grad():
-        return model.log_probabilities(model.embed(as_tensor(features)))
+        return model.log_probabilities(model.similarity(model.embed(as_tensor(features))))
