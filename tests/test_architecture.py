@@ -10,10 +10,11 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "asot"
 
 # What each room may import, itself apart.
-BASE = {"errors", "files"}
+BASE = {"errors", "files", "processes"}
 ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "files": set(),
+    "processes": set(),
     "transport": BASE,
     "segments": BASE,
     "metrics": BASE | {"segments"},

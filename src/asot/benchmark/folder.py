@@ -16,6 +16,7 @@ both atomically, so that a cell with scores is finished.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import platform
 import re
@@ -37,6 +38,8 @@ from asot.learning.runs import Plan, first_difference, recipe_yaml, refuse_to_fi
 
 DESCRIPTION = "benchmark.json"
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, order=True)
 class Cell:
@@ -56,7 +59,7 @@ class Candidate:
     scores : dict of str to dict of str to float
         By matching ("activity", where labels are shared, and "video"): every score.
     objective : float or None
-        What the method minimises; it never sees the ground truth.
+        What the method minimises, where it is a number; it never sees the ground truth.
     epoch : int or None
         Epochs trained by then, where epochs were kept.
     """
@@ -141,6 +144,8 @@ class BenchmarkFolder:
         }
         path = self.root / DESCRIPTION
         known: dict[str, Any] = {}
+        now = {"python": platform.python_version(), **versions()}
+        used = [now]
         if path.exists():
             here = self.description()
             known = here["activities"]
@@ -154,6 +159,14 @@ class BenchmarkFolder:
                     f"{self.root} holds another benchmark ({difference}): "
                     "choose another --out, or remove it."
                 )
+            used = [*here["versions"], *([] if now in here["versions"] else [now])]
+            if len(used) > 1:
+                logger.warning(
+                    "the cells of %s were run with %d sets of library versions; %s lists them",
+                    self.root,
+                    len(used),
+                    DESCRIPTION,
+                )
         else:
             refuse_to_fill(self.root)
             write_text(self.root / "recipe.yaml", recipe_yaml(recipe))
@@ -162,7 +175,7 @@ class BenchmarkFolder:
             {
                 **described,
                 "activities": {**known, **shapes},
-                "versions": {"python": platform.python_version(), **versions()},
+                "versions": used,
                 "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
             },
         )
@@ -256,12 +269,12 @@ class BenchmarkFolder:
             yield cell, self.read(cell)
 
     def _path(self, cell: Cell, suffix: str) -> Path:
-        folder = self.root / "cells" / cell.method / _folder_name(cell.activity)
+        folder = self.root / "cells" / cell.method / file_name(cell.activity)
         return folder / f"seed-{cell.seed}{suffix}"
 
 
-def _folder_name(activity: str) -> str:
-    """An activity as the name of a folder: what cannot stand in one as in an address, ``%2F``."""
+def file_name(activity: str) -> str:
+    """An activity as a file's name: what cannot stand in one as in an address, ``%2F``."""
     return re.sub(r'[%/\\<>:"|?*]|^\.', lambda found: f"%{ord(found[0]):02X}", activity)
 
 

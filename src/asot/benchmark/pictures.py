@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.benchmark.folder import BenchmarkFolder, Cell, CellResult
+from asot.benchmark.folder import BenchmarkFolder, Cell, CellResult, file_name
 from asot.benchmark.methods import find_method
 from asot.benchmark.summary import ordered
 from asot.data import Recording
@@ -51,7 +51,7 @@ def draw_timelines(folder: BenchmarkFolder, plan: Plan, most: int) -> list[Path]
         labels = {name: folder.labels(cell) for name, (cell, _) in cells.items()}
         shown = [one for one in recordings if one.labelled][:most]
         for recording in shown if methods else []:
-            tracks, matchings = _tracks(recording, cells, labels)
+            tracks, matchings = _tracks(recording, cells, labels, plan.source.exclude)
             figure = plot_segmentation(
                 tracks,
                 names=_names(plan, tracks, matchings),
@@ -59,7 +59,8 @@ def draw_timelines(folder: BenchmarkFolder, plan: Plan, most: int) -> list[Path]
                 frame_rate=recording.frame_rate,
                 title=recording.name,
             )
-            paths.append(folder.root / "figures" / f"{activity}-{recording.name}.png")
+            name = file_name(f"{activity}-{recording.name}")
+            paths.append(folder.root / "figures" / f"{name}.png")
             save_figure(figure, paths[-1])
     return paths
 
@@ -68,6 +69,7 @@ def _tracks(
     recording: Recording,
     cells: Mapping[str, tuple[Cell, CellResult]],
     labels: Mapping[str, Mapping[str, NDArray[np.int32]]],
+    exclude: list[int],
 ) -> tuple[dict[str, NDArray[Any]], dict[str, dict[Any, Any]]]:
     truth = recording.ground_truth
     assert truth is not None
@@ -81,9 +83,10 @@ def _tracks(
         matchings[title] = (
             {int(action): one for action, one in result.matching.items()}
             if shared
-            else dict(match([own], [truth]).matching)
+            else dict(match([own], [truth], exclude=exclude or None).matching)
         )
-    tracks[GROUND_TRUTH] = truth
+    # Frames that are not scored are left white.
+    tracks[GROUND_TRUTH] = np.where(np.isin(truth, exclude), -1, truth)
     return tracks, matchings
 
 
@@ -91,7 +94,7 @@ def _names(
     plan: Plan, tracks: Mapping[str, NDArray[Any]], matchings: Mapping[str, Mapping[Any, Any]]
 ) -> dict[int, str]:
     """Names of the classes that the tracks hold: few classes get plain colours."""
-    held = set(np.unique(tracks[GROUND_TRUTH]).tolist())
+    held = set(np.unique(tracks[GROUND_TRUTH]).tolist()) - {-1}
     for matching in matchings.values():
         held |= set(matching.values())
     known = plan.dataset.class_names or {}

@@ -5,7 +5,8 @@ One thread each, whatever the number of processes, so that a result does not dep
 
 from __future__ import annotations
 
-import os
+import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -18,13 +19,13 @@ from numpy.typing import NDArray
 
 from asot.benchmark.folder import BenchmarkFolder, Candidate, Cell, CellResult
 from asot.benchmark.methods import find_method
-from asot.benchmark.processes import run_jobs
 from asot.data import DatasetFolder, Recordings
 from asot.errors import AsotError, DataError
 from asot.learning.configuration import Recipe
 from asot.learning.predictions import Source
 from asot.learning.runs import Plan
 from asot.metrics import evaluate
+from asot.processes import available_cores, run_jobs
 
 # Called after each cell with the cells done, all cells to do, and the cell.
 Progress = Callable[[int, int, Cell], None]
@@ -97,7 +98,9 @@ def run_benchmark(
     processes: int | None = None,
     progress: Progress | None = None,
 ) -> list[Failure]:
-    """Run the cells that are not finished yet.
+    """Run the cells that are not finished yet, in new processes.
+
+    In a script it needs the usual ``if __name__ == "__main__":`` around the call.
 
     Parameters
     ----------
@@ -161,6 +164,8 @@ def run_cell(job: Job) -> str | None:
     import torch
 
     torch.set_num_threads(1)
+    # What the library warns of is of every cell, and was said when the data was checked.
+    logging.getLogger("asot").setLevel(logging.ERROR)
     folder = BenchmarkFolder(Path(job.out))
     try:
         recordings = _recordings(job.source, job.activity)
@@ -207,7 +212,8 @@ def _scored(
             counted = found.n_frames
             if scope == "activity":
                 matching = found.to_dict()["matching"]
-        candidates.append(Candidate(scores, score, epochs))
+        finite = score is not None and math.isfinite(score)
+        candidates.append(Candidate(scores, score if finite else None, epochs))
     result = CellResult(job.n_actions, len(labelled), counted, seconds, candidates, matching)
     return result, dict(zip(recordings.names, estimator.labels_, strict=True))
 
@@ -221,10 +227,3 @@ def _recordings(source: Source, activity: str | None) -> Recordings:
     dataset = _dataset(source.root, source.mapping, source.activity_pattern, source.frame_rate)
     found: Recordings = dataset.recordings(activity)
     return found
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -12,8 +12,8 @@ from asot.benchmark.folder import BenchmarkFolder, Cell, CellResult
 from asot.benchmark.methods import ABLATED, ABLATIONS, METHODS, find_method
 
 # The rows over all activities, each counting the same or by its frames.
-MEAN = "mean"
-FRAME_WEIGHTED = "frame-weighted mean"
+MEAN = "(mean)"
+FRAME_WEIGHTED = "(frame-weighted mean)"
 MATCHINGS = ("activity", "video")
 
 Scores = dict[str, float]

@@ -14,6 +14,7 @@ from asot.benchmark.runner import Failure
 from asot.benchmark.summary import FRAME_WEIGHTED, MEAN, Row, ordered, summarise
 from asot.files import write_text
 from asot.learning.notes import Published, read_notes
+from asot.learning.runs import WHOLE
 
 # What a score is called in a table; all are percentages there.
 TITLES = {
@@ -263,15 +264,14 @@ def to_latex(results: Results) -> str:
 def heading(table: Table, results: Results) -> str:
     """The heading of a table: what its rows are over, and what shared a matching."""
     over = {
-        MEAN: f"mean of {len(results.activities)} activities",
-        FRAME_WEIGHTED: f"mean of {len(results.activities)} activities, weighted by their frames",
-        "all": "all recordings",
+        MEAN: f"Mean of {len(results.activities)} activities",
+        FRAME_WEIGHTED: f"Mean of {len(results.activities)} activities, weighted by their frames",
+        WHOLE: "All recordings",
     }
     matching = MATCHINGS[table.matching]
     if len(results.activities) < 2 and table.matching == "activity":
         matching = "one matching of actions to classes for all recordings"
-    title = over.get(table.title, table.title)
-    return f"{title[0].upper()}{title[1:]}; {matching}"
+    return f"{over.get(table.title, table.title)}; {matching}"
 
 
 def key(results: Results) -> str:
@@ -306,7 +306,7 @@ def _told(results: Results) -> str:
     shapes = description["activities"].values()
     recordings = sum(one["recordings"] for one in shapes)
     frames = sum(one["frames"] for one in shapes)
-    versions = ", ".join(f"{name} {one}" for name, one in description["versions"].items())
+    versions = ", ".join(f"{name} {one}" for name, one in description["versions"][-1].items())
     activities = f", {len(shapes)} activities" if len(shapes) > 1 else ""
     return (
         f"{recordings:,} recordings, {frames:,} frames{activities}. {versions}. "

@@ -101,10 +101,12 @@ def run(words: Sequence[str]) -> None:
     from asot.benchmark.tables import collect, name_of, write_results
     from asot.cli.console import progress, say
     from asot.learning.runs import plan_run
+    from asot.processes import available_cores
 
     folder = BenchmarkFolder(out)
+    processes = values.processes or available_cores()
     with progress() as report:
-        plan = plan_run(recipe, Path(values.data), values.activities, report)
+        plan = plan_run(recipe, Path(values.data), values.activities, report, processes)
         cells = plan_cells(plan, methods, range(values.seed, values.seed + values.seeds))
         already = sum(folder.finished(cell) for cell in cells)
         failures = run_benchmark(
@@ -113,7 +115,7 @@ def run(words: Sequence[str]) -> None:
             folder,
             cells,
             keep_epochs=values.keep_epochs,
-            processes=values.processes,
+            processes=processes,
             progress=lambda done, total, cell: report(
                 "Cells", done, total, f"{cell.method}, {cell.activity}, seed {cell.seed}"
             ),

@@ -49,6 +49,7 @@ def run(words: Sequence[str]) -> None:
         )
     from asot.cli.console import progress
     from asot.data import check_dataset, find_dataset
+    from asot.processes import available_cores
 
     root = find_dataset(values.dir, values.dataset)
     with progress() as report:
@@ -58,6 +59,7 @@ def run(words: Sequence[str]) -> None:
             values.activity_pattern,
             frame_rate=values.frame_rate,
             progress=lambda done, total: report("Reading", done, total),
+            processes=available_cores(),
         )
     show_report(found)
     if not found.ok:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +18,12 @@ from asot.data.problems import FileError, Problem, plural
 from asot.data.recording import Features, length_defect
 from asot.data.textfiles import read_lines
 from asot.errors import ArgumentError
+from asot.processes import Died, run_jobs
 
 __all__ = ["ActivityRow", "DatasetReport", "check_dataset", "require_valid"]
+
+# Bytes from which on several processes parse sooner than they start.
+MUCH_TEXT = 2**26
 
 
 @dataclass(slots=True)
@@ -40,6 +44,7 @@ def check_dataset(
     width: int | None = None,
     frame_rate: float | None = None,
     progress: Callable[[int, int], None] | None = None,
+    processes: int = 1,
 ) -> DatasetReport:
     """Read everything in a data folder and report what is there and all that is wrong.
 
@@ -55,6 +60,9 @@ def check_dataset(
         The number of columns that features must have; by default that of most recordings.
     progress : callable, optional
         Called with the recordings done and their number, after each.
+    processes : int
+        How many parse text at once, where there is much of it. More than one needs, in a script,
+        the usual ``if __name__ == "__main__":`` around the call.
 
     Returns
     -------
@@ -88,11 +96,21 @@ def check_dataset(
             ids = read_mapping(layout.mapping)
         except FileError as error:
             problems += error.problems
-    seen = []
-    for done, entry in enumerate(layout.entries, 1):
-        seen.append(_check_recording(entry, ids, layout.mapping, problems))
+    jobs = [_Job(i, entry, ids, layout.mapping) for i, entry in enumerate(layout.entries)]
+    much_text = sum(_text_bytes(entry) for entry in layout.entries) >= MUCH_TEXT
+    results: Iterable[tuple[_Job, tuple[_Seen, list[Problem]] | Died]]
+    if processes > 1 and much_text:
+        results = run_jobs(_check_recording, jobs, processes)
+    else:
+        results = ((job, _check_recording(job)) for job in jobs)
+    checked: dict[int, tuple[_Seen, list[Problem]]] = {}
+    for job, result in results:
+        # Where a process died, perhaps for lack of memory, this one tries by itself.
+        checked[job.number] = _check_recording(job) if isinstance(result, Died) else result
         if progress is not None:
-            progress(done, len(layout.entries))
+            progress(len(checked), len(jobs))
+    seen = [checked[job.number][0] for job in jobs]
+    problems += [problem for job in jobs for problem in checked[job.number][1]]
     problems += _width_problems(seen, width)
     problems += _dull_features(seen)
     problems += _wide_features(seen)
@@ -100,10 +118,26 @@ def check_dataset(
     return DatasetReport(Path(root), _rows(seen, frame_rate), tuple(problems))
 
 
-def _check_recording(
-    entry: Entry, ids: dict[str, int] | None, mapping: Path | None, problems: list[Problem]
-) -> _Seen:
-    seen = _Seen(entry)
+@dataclass(frozen=True)
+class _Job:
+    """A recording to check, its number, and the mapping."""
+
+    number: int
+    entry: Entry
+    ids: dict[str, int] | None
+    mapping: Path | None
+
+
+def _text_bytes(entry: Entry) -> int:
+    try:
+        return entry.features.stat().st_size if entry.features.suffix == ".txt" else 0
+    except OSError:
+        return 0
+
+
+def _check_recording(job: _Job) -> tuple[_Seen, list[Problem]]:
+    entry, ids = job.entry, job.ids
+    seen, problems = _Seen(entry), list[Problem]()
     try:
         features = FeatureFile(entry.features).open()
         seen.shape = (features.shape[0], features.shape[1])
@@ -111,21 +145,21 @@ def _check_recording(
     except FileError as error:
         problems += error.problems
     if entry.ground_truth is None:
-        return seen
+        return seen, problems
     try:
         names = read_lines(entry.ground_truth)
     except FileError as error:
         problems += error.problems
-        return seen
+        return seen, problems
     # Without a usable mapping every name is known: ids come from the names themselves.
     known = ids if ids is not None else dict.fromkeys(filter(None, names), 0)
-    problems += label_problems(entry.ground_truth, names, known, mapping)
+    problems += label_problems(entry.ground_truth, names, known, job.mapping)
     seen.classes = frozenset(names if ids is None else (ids.get(name, "") for name in names)) - {""}
     if seen.shape is not None:
         message = length_defect(seen.shape, len(names), entry.features.name)
         if message is not None:
             problems.append(Problem(entry.ground_truth, None, message))
-    return seen
+    return seen, problems
 
 
 def _count_dull(features: Features) -> tuple[int, int]:

@@ -69,7 +69,7 @@ class Plan:
 
 
 def open_checked(
-    data_dir: Path, settings: DatasetSettings, report: Report = silent
+    data_dir: Path, settings: DatasetSettings, report: Report = silent, processes: int = 1
 ) -> tuple[DatasetFolder, Source]:
     """Find, check and open a data set.
 
@@ -88,6 +88,7 @@ def open_checked(
         settings.activity_pattern,
         frame_rate=settings.frame_rate,
         progress=lambda done, total: report("Checking the data", done, total, ""),
+        processes=processes,
     )
     require_valid(found)
     source = Source(
@@ -101,6 +102,7 @@ def plan_run(
     data_dir: Path,
     activities: Sequence[str] | None = None,
     report: Report = silent,
+    processes: int = 1,
 ) -> Plan:
     """Decide what to train on what.
 
@@ -118,6 +120,8 @@ def plan_run(
         Only these, each by itself; the word "each" alone stands for all of the data set.
     report : Report
         Hears of the progress.
+    processes : int
+        As for ``check_dataset``.
 
     Raises
     ------
@@ -125,7 +129,7 @@ def plan_run(
         If the recipe and the data set do not fit, or either is wrong.
     """
     recipe.check()
-    dataset, source = open_checked(data_dir, recipe.dataset, report)
+    dataset, source = open_checked(data_dir, recipe.dataset, report, processes)
     if not recipe.activities and not activities:
         groups = {WHOLE: dataset.recordings()}
         return Plan(dataset, source, groups, {WHOLE: _actions_of(recipe, None, groups[WHOLE])})

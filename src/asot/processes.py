@@ -92,6 +92,13 @@ def run_jobs(
             worker.end()
 
 
+def available_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 class _Worker(Generic[Job]):
     """A process, the pipe to it, and the job that it is at."""
 

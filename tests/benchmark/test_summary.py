@@ -1,0 +1,102 @@
+"""From cells to rows: means and deviations that were worked out by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from asot.benchmark.folder import BenchmarkFolder
+from asot.benchmark.summary import FRAME_WEIGHTED, MEAN, Row, summarise
+from tests.benchmark.conftest import EGG, TEA, Write
+
+
+def row(
+    folder: BenchmarkFolder, method: str, activity: str, matching: str = "activity"
+) -> Row | None:
+    found = [
+        one
+        for one in summarise(folder)
+        if (one.method, one.activity, one.matching) == (method, activity, matching)
+    ]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+def figures(row: Row | None) -> tuple[float, ...]:
+    """MoF, its deviation where there is one, and the seeds."""
+    assert row is not None
+    deviation = None if row.deviations is None else row.deviations["mof"]
+    # The other scores were written as half of the MoF.
+    assert row.scores["edit"] == pytest.approx(row.scores["mof"] / 2)
+    if deviation is not None and row.deviations is not None:
+        assert row.deviations["jsd"] == pytest.approx(deviation / 2)
+    return (row.scores["mof"], *(() if deviation is None else (deviation,)), *row.seeds)
+
+
+def test_means_and_deviations(write: Write, folder: BenchmarkFolder) -> None:
+    for seed, tea, egg in [(0, 0.2, 0.6), (1, 0.4, 0.4), (3, 0.6, 0.8)]:
+        write("asot", TEA, seed, tea, n_frames=30)
+        write("asot", EGG, seed, egg, n_frames=10)
+    write("uniform", TEA, 0, 0.5, n_frames=30)
+    write("uniform", EGG, 0, 0.7, n_frames=10)
+    assert figures(row(folder, "asot", TEA)) == pytest.approx((0.4, 0.2, 0, 1, 3))
+    assert figures(row(folder, "asot", EGG)) == pytest.approx((0.6, 0.2, 0, 1, 3))
+    # By seed: 0.4, 0.4, 0.7; deviations from their mean of 0.5: 0.1, 0.1, 0.2; squares: 0.06.
+    assert figures(row(folder, "asot", MEAN)) == pytest.approx((0.5, 0.03**0.5, 0, 1, 3))
+    # Three quarters of tea: 0.3, 0.4, 0.65; deviations from 0.45: 0.15, 0.05, 0.2; squares: 0.065.
+    weighted = figures(row(folder, "asot", FRAME_WEIGHTED))
+    assert weighted == pytest.approx((0.45, (0.065 / 2) ** 0.5, 0, 1, 3))
+    assert figures(row(folder, "uniform", MEAN)) == pytest.approx((0.6, 0))
+    assert figures(row(folder, "uniform", FRAME_WEIGHTED)) == pytest.approx((0.55, 0))
+
+
+def test_each_matching_has_its_own_scores(write: Write, folder: BenchmarkFolder) -> None:
+    for activity in (TEA, EGG):
+        write("kmeans", activity, 0, 0.25, video=0.75)
+        write("twfinch", activity, 0, 0.5, shared=False)
+    assert figures(row(folder, "kmeans", MEAN))[0] == 0.25
+    assert figures(row(folder, "kmeans", MEAN, "video"))[0] == 0.75
+    assert figures(row(folder, "twfinch", MEAN, "video"))[0] == 0.5
+    assert {one.matching for one in summarise(folder) if one.method == "twfinch"} == {"video"}
+
+
+def test_a_row_is_of_the_last_epoch(write: Write, folder: BenchmarkFolder) -> None:
+    write("asot", TEA, 0, [0.9, 0.8, 0.2])
+    assert figures(row(folder, "asot", TEA)) == (0.2, 0)
+
+
+def test_an_incomplete_method_has_no_mean(write: Write, folder: BenchmarkFolder) -> None:
+    write("asot", TEA, 0, 0.5)
+    write("asot", EGG, 1, 0.5)
+    write("kmeans", TEA, 0, 0.5)
+    for method in ("asot", "kmeans"):
+        assert row(folder, method, MEAN) is None
+        assert row(folder, method, FRAME_WEIGHTED) is None
+    write("asot", EGG, 0, 0.7)
+    # Of the seeds that both activities have.
+    assert figures(row(folder, "asot", MEAN)) == pytest.approx((0.6, 0))
+    assert figures(row(folder, "asot", EGG)) == pytest.approx((0.6, 0.02**0.5, 0, 1))
+
+
+def test_a_mean_waits_for_activities_that_no_method_has_finished(
+    write: Write, folder: BenchmarkFolder
+) -> None:
+    write("asot", TEA, 0, 0.5)
+    write("uniform", TEA, 0, 0.5)
+    assert {one.activity for one in summarise(folder)} == {TEA}
+
+
+def test_the_order_of_rows(write: Write, folder: BenchmarkFolder) -> None:
+    for method in ("uniform", "kmeans", "asot-no-prior", "sela", "asot", "asot-no-temporal"):
+        write(method, TEA, 0, 0.5)
+        write(method, EGG, 0, 0.5)
+    methods = ["asot", "asot-no-temporal", "asot-no-prior", "sela", "kmeans", "uniform"]
+    assert [(one.matching, one.method, one.activity) for one in summarise(folder)] == [
+        (matching, method, activity)
+        for matching in ("activity", "video")
+        for method in methods
+        for activity in (EGG, TEA, MEAN, FRAME_WEIGHTED)
+    ]
+
+
+def test_nothing_finished_gives_no_rows(write: Write, folder: BenchmarkFolder) -> None:
+    assert summarise(folder, ["objective", "agreement", "oracle"]) == []

@@ -1,0 +1,271 @@
+"""Tables: every figure of every row, for people, papers and programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asot.benchmark.folder import BenchmarkFolder, Cell
+from asot.benchmark.runner import Failure
+from asot.benchmark.summary import FRAME_WEIGHTED, MEAN
+from asot.benchmark.tables import (
+    TITLES,
+    Results,
+    collect,
+    to_csv,
+    to_latex,
+    to_markdown,
+    write_results,
+)
+from asot.learning.notes import Published
+from tests.benchmark.conftest import EGG, TEA, Write
+
+METHODS = ("asot", "kmeans", "uniform")
+OTHERS = [
+    Published("Others & Sons | 100 %", "A. B., CVPR_2024 #1", "activity", {"mof": 0.5}),
+    Published(r"x_{1} ~ \y^2", "C. D.", "activity", {"legacy_f1": 1.25, "miou": 0.25}),
+    Published("By recording", "E. F.", "video", {"mof": 0.75}),
+]
+
+
+@pytest.fixture
+def results(write: Write, folder: BenchmarkFolder, rng: np.random.Generator) -> Results:
+    """Three methods, one of them deterministic, and TW-FINCH; with choices and others' figures."""
+    for activity, frames in ((TEA, 30), (EGG, 10)):
+        for method in METHODS:
+            for seed in (0, 1, 2) if method != "uniform" else (0,):
+                mof, objective = rng.random(2).tolist()
+                write(method, activity, seed, mof, objective=objective, n_frames=frames)
+        write("twfinch", activity, 0, 0.5, shared=False)
+    return replace(collect(folder, choices=["objective", "oracle"]), published=OTHERS)
+
+
+def markdown_tables(text: str) -> dict[str, list[list[str]]]:
+    """Rows of cells by heading, the first row being the titles."""
+    found: dict[str, list[list[str]]] = {}
+    heading = ""
+    for line in text.splitlines():
+        if line.startswith("## "):
+            heading = line[3:]
+        elif line.startswith("|"):
+            cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+            found.setdefault(heading, []).append(cells)
+    return found
+
+
+def test_markdown_has_every_figure(results: Results) -> None:
+    tables = markdown_tables(to_markdown(results))
+    assert len(tables) == 8, "two means and two activities, each at two matchings"
+    for heading, (titles, rule, *rows) in tables.items():
+        assert titles == ["method", "seeds", *TITLES.values()]
+        assert rule == ["---"] * len(titles)
+        assert {len(row) for row in rows} == {len(titles)}
+        own = [row for row in rows if not row[0].startswith("*")]
+        # ASOT and k-means: all seeds, and two choices.
+        expected = ["ASOT"] * 3 + ["k-means"] * 3 + ["Uniform split"]
+        by_recording = heading.endswith("one matching for each recording")
+        if by_recording:
+            expected.insert(6, "TW-FINCH")
+        assert [row[0] for row in own] == expected
+        assert [row[1] for row in own[:6]] == ["3", "objective", "oracle"] * 2
+        for row in own:
+            pattern = r"\d+\.\d ± \d+\.\d" if row[1] == "3" else r"\d+\.\d"
+            assert all(re.fullmatch(pattern, cell) for cell in row[2:]), row
+
+
+def test_the_figures_are_percentages_of_the_rows(results: Results) -> None:
+    tables = iter(markdown_tables(to_markdown(results)).values())
+    for activity in (MEAN, FRAME_WEIGHTED, EGG, TEA):
+        for matching in ("activity", "video"):
+            rows = [
+                one for one in results.rows if (one.activity, one.matching) == (activity, matching)
+            ]
+            shown = [row for row in next(tables)[2:] if not row[0].startswith("*")]
+            for row, one in zip(shown, rows, strict=True):
+                for cell, name in zip(row[2:], TITLES, strict=True):
+                    mean, *deviation = (float(part) for part in cell.split(" ± "))
+                    assert mean == pytest.approx(100 * one.scores[name], abs=0.0501)
+                    if deviation:
+                        assert one.deviations is not None
+                        assert deviation[0] == pytest.approx(100 * one.deviations[name], abs=0.0501)
+
+
+def test_published_rows_and_their_sources(results: Results) -> None:
+    text = to_markdown(results)
+    tables = markdown_tables(text)
+    mean = next(iter(tables.values()))
+    others = [row for row in mean if row[0].startswith("*")]
+    assert [row[0] for row in others] == [
+        *(r"*Others & Sons \| 100 %* [1]", r"*x_{1} ~ \y^2* [2]"),
+    ]
+    column = {name: 2 + place for place, name in enumerate(TITLES)}
+    assert [row[column["mof"]] for row in others] == ["50.0", ""]
+    assert [row[column["legacy_f1"]] for row in others] == ["", "125.0"]
+    assert "Not measured here: [1] A. B., CVPR_2024 #1; [2] C. D.." in text
+    assert "Not measured here: [1] E. F.." in text
+    per_table = [sum(row[0].startswith("*") for row in rows) for rows in tables.values()]
+    assert per_table == [2, 1, 0, 0, 0, 0, 0, 0], "beside the means over all activities alone"
+
+
+def test_figures_of_all_activities_stand_beside_all_activities_alone(results: Results) -> None:
+    recipe = {**results.description["recipe"], "n_actions": {TEA: 3, EGG: 3}}
+    named = replace(results, description={**results.description, "recipe": recipe})
+    assert named.main("activity").published == OTHERS[:2]
+    recipe["n_actions"]["juice"] = 3
+    assert named.main("activity").published == []
+
+
+def test_published_figures_of_a_shipped_recipe(write: Write, folder: BenchmarkFolder) -> None:
+    write("asot", TEA, 0, 0.5)
+    write("asot", EGG, 0, 0.5)
+    path = folder.root / "benchmark.json"
+    described = json.loads(path.read_text())
+    assert collect(folder).published == []
+    described["recipe"]["name"] = "desktop_assembly"
+    path.write_text(json.dumps(described))
+    text = to_markdown(collect(folder))
+    row = next(line for line in text.splitlines() if line.startswith("| *ASOT* [1] |"))
+    assert [cell.strip() for cell in row.split("|")[3:6]] == ["70.4", "45.9", ""]
+    assert "Not measured here: [1] Xu and Gould, CVPR 2024." in text
+
+
+def test_what_is_not_complete_and_what_failed_is_told(
+    write: Write, folder: BenchmarkFolder
+) -> None:
+    for activity in (TEA, EGG):
+        write("asot", activity, 0, 0.5)
+    write("kmeans", TEA, 0, 0.5)
+    failed = [Failure(Cell("kmeans", EGG, 0), "its process ended")]
+    text = to_markdown(collect(folder, failed))
+    mean, rest = text.split(f"## {EGG}", 1)[0], text.split(f"## {TEA}", 1)[1]
+    assert mean.count("Not complete: k-means.") == 4
+    assert "Not complete" not in rest
+    assert f"## Failed\n\n- kmeans, {EGG}, seed 0: its process ended\n" in text
+
+
+def test_a_mean_of_unfinished_activities_is_not_shown(
+    write: Write, folder: BenchmarkFolder
+) -> None:
+    write("asot", TEA, 0, 0.5)
+    results = collect(folder)
+    assert list(markdown_tables(to_markdown(results))) == [
+        *("green tea; one matching of actions to classes for each activity",),
+        *("green tea; one matching for each recording",),
+    ]
+    assert results.main("activity").rows == []
+    assert results.main("activity").incomplete == ["ASOT"]
+
+
+def test_csv_says_the_same_as_numpy(results: Results) -> None:
+    table = list(csv.DictReader(io.StringIO(to_csv(results.rows))))
+    assert list(table[0]) == [
+        *("method", "title", "matching", "activity", "choice", "seed", *TITLES),
+    ]
+    groups: dict[tuple[str, ...], dict[str, dict[str, str]]] = {}
+    for line in table:
+        place = tuple(line[name] for name in ("method", "matching", "activity", "choice"))
+        assert line["seed"] not in groups.setdefault(place, {})
+        groups[place][line["seed"]] = line
+    assert len(groups) == len(results.rows)
+    for (method, _, _, choice), lines in groups.items():
+        seeds = [line for seed, line in lines.items() if seed.isdigit()]
+        drawn = method in ("asot", "kmeans")
+        assert [line["seed"] for line in seeds] == (
+            [] if choice else ["0", "1", "2"] if drawn else ["0"]
+        )
+        assert ("sd" in lines) == (drawn and not choice)
+        for name in TITLES if not choice else ():
+            values = [float(line[name]) for line in seeds]
+            assert float(lines["mean"][name]) == pytest.approx(np.mean(values), abs=2e-6)
+            if drawn:
+                deviation = np.std(values, ddof=1)
+                assert float(lines["sd"][name]) == pytest.approx(deviation, abs=3e-6)
+
+
+def unescaped(text: str, character: str) -> int:
+    return len(re.findall(rf"(?<!\\){re.escape(character)}", text))
+
+
+def test_latex_is_well_formed(results: Results) -> None:
+    text = to_latex(results)
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 8
+    rows = [line for line in text.splitlines() if line.endswith(r"\\")]
+    assert len(rows) == 8 * (1 + 7) + 4 + 3, "titles and 7 rows, TW-FINCH by recording, others"
+    for row in rows:
+        assert unescaped(row, "&") == len(TITLES), row
+        assert unescaped(row, "$") % 2 == 0
+        assert unescaped(row, "{") == unescaped(row, "}")
+        assert unescaped(row, "#") == unescaped(row, "%") == 0
+    known = {"begin", "end", "toprule", "midrule", "bottomrule", "pm", "mathbf"}
+    known |= {"textbackslash", "textasciitilde", "textasciicircum"}
+    body = [line for line in text.splitlines() if line and not line.startswith("%")]
+    assert set(re.findall(r"\\([a-z]+)", "\n".join(body))) == known
+    assert all(line.startswith("\\") or line.endswith(r"\\") for line in body), (
+        "every line of words is a comment"
+    )
+    assert r"Others \& Sons | 100 \% [1] & 50.0 &" in text
+    assert r"x\_\{1\} \textasciitilde{} \textbackslash{}y\textasciicircum{}2 [2] &" in text
+
+
+def test_latex_marks_the_best_mean_of_each_column(write: Write, folder: BenchmarkFolder) -> None:
+    for seed, (good, bad) in enumerate([(0.9, 0.2), (0.7, 0.4)]):
+        for activity in (TEA, EGG):
+            write("asot", activity, seed, good, objective=seed)
+            write("kmeans", activity, seed, bad, objective=seed)
+    lines = to_latex(collect(folder, choices=["oracle"])).splitlines()
+    asot = next(line for line in lines if line.startswith("ASOT &")).rstrip("\\ ").split(" & ")[1:]
+    kmeans = next(line for line in lines if line.startswith("k-means &"))
+    chosen = next(line for line in lines if line.startswith("ASOT, by oracle &"))
+    jsd = list(TITLES).index("jsd")
+    assert asot[0] == r"$\mathbf{80.0} \pm 14.1$"
+    assert [cell.startswith(r"$\mathbf") for cell in asot] == [
+        name != jsd for name in range(len(TITLES))
+    ]
+    # Half of the MoF; of JSD the lower is the better.
+    assert kmeans.rstrip("\\ ").split(" & ")[1 + jsd] == r"$\mathbf{15.0} \pm 7.1$"
+    assert "mathbf" not in chosen
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_latex_compiles(results: Results, tmp_path: Path) -> None:
+    document = r"\documentclass{article}\usepackage{booktabs}\begin{document}" + "\n"
+    (tmp_path / "paper.tex").write_text(document + to_latex(results) + r"\end{document}")
+    words = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
+    found = subprocess.run(words, cwd=tmp_path, capture_output=True, check=False)
+    assert found.returncode == 0, found.stdout.decode("utf-8", "replace")[-2000:]
+
+
+def test_json_holds_all_that_it_rests_on(results: Results, folder: BenchmarkFolder) -> None:
+    write_results(results, folder)
+    names = {path.name for path in folder.root.iterdir() if path.is_file()}
+    assert names == {
+        *("benchmark.json", "recipe.yaml"),
+        *("results.json", "results.csv", "table.md", "table.tex"),
+    }
+    found = json.loads((folder.root / "results.json").read_text(encoding="utf-8"))
+    assert {name: found[name] for name in results.description} == results.description
+    assert found["versions"][-1]["asot"]
+    assert found["recipe"]["transport_eval"]["alpha"] == 0.6
+    cells = {(one["method"], one["activity"], one["seed"]): one for one in found["cells"]}
+    assert len(cells) == len(found["cells"]) == 2 * (3 + 3 + 1 + 1)
+    for (method, activity, seed), one in cells.items():
+        result = folder.read(Cell(method, activity, seed))
+        assert one["matching"] == {"0": "stir"}
+        assert one["candidates"][-1]["scores"] == result.scores
+        assert (one["n_actions"], one["seconds"]) == (3, 0.5)
+    assert len(found["rows"]) == len(results.rows)
+    seeds = {row["method"]: row["seeds"] for row in found["rows"] if row["choice"] is None}
+    assert seeds["asot"] == [0, 1, 2]
+    assert [one["method"] for one in found["published"]] == [one.method for one in OTHERS]
+    assert found["failed"] == []
+    for name, text in [("table.md", to_markdown(results)), ("table.tex", to_latex(results))]:
+        assert (folder.root / name).read_text(encoding="utf-8") == text

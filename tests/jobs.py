@@ -1,0 +1,35 @@
+"""What the tests give to processes: each is imported there, so it imports little itself."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from asot.processes import THREADS
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def square_unless_odd(number: int) -> int:
+    """Ends its process, in three ways, where the number is odd."""
+    if number == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if number == 3:
+        os._exit(7)
+    if number == 5:
+        raise SystemExit(9)
+    return number * number
+
+
+def threads_and_process(_: int) -> tuple[list[str | None], int]:
+    return [os.environ.get(name) for name in THREADS], os.getpid()
+
+
+def announce_and_wait(folder: str) -> None:
+    """Leave the number of the process in ``folder``, and wait much longer than a test does."""
+    (Path(folder) / str(os.getpid())).touch()
+    time.sleep(600)
