@@ -27,6 +27,8 @@ from asot.learning.runs import Plan
 from asot.metrics import evaluate
 from asot.processes import available_cores, run_jobs
 
+LONGEST_REASON = 300
+
 # Called after each cell with the cells done, all cells to do, and the cell.
 Progress = Callable[[int, int, Cell], None]
 
@@ -181,7 +183,8 @@ def run_cell(job: Job) -> str | None:
     except AsotError as error:
         return str(error)
     except Exception as error:  # a benchmark goes on with its other cells
-        return f"{type(error).__name__}: {' '.join(str(error).split())}"
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        return reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]} ..."
     return None
 
 
