@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from asot.baselines.sela import equipartition
 from asot.baselines.viterbi import estimated_order, ordered_viterbi
 from asot.errors import ArgumentError
 from asot.learning.configuration import Recipe
-from asot.learning.features import prepare
+from asot.learning.features import PreparedFeatures
 from asot.learning.segmenter import RecipeSegmenter, log_probabilities
 
 if TYPE_CHECKING:
@@ -104,16 +104,10 @@ class TOTSegmenter(RecipeSegmenter):
 
         return pseudo_labels
 
-    def _segmented(
-        self, model: ActionModel, recordings: Sequence[NDArray[Any]]
-    ) -> list[NDArray[np.int64]]:
-        standardised = model.recipe.dataset.standardise
-        likeliest = [
-            log_probabilities(model, prepare(one, standardised)).argmax(dim=-1).numpy()
-            for one in recordings
-        ]
+    def _segmented(self, model: ActionModel, prepared: PreparedFeatures) -> list[NDArray[np.int64]]:
+        likeliest = [log_probabilities(model, one).argmax(dim=-1).numpy() for one in prepared]
         self.order_ = estimated_order(likeliest, model.n_actions)
-        return super()._segmented(model, recordings)
+        return super()._segmented(model, prepared)
 
     def _labels(self, model: ActionModel, features: NDArray[np.float32]) -> NDArray[np.int64]:
         return ordered_viterbi(log_probabilities(model, features).numpy(), self.order_)

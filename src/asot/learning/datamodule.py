@@ -164,7 +164,7 @@ class RecordingsModule(L.LightningDataModule):
         ground_truth: GroundTruth | None = None,
     ) -> None:
         super().__init__()
-        self.features = PreparedFeatures(features, recipe.dataset.standardise)
+        self.features = PreparedFeatures.of(features, recipe.dataset.standardise)
         self.ground_truth = ground_truth
         self.settings = recipe.training
         self.seed = seed

@@ -60,6 +60,11 @@ class PreparedFeatures(Sequence[NDArray[np.float32]]):
         self._kept_bytes = 0
         self.width = int(features[0].shape[1])
 
+    @classmethod
+    def of(cls, features: Sequence[NDArray[Any]], standardised: bool) -> PreparedFeatures:
+        """Prepared features, which ``features`` may be already."""
+        return features if isinstance(features, cls) else cls(features, standardised)
+
     def __len__(self) -> int:
         return len(self._features)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.learning.configuration import Recipe
-from asot.learning.features import prepare
+from asot.learning.features import PreparedFeatures, prepare
 from asot.learning.interface import (
     FeatureArrays,
     NotFittedError,
@@ -131,6 +131,8 @@ class RecipeSegmenter(Segmenter):
 
         from asot.learning.training import fit
 
+        # Prepared once, for training and for segmenting.
+        prepared = PreparedFeatures(recordings, recipe.dataset.standardise)
         random = check_random_state(self.random_state)
         given = isinstance(self.random_state, (int, np.integer))
         seed = int(self.random_state if given else random.randint(2**31))
@@ -143,11 +145,11 @@ class RecipeSegmenter(Segmenter):
             if not self._keeps(done, recipe):
                 return
             model = copy.deepcopy(module.model).cpu().eval()
-            labels = self._segmented(model, recordings)
+            labels = self._segmented(model, prepared)
             self.snapshots_.append(Snapshot(done, self.objective_, labels))
 
         self.model_ = fit(
-            recordings,
+            prepared,
             recipe,
             int(self.n_actions),
             seed=seed,
@@ -157,7 +159,7 @@ class RecipeSegmenter(Segmenter):
         )
         self.n_features_in_ = self.model_.n_features
         self.cluster_centers_ = self.model_.actions.detach().numpy().copy()
-        self.labels_ = self._segmented(self.model_, recordings)
+        self.labels_ = self._segmented(self.model_, prepared)
         return self
 
     def predict(self, X: Any) -> Any:
@@ -190,12 +192,9 @@ class RecipeSegmenter(Segmenter):
         """What makes the pseudo-labels, where that is not the recipe's transport."""
         return None
 
-    def _segmented(
-        self, model: ActionModel, recordings: Sequence[NDArray[Any]]
-    ) -> list[NDArray[np.int64]]:
+    def _segmented(self, model: ActionModel, prepared: PreparedFeatures) -> list[NDArray[np.int64]]:
         """Labels of the recordings that are fitted."""
-        standardised = model.recipe.dataset.standardise
-        return [self._labels(model, prepare(one, standardised)) for one in recordings]
+        return [self._labels(model, one) for one in prepared]
 
     def _labels(self, model: ActionModel, features: NDArray[np.float32]) -> NDArray[np.int64]:
         """Labels (N,) of one recording's prepared features, (N, D)."""
