@@ -59,16 +59,10 @@ def require_number(
     below: float | None = None,
 ) -> None:
     """Refuse ``value`` unless it is a finite number within the bounds."""
-    bounds = [
-        text
-        for bound, text in (
-            (above, f"above {above:g}" if above is not None else ""),
-            (at_least, f"at least {at_least:g}" if at_least is not None else ""),
-            (below, f"below {below:g}" if below is not None else ""),
-        )
-        if bound is not None
-    ]
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
+    # A plain float is the common case, and the question for other numbers a slow one.
+    is_number = type(value) is float or (
+        isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
+    )
     fits = (
         is_number
         and abs(value) <= LARGEST
@@ -77,6 +71,15 @@ def require_number(
         and (below is None or value < below)
     )
     if not fits:
+        bounds = [
+            text
+            for bound, text in (
+                (above, f"above {above:g}" if above is not None else ""),
+                (at_least, f"at least {at_least:g}" if at_least is not None else ""),
+                (below, f"below {below:g}" if below is not None else ""),
+            )
+            if bound is not None
+        ]
         raise ArgumentError(
             f"{name} must be a finite number{' that is ' if bounds else ''}"
             f"{' and '.join(bounds)}, but is {value!r}."

@@ -97,7 +97,7 @@ class MirrorDescent:
         status = tuple(
             Status(
                 outcome=outcome,
-                message=self._sentence(outcome, iterations[b], moved[b]),
+                message=self.sentence(outcome, iterations[b], moved[b]),
                 iterations=iterations[b],
                 step_size=steps[b],
             )
@@ -133,7 +133,8 @@ class MirrorDescent:
         log_assignment = problem.masked(torch.log(assignment.clamp(min=tiny)), 0.0)
         return _visit(problem, log_assignment, assignment)
 
-    def _sentence(self, outcome: Outcome, iterations: int, moved: float) -> str:
+    def sentence(self, outcome: Outcome, iterations: int, moved: float) -> str:
+        """How a recording ended, for people."""
         if outcome is Outcome.CONVERGED:
             return (
                 f"Converged: iteration {iterations} moved no assignment by more than "

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from asot.transport.precision import wide
-from asot.transport.structure import Structure
+from asot.transport.structure import Band, Structure
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,10 @@ class Problem:
         if self.alpha > 0:
             neighbours = self.structure.apply(coupling)
             unlike = neighbours.sum(dim=2, keepdim=True) - neighbours
+            if isinstance(self.structure, Band):
+                # A sum over the other actions. Where one dwarfs them, rounding could turn it
+                # negative, and a coupling that explodes would look like a fall of J.
+                unlike = unlike.clamp(min=0.0)
             gradient = gradient + self.alpha * unlike
             temporal = 0.5 * self.alpha * total(coupling * unlike)
         if self.lambda_frames is not None:

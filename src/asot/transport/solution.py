@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
 from asot.transport.problem import PART_NAMES
 
 
@@ -93,9 +95,9 @@ class Solution:
         Share of each frame that goes to each action. Rows of valid frames sum to 1 where the
         frame side is hard; where it is relaxed they sum to the frame's mass in units of 1/N.
         Rows past a recording's length are 0.
-    coupling : array, shape (B, N, K)
-        T itself: the assignment times the frame marginal where the frame side is hard, and times
-        1/N where it is relaxed.
+    frame_weight : array, shape (B, N, 1)
+        What a row of the assignment weighs in the coupling: the frame marginal where the frame
+        side is hard, 1/N where it is relaxed; 0 past a recording's length.
     labels : array of int64, shape (B, N)
         The action with the largest assignment; -1 on padding and on frames without an action.
     objective : Objective
@@ -105,7 +107,34 @@ class Solution:
     """
 
     assignment: Any
-    coupling: Any
+    frame_weight: Any
     labels: Any
     objective: Objective
+    status: tuple[Status, ...]
+
+    @property
+    def coupling(self) -> Any:
+        """T itself, the assignment times the frame weight; shape ``(B, N, K)``."""
+        return self.frame_weight * self.assignment
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What any solver hands to ``solve``: tensors with their batch axis.
+
+    Attributes
+    ----------
+    assignment, labels, frame_weight : Tensor, shapes (B, N, K), (B, N) and (B, N, 1)
+        As in ``Solution``.
+    trace, parts : Tensor of float64, shapes (B, max_iterations + 1) and (5, B)
+        J after each step, and its parts at the end.
+    status : tuple of Status
+        One a recording.
+    """
+
+    assignment: Tensor
+    labels: Tensor
+    frame_weight: Tensor
+    trace: Tensor
+    parts: Tensor
     status: tuple[Status, ...]

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from asot.errors import ArgumentError
+from asot.errors import ArgumentError, MissingExtraError
 from asot.transport.arguments import (
-    as_tensor,
-    check_marginal,
     check_options,
     read_cost,
     read_lengths,
     read_matrix,
 )
+from asot.transport.building import build_problem
+from asot.transport.fused import FusedDescent, is_installed
 from asot.transport.mirror_descent import MirrorDescent, Result
 from asot.transport.parity import ParityDescent
 from asot.transport.problem import PART_NAMES, Problem
-from asot.transport.solution import Objective, Outcome, Solution, Status
-from asot.transport.structure import Band, Structure
+from asot.transport.solution import Answer, Objective, Outcome, Solution, Status
+from asot.transport.structure import Structure
 
 
 def solve(
@@ -42,6 +43,7 @@ def solve(
     tolerance: float | None = None,
     step_size: float | None = None,
     mode: str = "default",
+    backend: str = "auto",
 ) -> Solution:
     """Assign the frames of recordings to actions, consistently in time.
 
@@ -97,6 +99,11 @@ def solve(
         "parity" reproduces the authors' release number for number, its quirks included; it takes
         no marginals, mask, structure, warm start or tolerance, and a float radius. (The release's
         own defaults are ``lambda_actions=0.05, inner_iterations=1``.)
+    backend : {"auto", "torch", "cpu", "cuda"}
+        What computes it; results agree to rounding. "cpu" is compiled code (``pip install
+        "asot[fast]"``) for the default mode with relaxed actions and the band, without gradients;
+        "auto" takes it where it covers the problem and is installed, and "torch" elsewhere.
+        "cuda" is reserved.
 
     Returns
     -------
@@ -107,6 +114,8 @@ def solve(
     ------
     ArgumentError
         Before any work, with a sentence that names the argument, the rule and the value.
+    MissingExtraError
+        ``backend="cpu"`` without Numba.
 
     References
     ----------
@@ -139,25 +148,40 @@ def solve(
         step_size=step_size,
         mode=mode,
     )
+    if backend == "cuda":
+        raise ArgumentError(
+            'backend="cuda" is not available for now: use "torch", which runs on the device that '
+            "the cost is on."
+        )
+    if backend not in ("auto", "torch", "cpu"):
+        raise ArgumentError(f'backend must be "auto", "torch" or "cpu", but is {backend!r}.')
     radius = int(radius) if isinstance(radius, numbers.Integral) else float(radius)
     costs, single = read_cost(cost)
     frames = read_lengths(lengths, costs)
-    exists = torch.arange(costs.shape[1], device=costs.device) < frames[:, None]
-    if not bool(torch.isfinite(costs[exists]).all()):
+    # A finite sum tells that all is finite, without another array.
+    if not math.isfinite(float(costs.detach().sum())) and not bool(
+        torch.isfinite(costs[_exists(costs, frames)]).all()
+    ):
         raise ArgumentError(
             "cost must be finite, but holds NaN or infinite values: mend them, or forbid entries "
             "with allowed=."
         )
+    unlike = _outside_the_fused(costs, mode, structure, lambda_actions)
+    fused = _takes_fused(backend, unlike)
+    solver = MirrorDescent(max_iterations, inner_iterations, tolerance, step_size)
+    descent = FusedDescent(solver, epsilon, alpha, radius, lambda_frames, lambda_actions or 0.0)
+    extras = (frame_marginal, action_marginal, allowed, initial)
+    if fused and all(extra is None for extra in extras):
+        return _hand_back(descent.run(costs, frames.tolist()), like=cost, single=single)
+    exists = _exists(costs, frames)
     if mode == "parity":
-        extras = {
-            "frame_marginal": frame_marginal,
-            "action_marginal": action_marginal,
-            "allowed": allowed,
-            "structure": structure,
-            "initial": initial,
-            "tolerance": tolerance,
-        }
-        given = [name for name, value in extras.items() if value is not None]
+        names = ("frame_marginal", "action_marginal", "allowed", "initial")
+        others = {"structure": structure, "tolerance": tolerance}
+        given = [
+            name
+            for name, value in (*zip(names, extras, strict=True), *others.items())
+            if value is not None
+        ]
         if isinstance(radius, int):
             given.append("radius in frames")
         if given:
@@ -177,24 +201,10 @@ def solve(
             inner_iterations,
             step_size,
         )
-        result = parity.run(costs, frames)
         weight = exists[..., None] / frames.to(costs.dtype)[:, None, None]
-        return _hand_back(result, weight, exists[..., None], like=cost, single=single)
+        answer = _labelled(parity.run(costs, frames), weight, exists[..., None])
+        return _hand_back(answer, like=cost, single=single)
 
-    problem = _build_problem(
-        costs,
-        frames,
-        exists,
-        epsilon=epsilon,
-        alpha=alpha,
-        radius=radius,
-        lambda_frames=lambda_frames,
-        lambda_actions=lambda_actions,
-        frame_marginal=frame_marginal,
-        action_marginal=action_marginal,
-        allowed=allowed,
-        structure=structure,
-    )
     start = None
     if initial is not None:
         start = read_matrix("initial", initial, costs)
@@ -204,132 +214,77 @@ def solve(
                 f"{float(start[exists].min()):g} to {float(start[exists].max()):g}."
             )
         start = torch.where(exists[..., None], start, 0.0)
-    solver = MirrorDescent(max_iterations, inner_iterations, tolerance, step_size)
-    result = solver.run(problem, start)
-    result = _name_missed_marginals(problem, result)
-    has_action = exists[..., None] if problem.support is None else problem.support
-    return _hand_back(result, problem.row_weight, has_action, like=cost, single=single)
+    problem = None
+    if not fused or any(extra is not None for extra in extras[:3]):
+        problem = build_problem(
+            costs,
+            frames,
+            exists,
+            epsilon=epsilon,
+            alpha=alpha,
+            radius=radius,
+            lambda_frames=lambda_frames,
+            lambda_actions=lambda_actions,
+            frame_marginal=frame_marginal,
+            action_marginal=action_marginal,
+            allowed=allowed,
+            structure=structure,
+        )
+        if fused and lambda_frames is None and bool((problem.row_weight[exists] == 0).any()):
+            fused = _takes_fused(backend, "a frame marginal of 0 where the frame side is hard")
+    if not fused:
+        assert problem is not None
+        result = _name_missed_marginals(problem, solver.run(problem, start))
+        has_action = exists[..., None] if problem.support is None else problem.support
+        answer = _labelled(result, problem.row_weight, has_action)
+        return _hand_back(answer, like=cost, single=single)
+
+    if problem is None:
+        answer = descent.run(costs, frames.tolist(), initial=start)
+    else:
+        answer = descent.run(
+            costs,
+            frames.tolist(),
+            p=None if frame_marginal is None else problem.frame_marginal[..., 0],
+            q=problem.action_marginal[:, 0],
+            allowed=problem.support if problem.has_mask else None,
+            initial=start,
+        )
+    return _hand_back(answer, like=cost, single=single)
 
 
-def _build_problem(
-    cost: Tensor,
-    lengths: Tensor,
-    exists: Tensor,
-    *,
-    epsilon: float,
-    alpha: float,
-    radius: float | int,
-    lambda_frames: float | None,
-    lambda_actions: float | None,
-    frame_marginal: Any,
-    action_marginal: Any,
-    allowed: Any,
-    structure: Structure | None,
-) -> Problem:
-    batch, n_frames, n_actions = cost.shape
-    padded = not bool(exists.all())
-    uniform = exists / lengths.to(cost.dtype)[:, None]
-    p = uniform
-    if frame_marginal is not None:
-        p = check_marginal("frame_marginal", frame_marginal, (batch, n_frames), cost, exists)
-    q = torch.full_like(cost[:, 0, :], 1.0 / n_actions)
-    if action_marginal is not None:
-        q = check_marginal("action_marginal", action_marginal, (batch, n_actions), cost)
-        if lambda_actions is None and bool((q == 0).any()):
-            raise ArgumentError(
-                "action_marginal must be positive where the action side is hard "
-                f"(lambda_actions=None), but is 0 for action {int((q == 0).nonzero()[0, -1])}: "
-                "drop the action, or forbid it with allowed=."
-            )
+def _exists(cost: Tensor, lengths: Tensor) -> Tensor:
+    """Which frames are within their recording's length; shape ``(B, N)``."""
+    return torch.arange(cost.shape[1], device=cost.device) < lengths[:, None]
 
-    mask = None
-    if allowed is not None:
-        mask = as_tensor("allowed", allowed).to(device=cost.device)
-        if mask.dtype != torch.bool:
-            raise ArgumentError(f"allowed must be of bool, but is of {mask.dtype}.")
-        if tuple(mask.shape) not in {(n_actions,), (n_frames, n_actions), tuple(cost.shape)}:
-            raise ArgumentError(
-                f"allowed must have the shape ({n_actions},), ({n_frames}, {n_actions}) or "
-                f"{tuple(cost.shape)}, but has {tuple(mask.shape)}."
-            )
-        mask = mask.expand(cost.shape)
-    # A relaxed side with a marginal of 0 has an infinite penalty on any mass: the same as a mask.
-    if lambda_actions is not None and bool((q == 0).any()):
-        mask = (q > 0)[:, None, :] if mask is None else mask & (q > 0)[:, None, :]
-    if lambda_frames is not None and bool((p[exists] == 0).any()):
-        mask = (p > 0)[:, :, None] if mask is None else mask & (p > 0)[:, :, None]
-    if mask is not None:
-        mask = mask.expand(cost.shape)
-        _check_mask(mask, exists, p, q, lambda_frames, lambda_actions)
+
+def _outside_the_fused(
+    cost: Tensor, mode: str, structure: Structure | None, lambda_actions: float | None
+) -> str | None:
+    """What the compiled solver does not cover in these arguments, if anything."""
+    if mode != "default":
+        return f"mode={mode!r}"
+    if cost.device.type != "cpu":
+        return f"a cost on {cost.device}"
+    if cost.requires_grad and torch.is_grad_enabled():
+        return "a cost that asks for gradients"
     if structure is not None:
-        _check_structure(structure, cost, lengths)
-    support = mask
-    if padded:
-        support = exists[..., None].expand(cost.shape)
-        support = support if mask is None else support & mask
-    return Problem(
-        cost=torch.where(exists[..., None], cost, 0.0) if padded else cost,
-        frame_marginal=p[:, :, None],
-        action_marginal=q[:, None, :],
-        row_weight=(p if lambda_frames is None else uniform)[:, :, None],
-        support=support,
-        has_mask=mask is not None,
-        structure=Band(radius, lengths, n_frames) if structure is None else structure,
-        epsilon=epsilon,
-        alpha=alpha,
-        lambda_frames=lambda_frames,
-        lambda_actions=lambda_actions,
-    )
+        return "a structure of one's own"
+    if lambda_actions is None:
+        return "a hard action side (lambda_actions=None)"
+    return None
 
 
-def _check_structure(structure: Structure, cost: Tensor, lengths: Tensor) -> None:
-    """Try a structure out once, so that its mistakes are named before any work."""
-    own = getattr(structure, "lengths", None)
-    if isinstance(own, Tensor) and own.tolist() != lengths.tolist():
-        raise ArgumentError(
-            f"structure was made for recordings of {own.tolist()} frames, but lengths are "
-            f"{lengths.tolist()}: give it the same lengths."
-        )
-    if not isinstance(structure, Structure):
-        raise ArgumentError(
-            "structure must have a method apply(coupling) that returns Cv T, "
-            f"but {type(structure).__name__} has none."
-        )
-    try:
-        tried = structure.apply(torch.zeros_like(cost))
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        raise ArgumentError(
-            f"structure.apply fails on a coupling of shape {tuple(cost.shape)}: {error}"
-        ) from error
-    if not isinstance(tried, Tensor) or tried.shape != cost.shape:
-        raise ArgumentError(
-            f"structure.apply must return a tensor of shape {tuple(cost.shape)}, but returns "
-            f"{tuple(tried.shape) if isinstance(tried, Tensor) else type(tried).__name__}."
-        )
-
-
-def _check_mask(
-    mask: Tensor,
-    exists: Tensor,
-    p: Tensor,
-    q: Tensor,
-    lambda_frames: float | None,
-    lambda_actions: float | None,
-) -> None:
-    stuck = ~mask.any(dim=2) & exists & (p > 0)
-    if lambda_frames is None and bool(stuck.any()):
-        b, frame = stuck.nonzero()[0].tolist()
-        raise ArgumentError(
-            f"allowed must leave each frame an action where the frame side is hard, but leaves "
-            f"frame {frame} of recording {b} none."
-        )
-    unused = ~(mask & exists[..., None]).any(dim=1)
-    if lambda_actions is None and bool(unused.any()):
-        b, action = unused.nonzero()[0].tolist()
-        raise ArgumentError(
-            f"allowed must leave each action a frame where the action side is hard, but leaves "
-            f"action {action} of recording {b} none."
-        )
+def _takes_fused(backend: str, unlike: str | None) -> bool:
+    """Whether the compiled solver is to be taken."""
+    if backend == "cpu":
+        if unlike is not None:
+            raise ArgumentError(
+                f'backend="cpu" does not cover {unlike}: use backend="auto" or "torch".'
+            )
+        if not is_installed():
+            raise MissingExtraError("numba", "fast", 'backend="cpu"')
+    return backend != "torch" and unlike is None and is_installed()
 
 
 def _name_missed_marginals(problem: Problem, result: Result) -> Result:
@@ -353,23 +308,26 @@ def _name_missed_marginals(problem: Problem, result: Result) -> Result:
     return Result(result.log_assignment, result.assignment, result.trace, result.parts, status)
 
 
-def _hand_back(
-    result: Result, row_weight: Tensor, has_action: Tensor, *, like: Any, single: bool
-) -> Solution:
+def _labelled(result: Result, frame_weight: Tensor, has_action: Tensor) -> Answer:
     scores = result.log_assignment.detach().masked_fill(~has_action, -torch.inf)
     labels = torch.where(has_action.any(dim=2), scores.argmax(dim=2), -1)
+    return Answer(
+        result.assignment, labels, frame_weight, result.trace, result.parts, result.status
+    )
 
+
+def _hand_back(answer: Answer, *, like: Any, single: bool) -> Solution:
     def as_came(values: Tensor) -> Any:
         values = values[0] if single else values
         return values if isinstance(like, Tensor) else values.numpy()
 
     return Solution(
-        assignment=as_came(result.assignment),
-        coupling=as_came(row_weight * result.assignment),
-        labels=as_came(labels),
+        assignment=as_came(answer.assignment),
+        frame_weight=as_came(answer.frame_weight),
+        labels=as_came(answer.labels),
         objective=Objective(
-            trace=as_came(result.trace),
-            **{name: as_came(part) for name, part in zip(PART_NAMES, result.parts, strict=True)},
+            trace=as_came(answer.trace),
+            **{name: as_came(part) for name, part in zip(PART_NAMES, answer.parts, strict=True)},
         ),
-        status=result.status,
+        status=answer.status,
     )
