@@ -25,12 +25,13 @@ def mean_scores(
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Means and standard errors over seeds, in percent."""
     from asot.learning.features import PreparedFeatures
-    from asot.learning.training import decode, fit
+    from asot.learning.loop import train
+    from asot.learning.model import decode
 
     features = PreparedFeatures(recordings.features, recipe.dataset.standardise)
     found: list[Any] = []
     for shift in range(SEEDS):
-        model = fit(recordings.features, recipe, n_actions, seed=seed + shift, accelerator="cpu")
+        model = train(features, recipe, n_actions, seed=seed + shift, device="cpu")
         labels = [decode(model, one)[0] for one in features]
         found.append(evaluate(labels, recordings.ground_truth))
     values = {name: 100 * np.array([one[name] for one in found]) for name in ("mof", "miou")}

@@ -59,7 +59,7 @@ class ActionSegmenter(RecipeSegmenter):
     n_init : int
         Restarts of the k-means that places the action embeddings.
     device : str
-        "auto" (a CUDA GPU or the CPU), "cpu", "gpu", ... as Lightning's ``accelerator``.
+        "auto" (a CUDA GPU or the CPU), "cpu", "gpu", or a device of torch.
     random_state : int, RandomState or None
         Decides everything that is drawn; an int as the command line's ``--seed`` does.
 
@@ -140,7 +140,7 @@ class ActionSegmenter(RecipeSegmenter):
     def predict_proba(self, X: Any) -> Any:
         """Soft assignments: (N_i, K) float32 arrays whose rows sum to 1, in the form of ``X``."""
         recordings = self._read(X)
-        from asot.learning.training import decode
+        from asot.learning.model import decode
 
         return as_came(X, (decode(self.model_, one)[1] for one in self._prepared(recordings)))
 
@@ -149,7 +149,7 @@ class ActionSegmenter(RecipeSegmenter):
         recordings = self._read(X)
         import torch
 
-        from asot.learning.training import as_tensor
+        from asot.learning.model import as_tensor
 
         with torch.no_grad():
             return as_came(

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from asot.data import Recordings
 from asot.errors import DataError
 from asot.learning.configuration import Recipe
-from asot.learning.datamodule import EVEN_FRAMES, EpochSampler, FixedSampler, RecordingsModule
+from asot.learning.datamodule import RecordingsModule
 from asot.learning.features import prepare
+from asot.learning.sampling import EVEN_FRAMES, EpochSampler, FixedSampler
 
 LENGTHS = [200, 20, 90, 33, 5]
 counts = st.integers(1, 12)

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from asot.data import Recordings, make_recordings, write_dataset
+from asot.learning.checkpoints import load_model
 from asot.learning.runs import Run
-from asot.learning.training import load_model
 
 SCRIPT = """
 import sys

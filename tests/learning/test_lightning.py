@@ -18,8 +18,9 @@ from asot.learning.configuration import Recipe
 from asot.learning.datamodule import RecordingsModule
 from asot.learning.features import prepare
 from asot.learning.loggers import check_logger, close_logger, make_logger
+from asot.learning.model import decode
 from asot.learning.module import LOGGED_SCORES, ActionSegmentation
-from asot.learning.training import decode, fit, quiet_lightning
+from asot.learning.training import fit, quiet_lightning
 from asot.metrics import evaluate
 
 MakeRecipe = Callable[..., Recipe]

@@ -14,12 +14,14 @@ import torch
 
 from asot.data import Recordings, make_recordings
 from asot.errors import AsotError, ConfigurationError, DataError
-from asot.learning import training
+from asot.learning import start, training
+from asot.learning.checkpoints import load_model
 from asot.learning.configuration import Recipe
 from asot.learning.features import PreparedFeatures, prepare
-from asot.learning.model import ActionModel
+from asot.learning.model import ActionModel, decode
 from asot.learning.module import ActionSegmentation
-from asot.learning.training import decode, fit, load_model, start_at_kmeans
+from asot.learning.start import start_at_kmeans
+from asot.learning.training import fit
 
 MakeRecipe = Callable[..., Recipe]
 
@@ -129,12 +131,12 @@ def test_kmeans_sees_the_frames_that_exist_and_no_others(
 ) -> None:
     seen: list[np.ndarray] = []
 
-    class Watched(training.KMeans):
+    class Watched(start.KMeans):
         def fit(self, X: Any, y: Any = None) -> Any:
             seen.append(X.copy())
             return super().fit(X)
 
-    monkeypatch.setattr(training, "KMeans", Watched)
+    monkeypatch.setattr(start, "KMeans", Watched)
     model = ActionModel(make_recipe(), 5, 3)
     start_at_kmeans(model, PreparedFeatures(recordings.features, True), 0)
     (frames,) = seen

@@ -1,137 +1,26 @@
-"""Batches of recordings for Lightning: strata for training, even frames for validation.
-
-What an epoch draws depends on the seed, the epoch and the recording alone, so that a training that
-was interrupted goes on, on as many devices, exactly as it would have gone on.
-"""
+"""Recordings as Lightning takes them: a DataModule over ``sampling``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import lightning as L
-import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Sampler
 
-from asot.data import even_frames, stratified_frames
-from asot.errors import DataError
 from asot.learning.configuration import Recipe
 from asot.learning.features import PreparedFeatures
-
-GroundTruth = Sequence[NDArray[np.int64] | None]
-
-# In place of an epoch.
-EVEN_FRAMES = -1
-ALL_FRAMES = -2
-
-
-class FrameSampling(Dataset[dict[str, Any]]):
-    """Recordings cut down to some of their frames and padded to that many.
-
-    An item is asked for by ``(epoch, index)``; epoch -1 takes evenly spaced frames, -2 all.
-    """
-
-    def __init__(
-        self,
-        features: PreparedFeatures,
-        ground_truth: GroundTruth | None,
-        n_frames: int,
-        seed: int,
-    ) -> None:
-        self.features = features
-        self.ground_truth = ground_truth
-        self.n_frames = n_frames
-        self.seed = seed
-
-    def __len__(self) -> int:
-        return len(self.features)
-
-    def frames(self, epoch: int, index: int, length: int) -> NDArray[np.int64]:
-        """The frames to take, shape (M,) with M <= ``n_frames`` unless all are."""
-        if epoch == ALL_FRAMES:
-            return np.arange(length)
-        if epoch == EVEN_FRAMES:
-            return even_frames(length, self.n_frames)
-        # Not index: a seed that ends in 0 is the seed without it, the one of the epoch's order.
-        rng = np.random.default_rng([self.seed, epoch, index + 1])
-        return stratified_frames(length, self.n_frames, rng)
-
-    def __getitem__(self, item: tuple[int, int]) -> dict[str, Any]:
-        epoch, index = item
-        features = self.features[index]
-        frames = self.frames(epoch, index, len(features))
-        padding = 0 if epoch == ALL_FRAMES else self.n_frames - len(frames)
-        chosen = features[frames]
-        batch = {
-            "features": np.pad(chosen, ((0, padding), (0, 0))) if padding else chosen,
-            "lengths": len(frames),
-            "index": index,
-        }
-        if epoch < 0:
-            labels = None if self.ground_truth is None else self.ground_truth[index]
-            batch["labelled"] = labels is not None
-            shown = np.full(len(features), -1) if labels is None else np.asarray(labels)
-            if len(shown) != len(features):
-                raise DataError(
-                    f"Recording {index} has {len(features)} frames, but {len(shown)} labels: "
-                    "ground truth needs one for each frame."
-                )
-            batch["ground_truth"] = np.pad(shown[frames], (0, padding), constant_values=-1)
-        return batch
-
-
-class EpochSampler(Sampler[tuple[int, int]]):
-    """Recordings in an order drawn anew each epoch, shared out over the devices.
-
-    Parameters
-    ----------
-    n_recordings : int
-        How many recordings there are.
-    seed : int
-        Decides the orders.
-    rank, n_devices : int
-        This device and how many there are; each gets equally many recordings, some twice.
-    """
-
-    def __init__(self, n_recordings: int, seed: int, rank: int = 0, n_devices: int = 1) -> None:
-        self.n_recordings = n_recordings
-        self.seed = seed
-        self.rank = rank
-        self.n_devices = n_devices
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Lightning calls this before each epoch."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return -(-self.n_recordings // self.n_devices)
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.n_recordings)
-        shares = np.resize(order, len(self) * self.n_devices)[self.rank :: self.n_devices]
-        return ((self.epoch, int(index)) for index in shares)
-
-
-class FixedSampler(Sampler[tuple[int, int]]):
-    """Every recording once, in order, shared out over the devices.
-
-    A device without any would leave the others waiting for its scores: where there are fewer
-    recordings than devices, some come twice.
-    """
-
-    def __init__(self, kind: int, n_recordings: int, rank: int = 0, n_devices: int = 1) -> None:
-        own = list(range(rank, n_recordings, n_devices)) or [rank % n_recordings]
-        self.items = [(kind, index) for index in own]
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        return iter(self.items)
+from asot.learning.sampling import (
+    ALL_FRAMES,
+    EVEN_FRAMES,
+    EpochSampler,
+    FixedSampler,
+    FrameSampling,
+    GroundTruth,
+    load,
+)
 
 
 class RecordingsModule(L.LightningDataModule):
@@ -184,15 +73,7 @@ class RecordingsModule(L.LightningDataModule):
         sampling = FrameSampling(
             self.features, self.ground_truth, self.settings.frames_per_recording, self.seed
         )
-        return DataLoader(
-            sampling,
-            batch_size=batch_size,
-            sampler=sampler,
-            collate_fn=collate,
-            num_workers=0,
-            # A loader draws a seed for its workers, from the global generator unless given one.
-            generator=torch.Generator(),
-        )
+        return load(sampling, sampler, batch_size)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Random strata of every recording, in random order."""
@@ -211,8 +92,3 @@ class RecordingsModule(L.LightningDataModule):
     def predict_dataloader(self) -> DataLoader[Any]:
         """As for test."""
         return self.test_dataloader()
-
-
-def collate(items: list[dict[str, Any]]) -> dict[str, Tensor]:
-    """Stack the items of a batch."""
-    return {key: torch.from_numpy(np.stack([item[key] for item in items])) for key in items[0]}

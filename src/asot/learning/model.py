@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from asot.learning.configuration import Recipe, TransportSettings
@@ -35,7 +37,7 @@ class ActionModel(nn.Module):
     Attributes
     ----------
     pseudo_labels : callable or None
-        Makes the pseudo-labels in place of the recipe's transport; see ``training.fit``.
+        Makes the pseudo-labels in place of the recipe's transport; see ``loop.train``.
     """
 
     def __init__(self, recipe: Recipe, n_features: int, n_actions: int) -> None:
@@ -142,3 +144,16 @@ class ActionModel(nn.Module):
         """
         similarity = self.similarity(self.embed(features))
         return self.transport(similarity, None, self.recipe.transport_eval)
+
+
+def decode(
+    model: ActionModel, features: ArrayLike
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Labels (N,) and assignment (N, K) of one recording's prepared features, (N, D) float32."""
+    solution = model.decode(as_tensor(features))
+    return solution.labels.numpy(), solution.assignment.numpy()
+
+
+def as_tensor(features: ArrayLike) -> torch.Tensor:
+    """Prepared features as a tensor, copied only where torch cannot share their memory."""
+    return torch.from_numpy(np.require(features, np.float32, ["C", "W"]))

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from asot.errors import ArgumentError
 from asot.learning.configuration import Recipe
+from asot.learning.loop import adam
 from asot.learning.model import ActionModel
 from asot.metrics.modules import SegmentationScores
 
@@ -117,13 +118,7 @@ class ActionSegmentation(L.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam, over the encoder and the action embeddings."""
-        settings = self.recipe.training
-        return torch.optim.Adam(
-            self.parameters(),
-            lr=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-            fused=True,
-        )
+        return adam(self.model, self.recipe.training)
 
     def _score(self, scores: SegmentationScores, labels: Tensor, batch: dict[str, Tensor]) -> None:
         labelled = batch["labelled"]

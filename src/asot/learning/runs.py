@@ -202,7 +202,8 @@ def train_run(
     run.begin(recipe, seed, plan)
     from asot.learning.features import prepare
     from asot.learning.loggers import close_logger, make_logger
-    from asot.learning.training import decode, fit, is_main_process
+    from asot.learning.model import decode
+    from asot.learning.training import fit, is_main_process
 
     folder = run.predictions
     if is_main_process():
@@ -298,8 +299,9 @@ def predict_run(
                 f"{run.root} has no model; it has: {', '.join(trained)}. Choose one with --model."
             )
         chosen[one.name] = str(name)
+    from asot.learning.checkpoints import load_model
     from asot.learning.features import prepare
-    from asot.learning.training import decode, load_model
+    from asot.learning.model import decode
 
     refuse_to_fill(out)
     networks = {name: load_model(run.checkpoint(name)) for name in set(chosen.values())}

@@ -55,7 +55,7 @@ class RecipeSegmenter(Segmenter):
     n_actions : int
         K.
     device : str
-        "auto" (a CUDA GPU or the CPU), "cpu", "gpu", ... as Lightning's ``accelerator``.
+        "auto" (a CUDA GPU or the CPU), "cpu", "gpu", or a device of torch.
     keep_epochs : bool
         Also segment the recordings every ``recipe.training.validate_every`` epochs.
     random_state : int, RandomState or None
@@ -126,10 +126,9 @@ class RecipeSegmenter(Segmenter):
         """
         recipe = self._recipe()
         recordings = read_recordings(X)
-        from lightning.pytorch.callbacks import LambdaCallback
         from sklearn.utils import check_random_state
 
-        from asot.learning.training import fit
+        from asot.learning.loop import train
 
         # Prepared once, for training and for segmenting.
         prepared = PreparedFeatures(recordings, recipe.dataset.standardise)
@@ -139,22 +138,19 @@ class RecipeSegmenter(Segmenter):
         self.objective_: float | None = None
         self.snapshots_: list[Snapshot] = []
 
-        def after_epoch(trainer: Any, module: Any) -> None:
-            self.objective_ = module.epoch_loss
-            done = trainer.current_epoch + 1
-            if not self._keeps(done, recipe):
-                return
-            model = copy.deepcopy(module.model).cpu().eval()
-            labels = self._segmented(model, prepared)
-            self.snapshots_.append(Snapshot(done, self.objective_, labels))
+        def after_epoch(done: int, model: ActionModel, loss: float) -> None:
+            self.objective_ = loss
+            if self._keeps(done, recipe):
+                labels = self._segmented(copy.deepcopy(model).cpu().eval(), prepared)
+                self.snapshots_.append(Snapshot(done, loss, labels))
 
-        self.model_ = fit(
+        self.model_ = train(
             prepared,
             recipe,
             int(self.n_actions),
             seed=seed,
-            accelerator=self.device,
-            callbacks=[LambdaCallback(on_train_epoch_end=after_epoch)],
+            device=self.device,
+            after_epoch=after_epoch,
             pseudo_labels=self._pseudo_labels(recipe),
         )
         self.n_features_in_ = self.model_.n_features
@@ -198,7 +194,7 @@ class RecipeSegmenter(Segmenter):
 
     def _labels(self, model: ActionModel, features: NDArray[np.float32]) -> NDArray[np.int64]:
         """Labels (N,) of one recording's prepared features, (N, D)."""
-        from asot.learning.training import decode
+        from asot.learning.model import decode
 
         return decode(model, features)[0]
 
@@ -216,7 +212,7 @@ def log_probabilities(model: ActionModel, features: NDArray[np.float32]) -> Tens
     """The network's own ``log p(action | frame)``, (N, K), of prepared features (N, D)."""
     import torch
 
-    from asot.learning.training import as_tensor
+    from asot.learning.model import as_tensor
 
     with torch.no_grad():
         return model.log_probabilities(model.similarity(model.embed(as_tensor(features))))

@@ -1,6 +1,7 @@
-"""Fitting a model to recordings: the k-means start, then Lightning's loop.
+"""Training with Lightning: checkpoints, resuming, loggers, validation and several devices.
 
-``fit`` reads from top to bottom; the command line and the scikit-learn face both call it.
+``loop.train`` is the same training on one device without any of these; a test holds the two to the
+same weights, bit for bit.
 """
 
 from __future__ import annotations
@@ -15,28 +16,22 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-import numpy as np
 import torch
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
-from numpy.typing import ArrayLike, NDArray
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from numpy.typing import NDArray
 
-from asot.data import even_frames
-from asot.errors import ConfigurationError, DataError
+from asot.errors import ConfigurationError
+from asot.learning.checkpoints import load_model, read_checkpoint
 from asot.learning.configuration import Recipe
-from asot.learning.datamodule import GroundTruth, RecordingsModule
-from asot.learning.features import PreparedFeatures
-from asot.learning.model import ActionModel, PseudoLabels
+from asot.learning.datamodule import RecordingsModule
+from asot.learning.model import ActionModel
 from asot.learning.module import ActionSegmentation
+from asot.learning.sampling import GroundTruth
+from asot.learning.start import start_at_kmeans
 
 Progress = Callable[[int, int, float], None]
-
-# Frames that choose the best restart of k-means.
-RESTART_FRAMES = 10_000
 
 
 def fit(
@@ -52,8 +47,6 @@ def fit(
     accelerator: str = "auto",
     devices: int | str = 1,
     progress: Progress | None = None,
-    callbacks: Sequence[L.Callback] = (),
-    pseudo_labels: PseudoLabels | None = None,
 ) -> ActionModel:
     """Fit a model to recordings.
 
@@ -82,12 +75,6 @@ def fit(
         share each epoch's recordings; Lightning then starts the script again for each of them.
     progress : callable, optional
         Called after each epoch with the epochs done, all epochs, and the training loss.
-    callbacks : sequence of lightning.Callback
-        More of Lightning's callbacks.
-    pseudo_labels : callable, optional
-        Makes the pseudo-labels in place of the recipe's ``transport_train`` and order prior: from
-        the cost (B, N, K), ``1 - cosine similarity``, and the lengths (B,), an assignment
-        (B, N, K) whose rows sum to 1, and to 0 beyond each length. A checkpoint does not carry it.
 
     Returns
     -------
@@ -99,7 +86,6 @@ def fit(
         # torch.manual_seed would seed the GPUs too.
         torch.default_generator.manual_seed(seed)
         module = ActionSegmentation(recipe.to_dict(), data.features.width, n_actions)
-    module.model.pseudo_labels = pseudo_labels
     resumed = checkpoint is not None and checkpoint.is_file()
     if checkpoint is not None and resumed:
         if _epochs_done(checkpoint, module) >= recipe.training.epochs:
@@ -112,7 +98,7 @@ def fit(
             devices,
             max_epochs=recipe.training.epochs,
             logger=logger if logger is not None else False,
-            callbacks=[EveryEpoch(checkpoint, progress), *callbacks],
+            callbacks=[EveryEpoch(checkpoint, progress)],
             check_val_every_n_epoch=recipe.training.validate_every,
             limit_val_batches=1.0 if validate else 0,
             num_sanity_val_steps=0,
@@ -135,45 +121,9 @@ def fit(
     return module.model.cpu().eval()
 
 
-def load_model(checkpoint: Path) -> ActionModel:
-    """The model of a checkpoint, on the CPU, in evaluation mode.
-
-    Raises
-    ------
-    DataError
-        If the file is no checkpoint of a training.
-    """
-    stored = _read_checkpoint(checkpoint)
-    arguments = stored["hyper_parameters"]
-    with torch.random.fork_rng(devices=[]):
-        model = ActionModel(
-            Recipe.from_dict(arguments["recipe"]), arguments["n_features"], arguments["n_actions"]
-        )
-    weights = {
-        name.removeprefix("model."): value
-        for name, value in stored["state_dict"].items()
-        if name.startswith("model.")
-    }
-    model.load_state_dict(weights)
-    return model.eval()
-
-
-def _read_checkpoint(path: Path) -> dict[str, Any]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            stored = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file can lead the reader anywhere
-        raise DataError(f"{path} is no checkpoint that can be read: train again.") from error
-    parts = {"hyper_parameters", "state_dict", "epoch"}
-    if not isinstance(stored, dict) or not parts <= set(stored):
-        raise DataError(f"{path} is no checkpoint of asot: it lacks {', '.join(sorted(parts))}.")
-    return stored
-
-
 def _epochs_done(checkpoint: Path, module: ActionSegmentation) -> int:
     """Epochs that a checkpoint has behind it; refuses one of another training."""
-    stored = _read_checkpoint(checkpoint)
+    stored = read_checkpoint(checkpoint)
     for name, value in module.hparams.items():
         old = stored["hyper_parameters"].get(name)
         if old != value:
@@ -198,50 +148,6 @@ def _trainer(accelerator: str, devices: int | str, **options: Any) -> L.Trainer:
         raise ConfigurationError(
             f"accelerator {accelerator!r} with devices {devices!r} cannot be used here: {reason}"
         ) from error
-
-
-def start_at_kmeans(model: ActionModel, features: PreparedFeatures, seed: int) -> None:
-    """Place the action embeddings at the k-means centres of the untrained embeddings.
-
-    Only frames that exist take part: as many evenly spaced ones of each recording as training
-    takes, so that the start depends on the seed by the weights and the restarts alone. Without
-    restarts the actions keep their random places.
-    """
-    settings = model.recipe.training
-    if settings.kmeans_restarts == 0:
-        return
-    frames = np.concatenate(
-        [one[even_frames(len(one), settings.frames_per_recording)] for one in features]
-    )
-    if len(frames) < model.n_actions:
-        # Too few for k-means: the actions keep their random places.
-        return
-    with torch.no_grad():
-        embeddings = model.embed(torch.from_numpy(frames)).numpy()
-    model.place_actions(
-        torch.from_numpy(_centres(embeddings, model.n_actions, settings.kmeans_restarts, seed))
-    )
-
-
-def _centres(
-    frames: NDArray[np.float32], n_centres: int, restarts: int, seed: int
-) -> NDArray[np.float32]:
-    """The k-means centres (K, d) of frames (M, d), the best of some restarts.
-
-    Where there are many frames, evenly spaced ones choose the restart, and all of them its centres:
-    four times as fast, with an inertia within a thousandth of that of all restarts on all frames.
-    """
-    step = len(frames) // RESTART_FRAMES if len(frames) > 2 * RESTART_FRAMES else 1
-    kmeans = KMeans(n_centres, n_init=restarts, random_state=seed)
-    # One thread: several add up their shares in the order in which they happen to end.
-    with warnings.catch_warnings(), threadpool_limits(1):
-        # Fewer distinct frames than actions is no fault of the user's.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        kmeans.fit(frames[::step])
-        if step > 1:
-            kmeans = KMeans(n_centres, init=kmeans.cluster_centers_, n_init=1).fit(frames)
-    centres: NDArray[np.float32] = kmeans.cluster_centers_
-    return centres
 
 
 class EveryEpoch(L.Callback):
@@ -309,16 +215,3 @@ def keyboard_interrupts() -> Iterator[None]:
 def is_main_process() -> bool:
     """Whether this process writes the results: all others only help it train."""
     return bool(rank_zero_only.rank == 0)
-
-
-def decode(
-    model: ActionModel, features: ArrayLike
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Labels (N,) and assignment (N, K) of one recording's prepared features, (N, D) float32."""
-    solution = model.decode(as_tensor(features))
-    return solution.labels.numpy(), solution.assignment.numpy()
-
-
-def as_tensor(features: ArrayLike) -> torch.Tensor:
-    """Prepared features as a tensor, copied only where torch cannot share their memory."""
-    return torch.from_numpy(np.require(features, np.float32, ["C", "W"]))

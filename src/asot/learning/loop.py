@@ -1,0 +1,119 @@
+"""The training loop, plainly: one device, nothing written, nothing logged.
+
+``training.fit`` does the same with Lightning, for runs that need more; to the last bit, as a test
+sees to. The estimators and the benchmark need no more than this, and it starts and steps sooner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from asot.errors import ConfigurationError
+from asot.learning.configuration import Recipe, TrainingSettings
+from asot.learning.features import PreparedFeatures
+from asot.learning.model import ActionModel, PseudoLabels
+from asot.learning.sampling import EpochSampler, FrameSampling, load
+from asot.learning.start import draw_model, start_at_kmeans
+
+# Called with the epochs done, the model, and the training loss of the last epoch.
+AfterEpoch = Callable[[int, ActionModel, float], None]
+
+
+def train(
+    features: PreparedFeatures,
+    recipe: Recipe,
+    n_actions: int,
+    *,
+    seed: int = 0,
+    device: str = "auto",
+    after_epoch: AfterEpoch | None = None,
+    pseudo_labels: PseudoLabels | None = None,
+) -> ActionModel:
+    """Train a model on recordings.
+
+    Parameters
+    ----------
+    features : PreparedFeatures
+        The recordings' features.
+    recipe : Recipe
+        The settings.
+    n_actions : int
+        K.
+    seed : int
+        Decides the initial weights, k-means and every draw of frames, at least 0; the global
+        generators are left alone.
+    device : str
+        "auto" (a CUDA GPU or the CPU), "cpu", "gpu", or a device of torch.
+    after_epoch : callable, optional
+        Called after each epoch.
+    pseudo_labels : callable, optional
+        Makes the pseudo-labels in place of the recipe's ``transport_train`` and order prior: from
+        the cost (B, N, K), ``1 - cosine similarity``, and the lengths (B,), an assignment
+        (B, N, K) whose rows sum to 1, and to 0 beyond each length.
+
+    Returns
+    -------
+    ActionModel
+        On the CPU, in evaluation mode.
+
+    Raises
+    ------
+    ConfigurationError
+        If the device is not here.
+    """
+    place = find_device(device)
+    settings = recipe.training
+    model = draw_model(recipe, features.width, n_actions, seed)
+    start_at_kmeans(model, features, seed)
+    model.pseudo_labels = pseudo_labels
+    model.to(place)
+    optimiser = adam(model, settings)
+    sampler = EpochSampler(len(features), seed)
+    frames = FrameSampling(features, None, settings.frames_per_recording, seed)
+    for epoch in range(settings.epochs):
+        sampler.set_epoch(epoch)
+        total = torch.zeros(2, device=place)
+        for batch in load(frames, sampler, settings.batch_size):
+            lengths = batch["lengths"].to(place)
+            optimiser.zero_grad()
+            loss = model.loss(batch["features"].to(place), lengths)
+            loss.backward()
+            optimiser.step()
+            model.normalise_actions()
+            n_frames = lengths.sum()
+            total += torch.stack([loss.detach() * n_frames, n_frames])
+        if after_epoch is not None:
+            after_epoch(epoch + 1, model, float(total[0] / total[1]))
+    return model.cpu().eval()
+
+
+def adam(model: ActionModel, settings: TrainingSettings) -> torch.optim.Optimizer:
+    """The optimiser of a training, over the encoder and the action embeddings."""
+    return torch.optim.Adam(
+        model.parameters(),
+        lr=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        fused=True,
+    )
+
+
+def find_device(name: str) -> torch.device:
+    """The device of a name; "auto" is a CUDA GPU where there is one.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such device here.
+    """
+    # Not Apple's GPUs by themselves: nothing here has been tried on them.
+    found = "cuda" if torch.cuda.is_available() else "cpu"
+    chosen = {"auto": found, "gpu": "cuda"}.get(name, name)
+    try:
+        device = torch.device(chosen)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigurationError(f"device {name!r} cannot be used here: {reason}") from error
+    return device
