@@ -186,9 +186,13 @@ def test_a_tolerance_ends_recordings_alike(side: str, rng: np.random.Generator) 
 
 @pytest.fixture
 def three_threads() -> Any:
+    """Three threads, for problems however small."""
     before = torch.get_num_threads()
     torch.set_num_threads(3)
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("asot.transport.fused.WORTH_THREADS", 0)
+        patch.setattr("asot.transport.fused.WORTH_THREADS_TOGETHER", 0)
+        yield
     torch.set_num_threads(before)
 
 

@@ -55,13 +55,18 @@ def standardise(features: ArrayLike) -> NDArray[np.float32]:
     if not present.any():
         return result
     # float64: the mean of a long recording in float32 is wrong in the fourth digit.
-    values = np.asarray(array[present], dtype=np.float64)
+    values = array[present].astype(np.float64)
+    lowest, highest = values.min(axis=0), values.max(axis=0)
     # Scaled first, so that the squares of neither tiny nor huge values leave the range of floats.
-    largest = np.abs(values).max(axis=0)
+    largest = np.maximum(-lowest, highest)
     values /= np.where(largest > 0, largest, 1)
-    varies = values.max(axis=0) != values.min(axis=0)
-    values = values[:, varies]
+    varies = lowest != highest
+    if not varies.all():
+        values = values[:, varies]
     values -= values.mean(axis=0)
-    values /= np.sqrt(np.mean(values**2, axis=0)) * np.sqrt(array.shape[1])
+    length = np.sqrt(np.einsum("ij,ij->j", values, values) / len(values))
+    values /= length * np.sqrt(array.shape[1])
+    if present.all() and varies.all():
+        return values.astype(np.float32)
     result[np.ix_(present, varies)] = values
     return result

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,6 +47,7 @@ class ActionModel(nn.Module):
         self.n_features = n_features
         self.n_actions = n_actions
         self.pseudo_labels: PseudoLabels | None = None
+        self._last_prior: tuple[tuple[Any, ...], Tensor] | None = None
         widths = [n_features, *recipe.encoder.hidden, recipe.encoder.width]
         layers: list[nn.Module] = []
         for before, after in pairwise(widths[:-1]):
@@ -95,15 +97,20 @@ class ActionModel(nn.Module):
         """
         cost = 1.0 - similarity
         if self.recipe.rho > 0:
-            cost += temporal_prior(
-                cost.shape[-2],
-                self.n_actions,
-                self.recipe.rho,
-                lengths=lengths,
-                mode=settings.mode,
-                like=cost,
-            )
+            cost += self._prior(cost, lengths, settings.mode)
         return solve(cost, lengths=lengths, **vars(settings))
+
+    def _prior(self, cost: Tensor, lengths: Tensor | None, mode: str) -> Tensor:
+        """The order prior of a batch, kept for the next batch of the same shape and lengths."""
+        n_frames = cost.shape[-2]
+        own = None if lengths is None else tuple(lengths.tolist())
+        key = n_frames, own, mode, cost.device, cost.dtype
+        if self._last_prior is None or self._last_prior[0] != key:
+            prior = temporal_prior(
+                n_frames, self.n_actions, self.recipe.rho, lengths=lengths, mode=mode, like=cost
+            )
+            self._last_prior = key, prior
+        return self._last_prior[1]
 
     def loss(self, features: Tensor, lengths: Tensor) -> Tensor:
         """Cross-entropy against the pseudo-labels, the mean over the frames that exist.

@@ -22,8 +22,11 @@ from asot.transport.mirror_descent import MirrorDescent
 from asot.transport.solution import Answer, Outcome, Status
 from asot.transport.structure import band_half_width
 
-# Fewer exponentials than this are not worth a second thread.
-WORTH_THREADS = 400_000
+# Exponentials from which a second thread is worth its start, which takes milliseconds where the
+# other core sleeps: with recordings of its own; and with a part of the frames of one recording,
+# where all wait for the slowest in every iteration, so that a busy core costs more than it gives.
+WORTH_THREADS = 10_000_000
+WORTH_THREADS_TOGETHER = 50_000_000
 # Bytes of a recording's cost from which memory counts for more than time.
 LEAN_FROM = 2**26
 
@@ -85,7 +88,8 @@ class FusedDescent:
         n_tiles = -(-width // kernel.TILE)
         iterations = self.options.max_iterations
         threads = 1
-        if batch * longest * n_actions * (iterations + 1) >= WORTH_THREADS:
+        worth = WORTH_THREADS if batch > 1 else WORTH_THREADS_TOGETHER
+        if batch * longest * n_actions * (iterations + 1) >= worth:
             threads = min(torch.get_num_threads(), max(batch, n_tiles))
         together = batch < threads
         groups = 1 if together else threads
