@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from asot.baselines.sela import SeLASegmenter, equipartition
-from asot.data import make_recordings
+from asot.data import make_recordings, standardise
 from asot.learning.configuration import Recipe
 
 
@@ -48,12 +50,17 @@ def test_labels_are_the_networks_likeliest_actions(seed: int) -> None:
     recordings = make_recordings(4, 3, (30, 60), width=5, random_state=seed)
     recipe = Recipe.from_dict({"training": {"epochs": 2, "frames_per_recording": 32}})
     segmenter = SeLASegmenter(recipe, 3, random_state=seed).fit(recordings.features)
-    for labels, own in zip(segmenter.labels_, segmenter.predict(recordings.features), strict=True):
-        np.testing.assert_array_equal(labels, own)
-    embedded = torch.from_numpy(np.stack([np.zeros(5, np.float32)]))
-    assert segmenter.model_.pseudo_labels is not None
-    assert segmenter.model_.embed(embedded).shape == (1, 40)
+    model = segmenter.model_
+    for labels, recording in zip(segmenter.labels_, recordings, strict=True):
+        with torch.no_grad():
+            frames = model.encoder(torch.from_numpy(standardise(recording.features)))
+        directions = frames / frames.norm(dim=1, keepdim=True)
+        nearest = torch.cdist(directions, model.actions.detach()).argmin(dim=1)
+        np.testing.assert_array_equal(labels, nearest)
     assert segmenter.objective_ > 0
+    again = pickle.loads(pickle.dumps(segmenter))
+    for labels, own in zip(again.predict(recordings.features), segmenter.labels_, strict=True):
+        np.testing.assert_array_equal(labels, own)
 
 
 def test_the_pseudo_labels_it_trains_on_are_balanced(seed: int) -> None:
@@ -61,6 +68,7 @@ def test_the_pseudo_labels_it_trains_on_are_balanced(seed: int) -> None:
     recipe = Recipe.from_dict({"training": {"epochs": 1, "frames_per_recording": 16}})
     segmenter = SeLASegmenter(recipe, 3, random_state=seed).fit(recordings.features)
     model = segmenter.model_
+    model.pseudo_labels = segmenter._pseudo_labels(recipe)
     features = torch.randn(2, 16, 5, generator=torch.Generator().manual_seed(seed % 2**31))
     lengths = torch.tensor([16, 9])
     targets = model._targets(model.similarity(model.embed(features)), lengths)

@@ -18,8 +18,9 @@ LABELS = ([0, 0, 0, 1, 1, 1, 2, 2], [0, 1, 2, 0, 1, 2, 0, 1], [2, 2, 2, 0, 0, 1,
 
 
 def chosen(kind: str, folder: BenchmarkFolder, method: str = "asot") -> Chosen | None:
+    matching = "video" if method == "twfinch" else "activity"
     cells = [(cell, result) for cell, result in folder.cells() if cell.method == method]
-    return choose(kind, cells, folder)
+    return choose(kind, cells, folder, matching)
 
 
 def place(found: Chosen | None) -> tuple[int, int | None] | None:

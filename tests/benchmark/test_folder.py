@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -120,10 +121,13 @@ def test_what_begin_writes(folder: BenchmarkFolder, recipe: Recipe, plan: Plan) 
     folder.begin(recipe, plan, True)
     described = folder.description()
     frames = {name: sum(len(one.features) for one in plan.activities[name]) for name in (TEA, EGG)}
+    files = {one.pop("files") for one in described["activities"].values()}
+    assert len(files) == 2
     assert described["activities"] == {
-        TEA: {"n_actions": 3, "recordings": 2, "frames": frames[TEA]},
-        EGG: {"n_actions": 3, "recordings": 3, "frames": frames[EGG]},
+        TEA: {"n_actions": 3, "recordings": 2, "frames": frames[TEA], "labelled": 2},
+        EGG: {"n_actions": 3, "recordings": 3, "frames": frames[EGG], "labelled": 3},
     }
+    assert described["simulated"] is False
     assert described["recipe"] == recipe.to_dict()
     assert described["keep_epochs"] is True
     assert {"python", "asot", "torch", "numpy"} <= set(described["versions"][-1])
@@ -146,7 +150,6 @@ def test_another_benchmark_in_the_same_folder_is_refused(
     other = make_data("other")
     shorter = make_data("shorter")
     path = next((shorter / "features" / TEA).iterdir())
-    frames = sum(len(np.load(one)) for one in path.parent.iterdir())
     np.save(path, np.load(path)[:-1])
     truth = shorter / "groundTruth" / path.stem
     truth.write_text("".join(truth.read_text().splitlines(keepends=True)[:-1]))
@@ -162,11 +165,17 @@ def test_another_benchmark_in_the_same_folder_is_refused(
             f"{folder.root} holds another benchmark ({difference}): choose another --out, or "
             "remove it."
         )
+    features = next((data / "features" / TEA).iterdir())
+    os.utime(features, ns=(0, 0))
+    with pytest.raises(ConfigurationError, match=r"the files of .* have changed since"):
+        folder.begin(recipe, plan_run(recipe, data, ["each"]), False)
     shutil.rmtree(data)
     shorter.rename(data)
     with pytest.raises(ConfigurationError) as caught:
         folder.begin(recipe, plan_run(recipe, data, ["each"]), False)
-    assert f"(activities.{TEA}.frames was {frames}, now {frames - 1})" in str(caught.value)
+    assert "have changed since" in str(caught.value)
+    with pytest.raises(ConfigurationError, match="a mean would count recordings twice"):
+        folder.begin(recipe, plan_run(recipe, data), False)
     assert (folder.root / "benchmark.json").read_bytes() == before
 
 

@@ -39,7 +39,7 @@ def test_methods_that_do_not_draw_anything_say_so(
 def test_names_of_methods() -> None:
     assert choose_methods(["all"], None) == choose_methods(None, None) == list(METHODS)
     assert choose_methods(["kmeans", "asot", "kmeans"], ["all"]) == [
-        *("kmeans", "asot", "asot-no-temporal", "asot-no-prior", "asot-no-unbalanced"),
+        *("asot", "kmeans", "asot-no-temporal", "asot-no-prior", "asot-no-unbalanced"),
         *("asot-no-training", "asot-no-kmeans"),
     ]
     for name in ("k-means", "asot-no-luck", "asot-no-", ""):

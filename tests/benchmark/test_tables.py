@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 from asot.benchmark.folder import BenchmarkFolder, Cell
-from asot.benchmark.runner import Failure
 from asot.benchmark.summary import FRAME_WEIGHTED, MEAN
 from asot.benchmark.tables import (
     TITLES,
@@ -26,6 +25,7 @@ from asot.benchmark.tables import (
     to_markdown,
     write_results,
 )
+from asot.learning.configuration import load_recipe
 from asot.learning.notes import Published
 from tests.benchmark.conftest import EGG, TEA, Write
 
@@ -130,7 +130,17 @@ def test_published_figures_of_a_shipped_recipe(write: Write, folder: BenchmarkFo
     path = folder.root / "benchmark.json"
     described = json.loads(path.read_text())
     assert collect(folder).published == []
-    described["recipe"]["name"] = "desktop_assembly"
+    described["recipe"] = load_recipe("salads_svm").to_dict()
+    described["activities"][TEA]["recordings"] = 47
+    path.write_text(json.dumps(described))
+    assert collect(folder).published[0].scores["mof"] == 0.599
+    for change in ({"simulated": True}, {"recipe": {**described["recipe"], "rho": 0.3}}):
+        path.write_text(json.dumps({**described, **change}))
+        assert collect(folder).published == []
+    described["activities"][TEA]["recordings"] = 4
+    path.write_text(json.dumps(described))
+    assert collect(folder).published == []
+    described["recipe"] = load_recipe("desktop_assembly").to_dict()
     path.write_text(json.dumps(described))
     text = to_markdown(collect(folder))
     row = next(line for line in text.splitlines() if line.startswith("| *ASOT* [1] |"))
@@ -144,12 +154,16 @@ def test_what_is_not_complete_and_what_failed_is_told(
     for activity in (TEA, EGG):
         write("asot", activity, 0, 0.5)
     write("kmeans", TEA, 0, 0.5)
-    failed = [Failure(Cell("kmeans", EGG, 0), "its process ended")]
-    text = to_markdown(collect(folder, failed))
+    folder.write_failure(Cell("kmeans", EGG, 0), "its process ended")
+    folder.write_failure(Cell("hmm", EGG, 0), "it is lost")
+    text = to_markdown(collect(folder))
     mean, rest = text.split(f"## {EGG}", 1)[0], text.split(f"## {TEA}", 1)[1]
-    assert mean.count("Not complete: k-means.") == 4
-    assert "Not complete" not in rest
-    assert f"## Failed\n\n- kmeans, {EGG}, seed 0: its process ended\n" in text
+    assert mean.count("Not complete: k-means, Gaussian HMM.") == 4
+    assert rest.count("Not complete: Gaussian HMM.") == 2
+    assert f"- hmm, {EGG}, seed 0: it is lost\n" in text
+    write("kmeans", EGG, 0, 0.5)
+    assert "its process ended" not in to_markdown(collect(folder))
+    assert f"## Failed\n\n- hmm, {EGG}, seed 0: it is lost\n- kmeans, {EGG}" in text
 
 
 def test_a_mean_of_unfinished_activities_is_not_shown(

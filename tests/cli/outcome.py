@@ -20,9 +20,15 @@ class Outcome:
     err: str
 
     @property
+    def complaints(self) -> str:
+        """Standard error without the lines of progress."""
+        lines = self.err.splitlines(keepends=True)
+        return "".join(one for one in lines if not one.startswith("asot: cell "))
+
+    @property
     def sentence(self) -> str:
         """The one sentence on standard error."""
-        lines = self.err.splitlines()
+        lines = self.complaints.splitlines()
         assert len(lines) == 1, self.err
         assert lines[0].startswith("asot: ")
         return lines[0].removeprefix("asot: ")

@@ -108,14 +108,15 @@ def test_stopped_killed_and_given_again(
         )
         complaint = stop(process, out, len(before) + 1, blow)
         assert process.returncode == code
-        assert complaint == (INTERRUPTED if blow == signal.SIGINT else "")
+        told = [line for line in complaint.splitlines(True) if not line.startswith("asot: cell ")]
+        assert "".join(told) == (INTERRUPTED if blow == signal.SIGINT else "")
         now = cells(out)
         assert len(before) < len(now) < N_CELLS
         assert before.items() <= now.items(), "no cell is run twice"
         assert not (out / "table.md").exists()
         before = now
     outcome = asot(*words)
-    assert (outcome.code, outcome.err) == (0, "")
+    assert (outcome.code, outcome.complaints) == (0, "")
     told = f"{len(before)} of {N_CELLS} cells were finished before, and used as they are."
     assert told in outcome.out.splitlines()
     assert len(cells(out)) == N_CELLS
@@ -127,13 +128,13 @@ def test_stopped_killed_and_given_again(
 def test_the_same_command_again_and_the_table_again(asot, kitchen: Path, finished: Path) -> None:
     before, results = cells(finished), without_times(finished)
     again = asot(*words_for(kitchen, finished))
-    assert (again.code, again.err) == (0, "")
+    assert (again.code, again.complaints) == (0, "")
     assert cells(finished) == before
     assert without_times(finished) == results
     first, *rest = again.out.splitlines()
     assert first == f"{N_CELLS} of {N_CELLS} cells were finished before, and used as they are."
     table = asot("benchmark", "--table", finished, "--choose", "objective", "--oracle")
-    assert (table.code, table.err) == (0, "")
+    assert (table.code, table.complaints) == (0, "")
     assert table.out.splitlines() == rest
     paths = shown_paths(table, finished)
     assert [one.name for one in paths] == [
@@ -239,7 +240,7 @@ def test_a_failed_cell_is_listed_and_run_again(asot, kitchen: Path, tmp_path: Pa
     assert [path.parts[-3] for path in before] == ["twfinch"]
     (out / "cells" / "uniform").unlink()
     outcome = asot(*words)
-    assert (outcome.code, outcome.err) == (0, "")
+    assert (outcome.code, outcome.complaints) == (0, "")
     assert before.items() < cells(out).items()
     assert "Failed" not in outcome.out + (out / "table.md").read_text(encoding="utf-8")
 
@@ -351,5 +352,35 @@ def test_a_new_data_set_with_the_default_recipe_and_nothing_else(
 
 def test_the_recipe_is_printed(asot) -> None:
     outcome = asot("benchmark", "default", "--rho", "0.3", "--print_config")
-    assert (outcome.code, outcome.err) == (0, "")
+    assert (outcome.code, outcome.complaints) == (0, "")
     assert "\nrho: 0.3\n" in outcome.out
+
+
+def test_a_class_of_a_negative_id_is_drawn(asot, tmp_path: Path) -> None:
+    toys = make_recordings(3, n_actions=3, n_frames=(40, 60), width=4, random_state=1)
+    recordings = Recordings.from_arrays(
+        [one.features for one in toys], ground_truth=[one.ground_truth - 1 for one in toys]
+    )
+    data = write_dataset(recordings, tmp_path / "data", {-1: "rest", 0: "walk", 1: "run"})
+    words = ["--data", data, "--out", tmp_path / "out", "--methods", "uniform", "twfinch"]
+    outcome = asot("benchmark", "default", *words)
+    assert outcome.code == 0
+    assert len(list((tmp_path / "out" / "figures").glob("*.png"))) == 1
+    # Where no bars are drawn, each cell has a line.
+    assert "asot: cell 2 of 2: " in outcome.err
+    trained = ["--data", data, "--out", tmp_path / "run", "--training.epochs", "1"]
+    assert asot("train", "default", *trained).code == 0
+    assert list((tmp_path / "run" / "predictions" / "figures").glob("*.png"))
+    inside = asot("benchmark", "default", "--data", data, "--out", data / "features" / "out")
+    assert inside.code == 1
+    assert "lies in the data set" in inside.err
+
+
+def test_a_table_of_nothing(asot, kitchen: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = ["benchmark", "default", "--data", kitchen, "--out", out, "--methods", "uniform"]
+    assert asot(*words, "--figures", "0").code == 0
+    shutil.rmtree(out / "cells")
+    outcome = asot("benchmark", "--table", out)
+    assert outcome.code == 1
+    assert "holds no finished cell yet" in outcome.sentence

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 
@@ -84,4 +85,14 @@ def test_many_frames_choose_the_restart_on_some_of_them(
     monkeypatch.setattr(start, "RESTART_FRAMES", 20)
     start.start_at_kmeans(start.draw_model(recipe, 5, 3, 0), features, 0)
     n_frames = 32 + 20 + 32 + 32 + 5
-    assert fitted == [n_frames, -(-n_frames // (n_frames // 20)), n_frames]
+    assert fitted == [n_frames, 20, n_frames]
+
+
+def test_the_restart_is_chosen_on_frames_of_all_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    from asot.learning import start
+
+    monkeypatch.setattr(start, "RESTART_FRAMES", 40)
+    # Every fourth frame is of the first kind: a stride would see no other.
+    kinds = np.eye(4, dtype=np.float32)[np.arange(400) % 4]
+    centres = start._centres(kinds, 4, 10, 0)
+    np.testing.assert_allclose(np.sort(centres.argmax(axis=1)), [0, 1, 2, 3])

@@ -16,7 +16,7 @@ from asot.metrics import evaluate
 CHOICES = {
     "objective": "the seed (and epoch) of the lowest training objective",
     "agreement": "the seed whose labels agree best with the other seeds'",
-    "oracle": "the seed (and epoch) of the highest MoF, which only the ground truth can tell",
+    "oracle": "the seed (and epoch) of the highest MoF here, which only the ground truth can tell",
 }
 
 
@@ -40,7 +40,7 @@ class Chosen:
 
 
 def choose(
-    kind: str, cells: Sequence[tuple[Cell, CellResult]], folder: BenchmarkFolder
+    kind: str, cells: Sequence[tuple[Cell, CellResult]], folder: BenchmarkFolder, matching: str
 ) -> Chosen | None:
     """Choose one of the segmentations of a method on an activity.
 
@@ -49,12 +49,13 @@ def choose(
     kind : {"objective", "agreement", "oracle"}
         The lowest training objective, over the seeds and the epochs that were kept; the seed whose
         labels agree with those of the other seeds in most frames, on average, once its actions are
-        matched to theirs; or the highest MoF, by activity where labels are shared, which looks at
-        the ground truth.
+        matched to theirs; or the highest MoF of the matching, which looks at the ground truth.
     cells : sequence of (Cell, CellResult)
         The seeds of the method on the activity.
     folder : BenchmarkFolder
         Has their labels.
+    matching : {"activity", "video"}
+        Of the table that the choice is for.
 
     Returns
     -------
@@ -75,14 +76,14 @@ def choose(
             if one.candidate.objective is not None and math.isfinite(one.candidate.objective)
         ]
     else:
-        scored = [(-_mof(one.candidate), one) for one in found]
+        scored = [
+            (-one.candidate.scores[matching]["mof"], one)
+            for one in found
+            if matching in one.candidate.scores
+        ]
     if len(scored) < 2:
         return None
     return min(scored, key=lambda pair: pair[0])[1]
-
-
-def _mof(candidate: Candidate) -> float:
-    return (candidate.scores.get("activity") or candidate.scores["video"])["mof"]
 
 
 def _most_typical(

@@ -15,6 +15,7 @@ both atomically, so that a cell with scores is finished.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -22,6 +23,7 @@ import platform
 import re
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,12 +33,17 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from asot.benchmark.methods import is_method
+from asot.data import Recordings
 from asot.errors import ConfigurationError, DataError
 from asot.files import atomic_path, write_text
 from asot.learning.configuration import Recipe
-from asot.learning.runs import Plan, first_difference, recipe_yaml, refuse_to_fill, versions
+from asot.learning.runs import WHOLE, Plan, first_difference, recipe_yaml, refuse_to_fill, versions
 
 DESCRIPTION = "benchmark.json"
+# What asot data simulate leaves in a data set.
+SIMULATED = "simulation.yaml"
+FAILED = ".failed"
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +87,8 @@ class CellResult:
     n_recordings, n_frames : int
         Recordings that were scored, and their frames that were.
     seconds : float
-        Wall-clock time of fitting and labelling, on one thread.
+        Wall-clock time of fitting and labelling, on one thread; the first cell of a process
+        also loads compiled code.
     candidates : list of Candidate
         The last is the cell's result.
     matching : dict
@@ -139,6 +147,8 @@ class BenchmarkFolder:
                 "n_actions": plan.n_actions[activity],
                 "recordings": len(recordings),
                 "frames": sum(one.n_frames for one in recordings),
+                "labelled": sum(one.labelled for one in recordings),
+                "files": _fingerprint(recordings),
             }
             for activity, recordings in plan.activities.items()
         }
@@ -150,13 +160,21 @@ class BenchmarkFolder:
             here = self.description()
             known = here["activities"]
             both = {name: known[name] for name in shapes if name in known}
+            if (WHOLE in known) != (WHOLE in shapes):
+                raise ConfigurationError(
+                    f"{self.root} holds a benchmark of {', '.join(known)}: a mean would count "
+                    "recordings twice, so choose another --out."
+                )
             difference = first_difference(
                 {**{name: here.get(name) for name in described}, "activities": both},
                 {**described, "activities": {name: shapes[name] for name in both}},
             )
             if difference is not None:
+                what = difference
+                if ".files " in difference:
+                    what = f"the files of {', '.join(both)} have changed since"
                 raise ConfigurationError(
-                    f"{self.root} holds another benchmark ({difference}): "
+                    f"{self.root} holds another benchmark ({what}): "
                     "choose another --out, or remove it."
                 )
             used = [*here["versions"], *([] if now in here["versions"] else [now])]
@@ -175,6 +193,7 @@ class BenchmarkFolder:
             {
                 **described,
                 "activities": {**known, **shapes},
+                "simulated": (Path(plan.source.root) / SIMULATED).is_file(),
                 "versions": used,
                 "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
             },
@@ -198,7 +217,7 @@ class BenchmarkFolder:
             ) from None
         except (OSError, ValueError) as error:
             raise DataError(f"{path} cannot be read: {error}.") from error
-        needed = {"recipe", "data", "activities", "versions"}
+        needed = {"recipe", "data", "activities", "versions", "simulated"}
         if not isinstance(described, dict) or not needed <= set(described):
             raise DataError(f"{path} does not describe a benchmark: choose another folder.")
         return described
@@ -229,6 +248,19 @@ class BenchmarkFolder:
                 labels=np.concatenate(list(labels.values())).astype(np.int32),
             )
         write_json(self._path(cell, ".json"), asdict(result))
+        self._path(cell, FAILED).unlink(missing_ok=True)
+
+    def write_failure(self, cell: Cell, reason: str) -> None:
+        """Keep why a cell could not be run, until it can."""
+        # Where even this cannot be written, the reason is told all the same.
+        with suppress(OSError):
+            write_text(self._path(cell, FAILED), f"{reason}\n")
+
+    def failures(self) -> Iterator[tuple[Cell, str]]:
+        """Cells that could not be run, and why, in order."""
+        for cell, path in self._found(FAILED):
+            if not self.finished(cell):
+                yield cell, path.read_text(encoding="utf-8").strip()
 
     def read(self, cell: Cell) -> CellResult:
         """A finished cell.
@@ -259,18 +291,31 @@ class BenchmarkFolder:
 
     def cells(self) -> Iterator[tuple[Cell, CellResult]]:
         """All finished cells, in order."""
-        found = []
-        for path in (self.root / "cells").glob("*/*/seed-*.json"):
-            seed = path.stem.removeprefix("seed-")
-            if seed.isdigit():
-                method, activity = path.parts[-3], unquote(path.parts[-2])
-                found.append(Cell(method, activity, int(seed)))
-        for cell in sorted(found):
+        for cell, _ in self._found(".json"):
             yield cell, self.read(cell)
+
+    def _found(self, suffix: str) -> list[tuple[Cell, Path]]:
+        """Cells of known methods with such a file, in order."""
+        found = []
+        for path in (self.root / "cells").glob(f"*/*/seed-*{suffix}"):
+            method, activity, seed = path.parts[-3], path.parts[-2], path.stem[len("seed-") :]
+            if seed.isdigit() and is_method(method):
+                found.append((Cell(method, unquote(activity), int(seed)), path))
+        return sorted(found)
 
     def _path(self, cell: Cell, suffix: str) -> Path:
         folder = self.root / "cells" / cell.method / file_name(cell.activity)
         return folder / f"seed-{cell.seed}{suffix}"
+
+
+def _fingerprint(recordings: Recordings) -> str:
+    """What changes when a file of the recordings does: of their names, sizes and times."""
+    digest = hashlib.sha256()
+    for one in recordings:
+        for path in one.files:
+            found = path.stat()
+            digest.update(f"{path.name} {found.st_size} {found.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
 
 
 def file_name(activity: str) -> str:

@@ -208,12 +208,17 @@ def find_method(name: str) -> Method:
     if name in METHODS:
         return METHODS[name]
     part = name.removeprefix(ABLATED)
-    if part == name or part not in ABLATIONS:
+    if not is_method(name):
         raise ConfigurationError(
             f"There is no method {name!r}: choose of {', '.join(METHODS)}, or a part of "
             f"{', '.join(ABLATIONS)} to --ablate."
         )
     return Method(ABLATIONS[part][0], "ablation", partial(_ablated, part))
+
+
+def is_method(name: str) -> bool:
+    """Whether there is such a method, or ASOT without such a part."""
+    return name in METHODS or name in {ABLATED + part for part in ABLATIONS}
 
 
 def choose_methods(names: Sequence[str] | None, parts: Sequence[str] | None) -> list[str]:
@@ -223,7 +228,7 @@ def choose_methods(names: Sequence[str] | None, parts: Sequence[str] | None) -> 
     ----------
     names : sequence of str or None
         Of ``METHODS``, or "all"; all that are installed unless given, or ASOT alone where parts
-        are to be switched off.
+        are to be switched off, beside which it always stands.
     parts : sequence of str or None
         Of ``ABLATIONS``, or "all".
 
@@ -253,4 +258,5 @@ def choose_methods(names: Sequence[str] | None, parts: Sequence[str] | None) -> 
             method = find_method(name)
             if not method.available and method.library is not None:
                 raise MissingExtraError(*method.library, f"The method {name!r}")
-    return list(dict.fromkeys([*chosen, *(ABLATED + part for part in parts)]))
+    beside = ["asot"] if parts else []
+    return list(dict.fromkeys([*beside, *chosen, *(ABLATED + part for part in parts)]))

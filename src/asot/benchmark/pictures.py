@@ -52,12 +52,13 @@ def draw_timelines(folder: BenchmarkFolder, plan: Plan, most: int) -> list[Path]
         shown = [one for one in recordings if one.labelled][:most]
         for recording in shown if methods else []:
             tracks, matchings = _tracks(recording, cells, labels, plan.source.exclude)
+            names = _numbered(plan, tracks, matchings)
             figure = plot_segmentation(
                 tracks,
-                names=_names(plan, tracks, matchings),
+                names=names,
                 matching=matchings,
                 frame_rate=recording.frame_rate,
-                title=recording.name,
+                title=f"{recording.name}, first seed of each method",
             )
             name = file_name(f"{activity}-{recording.name}")
             paths.append(folder.root / "figures" / f"{name}.png")
@@ -85,17 +86,25 @@ def _tracks(
             if shared
             else dict(match([own], [truth], exclude=exclude or None).matching)
         )
-    # Frames that are not scored are left white.
-    tracks[GROUND_TRUTH] = np.where(np.isin(truth, exclude), -1, truth)
+    tracks[GROUND_TRUTH] = truth
     return tracks, matchings
 
 
-def _names(
-    plan: Plan, tracks: Mapping[str, NDArray[Any]], matchings: Mapping[str, Mapping[Any, Any]]
+def _numbered(
+    plan: Plan, tracks: dict[str, NDArray[Any]], matchings: dict[str, dict[Any, Any]]
 ) -> dict[int, str]:
-    """Names of the classes that the tracks hold: few classes get plain colours."""
-    held = set(np.unique(tracks[GROUND_TRUTH]).tolist()) - {-1}
+    """Number the classes that are drawn from 0, in place, and name them.
+
+    Few classes get plain colours, and ids may be negative. Frames that are not scored become -1,
+    which is left white.
+    """
+    truth = tracks[GROUND_TRUTH]
+    held = set(np.unique(truth).tolist()) - set(plan.source.exclude)
     for matching in matchings.values():
         held |= set(matching.values())
+    number = {one: i for i, one in enumerate(sorted(held))}
+    tracks[GROUND_TRUTH] = np.array([number.get(one, -1) for one in truth.tolist()])
+    for title, matching in matchings.items():
+        matchings[title] = {action: number[one] for action, one in matching.items()}
     known = plan.dataset.class_names or {}
-    return {one: known.get(one, str(one)) for one in sorted(held)}
+    return {i: known.get(one, str(one)) for one, i in number.items()}

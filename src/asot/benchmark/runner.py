@@ -153,6 +153,7 @@ def run_benchmark(
     for done, (job, reason) in enumerate(outcomes, start=1):
         if reason is not None:
             failures.append(Failure(job.cell, str(reason)))
+            folder.write_failure(job.cell, str(reason))
         if progress is not None:
             progress(done, len(jobs), job.cell)
     return failures
@@ -166,16 +167,20 @@ def run_cell(job: Job) -> str | None:
     import torch
 
     torch.set_num_threads(1)
-    # What the library warns of is of every cell, and was said when the data was checked.
-    logging.getLogger("asot").setLevel(logging.ERROR)
     folder = BenchmarkFolder(Path(job.out))
+    log = logging.getLogger("asot")
+    level = log.level
+    # What the library warns of is of every cell, and was said when the data was checked.
+    log.setLevel(logging.ERROR)
     try:
         recordings = _recordings(job.source, job.activity)
         recipe = Recipe.from_dict(job.recipe)
-        started = time.perf_counter()
         estimator = find_method(job.cell.method).make(
             recipe, job.n_actions, job.cell.seed, job.keep_epochs
         )
+        from asot.learning import loop  # noqa: F401 - what it imports is no part of the time
+
+        started = time.perf_counter()
         estimator.fit(recordings.features)
         seconds = time.perf_counter() - started
         result, labels = _scored(estimator, recordings, job, seconds)
@@ -185,6 +190,8 @@ def run_cell(job: Job) -> str | None:
     except Exception as error:  # a benchmark goes on with its other cells
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         return reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]} ..."
+    finally:
+        log.setLevel(level)
     return None
 
 

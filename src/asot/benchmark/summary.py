@@ -84,9 +84,10 @@ def summarise(folder: BenchmarkFolder, choices: Sequence[str] = ()) -> list[Row]
         for name in ordered({cell.method for cell, _ in cells})
     }
     chosen = {
-        (name, kind): _choices(kind, own, activities, folder)
+        (name, kind, matching): _choices(kind, own, activities, folder, matching)
         for name, own in methods.items()
         for kind in choices
+        for matching in MATCHINGS
     }
     rows = []
     for matching in MATCHINGS:
@@ -104,12 +105,12 @@ def summarise(folder: BenchmarkFolder, choices: Sequence[str] = ()) -> list[Row]
             for kind in choices:
                 found = {
                     (activity, 0): (one.candidate.scores[matching], one.n_frames)
-                    for activity, one in chosen[name, kind].items()
+                    for activity, one in chosen[name, kind, matching].items()
                     if matching in one.candidate.scores
                 }
                 heading = Row(name, title, matching, choice=kind)
                 rows += [
-                    replace(row, seeds=(), chosen=_told(chosen[name, kind], row.activity))
+                    replace(row, seeds=(), chosen=_told(chosen[name, kind, matching], row.activity))
                     for row in _rows(heading, found, activities)
                 ]
     return rows
@@ -120,11 +121,12 @@ def _choices(
     cells: Sequence[tuple[Cell, CellResult]],
     activities: Sequence[str],
     folder: BenchmarkFolder,
+    matching: str,
 ) -> dict[str, Chosen]:
     found = {}
     for activity in activities:
         own = [(cell, result) for cell, result in cells if cell.activity == activity]
-        one = choose(kind, own, folder)
+        one = choose(kind, own, folder, matching)
         if one is not None:
             found[activity] = one
     return found

@@ -10,9 +10,11 @@ from typing import Any
 
 from asot.benchmark.choice import CHOICES
 from asot.benchmark.folder import BenchmarkFolder, write_json
+from asot.benchmark.methods import find_method
 from asot.benchmark.runner import Failure
 from asot.benchmark.summary import FRAME_WEIGHTED, MEAN, Row, ordered, summarise
 from asot.files import write_text
+from asot.learning.configuration import load_recipe, shipped_recipes
 from asot.learning.notes import Published, read_notes
 from asot.learning.runs import WHOLE
 
@@ -96,8 +98,8 @@ class Results:
         own = [row for row in self.rows if row.matching == matching]
         rows = [row for row in own if row.activity == activity]
         shown = {row.method for row in rows}
-        titles = {row.method: row.title for row in own if row.choice is None}
-        missing = [titles[name] for name in ordered(set(titles) - shown)]
+        tried = {row.method for row in own} | {one.cell.method for one in self.failures}
+        missing = [find_method(name).title for name in ordered(tried - shown)]
         published = [one for one in self.published if one.matching == matching]
         named = self.description["recipe"]["n_actions"]
         # Published figures are of all activities that the recipe names.
@@ -123,7 +125,7 @@ class Results:
 
 
 def collect(
-    folder: BenchmarkFolder, failures: Sequence[Failure] = (), choices: Sequence[str] = ()
+    folder: BenchmarkFolder, choices: Sequence[str] = (), failures: Sequence[Failure] = ()
 ) -> Results:
     """What a benchmark's folder holds.
 
@@ -131,10 +133,10 @@ def collect(
     ----------
     folder : BenchmarkFolder
         The folder.
-    failures : sequence of Failure
-        Cells that could not be run.
     choices : sequence of str
         As for ``summarise``.
+    failures : sequence of Failure
+        Of the last run; the folder keeps them too, where it can be written.
 
     Raises
     ------
@@ -142,9 +144,27 @@ def collect(
         If the folder is no benchmark, or a cell cannot be read.
     """
     description = folder.description()
-    notes = read_notes(str(description["recipe"]["name"]))
-    published = [] if notes is None else list(notes.published)
-    return Results(description, summarise(folder, choices), published, list(failures))
+    failed = {cell: Failure(cell, reason) for cell, reason in folder.failures()}
+    failed |= {one.cell: one for one in failures}
+    return Results(
+        description,
+        summarise(folder, choices),
+        _comparable(description),
+        [failed[cell] for cell in sorted(failed)],
+    )
+
+
+def _comparable(description: Mapping[str, Any]) -> list[Published]:
+    """Figures of others, where they are of this recipe and of data of this size, not simulated."""
+    recipe = description["recipe"]
+    name = str(recipe["name"])
+    notes = read_notes(name)
+    if notes is None or description.get("simulated") or name not in shipped_recipes():
+        return []
+    recordings = sum(one["recordings"] for one in description["activities"].values())
+    if load_recipe(name).to_dict() != recipe or notes.recordings not in (None, recordings):
+        return []
+    return list(notes.published)
 
 
 def write_results(results: Results, folder: BenchmarkFolder) -> None:
@@ -269,9 +289,10 @@ def heading(table: Table, results: Results) -> str:
         WHOLE: "All recordings",
     }
     matching = MATCHINGS[table.matching]
+    simulated = " of simulated data" if results.description["simulated"] else ""
     if len(results.activities) < 2 and table.matching == "activity":
         matching = "one matching of actions to classes for all recordings"
-    return f"{over.get(table.title, table.title)}; {matching}"
+    return f"{over.get(table.title, table.title)}{simulated}; {matching}"
 
 
 def key(results: Results) -> str:
@@ -307,9 +328,12 @@ def _told(results: Results) -> str:
     recordings = sum(one["recordings"] for one in shapes)
     frames = sum(one["frames"] for one in shapes)
     versions = ", ".join(f"{name} {one}" for name, one in description["versions"][-1].items())
+    labelled = sum(one["labelled"] for one in shapes)
+    scored = "" if labelled == recordings else f" ({labelled:,} of them scored)"
     activities = f", {len(shapes)} activities" if len(shapes) > 1 else ""
+    simulated = "Simulated data: " if description["simulated"] else ""
     return (
-        f"{recordings:,} recordings, {frames:,} frames{activities}. {versions}. "
+        f"{simulated}{recordings:,} recordings{scored}, {frames:,} frames{activities}. {versions}. "
         f"{description['machine']}."
     )
 

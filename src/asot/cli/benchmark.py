@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from asot.cli.parsing import Parser, check_seed, out_folder, parse_recipe, recipe_parser
-from asot.errors import AsotError, ConfigurationError, MissingExtraError
+from asot.errors import AsotError, ConfigurationError, DataError, MissingExtraError
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
-    from asot.benchmark.folder import BenchmarkFolder
+    from asot.benchmark.folder import BenchmarkFolder, Cell
     from asot.benchmark.tables import Results, Table
     from asot.learning.runs import Plan
 
@@ -52,8 +52,8 @@ def run(words: Sequence[str]) -> None:
         "--methods",
         type=str,
         nargs="+",
-        help="asot, sela, tot, kmeans_asot, kmeans, cte, hmm, "
-        "twfinch, uniform; all that are installed unless given.",
+        help="asot, sela, tot, kmeans_asot, kmeans, cte, hmm, twfinch, uniform, or all; all that "
+        "are installed unless given, or asot alone with --ablate.",
     )
     parser.add_argument(
         "--ablate",
@@ -116,16 +116,14 @@ def run(words: Sequence[str]) -> None:
             cells,
             keep_epochs=values.keep_epochs,
             processes=processes,
-            progress=lambda done, total, cell: report(
-                "Cells", done, total, f"{cell.method}, {cell.activity}, seed {cell.seed}"
-            ),
+            progress=lambda done, total, cell: _tell(report, done, total, cell),
         )
-    results = collect(folder, failures, choices)
+    results = collect(folder, choices, failures)
     write_results(results, folder)
-    _draw(folder, plan, values.figures)
     if already:
         say(f"{already} of {len(cells)} cells were finished before, and used as they are.")
     show(results, folder)
+    _draw(folder, plan, values.figures)
     if failures:
         say("Failed:", style="bold")
         for one in failures:
@@ -136,6 +134,14 @@ def run(words: Sequence[str]) -> None:
         )
 
 
+def _tell(report: Any, done: int, total: int, cell: Cell) -> None:
+    """Show the progress; where there is no terminal to draw bars on, a line for each cell."""
+    name = f"{cell.method}, {cell.activity}, seed {cell.seed}"
+    report("Cells", done, total, name)
+    if not sys.stderr.isatty():
+        sys.stderr.write(f"asot: cell {done} of {total}: {name}\n")
+
+
 def _add_choices(parser: Parser) -> None:
     parser.add_argument(
         "--choose",
@@ -143,7 +149,7 @@ def _add_choices(parser: Parser) -> None:
         nargs="+",
         default=[],
         help="Add rows of one seed (and epoch) chosen without ground truth: objective (the lowest "
-        "training objective), agreement (the seed most like the others).",
+        "training objective), agreement (of three seeds or more, the one most like the others).",
     )
     parser.add_argument(
         "--oracle",
@@ -186,6 +192,9 @@ def _show_again(words: Sequence[str]) -> None:
     from asot.benchmark.tables import collect
 
     folder = BenchmarkFolder(Path(values.table))
+    folder.description()
+    if not any(folder.cells()):
+        raise DataError(f"{folder.root} holds no finished cell yet: run the benchmark first.")
     show(collect(folder, choices=choices), folder)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,12 @@ class Recording:
     def width(self) -> int:
         """The number of feature columns, D."""
         return int(self._features.shape[1])
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files it is read from; none where it came as arrays."""
+        held = self._features, self._ground_truth
+        return tuple(one.path for one in held if isinstance(one, (FeatureFile, GroundTruthFile)))
 
     @property
     def labelled(self) -> bool:

@@ -86,6 +86,7 @@ def train(
             total += torch.stack([loss.detach() * n_frames, n_frames])
         if after_epoch is not None:
             after_epoch(epoch + 1, model, float(total[0] / total[1]))
+    model.pseudo_labels = None
     return model.cpu().eval()
 
 

@@ -39,6 +39,14 @@ def draw(folder: PredictionFolder, scored: Scored | None, most: int, report: Rep
     matchings: dict[str, Any] = {}
     if scored is not None:
         matchings = cast(dict[str, Any], scored.evaluations["activity"].matching)
+    # A class of a negative id cannot be drawn by it: all move up.
+    shift = max([0, *(-one for pairs in matchings.values() for one in pairs.values())])
+    if shift > 0:
+        truths = {name: None if one is None else one + shift for name, one in truths.items()}
+        matchings = {
+            model: {action: one + shift for action, one in pairs.items()}
+            for model, pairs in matchings.items()
+        }
     groups: dict[str, list[str]] = {}
     for one in index["recordings"]:
         groups.setdefault(one["model"], []).append(one["name"])
@@ -54,7 +62,7 @@ def draw(folder: PredictionFolder, scored: Scored | None, most: int, report: Rep
     for model, members in groups.items():
         # Without ground truth the labels name themselves; with it, unmatched ones match nothing.
         matching = None if scored is None else matchings.get(model, {})
-        names = None if scored is None else _names_of(scored, truths, members)
+        names = None if scored is None else _names_of(scored, truths, members, shift)
         # Only as many as the picture holds need to be read.
         shown = members[:30]
         save(
@@ -98,11 +106,13 @@ def draw(folder: PredictionFolder, scored: Scored | None, most: int, report: Rep
     return paths
 
 
-def _names_of(scored: Scored, truths: dict[str, Any], members: list[str]) -> dict[int, str]:
+def _names_of(
+    scored: Scored, truths: dict[str, Any], members: list[str], shift: int
+) -> dict[int, str]:
     """Names of the classes that some recordings hold: few classes get plain colours."""
     held = [np.unique(truths[name]) for name in members if truths.get(name) is not None]
     classes = sorted(set(np.concatenate(held).tolist())) if held else []
-    return {one: scored.class_names.get(one, str(one)) for one in classes}
+    return {one: scored.class_names.get(one - shift, str(one - shift)) for one in classes}
 
 
 def draw_comparison(

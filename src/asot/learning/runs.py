@@ -36,7 +36,10 @@ logger = logging.getLogger(__name__)
 WHOLE = "all"
 # In place of names of activities: each that the data set has.
 EACH = "each"
-LIBRARIES = ("asot", "torch", "lightning", "numpy", "scipy", "scikit-learn")
+LIBRARIES = (
+    *("asot", "torch", "lightning", "numpy", "scipy", "scikit-learn"),
+    *("numba", "hmmlearn"),
+)
 
 # Called with what is being done ("Training coffee"), the steps done, all steps, and a note.
 Report = Callable[[str, int, int, str], None]
@@ -421,6 +424,15 @@ def refuse_to_fill(folder: Path) -> None:
     for mark, kind in (("features", "a data set"), ("run.json", "a run")):
         if (folder / mark).exists():
             raise ConfigurationError(f"{folder} is {kind}: choose another --out.")
+    place = folder.absolute()
+    for part in (place, *place.parents):
+        if (
+            part.name in ("features", "groundTruth", "mapping")
+            and (part.parent / "features").is_dir()
+        ):
+            raise ConfigurationError(
+                f"{folder} lies in the data set {part.parent}: choose another --out."
+            )
 
 
 def recipe_yaml(recipe: Recipe) -> str:

@@ -66,17 +66,22 @@ def _centres(
 ) -> NDArray[np.float32]:
     """The k-means centres (K, d) of frames (M, d), the best of some restarts.
 
-    Where there are many frames, evenly spaced ones choose the restart, and all of them its centres:
-    four times as fast, with an inertia within a thousandth of that of all restarts on all frames.
+    Where there are many frames, some drawn ones choose the restart, and all of them its centres:
+    four times as fast. On simulated Breakfast the inertia was within a thousandth of that of all
+    restarts on all frames.
     """
-    step = len(frames) // RESTART_FRAMES if len(frames) > 2 * RESTART_FRAMES else 1
+    many = len(frames) > 2 * RESTART_FRAMES
+    chosen = frames
+    if many:
+        rng = np.random.default_rng(seed)
+        chosen = frames[np.sort(rng.choice(len(frames), RESTART_FRAMES, replace=False))]
     kmeans = KMeans(n_centres, n_init=restarts, random_state=seed)
     # One thread: several add up their shares in the order in which they happen to end.
     with warnings.catch_warnings(), threadpool_limits(1):
         # Fewer distinct frames than actions is no fault of the user's.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        kmeans.fit(frames[::step])
-        if step > 1:
+        kmeans.fit(chosen)
+        if many:
             kmeans = KMeans(n_centres, init=kmeans.cluster_centers_, n_init=1).fit(frames)
     centres: NDArray[np.float32] = kmeans.cluster_centers_
     return centres

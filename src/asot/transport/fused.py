@@ -111,7 +111,7 @@ class FusedDescent:
         def given(values: Tensor | None, n_axes: int, dtype: Any = real) -> Any:
             if values is None:
                 return np.empty((1,) * n_axes, dtype=dtype)
-            return np.ascontiguousarray(values.detach().numpy(), dtype=dtype)
+            return np.ascontiguousarray(values.detach().resolve_neg().numpy(), dtype=dtype)
 
         spans = [band_half_width(length, self.radius) for length in lengths]
         if q is None:
@@ -239,10 +239,10 @@ def _run_on(threads: int, arguments: tuple[Any, ...]) -> None:
                 _helpers.shutdown()
             _helpers_size = threads - 1
             _helpers = ThreadPoolExecutor(_helpers_size, thread_name_prefix="asot")
-        futures = [
-            _helpers.submit(descend, thread, threads, *arguments) for thread in range(1, threads)
-        ]
+        futures = []
         try:
+            for thread in range(1, threads):
+                futures.append(_helpers.submit(descend, thread, threads, *arguments))
             descend(0, threads, *arguments)
             for future in futures:
                 # Recordings may be done before a helper has come, but threads that work together

@@ -91,7 +91,7 @@ _LN2_HIGH64, _LN2_LOW64 = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 _LOG2E32, _LOG2E64 = _F32(math.log2(math.e)), math.log2(math.e)
 # Adding it rounds to a whole number, found in the low bits of the sum.
 _MAGIC32, _MAGIC64 = _F32(1.5 * 2**23), 1.5 * 2.0**52
-# Where the torch solver clamps too.
+# The largest is where the torch solver clamps too.
 _MOST32, _MOST64 = (kind(0.9 * math.log(np.finfo(kind).max)) for kind in (np.float32, np.float64))
 _ONE32, _LN2_32 = _F32(1), _F32(math.log(2.0))
 _SHIFT32, _SHIFT64 = _I32(23), _I64(52)

@@ -230,7 +230,9 @@ def solve(
             allowed=allowed,
             structure=structure,
         )
-        if fused and lambda_frames is None and bool((problem.row_weight[exists] == 0).any()):
+        least = problem.row_weight[exists].min()
+        # What float32 holds with fewer digits is divided by, and would overflow.
+        if fused and lambda_frames is None and bool(least < 1e-30):
             fused = _takes_fused(backend, "a frame marginal of 0 where the frame side is hard")
     if not fused:
         assert problem is not None
@@ -268,11 +270,21 @@ def _outside_the_fused(
         return f"a cost on {cost.device}"
     if cost.requires_grad and torch.is_grad_enabled():
         return "a cost that asks for gradients"
+    if _is_wrapped(cost):
+        return "a cost inside a transform of torch.func or with a forward derivative"
     if structure is not None:
         return "a structure of one's own"
     if lambda_actions is None:
         return "a hard action side (lambda_actions=None)"
     return None
+
+
+def _is_wrapped(cost: Tensor) -> bool:
+    """Whether a tensor is more than its numbers, with a derivative or a transform of its own."""
+    dual = torch.autograd.forward_ad.unpack_dual
+    in_level = torch.autograd.forward_ad._current_level >= 0
+    wrapped = bool(torch._C._functorch.is_functorch_wrapped_tensor(cost))
+    return wrapped or (in_level and dual(cost).tangent is not None)
 
 
 def _takes_fused(backend: str, unlike: str | None) -> bool:
