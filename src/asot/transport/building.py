@@ -80,7 +80,7 @@ def build_problem(
         mask = (p > 0)[:, :, None] if mask is None else mask & (p > 0)[:, :, None]
     if mask is not None:
         mask = mask.expand(cost.shape)
-        _check_mask(mask, exists, p, q, lambda_frames, lambda_actions)
+        _check_mask(mask, exists, p, lambda_frames, lambda_actions)
     if structure is not None:
         _check_structure(structure, cost, lengths)
     support = mask
@@ -132,7 +132,6 @@ def _check_mask(
     mask: Tensor,
     exists: Tensor,
     p: Tensor,
-    q: Tensor,
     lambda_frames: float | None,
     lambda_actions: float | None,
 ) -> None:
