@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asot.cli.parsing import Parser, check_seed, out_folder, parse_recipe, recipe_parser
-from asot.errors import AsotError, ConfigurationError, DataError, MissingExtraError
+from asot.errors import AsotError, ConfigurationError, DataError
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -122,8 +122,8 @@ def run(words: Sequence[str]) -> None:
     write_results(results, folder)
     if already:
         say(f"{already} of {len(cells)} cells were finished before, and used as they are.")
-    show(results, folder)
     _draw(folder, plan, values.figures)
+    show(results, folder)
     if failures:
         say("Failed:", style="bold")
         for one in failures:
@@ -176,7 +176,8 @@ def _draw(folder: BenchmarkFolder, plan: Plan, most: int) -> None:
         return
     try:
         draw_timelines(folder, plan, most)
-    except MissingExtraError as error:
+    except AsotError as error:
+        # The tables are what was waited for.
         say(f"No pictures: {error}")
 
 
