@@ -206,7 +206,7 @@ def train_run(
     from asot.learning.features import prepare
     from asot.learning.loggers import close_logger, make_logger
     from asot.learning.model import decode
-    from asot.learning.training import fit, is_main_process
+    from asot.learning.training import fit, is_main_process, leave_processes
 
     folder = run.predictions
     if is_main_process():
@@ -235,6 +235,7 @@ def train_run(
             folder.write(recording.name, *decode(model, features))
             models[recording.name] = activity
             report(f"Segmenting {activity}", done, len(recordings), "")
+    leave_processes()
     if not is_main_process():
         return None
     everything = Recordings([one for group in plan.activities.values() for one in group])

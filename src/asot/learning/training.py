@@ -212,6 +212,16 @@ def keyboard_interrupts() -> Iterator[None]:
             signal.signal(signal.SIGINT, handler)
 
 
+def leave_processes() -> None:
+    """Part from the other processes of a training, after the last one of a run.
+
+    Lightning leaves this to the end of the interpreter, where the threads of gloo now and then
+    come too late and complain.
+    """
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
 def is_main_process() -> bool:
     """Whether this process writes the results: all others only help it train."""
     return bool(rank_zero_only.rank == 0)
