@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -54,6 +55,11 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write ``text`` to ``path`` in UTF-8, atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | os.PathLike[str], values: Any) -> None:
+    """Write plain values to ``path`` as indented JSON in UTF-8, atomically."""
+    write_text(path, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
 
 
 def write_array(path: str | os.PathLike[str], array: Any) -> None:

@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 from asot.benchmark.methods import is_method
 from asot.data import Recordings
 from asot.errors import ConfigurationError, DataError
-from asot.files import atomic_path, write_text
+from asot.files import atomic_path, write_json, write_text
 from asot.learning.configuration import Recipe
 from asot.learning.runs import WHOLE, Plan, first_difference, recipe_yaml, refuse_to_fill, versions
 
@@ -321,8 +321,3 @@ def _fingerprint(recordings: Recordings) -> str:
 def file_name(activity: str) -> str:
     """An activity as a file's name: what cannot stand in one as in an address, ``%2F``."""
     return re.sub(r'[%/\\<>:"|?*]|^\.', lambda found: f"%{ord(found[0]):02X}", activity)
-
-
-def write_json(path: Path, values: Any) -> None:
-    """Write JSON, indented, atomically."""
-    write_text(path, json.dumps(values, indent=1, ensure_ascii=False) + "\n")

@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from asot.benchmark.choice import CHOICES
-from asot.benchmark.folder import BenchmarkFolder, write_json
+from asot.benchmark.folder import BenchmarkFolder
 from asot.benchmark.methods import find_method
 from asot.benchmark.runner import Failure
 from asot.benchmark.summary import FRAME_WEIGHTED, MEAN, Row, ordered, summarise
-from asot.files import write_text
+from asot.files import write_json, write_text
 from asot.learning.configuration import load_recipe, shipped_recipes
 from asot.learning.notes import Published, read_notes
 from asot.learning.runs import WHOLE

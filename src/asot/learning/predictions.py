@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from asot.data import DatasetFolder, Recordings
 from asot.errors import DataError
 from asot.export.csv import write_csv
-from asot.files import write_array, write_text
+from asot.files import write_array, write_json, write_text
 from asot.metrics import Evaluation, evaluate
 from asot.segments import SegmentRow, segment_table
 
@@ -105,7 +105,7 @@ class PredictionFolder:
                 for one in recordings
             ],
         }
-        write_text(self.root / INDEX, json.dumps(index, indent=1, ensure_ascii=False) + "\n")
+        write_json(self.root / INDEX, index)
 
     def index(self) -> dict[str, Any]:
         """What ``finish`` wrote.
@@ -230,7 +230,5 @@ def score(folder: PredictionFolder, data_root: Path | None = None) -> Scored:
         "class_names": {str(key): name for key, name in class_names.items()},
         "evaluations": {name: one.to_dict() for name, one in evaluations.items()},
     }
-    write_text(
-        folder.root / "scores.json", json.dumps(written, indent=1, ensure_ascii=False) + "\n"
-    )
+    write_json(folder.root / "scores.json", written)
     return Scored(evaluations, recordings, class_names)

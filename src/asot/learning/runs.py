@@ -26,7 +26,7 @@ import yaml
 
 from asot.data import DatasetFolder, Recordings, check_dataset, find_dataset, require_valid
 from asot.errors import ConfigurationError, DataError
-from asot.files import write_text
+from asot.files import write_json, write_text
 from asot.learning.configuration import DatasetSettings, Recipe
 from asot.learning.predictions import INDEX, PredictionFolder, Source
 
@@ -375,7 +375,7 @@ class Run:
             return
         write_text(self.root / "recipe.yaml", recipe_yaml(recipe))
         described["versions"] = {"python": platform.python_version(), **versions()}
-        write_text(path, json.dumps(described, indent=1, ensure_ascii=False) + "\n")
+        write_json(path, described)
 
     @property
     def finished(self) -> bool:
