@@ -25,8 +25,6 @@ class Method:
     ----------
     title : str
         Its name in tables.
-    source : str
-        Where it is from.
     make : callable
         From a recipe, K and a seed, the estimator; the fourth argument asks it to keep epochs.
     seeded : bool
@@ -36,7 +34,6 @@ class Method:
     """
 
     title: str
-    source: str
     make: Callable[[Recipe, int, int, bool], Any]
     seeded: bool = True
     library: tuple[str, str] | None = None
@@ -127,17 +124,15 @@ def _uniform(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> An
 
 
 METHODS: dict[str, Method] = {
-    "asot": Method("ASOT", "Xu and Gould, CVPR 2024", _asot),
-    "sela": Method("SeLA", "Asano et al., ICLR 2020, in the ASOT pipeline", _sela),
-    "tot": Method("TOT", "Kumar et al., CVPR 2022, in the ASOT pipeline", _tot),
-    "kmeans_asot": Method("k-means + ASOT", "ASOT's decoding, nothing trained", _kmeans_asot),
-    "kmeans": Method("k-means", "Lloyd 1982, nearest centre", _kmeans),
-    "cte": Method("CTE decoding", "Kukleva et al., CVPR 2019, on k-means", _cte),
-    "hmm": Method("Gaussian HMM", "Rabiner 1989", _hmm, library=("hmmlearn", "hmm")),
-    "twfinch": Method(
-        "TW-FINCH", "Sarfraz et al., CVPR 2021, by recording", _twfinch, seeded=False
-    ),
-    "uniform": Method("Uniform split", "K equal parts in one order", _uniform, seeded=False),
+    "asot": Method("ASOT", _asot),
+    "sela": Method("SeLA", _sela),
+    "tot": Method("TOT", _tot),
+    "kmeans_asot": Method("k-means + ASOT", _kmeans_asot),
+    "kmeans": Method("k-means", _kmeans),
+    "cte": Method("CTE decoding", _cte),
+    "hmm": Method("Gaussian HMM", _hmm, library=("hmmlearn", "hmm")),
+    "twfinch": Method("TW-FINCH", _twfinch, seeded=False),
+    "uniform": Method("Uniform split", _uniform, seeded=False),
 }
 
 
@@ -213,7 +208,7 @@ def find_method(name: str) -> Method:
             f"There is no method {name!r}: choose of {', '.join(METHODS)}, or a part of "
             f"{', '.join(ABLATIONS)} to --ablate."
         )
-    return Method(ABLATIONS[part][0], "ablation", partial(_ablated, part))
+    return Method(ABLATIONS[part][0], partial(_ablated, part))
 
 
 def is_method(name: str) -> bool:
