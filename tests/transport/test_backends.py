@@ -202,7 +202,6 @@ def three_threads() -> Any:
     torch.set_num_threads(3)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("asot.transport.fused.WORTH_THREADS", 0)
-        patch.setattr("asot.transport.fused.WORTH_THREADS_TOGETHER", 0)
         yield
     torch.set_num_threads(before)
 

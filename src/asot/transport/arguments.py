@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from typing import Any
 
@@ -88,7 +89,9 @@ def require_number(
 
 def require_integer(name: str, value: Any, *, at_least: int, at_most: int | None = None) -> None:
     """Refuse ``value`` unless it is an integer within the bounds."""
-    is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    is_integer = type(value) is int or (
+        isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    )
     if not is_integer or value < at_least or (at_most is not None and value > at_most):
         bounds = f"of at least {at_least}" if at_most is None else f"from {at_least} to {at_most:,}"
         raise ArgumentError(f"{name} must be an integer {bounds}, but is {value!r}.")
@@ -168,6 +171,19 @@ def read_lengths(lengths: Any, cost: Tensor) -> Tensor:
                 f"but recording {b} has {length}."
             )
     return tensor.to(device=cost.device, dtype=torch.int64)
+
+
+def require_finite(cost: Tensor, lengths: Tensor) -> None:
+    """Refuse a cost with NaN or infinite values on frames that exist."""
+    # A finite sum tells that all is finite, without another array.
+    if math.isfinite(float(cost.detach().sum())):
+        return
+    exists = torch.arange(cost.shape[1], device=cost.device) < lengths.to(cost.device)[:, None]
+    if not bool(torch.isfinite(cost[exists]).all()):
+        raise ArgumentError(
+            "cost must be finite, but holds NaN or infinite values: mend them, or forbid entries "
+            "with allowed=."
+        )
 
 
 def read_matrix(name: str, values: Any, cost: Tensor) -> Tensor:

@@ -6,29 +6,36 @@ the solver is first run.
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import importlib.util
+import math
 import os
-import threading
-from concurrent.futures import ThreadPoolExecutor
+from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from asot.transport.arguments import require_finite
 from asot.transport.mirror_descent import MirrorDescent
-from asot.transport.solution import Answer, Outcome, Status
+from asot.transport.solution import Answer, LateStatus, Outcome, Status
 from asot.transport.structure import band_half_width
 
-# Exponentials from which a second thread is worth its start, which takes milliseconds where the
-# other core sleeps: with recordings of its own; and with a part of the frames of one recording,
-# where all wait for the slowest in every iteration, so that a busy core costs more than it gives.
-WORTH_THREADS = 10_000_000
-WORTH_THREADS_TOGETHER = 50_000_000
+# Exponentials from which threads are worth their meeting: torch's own, which mostly wait awake, and
+# threads that are started for the call.
+WORTH_THREADS = 100_000
+WORTH_STARTING_THREADS = 10_000_000
 # Bytes of a recording's cost from which memory counts for more than time.
 LEAN_FROM = 2**26
+# Frames of a tile at most; a shorter recording than this is one tile.
+LONGEST_TILE = 512
+CACHE_LINE = 64
 
 
 @functools.cache
@@ -81,43 +88,84 @@ class FusedDescent:
             A non-negative assignment to start from.
         """
         from asot.transport import fused_kernel as kernel
+        from asot.transport import fused_layout as parts
 
         batch, n_frames, n_actions = cost.shape
-        longest = max(lengths)
-        width = -(-longest // kernel.LANES) * kernel.LANES
-        n_tiles = -(-width // kernel.TILE)
-        iterations = self.options.max_iterations
-        threads = 1
-        worth = WORTH_THREADS if batch > 1 else WORTH_THREADS_TOGETHER
-        if batch * longest * n_actions * (iterations + 1) >= worth:
-            threads = min(torch.get_num_threads(), max(batch, n_tiles))
-        together = batch < threads
-        groups = 1 if together else threads
-        compare = self.options.tolerance is not None
-
+        longest, iterations = max(lengths), self.options.max_iterations
+        kind, itemsize = REALS[cost.dtype], cost.element_size()
+        threads = _threads_for(batch * longest * n_actions * (iterations + 1))
         lean = (
             batch == 1
-            and cost.nbytes >= LEAN_FROM
             and n_frames == longest
-            and n_actions <= n_tiles
+            and longest * n_actions * itemsize >= LEAN_FROM
             and self.lambda_frames is None
-            and not compare
+            and self.options.tolerance is None
         )
-        real = np.dtype(np.float32 if cost.dtype == torch.float32 else np.float64)
-
-        def new(*shape: int, dtype: Any = np.float64) -> Any:
-            return np.empty(shape, dtype=dtype)
-
-        def given(values: Tensor | None, n_axes: int, dtype: Any = real) -> Any:
-            if values is None:
-                return np.empty((1,) * n_axes, dtype=dtype)
-            return np.ascontiguousarray(values.detach().resolve_neg().numpy(), dtype=dtype)
-
-        spans = [band_half_width(length, self.radius) for length in lengths]
-        if q is None:
-            q_values = np.full((batch, n_actions), real.type(1.0 / n_actions), dtype=np.float64)
+        layout = _layout(batch, longest, n_actions, itemsize, threads, lean, allowed is not None)
+        given = [
+            _laid_out(cost, cost.dtype),
+            _laid_out(allowed, torch.bool),
+            _laid_out(initial, cost.dtype),
+            _laid_out(p, cost.dtype),
+            _laid_out(q, torch.float64),
+        ]
+        memory = torch.empty(layout.bytes, dtype=torch.uint8)
+        sections = [memory.data_ptr() + start for start in layout.starts]
+        if lean:
+            # The assignment takes the place of scores, and the other places are let go.
+            rooms = [torch.empty(layout.size * n_actions, dtype=cost.dtype) for _ in range(3)]
+            sections += [room.data_ptr() for room in rooms]
+            assignment = rooms[0].numpy()[: cost.numel()].reshape(cost.shape)
         else:
-            q_values = given(q, 2, np.float64)
+            assignment = np.empty(cost.shape, dtype=kind)
+        labels = np.empty((batch, n_frames), dtype=np.int64)
+        trace = np.empty((batch, iterations + 1))
+        report = np.empty((batch, kernel.REPORTED))
+
+        spans = {length: band_half_width(length, self.radius) for length in set(lengths)}
+        numbers = array("d", self._settings())
+        numbers.extend([spans[length][1] for length in lengths])
+        integers = array("q", lengths)
+        integers.extend([spans[length][0] for length in lengths])
+        gates = len(integers)
+        integers.extend([0] * parts.gates_of(layout.threads))
+        number_at, integer_at = numbers.buffer_info()[0], integers.buffer_info()[0]
+        job = (
+            layout.threads,
+            layout.together,
+            batch,
+            n_frames,
+            n_actions,
+            lean,
+            layout.tile,
+            layout.size,
+            *[0 if values is None else values.data_ptr() for values in given],
+            number_at,
+            number_at + 8 * kernel.OPTIONS,
+            integer_at,
+            integer_at + 8 * batch,
+            integer_at + 8 * gates,
+            *[out.__array_interface__["data"][0] for out in (assignment, labels, trace, report)],
+            *sections,
+        )
+        _run_on(layout.threads, kernel.entry(itemsize == 4), job)
+        if integers[gates + parts.FAILURES]:
+            require_finite(cost, torch.tensor(lengths))
+        if p is not None and self.lambda_frames is None:
+            weight = p[..., None].numpy()
+        else:
+            weight = _uniform(lengths, n_frames, kind)
+        return Answer(
+            assignment,
+            labels,
+            weight,
+            trace,
+            report[:, : kernel.OUTCOME].T,
+            LateStatus(batch, functools.partial(self._status, report)),
+        )
+
+    def _settings(self) -> list[float]:
+        """In the kernel's order; NaN where there is none."""
         settings = (
             self.epsilon,
             self.alpha,
@@ -125,67 +173,22 @@ class FusedDescent:
             self.lambda_actions,
             self.options.tolerance,
             self.options.step_size,
-            iterations,
+            self.options.max_iterations,
         )
-        first = _aligned(groups, n_actions, width, dtype=cost.dtype)
-        if lean:
-            assignment = first.ravel()[: cost.numel()].reshape(cost.shape)
-        else:
-            assignment = new(batch, n_frames, n_actions, dtype=real)
-        labels = new(batch, n_frames, dtype=np.int64)
-        trace = np.full((batch, iterations + 1), np.nan)
-        report = new(batch, kernel.REPORTED)
-        masked = allowed is not None
-        shape = (groups, n_actions, width) if masked else (groups, 1, 1)
-        arguments = (
-            together,
-            np.zeros(1 + threads, dtype=np.int64),
-            given(cost, 3),
-            given(allowed, 3, np.bool_),
-            given(initial, 3),
-            initial is not None,
-            given(p, 2),
-            q_values,
-            np.array(lengths),
-            np.array([half for half, _ in spans]),
-            np.array([fraction for _, fraction in spans]),
-            np.array([np.nan if value is None else value for value in settings]),
-            lean,
-            first,
-            _aligned(groups, 2 if lean else 4 + compare, n_actions, width, dtype=cost.dtype),
-            new(threads, max(half for half, _ in spans) + 1 if lean else 1, dtype=real),
-            new(threads, 2, n_actions, kernel.TILE if lean else 1, dtype=real),
-            new(groups, kernel.FRAME_ROWS, width, dtype=real),
-            new(*shape, dtype=np.bool_),
-            masked,
-            new(threads, 2, kernel.TILE, dtype=real),
-            new(threads, n_tiles + 1, n_actions),
-            new(groups, n_tiles, n_actions),
-            new(groups, 2, n_tiles, kernel.SUMS),
-            new(threads, n_actions),
-            assignment,
-            labels,
-            trace,
-            report,
-        )
-        _run_on(threads, arguments)
-        relaxed = self.lambda_frames is not None
-        return Answer(
-            torch.from_numpy(assignment),
-            torch.from_numpy(labels),
-            _uniform(lengths, n_frames, cost.dtype) if p is None or relaxed else p[..., None],
-            torch.from_numpy(trace),
-            torch.from_numpy(report[:, : kernel.OUTCOME].T.copy()),
-            tuple(self._status(kernel, line) for line in report.tolist()),
-        )
+        return [math.nan if value is None else value for value in settings]
 
-    def _status(self, kernel: Any, line: list[float]) -> Status:
-        outcome = OUTCOMES[int(line[kernel.OUTCOME])]
-        iterations = int(line[kernel.ITERATIONS])
-        message = self.options.sentence(outcome, iterations, line[kernel.MOVED])
-        return Status(outcome, message, iterations, line[kernel.STEP_SIZE])
+    def _status(self, report: Any) -> tuple[Status, ...]:
+        from asot.transport import fused_kernel as kernel
+
+        def one(line: list[float]) -> Status:
+            outcome, iterations = OUTCOMES[int(line[kernel.OUTCOME])], int(line[kernel.ITERATIONS])
+            message = self.options.sentence(outcome, iterations, line[kernel.MOVED])
+            return Status(outcome, message, iterations, line[kernel.STEP_SIZE])
+
+        return tuple(one(line) for line in report.tolist())
 
 
+REALS = {torch.float32: np.float32, torch.float64: np.float64}
 # In the kernel's order.
 OUTCOMES = (
     Outcome.CONVERGED,
@@ -195,64 +198,165 @@ OUTCOMES = (
 )
 
 
-def _aligned(*shape: int, dtype: torch.dtype) -> Any:
-    """Memory for the working arrays, which torch lays on the borders of cache lines."""
-    return torch.empty(shape, dtype=dtype).numpy()
+@dataclass(frozen=True)
+class Layout:
+    """How a batch is shared out, and where things lie in the working memory.
+
+    Attributes
+    ----------
+    threads : int
+        Threads that have something to do.
+    together : bool
+        Whether they share the tiles of one recording, instead of sharing recordings out.
+    size, tile : int
+        Frames of the longest recording, in whole blocks, and of a tile.
+    starts : tuple of int
+        Where each section starts, in bytes, in the order of the kernel's job.
+    bytes : int
+        All of it.
+    """
+
+    threads: int
+    together: bool
+    size: int
+    tile: int
+    starts: tuple[int, ...]
+    bytes: int
 
 
-def _uniform(lengths: list[int], n_frames: int, dtype: torch.dtype) -> Tensor:
+@functools.lru_cache(maxsize=256)
+def _layout(
+    batch: int,
+    longest: int,
+    n_actions: int,
+    itemsize: int,
+    threads: int,
+    lean: bool,
+    masked: bool,
+) -> Layout:
+    from asot.transport import fused_layout as parts
+    from asot.transport.fused_blocks import CHUNK, LANES, PLACES
+
+    size = -(-longest // LANES) * LANES
+    tile = -(-size // CHUNK) * CHUNK
+    if size > LONGEST_TILE:
+        # An even number of tiles, so that two threads have as much.
+        tile = -(-size // (2 * -(-size // (2 * LONGEST_TILE)) * CHUNK)) * CHUNK
+    n_tiles = -(-size // tile)
+    threads = min(threads, n_tiles if batch == 1 else batch)
+    together = batch == 1 and threads > 1
+    groups = 1 if together else threads
+    n_scores = groups * size * n_actions
+    sections = [
+        itemsize * threads * parts.own_reals(n_actions),
+        itemsize * groups * parts.shared_reals(size, n_actions, lean),
+        8 * threads * parts.own_doubles(),
+        8 * groups * parts.shared_doubles(n_tiles, n_actions),
+        n_scores if masked else 0,
+    ]
+    if not lean:
+        sections += [itemsize * n_scores] * PLACES
+    starts = [0]
+    for section in sections:
+        starts.append(starts[-1] + -(-section // CACHE_LINE) * CACHE_LINE)
+    return Layout(threads, together, size, tile, tuple(starts[:-1]), starts[-1])
+
+
+def _laid_out(values: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    """Values without gaps, of one dtype, nothing but their numbers."""
+    if values is None or (values.dtype == dtype and values.is_contiguous() and not values.is_neg()):
+        return values
+    return values.detach().resolve_neg().to(dtype).contiguous()
+
+
+def _uniform(lengths: list[int], n_frames: int, kind: Any) -> Any:
     """``1 / length`` on the frames of each recording, 0 past its end; shape (B, N, 1)."""
-    weight = torch.zeros((len(lengths), n_frames, 1), dtype=dtype)
+    shape = (len(lengths), n_frames, 1)
+    if min(lengths) == n_frames:
+        return np.full(shape, 1.0 / n_frames, dtype=kind)
+    weight = np.zeros(shape, dtype=kind)
     for b, length in enumerate(lengths):
         weight[b, :length] = 1.0 / length
     return weight
 
 
-# One call at a time has the helping threads: threads that wait for one another must all run.
-_helpers: ThreadPoolExecutor | None = None
-_helpers_size = 0
-_helpers_are_taken = threading.Lock()
+@dataclass(frozen=True)
+class OpenMP:
+    """The threads that torch has for its own work, by the functions of its OpenMP library.
+
+    They wait awake for some milliseconds, where threads of our own would be fast asleep.
+    """
+
+    parallel: Callable[..., None]
+    thread_number: int
+    number_of_threads: int
 
 
-def _forget_helpers() -> None:
-    """Threads do not survive a fork."""
-    global _helpers, _helpers_are_taken
-    _helpers, _helpers_are_taken = None, threading.Lock()
+@functools.cache
+def _openmp() -> OpenMP | None:
+    """Torch's OpenMP, where it has one that speaks GCC's dialect."""
+    libraries = Path(torch.__file__).parent / "lib"
+    found = [*libraries.glob("libtorch_cpu.so"), *libraries.glob("libtorch_cpu.dylib")]
+    if not found:
+        return None
+    # A library's functions are looked for in what it was linked with, too.
+    torch_library = ctypes.CDLL(str(found[0]))
+    try:
+        parallel = torch_library.GOMP_parallel
+        names = (torch_library.omp_get_thread_num, torch_library.omp_get_num_threads)
+    except AttributeError:
+        return None
+    parallel.restype = None
+    parallel.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
+    number, count = (ctypes.cast(name, ctypes.c_void_p).value or 0 for name in names)
+    return OpenMP(parallel, number, count)
+
+
+# OpenMP's threads do not survive a fork.
+_was_forked = False
+
+
+def _after_fork() -> None:
+    global _was_forked
+    _was_forked = True
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_helpers)
+    os.register_at_fork(after_in_child=_after_fork)
 
 
-def _run_on(threads: int, arguments: tuple[Any, ...]) -> None:
-    """Run the compiled solver on this thread and ``threads - 1`` others, where they are free."""
-    from asot.transport.fused_kernel import descend
+def _threads_for(exponentials: int) -> int:
+    """How many threads to ask for; the calling one is among them."""
+    if exponentials < WORTH_THREADS:
+        return 1
+    if _was_forked or _openmp() is None:
+        return torch.get_num_threads() if exponentials >= WORTH_STARTING_THREADS else 1
+    return torch.get_num_threads()
 
-    global _helpers, _helpers_size
-    lock = _helpers_are_taken
-    if threads == 1 or not lock.acquire(blocking=False):
-        descend(0, 1, *arguments)
+
+@functools.cache
+def _callable(function: Any) -> Callable[[int], None]:
+    """A function of the kernel, to be called from Python, without its lock."""
+    call: Callable[[int], None] = ctypes.CFUNCTYPE(None, ctypes.c_int64)(function.address)
+    return call
+
+
+def _run_on(threads: int, function: Any, job: tuple[int, ...]) -> None:
+    """Run a function of the kernel on this thread and ``threads - 1`` others."""
+    openmp = None if threads == 1 or _was_forked else _openmp()
+    told = array("q", job)
+    told.extend((openmp.thread_number, openmp.number_of_threads) if openmp else (0, 0))
+    address = told.buffer_info()[0]
+    if openmp is not None:
+        openmp.parallel(function.address, address, threads, 0)
         return
-    try:
-        if _helpers is None or _helpers_size < threads - 1:
-            if _helpers is not None:
-                _helpers.shutdown()
-            _helpers_size = threads - 1
-            _helpers = ThreadPoolExecutor(_helpers_size, thread_name_prefix="asot")
-        futures = []
-        try:
-            for thread in range(1, threads):
-                futures.append(_helpers.submit(descend, thread, threads, *arguments))
-            descend(0, threads, *arguments)
-            for future in futures:
-                # Recordings may be done before a helper has come, but threads that work together
-                # have met.
-                if not future.cancel():
-                    future.result()
-        except BaseException:
-            # Nobody waits for a thread that was interrupted.
-            gates = arguments[1]
-            gates[0] = 2**62
-            raise
-    finally:
-        lock.release()
+    call = _callable(function)
+    if threads == 1:
+        call(address)
+        return
+    helpers = [Thread(target=call, args=(address,)) for _ in range(threads - 1)]
+    for helper in helpers:
+        helper.start()
+    call(address)
+    for helper in helpers:
+        helper.join()

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from torch import Tensor
+from typing import Any, overload
 
 from asot.transport.problem import PART_NAMES
 
@@ -47,6 +46,51 @@ class Status:
 
     def __str__(self) -> str:
         return self.message
+
+
+class LateStatus(Sequence[Status]):
+    """How the recordings of a batch ended, worded when somebody asks.
+
+    Parameters
+    ----------
+    count : int
+        Recordings.
+    read : callable
+        Returns their statuses; called once, when the first is asked for.
+    """
+
+    def __init__(self, count: int, read: Callable[[], tuple[Status, ...]]) -> None:
+        self._count = count
+        self._ask = read
+
+    @functools.cached_property
+    def _read(self) -> tuple[Status, ...]:
+        return self._ask()
+
+    @overload
+    def __getitem__(self, which: int) -> Status: ...
+    @overload
+    def __getitem__(self, which: slice) -> tuple[Status, ...]: ...
+    def __getitem__(self, which: int | slice) -> Status | tuple[Status, ...]:
+        return self._read[which]
+
+    def __iter__(self) -> Iterator[Status]:
+        return iter(self._read)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and self._read == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(self._read)
+
+    def __repr__(self) -> str:
+        return repr(self._read)
+
+    def __reduce__(self) -> tuple[type[tuple[Status, ...]], tuple[tuple[Status, ...]]]:
+        return tuple, (self._read,)
 
 
 @dataclass(frozen=True)
@@ -102,15 +146,15 @@ class Solution:
         The action with the largest assignment; -1 on padding and on frames without an action.
     objective : Objective
         J over the iterations, and its parts at the last coupling.
-    status : tuple of Status
-        One a recording, always a tuple.
+    status : sequence of Status
+        One a recording, always a sequence.
     """
 
     assignment: Any
     frame_weight: Any
     labels: Any
     objective: Objective
-    status: tuple[Status, ...]
+    status: Sequence[Status]
 
     @property
     def coupling(self) -> Any:
@@ -120,21 +164,21 @@ class Solution:
 
 @dataclass(frozen=True)
 class Answer:
-    """What any solver hands to ``solve``: tensors with their batch axis.
+    """What any solver hands to ``solve``, with its batch axis.
 
     Attributes
     ----------
-    assignment, labels, frame_weight : Tensor, shapes (B, N, K), (B, N) and (B, N, 1)
+    assignment, labels, frame_weight : Tensor or array, shapes (B, N, K), (B, N) and (B, N, 1)
         As in ``Solution``.
-    trace, parts : Tensor of float64, shapes (B, max_iterations + 1) and (5, B)
+    trace, parts : Tensor or array of float64, shapes (B, max_iterations + 1) and (5, B)
         J after each step, and its parts at the end.
-    status : tuple of Status
+    status : sequence of Status
         One a recording.
     """
 
-    assignment: Tensor
-    labels: Tensor
-    frame_weight: Tensor
-    trace: Tensor
-    parts: Tensor
-    status: tuple[Status, ...]
+    assignment: Any
+    labels: Any
+    frame_weight: Any
+    trace: Any
+    parts: Any
+    status: Sequence[Status]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import numbers
 from typing import Any
 
@@ -15,12 +14,13 @@ from asot.transport.arguments import (
     read_cost,
     read_lengths,
     read_matrix,
+    require_finite,
 )
 from asot.transport.building import build_problem
 from asot.transport.fused import FusedDescent, is_installed
 from asot.transport.mirror_descent import MirrorDescent, Result
 from asot.transport.parity import ParityDescent
-from asot.transport.problem import PART_NAMES, Problem
+from asot.transport.problem import Problem
 from asot.transport.solution import Answer, Objective, Outcome, Solution, Status
 from asot.transport.structure import Structure
 
@@ -157,22 +157,17 @@ def solve(
         raise ArgumentError(f'backend must be "auto", "torch" or "cpu", but is {backend!r}.')
     radius = int(radius) if isinstance(radius, numbers.Integral) else float(radius)
     costs, single = read_cost(cost)
-    frames = read_lengths(lengths, costs)
-    # A finite sum tells that all is finite, without another array.
-    if not math.isfinite(float(costs.detach().sum())) and not bool(
-        torch.isfinite(costs[_exists(costs, frames)]).all()
-    ):
-        raise ArgumentError(
-            "cost must be finite, but holds NaN or infinite values: mend them, or forbid entries "
-            "with allowed=."
-        )
     unlike = _outside_the_fused(costs, mode, structure, lambda_actions)
     fused = _takes_fused(backend, unlike)
     solver = MirrorDescent(max_iterations, inner_iterations, tolerance, step_size)
     descent = FusedDescent(solver, epsilon, alpha, radius, lambda_frames, lambda_actions or 0.0)
     extras = (frame_marginal, action_marginal, allowed, initial)
     if fused and all(extra is None for extra in extras):
-        return _hand_back(descent.run(costs, frames.tolist()), like=cost, single=single)
+        batch, n_frames, _ = costs.shape
+        each = [n_frames] * batch if lengths is None else read_lengths(lengths, costs).tolist()
+        return _hand_back(descent.run(costs, each), like=cost, single=single)
+    frames = read_lengths(lengths, costs)
+    require_finite(costs, frames)
     exists = _exists(costs, frames)
     if mode == "parity":
         names = ("frame_marginal", "action_marginal", "allowed", "initial")
@@ -329,17 +324,18 @@ def _labelled(result: Result, frame_weight: Tensor, has_action: Tensor) -> Answe
 
 
 def _hand_back(answer: Answer, *, like: Any, single: bool) -> Solution:
-    def as_came(values: Tensor) -> Any:
-        values = values[0] if single else values
-        return values if isinstance(like, Tensor) else values.numpy()
+    def as_came(values: Any, axis: int = 0) -> Any:
+        if single:
+            values = values[(slice(None),) * axis + (0,)]
+        if isinstance(like, Tensor):
+            return values if isinstance(values, Tensor) else torch.from_numpy(values)
+        return values.numpy() if isinstance(values, Tensor) else values
 
+    parts = as_came(answer.parts, axis=1)
     return Solution(
         assignment=as_came(answer.assignment),
         frame_weight=as_came(answer.frame_weight),
         labels=as_came(answer.labels),
-        objective=Objective(
-            trace=as_came(answer.trace),
-            **{name: as_came(part) for name, part in zip(PART_NAMES, answer.parts, strict=True)},
-        ),
+        objective=Objective(as_came(answer.trace), *parts),
         status=answer.status,
     )
