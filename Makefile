@@ -7,12 +7,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: demo test test-all lint types help clean
+.PHONY: demo test test-all bench lint types help clean
 
 help:
 	@echo "make demo      segment real recordings, with scores and pictures, in results/demo"
 	@echo "make test      the tests (minutes)"
 	@echo "make test-all  the tests, the slow ones too"
+	@echo "make bench     how fast it is, in results/benchmarks.json (python -m benchmarks -h for more)"
 	@echo "make lint      ruff"
 	@echo "make types     mypy"
 	@echo "make clean     remove .venv and results"
@@ -25,6 +26,9 @@ test: $(VENV)/.dev
 
 test-all: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(CORES)
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks --out results/benchmarks.json
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

@@ -1,0 +1,1 @@
+"""How fast asot is, beside the floor and beside others: ``python -m benchmarks``."""

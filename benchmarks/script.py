@@ -1,0 +1,187 @@
+"""The authors' training script beside ours: the same files, the same recipe, as many epochs.
+
+Twice: with features as text, as the data sets come, and as ``.npy``. The script parses text anew
+whenever it takes a recording; asot parses it once and keeps a copy beside it, so that its first
+epoch and its whole run pay for it here, in a fresh folder, and its other epochs do not.
+
+An epoch is a pass of training steps, without start-up, k-means and validation; the median, the
+first left out. Ours is taken of ``loop.train``, which the estimators use, and of the Lightning
+training of ``asot train``. A whole run is a process: it trains, validates as the recipe says, and
+segments and scores all recordings.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from asot.data import DatasetFolder, find_dataset
+from asot.errors import DataError
+from asot.files import save_array
+from asot.learning.configuration import Recipe, load_recipe
+from benchmarks.training import time_epochs
+
+DRIVER = Path(__file__).with_name("driver.py")
+
+
+def measure_script(release: Path, data: Path, activity: str, epochs: int) -> dict[str, Any]:
+    """Seconds of both, and theirs over ours, on one activity of a data set in Breakfast's layout.
+
+    Parameters
+    ----------
+    release : Path
+        A checkout of the authors' release.
+    data : Path
+        The data set, or the folder it is in; ``features/<activity>/`` holds text or arrays.
+    activity : str
+        Which activity.
+    epochs : int
+        How many epochs; at least 2 are trained, since the first is not counted.
+    """
+    recipe = load_recipe("breakfast")
+    recipe = replace(recipe, training=replace(recipe.training, epochs=max(2, epochs)))
+    root = find_dataset(data, recipe.dataset.folder)
+    report: dict[str, Any] = {"data": f"{root.name} {activity}", "epochs": recipe.training.epochs}
+    report["files"] = {}
+    for kind in ("txt", "npy"):
+        with tempfile.TemporaryDirectory() as folder:
+            if not _copy(root, Path(folder) / "Breakfast", activity, kind):
+                continue
+            try:
+                report["files"][kind] = _compare(release, Path(folder), recipe, activity)
+            except DataError as error:
+                report["files"][kind] = {"failed": str(error)}
+    return report
+
+
+def _copy(root: Path, copy: Path, activity: str, kind: str) -> bool:
+    """One activity as ``kind``, in the layout that the script knows; False if there is no text."""
+    recordings = DatasetFolder(root, activity_pattern=r"_([^_]+)$").recordings(activity)
+    features = copy / "features" / activity
+    features.mkdir(parents=True)
+    (copy / "groundTruth").mkdir()
+    (copy / "mapping").mkdir()
+    (copy / "mapping" / "mapping.txt").symlink_to((root / "mapping" / "mapping.txt").resolve())
+    for one in recordings:
+        labels = (root / "groundTruth" / one.name).resolve()
+        (copy / "groundTruth" / one.name).symlink_to(labels)
+        text = root / "features" / activity / f"{one.name}.txt"
+        if kind == "npy":
+            save_array(features / f"{one.name}.npy", np.asarray(one.features))
+        elif text.is_file():
+            (features / text.name).symlink_to(text.resolve())
+        else:
+            return False
+    return True
+
+
+def _compare(release: Path, data: Path, recipe: Recipe, activity: str) -> dict[str, Any]:
+    theirs = _their_run(release, data, recipe, activity)
+    ours = _our_run(data, recipe, activity)
+    return {
+        "theirs": theirs,
+        "ours": ours,
+        "epoch_ratio": theirs["epoch_seconds"] / ours["epoch_seconds"],
+        "lightning_epoch_ratio": theirs["epoch_seconds"] / ours["lightning_epoch_seconds"],
+        "wall_ratio": theirs["wall_seconds"] / ours["wall_seconds"],
+        "processor_ratio": theirs["processor_seconds"] / ours["processor_seconds"],
+    }
+
+
+def _their_run(release: Path, data: Path, recipe: Recipe, activity: str) -> dict[str, Any]:
+    train, evaluate, training = recipe.transport_train, recipe.transport_eval, recipe.training
+    settings = {
+        "-p": data, "-d": "Breakfast", "-ac": activity, "-c": recipe.activities[activity],
+        "-ne": training.epochs, "-vf": training.validate_every, "-bs": training.batch_size,
+        "-lr": training.learning_rate, "-wd": training.weight_decay, "--rho": recipe.rho,
+        "-r": train.radius, "-at": train.alpha, "-ae": evaluate.alpha, "-et": train.epsilon,
+        "-ee": evaluate.epsilon, "-lat": train.lambda_actions, "-lae": evaluate.lambda_actions,
+    }  # fmt: skip
+    words = [str(word) for pair in settings.items() for word in pair]
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "epochs.json"
+        program = [sys.executable, DRIVER, release.resolve(), report, *words, "-s", "-ua"]
+        wall, processor = _timed(program, folder, "the authors' src/train.py")
+        epochs = json.loads(report.read_text())
+    return {
+        "epoch_seconds": median(epochs[1:]),
+        "epochs": epochs,
+        "wall_seconds": wall,
+        "processor_seconds": processor,
+    }
+
+
+def _our_run(data: Path, recipe: Recipe, activity: str) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["train", "breakfast", "--data", data, "--out", Path(folder) / "run"]
+        words += ["--activities", activity, "--training.epochs", recipe.training.epochs]
+        words += ["--accelerator", "cpu", "--figures", "0"]
+        program = [sys.executable, "-c", "from asot.cli import main; main()", *words]
+        wall, processor = _timed(program, folder, "asot train")
+    features = [one.features for one in DatasetFolder(data / "Breakfast").recordings()]
+    n_actions = recipe.activities[activity]
+    epochs, _ = time_epochs(features, recipe, n_actions)
+    with_lightning = _lightning_epochs(features, recipe, n_actions)
+    return {
+        "epoch_seconds": median(epochs[1:]),
+        "epochs": epochs,
+        "lightning_epoch_seconds": median(with_lightning),
+        "lightning_epochs": with_lightning,
+        "wall_seconds": wall,
+        "processor_seconds": processor,
+    }
+
+
+def _lightning_epochs(features: Any, recipe: Recipe, n_actions: int) -> list[float]:
+    """Seconds of each epoch of the Lightning training but the first."""
+    from asot.learning.training import fit
+
+    stamps: list[float] = []
+    fit(
+        features,
+        recipe,
+        n_actions,
+        accelerator="cpu",
+        progress=lambda *_: stamps.append(time.perf_counter()),
+    )
+    return [after - before for before, after in pairwise(stamps)]
+
+
+def _timed(program: list[Any], folder: str, name: str) -> tuple[float, float]:
+    """Wall and processor seconds of a process.
+
+    Raises
+    ------
+    DataError
+        With the end of what it said, if it fails.
+    """
+    before, start = _children_seconds(), time.perf_counter()
+    done = subprocess.run(
+        [str(word) for word in program],
+        cwd=folder,
+        env={**os.environ, "WANDB_MODE": "disabled"},
+        capture_output=True,
+        text=True,
+    )
+    wall = time.perf_counter() - start
+    if done.returncode != 0:
+        last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
+        raise DataError(f"{name} ended with status {done.returncode}: {' '.join(last)}")
+    return wall, _children_seconds() - before
+
+
+def _children_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime

@@ -1,0 +1,150 @@
+"""The figures as tables on the terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+# Tables that are piped into a file are not to be squeezed into 80 columns.
+CONSOLE = Console(width=None if sys.stdout.isatty() else 150)
+
+
+def show_machine(machine: dict[str, Any]) -> None:
+    """One line of hardware and versions."""
+    facts = (f"{name} {value}" for name, value in machine.items() if value is not None)
+    CONSOLE.print(", ".join(facts), highlight=False)
+
+
+def show_shape(one: dict[str, Any]) -> None:
+    """A line for a shape as soon as it is measured."""
+    times = ", ".join(f"{name} {value:.3f}" for name, value in one["milliseconds"].items())
+    CONSOLE.print(f"{_shape(one)}: {times} ms", highlight=False)
+    for name, reason in one["failed"].items():
+        CONSOLE.print(f"  without {name}: {reason}", highlight=False)
+
+
+def show_solver(results: list[dict[str, Any]], ours: str) -> None:
+    """Times as ratios to the floor and to ours; J beside ours.
+
+    "single" is ours to the fresh floor, both called once after all others, with cold caches.
+    """
+    others = dict.fromkeys(name for one in results for name in one["milliseconds"])
+    names = [name for name in others if name not in ("floor", "fresh_floor", ours)]
+    columns = ["B x N x K", "floor ms", f"{ours} ms", f"{ours} / floor", "/ fresh floor", "single"]
+    times = Table(*columns, *(f"{name} / {ours}" for name in names), title="Solver, medians")
+    values = Table("B x N x K", f"J of {ours}", *(f"J of {name}, less" for name in names))
+    for one in results:
+        ratios, reached = one["times_ours"], one["objective"]
+        least = reached.get(ours)
+        times.add_row(
+            _shape(one),
+            _of(one["milliseconds"].get("floor"), ".3f"),
+            _of(one["milliseconds"].get(ours), ".3f"),
+            _of(one["times_the_floor"].get(ours), ".2f"),
+            _of(_ratio(one["milliseconds"], ours, "fresh_floor"), ".2f"),
+            _of(_ratio(one["single_call_ms"], ours, "fresh_floor"), ".2f"),
+            *(_of(ratios.get(name), ".1f") for name in names),
+        )
+        beside = [None if least is None else reached.get(name) for name in names]
+        values.add_row(
+            _shape(one),
+            _of(least, ".6f"),
+            *(_of(None if value is None else value - least, "+.0e") for value in beside),
+        )
+    for table in (times, values):
+        table.columns[0].no_wrap = True
+        CONSOLE.print(table)
+
+
+def _ratio(times: dict[str, float], name: str, to: str) -> float | None:
+    return times[name] / times[to] if name in times and to in times else None
+
+
+def _shape(one: dict[str, Any]) -> str:
+    return " x ".join(map(str, one["shape"]))
+
+
+def show_summary(floor: dict[str, Any], ours: dict[str, Any], name: str) -> None:
+    """Least, mean and greatest ratios over all shapes."""
+    table = Table("ratio", "least", "geometric mean", "greatest", title="Over all shapes")
+    rows = {f"{name} / floor": floor[name]} if name in floor else {}
+    rows |= {
+        f"{other} / {name}": ratios
+        for other, ratios in ours.items()
+        if other not in (name, "floor", "fresh_floor")
+    }
+    for title, one in rows.items():
+        values = (one["least"], one["geometric_mean"], one["greatest"])
+        table.add_row(title, *(f"{value:.2f}" for value in values))
+    CONSOLE.print(table)
+
+
+def show_scaling(report: dict[str, Any]) -> None:
+    """The exponents of growth, and the memory."""
+    for name, exponent in report["exponents"].items():
+        times = ", ".join(
+            f"{size}: {value:.1f} ms" for size, value in report["milliseconds"][name].items()
+        )
+        CONSOLE.print(f"time grows as {name}^{exponent:.2f} ({times})", highlight=False)
+    if "peak_memory" in report:
+        memory = report["peak_memory"]
+        CONSOLE.print(
+            f"{memory['n_frames']:,} x 20: {_of(memory['costs'], '.2f')} sizes of the cost, "
+            "beside the cost",
+            highlight=False,
+        )
+
+
+def show_training(report: dict[str, Any]) -> None:
+    """Throughput of training and prediction, and where a step's time goes."""
+    table = Table(
+        "backend", "epoch s", "steps/s", "frames/s trained", "frames/s predicted",
+        title=f"Training and prediction: {report['data']}",
+    )  # fmt: skip
+    for name, one in report["backends"].items():
+        table.add_row(
+            name,
+            f"{one['epoch_seconds']:.3f}",
+            f"{one['steps_per_second']:.0f}",
+            f"{one['frames_per_second']:,.0f}",
+            f"{one['predicted_frames_per_second']:,.0f}",
+        )
+    CONSOLE.print(table)
+    for name, one in report["backends"].items():
+        shares = ", ".join(f"{part} {100 * share:.0f} %" for part, share in one["step"].items())
+        CONSOLE.print(f"a step with {name}: {shares}", highlight=False)
+
+
+def show_script(report: dict[str, Any]) -> None:
+    """The authors' training script beside ours, on the same files."""
+    table = Table(
+        "files", "epoch s, theirs", "ours", "ours, Lightning", "ratio", "ratio, Lightning",
+        "whole run s, theirs", "ours", "ratio", "processor s, theirs", "ours", "ratio",
+        title=f"{report['data']}, {report['epochs']} epochs",
+    )  # fmt: skip
+    for kind, one in report["files"].items():
+        if "failed" in one:
+            CONSOLE.print(f"{kind}: {one['failed']}")
+            continue
+        theirs, ours = one["theirs"], one["ours"]
+        table.add_row(
+            kind,
+            *(f"{value:.3f}" for value in (
+                theirs["epoch_seconds"], ours["epoch_seconds"], ours["lightning_epoch_seconds"])),
+            f"{one['epoch_ratio']:.1f}",
+            f"{one['lightning_epoch_ratio']:.1f}",
+            f"{theirs['wall_seconds']:.1f}",
+            f"{ours['wall_seconds']:.1f}",
+            f"{one['wall_ratio']:.1f}",
+            f"{theirs['processor_seconds']:.1f}",
+            f"{ours['processor_seconds']:.1f}",
+            f"{one['processor_ratio']:.1f}",
+        )  # fmt: skip
+    CONSOLE.print(table)
+
+
+def _of(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)

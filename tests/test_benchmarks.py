@@ -1,0 +1,71 @@
+"""The benchmark command runs, and what it writes is sound; no figure of it is asserted."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks", *words],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    file = tmp_path_factory.mktemp("benchmark") / "figures.json"
+    done = run("--quick", "--threads", "1", "--repeats", "1", "--out", str(file))
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(file.read_text())
+    return found
+
+
+def test_backends_reach_the_same_objective(report: dict[str, Any]) -> None:
+    pytest.importorskip("numba")
+    for shape in report["solver"]["shapes"]:
+        assert shape["objective"]["cpu"] == pytest.approx(shape["objective"]["torch"], abs=1e-6)
+
+
+def test_ratios_are_those_of_the_times(report: dict[str, Any]) -> None:
+    for shape in report["solver"]["shapes"]:
+        times = shape["milliseconds"]
+        assert times["torch"] > 0
+        for key, to in (("times_the_floor", "floor"), ("times_ours", "cpu")):
+            if to in times:
+                expected = {name: value / times[to] for name, value in times.items()}
+                assert shape[key] == pytest.approx(expected)
+
+
+def test_who_is_absent_is_named(report: dict[str, Any]) -> None:
+    assert report["solver"]["absent"]["release"] == "no --release"
+    assert report["machine"]["threads"] == 1
+    assert report["machine"]["numpy"] == np.__version__
+
+
+def test_scaling_has_an_exponent_for_each_size(report: dict[str, Any]) -> None:
+    assert set(report["scaling"]["exponents"]) == {"N", "K", "radius"}
+
+
+def test_the_shares_of_a_step_add_up(report: dict[str, Any]) -> None:
+    for backend in report["training"]["backends"].values():
+        assert sum(backend["step"].values()) == pytest.approx(1)
+        assert min(backend["step"].values()) >= 0
+        assert backend["steps_per_second"] > 0
+
+
+def test_data_without_the_release_is_refused() -> None:
+    done = run("--data", "nowhere")
+    assert done.returncode == 2
+    assert "--release" in done.stderr
