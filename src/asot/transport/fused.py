@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -56,6 +56,7 @@ class FusedDescent:
         As in ``solve``.
     """
 
+    device: ClassVar[str] = "cpu"
     options: MirrorDescent
     epsilon: float
     alpha: float

@@ -18,6 +18,8 @@ from asot.transport.arguments import (
 )
 from asot.transport.building import build_problem
 from asot.transport.fused import FusedDescent, is_installed
+from asot.transport.gpu import GpuDescent
+from asot.transport.gpu import is_installed as gpu_is_installed
 from asot.transport.mirror_descent import MirrorDescent, Result
 from asot.transport.parity import ParityDescent
 from asot.transport.problem import Problem
@@ -103,7 +105,10 @@ def solve(
         What computes it; results agree to rounding. "cpu" is compiled code (``pip install
         "asot[fast]"``) for the default mode with relaxed actions and the band, without gradients;
         "auto" takes it where it covers the problem and is installed, and "torch" elsewhere.
-        "cuda" is reserved.
+        "cuda" covers the same for a cost on a GPU (Triton 3.5, which comes with torch for CUDA),
+        in one launch that nothing waits for: values that lie on the GPU are not checked, and a
+        cost that is not finite ends as "not finite". No card has measured it yet: it is never
+        taken by itself.
 
     Returns
     -------
@@ -148,23 +153,20 @@ def solve(
         step_size=step_size,
         mode=mode,
     )
-    if backend == "cuda":
+    if backend not in ("auto", "torch", "cpu", "cuda"):
         raise ArgumentError(
-            'backend="cuda" is not available for now: use "torch", which runs on the device that '
-            "the cost is on."
+            f'backend must be "auto", "torch", "cpu" or "cuda", but is {backend!r}.'
         )
-    if backend not in ("auto", "torch", "cpu"):
-        raise ArgumentError(f'backend must be "auto", "torch" or "cpu", but is {backend!r}.')
     radius = int(radius) if isinstance(radius, numbers.Integral) else float(radius)
     costs, single = read_cost(cost)
-    unlike = _outside_the_fused(costs, mode, structure, lambda_actions)
+    kind = GpuDescent if backend == "cuda" else FusedDescent
+    unlike = _outside_the_fused(kind.device, costs, mode, structure, lambda_actions)
     fused = _takes_fused(backend, unlike)
     solver = MirrorDescent(max_iterations, inner_iterations, tolerance, step_size)
-    descent = FusedDescent(solver, epsilon, alpha, radius, lambda_frames, lambda_actions or 0.0)
+    descent = kind(solver, epsilon, alpha, radius, lambda_frames, lambda_actions or 0.0)
     extras = (frame_marginal, action_marginal, allowed, initial)
     if fused and all(extra is None for extra in extras):
-        batch, n_frames, _ = costs.shape
-        each = [n_frames] * batch if lengths is None else read_lengths(lengths, costs).tolist()
+        each = _lengths_unread(lengths, costs)
         return _hand_back(descent.run(costs, each), like=cost, single=single)
     frames = read_lengths(lengths, costs)
     require_finite(costs, frames)
@@ -227,7 +229,7 @@ def solve(
         )
         least = problem.row_weight[exists].min()
         # What float32 holds with fewer digits is divided by, and would overflow.
-        if fused and lambda_frames is None and bool(least < 1e-30):
+        if fused and backend != "cuda" and lambda_frames is None and bool(least < 1e-30):
             fused = _takes_fused(backend, "a frame marginal of 0 where the frame side is hard")
     if not fused:
         assert problem is not None
@@ -255,13 +257,26 @@ def _exists(cost: Tensor, lengths: Tensor) -> Tensor:
     return torch.arange(cost.shape[1], device=cost.device) < lengths[:, None]
 
 
+def _lengths_unread(lengths: Any, cost: Tensor) -> Any:
+    """The recordings' lengths, checked, but where that would have to wait for a GPU."""
+    if lengths is None:
+        return [cost.shape[1]] * cost.shape[0]
+    if isinstance(lengths, Tensor) and lengths.is_cuda and cost.is_cuda:
+        return lengths
+    return read_lengths(lengths, cost).tolist()
+
+
 def _outside_the_fused(
-    cost: Tensor, mode: str, structure: Structure | None, lambda_actions: float | None
+    device: str,
+    cost: Tensor,
+    mode: str,
+    structure: Structure | None,
+    lambda_actions: float | None,
 ) -> str | None:
-    """What the compiled solver does not cover in these arguments, if anything."""
+    """What the compiled solver of a device does not cover in these arguments, if anything."""
     if mode != "default":
         return f"mode={mode!r}"
-    if cost.device.type != "cpu":
+    if cost.device.type != device:
         return f"a cost on {cost.device}"
     if cost.requires_grad and torch.is_grad_enabled():
         return "a cost that asks for gradients"
@@ -283,15 +298,17 @@ def _is_wrapped(cost: Tensor) -> bool:
 
 
 def _takes_fused(backend: str, unlike: str | None) -> bool:
-    """Whether the compiled solver is to be taken."""
-    if backend == "cpu":
+    """Whether a compiled solver is to be taken: by itself, the one for the CPU alone."""
+    if backend in ("cpu", "cuda"):
         if unlike is not None:
             raise ArgumentError(
-                f'backend="cpu" does not cover {unlike}: use backend="auto" or "torch".'
+                f'backend="{backend}" does not cover {unlike}: use backend="auto" or "torch".'
             )
-        if not is_installed():
+        if backend == "cpu" and not is_installed():
             raise MissingExtraError("numba", "fast", 'backend="cpu"')
-    return backend != "torch" and unlike is None and is_installed()
+        if backend == "cuda" and not gpu_is_installed():
+            raise MissingExtraError("triton", "gpu", 'backend="cuda"')
+    return backend in ("cpu", "cuda") or (backend == "auto" and unlike is None and is_installed())
 
 
 def _name_missed_marginals(problem: Problem, result: Result) -> Result:

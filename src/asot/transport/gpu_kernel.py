@@ -1,0 +1,629 @@
+"""Triton code of the fused GPU solver: one program solves one recording from start to end.
+
+The algorithm is ``MirrorDescent``'s, with the same quantities (see ``problem`` for A and w). A
+visit to a candidate takes it from its scores to A, the parts of J and the gradient; the start is a
+visit with a step of length 0. All decisions are taken in the program: nothing waits for the host.
+
+- ``descend_held`` keeps log A, the gradient and the cost of a recording on chip, as one block.
+- ``descend_tiled`` keeps them in memory and goes through a recording a tile of frames at a time,
+  twice a visit: scores, A and running sums over time; then, once the actions' masses are known,
+  window sums and the gradient.
+
+Window sums are differences of running sums, which are in double precision: single precision would
+lose digits over a long recording. They pass through memory, because a window's ends are with other
+threads; barriers keep what is written and what is read apart. What enters J is summed over the
+actions in the cost's precision, and over frames in double precision.
+"""
+
+# Compiled functions are typed by their arguments.
+# mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False, ignore-errors=True
+from __future__ import annotations
+
+import sys
+
+import triton
+import triton.language as tl
+
+from asot.transport import mirror_descent
+from asot.transport.solution import Outcome
+
+# One value a recording: columns of ``report``, after the five parts of J.
+OUTCOME, ITERATIONS, STEP_SIZE, MOVED, REPORTED = range(5, 10)
+
+_RUNNING = tl.constexpr(-1)
+_CONVERGED, _ITERATION_LIMIT, _STALLED, _NOT_FINITE = (
+    tl.constexpr(list(Outcome).index(outcome))
+    for outcome in (
+        Outcome.CONVERGED,
+        Outcome.ITERATION_LIMIT,
+        Outcome.STALLED,
+        Outcome.NOT_FINITE,
+    )
+)
+_OUTCOME, _ITERATIONS, _STEP_SIZE = (tl.constexpr(i) for i in (OUTCOME, ITERATIONS, STEP_SIZE))
+_MOVED, _REPORTED = tl.constexpr(MOVED), tl.constexpr(REPORTED)
+# Rows of ``bands``, after the recordings' lengths.
+_HALF_WIDTH, _WEIGHT = tl.constexpr(1), tl.constexpr(2)
+_MAX_HALVINGS = tl.constexpr(mirror_descent.MAX_HALVINGS)
+_LEAST_INITIAL = tl.constexpr(mirror_descent.LEAST_INITIAL)
+_GROWTH = tl.constexpr(mirror_descent.GROWTH)
+# Below any score, and far enough from overflow.
+_LOW = tl.constexpr(-1e30)
+_LARGEST = tl.constexpr(sys.float_info.max)
+
+
+@triton.jit
+def _scalar(value, dtype: tl.constexpr):
+    """A number of a type that stays the same through a loop."""
+    return tl.full((), value, dtype)
+
+
+@triton.jit
+def _log_or_zero(values):
+    """The logarithm where there is mass, and 0 where there cannot be any."""
+    return tl.where(values > 0, tl.log(tl.where(values > 0, values, 1.0)), 0.0)
+
+
+@triton.jit
+def _total(terms):
+    return tl.sum(tl.sum(terms, axis=1).to(tl.float64), axis=0)
+
+
+@triton.jit
+def _band(bands, b):
+    """Length of a recording, half-width of its band, both in frames, and the band's weight."""
+    batch = tl.num_programs(0)
+    length = tl.load(bands + b).to(tl.int32)
+    half_width = tl.load(bands + _HALF_WIDTH * batch + b).to(tl.int32)
+    return length, half_width, tl.load(bands + _WEIGHT * batch + b)
+
+
+@triton.jit
+def _frames(p, b, n, n_frames, length, real: tl.constexpr, HARD: tl.constexpr):
+    """Marginals of frames and their weights in the coupling; 0 past the recording's end."""
+    exists = n < length
+    share = (1.0 / length.to(tl.float64)).to(real)
+    weight = tl.where(exists, share, 0.0).to(real)
+    target = weight
+    if p is not None:
+        target = tl.load(p + b * n_frames + n, mask=exists, other=0.0)
+        if HARD:
+            weight = target
+    return target, weight
+
+
+@triton.jit
+def _actions(q, b, k, n_actions, real: tl.constexpr):
+    """Marginals of the actions; 0 where there is none."""
+    exists = k < n_actions
+    if q is None:
+        share = 1.0 / _scalar(n_actions, tl.float64)
+        values = tl.where(exists, share, 0.0).to(real)
+    else:
+        values = tl.load(q + b * n_actions + k, mask=exists, other=0.0)
+    return values
+
+
+@triton.jit
+def _support(allowed, b, n, k, n_frames, n_actions, length):
+    """Entries that may carry mass."""
+    support = (n < length)[:, None] & (k < n_actions)[None, :]
+    if allowed is not None:
+        at = (b * n_frames + n.to(tl.int64)[:, None]) * n_actions + k[None, :]
+        support = support & (tl.load(allowed + at, mask=support, other=0) != 0)
+    return support
+
+
+@triton.jit
+def _costs(cost, recording_stride, frame_stride, action_stride, b, n, k, inside):
+    """A block of the cost, 0 where there is none; strides go up to 64 bits."""
+    rows = b * recording_stride + n.to(tl.int64) * frame_stride
+    columns = k.to(tl.int64) * action_stride
+    return tl.load(cost + (rows[:, None] + columns[None, :]), mask=inside, other=0.0)
+
+
+@triton.jit
+def _start(initial, b, n, k, q, n_frames, n_actions, inside):
+    """Scores to start from: p q', or a given assignment."""
+    if initial is None:
+        values = tl.where(inside, q[None, :], 1.0)
+    else:
+        at = (b * n_frames + n.to(tl.int64)[:, None]) * n_actions + k[None, :]
+        values = tl.load(initial + at, mask=inside, other=1.0)
+    # A bare number among tensors would have been rounded to single precision.
+    return tl.log(tl.maximum(values, _scalar(_LEAST_INITIAL, values.dtype)))
+
+
+@triton.jit
+def _assignment(log_a, MOST: tl.constexpr):
+    """A of log A, clamped so that a step that is far too long stays finite."""
+    return tl.exp(tl.minimum(log_a, MOST))
+
+
+@triton.jit
+def _project(scores, support, HARD: tl.constexpr, MOST: tl.constexpr):
+    """Log A and A: rows are normalised where the frame side is hard.
+
+    Off the support log A is so low that A is 0, but finite, so that no sum needs a mask. Rows
+    without any support weigh nothing where the frame side is hard, whatever they hold.
+    """
+    scores = tl.where(support, scores, _LOW)
+    if HARD:
+        shifted = scores - tl.max(scores, axis=1)[:, None]
+        weights = tl.exp(shifted)
+        total = tl.sum(weights, axis=1)
+        log_a = shifted - tl.log(total)[:, None]
+        a = weights / total[:, None]
+    else:
+        log_a = scores
+        a = _assignment(log_a, MOST)
+    return log_a, a
+
+
+@triton.jit
+def _moved_by(log_a, old_log_a, MOST: tl.constexpr):
+    """The largest change of an assignment."""
+    change = tl.abs(_assignment(log_a, MOST) - _assignment(old_log_a, MOST))
+    return tl.max(tl.max(change, axis=1), axis=0)
+
+
+@triton.jit
+def _penalty(mass, target, weight, TINY: tl.constexpr):
+    """The slope of ``weight * KL(mass || target)``, and its terms."""
+    log_ratio = tl.log(tl.maximum(mass, TINY)) - _log_or_zero(target)
+    terms = (mass * log_ratio - mass + target).to(tl.float64)
+    return weight.to(mass.dtype) * log_ratio, weight * tl.sum(terms, axis=0)
+
+
+@triton.jit
+def _window(running, width, n, k, half_width, length):
+    """Sums over each frame's window, itself included, from running sums of ``width`` a row."""
+    column = k[None, :]
+    final = (length - 1).to(n.dtype)
+    last = tl.minimum(n + half_width, final)[:, None]
+    before = tl.minimum(n - half_width - 1, final)[:, None]
+    sums = tl.load(running + last * width + column, mask=column < width, other=0.0)
+    left = tl.load(
+        running + before * width + column, mask=(before >= 0) & (column < width), other=0.0
+    )
+    return sums - left
+
+
+@triton.jit
+def _unlike(window, coupling, weight):
+    """What each entry pays for its frame's neighbours in other actions: ``Cv T Ca``."""
+    # A window holds its own frame, which is no neighbour of itself.
+    alike = ((window - coupling.to(tl.float64)) * weight).to(coupling.dtype)
+    # Where one action dwarfs the others, rounding could turn their sum negative.
+    return tl.maximum(tl.sum(alike, axis=1)[:, None] - alike, 0.0)
+
+
+@triton.jit
+def _steepest(gradient, weight):
+    """The largest entry of the gradient where there is mass; it is low off the support."""
+    return tl.max(tl.where(weight > 0, tl.max(gradient, axis=1), float("-inf")), axis=0)
+
+
+@triton.jit
+def _first_step(steepest, epsilon, first_step):
+    """The given first step, or the paper's, shortened where it would overshoot the entropy."""
+    own = 4.0 / tl.maximum(steepest, (4.0 * epsilon).to(steepest.dtype))
+    return tl.where(first_step == first_step, first_step.to(own.dtype), own)
+
+
+@triton.jit
+def _judge(
+    value,
+    change,
+    objective,
+    size,
+    step,
+    full_step,
+    moved,
+    iterations,
+    halvings,
+    tolerance,
+    max_iterations,
+    COMPARE: tl.constexpr,
+    EPS: tl.constexpr,
+):
+    """Whether a candidate is taken, and where that leaves the recording."""
+    starting = iterations < 0
+    finite = tl.abs(value) <= _LARGEST
+    accepted = starting | (finite & (value <= objective + EPS * size))
+    iterations += accepted.to(tl.int32)
+    halvings = tl.where(accepted, 0, halvings + 1)
+    outcome = tl.where(iterations >= max_iterations, _ITERATION_LIMIT, _RUNNING)
+    outcome = tl.where(halvings > _MAX_HALVINGS, _STALLED, outcome)
+    if COMPARE:
+        # A backtracked step moves less without being closer to the end.
+        moved = tl.where(accepted & (iterations > 0), change * (full_step / step), moved)
+        outcome = tl.where(accepted & (moved <= tolerance), _CONVERGED, outcome)
+    outcome = tl.where(starting & (finite == 0), _NOT_FINITE, outcome)
+    longer = tl.minimum(step * _GROWTH, full_step)
+    step = tl.where(starting, full_step, tl.where(accepted, longer, step * 0.5))
+    return accepted, iterations, halvings, outcome, moved, step
+
+
+@triton.jit
+def _note(
+    report, trace, accepted, iterations, linear, temporal, of_frames, of_actions, entropy, value
+):
+    """Keep the parts of J at the coupling that was taken."""
+    tl.store(report, linear, mask=accepted)
+    tl.store(report + 1, temporal, mask=accepted)
+    tl.store(report + 2, of_frames, mask=accepted)
+    tl.store(report + 3, of_actions, mask=accepted)
+    tl.store(report + 4, entropy, mask=accepted)
+    tl.store(trace + iterations, value, mask=accepted)
+
+
+@triton.jit
+def _close(report, outcome, iterations, step, moved):
+    tl.store(report + _OUTCOME, outcome.to(tl.float64))
+    tl.store(report + _ITERATIONS, iterations.to(tl.float64))
+    tl.store(report + _STEP_SIZE, step.to(tl.float64))
+    tl.store(report + _MOVED, moved.to(tl.float64))
+
+
+@triton.jit
+def _hand_back(
+    log_a,
+    support,
+    weight,
+    b,
+    n,
+    k,
+    n_frames,
+    n_actions,
+    assignment,
+    labels,
+    frame_weight,
+    HARD: tl.constexpr,
+    MOST: tl.constexpr,
+):
+    """Write a block's assignment, labels and weights; 0, -1 and 0 past the recording's end."""
+    log_a, a = _project(log_a, support, HARD, MOST)
+    row = b * n_frames + n.to(tl.int64)
+    is_row = n < n_frames
+    inside = is_row[:, None] & (k < n_actions)[None, :]
+    a = tl.where(support, a, 0.0)
+    tl.store(assignment + (row[:, None] * n_actions + k[None, :]), a, mask=inside)
+    best = tl.argmax(tl.where(support, log_a, float("-inf")), axis=1)
+    some = tl.max(support.to(tl.int32), axis=1) > 0
+    tl.store(labels + row, tl.where(some, best, -1).to(tl.int64), mask=is_row)
+    tl.store(frame_weight + row, weight, mask=is_row)
+
+
+@triton.jit(do_not_specialize=["max_iterations"])
+def descend_held(
+    cost,
+    recording_stride,
+    frame_stride,
+    action_stride,
+    allowed,
+    initial,
+    p,
+    q,
+    bands,
+    assignment,
+    labels,
+    frame_weight,
+    trace,
+    report,
+    running,
+    n_frames,
+    n_actions,
+    max_iterations,
+    epsilon: tl.float64,
+    alpha: tl.float64,
+    lambda_frames: tl.float64,
+    lambda_actions: tl.float64,
+    tolerance: tl.float64,
+    first_step: tl.float64,
+    HARD: tl.constexpr,
+    TEMPORAL: tl.constexpr,
+    COMPARE: tl.constexpr,
+    TINY: tl.constexpr,
+    MOST: tl.constexpr,
+    EPS: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+    BLOCK_K: tl.constexpr,
+):
+    """Solve recording ``program_id(0)``, all of it in one block of ``BLOCK_N x BLOCK_K``."""
+    real: tl.constexpr = cost.dtype.element_ty
+    b = tl.program_id(0).to(tl.int64)
+    length, half_width, weight_of_band = _band(bands, b)
+    n, k = tl.arange(0, BLOCK_N), tl.arange(0, BLOCK_K)
+    inside = (n < length)[:, None] & (k < n_actions)[None, :]
+    support = _support(allowed, b, n, k, n_frames, n_actions, length)
+    q_values = _actions(q, b, k, n_actions, real)
+    p_values, weight = _frames(p, b, n, n_frames, length, real, HARD)
+    log_weight = _log_or_zero(weight)
+    epsilon, alpha = _scalar(epsilon, tl.float64), _scalar(alpha, tl.float64)
+    on_frames = _scalar(lambda_frames, tl.float64)
+    on_actions = _scalar(lambda_actions, tl.float64)
+    first_step = _scalar(first_step, tl.float64)
+    by_cost = 1.0 - alpha
+    report += b * _REPORTED
+    trace += b * (max_iterations + 1)
+    running += b * (BLOCK_N * BLOCK_K)
+    costs = _costs(cost, recording_stride, frame_stride, action_stride, b, n, k, inside)
+
+    log_a = _start(initial, b, n, k, q_values, n_frames, n_actions, inside).to(real)
+    gradient = tl.zeros((BLOCK_N, BLOCK_K), real)
+    step, full_step = _scalar(0.0, real), _scalar(0.0, real)
+    moved, change = _scalar(float("inf"), real), _scalar(0.0, real)
+    objective, size = _scalar(0.0, tl.float64), _scalar(0.0, tl.float64)
+    iterations, halvings = _scalar(-1, tl.int32), _scalar(0, tl.int32)
+    outcome = _scalar(_RUNNING, tl.int32)
+    while outcome == _RUNNING:
+        new_log_a, a = _project(log_a - step * gradient, support, HARD, MOST)
+        if COMPARE:
+            change = _moved_by(new_log_a, log_a, MOST)
+        coupling = weight[:, None] * a
+        log_coupling = new_log_a + log_weight[:, None]
+        entropy = epsilon * _total(coupling * (log_coupling - 1.0))
+        linear = by_cost * _total(costs * coupling)
+        new_gradient = by_cost.to(real) * costs + epsilon.to(real) * log_coupling
+        temporal = _scalar(0.0, tl.float64)
+        if TEMPORAL:
+            # Other threads have read what was here before, and read what is put here now.
+            tl.debug_barrier()
+            sums = tl.cumsum(coupling.to(tl.float64), axis=0)
+            tl.store(running + n[:, None] * BLOCK_K + k[None, :], sums)
+            tl.debug_barrier()
+            window = _window(running, BLOCK_K, n, k, half_width, length)
+            unlike = _unlike(window, coupling, weight_of_band)
+            temporal = 0.5 * alpha * _total(coupling * unlike)
+            new_gradient += alpha.to(real) * unlike
+        of_frames = _scalar(0.0, tl.float64)
+        if not HARD:
+            slope, of_frames = _penalty(tl.sum(coupling, axis=1), p_values, on_frames, TINY)
+            new_gradient += slope[:, None]
+        slope, of_actions = _penalty(tl.sum(coupling, axis=0), q_values, on_actions, TINY)
+        new_gradient += slope[None, :]
+
+        value = linear + temporal + of_frames + of_actions + entropy
+        if iterations < 0:
+            steepest = _steepest(new_gradient, weight)
+            full_step = _first_step(steepest, epsilon, first_step)
+        accepted, iterations, halvings, outcome, moved, step = _judge(
+            value,
+            change,
+            objective,
+            size,
+            step,
+            full_step,
+            moved,
+            iterations,
+            halvings,
+            tolerance,
+            max_iterations,
+            COMPARE,
+            EPS,
+        )
+        _note(
+            report,
+            trace,
+            accepted,
+            iterations,
+            linear,
+            temporal,
+            of_frames,
+            of_actions,
+            entropy,
+            value,
+        )
+        parts = tl.abs(linear) + tl.abs(temporal) + tl.abs(of_frames) + tl.abs(of_actions)
+        size = tl.where(accepted, parts + tl.abs(entropy), size)
+        objective = tl.where(accepted, value, objective)
+        log_a = tl.where(accepted, new_log_a, log_a)
+        gradient = tl.where(accepted, new_gradient, gradient)
+    _close(report, outcome, iterations, step, moved)
+    _hand_back(
+        log_a,
+        support,
+        weight,
+        b,
+        n,
+        k,
+        n_frames,
+        n_actions,
+        assignment,
+        labels,
+        frame_weight,
+        HARD,
+        MOST,
+    )
+
+
+@triton.jit(do_not_specialize=["max_iterations"])
+def descend_tiled(
+    cost,
+    recording_stride,
+    frame_stride,
+    action_stride,
+    allowed,
+    initial,
+    p,
+    q,
+    bands,
+    assignment,
+    labels,
+    frame_weight,
+    trace,
+    report,
+    scores,
+    gradients,
+    running,
+    n_frames,
+    n_actions,
+    max_iterations,
+    epsilon: tl.float64,
+    alpha: tl.float64,
+    lambda_frames: tl.float64,
+    lambda_actions: tl.float64,
+    tolerance: tl.float64,
+    first_step: tl.float64,
+    HARD: tl.constexpr,
+    TEMPORAL: tl.constexpr,
+    COMPARE: tl.constexpr,
+    TINY: tl.constexpr,
+    MOST: tl.constexpr,
+    EPS: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+    BLOCK_K: tl.constexpr,
+):
+    """Solve recording ``program_id(0)``, ``BLOCK_N`` of its frames at a time.
+
+    ``scores`` and ``gradients`` have room for two of (N, K) a recording: what is accepted and what
+    is tried; ``running`` has room for one in double precision.
+    """
+    real: tl.constexpr = cost.dtype.element_ty
+    b = tl.program_id(0).to(tl.int64)
+    length, half_width, weight_of_band = _band(bands, b)
+    k = tl.arange(0, BLOCK_K)
+    q_values = _actions(q, b, k, n_actions, real)
+    epsilon, alpha = _scalar(epsilon, tl.float64), _scalar(alpha, tl.float64)
+    on_frames = _scalar(lambda_frames, tl.float64)
+    on_actions = _scalar(lambda_actions, tl.float64)
+    first_step = _scalar(first_step, tl.float64)
+    by_cost = 1.0 - alpha
+    report += b * _REPORTED
+    trace += b * (max_iterations + 1)
+    entries = _scalar(n_frames, tl.int64) * n_actions
+    scores += 2 * b * entries
+    gradients += 2 * b * entries
+    running += b * entries
+    for first in range(0, length, BLOCK_N):
+        n = first + tl.arange(0, BLOCK_N)
+        inside = (n < length)[:, None] & (k < n_actions)[None, :]
+        at = n.to(tl.int64)[:, None] * n_actions + k[None, :]
+        log_a = _start(initial, b, n, k, q_values, n_frames, n_actions, inside).to(real)
+        tl.store(scores + at, log_a, mask=inside)
+        tl.store(gradients + at, tl.zeros((BLOCK_N, BLOCK_K), real), mask=inside)
+    tl.debug_barrier()
+
+    turn = _scalar(0, tl.int64)
+    step, full_step = _scalar(0.0, real), _scalar(0.0, real)
+    moved = _scalar(float("inf"), real)
+    objective, size = _scalar(0.0, tl.float64), _scalar(0.0, tl.float64)
+    iterations, halvings = _scalar(-1, tl.int32), _scalar(0, tl.int32)
+    outcome = _scalar(_RUNNING, tl.int32)
+    while outcome == _RUNNING:
+        old, new = turn * entries, (1 - turn) * entries
+        mass = tl.zeros((BLOCK_K,), tl.float64)
+        linear, entropy = _scalar(0.0, tl.float64), _scalar(0.0, tl.float64)
+        change = _scalar(0.0, real)
+        for first in range(0, length, BLOCK_N):
+            n = first + tl.arange(0, BLOCK_N)
+            inside = (n < length)[:, None] & (k < n_actions)[None, :]
+            at = n.to(tl.int64)[:, None] * n_actions + k[None, :]
+            support = _support(allowed, b, n, k, n_frames, n_actions, length)
+            _, weight = _frames(p, b, n, n_frames, length, real, HARD)
+            log_a = tl.load(scores + old + at, mask=inside, other=_LOW)
+            gradient = tl.load(gradients + old + at, mask=inside, other=0.0)
+            new_log_a, a = _project(log_a - step * gradient, support, HARD, MOST)
+            tl.store(scores + new + at, new_log_a, mask=inside)
+            if COMPARE:
+                existing = tl.where(inside, new_log_a, _LOW)
+                change = tl.maximum(change, _moved_by(existing, log_a, MOST))
+            coupling = weight[:, None] * a
+            log_coupling = new_log_a + _log_or_zero(weight)[:, None]
+            entropy += _total(coupling * (log_coupling - 1.0))
+            costs = _costs(cost, recording_stride, frame_stride, action_stride, b, n, k, inside)
+            linear += _total(costs * coupling)
+            exact = coupling.to(tl.float64)
+            if TEMPORAL:
+                tl.store(running + at, mass[None, :] + tl.cumsum(exact, axis=0), mask=inside)
+            mass += tl.sum(exact, axis=0)
+        tl.debug_barrier()
+
+        linear, entropy = by_cost * linear, epsilon * entropy
+        slope, of_actions = _penalty(mass.to(real), q_values, on_actions, TINY)
+        temporal, of_frames = _scalar(0.0, tl.float64), _scalar(0.0, tl.float64)
+        steepest = _scalar(float("-inf"), real)
+        for first in range(0, length, BLOCK_N):
+            n = first + tl.arange(0, BLOCK_N)
+            inside = (n < length)[:, None] & (k < n_actions)[None, :]
+            at = n.to(tl.int64)[:, None] * n_actions + k[None, :]
+            p_values, weight = _frames(p, b, n, n_frames, length, real, HARD)
+            new_log_a = tl.load(scores + new + at, mask=inside, other=_LOW)
+            coupling = weight[:, None] * _assignment(new_log_a, MOST)
+            log_coupling = new_log_a + _log_or_zero(weight)[:, None]
+            costs = _costs(cost, recording_stride, frame_stride, action_stride, b, n, k, inside)
+            gradient = by_cost.to(real) * costs + epsilon.to(real) * log_coupling
+            if TEMPORAL:
+                window = _window(running, n_actions, n.to(tl.int64), k, half_width, length)
+                unlike = _unlike(window, coupling, weight_of_band)
+                temporal += 0.5 * alpha * _total(coupling * unlike)
+                gradient += alpha.to(real) * unlike
+            if not HARD:
+                pull, penalty = _penalty(tl.sum(coupling, axis=1), p_values, on_frames, TINY)
+                of_frames += penalty
+                gradient += pull[:, None]
+            gradient += slope[None, :]
+            tl.store(gradients + new + at, gradient, mask=inside)
+            if iterations < 0:
+                steepest = tl.maximum(steepest, _steepest(gradient, weight))
+        # What a visit wrote is read by other threads in the next.
+        tl.debug_barrier()
+
+        if iterations < 0:
+            full_step = _first_step(steepest, epsilon, first_step)
+        value = linear + temporal + of_frames + of_actions + entropy
+        accepted, iterations, halvings, outcome, moved, step = _judge(
+            value,
+            change,
+            objective,
+            size,
+            step,
+            full_step,
+            moved,
+            iterations,
+            halvings,
+            tolerance,
+            max_iterations,
+            COMPARE,
+            EPS,
+        )
+        _note(
+            report,
+            trace,
+            accepted,
+            iterations,
+            linear,
+            temporal,
+            of_frames,
+            of_actions,
+            entropy,
+            value,
+        )
+        parts = tl.abs(linear) + tl.abs(temporal) + tl.abs(of_frames) + tl.abs(of_actions)
+        size = tl.where(accepted, parts + tl.abs(entropy), size)
+        objective = tl.where(accepted, value, objective)
+        turn = tl.where(accepted, 1 - turn, turn)
+    _close(report, outcome, iterations, step, moved)
+    for first in range(0, n_frames, BLOCK_N):
+        n = first + tl.arange(0, BLOCK_N)
+        inside = (n < length)[:, None] & (k < n_actions)[None, :]
+        at = n.to(tl.int64)[:, None] * n_actions + k[None, :]
+        support = _support(allowed, b, n, k, n_frames, n_actions, length)
+        _, weight = _frames(p, b, n, n_frames, length, real, HARD)
+        log_a = tl.load(scores + turn * entries + at, mask=inside, other=0.0)
+        _hand_back(
+            log_a,
+            support,
+            weight,
+            b,
+            n,
+            k,
+            n_frames,
+            n_actions,
+            assignment,
+            labels,
+            frame_weight,
+            HARD,
+            MOST,
+        )
