@@ -17,6 +17,8 @@ MARGINAL_SUM_TOLERANCE = 1e-4
 # Beyond this, float32 overflows.
 LARGEST = 1e30
 MOST_ITERATIONS = 1_000_000
+# What torch takes as it is, the common case; ``carray`` is contiguous, aligned and writeable.
+PLAIN = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def check_options(
@@ -125,6 +127,8 @@ def as_tensor(name: str, values: Any) -> Tensor:
         if values.layout != torch.strided or values.is_meta:
             raise ArgumentError(f"{name} must be a dense tensor with values, not {values.layout}.")
         return values
+    if type(values) is np.ndarray and values.dtype in PLAIN and values.flags.carray:
+        return torch.from_numpy(values)
     try:
         array = np.asarray(values)
     except (ValueError, TypeError) as error:

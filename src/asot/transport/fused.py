@@ -88,9 +88,7 @@ class FusedDescent:
         initial : Tensor, shape (B, N, K), optional
             A non-negative assignment to start from.
         """
-        from asot.transport import fused_kernel as kernel
-        from asot.transport import fused_layout as parts
-
+        kernel, parts = _compiled()
         batch, n_frames, n_actions = cost.shape
         longest, iterations = max(lengths), self.options.max_iterations
         kind, itemsize = REALS[cost.dtype], cost.element_size()
@@ -179,7 +177,7 @@ class FusedDescent:
         return [math.nan if value is None else value for value in settings]
 
     def _status(self, report: Any) -> tuple[Status, ...]:
-        from asot.transport import fused_kernel as kernel
+        kernel, _ = _compiled()
 
         def one(line: list[float]) -> Status:
             outcome, iterations = OUTCOMES[int(line[kernel.OUTCOME])], int(line[kernel.ITERATIONS])
@@ -187,6 +185,14 @@ class FusedDescent:
             return Status(outcome, message, iterations, line[kernel.STEP_SIZE])
 
         return tuple(one(line) for line in report.tolist())
+
+
+@functools.cache
+def _compiled() -> tuple[Any, Any]:
+    """The modules that need Numba."""
+    from asot.transport import fused_kernel, fused_layout
+
+    return fused_kernel, fused_layout
 
 
 REALS = {torch.float32: np.float32, torch.float64: np.float64}
