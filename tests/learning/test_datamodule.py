@@ -15,8 +15,14 @@ from asot.data import Recordings
 from asot.errors import DataError
 from asot.learning.configuration import Recipe
 from asot.learning.datamodule import RecordingsModule
-from asot.learning.features import prepare
-from asot.learning.sampling import EVEN_FRAMES, EpochSampler, FixedSampler
+from asot.learning.features import PreparedFeatures, prepare
+from asot.learning.sampling import (
+    EVEN_FRAMES,
+    Batches,
+    EpochSampler,
+    FixedSampler,
+    FrameSampling,
+)
 
 LENGTHS = [200, 20, 90, 33, 5]
 counts = st.integers(1, 12)
@@ -161,3 +167,18 @@ def test_labels_of_another_length_are_named(
     truth = [one.ground_truth[:-1] for one in recordings]
     with pytest.raises(DataError, match="Recording 0 has 200 frames, but 199 labels"):
         next(iter(make_data(ground_truth=truth).test_dataloader()))
+
+
+@pytest.mark.parametrize("ahead", [0, 2, 3, 4, 100])
+def test_batches_are_the_same_however_many_are_sampled_at_once(
+    recordings: Recordings, seed: int, ahead: int
+) -> None:
+    sampling = FrameSampling(PreparedFeatures(recordings.features, True), None, 32, seed)
+    sampler = EpochSampler(len(recordings), seed)
+    expected = list(Batches(sampling, sampler, 2))
+    batches = Batches(sampling, sampler, 2, ahead)
+    assert [len(one["index"]) for one in expected] == [2, 2, 1]
+    assert len(batches) == 3
+    for one, two in zip(batches, expected, strict=True):
+        assert list(one) == list(two) == ["features", "lengths", "index"]
+        assert all(torch.equal(one[key], two[key]) for key in one)

@@ -8,18 +8,17 @@ from typing import Any
 import lightning as L
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader, Sampler
 
 from asot.learning.configuration import Recipe
 from asot.learning.features import PreparedFeatures
 from asot.learning.sampling import (
     ALL_FRAMES,
     EVEN_FRAMES,
+    Batches,
     EpochSampler,
     FixedSampler,
     FrameSampling,
     GroundTruth,
-    load,
 )
 
 
@@ -69,26 +68,26 @@ class RecordingsModule(L.LightningDataModule):
     def _place(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
-    def _loader(self, sampler: Sampler[tuple[int, int]], batch_size: int) -> DataLoader[Any]:
-        sampling = FrameSampling(
+    def _sampling(self) -> FrameSampling:
+        return FrameSampling(
             self.features, self.ground_truth, self.settings.frames_per_recording, self.seed
         )
-        return load(sampling, sampler, batch_size)
 
-    def train_dataloader(self) -> DataLoader[Any]:
+    def train_dataloader(self) -> Batches:
         """Random strata of every recording, in random order."""
         sampler = EpochSampler(len(self.features), self.seed, *self._place)
-        return self._loader(sampler, self.settings.batch_size)
+        return Batches.of_samples(self._sampling(), sampler, self.settings.batch_size)
 
-    def val_dataloader(self) -> DataLoader[Any]:
+    def val_dataloader(self) -> Batches:
         """Evenly spaced frames of every recording."""
         sampler = FixedSampler(EVEN_FRAMES, len(self.features), *self._place)
-        return self._loader(sampler, self.settings.batch_size)
+        return Batches.of_samples(self._sampling(), sampler, self.settings.batch_size)
 
-    def test_dataloader(self) -> DataLoader[Any]:
+    def test_dataloader(self) -> Batches:
         """Every frame, one recording at a time."""
-        return self._loader(FixedSampler(ALL_FRAMES, len(self.features), *self._place), 1)
+        sampler = FixedSampler(ALL_FRAMES, len(self.features), *self._place)
+        return Batches(self._sampling(), sampler, 1)
 
-    def predict_dataloader(self) -> DataLoader[Any]:
+    def predict_dataloader(self) -> Batches:
         """As for test."""
         return self.test_dataloader()

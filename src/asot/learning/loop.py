@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
 from asot.errors import ConfigurationError
 from asot.learning.configuration import Recipe, TrainingSettings
 from asot.learning.features import PreparedFeatures
+from asot.learning.gradient import few_threads, loss_and_gradients
 from asot.learning.model import ActionModel, PseudoLabels
-from asot.learning.sampling import EpochSampler, FrameSampling, load
+from asot.learning.sampling import Batches, EpochSampler, FrameSampling
 from asot.learning.start import draw_model, start_at_kmeans
 
 # Called with the epochs done, the model, and the training loss of the last epoch.
@@ -69,35 +71,66 @@ def train(
     start_at_kmeans(model, features, seed)
     model.pseudo_labels = pseudo_labels
     model.to(place)
-    optimiser = adam(model, settings)
+    adam = Adam(list(model.parameters()), settings)
     sampler = EpochSampler(len(features), seed)
-    frames = FrameSampling(features, None, settings.frames_per_recording, seed)
+    sampling = FrameSampling(features, None, settings.frames_per_recording, seed)
+    batches = Batches.of_samples(sampling, sampler, settings.batch_size)
     for epoch in range(settings.epochs):
         sampler.set_epoch(epoch)
         total = torch.zeros(2, device=place)
-        for batch in load(frames, sampler, settings.batch_size):
+        for batch in batches:
             lengths = batch["lengths"].to(place)
-            optimiser.zero_grad()
-            loss = model.loss(batch["features"].to(place), lengths)
-            loss.backward()
-            optimiser.step()
+            loss, gradients = loss_and_gradients(model, batch["features"].to(place), lengths)
+            adam.step(gradients)
             model.normalise_actions()
             n_frames = lengths.sum()
-            total += torch.stack([loss.detach() * n_frames, n_frames])
+            total += torch.stack([loss * n_frames, n_frames])
         if after_epoch is not None:
             after_epoch(epoch + 1, model, float(total[0] / total[1]))
     model.pseudo_labels = None
     return model.cpu().eval()
 
 
-def adam(model: ActionModel, settings: TrainingSettings) -> torch.optim.Optimizer:
-    """The optimiser of a training, over the encoder and the action embeddings."""
-    return torch.optim.Adam(
-        model.parameters(),
-        lr=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        fused=True,
-    )
+class Adam:
+    """``torch.optim.Adam`` with ``fused=True``, to the last bit.
+
+    Torch's own imports its compiler first, which takes a second, and its bookkeeping takes several
+    times as long as the step.
+
+    Parameters
+    ----------
+    parameters : list of Tensor
+        What to train.
+    settings : TrainingSettings
+        Learning rate and weight decay.
+    """
+
+    def __init__(self, parameters: list[Tensor], settings: TrainingSettings) -> None:
+        self.settings = settings
+        self.parameters = [one.detach() for one in parameters]
+        self.means = [torch.zeros_like(one) for one in self.parameters]
+        self.squares = [torch.zeros_like(one) for one in self.parameters]
+        self.steps = torch.zeros((), device=self.parameters[0].device)
+
+    def step(self, gradients: list[Tensor]) -> None:
+        """One step, given the gradients of all parameters."""
+        self.steps += 1
+        with few_threads(sum(one.numel() for one in self.parameters)):
+            torch._fused_adam_(
+                self.parameters,
+                gradients,
+                self.means,
+                self.squares,
+                [],
+                [self.steps] * len(self.parameters),
+                lr=self.settings.learning_rate,
+                beta1=0.9,
+                beta2=0.999,
+                weight_decay=self.settings.weight_decay,
+                eps=1e-8,
+                amsgrad=False,
+                maximize=False,
+            )
 
 
 def find_device(name: str) -> torch.device:

@@ -37,6 +37,10 @@ class ActionModel(nn.Module):
 
     Attributes
     ----------
+    layers : tuple of torch.nn.Linear
+        Those of the encoder, with a ReLU between each and the next.
+    encoder_size : int
+        Their weights, which is what a frame costs in multiplications.
     pseudo_labels : callable or None
         Makes the pseudo-labels in place of the recipe's transport; see ``loop.train``.
     """
@@ -53,6 +57,8 @@ class ActionModel(nn.Module):
         for before, after in pairwise(widths[:-1]):
             layers += [nn.Linear(before, after), nn.ReLU()]
         self.encoder = nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
+        self.encoder_size = sum(before * after for before, after in pairwise(widths))
+        self.layers = tuple(layer for layer in self.encoder if isinstance(layer, nn.Linear))
         embeddings = torch.randn(n_actions, recipe.encoder.width)
         self.actions = nn.Parameter(F.normalize(embeddings, dim=-1))
 
@@ -65,12 +71,14 @@ class ActionModel(nn.Module):
         with torch.no_grad():
             self.actions.copy_(F.normalize(centres.to(self.actions), dim=-1))
 
+    @torch.no_grad()
     def normalise_actions(self) -> None:
         """Scale the action embeddings back to unit length, as is due after every training step.
 
         All else takes it that they are.
         """
-        self.place_actions(self.actions.detach())
+        norm = torch.linalg.vector_norm(self.actions, dim=1, keepdim=True)
+        self.actions.div_(norm.clamp_min_(1e-12))
 
     def similarity(self, embeddings: Tensor) -> Tensor:
         """Cosine similarities ``z . c``, shape (..., K)."""
@@ -130,6 +138,7 @@ class ActionModel(nn.Module):
 
     @torch.no_grad()
     def _targets(self, similarity: Tensor, lengths: Tensor) -> Tensor:
+        """The pseudo-labels of a batch's similarities, (B, N, K); rows of padding are zero."""
         if self.pseudo_labels is not None:
             return self.pseudo_labels(1.0 - similarity, lengths)
         return self.transport(similarity, lengths, self.recipe.transport_train).assignment

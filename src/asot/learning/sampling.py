@@ -7,13 +7,14 @@ was interrupted goes on, on as many devices, exactly as it would have gone on.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset, Sampler
 
 from asot.data import even_frames, stratified_frames
 from asot.errors import DataError
@@ -24,6 +25,8 @@ GroundTruth = Sequence[NDArray[np.int64] | None]
 # In place of an epoch.
 EVEN_FRAMES = -1
 ALL_FRAMES = -2
+# Numbers to sample at once.
+AHEAD = 2**20
 
 
 class FrameSampling(Dataset[dict[str, Any]]):
@@ -132,21 +135,62 @@ class FixedSampler(Sampler[tuple[int, int]]):
         return iter(self.items)
 
 
-def load(
-    sampling: FrameSampling, sampler: Sampler[tuple[int, int]], batch_size: int
-) -> DataLoader[Any]:
-    """Batches of what a sampler asks for."""
-    return DataLoader(
-        sampling,
-        batch_size=batch_size,
-        sampler=sampler,
-        collate_fn=collate,
-        num_workers=0,
-        # A loader draws a seed for its workers, from the global generator unless given one.
-        generator=torch.Generator(),
-    )
+class Batches:
+    """Batches of what a sampler asks for, to go over once an epoch.
+
+    Parameters
+    ----------
+    sampling : FrameSampling
+        The recordings.
+    sampler : Sampler
+        Which of them to take, in which order; Lightning looks for it under this name.
+    batch_size : int
+        Recordings in a batch.
+    ahead : int
+        How many recordings to sample at once, where all give equally many frames: between the
+        other parts of a training step, each would take twice as long.
+    """
+
+    # Lightning asks for it where there is a sampler.
+    batch_sampler = None
+
+    def __init__(
+        self,
+        sampling: FrameSampling,
+        sampler: Sampler[tuple[int, int]],
+        batch_size: int,
+        ahead: int = 1,
+    ) -> None:
+        self.sampling = sampling
+        self.sampler = sampler
+        self.batch_size = batch_size
+        self.at_once = batch_size * max(1, ahead // batch_size)
+
+    @classmethod
+    def of_samples(
+        cls, sampling: FrameSampling, sampler: Sampler[tuple[int, int]], batch_size: int
+    ) -> Batches:
+        """Batches of recordings cut down to some frames; a few megabytes are drawn at once."""
+        width = sampling.features.width
+        return cls(sampling, sampler, batch_size, AHEAD // (sampling.n_frames * width))
+
+    def __len__(self) -> int:
+        return -(-len(self.sampler) // self.batch_size)  # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        wanted = iter(self.sampler)
+        while items := list(islice(wanted, self.at_once)):
+            drawn = collate([self.sampling[item] for item in items])
+            parts = [values.split(self.batch_size) for values in drawn.values()]
+            for part in zip(*parts, strict=True):
+                yield dict(zip(drawn, part, strict=True))
 
 
 def collate(items: list[dict[str, Any]]) -> dict[str, Tensor]:
     """Stack the items of a batch."""
-    return {key: torch.from_numpy(np.stack([item[key] for item in items])) for key in items[0]}
+    batch = {}
+    for key, first in items[0].items():
+        values = [item[key] for item in items]
+        is_array = isinstance(first, np.ndarray)
+        batch[key] = torch.from_numpy(np.stack(values)) if is_array else torch.tensor(values)
+    return batch

@@ -127,8 +127,9 @@ def as_tensor(name: str, values: Any) -> Tensor:
         if values.layout != torch.strided or values.is_meta:
             raise ArgumentError(f"{name} must be a dense tensor with values, not {values.layout}.")
         return values
+    # Strides of axes of length 1 may be negative even so.
     if type(values) is np.ndarray and values.dtype in PLAIN and values.flags.carray:
-        return torch.from_numpy(values)
+        return torch.from_numpy(values if min(values.strides, default=0) >= 0 else values.copy())
     try:
         array = np.asarray(values)
     except (ValueError, TypeError) as error:

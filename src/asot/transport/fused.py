@@ -32,7 +32,7 @@ from asot.transport.structure import band_half_width
 WORTH_THREADS = 100_000
 WORTH_STARTING_THREADS = 10_000_000
 # Bytes of a recording's cost from which memory counts for more than time.
-LEAN_FROM = 2**26
+LEAN_FROM = 2**23
 # Frames of a tile at most; a shorter recording than this is one tile.
 LONGEST_TILE = 512
 CACHE_LINE = 64

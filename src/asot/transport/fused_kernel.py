@@ -30,6 +30,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import logging
 import math
 import os
 import sys
@@ -39,6 +40,7 @@ from typing import Any
 
 import numpy as np
 from numba import cfunc, njit, types
+from numba.core import event
 
 from asot.transport import fused_blocks, fused_layout, mirror_descent
 from asot.transport.fused_blocks import (
@@ -101,6 +103,8 @@ from asot.transport.fused_layout import (
     take,
 )
 from asot.transport.mirror_descent import GROWTH, LEAST_INITIAL, MAX_HALVINGS
+
+logger = logging.getLogger(__name__)
 
 # One value a recording: columns of ``report``, after the five parts of J.
 OUTCOME, ITERATIONS, STEP_SIZE, MOVED, REPORTED = range(5, 10)
@@ -803,7 +807,23 @@ def entry(single: bool) -> Any:
             _solve(address, kind)
 
     signature = types.void(types.int64)
-    try:
-        return cfunc(signature, cache=True, _nrt=False)(solve)
-    except RuntimeError:  # no folder can be written to
-        return cfunc(signature, _nrt=False)(solve)
+    with event.install_listener("numba:compile", _Announcement()):
+        try:
+            return cfunc(signature, cache=True, _nrt=False)(solve)
+        except RuntimeError:  # no folder can be written to
+            return cfunc(signature, _nrt=False)(solve)
+
+
+class _Announcement(event.Listener):
+    """Says why the first call ever takes so long; code that is read is not announced."""
+
+    def __init__(self):
+        self._said = False
+
+    def on_start(self, event):
+        if not self._said:
+            logger.warning("Compiling the solver, once for each precision: some 15 seconds.")
+        self._said = True
+
+    def on_end(self, event):
+        pass
