@@ -350,3 +350,9 @@ def test_a_marginal_that_single_precision_hardly_holds(rng: np.random.Generator)
     p[7] = 1e-42
     found = solve(make_cost(rng, 1, 20, 4, dtype=np.float32)[0], frame_marginal=p)
     np.testing.assert_allclose(found.assignment.sum(axis=1), 1.0, rtol=1e-5)
+
+
+def test_a_radius_of_one_frame_is_not_the_whole_recording(rng: np.random.Generator) -> None:
+    cost = make_cost(rng, 50, 4)
+    for radius in (1, 1.0, 1):
+        compare(cost, radius=radius)

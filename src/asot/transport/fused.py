@@ -121,14 +121,20 @@ class FusedDescent:
         trace = np.empty((batch, iterations + 1))
         report = np.empty((batch, kernel.REPORTED))
 
-        spans = {length: band_half_width(length, self.radius) for length in set(lengths)}
-        numbers = array("d", self._settings())
-        numbers.extend([spans[length][1] for length in lengths])
-        integers = array("q", lengths)
-        integers.extend([spans[length][0] for length in lengths])
-        gates = len(integers)
-        integers.extend([0] * parts.gates_of(layout.threads))
-        number_at, integer_at = numbers.buffer_info()[0], integers.buffer_info()[0]
+        given_numbers = _given_numbers(
+            (
+                self.epsilon,
+                self.alpha,
+                self.lambda_frames,
+                self.lambda_actions,
+                self.options.tolerance,
+                self.options.step_size,
+                iterations,
+            ),
+            self.radius,
+            tuple(lengths),
+        )
+        gates = array("q", bytes(8 * parts.gates_of(layout.threads)))
         job = (
             layout.threads,
             layout.together,
@@ -139,16 +145,13 @@ class FusedDescent:
             layout.tile,
             layout.size,
             *[0 if values is None else values.data_ptr() for values in given],
-            number_at,
-            number_at + 8 * kernel.OPTIONS,
-            integer_at,
-            integer_at + 8 * batch,
-            integer_at + 8 * gates,
+            *given_numbers.addresses,
+            gates.buffer_info()[0],
             *[out.__array_interface__["data"][0] for out in (assignment, labels, trace, report)],
             *sections,
         )
         _run_on(layout.threads, kernel.entry(itemsize == 4), job)
-        if integers[gates + parts.FAILURES]:
+        if gates[parts.FAILURES]:
             require_finite(cost, torch.tensor(lengths))
         if p is not None and self.lambda_frames is None:
             weight = p[..., None].numpy()
@@ -162,19 +165,6 @@ class FusedDescent:
             report[:, : kernel.OUTCOME].T,
             LateStatus(batch, functools.partial(self._status, report)),
         )
-
-    def _settings(self) -> list[float]:
-        """In the kernel's order; NaN where there is none."""
-        settings = (
-            self.epsilon,
-            self.alpha,
-            self.lambda_frames,
-            self.lambda_actions,
-            self.options.tolerance,
-            self.options.step_size,
-            self.options.max_iterations,
-        )
-        return [math.nan if value is None else value for value in settings]
 
     def _status(self, report: Any) -> tuple[Status, ...]:
         kernel, _ = _compiled()
@@ -203,6 +193,37 @@ OUTCOMES = (
     Outcome.STALLED,
     Outcome.NOT_FINITE,
 )
+
+
+@dataclass(frozen=True)
+class GivenNumbers:
+    """Numbers that the kernel reads and never writes.
+
+    Attributes
+    ----------
+    reals, integers : array
+        The settings, NaN where there is none, and the bands' radii; lengths and half-widths.
+    addresses : tuple of int
+        Of the settings, the radii, the lengths and the half-widths.
+    """
+
+    reals: array[float]
+    integers: array[int]
+    addresses: tuple[int, int, int, int]
+
+
+# Typed: a radius of 1 is a frame, one of 1.0 the whole recording.
+@functools.lru_cache(maxsize=64, typed=True)
+def _given_numbers(
+    settings: tuple[float | None, ...], radius: float | int, lengths: tuple[int, ...]
+) -> GivenNumbers:
+    bands = [band_half_width(length, radius) for length in lengths]
+    reals = array("d", [math.nan if value is None else value for value in settings])
+    reals.extend([fraction for _, fraction in bands])
+    integers = array("q", [*lengths, *[half for half, _ in bands]])
+    first, second = reals.buffer_info()[0], integers.buffer_info()[0]
+    half_widths = second + 8 * len(lengths)
+    return GivenNumbers(reals, integers, (first, first + 8 * len(settings), second, half_widths))
 
 
 @dataclass(frozen=True)

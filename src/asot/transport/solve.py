@@ -263,6 +263,10 @@ def _lengths_unread(lengths: Any, cost: Tensor) -> Any:
         return [cost.shape[1]] * cost.shape[0]
     if isinstance(lengths, Tensor) and lengths.is_cuda and cost.is_cuda:
         return lengths
+    if isinstance(lengths, Tensor) and lengths.dtype == torch.int64 and lengths.ndim == 1:
+        each = lengths.tolist()
+        if len(each) == cost.shape[0] and min(each) >= 1 and max(each) <= cost.shape[1]:
+            return each
     return read_lengths(lengths, cost).tolist()
 
 
