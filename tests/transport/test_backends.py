@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import threading
 from pathlib import Path
@@ -249,6 +250,76 @@ def test_little_memory_changes_nothing_but_rounding(
         assert (lean.labels == expected.labels).mean() > 0.999
 
 
+def test_threads_that_come_late_find_nothing_to_do(
+    three_threads: None, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many short solves of which the last work is done in place: once would be too often."""
+    monkeypatch.setattr("asot.transport.fused.LEAN_FROM", 0)
+    cost = make_cost(rng, 3000, 3, dtype=np.float32)
+    expected = solve(cost, backend="cpu", max_iterations=0).assignment
+    for _ in range(500):
+        found = solve(cost, backend="cpu", max_iterations=0).assignment
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("shape", [(1, 3000, 4), (5, 600, 4)])
+def test_threads_are_started_where_torch_has_none(
+    shape: tuple[int, ...],
+    three_threads: None,
+    rng: np.random.Generator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("asot.transport.fused.WORTH_STARTING_THREADS", 0)
+    cost = make_cost(rng, *shape)
+    expected = solve(cost, backend="cpu", max_iterations=4).assignment
+    monkeypatch.setattr("asot.transport.fused._openmp", lambda: None)
+    found = solve(cost, backend="cpu", max_iterations=4).assignment
+    np.testing.assert_array_equal(found, expected)
+    start, calls = threading.Thread.start, []
+
+    def fails_once(thread: threading.Thread) -> None:
+        calls.append(thread)
+        if len(calls) == 2:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", fails_once)
+    found = solve(cost, backend="cpu", max_iterations=4).assignment
+    np.testing.assert_array_equal(found, expected)
+    assert len(calls) == 2
+
+
+@settings(max_examples=10)
+@given(seed=st.integers(0, 2**32 - 1), dtype=st.sampled_from([np.float32, np.float64]))
+def test_a_recording_does_not_depend_on_its_batch(seed: int, dtype: type) -> None:
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(1, 3000, size=4)
+    cost = make_cost(rng, 4, int(lengths.max()), 5, dtype=dtype)
+    batch = solve(cost, lengths=lengths, backend="cpu", max_iterations=4)
+    for b, length in enumerate(lengths):
+        alone = solve(cost[b, :length], backend="cpu", max_iterations=4)
+        np.testing.assert_array_equal(batch.assignment[b, :length], alone.assignment)
+        np.testing.assert_array_equal(batch.objective.trace[b], alone.objective.trace)
+
+
+def test_a_step_that_is_far_too_long_reports_no_false_fall(rng: np.random.Generator) -> None:
+    cost = make_cost(rng, 40, 4, dtype=np.float32)
+    allowed = rng.random((40, 4)) < 0.7
+    allowed[:, 0] = True
+    for options in ({"step_size": 1e20}, {"step_size": 1e11, "allowed": allowed}):
+        for scale in (1.0, 1e20):
+            fused = solve(scale * cost, backend="cpu", max_iterations=3, **options)
+            again = solve(
+                (scale * cost).astype(np.float64),
+                backend="torch",
+                initial=fused.assignment.astype(np.float64),
+                allowed=options.get("allowed"),
+                max_iterations=0,
+            )
+            size = sum(np.abs(part) for part in again.objective.parts.values())
+            assert abs(fused.objective.total - again.objective.total) <= 1e-4 * size
+
+
 def test_calls_at_once_do_not_wait_for_each_other(
     three_threads: None, rng: np.random.Generator
 ) -> None:
@@ -276,6 +347,31 @@ def test_a_long_recording_keeps_its_precision(rng: np.random.Generator) -> None:
         exact = solve(cost.astype(np.float64), radius=radius, max_iterations=5, backend="torch")
         fused = solve(cost, radius=radius, max_iterations=5, backend="cpu")
         np.testing.assert_allclose(fused.assignment, exact.assignment, atol=1e-5)
+
+
+def test_statuses_are_a_tuple_to_all_who_look(rng: np.random.Generator) -> None:
+    cost = make_cost(rng, 2, 20, 3)
+    late, plain = (solve(cost, backend=name).status for name in ("cpu", "torch"))
+    assert len(late) == 2
+    assert late[0].outcome == "iteration limit"
+    assert late[:1] == (late[0],)
+    assert [one.outcome for one in late] == [one.outcome for one in plain]
+    assert late == tuple(late)
+    assert late != list(late)
+    assert hash(late) == hash(tuple(late))
+    assert copy.deepcopy(late) == late
+    assert repr(late) == repr(tuple(late))
+
+
+def test_whole_numbers_under_any_default(rng: np.random.Generator) -> None:
+    cost = rng.integers(0, 9, size=(20, 3))
+    for default, dtype in ((torch.float16, np.float32), (torch.float64, np.float64)):
+        before = torch.get_default_dtype()
+        torch.set_default_dtype(default)
+        try:
+            assert solve(cost).assignment.dtype == dtype
+        finally:
+            torch.set_default_dtype(before)
 
 
 def test_layouts_and_kinds(rng: np.random.Generator) -> None:

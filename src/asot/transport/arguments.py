@@ -105,8 +105,8 @@ def read_cost(cost: Any) -> tuple[Tensor, bool]:
     if tensor.is_complex():
         raise ArgumentError(f"cost must be real, but is of {tensor.dtype}.")
     if tensor.dtype not in (torch.float32, torch.float64):
-        is_half = tensor.is_floating_point()
-        tensor = tensor.to(torch.float32 if is_half else torch.get_default_dtype())
+        double = torch.get_default_dtype() == torch.float64 and not tensor.is_floating_point()
+        tensor = tensor.to(torch.float64 if double else torch.float32)
     if tensor.ndim not in (2, 3):
         raise ArgumentError(
             "cost must have the shape (frames, actions) or (recordings, frames, actions), "

@@ -6,6 +6,7 @@ the solver is first run.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import importlib.util
@@ -23,8 +24,8 @@ import torch
 from torch import Tensor
 
 from asot.transport.arguments import require_finite
-from asot.transport.mirror_descent import MirrorDescent
-from asot.transport.solution import Answer, LateStatus, Outcome, Status
+from asot.transport.mirror_descent import OUTCOME, REPORTED, MirrorDescent
+from asot.transport.solution import Answer, LateStatus
 from asot.transport.structure import band_half_width
 
 # Exponentials from which threads are worth their meeting: torch's own, which mostly wait awake, and
@@ -33,8 +34,6 @@ WORTH_THREADS = 100_000
 WORTH_STARTING_THREADS = 10_000_000
 # Bytes of a recording's cost from which memory counts for more than time.
 LEAN_FROM = 2**23
-# Frames of a tile at most; a shorter recording than this is one tile.
-LONGEST_TILE = 512
 CACHE_LINE = 64
 
 
@@ -87,6 +86,16 @@ class FusedDescent:
             Entries that may carry mass.
         initial : Tensor, shape (B, N, K), optional
             A non-negative assignment to start from.
+
+        Returns
+        -------
+        Answer
+            NumPy arrays; its statuses are worded when one is asked for.
+
+        Raises
+        ------
+        ArgumentError
+            Where the cost is found not to be finite.
         """
         kernel, parts = _compiled()
         batch, n_frames, n_actions = cost.shape
@@ -119,7 +128,7 @@ class FusedDescent:
             assignment = np.empty(cost.shape, dtype=kind)
         labels = np.empty((batch, n_frames), dtype=np.int64)
         trace = np.empty((batch, iterations + 1))
-        report = np.empty((batch, kernel.REPORTED))
+        report = np.empty((batch, REPORTED))
 
         given_numbers = _given_numbers(
             (
@@ -142,7 +151,6 @@ class FusedDescent:
             n_frames,
             n_actions,
             lean,
-            layout.tile,
             layout.size,
             *[0 if values is None else values.data_ptr() for values in given],
             *given_numbers.addresses,
@@ -162,19 +170,9 @@ class FusedDescent:
             labels,
             weight,
             trace,
-            report[:, : kernel.OUTCOME].T,
-            LateStatus(batch, functools.partial(self._status, report)),
+            report[:, :OUTCOME].T,
+            LateStatus(batch, functools.partial(self.options.read_report, report)),
         )
-
-    def _status(self, report: Any) -> tuple[Status, ...]:
-        kernel, _ = _compiled()
-
-        def one(line: list[float]) -> Status:
-            outcome, iterations = OUTCOMES[int(line[kernel.OUTCOME])], int(line[kernel.ITERATIONS])
-            message = self.options.sentence(outcome, iterations, line[kernel.MOVED])
-            return Status(outcome, message, iterations, line[kernel.STEP_SIZE])
-
-        return tuple(one(line) for line in report.tolist())
 
 
 @functools.cache
@@ -186,13 +184,6 @@ def _compiled() -> tuple[Any, Any]:
 
 
 REALS = {torch.float32: np.float32, torch.float64: np.float64}
-# In the kernel's order.
-OUTCOMES = (
-    Outcome.CONVERGED,
-    Outcome.ITERATION_LIMIT,
-    Outcome.STALLED,
-    Outcome.NOT_FINITE,
-)
 
 
 @dataclass(frozen=True)
@@ -236,8 +227,8 @@ class Layout:
         Threads that have something to do.
     together : bool
         Whether they share the tiles of one recording, instead of sharing recordings out.
-    size, tile : int
-        Frames of the longest recording, in whole blocks, and of a tile.
+    size : int
+        Frames of the longest recording, in whole blocks.
     starts : tuple of int
         Where each section starts, in bytes, in the order of the kernel's job.
     bytes : int
@@ -247,7 +238,6 @@ class Layout:
     threads: int
     together: bool
     size: int
-    tile: int
     starts: tuple[int, ...]
     bytes: int
 
@@ -263,14 +253,10 @@ def _layout(
     masked: bool,
 ) -> Layout:
     from asot.transport import fused_layout as parts
-    from asot.transport.fused_blocks import CHUNK, LANES, PLACES
+    from asot.transport.fused_blocks import LANES, PLACES
 
     size = -(-longest // LANES) * LANES
-    tile = -(-size // CHUNK) * CHUNK
-    if size > LONGEST_TILE:
-        # An even number of tiles, so that two threads have as much.
-        tile = -(-size // (2 * -(-size // (2 * LONGEST_TILE)) * CHUNK)) * CHUNK
-    n_tiles = -(-size // tile)
+    n_tiles = parts.most_tiles(size)
     threads = min(threads, n_tiles if batch == 1 else batch)
     together = batch == 1 and threads > 1
     groups = 1 if together else threads
@@ -287,7 +273,7 @@ def _layout(
     starts = [0]
     for section in sections:
         starts.append(starts[-1] + -(-section // CACHE_LINE) * CACHE_LINE)
-    return Layout(threads, together, size, tile, tuple(starts[:-1]), starts[-1])
+    return Layout(threads, together, size, tuple(starts[:-1]), starts[-1])
 
 
 def _laid_out(values: Tensor | None, dtype: torch.dtype) -> Tensor | None:
@@ -321,7 +307,7 @@ class OpenMP:
 
 
 @functools.cache
-def _openmp() -> OpenMP | None:
+def _torch_openmp() -> OpenMP | None:
     """Torch's OpenMP, where it has one that speaks GCC's dialect."""
     libraries = Path(torch.__file__).parent / "lib"
     found = [*libraries.glob("libtorch_cpu.so"), *libraries.glob("libtorch_cpu.dylib")]
@@ -340,7 +326,6 @@ def _openmp() -> OpenMP | None:
     return OpenMP(parallel, number, count)
 
 
-# OpenMP's threads do not survive a fork.
 _was_forked = False
 
 
@@ -353,12 +338,17 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
+def _openmp() -> OpenMP | None:
+    """Torch's OpenMP, where it can be used: its threads do not survive a fork."""
+    return None if _was_forked else _torch_openmp()
+
+
 def _threads_for(exponentials: int) -> int:
     """How many threads to ask for; the calling one is among them."""
     if exponentials < WORTH_THREADS:
         return 1
-    if _was_forked or _openmp() is None:
-        return torch.get_num_threads() if exponentials >= WORTH_STARTING_THREADS else 1
+    if exponentials < WORTH_STARTING_THREADS and _openmp() is None:
+        return 1
     return torch.get_num_threads()
 
 
@@ -371,20 +361,36 @@ def _callable(function: Any) -> Callable[[int], None]:
 
 def _run_on(threads: int, function: Any, job: tuple[int, ...]) -> None:
     """Run a function of the kernel on this thread and ``threads - 1`` others."""
-    openmp = None if threads == 1 or _was_forked else _openmp()
+    openmp = None if threads == 1 else _openmp()
     told = array("q", job)
     told.extend((openmp.thread_number, openmp.number_of_threads) if openmp else (0, 0))
     address = told.buffer_info()[0]
     if openmp is not None:
         openmp.parallel(function.address, address, threads, 0)
-        return
-    call = _callable(function)
-    if threads == 1:
+    elif threads == 1:
+        _callable(function)(address)
+    else:
+        _run_on_new(threads, _callable(function), address)
+
+
+def _run_on_new(threads: int, call: Callable[[int], None], address: int) -> None:
+    """Start threads for one call, and leave none behind: they work in memory that will be freed."""
+    started = []
+    try:
+        for _ in range(threads - 1):
+            helper = Thread(target=call, args=(address,))
+            # Nobody waits for those that are not there.
+            with contextlib.suppress(RuntimeError):
+                helper.start()
+                started.append(helper)
         call(address)
-        return
-    helpers = [Thread(target=call, args=(address,)) for _ in range(threads - 1)]
-    for helper in helpers:
-        helper.start()
-    call(address)
-    for helper in helpers:
-        helper.join()
+    finally:
+        interrupted = None
+        for helper in started:
+            while helper.is_alive():
+                try:
+                    helper.join()
+                except KeyboardInterrupt as interruption:
+                    interrupted = interruption
+        if interrupted is not None:
+            raise interrupted

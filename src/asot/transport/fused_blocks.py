@@ -100,15 +100,17 @@ class _Lanes:
         return self.builder.bitcast(bits, self.type)
 
     def exp2(self, x: Any) -> Any:
-        """``2^n p(r)`` with ``x = n + r`` and r within a half."""
+        """``2^n p(r)`` with ``x = n + r`` and r within a half; 0 where that is all but 0."""
         single = self.bits == 32
+        nothing = self.builder.fcmp_ordered("<", x, self.constant(-MOST[self.bits]))
         x = self.between(x, -MOST[self.bits], MOST[self.bits])
         # Adding it rounds to a whole number, found in the low bits of the sum.
         magic = self.constant(1.5 * 2.0 ** (23 if single else 52))
         lifted = self.add(x, magic)
         p = self.polynomial(self.subtract(x, self.subtract(lifted, magic)), EXP2[self.bits])
         raised = self.builder.shl(self.as_bits(lifted), self.integer(23 if single else 52))
-        return self.as_reals(self.builder.add(self.as_bits(p), raised))
+        power = self.as_reals(self.builder.add(self.as_bits(p), raised))
+        return self.builder.select(nothing, self.constant(0.0), power)
 
     def log2(self, x: Any) -> Any:
         """``e + 2 artanh(f) / ln 2`` with a mantissa in [2/3, 4/3], ``f = (m - 1) / (m + 1)``."""

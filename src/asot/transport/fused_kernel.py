@@ -17,11 +17,12 @@ compilers make of plain loops over short rows takes twice as long.
 
 W is the coupling in units of 1/N: ``W = omega A``, with ``omega = N p`` where the frame side is
 hard and 1 where it is relaxed. Scores are log2 A but for one constant a frame, the shift. Sums of a
-tile, a number of frames that depends on nothing but N, are kept apart and added up in the tiles'
-order: results do not depend on how many threads there are.
+tile, a number of frames that depends on the recording's length alone, are kept apart and added up
+in the tiles' order: results do not depend on how many threads there are, nor on the batch.
 
 A lean recording keeps no couplings: they are had again from the scores, wherever they are read.
-``fused_blocks`` has the innermost loops, ``fused_layout`` what lies where.
+``fused_visit`` has a visit to one tile, ``fused_blocks`` its innermost loops, ``fused_layout`` what
+lies where; here it is decided, and turns are taken.
 """
 
 # Compiled functions are typed by their arguments.
@@ -34,15 +35,14 @@ import logging
 import math
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import cfunc, njit, types
+from numba import cfunc, types
 from numba.core import event
 
-from asot.transport import fused_blocks, fused_layout, mirror_descent
+from asot.transport import fused_blocks, fused_layout, fused_visit, mirror_descent
 from asot.transport.fused_blocks import (
     ALIKE,
     CHANGE,
@@ -54,18 +54,12 @@ from asot.transport.fused_blocks import (
     LINEAR,
     LN2,
     LOG2E,
-    LOG_P,
     LOG_WEIGHT,
     OMEGA,
     PLACES,
-    PULL,
     STEEPEST,
     SUMS,
     UNLIKE,
-    advance,
-    moving_sums,
-    restore,
-    sum_row,
 )
 from asot.transport.fused_layout import (
     ARRIVALS,
@@ -88,11 +82,12 @@ from asot.transport.fused_layout import (
     Recording,
     Scratch,
     apart,
-    array,
+    array_at,
     arrive,
     ask,
     gates_of,
     look,
+    most_tiles,
     own_doubles,
     own_reals,
     publish,
@@ -101,19 +96,38 @@ from asot.transport.fused_layout import (
     shared_doubles,
     shared_reals,
     take,
+    tile_of,
 )
-from asot.transport.mirror_descent import GROWTH, LEAST_INITIAL, MAX_HALVINGS
+from asot.transport.fused_visit import (
+    FINISH,
+    JUDGE,
+    JUDGE_START,
+    READ,
+    START,
+    STEP,
+    blank,
+    compile_apart,
+    compile_inline,
+    finish,
+    read,
+    visit_tile,
+)
+from asot.transport.mirror_descent import (
+    GROWTH,
+    ITERATIONS,
+    MAX_HALVINGS,
+    MOVED,
+    OUTCOME,
+    REPORTED,
+    STEP_SIZE,
+)
+from asot.transport.solution import Outcome
 
 logger = logging.getLogger(__name__)
 
-# One value a recording: columns of ``report``, after the five parts of J.
-OUTCOME, ITERATIONS, STEP_SIZE, MOVED, REPORTED = range(5, 10)
 # Typed, because a plain constant has each function compiled anew for it.
-READ, START, JUDGE_START, STEP, JUDGE, FINISH = (np.int64(phase) for phase in range(6))
-_U = np.uint64
-_LANES, _CHUNK = _U(LANES), _U(CHUNK)
 _FIRST, _LAST = np.int64(0), np.int64(PLACES - 1)
-CONVERGED, ITERATION_LIMIT, STALLED, NOT_FINITE = range(4)
+CONVERGED, ITERATION_LIMIT, STALLED, NOT_FINITE = range(len(Outcome))
 # What ``options`` holds; NaN where the argument is None.
 (EPSILON, ALPHA, LAMBDA_FRAMES, LAMBDA_ACTIONS, TOLERANCE, FIRST_STEP, MAX_ITERATIONS, OPTIONS) = (
     range(8)
@@ -123,368 +137,32 @@ LARGEST = np.finfo(np.float64).max
 # Spins at the gate before the processor is offered to others.
 PATIENCE = 2000
 
-# Nothing is allocated in compiled code, so that nothing needs counting. Sums are taken in the order
-# written, so that code compiled here and code read from the cache agree to the last bit.
-_OPTIONS: dict[str, Any] = {"_nrt": False, "nogil": True, "error_model": "numpy"}
-
-
-def _compile(function: Callable[..., Any]) -> Any:
-    return njit(**_OPTIONS)(function)
-
-
-def _inline(function: Callable[..., Any]) -> Any:
-    return njit(forceinline=True, **_OPTIONS)(function)
-
-
 if os.name == "posix":
     _yield_processor = types.ExternalFunction("sched_yield", types.int32())
 else:
 
-    @_compile
+    @compile_apart
     def _yield_processor():
         return 0
 
 
-@_compile
-def _read(r, start, stop):
-    """Lay a tile's frames out in blocks; harmless where there is no frame."""
-    apart()
-    real = r.frames.dtype.type
-    K = _U(r.cost.shape[1])
-    n, given = _U(r.length), r.p.shape[0] > 1
-    log_share = real(-math.log(np.float64(r.length)))
-    for i in range(_U(start), _U(stop)):
-        r.frames[PLACES - 1, i] = real(0)
-        r.frames[PULL, i] = real(0)
-        r.frames[OMEGA, i] = real(1) if i < n else real(0)
-        r.frames[LOG_P, i] = log_share
-        r.frames[LOG_WEIGHT, i] = log_share
-    if given:
-        for i in range(_U(start), min(_U(stop), n)):
-            log_p = real(math.log(r.p[i])) if r.p[i] > 0 else real(0)
-            r.frames[LOG_P, i] = log_p
-            if r.hard:
-                r.frames[OMEGA, i] = real(np.float64(r.p[i]) * r.length)
-                r.frames[LOG_WEIGHT, i] = log_p
-    U = r.scores[PLACES - 1]
-    for block in range(_U(start) // _LANES, _U(stop) // _LANES):
-        first = block * _LANES
-        here = min(_LANES, n - first)
-        for k in range(K):
-            log_q = real(r.log_q[k] * LOG2E)
-            for lane in range(_LANES):
-                U[block, k, lane] = log_q
-        if r.warm:
-            for k in range(K):
-                for lane in range(here):
-                    value = np.float64(r.initial[first + lane, k])
-                    U[block, k, lane] = math.log(max(value, LEAST_INITIAL)) * LOG2E
-        if r.masked:
-            for k in range(K):
-                for lane in range(_LANES):
-                    r.allowed[block, k, lane] = lane >= here or r.allowed_given[first + lane, k]
-        if not r.lean:
-            _lay_out(r, r.costs, block, first)
-
-
-@_inline
-def _lay_out(r, costs, block, first):
-    """A block of the cost; zero where there is no frame."""
-    K = _U(r.cost.shape[1])
-    here = min(_LANES, _U(r.length) - _U(first))
-    for lane in range(here):
-        for k in range(K):
-            costs[block, k, lane] = r.cost[_U(first) + lane, k]
-    if here < _LANES:
-        for k in range(K):
-            for lane in range(here, _LANES):
-                costs[block, k, lane] = costs.dtype.type(0)
-
-
-@_inline
-def _restore_row(r, place, k, first, n_blocks, rows, row):
-    """Coupling of the frames of whole blocks, from ``first`` on, some of them outside."""
-    for block in range(n_blocks):
-        at = block * LANES
-        i = first + at
-        if i < 0 or i >= r.size:
-            for lane in range(LANES):
-                rows[row, at + lane] = rows.dtype.type(0)
-        else:
-            restore(
-                r.scores[place], np.uint64(i // LANES), np.uint64(k), r.frames, np.uint64(place),
-                np.uint64(i), rows, np.uint64(row), np.uint64(at),
-            )  # fmt: skip
-
-
-@_inline
-def _lean_sum_between(r, own, place, k, start, stop):
-    """Mass of the frames ``[start, stop)`` of an action, where couplings are not kept."""
-    total = 0.0
-    for first in range(start // LANES * LANES, stop, CHUNK):
-        _restore_row(r, place, k, first, CHUNK // LANES, own.rows, _FIRST)
-        here = max(start, first) - first
-        count = min(stop, first + CHUNK) - first - here
-        total += sum_row(own.rows[0], _U(here), _U(count))
-    return total
-
-
-@_compile
-def _windows_before(r, own, place, start):
-    """For each action, the sum over the neighbours, and itself, of the frame before ``start``."""
-    apart()
-    lo, hi = max(0, start - 1 - r.reach), min(start + r.reach, r.length)
-    first, last = lo // r.tile, hi // r.tile
-    # Whole tiles, and what they lack or have too much.
-    far = hi - lo > 2 * r.tile
-    before = r.before[place]
-    for k in range(r.cost.shape[1]):
-        total = before[last, k] - before[first, k] if far else 0.0
-        from_, to = (last * r.tile, hi) if far else (lo, hi)
-        if r.lean:
-            total += _lean_sum_between(r, own, place, k, from_, to)
-            if far:
-                total -= _lean_sum_between(r, own, place, k, first * r.tile, lo)
-        else:
-            total += sum_row(r.couplings[place, k], _U(from_ + CHUNK), _U(to - from_))
-            if far:
-                start_of = first * r.tile
-                count = _U(lo - start_of)
-                total -= sum_row(r.couplings[place, k], _U(start_of + CHUNK), count)
-        own.carry[k] = total
-
-
-@_inline
-def _neighbours(r, own, place, k, start, n_blocks):
-    """Sums over neighbours for one action of a chunk."""
-    # Rows are zero for a chunk on either side: as far as one needs to look.
-    enter = min(start + r.reach, r.size)
-    leave = max(start - r.reach - 1, -CHUNK)
-    if r.lean:
-        at_enter, at_leave = enter // LANES * LANES, leave // LANES * LANES
-        _restore_row(r, place, k, at_enter, n_blocks + 1, own.rows, _FIRST)
-        _restore_row(r, place, k, at_leave, n_blocks + 1, own.rows, np.int64(1))
-        _restore_row(r, place, k, start, n_blocks, own.rows, np.int64(2))
-        moving_sums(
-            own.rows, np.uint64(0), np.uint64(enter - at_enter), own.rows, np.uint64(1),
-            np.uint64(leave - at_leave), own.rows, np.uint64(2), np.uint64(0), own.near,
-            np.uint64(k), np.uint64(n_blocks), own.carry, own.sums[ALIKE],
-        )  # fmt: skip
-        return
-    W = r.couplings[place]
-    moving_sums(
-        W, np.uint64(k), np.uint64(enter + CHUNK), W, np.uint64(k), np.uint64(leave + CHUNK), W,
-        np.uint64(k), np.uint64(start + CHUNK), own.near, np.uint64(k), np.uint64(n_blocks),
-        own.carry, own.sums[ALIKE],
-    )  # fmt: skip
-
-
-@_compile
-def _visit(r, own, tile, phase, source, target, step, keep, by_cost, by_near):
-    """One tile: J's temporal part of the source; the target, a step further."""
-    apart()
-    real = r.frames.dtype.type
-    K = r.cost.shape[1]
-    start, stop = tile * r.tile, min(r.size, (tile + 1) * r.tile)
-    own.sums[:] = 0.0
-    own.masses[:] = real(0)
-    totals = r.sums[tile]
-    totals[:] = 0.0
-    totals[STEEPEST] = -np.inf
-    if phase == START:
-        own.near[:] = real(0)
-    else:
-        _windows_before(r, own, source, start)
-    by_pull = real(0) if r.hard else real(step * LOG2E)
-    for first in range(start, stop, CHUNK):
-        n_blocks = (min(stop, first + CHUNK) - first) // LANES
-        if phase != START:
-            for k in range(K):
-                _neighbours(r, own, source, k, first, n_blocks)
-            if phase == JUDGE_START or not r.hard:
-                _frame_side(r, own, source, first, n_blocks, totals)
-        if phase == JUDGE_START:
-            _steepest(r, own, source, first, n_blocks, totals)
-        if phase in (JUDGE_START, JUDGE):
-            continue
-        for n_block in range(n_blocks):
-            i = first + n_block * LANES
-            block = i // LANES
-            if r.lean:
-                _lay_out(r, own.costs, _FIRST, i)
-            advance(
-                r.scores[source], r.scores[target], np.uint64(block),
-                own.costs if r.lean else r.costs, np.uint64(0 if r.lean else block), own.near,
-                np.uint64(n_block), r.couplings[target], np.uint64(0 if r.lean else i + CHUNK),
-                own.exps, own.masses, r.slope, r.frames, np.uint64(i), np.uint64(source),
-                np.uint64(target), own.sums, real(keep), real(by_cost), real(by_near), by_pull,
-                r.hard, r.allowed, r.masked,
-            )  # fmt: skip
-        if r.compare and phase == STEP:
-            totals[CHANGE] = max(totals[CHANGE], _change(r, source, target, first, n_blocks))
-    for which in (LINEAR, ENTROPY, ALIKE):
-        totals[which] = sum_row(own.sums[which], _U(0), _U(LANES))
-    if phase in (START, STEP):
-        for k in range(K):
-            r.masses[tile, k] = sum_row(own.masses[k], _U(0), _U(LANES))
-
-
-@_compile
-def _change(r, source, target, first, n_blocks):
-    """By how much a step moved an assignment at most."""
-    apart()
-    most = r.frames.dtype.type(0)
-    for k in range(r.cost.shape[1]):
-        for i in range(first, first + n_blocks * LANES):
-            omega = r.frames[OMEGA, i]
-            if omega > 0:
-                moved = r.couplings[target, k, i + CHUNK] - r.couplings[source, k, i + CHUNK]
-                most = max(most, abs(moved) / omega)
-    return np.float64(most)
-
-
-@_compile
-def _frame_side(r, own, place, first, n_blocks, totals):
-    """What is constant along a row of the gradient, and what it adds to J."""
-    apart()
-    real = r.frames.dtype.type
-    K = _U(r.cost.shape[1])
-    tiny = np.finfo(r.frames.dtype).tiny
-    neighbours, mass, unlike = own.rows[0], own.rows[1], own.rows[2]
-    temporal, fine = 0.0, 0.0
-    for n_block in range(_U(n_blocks)):
-        i = _U(first) + n_block * _LANES
-        for lane in range(_LANES):
-            neighbours[lane] = mass[lane] = unlike[lane] = real(0)
-        for k in range(K):
-            for lane in range(_LANES):
-                neighbours[lane] += own.near[n_block, k, lane]
-        if not r.hard:
-            # Apart by action, and never negative: differences of large sums would drown a small
-            # one, and a coupling that explodes would look like a fall of J.
-            for k in range(K):
-                for lane in range(_LANES):
-                    w = r.couplings[place, k, i + _CHUNK + lane]
-                    mass[lane] += w
-                    unlike[lane] += w * max(neighbours[lane] - own.near[n_block, k, lane], real(0))
-        for lane in range(_LANES):
-            # Where frames are hard: all pairs of neighbours, alike or not.
-            pairs = r.frames[OMEGA, i + lane] * neighbours[lane] if r.hard else unlike[lane]
-            temporal += np.float64(pairs)
-            pull = (
-                real(r.near) * neighbours[lane] + real(r.epsilon) * r.frames[LOG_WEIGHT, i + lane]
-            )
-            r.frames[PULL, i + lane] = pull
-        if not r.hard:
-            for lane in range(_LANES):
-                if i + lane < _U(r.length):
-                    share = mass[lane] * real(1.0 / r.length)
-                    ratio = math.log(max(share, tiny)) - r.frames[LOG_P, i + lane]
-                    r.frames[PULL, i + lane] += real(r.on_frames) * real(ratio)
-                    fine += np.float64(share) * (ratio - 1.0)
-    totals[UNLIKE] += temporal
-    totals[FRAME_PENALTY] += fine
-
-
-@_compile
-def _steepest(r, own, place, first, n_blocks, totals):
-    """The largest entry of the gradient, on frames that exist."""
-    apart()
-    real = r.frames.dtype.type
-    V, most = r.scores[place], own.rows[0]
-    by_cost, epsilon, near = real(1.0 - r.alpha), real(r.epsilon * LN2), real(r.near)
-    for lane in range(_LANES):
-        most[lane] = -np.inf
-    for n_block in range(_U(n_blocks)):
-        i = _U(first) + n_block * _LANES
-        block = i // _LANES
-        if r.lean:
-            _lay_out(r, own.costs, _FIRST, np.int64(i))
-        C, c_block = (own.costs, _U(0)) if r.lean else (r.costs, block)
-        for k in range(_U(r.cost.shape[1])):
-            slope = real(r.slopes[place, k])
-            for lane in range(_LANES):
-                steep = epsilon * (V[block, k, lane] - r.frames[place, i + lane])
-                steep += by_cost * C[c_block, k, lane] - near * own.near[n_block, k, lane]
-                steep += r.frames[PULL, i + lane] + slope
-                counts = r.frames[OMEGA, i + lane] > 0
-                counts = counts and (not r.masked or r.allowed[block, k, lane])
-                most[lane] = max(most[lane], steep if counts else real(-np.inf))
-    for lane in range(_LANES):
-        totals[STEEPEST] = max(totals[STEEPEST], np.float64(most[lane]))
-
-
-@_compile
-def _finish(r, own, place, tile):
-    """Hand back a tile's assignment and labels.
-
-    A lean recording's assignment may lie where its scores are: a block takes the same room in both.
-    """
-    apart()
-    real = r.frames.dtype.type
-    K = _U(r.cost.shape[1])
-    start, stop = tile * r.tile, min(r.length, (tile + 1) * r.tile)
-    V = r.scores[place]
-    best, label, weight = own.rows[0], own.rows[1], own.rows[2]
-    for first in range(_U(start), _U(stop), _LANES):
-        here = min(_LANES, _U(r.length) - first)
-        block = first // _LANES
-        for lane in range(_LANES):
-            best[lane], label[lane] = -np.inf, -1
-        for k in range(K):
-            for lane in range(_LANES):
-                leads = V[block, k, lane] > best[lane]
-                leads = leads and (not r.masked or r.allowed[block, k, lane])
-                best[lane] = V[block, k, lane] if leads else best[lane]
-                label[lane] = real(k) if leads else label[lane]
-        for lane in range(here):
-            r.labels[first + lane] = np.int64(label[lane])
-        for lane in range(_LANES):
-            weight[lane] = real(1) / r.frames[OMEGA, first + lane]
-        for k in range(K):
-            if r.lean:
-                restore(
-                    V, block, k, r.frames, _U(place), first, own.exps, k, _U(0)
-                )  # fmt: skip
-                for lane in range(_LANES):
-                    own.exps[k, lane] *= weight[lane]
-                    if r.masked and not r.allowed[block, k, lane]:
-                        own.exps[k, lane] = real(0)
-            else:
-                for lane in range(_LANES):
-                    own.exps[k, lane] = r.couplings[place, k, first + _CHUNK + lane] * weight[lane]
-        for lane in range(here):
-            for k in range(K):
-                r.assignment[first + lane, k] = own.exps[k, lane]
-
-
-@_compile
-def _blank(r):
-    """What lies past a recording's end."""
-    apart()
-    for i in range(r.length, r.labels.shape[0]):
-        r.labels[i] = -1
-        for k in range(r.cost.shape[1]):
-            r.assignment[i, k] = r.assignment.dtype.type(0)
-
-
-@_compile
+@compile_apart
 def _do(r, own, tile):
     """What is ordered, for one tile."""
     apart()
     phase, source = np.int64(r.orders[PHASE]), np.int64(r.orders[SOURCE])
     if phase == READ:
-        _read(r, tile * r.tile, min(r.size, (tile + 1) * r.tile))
+        read(r, tile * r.tile, min(r.size, (tile + 1) * r.tile))
     elif phase == FINISH:
-        _finish(r, own, source, tile)
+        finish(r, own, source, tile)
     else:
-        _visit(
+        visit_tile(
             r, own, tile, phase, source, np.int64(r.orders[TARGET]), r.orders[LENGTH],
             r.orders[KEEP], r.orders[BY_COST], r.orders[BY_NEAR],
         )  # fmt: skip
 
 
-@_compile
+@compile_apart
 def _claim(r, thread, n_threads):
     """A tile that is nobody's yet, of this thread's own before others'; -1 if there is none.
 
@@ -500,15 +178,16 @@ def _claim(r, thread, n_threads):
     return -1
 
 
-@_compile
+@compile_apart
 def _publish(r, visit, n_threads):
     """Open a visit's tiles to all threads."""
     for thread in range(n_threads):
-        first = thread * r.n_tiles // n_threads
+        # When all is over nothing is left to claim, by those either who are still looking.
+        first = r.n_tiles if visit == OVER else thread * r.n_tiles // n_threads
         publish(r.gates, CLAIMS + CLAIM * thread, (visit << VISIT) | first)
 
 
-@_compile
+@compile_apart
 def _help(r, own, thread, n_threads):
     """Do tiles of whatever is ordered until all is over."""
     seen, spins = 0, 0
@@ -529,7 +208,7 @@ def _help(r, own, thread, n_threads):
             tile = _claim(r, thread, n_threads)
 
 
-@_compile
+@compile_apart
 def _lead(r, own, n_threads, visit, phase, source, target, step, keep, by_cost, by_near):
     """Have all tiles done: by this thread, and by those that have come to help.
 
@@ -558,7 +237,7 @@ def _lead(r, own, n_threads, visit, phase, source, target, step, keep, by_cost, 
             _yield_processor()
 
 
-@_inline
+@compile_inline
 def _add_up(r, place, tiny, weight_entropy):
     """The parts of J that a visit tells of its target; the mass before each tile; the slope."""
     before, parts = r.before[place], r.parts[place]
@@ -585,7 +264,7 @@ def _add_up(r, place, tiny, weight_entropy):
     parts[4] = r.epsilon / r.length * (LN2 * entropy + by_weight)
 
 
-@_inline
+@compile_inline
 def _judge(r, place, all_pairs):
     """The parts of J that a visit tells of its source; J."""
     parts = r.parts[place]
@@ -603,7 +282,7 @@ def _judge(r, place, all_pairs):
     return value
 
 
-@_compile
+@compile_apart
 def _descend(n_threads, r, own, options, trace, report):
     """Solve one recording: decide, and have the tiles done."""
     apart()
@@ -689,7 +368,7 @@ def _descend(n_threads, r, own, options, trace, report):
         waiting, waiting_step, waiting_change = target, s, change
 
     _lead(r, own, n_threads, visit + 1, FINISH, accepted, accepted, 0.0, 0.0, 0.0, 0.0)
-    _blank(r)
+    blank(r)
     if outcome == NOT_FINITE:
         arrive(r.gates, FAILURES)
     for j in range(5):
@@ -698,32 +377,32 @@ def _descend(n_threads, r, own, options, trace, report):
     report[STEP_SIZE], report[MOVED] = step, moved
 
 
-@_compile
+@compile_apart
 def _solve(address, kind):
     """Solve a batch as one of its threads: recordings in turn, together or each by itself."""
     job = read_job(address)
-    batch, K, lean, tile = job.batch, job.actions, job.lean != 0, job.tile
+    batch, K, lean = job.batch, job.actions, job.lean != 0
     masked, warm, given_p = job.allowed != 0, job.initial != 0, job.p != 0
-    gates = array(job.gates, (gates_of(job.threads),), np.int64)
+    gates = array_at(job.gates, (gates_of(job.threads),), np.int64)
     if job.number_of_threads != 0:
         thread, n_threads = ask(job.thread_number), ask(job.number_of_threads)
     else:
         thread, n_threads = arrive(gates, ARRIVALS), job.threads
-    options = array(job.settings, (OPTIONS,), np.float64)
-    radii = array(job.radii, (batch,), np.float64)
-    lengths = array(job.lengths, (batch,), np.int64)
-    half_widths = array(job.half_widths, (batch,), np.int64)
+    options = array_at(job.settings, (OPTIONS,), np.float64)
+    radii = array_at(job.radii, (batch,), np.float64)
+    lengths = array_at(job.lengths, (batch,), np.int64)
+    half_widths = array_at(job.half_widths, (batch,), np.int64)
     shape = (batch, job.frames, K)
-    costs, assignments = array(job.cost, shape, kind), array(job.assignments, shape, kind)
-    initials, allowed = array(job.initial, shape, kind), array(job.allowed, shape, np.bool_)
-    ps = array(job.p, (batch, job.frames if given_p else 1), kind)
-    qs = array(job.q, (batch, K), np.float64)
-    labels = array(job.labels, (batch, job.frames), np.int64)
-    traces = array(job.traces, (batch, np.int64(options[MAX_ITERATIONS]) + 1), np.float64)
-    reports = array(job.reports, (batch, REPORTED), np.float64)
+    costs, assignments = array_at(job.cost, shape, kind), array_at(job.assignments, shape, kind)
+    initials, allowed = array_at(job.initial, shape, kind), array_at(job.allowed, shape, np.bool_)
+    ps = array_at(job.p, (batch, job.frames if given_p else 1), kind)
+    qs = array_at(job.q, (batch, K), np.float64)
+    labels = array_at(job.labels, (batch, job.frames), np.int64)
+    traces = array_at(job.traces, (batch, np.int64(options[MAX_ITERATIONS]) + 1), np.float64)
+    reports = array_at(job.reports, (batch, REPORTED), np.float64)
 
     itemsize = costs.itemsize
-    most_tiles = (job.largest_size + tile - 1) // tile
+    many_tiles = most_tiles(job.largest_size)
     members, group = (n_threads, np.int64(0)) if job.together != 0 else (np.int64(1), thread)
     at = job.own_reals + thread * own_reals(K) * itemsize
     near, at = take(at, (CHUNK // LANES, K, LANES), kind)
@@ -732,13 +411,14 @@ def _solve(address, kind):
     own_masses, at = take(at, (K, LANES), kind)
     rows, at = take(at, (3, CHUNK + LANES), kind)
     carry, at = take(at, (K,), kind)
-    lane_sums = array(job.own_doubles + thread * own_doubles() * 8, (SUMS, LANES), np.float64)
+    lane_sums = array_at(job.own_doubles + thread * own_doubles() * 8, (SUMS, LANES), np.float64)
     scratch = Scratch(near, chunk_costs, exps, own_masses, rows, carry, lane_sums)
     while True:
         b = np.int64(0) if job.together != 0 else arrive(gates, NEXT_RECORDING)
         if b >= batch:
             return
         size = (lengths[b] + LANES - 1) // LANES * LANES
+        tile = tile_of(size)
         n_tiles = (size + tile - 1) // tile
         at = job.reals + group * shared_reals(job.largest_size, K, lean) * itemsize
         C, at = take(at, (1 if lean else size // LANES, K, LANES), kind)
@@ -747,11 +427,11 @@ def _solve(address, kind):
         slope, at = take(at, (K,), kind)
         shape = (size // LANES, K, LANES)
         before_it = group * job.largest_size * K
-        V0 = array(job.scores_0 + before_it * itemsize, shape, kind)
-        V1 = array(job.scores_1 + before_it * itemsize, shape, kind)
-        V2 = array(job.scores_2 + before_it * itemsize, shape, kind)
-        A = array(job.flags + before_it, shape, np.bool_)
-        at = job.doubles + group * shared_doubles(most_tiles, K) * 8
+        V0 = array_at(job.scores_0 + before_it * itemsize, shape, kind)
+        V1 = array_at(job.scores_1 + before_it * itemsize, shape, kind)
+        V2 = array_at(job.scores_2 + before_it * itemsize, shape, kind)
+        A = array_at(job.flags + before_it, shape, np.bool_)
+        at = job.doubles + group * shared_doubles(many_tiles, K) * 8
         masses, at = take(at, (n_tiles, K), np.float64)
         tile_sums, at = take(at, (n_tiles, SUMS), np.float64)
         before, at = take(at, (PLACES, n_tiles + 1, K), np.float64)
@@ -791,7 +471,7 @@ def _solve(address, kind):
 def _sources() -> str:
     """A digest of all that is compiled: Numba itself would look at this file alone."""
     digest = hashlib.sha256()
-    for module in (fused_blocks, fused_layout, mirror_descent, sys.modules[__name__]):
+    for module in (fused_blocks, fused_layout, fused_visit, mirror_descent, sys.modules[__name__]):
         digest.update(Path(str(module.__file__)).read_bytes())
     return digest.hexdigest()
 
@@ -820,10 +500,10 @@ class _Announcement(event.Listener):
     def __init__(self):
         self._said = False
 
-    def on_start(self, event):
+    def on_start(self, _):
         if not self._said:
             logger.warning("Compiling the solver, once for each precision: some 15 seconds.")
         self._said = True
 
-    def on_end(self, event):
+    def on_end(self, _):
         pass

@@ -15,6 +15,8 @@ from numba.np.arrayobj import populate_array
 
 from asot.transport.fused_blocks import CHUNK, FRAME_ROWS, LANES, PLACES, SUMS, element
 
+# Frames of a tile at most.
+LONGEST_TILE = 512
 # What a visit is to do: entries of ``orders``.
 PHASE, SOURCE, TARGET, LENGTH, KEEP, BY_COST, BY_NEAR, ORDERS = range(8)
 
@@ -31,7 +33,7 @@ def apart(typing_context):
 
 
 @intrinsic
-def array(typing_context, address, shape, kind):
+def array_at(typing_context, address, shape, kind):
     """The contiguous array of some kind of number that lies at an address."""
     array = types.Array(kind.dtype, len(shape), "C")
 
@@ -133,7 +135,6 @@ class Job(NamedTuple):
     frames: int
     actions: int
     lean: int
-    tile: int
     largest_size: int
     cost: int
     allowed: int
@@ -216,6 +217,19 @@ class Scratch(NamedTuple):
 
 
 @register_jitable
+def tile_of(size):
+    """Frames of a tile: chunks, in an even number of tiles, so that two threads have as much."""
+    count = most_tiles(size)
+    return (size + count * CHUNK - 1) // (count * CHUNK) * CHUNK
+
+
+@register_jitable
+def most_tiles(size):
+    """Tiles of a recording at most; a short one is one tile."""
+    return 1 if size <= LONGEST_TILE else 2 * ((size + 2 * LONGEST_TILE - 1) // (2 * LONGEST_TILE))
+
+
+@register_jitable
 def row_width(size, lean):
     """Length of a row of couplings: an odd number of blocks, lest rows share few cache ways."""
     return LANES if lean else ((size + 2 * CHUNK) // LANES | 1) * LANES
@@ -253,5 +267,5 @@ def own_doubles():
 @register_jitable
 def take(address, shape, kind):
     """An array of the next numbers at an address, and where it ends."""
-    taken = array(address, shape, kind)
+    taken = array_at(address, shape, kind)
     return taken, address + taken.size * taken.itemsize

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 from torch.torch_version import TorchVersion
 
-from asot.transport.mirror_descent import MirrorDescent
-from asot.transport.solution import Answer, LateStatus, Outcome, Status
+from asot.transport.mirror_descent import OUTCOME, REPORTED, MirrorDescent
+from asot.transport.solution import Answer, LateStatus
 
 # Earlier ones hand a kernel its numbers in single precision, whatever it asks for.
 OLDEST_TRITON = "3.5"
@@ -111,7 +111,7 @@ class GpuDescent:
         assignment, frame_weight = new(batch, n_frames, n_actions), new(batch, n_frames, 1)
         labels = new(batch, n_frames, dtype=torch.int64)
         trace = new(batch, self.options.max_iterations + 1, dtype=torch.float64).fill_(math.nan)
-        report = new(batch, kernel.REPORTED, dtype=torch.float64)
+        report = new(batch, REPORTED, dtype=torch.float64)
         plan = Plan.of(n_frames, n_actions, cost.dtype)
         if plan.held:
             block = (batch, plan.block_frames, plan.block_actions)
@@ -162,20 +162,9 @@ class GpuDescent:
             labels,
             frame_weight,
             trace,
-            report[:, : kernel.OUTCOME].T,
-            LateStatus(batch, functools.partial(self._status, report)),
+            report[:, :OUTCOME].T,
+            LateStatus(batch, functools.partial(self.options.read_report, report)),
         )
-
-    def _status(self, report: Tensor) -> tuple[Status, ...]:
-        from asot.transport import gpu_kernel as kernel
-
-        def one(line: list[float]) -> Status:
-            outcome = list(Outcome)[int(line[kernel.OUTCOME])]
-            iterations = int(line[kernel.ITERATIONS])
-            message = self.options.sentence(outcome, iterations, line[kernel.MOVED])
-            return Status(outcome, message, iterations, line[kernel.STEP_SIZE])
-
-        return tuple(one(line) for line in report.tolist())
 
 
 @dataclass(frozen=True)

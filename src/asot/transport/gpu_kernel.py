@@ -27,9 +27,6 @@ import triton.language as tl
 from asot.transport import mirror_descent
 from asot.transport.solution import Outcome
 
-# One value a recording: columns of ``report``, after the five parts of J.
-OUTCOME, ITERATIONS, STEP_SIZE, MOVED, REPORTED = range(5, 10)
-
 _RUNNING = tl.constexpr(-1)
 _CONVERGED, _ITERATION_LIMIT, _STALLED, _NOT_FINITE = (
     tl.constexpr(list(Outcome).index(outcome))
@@ -40,8 +37,11 @@ _CONVERGED, _ITERATION_LIMIT, _STALLED, _NOT_FINITE = (
         Outcome.NOT_FINITE,
     )
 )
-_OUTCOME, _ITERATIONS, _STEP_SIZE = (tl.constexpr(i) for i in (OUTCOME, ITERATIONS, STEP_SIZE))
-_MOVED, _REPORTED = tl.constexpr(MOVED), tl.constexpr(REPORTED)
+_OUTCOME = tl.constexpr(mirror_descent.OUTCOME)
+_ITERATIONS = tl.constexpr(mirror_descent.ITERATIONS)
+_STEP_SIZE = tl.constexpr(mirror_descent.STEP_SIZE)
+_MOVED = tl.constexpr(mirror_descent.MOVED)
+_REPORTED = tl.constexpr(mirror_descent.REPORTED)
 # Rows of ``bands``, after the recordings' lengths.
 _HALF_WIDTH, _WEIGHT = tl.constexpr(1), tl.constexpr(2)
 _MAX_HALVINGS = tl.constexpr(mirror_descent.MAX_HALVINGS)

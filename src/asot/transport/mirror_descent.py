@@ -9,6 +9,7 @@ the entropy: so it is positive whatever the cost. A step that raises J is halved
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,6 +21,9 @@ from asot.transport.solution import Outcome, Status
 MAX_HALVINGS = 40
 # Zeros of a warm start would stay zeros.
 LEAST_INITIAL = 1e-16
+# What compiled solvers report of a recording, after the five parts of J; outcomes by their place in
+# ``Outcome``.
+OUTCOME, ITERATIONS, STEP_SIZE, MOVED, REPORTED = range(5, 10)
 # A halved step grows back slowly: one retry in seven iterations where the full step never fits.
 GROWTH = 1.1
 
@@ -132,6 +136,16 @@ class MirrorDescent:
         tiny = torch.finfo(assignment.dtype).tiny
         log_assignment = problem.masked(torch.log(assignment.clamp(min=tiny)), 0.0)
         return _visit(problem, log_assignment, assignment)
+
+    def read_report(self, report: Any) -> tuple[Status, ...]:
+        """Statuses from what a compiled solver reports: a tensor or array (B, REPORTED)."""
+
+        def one(line: list[float]) -> Status:
+            outcome, iterations = list(Outcome)[int(line[OUTCOME])], int(line[ITERATIONS])
+            message = self.sentence(outcome, iterations, line[MOVED])
+            return Status(outcome, message, iterations, line[STEP_SIZE])
+
+        return tuple(one(line) for line in report.tolist())
 
     def sentence(self, outcome: Outcome, iterations: int, moved: float) -> str:
         """How a recording ended, for people."""

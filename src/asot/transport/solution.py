@@ -81,7 +81,9 @@ class LateStatus(Sequence[Status]):
         return self._count
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and self._read == tuple(other)
+        if not isinstance(other, (tuple, LateStatus)):
+            return NotImplemented
+        return self._read == tuple(other)
 
     def __hash__(self) -> int:
         return hash(self._read)

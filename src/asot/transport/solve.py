@@ -118,7 +118,8 @@ def solve(
     Raises
     ------
     ArgumentError
-        Before any work, with a sentence that names the argument, the rule and the value.
+        With a sentence that names the argument, the rule and the value; before any work, but for a
+        cost that is not finite, which a compiled solver finds on its way.
     MissingExtraError
         ``backend="cpu"`` without Numba.
 
