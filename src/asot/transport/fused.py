@@ -32,6 +32,9 @@ from asot.transport.structure import band_half_width
 # threads that are started for the call.
 WORTH_THREADS = 100_000
 WORTH_STARTING_THREADS = 10_000_000
+# Frames of one recording that are worth a thread: threads read each other's couplings near where
+# their frames meet, which is slow.
+FRAMES_A_THREAD = 750
 # Bytes of a recording's cost from which memory counts for more than time.
 LEAN_FROM = 2**23
 CACHE_LINE = 64
@@ -257,7 +260,7 @@ def _layout(
 
     size = -(-longest // LANES) * LANES
     n_tiles = parts.most_tiles(size)
-    threads = min(threads, n_tiles if batch == 1 else batch)
+    threads = min(threads, max(1, longest // FRAMES_A_THREAD) if batch == 1 else batch)
     together = batch == 1 and threads > 1
     groups = 1 if together else threads
     n_scores = groups * size * n_actions
