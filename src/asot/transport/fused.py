@@ -12,11 +12,11 @@ import functools
 import importlib.util
 import math
 import os
+import threading
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 from typing import Any, ClassVar
 
 import numpy as np
@@ -37,6 +37,8 @@ WORTH_STARTING_THREADS = 10_000_000
 FRAMES_A_THREAD = 750
 # Bytes of a recording's cost from which memory counts for more than time.
 LEAN_FROM = 2**23
+# Bytes of working memory up to which a thread keeps it.
+KEPT_MEMORY = 2**25
 CACHE_LINE = 64
 
 
@@ -120,13 +122,14 @@ class FusedDescent:
             _laid_out(p, cost.dtype),
             _laid_out(q, torch.float64),
         ]
-        memory = torch.empty(layout.bytes, dtype=torch.uint8)
-        sections = [memory.data_ptr() + start for start in layout.starts]
+        memory = _working_memory(layout.bytes)
+        at = _address(memory)
+        sections = [at + start for start in layout.starts]
         if lean:
             # The assignment takes the place of scores, and the other places are let go.
-            rooms = [torch.empty(layout.size * n_actions, dtype=cost.dtype) for _ in range(3)]
-            sections += [room.data_ptr() for room in rooms]
-            assignment = rooms[0].numpy()[: cost.numel()].reshape(cost.shape)
+            rooms = [_fresh(layout.size * n_actions * itemsize) for _ in range(3)]
+            sections += [_address(room) for room in rooms]
+            assignment = rooms[0].view(kind)[: cost.numel()].reshape(cost.shape)
         else:
             assignment = np.empty(cost.shape, dtype=kind)
         labels = np.empty((batch, n_frames), dtype=np.int64)
@@ -158,7 +161,7 @@ class FusedDescent:
             *[0 if values is None else values.data_ptr() for values in given],
             *given_numbers.addresses,
             gates.buffer_info()[0],
-            *[out.__array_interface__["data"][0] for out in (assignment, labels, trace, report)],
+            *[_address(out) for out in (assignment, labels, trace, report)],
             *sections,
         )
         _run_on(layout.threads, kernel.entry(itemsize == 4), job)
@@ -279,6 +282,37 @@ def _layout(
     return Layout(threads, together, size, tuple(starts[:-1]), starts[-1])
 
 
+class _Kept(threading.local):
+    """A thread's working memory, for its next call: pages fresh from the system cost as much."""
+
+    memory = np.empty(0, dtype=np.uint8)
+
+
+_kept = _Kept()
+
+
+def _address(values: Any) -> int:
+    address: int = values.__array_interface__["data"][0]
+    return address
+
+
+def _fresh(size: int) -> Any:
+    """``size`` bytes from the border of a cache line on; NumPy asks for large pages."""
+    memory = np.empty(size + CACHE_LINE, dtype=np.uint8)
+    start = -_address(memory) % CACHE_LINE
+    return memory[start : start + size]
+
+
+def _working_memory(size: int) -> Any:
+    """``size`` bytes that nobody else uses until this thread's call has ended."""
+    if len(_kept.memory) >= size:
+        return _kept.memory
+    memory = _fresh(size)
+    if size <= KEPT_MEMORY:
+        _kept.memory = memory
+    return memory
+
+
 def _laid_out(values: Tensor | None, dtype: torch.dtype) -> Tensor | None:
     """Values without gaps, of one dtype, nothing but their numbers."""
     if values is None or (values.dtype == dtype and values.is_contiguous() and not values.is_neg()):
@@ -381,7 +415,7 @@ def _run_on_new(threads: int, call: Callable[[int], None], address: int) -> None
     started = []
     try:
         for _ in range(threads - 1):
-            helper = Thread(target=call, args=(address,))
+            helper = threading.Thread(target=call, args=(address,))
             # Nobody waits for those that are not there.
             with contextlib.suppress(RuntimeError):
                 helper.start()
