@@ -27,9 +27,11 @@ import numpy as np
 import asot
 asot.solve(np.ones((40, 3), dtype=np.float32))
 cost = np.random.default_rng(0).random((int(sys.argv[1]), 20), dtype=np.float32)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+# What is resident now: imports may have held more for a moment.
+with open("/proc/self/statm") as status:
+    before = int(status.read().split()[1]) * resource.getpagesize()
 solution = asot.solve(cost)
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / cost.nbytes)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before) / cost.nbytes)
 """
 
 
