@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import asot
 from benchmarks.problem import RADIUS, make_cost
-from benchmarks.timing import Figures, interleave
+from benchmarks.timing import first_call, interleave
 
 # By what grows; the rest of each problem is a recording of 20,000 frames and 12 actions.
 SIZES: dict[str, tuple[float, ...]] = {
@@ -22,16 +23,19 @@ QUICK_SIZES: dict[str, tuple[float, ...]] = {"N": (500, 1000), "K": (8, 16), "ra
 LONG = 1_000_000
 
 PROBE = """
-import resource, sys
+import sys
 import numpy as np
 import asot
+
+def resident(what):
+    with open("/proc/self/status") as status:
+        return next(1024 * int(line.split()[1]) for line in status if line.startswith(what))
+
 asot.solve(np.ones((40, 3), dtype=np.float32))
 cost = np.random.default_rng(0).random((int(sys.argv[1]), 20), dtype=np.float32)
-# What is resident now: imports may have held more for a moment.
-with open("/proc/self/statm") as status:
-    before = int(status.read().split()[1]) * resource.getpagesize()
+before = resident("VmRSS")
 solution = asot.solve(cost)
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before) / cost.nbytes)
+print((resident("VmHWM") - before) / cost.nbytes)
 """
 
 
@@ -51,7 +55,7 @@ def measure_scaling(rounds: int, quick: bool) -> dict[str, Any]:
             radius = value if name == "radius" else RADIUS
             cost = make_cost((1, n_frames, n_actions))
             calls[str(value)] = lambda cost=cost, radius=radius: asot.solve(cost, radius=radius)
-        figures = {size: Figures(0.0) for size in calls}
+        figures = {size: first_call(call)[1] for size, call in calls.items()}
         interleave(calls, figures, rounds)
         seconds = [one.seconds for one in figures.values()]
         report["milliseconds"][name] = {size: 1e3 * one.seconds for size, one in figures.items()}
@@ -64,9 +68,11 @@ def measure_scaling(rounds: int, quick: bool) -> dict[str, Any]:
 def peak_memory(n_frames: int) -> float | None:
     """Peak memory beyond the cost itself with 20 actions, in sizes of the cost.
 
-    In a process of its own; None where the system does not count (Windows).
+    In a process of its own; None where the system does not tell (other than Linux).
     """
+    if not Path("/proc/self/status").exists():
+        return None
     probe = subprocess.run(
-        [sys.executable, "-c", PROBE, str(n_frames)], capture_output=True, text=True
+        [sys.executable, "-c", PROBE, str(n_frames)], capture_output=True, text=True, check=True
     )
-    return float(probe.stdout) if probe.returncode == 0 else None
+    return float(probe.stdout)

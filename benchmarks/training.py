@@ -21,9 +21,10 @@ from asot.learning.configuration import Recipe, load_recipe
 from asot.learning.features import PreparedFeatures
 from asot.learning.model import ActionModel, decode
 from asot.learning.sampling import Batches
+from asot.transport.fused import is_installed
 
 N_ACTIONS = 8
-BACKENDS = ("cpu", "torch")
+BACKENDS = ("cpu", "torch") if is_installed() else ("torch",)
 
 
 def measure_training(quick: bool) -> dict[str, Any]:

@@ -92,6 +92,16 @@ def test_targets_whose_rows_have_other_sums(make_recipe: MakeRecipe, seed: int) 
         torch.testing.assert_close(one, two)
 
 
+def test_pseudo_labels_may_be_whole_numbers(make_recipe: MakeRecipe, seed: int) -> None:
+    model, features = draw(make_recipe(), 3, [7, 7], seed)
+    counts, one_hot = torch.tensor([7, 7]), torch.eye(3, dtype=torch.int64)[torch.arange(7) % 3]
+    found = []
+    for kind in (torch.int64, torch.float16, torch.float64):
+        model.pseudo_labels = lambda cost, lengths, kind=kind: one_hot.to(kind).expand(2, 7, 3)
+        found.append(loss_and_gradients(model, features, counts)[0])
+    assert found[0] == found[1] == found[2]
+
+
 def test_autograd_takes_the_closed_form(make_recipe: MakeRecipe, seed: int) -> None:
     model, features = draw(make_recipe(), 3, [8, 5], seed)
     counts = torch.tensor([8, 5])

@@ -66,13 +66,13 @@ def loss_and_gradients(
         length = torch.linalg.vector_norm(y, dim=1).clamp_min_(1e-12)
         s = (actions @ y.T).div_(length)
         similarity = s.T.contiguous().view(*features.shape[:2], -1)
-    targets = model._targets(similarity, lengths)
+    targets = model._targets(similarity, lengths).to(similarity)
     with few_threads(work):
         T = targets.flatten(0, 1).T.contiguous()
         n_frames = lengths.sum()
         log_P = F.log_softmax(s / temperature, dim=0)
         loss = -torch.dot(T.view(-1), log_P.view(-1)) / n_frames
-        G = log_P.exp_().mul_(T.sum(dim=0)).sub_(T).div_(length * (n_frames * temperature))
+        G = log_P.exp_().mul_(T.sum(dim=0)).sub_(T).div_(length * temperature * n_frames)
         of_actions = G @ y
         d = (G.T @ actions).addcmul_(y, (G * s).sum(dim=0).div_(length)[:, None], value=-1)
         of_layers: list[Tensor] = []

@@ -128,7 +128,7 @@ class GpuDescent:
                 _laid_out(initial, cost),
                 _laid_out(p, cost),
                 _laid_out(q, cost),
-                _bands(lengths, self.radius, cost.device),
+                _bands(lengths, n_frames, self.radius, cost.device),
                 assignment,
                 labels,
                 frame_weight,
@@ -206,12 +206,15 @@ class Plan:
         return cls(held, frames, actions, min(MOST_WARPS, max(1, warps)))
 
 
-def _bands(lengths: Sequence[int] | Tensor, radius: float | int, device: torch.device) -> Tensor:
+def _bands(
+    lengths: Sequence[int] | Tensor, n_frames: int, radius: float | int, device: torch.device
+) -> Tensor:
     """Lengths, half-widths and weights of the recordings' bands; shape (3, B), float64.
 
     As ``band_half_width`` has them, but without a look at lengths that are on the device.
     """
-    frames = torch.as_tensor(lengths).to(torch.float64)
+    # Lengths on the device cannot be refused without waiting for it; nothing is read past the end.
+    frames = torch.as_tensor(lengths).to(torch.float64).clamp(1, n_frames)
     if isinstance(radius, int):
         half_width = torch.full_like(frames, radius)
         fraction = half_width / frames  # a number over a tensor is rounded twice

@@ -149,7 +149,8 @@ class Solution:
     objective : Objective
         J over the iterations, and its parts at the last coupling.
     status : sequence of Status
-        One a recording, always a sequence.
+        One a recording, also where there is one alone; worded, and on a GPU waited for, when
+        first looked at.
     """
 
     assignment: Any

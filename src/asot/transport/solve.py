@@ -106,9 +106,8 @@ def solve(
         "asot[fast]"``) for the default mode with relaxed actions and the band, without gradients;
         "auto" takes it where it covers the problem and is installed, and "torch" elsewhere.
         "cuda" covers the same for a cost on a GPU (Triton 3.5, which comes with torch for CUDA),
-        in one launch that nothing waits for: values that lie on the GPU are not checked, and a
-        cost that is not finite ends as "not finite". No card has measured it yet: it is never
-        taken by itself.
+        in one launch that nothing waits for: what lies on the GPU is not checked, a cost that is
+        not finite ends as "not finite", and lengths are brought into range. Never taken by itself.
 
     Returns
     -------
@@ -121,7 +120,7 @@ def solve(
         With a sentence that names the argument, the rule and the value; before any work, but for a
         cost that is not finite, which a compiled solver finds on its way.
     MissingExtraError
-        ``backend="cpu"`` without Numba.
+        ``backend="cpu"`` without Numba, or "cuda" without Triton.
 
     References
     ----------
@@ -167,7 +166,7 @@ def solve(
     descent = kind(solver, epsilon, alpha, radius, lambda_frames, lambda_actions or 0.0)
     extras = (frame_marginal, action_marginal, allowed, initial)
     if fused and all(extra is None for extra in extras):
-        each = _lengths_unread(lengths, costs)
+        each = _quick_lengths(lengths, costs)
         return _hand_back(descent.run(costs, each), like=cost, single=single)
     frames = read_lengths(lengths, costs)
     require_finite(costs, frames)
@@ -258,15 +257,16 @@ def _exists(cost: Tensor, lengths: Tensor) -> Tensor:
     return torch.arange(cost.shape[1], device=cost.device) < lengths[:, None]
 
 
-def _lengths_unread(lengths: Any, cost: Tensor) -> Any:
+def _quick_lengths(lengths: Any, cost: Tensor) -> Any:
     """The recordings' lengths, checked, but where that would have to wait for a GPU."""
     if lengths is None:
         return [cost.shape[1]] * cost.shape[0]
-    if isinstance(lengths, Tensor) and lengths.is_cuda and cost.is_cuda:
-        return lengths
-    if isinstance(lengths, Tensor) and lengths.dtype == torch.int64 and lengths.ndim == 1:
+    whole = isinstance(lengths, Tensor) and lengths.dtype == torch.int64
+    if whole and tuple(lengths.shape) == (cost.shape[0],):
+        if lengths.is_cuda and cost.is_cuda:
+            return lengths
         each = lengths.tolist()
-        if len(each) == cost.shape[0] and min(each) >= 1 and max(each) <= cost.shape[1]:
+        if min(each) >= 1 and max(each) <= cost.shape[1]:
             return each
     return read_lengths(lengths, cost).tolist()
 
