@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from asot.errors import ArgumentError, MissingExtraError
 from asot.transport import Dense, solve
-from asot.transport import solve as solve_function
 from tests.transport.problems import make_cost
 
 pytest.importorskip("numba", reason="the compiled solver is in the extra 'fast'")
@@ -412,7 +411,7 @@ def test_backends_by_name(rng: np.random.Generator, monkeypatch: pytest.MonkeyPa
         solve(cost, backend="cuda")
     with pytest.raises(ArgumentError, match="'fast'"):
         solve(cost, backend="fast")
-    module = solve_function.__globals__
+    module = solve.__globals__
     monkeypatch.setitem(module, "is_installed", lambda: False)
     np.testing.assert_array_equal(solve(cost).assignment, solve(cost, backend="torch").assignment)
     with pytest.raises(MissingExtraError, match="numba"):

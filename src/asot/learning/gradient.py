@@ -76,10 +76,10 @@ def loss_and_gradients(
         of_actions = G @ y
         d = (G.T @ actions).addcmul_(y, (G * s).sum(dim=0).div_(length)[:, None], value=-1)
         of_layers: list[Tensor] = []
-        for layer, x in zip(reversed(layers), reversed(inputs), strict=True):
-            of_layers += [d.sum(dim=0), d.T @ x]
+        for layer, given in zip(reversed(layers), reversed(inputs), strict=True):
+            of_layers += [d.sum(dim=0), d.T @ given]
             if layer is not layers[0]:
-                d = (d @ layer.weight).mul_(x.sign())
+                d = (d @ layer.weight).mul_(given.sign())
     return loss, [of_actions, *reversed(of_layers)]
 
 

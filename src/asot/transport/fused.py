@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from asot.transport.arguments import require_finite
-from asot.transport.mirror_descent import OUTCOME, REPORTED, MirrorDescent
+from asot.transport.mirror_descent import OUTCOME, REPORTED, CompiledDescent
 from asot.transport.solution import Answer, LateStatus
 from asot.transport.structure import band_half_width
 
@@ -48,25 +48,10 @@ def is_installed() -> bool:
     return importlib.util.find_spec("numba") is not None
 
 
-@dataclass(frozen=True)
-class FusedDescent:
-    """Mirror descent for hard or relaxed frames, relaxed actions and the band, on the CPU.
-
-    Attributes
-    ----------
-    options : MirrorDescent
-        Iterations, tolerance and first step.
-    epsilon, alpha, radius, lambda_frames, lambda_actions
-        As in ``solve``.
-    """
+class FusedDescent(CompiledDescent):
+    """Mirror descent for hard or relaxed frames, relaxed actions and the band, on the CPU."""
 
     device: ClassVar[str] = "cpu"
-    options: MirrorDescent
-    epsilon: float
-    alpha: float
-    radius: float | int
-    lambda_frames: float | None
-    lambda_actions: float
 
     def run(
         self,
@@ -127,7 +112,7 @@ class FusedDescent:
         sections = [at + start for start in layout.starts]
         if lean:
             # The assignment takes the place of scores, and the other places are let go.
-            rooms = [_fresh(layout.size * n_actions * itemsize) for _ in range(3)]
+            rooms = [_fresh(layout.size * n_actions * itemsize) for _ in range(kernel.PLACES)]
             sections += [_address(room) for room in rooms]
             assignment = rooms[0].view(kind)[: cost.numel()].reshape(cost.shape)
         else:
@@ -258,10 +243,8 @@ def _layout(
     lean: bool,
     masked: bool,
 ) -> Layout:
-    from asot.transport import fused_layout as parts
-    from asot.transport.fused_blocks import LANES, PLACES
-
-    size = -(-longest // LANES) * LANES
+    kernel, parts = _compiled()
+    size = -(-longest // kernel.LANES) * kernel.LANES
     n_tiles = parts.most_tiles(size)
     threads = min(threads, max(1, longest // FRAMES_A_THREAD) if batch == 1 else batch)
     together = batch == 1 and threads > 1
@@ -275,7 +258,7 @@ def _layout(
         n_scores if masked else 0,
     ]
     if not lean:
-        sections += [itemsize * n_scores] * PLACES
+        sections += [itemsize * n_scores] * kernel.PLACES
     starts = [0]
     for section in sections:
         starts.append(starts[-1] + -(-section // CACHE_LINE) * CACHE_LINE)

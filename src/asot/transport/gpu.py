@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.torch_version import TorchVersion
 
-from asot.transport.mirror_descent import OUTCOME, REPORTED, MirrorDescent
+from asot.transport.mirror_descent import OUTCOME, REPORTED, CompiledDescent
 from asot.transport.solution import Answer, LateStatus
 
 # Earlier ones hand a kernel its numbers in single precision, whatever it asks for.
@@ -48,25 +48,10 @@ def is_installed() -> bool:
     return bool(TorchVersion(version) >= OLDEST_TRITON)
 
 
-@dataclass(frozen=True)
-class GpuDescent:
-    """Mirror descent for hard or relaxed frames, relaxed actions and the band, on a GPU.
-
-    Attributes
-    ----------
-    options : MirrorDescent
-        Iterations, tolerance and first step.
-    epsilon, alpha, radius, lambda_frames, lambda_actions
-        As in ``solve``.
-    """
+class GpuDescent(CompiledDescent):
+    """Mirror descent for hard or relaxed frames, relaxed actions and the band, on a GPU."""
 
     device: ClassVar[str] = "cuda"
-    options: MirrorDescent
-    epsilon: float
-    alpha: float
-    radius: float | int
-    lambda_frames: float | None
-    lambda_actions: float
 
     def run(
         self,

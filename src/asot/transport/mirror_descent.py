@@ -175,6 +175,26 @@ class MirrorDescent:
 
 
 @dataclass(frozen=True)
+class CompiledDescent:
+    """What a compiled solver is told: relaxed actions, the band, frames hard or relaxed.
+
+    Attributes
+    ----------
+    options : MirrorDescent
+        Iterations, tolerance and first step.
+    epsilon, alpha, radius, lambda_frames, lambda_actions
+        As in ``solve``.
+    """
+
+    options: MirrorDescent
+    epsilon: float
+    alpha: float
+    radius: float | int
+    lambda_frames: float | None
+    lambda_actions: float
+
+
+@dataclass(frozen=True)
 class State:
     """A coupling on the way: log A, A, and what ``Problem.evaluate`` says of them."""
 
