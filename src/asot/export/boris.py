@@ -1,0 +1,124 @@
+"""Timelines as a project of BORIS, format 7.0: an ethogram, and an observation a recording.
+
+Each segment is a pair of events with the code of its action, one at its start and one at its end,
+which BORIS shows as START and STOP. An event is ``[seconds, subject, code, modifier, comment]``
+and, where there is a video, its frame from 0, or "NA" where frames are not evenly spaced.
+"""
+
+from __future__ import annotations
+
+import json
+import string
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from asot.errors import ArgumentError
+from asot.export.names import actions
+from asot.export.seconds import milliseconds, video_rate
+from asot.files import write_text
+from asot.timelines import Timeline
+
+_KEYS = string.ascii_lowercase + string.digits
+_PLAYERS = 8
+
+
+def write(timelines: Sequence[Timeline], out: Path) -> list[Path]:
+    """Write ``project.boris`` into the folder ``out``; see :func:`asot.export.export`.
+
+    Raises
+    ------
+    ArgumentError
+        If a recording has no times, or an action's name holds ``|``, which BORIS refuses.
+    """
+    codes = actions(timelines)
+    for code in codes:
+        if "|" in code:
+            raise ArgumentError(f"BORIS allows no '|' in the name of an action, got {code!r}.")
+    now = datetime.now().isoformat(timespec="seconds")
+    project = {
+        "time_format": "hh:mm:ss",
+        "project_date": now,
+        "project_name": "asot",
+        "project_description": "",
+        "project_format_version": "7.0",
+        "subjects_conf": {},
+        "behaviors_conf": {
+            str(number): _behaviour(code, _KEYS[number % len(_KEYS)])
+            for number, code in enumerate(codes)
+        },
+        "observations": {one.recording: _observation(one, now) for one in timelines},
+        "behavioral_categories": [],
+        "independent_variables": {},
+        "coding_map": {},
+        "behaviors_coding_map": [],
+        "converters": {},
+    }
+    path = out / "project.boris"
+    # ASCII, because BORIS reads the file in the encoding of the machine it runs on.
+    write_text(path, json.dumps(project, indent=1) + "\n")
+    return [path]
+
+
+def _behaviour(code: str, key: str) -> dict[str, Any]:
+    return {
+        "type": "State event",
+        "key": key,
+        "code": code,
+        "description": "",
+        "color": "",
+        "category": "",
+        "modifiers": {},
+        "excluded": "",
+        "coding map": "",
+    }
+
+
+def _observation(timeline: Timeline, now: str) -> dict[str, Any]:
+    observation: dict[str, Any] = {
+        "type": "LIVE",
+        "date": now,
+        "description": "",
+        "time offset": 0.0,
+        "observation time interval": [0, 0],
+        "independent_variables": {},
+        "visualize_spectrogram": False,
+        "visualize_waveform": False,
+        "media_creation_date_as_offset": False,
+        "media_scan_sampling_duration": 0,
+        "image_display_duration": 1,
+        "close_behaviors_between_videos": False,
+        "file": {},
+        "events": _events(timeline),
+    }
+    if timeline.media is None:
+        return observation | {"scan_sampling_time": 0, "start_from_current_time": False}
+    media = str(timeline.media.absolute())
+    players: dict[str, list[str]] = {str(number): [] for number in range(1, _PLAYERS + 1)}
+    times = timeline.seconds
+    return observation | {
+        "type": "MEDIA",
+        "file": players | {"1": [media]},
+        "media_info": {
+            "length": {media: round(float(times[-1] - times[0]), 3)},
+            "fps": {media: timeline.media_rate or 0.0},
+            "hasVideo": {media: True},
+            # Not known here; BORIS asks it only before it draws the sound.
+            "hasAudio": {media: False},
+            "offset": {"1": 0.0},
+        },
+    }
+
+
+def _events(timeline: Timeline) -> list[list[Any]]:
+    rate = video_rate(timeline)
+    events: list[list[Any]] = []
+    for start, end, row in milliseconds(timeline):
+        for moment, frame in ((start, row.start_frame), (end, row.end_frame)):
+            event: list[Any] = [moment / 1000, "", row.action, "", ""]
+            if timeline.media is not None:
+                at = float(timeline.seconds[frame])
+                event.append("NA" if rate is None else round(at * rate))
+            events.append(event)
+    return events

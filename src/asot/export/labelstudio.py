@@ -1,0 +1,218 @@
+"""Timelines as predictions for Label Studio, and its exports back as intervals.
+
+::
+
+    labelstudio.json   tasks with predictions, to import
+    labelstudio.xml    the labelling interface, to paste into the project's settings
+
+Label Studio knows frames, not seconds: frame ``f`` counts from 1 and lasts from ``(f - 1) / rate``
+to ``f / rate``, a range holds both its ends, and a task has one rate, ``framerate`` in its data.
+It is the video's own where all boundaries lie on its frames; else milliseconds are the frames
+(rate 1000), which keeps videos of variable frame rate right to the millisecond.
+
+Videos are named as Label Studio serves local files: start it with
+``LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=/`` and add
+the videos' folder to the project as a local storage.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+from xml.etree import ElementTree
+
+from asot.errors import ArgumentError, DataError
+from asot.export.names import actions, require_lines
+from asot.export.seconds import milliseconds, video_rate
+from asot.export.texts import read_text
+from asot.files import write_json, write_text
+from asot.segments import SegmentRow
+from asot.timelines import Interval, Timeline
+
+_CONTROL, _VIDEO = "actions", "video"
+# Okabe and Ito's colours, which colour-blind people tell apart.
+_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#999999")
+
+
+def write(timelines: Sequence[Timeline], out: Path) -> list[Path]:
+    """Write the two files into the folder ``out``; see :func:`asot.export.export`.
+
+    Raises
+    ------
+    ArgumentError
+        If a recording has no times or no video, or an action's name holds a line break.
+    """
+    require_lines(actions(timelines), "Label Studio")
+    tasks = [_task(timeline) for timeline in timelines]
+    paths = [out / "labelstudio.json", out / "labelstudio.xml"]
+    write_json(paths[0], tasks)
+    write_text(paths[1], _interface(actions(timelines)))
+    return paths
+
+
+def read(path: str | Path) -> list[Interval]:
+    """Read an export of Label Studio, JSON or JSON-MIN.
+
+    Parameters
+    ----------
+    path : path-like
+        The file. Of each task, the last annotation that was not cancelled counts, or the last
+        prediction where there is none. The rate is ``framerate`` in its data, or ``fps``.
+
+    Returns
+    -------
+    list of Interval
+        The recording is the task's ``recording``, or else its video's name without its ending.
+
+    Raises
+    ------
+    DataError
+        If the file is no such export, a task does not say its ``framerate``, or a range is not
+        one of frames.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "export.json"
+    >>> value = {"ranges": [{"start": 1, "end": 50}], "timelinelabels": ["boil"]}
+    >>> task = {
+    ...     "data": {"video": "/data/upload/tea.mp4", "framerate": 25},
+    ...     "annotations": [{"result": [{"type": "timelinelabels", "value": value}]}],
+    ... }
+    >>> _ = path.write_text(json.dumps([task]))
+    >>> read(path)
+    [Interval(recording='tea', start_s=0.0, end_s=2.0, action='boil')]
+    """
+    path = Path(path)
+    try:
+        tasks = json.loads(read_text(path))
+    except ValueError as error:
+        raise DataError(f"'{path}' is no JSON: {error}.") from error
+    if not (isinstance(tasks, list) and all(isinstance(task, dict) for task in tasks)):
+        raise DataError(f"'{path}' is no export of Label Studio, which is a list of tasks.")
+    intervals = []
+    for number, task in enumerate(tasks, 1):
+        try:
+            intervals += _intervals(task)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            reason = error.args[0] if type(error) is ValueError else "it is not laid out as one"
+            raise DataError(f"'{path}', task {number}: {reason}.") from error
+    return intervals
+
+
+def _task(timeline: Timeline) -> dict[str, Any]:
+    if timeline.media is None:
+        raise ArgumentError(
+            f"Label Studio shows videos, but {timeline.recording} was made from none: leave it out."
+        )
+    rate, frames = _frames(timeline)
+    results = [
+        {
+            "id": f"{first}_{last}",
+            "type": "timelinelabels",
+            "from_name": _CONTROL,
+            "to_name": _VIDEO,
+            "origin": "prediction",
+            "value": {"ranges": [{"start": first, "end": last}], "timelinelabels": [row.action]},
+        }
+        | ({} if row.confidence is None else {"score": row.confidence})
+        for first, last, row in frames
+    ]
+    prediction: dict[str, Any] = {"model_version": "asot", "result": results}
+    known = [row for row in timeline.rows if row.confidence is not None]
+    if known:
+        weights = [row.end_frame - row.start_frame for row in known]
+        total = sum(w * (row.confidence or 0.0) for w, row in zip(weights, known, strict=True))
+        prediction["score"] = total / sum(weights)
+    data = {"video": _url(timeline.media), "recording": timeline.recording, "framerate": rate}
+    return {"data": data, "predictions": [prediction]}
+
+
+def _frames(timeline: Timeline) -> tuple[float, list[tuple[int, int, SegmentRow]]]:
+    """Each row's first and last frame, counted from 1, and the rate they are counted at."""
+    rows = milliseconds(timeline)
+    rate = video_rate(timeline)
+    # Label Studio takes a rate below 1 for the seconds between two frames.
+    if rate is None or rate < 1:
+        return 1000, [(start + 1, end, row) for start, end, row in rows]
+    times = timeline.seconds
+
+    def frame(number: int) -> int:
+        return round(float(times[number]) * rate)
+
+    return rate, [(frame(row.start_frame) + 1, frame(row.end_frame), row) for *_, row in rows]
+
+
+def _url(media: Path) -> str:
+    media = media.absolute()
+    return "/data/local-files/?d=" + quote(media.relative_to(media.anchor).as_posix())
+
+
+def _interface(labels: Sequence[str]) -> str:
+    view = ElementTree.Element("View")
+    control = ElementTree.SubElement(view, "TimelineLabels", name=_CONTROL, toName=_VIDEO)
+    for number, label in enumerate(labels):
+        colour = _COLOURS[number % len(_COLOURS)]
+        ElementTree.SubElement(control, "Label", value=label, background=colour)
+    ElementTree.SubElement(
+        view, "Video", name=_VIDEO, value="$video", frameRate="$framerate", timelineHeight="120"
+    )
+    ElementTree.indent(view)
+    return ElementTree.tostring(view, encoding="unicode") + "\n"
+
+
+def _intervals(task: dict[str, Any]) -> list[Interval]:
+    """Read one task; ValueError carries the rule that it breaks."""
+    data = task.get("data", task)
+    values = list(_values(task))
+    if not values:
+        return []
+    name = data.get("recording") or _video_name(data)
+    stated = data.get("framerate", data.get("fps"))
+    try:
+        rate = float(stated)
+    except (TypeError, ValueError):
+        rate = 0.0
+    if not 0 < rate < float("inf"):
+        raise ValueError(
+            f"the data of {name} must say the 'framerate', in frames a second, that its frames "
+            f"were counted at, but it is {stated!r}"
+        )
+    intervals = []
+    for value in values:
+        for one in value["ranges"]:
+            first, last = one["start"], one["end"]
+            if not (isinstance(first, int) and isinstance(last, int) and 1 <= first <= last):
+                raise ValueError(
+                    f"a range needs frames with 1 <= start <= end, but one of {name} lasts from "
+                    f"{first} to {last}"
+                )
+            for label in value["timelinelabels"]:
+                intervals.append(Interval(name, (first - 1) / rate, last / rate, label))
+    return intervals
+
+
+def _values(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The timeline regions of a task: dicts with ``ranges`` and ``timelinelabels``."""
+    if "data" not in task:  # JSON-MIN has the regions beside the data, under the control's name
+        for regions in task.values():
+            if isinstance(regions, list):
+                yield from (r for r in regions if isinstance(r, dict) and "timelinelabels" in r)
+        return
+    made = [one for one in task.get("annotations") or [] if not one.get("was_cancelled")]
+    for chosen in (made or task.get("predictions") or [])[-1:]:
+        for result in chosen["result"]:
+            if result.get("type") == "timelinelabels":
+                yield result["value"]
+
+
+def _video_name(data: dict[str, Any]) -> str:
+    video = data.get("video")
+    if not isinstance(video, str) or not video:
+        raise ValueError("the data must say the 'recording' or the 'video' it is of")
+    parts = urlsplit(video)
+    [path, *_] = parse_qs(parts.query).get("d", [unquote(parts.path)])
+    return PurePosixPath(path).stem
