@@ -17,15 +17,25 @@ ROOMS: dict[str, set[str]] = {
     "processes": set(),
     "transport": BASE,
     "segments": BASE,
+    "timelines": BASE | {"segments"},
+    "naming": BASE | {"segments"},
     "metrics": BASE | {"segments"},
-    "data": BASE | {"segments"},
-    "export": BASE | {"segments"},
-    "report": BASE | {"segments"},
-    "learning": BASE | {"transport", "segments", "metrics", "data", "export", "report"},
+    "data": BASE | {"segments", "timelines"},
+    "video": BASE | {"timelines", "data"},
+    "series": BASE | {"timelines", "data"},
+    "export": BASE | {"segments", "timelines"},
+    "report": BASE | {"segments", "timelines", "video"},
+    "learning": BASE
+    | {"transport", "segments", "timelines", "naming", "metrics", "data", "export", "report"},
     "baselines": BASE | {"transport", "segments", "metrics", "data", "learning"},
     "estimator": BASE | {"transport", "segments", "metrics", "data", "learning"},
 }
 ROOMS["benchmark"] = BASE | {"metrics", "data", "report", "learning", "baselines"}
+ROOMS["results"] = (
+    BASE
+    | {"segments", "timelines", "naming", "metrics", "data", "video", "series"}
+    | {"export", "report", "learning"}
+)
 ROOMS["cli"] = set(ROOMS)
 ROOMS["__init__"] = set(ROOMS)
 

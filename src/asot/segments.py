@@ -350,6 +350,7 @@ def segment_table(
     probabilities: ArrayLike | None = None,
     frame_rate: float | None = None,
     action_names: Sequence[str] | Mapping[int, str] | None = None,
+    times: ArrayLike | None = None,
 ) -> list[SegmentRow]:
     """Make the segment table of one recording.
 
@@ -366,6 +367,8 @@ def segment_table(
         Frames a second. Without it the seconds are None.
     action_names : sequence or mapping of int to str, optional
         Name of each label; the label's number if not given.
+    times : array-like (N + 1,), optional
+        Seconds in place of ``frame_rate``: frame ``i`` lasts from ``times[i]`` to ``times[i + 1]``.
 
     Returns
     -------
@@ -391,6 +394,13 @@ def segment_table(
         )
     if action_names is not None and not isinstance(action_names, Mapping):
         action_names = dict(enumerate(action_names))
+    edges = None if times is None else np.asarray(times, dtype=np.float64)
+
+    def second(frame: int) -> float | None:
+        if edges is not None:
+            return float(edges[frame])
+        return None if frame_rate is None else frame / frame_rate
+
     rows = []
     for segment in to_segments(labels, probabilities):
         if segment.label == UNLABELLED and UNLABELLED not in (action_names or {}):
@@ -405,8 +415,8 @@ def segment_table(
                 recording=recording,
                 start_frame=segment.start,
                 end_frame=segment.end,
-                start_s=None if frame_rate is None else segment.start / frame_rate,
-                end_s=None if frame_rate is None else segment.end / frame_rate,
+                start_s=second(segment.start),
+                end_s=second(segment.end),
                 action=str(action_names[segment.label] if action_names else segment.label),
                 confidence=segment.confidence,
             )

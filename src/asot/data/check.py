@@ -14,10 +14,11 @@ from asot.data.features import FeatureFile
 from asot.data.labels import label_problems, read_mapping
 from asot.data.layout import Entry, compile_pattern, scan
 from asot.data.npyfiles import blocks
+from asot.data.origin import read_times
 from asot.data.problems import FileError, Problem, plural
 from asot.data.recording import Features, length_defect
 from asot.data.textfiles import read_lines
-from asot.errors import ArgumentError
+from asot.errors import ArgumentError, DataError
 from asot.processes import Died, run_jobs
 
 __all__ = ["ActivityRow", "DatasetReport", "check_dataset", "require_valid"]
@@ -142,8 +143,12 @@ def _check_recording(job: _Job) -> tuple[_Seen, list[Problem]]:
         features = FeatureFile(entry.features).open()
         seen.shape = (features.shape[0], features.shape[1])
         seen.zero_frames, seen.constant_columns = _count_dull(features)
+        if entry.times is not None:
+            read_times(entry.times, features.shape[0])
     except FileError as error:
         problems += error.problems
+    except DataError as error:
+        problems.append(Problem(entry.features, None, str(error).rstrip(".")))
     if entry.ground_truth is None:
         return seen, problems
     try:
@@ -195,6 +200,8 @@ def _wide_features(seen: list[_Seen]) -> list[Problem]:
     shapes = [found.shape for found in seen if found.shape is not None]
     if not shapes or any(frames >= columns for frames, columns in shapes):
         return []
+    if all(found.entry.times is not None for found in seen):
+        return []  # as many times as frames: nothing is stored the other way
     frames, columns = shapes[0]
     message = (
         f"{frames:,} frames of {columns:,} columns, and more columns than frames everywhere: if "

@@ -25,6 +25,7 @@ class DatasetFolder:
         root/features/[<activity>/]<recording>.npy|.txt   (N, D), one row a frame
         root/groundTruth/<recording>[.txt]                one action name a line, N lines
         root/mapping/mapping.txt                          "<id> <action name>" a line
+        root/times/<recording>.npy, root/origins/<recording>.json       see ``asot.data.origin``
 
     The features make the recordings; where both exist, ``.npy`` is read and not ``.txt``. Hidden
     files are ignored. Without a mapping, ids 0, 1, ... go to the sorted names of all ground truth.
@@ -89,6 +90,8 @@ class DatasetFolder:
                 else GroundTruthFile(entry.ground_truth, self._classes),
                 activity=entry.activity,
                 frame_rate=frame_rate,
+                times=entry.times,
+                origin=entry.origin,
             )
             for entry in layout.entries
         )

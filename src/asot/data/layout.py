@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asot.data.features import SUFFIXES
+from asot.data.origin import origin_path, origin_problems, times_path
 from asot.data.problems import Problem, listing, plural, printable, quote, unreadable
 from asot.errors import ArgumentError
 
@@ -27,12 +28,18 @@ class Entry:
         The features file.
     ground_truth : Path or None
         The ground-truth file, where there is one.
+    times : Path or None
+        The file of the frames' times, where there is one.
+    origin : Path or None
+        The file that says where the features come from, where there is one.
     """
 
     name: str
     activity: str | None
     features: Path
     ground_truth: Path | None
+    times: Path | None = None
+    origin: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -92,8 +99,19 @@ def scan(root: Path, mapping: str | Path | None, pattern: re.Pattern[str] | None
         for name, (_, path) in features.items():
             features[name] = (_activity(pattern, name, path, problems), path)
     labels = _ground_truth_files(root / "groundTruth", features, problems)
+    problems += origin_problems(root, list(features))
+    times = _present(root / "times")
+    origins = _present(root / "origins")
     entries = tuple(
-        Entry(name, activity, path, labels.get(name)) for name, (activity, path) in features.items()
+        Entry(
+            name,
+            activity,
+            path,
+            labels.get(name),
+            times_path(root, name) if f"{name}.npy" in times else None,
+            origin_path(root, name) if f"{name}.json" in origins else None,
+        )
+        for name, (activity, path) in features.items()
     )
     return Layout(entries, _mapping_file(root / "mapping", mapping, problems), tuple(problems))
 
@@ -187,6 +205,11 @@ def _children(folder: Path, problems: list[Problem]) -> list[Path]:
             continue
         children.append(folder / name)
     return children
+
+
+def _present(folder: Path) -> set[str]:
+    """Names of the files in a folder that need not be there."""
+    return {path.name for path in folder.iterdir()} if is_folder(folder) else set()
 
 
 def _ground_truth_files(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 
 from asot.data.features import FeatureFile
 from asot.data.labels import GroundTruthFile
+from asot.data.origin import Origin, read_origin, read_times
 from asot.data.problems import FileError, printable
+from asot.timelines import even_times
 
 Features = NDArray[np.floating[Any]]
 
@@ -30,9 +33,16 @@ class Recording:
         The activity it belongs to.
     frame_rate : float or None
         Frames per second.
+    times : Path or None
+        A file of the frames' times, which then go before ``frame_rate``.
+    origin : Path or None
+        A file that says where the features come from.
     """
 
-    __slots__ = ("_features", "_ground_truth", "activity", "frame_rate", "name")
+    __slots__ = (
+        *("_features", "_ground_truth", "_origin", "_times"),
+        *("activity", "frame_rate", "name"),
+    )
 
     def __init__(
         self,
@@ -42,12 +52,16 @@ class Recording:
         ground_truth: NDArray[np.int64] | GroundTruthFile | None = None,
         activity: str | None = None,
         frame_rate: float | None = None,
+        times: Path | None = None,
+        origin: Path | None = None,
     ) -> None:
         self.name = name
         self.activity = activity
         self.frame_rate = frame_rate
         self._features = features
         self._ground_truth = ground_truth
+        self._times = times
+        self._origin = origin
 
     @property
     def features(self) -> Features:
@@ -89,6 +103,24 @@ class Recording:
         if message is not None:
             raise FileError.at(self._ground_truth.path, message)
         return labels
+
+    def with_ground_truth(self, ground_truth: GroundTruthFile | None) -> Recording:
+        """The same recording with other ground truth, or none."""
+        other = copy(self)
+        other._ground_truth = ground_truth
+        return other
+
+    @property
+    def times(self) -> NDArray[np.float64] | None:
+        """The (N + 1,) seconds between which the frames last; None where nobody knows."""
+        if self._times is not None:
+            return read_times(self._times, self.n_frames)
+        return None if self.frame_rate is None else even_times(self.n_frames, self.frame_rate)
+
+    @property
+    def origin(self) -> Origin | None:
+        """Where the features come from; None where nobody knows."""
+        return None if self._origin is None else read_origin(self._origin)
 
     def _where(self) -> str:
         return self._features.path.name if isinstance(self._features, FeatureFile) else self.name

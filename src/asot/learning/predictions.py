@@ -6,6 +6,8 @@
     labels/<recording>.txt        one action number a line, one line a frame
     assignments/<recording>.npy   (N, K) float32, rows sum to 1
     segments.csv                  recording, start_frame, end_frame, start_s, end_s, action, ...
+    names/<model>.json            names that people gave the actions, where they did
+    truth/<recording>             labels that people corrected, which then are the ground truth
     scores.json                   written by an evaluation
     figures/                      pictures
 """
@@ -20,12 +22,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.data import DatasetFolder, Recordings
+from asot.data import DatasetFolder, Recording, Recordings
+from asot.data.labels import ClassTable, GroundTruthFile
 from asot.errors import DataError
 from asot.export.csv import write_csv
 from asot.files import write_array, write_json, write_text
 from asot.metrics import Evaluation, evaluate
-from asot.segments import SegmentRow, segment_table
+from asot.naming import ActionNames, read_names, write_names
+from asot.segments import segment_table
+from asot.timelines import Timeline
 
 INDEX = "predictions.json"
 RESULTS = ("labels/*.txt", "assignments/*.npy", "figures/*.png")
@@ -58,6 +63,30 @@ class Source:
         )
 
 
+@dataclass(frozen=True)
+class Opened:
+    """The data that was predicted.
+
+    Attributes
+    ----------
+    recordings : Recordings
+        In the order of the prediction.
+    class_names : dict of int to str
+        Names of the ground truth's classes.
+    exclude : list of int
+        Classes left out of evaluation.
+    """
+
+    recordings: Recordings
+    class_names: dict[int, str]
+    exclude: list[int]
+
+    @property
+    def labelled(self) -> Recordings:
+        """Those with ground truth."""
+        return Recordings([one for one in self.recordings if one.labelled])
+
+
 class PredictionFolder:
     """Writes and reads the folder of a prediction.
 
@@ -70,9 +99,13 @@ class PredictionFolder:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def begin(self) -> None:
-        """Take the folder for unfinished until ``finish``, and remove what it predicted before."""
-        for kind in (INDEX, "segments.csv", "scores.json", *RESULTS):
+    def begin(self, keep_names: bool = False) -> None:
+        """Take the folder for unfinished until ``finish``, and remove what it predicted before.
+
+        Names of actions mean something as long as the model is the same.
+        """
+        kinds = (INDEX, "segments.csv", "scores.json", *RESULTS)
+        for kind in kinds if keep_names else (*kinds, "names/*.json"):
             for path in self.root.glob(kind):
                 path.unlink()
 
@@ -93,11 +126,7 @@ class PredictionFolder:
         models : dict of str to str
             The model that labelled each recording, by the recording's name.
         """
-        rows: list[SegmentRow] = []
-        for recording in recordings:
-            labels, assignment = self.labels(recording.name), self.assignment(recording.name)
-            rows += segment_table(recording.name, labels, assignment, recording.frame_rate)
-        write_csv(self.root / "segments.csv", rows)
+        self._write_table(recordings, models)
         index = {
             "source": asdict(source),
             "recordings": [
@@ -106,6 +135,104 @@ class PredictionFolder:
             ],
         }
         write_json(self.root / INDEX, index)
+
+    def rename(self, recordings: Recordings, model: str, names: ActionNames) -> None:
+        """Give the actions of a model names, and write the segment table anew.
+
+        Parameters
+        ----------
+        recordings : Recordings
+            All recordings of the folder.
+        model : str
+            The model.
+        names : ActionNames
+            These take the place of earlier ones.
+        """
+        write_names(self._names(model), names)
+        self._write_table(recordings, self.models())
+
+    def open_data(self, root: Path | None = None) -> Opened:
+        """The recordings that were predicted, and what their ground truth's classes are.
+
+        Labels that people corrected are the ground truth where there are any; else it is that of
+        the data set.
+
+        Parameters
+        ----------
+        root : Path, optional
+            Where the data set is now; where it was, or beside the predictions, unless given.
+
+        Raises
+        ------
+        DataError
+            If the data set is no longer there, or lacks a recording.
+        """
+        index = self.index()
+        source = Source(**index["source"])
+        if root is None:
+            root = Path(source.root)
+            # Folders of asot segment hold their data, and may be moved as a whole.
+            near = (self.root.parent / "data", self.root.parent.parent / "data")
+            root = next((one for one in (root, *near) if (one / "features").is_dir()), root)
+        if not (root / "features").is_dir():
+            raise DataError(f"{root} is no longer there: say where the data set is with --data.")
+        dataset = source.open(root)
+        known = {one.name: one for one in dataset.recordings()}
+        names = [one["name"] for one in index["recordings"]]
+        missing = [name for name in names if name not in known]
+        if missing:
+            raise DataError(
+                f"{root} no longer holds {missing[0]}, which {self.root} predicted: predict again."
+            )
+        corrected = {name: self.truth_path(name) for name in names}
+        corrected = {name: path for name, path in corrected.items() if path.is_file()}
+        if not corrected:
+            recordings = Recordings([known[name] for name in names])
+            return Opened(recordings, dataset.class_names or {}, source.exclude)
+        classes = ClassTable(None, None, corrected.values())
+        truths = {name: GroundTruthFile(path, classes) for name, path in corrected.items()}
+        recordings = Recordings([known[name].with_ground_truth(truths.get(name)) for name in names])
+        return Opened(recordings, classes.names or {}, [])
+
+    def truth_path(self, name: str) -> Path:
+        """Where the corrected labels of a recording are, if there are any."""
+        return self.root / "truth" / name
+
+    def names(self, model: str, n_actions: int) -> ActionNames:
+        """The names of a model's K actions; empty where nobody gave any."""
+        path = self._names(model)
+        return read_names(path, n_actions) if path.is_file() else ActionNames()
+
+    def models(self) -> dict[str, str]:
+        """The model that labelled each recording, by the recording's name."""
+        return {one["name"]: one["model"] for one in self.index()["recordings"]}
+
+    def timeline(self, recording: Recording, model: str) -> Timeline:
+        """One recording's segments, as its actions are called now."""
+        labels, assignment = self.labels(recording.name), self.assignment(recording.name)
+        names = self.names(model, assignment.shape[1])
+        times = recording.times
+        rows = segment_table(
+            recording.name,
+            names.apply(labels),
+            names.shares(assignment),
+            action_names=names.table(assignment.shape[1]),
+            times=times,
+        )
+        origin = recording.origin
+        is_video = origin is not None and origin.kind == "video"
+        return Timeline(
+            recording.name,
+            tuple(rows),
+            len(labels),
+            times,
+            Path(origin.path) if origin is not None and is_video else None,
+            origin.media.get("frame_rate") if origin is not None else None,
+        )
+
+    def _write_table(self, recordings: Recordings, models: dict[str, str]) -> None:
+        timelines = (self.timeline(one, models[one.name]) for one in recordings)
+        write_csv(self.root / "segments.csv", (row for one in timelines for row in one.rows))
 
     def index(self) -> dict[str, Any]:
         """What ``finish`` wrote.
@@ -146,6 +273,9 @@ class PredictionFolder:
         except (OSError, ValueError) as error:
             raise DataError(f"{path} cannot be read: {error}.") from error
 
+    def _names(self, model: str) -> Path:
+        return self.root / "names" / f"{model}.json"
+
     def _labels(self, name: str) -> Path:
         return self.root / "labels" / f"{name}.txt"
 
@@ -172,6 +302,25 @@ class Scored:
     class_names: dict[int, str]
 
 
+def find_predictions(root: Path) -> PredictionFolder:
+    """The prediction that a folder holds: one of asot segment, asot train or asot predict.
+
+    Raises
+    ------
+    DataError
+        If there is none, or none that is finished.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root} is no folder: name one of asot segment, train or predict.")
+    for place in (root, root / "predictions", root / "run" / "predictions"):
+        if (place / INDEX).is_file():
+            return PredictionFolder(place)
+    raise DataError(
+        f"{root} holds no finished predictions ({INDEX} is missing): run asot segment, "
+        "asot train or asot predict first."
+    )
+
+
 def score(folder: PredictionFolder, data_root: Path | None = None) -> Scored:
     """Compare a prediction with the ground truth of its data set, and write ``scores.json``.
 
@@ -190,16 +339,13 @@ def score(folder: PredictionFolder, data_root: Path | None = None) -> Scored:
     DataError
         If no recording has ground truth, or a recording's frames are not those predicted.
     """
-    index = folder.index()
-    source = Source(**index["source"])
-    dataset = source.open(data_root)
-    models = {one["name"]: one["model"] for one in index["recordings"]}
-    found = dataset.recordings()
-    recordings = Recordings([one for one in found if one.name in models and one.labelled])
+    models = folder.models()
+    opened = folder.open_data(data_root)
+    recordings, class_names = opened.labelled, opened.class_names
     if not recordings:
         raise DataError(
-            f"{dataset.root} holds no ground truth for the predicted recordings: "
-            "put one label a line into groundTruth/<recording>, or name another --data."
+            f"{folder.root} has no ground truth to be compared with: put one label a line into "
+            "groundTruth/<recording> of its data set, or name corrected labels with --truth."
         )
     predictions, truths = [], []
     for one in recordings:
@@ -218,15 +364,14 @@ def score(folder: PredictionFolder, data_root: Path | None = None) -> Scored:
             predictions,
             truths,
             matching=matching,
-            exclude=source.exclude or None,
+            exclude=opened.exclude or None,
             activities=names,
         )
         for matching in (("activity", "video", "corpus") if several else ("activity", "video"))
     }
-    class_names = dataset.class_names or {}
     written = {
         "recordings": list(recordings.names),
-        "exclude": source.exclude,
+        "exclude": opened.exclude,
         "class_names": {str(key): name for key, name in class_names.items()},
         "evaluations": {name: one.to_dict() for name, one in evaluations.items()},
     }

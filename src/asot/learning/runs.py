@@ -70,6 +70,12 @@ class Plan:
     activities: dict[str, Recordings]
     n_actions: dict[str, int]
 
+    @property
+    def extractor(self) -> dict[str, Any] | None:
+        """What made the features, where the data set says so; the same for all of them."""
+        origin = self.dataset.recordings()[0].origin
+        return None if origin is None else origin.extractor
+
 
 def open_checked(
     data_dir: Path, settings: DatasetSettings, report: Report = silent, processes: int = 1
@@ -210,7 +216,7 @@ def train_run(
 
     folder = run.predictions
     if is_main_process():
-        folder.begin()
+        folder.begin(keep_names=True)
     models: dict[str, str] = {}
     for activity, recordings in plan.activities.items():
         run_logger = make_logger(logger_name, out / "logs" / activity, f"{recipe.name}-{activity}")
@@ -316,6 +322,13 @@ def predict_run(
                 f"{name!r} of {run.root} was trained on {network.n_features}: extract them the "
                 "same way."
             )
+    origin, extractor = recordings[0].origin, run.extractor()
+    if origin is not None and extractor is not None and origin.extractor != extractor:
+        difference = first_difference(extractor, origin.extractor)
+        raise DataError(
+            f"The features in {dataset.root} were not made as those that {run.root} was trained "
+            f"on ({difference}): extract them the same way."
+        )
     folder = PredictionFolder(out)
     folder.begin()
     for done, one in enumerate(recordings, start=1):
@@ -360,6 +373,7 @@ class Run:
             "seed": seed,
             "data": plan.source.root,
             "activities": plan.n_actions,
+            "extractor": plan.extractor,
         }
         if not (self.root / "run.json").exists():
             refuse_to_fill(self.root)
@@ -385,6 +399,20 @@ class Run:
     def recipe(self) -> Recipe:
         """The recipe it was trained with."""
         return Recipe.from_dict(self._description()["recipe"])
+
+    @property
+    def seed(self) -> int:
+        """The seed it was trained with."""
+        return int(self._description()["seed"])
+
+    def n_actions(self) -> dict[str, int]:
+        """K of each of its models."""
+        counts: dict[str, int] = self._description()["activities"]
+        return counts
+
+    def extractor(self) -> dict[str, Any] | None:
+        """What made the features it was trained on, where that is known."""
+        return self._description().get("extractor")
 
     def models(self) -> list[str]:
         """Names of its models.
