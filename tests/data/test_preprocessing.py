@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.preprocessing import StandardScaler
 
-from asot.data import standardise
+from asot.data import preprocessing, standardise
 from asot.errors import ArgumentError
 
 values = st.floats(-1e6, 1e6, width=32)
@@ -20,6 +20,21 @@ def test_scikit_learn_gives_the_same(rng: np.random.Generator) -> None:
     features = rng.normal(size=(50, 6)) * 10.0 ** rng.integers(-5, 6, size=6) + 3
     expected = StandardScaler().fit_transform(features) / np.sqrt(6)
     np.testing.assert_allclose(standardise(features), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_long_recordings_are_standardised_in_blocks(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features = rng.normal(size=(50, 6)).astype(np.float32)
+    features[rng.random(50) < 0.2] = 0
+    features[:, 2] = features.any(axis=1)
+    whole = standardise(features)
+    for block in (1, 25, 120):
+        monkeypatch.setattr(preprocessing, "BLOCK", block)
+        np.testing.assert_allclose(standardise(features), whole, rtol=1e-6, atol=1e-7)
+    features[41, 3] = np.nan
+    with pytest.raises(ArgumentError, match="got nan in frame 41, column 3"):
+        standardise(features)
 
 
 @given(arrays)

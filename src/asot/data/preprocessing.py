@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asot.errors import ArgumentError
+
+BLOCK = 2**22  # numbers
 
 
 def standardise(features: ArrayLike) -> NDArray[np.float32]:
@@ -44,29 +49,61 @@ def standardise(features: ArrayLike) -> NDArray[np.float32]:
         raise ArgumentError(
             f"features must be two-dimensional, (frames, columns), got shape {array.shape}."
         )
-    if not np.isfinite(array).all():
-        frame, column = np.argwhere(~np.isfinite(array))[0]
-        raise ArgumentError(
-            f"features must be finite, got {array[frame, column]} in frame {frame}, "
-            f"column {column}."
-        )
     result = np.zeros(array.shape, dtype=np.float32)
-    present = array.any(axis=1)
+    blocks = [slice(i, i + _rows(array)) for i in range(0, len(array), _rows(array))]
+    present = np.zeros(len(array), dtype=bool)
+    lowest = np.full(array.shape[1], np.inf)
+    highest = -lowest
+    for rows in blocks:
+        part = np.asarray(array[rows])
+        if not np.isfinite(part).all():
+            frame, column = np.argwhere(~np.isfinite(part))[0]
+            raise ArgumentError(
+                f"features must be finite, got {part[frame, column]} in frame "
+                f"{rows.start + frame}, column {column}."
+            )
+        present[rows] = part.any(axis=1)
+        if present[rows].any():
+            lowest = np.minimum(lowest, part[present[rows]].min(axis=0))
+            highest = np.maximum(highest, part[present[rows]].max(axis=0))
     if not present.any():
         return result
-    # float64: the mean of a long recording in float32 is wrong in the fourth digit.
-    values = array[present].astype(np.float64)
-    lowest, highest = values.min(axis=0), values.max(axis=0)
+    varies = lowest != highest
     # Scaled first, so that the squares of neither tiny nor huge values leave the range of floats.
     largest = np.maximum(-lowest, highest)
-    values /= np.where(largest > 0, largest, 1)
-    varies = lowest != highest
-    if not varies.all():
-        values = values[:, varies]
-    values -= values.mean(axis=0)
-    length = np.sqrt(np.einsum("ij,ij->j", values, values) / len(values))
-    values /= length * np.sqrt(array.shape[1])
-    if present.all() and varies.all():
-        return values.astype(np.float32)
-    result[np.ix_(present, varies)] = values
+    scale = np.where(largest > 0, largest, 1)
+    all_present, all_vary = bool(present.all()), bool(varies.all())
+
+    # Each is kept for the next pass where there is a single block.
+    @lru_cache(maxsize=1)
+    def scaled(start: int) -> NDArray[np.float64]:
+        rows = slice(start, start + _rows(array))
+        # float64: the mean of a long recording in float32 is wrong in the fourth digit.
+        part = np.asarray(array[rows])
+        values = part.astype(np.float64) if all_present else part[present[rows]].astype(np.float64)
+        values /= scale
+        return values if all_vary else values[:, varies]
+
+    @lru_cache(maxsize=1)
+    def centred(start: int) -> NDArray[np.float64]:
+        return scaled(start) - mean
+
+    count = int(present.sum())
+    mean = sum(scaled(rows.start).sum(axis=0) for rows in blocks) / count
+    squares = np.zeros(int(varies.sum()))
+    for rows in blocks:
+        values = centred(rows.start)
+        squares += np.einsum("ij,ij->j", values, values)
+    length = np.sqrt(squares / count) * np.sqrt(array.shape[1])
+    for rows in blocks:
+        values = centred(rows.start) / length
+        if all_present and all_vary:
+            result[rows] = values
+        else:
+            result[np.ix_(np.flatnonzero(present[rows]) + rows.start, varies)] = values
     return result
+
+
+def _rows(array: NDArray[Any]) -> int:
+    """Frames to work on at once: few enough that a recording of hours fits into memory."""
+    return max(1, BLOCK // array.shape[1])
