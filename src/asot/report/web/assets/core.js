@@ -1,0 +1,237 @@
+// What all views share: the data, elements, numbers, fills and strips.
+
+const data = JSON.parse(document.getElementById('report-data').textContent);
+const calm = matchMedia('(prefers-reduced-motion: reduce)');
+const nonce = document.currentScript.nonce;
+
+const find = (selector, root = document) => root.querySelector(selector);
+const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+
+// An element: h('a', {href: '#/', class: 'x', onclick: f}, 'text', element, ...).
+// Strings only ever become text nodes.
+function h(tag, attributes = {}, ...children) {
+  return fill(document.createElement(tag), attributes, children);
+}
+
+function svg(tag, attributes = {}, ...children) {
+  return fill(document.createElementNS('http://www.w3.org/2000/svg', tag), attributes, children);
+}
+
+function fill(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    else if (name in element && typeof value === 'boolean') element[name] = value;
+    else if (value !== null && value !== undefined && value !== false) {
+      element.setAttribute(name, value === true ? '' : value);
+    }
+  }
+  put(element, children);
+  return element;
+}
+
+function put(element, ...children) {
+  element.append(...children.flat(9).filter((child) => child !== null && child !== undefined));
+}
+
+const ICONS = {
+  play: 'M4 2.5v11l9-5.5z',
+  pause: 'M4 2.5h3v11H4zM9 2.5h3v11H9z',
+  previous: 'M3 2.5h2v11H3zM13 2.5v11L5.5 8z',
+  next: 'M11 2.5h2v11h-2zM3 2.5v11L10.5 8z',
+  segment: 'M2 2.5h1.6v11H2zM12.4 2.5H14v11h-1.6zM5.5 4v8l5.5-4z',
+  loop: 'M4.5 4H11V2l3.5 3-3.5 3V6H4.5v3h-2V6a2 2 0 0 1 2-2zM11.5 12H5v2l-3.5-3L5 8v2h6.5V7h2v3a2 2 0 0 1-2 2z',
+  copy: 'M5.5 1.5h8v9h-2v-7h-6zM2.5 4.5h8v10h-8zM4 6v7h5V6z',
+  sound: 'M2 5.5h3l4-3.5v12l-4-3.5H2zM10.5 5.5c2 1 2 4 0 5z',
+  mute: 'M2 5.5h3l4-3.5v12l-4-3.5H2zM10.3 6.4l1-1 3.6 4.2-1 1zM13.9 5.4l1 1-3.6 4.2-1-1z',
+  full: 'M2 2h5v1.6H3.6V7H2zM9 2h5v5h-1.6V3.6H9zM2 9h1.6v3.4H7V14H2zM12.4 9H14v5H9v-1.6h3.4z',
+  theme: 'M8 1.5a6.5 6.5 0 1 0 0 13zM8 0a8 8 0 1 1 0 16A8 8 0 0 1 8 0z',
+  plus: 'M7 3h2v4h4v2H9v4H7V9H3V7h4z',
+  minus: 'M3 7h10v2H3z',
+};
+
+function icon(name) {
+  return svg('svg', {viewBox: '0 0 16 16', 'aria-hidden': 'true'}, svg('path', {d: ICONS[name]}));
+}
+
+function button(label, onclick, {look = 'quiet', image = null, text = label, ...rest} = {}) {
+  const content = [image ? icon(image) : null, text ? h('span', {}, text) : null];
+  const named = text === label ? {} : {'aria-label': label, title: label};
+  return h('button', {type: 'button', class: look, onclick, ...named, ...rest}, ...content);
+}
+
+function toast(text, action = null) {
+  const box = find('#toast');
+  box.replaceChildren(text, ...(action ? [' ', action] : []));
+  box.hidden = false;
+  clearTimeout(toast.timer);
+  toast.timer = setTimeout(() => { box.hidden = true; }, action ? 12000 : 3000);
+}
+
+// Numbers ------------------------------------------------------------------
+
+// 0:07.250, 1:02:03.000; a frame's number where times are not known.
+function moment(value, unit = 's', decimals = 3) {
+  if (unit !== 's') return Math.floor(value).toLocaleString('en');
+  const scale = 10 ** decimals;
+  const all = Math.round(Math.abs(value) * scale);
+  const seconds = Math.floor(all / scale);
+  const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const two = (n) => String(n).padStart(2, '0');
+  const clock = parts[0] ? `${parts[0]}:${two(parts[1])}:${two(parts[2])}` : `${parts[1]}:${two(parts[2])}`;
+  const rest = decimals ? `.${String(all % scale).padStart(decimals, '0')}` : '';
+  return (value < 0 && all ? '−' : '') + clock + rest;
+}
+
+// A length for people: 0.62 s, 12.3 s, 4 min 10 s, 2 h 05 min.
+function length(value, unit = 's') {
+  if (unit !== 's') return `${Math.round(value).toLocaleString('en')} frame${Math.round(value) === 1 ? '' : 's'}`;
+  if (value < 59.95) return `${value.toFixed(value < 1 ? 2 : 1)} s`;
+  const seconds = Math.round(value);
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  const minutes = Math.round(value / 60);
+  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} min`;
+}
+
+const percent = (value, decimals = 1) =>
+  (value === null || value === undefined ? '–' : `${(100 * value).toFixed(decimals)} %`);
+const many = (n, one, more = `${one}s`) => `${n.toLocaleString('en')} ${n === 1 ? one : more}`;
+const size = (row) => (row.seconds === null ? length(row.frames, 'frames') : length(row.seconds));
+
+const bytes = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+
+// Where a preview or a clip is: beside the page, or inside it.
+function mediaUrl(reference) {
+  const inside = document.getElementById(reference);
+  return inside ? inside.textContent : reference;
+}
+
+// Fills: a colour, and a hatch for the actions after the twelfth ------------
+
+const HATCHES = {
+  '/': [[0, 8, 8, 0], [-2, 2, 2, -2], [6, 10, 10, 6]],
+  '\\': [[0, 0, 8, 8], [-2, 6, 2, 10], [6, -2, 10, 2]],
+  'x': [[0, 0, 8, 8], [0, 8, 8, 0]],
+  '-': [[0, 4, 8, 4]],
+  '|': [[4, 0, 4, 8]],
+  '+': [[0, 4, 8, 4], [4, 0, 4, 8]],
+};
+const tiles = new Map();
+
+function tile([colour, hatch, ink]) {
+  const key = colour + hatch;
+  if (!tiles.has(key)) {
+    const canvas = h('canvas', {width: 8, height: 8});
+    const pen = canvas.getContext('2d');
+    pen.fillStyle = colour;
+    pen.fillRect(0, 0, 8, 8);
+    pen.strokeStyle = pen.fillStyle = ink;
+    pen.globalAlpha = 0.7;
+    pen.lineWidth = 1.2;
+    pen.beginPath();
+    for (const [x, y, u, v] of HATCHES[hatch] ?? []) {
+      pen.moveTo(x, y);
+      pen.lineTo(u, v);
+    }
+    pen.stroke();
+    if (hatch === '.') for (const [x, y] of [[2, 2], [6, 6]]) pen.fillRect(x - 1, y - 1, 2, 2);
+    tiles.set(key, {canvas, url: `url("${canvas.toDataURL()}")`});
+  }
+  return tiles.get(key);
+}
+
+const canvasFill = (pen, style) =>
+  (style[1] ? pen.createPattern(tile(style).canvas, 'repeat') : style[0]);
+
+function paint(element, style) {
+  element.style.background = style[1] ? tile(style).url : style[0];
+  return element;
+}
+
+// An SVG shape's fill; patterns are kept in the SVG that shows them.
+function svgFill(picture, style) {
+  if (!style[1]) return style[0];
+  const id = `hatch-${[...style[0] + style[1]].map((c) => c.charCodeAt(0).toString(16)).join('')}`;
+  if (!picture.querySelector(`#${id}`)) {
+    const address = tile(style).url.slice(5, -2);
+    picture.append(svg('defs', {}, svg('pattern', {id, width: 8, height: 8, patternUnits: 'userSpaceOnUse'},
+      svg('image', {href: address, width: 8, height: 8}))));
+  }
+  return `url(#${id})`;
+}
+
+// A colour of the style sheet, as the current theme has it.
+function themeColour(name) {
+  const probe = find('.bar');
+  probe.style.setProperty('caret-color', `var(${name})`);
+  return getComputedStyle(probe).caretColor;
+}
+
+// Canvases ------------------------------------------------------------------
+
+// Fit a canvas to its place, and give a pen that counts in CSS pixels.
+function pen(canvas) {
+  const {width, height} = canvas.getBoundingClientRect();
+  const ratio = Math.min(devicePixelRatio || 1, 3);
+  canvas.width = Math.max(1, Math.round(width * ratio));
+  canvas.height = Math.max(1, Math.round(height * ratio));
+  const context = canvas.getContext('2d');
+  context.scale(ratio, ratio);
+  return {context, width, height};
+}
+
+// A recording seen from afar: run lengths [label, columns, ...].
+function drawStrip(canvas, runs) {
+  const {context, width, height} = pen(canvas);
+  let total = 0;
+  for (let i = 1; i < runs.length; i += 2) total += runs[i];
+  let at = 0;
+  for (let i = 0; i < runs.length; i += 2) {
+    const from = (at / total) * width;
+    at += runs[i + 1];
+    if (runs[i] < 0) continue;
+    context.fillStyle = canvasFill(context, names.style(runs[i]));
+    context.fillRect(from, 0, (at / total) * width - from + 0.3, height);
+  }
+}
+
+// What a strip shows, in words.
+function stripText(row) {
+  const shares = new Map();
+  for (const [action, frames] of row.used) {
+    const name = names.label(action);
+    shares.set(name, (shares.get(name) ?? 0) + frames / row.frames);
+  }
+  const sorted = [...shares].sort((a, b) => b[1] - a[1]);
+  const said = sorted.slice(0, 6).map(([name, share]) => `${name} ${percent(share, 0)}`);
+  return `Timeline: ${said.join(', ') || 'no action'}${sorted.length > 6 ? ' and others' : ''}`;
+}
+
+// Draw canvases when they come into view, and give their memory back when they leave it.
+function lazily(draw) {
+  const [seen, watched] = [new Set(), []];
+  const observer = new IntersectionObserver((entries) => {
+    for (const {target, isIntersecting} of entries) {
+      if (isIntersecting) {
+        seen.add(target);
+        draw(target);
+      } else if (seen.delete(target)) target.width = target.height = 0;
+    }
+  }, {rootMargin: '200px'});
+  return {
+    watch(canvas) {
+      watched.push(canvas);
+      observer.observe(canvas);
+    },
+    redraw: () => seen.forEach(draw),
+    all: () => watched.filter((canvas) => canvas.isConnected).forEach(draw),
+    stop: () => observer.disconnect(),
+  };
+}
+
+function table(caption, head, rows, look = '') {
+  return h('div', {class: `scroll ${look}`, tabindex: 0, role: 'region', 'aria-label': caption}, h('table', {class: look},
+    h('caption', {class: 'unseen'}, caption),
+    h('thead', {}, h('tr', {}, head.map((cell) => h('th', {scope: 'col'}, cell)))),
+    h('tbody', {}, rows.map(([first, ...rest]) =>
+      h('tr', {}, h('th', {scope: 'row'}, first), rest.map((cell) => h('td', {}, cell)))))));
+}

@@ -1,0 +1,70 @@
+// The address after # chooses the view.
+
+const ROUTES = [
+  [/^#?\/?$/, indexView],
+  [/^#\/recording\/(\d+)(?:\/(-?[\d.]+))?$/, recordingView],
+  [/^#\/actions$/, actionsView],
+  [/^#\/action\/(\d+)$/, actionView],
+  [/^#\/overview$/, overviewView],
+];
+let view = null;
+
+function route(first = false) {
+  const main = find('#main');
+  view?.stop();
+  main.replaceChildren();
+  let match = null;
+  const found = ROUTES.find(([pattern]) => (match = location.hash.match(pattern)));
+  view = found ? found[1](main, ...match.slice(1)) : missing(main, 'The address leads nowhere.');
+  document.title = view.title ? `${view.title} – ${data.title}` : data.title;
+  for (const link of document.querySelectorAll('.bar nav a')) {
+    const inside = {'#/actions': /^#\/action/, '#/overview': /^#\/overview/, '#/': /^(#\/?$|$|#\/recording)/}[link.getAttribute('href')];
+    if (inside.test(location.hash)) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  }
+  if (first) return;
+  scrollTo(0, 0);
+  view.restore?.();
+  const heading = find('h1', main);
+  heading?.setAttribute('tabindex', '-1');
+  heading?.focus({preventScroll: true});
+}
+
+// Dark or light: the system's choice, until people choose.
+const dark = matchMedia('(prefers-color-scheme: dark)');
+function setTheme(theme, keep = true) {
+  if (theme) document.documentElement.dataset.theme = theme;
+  else delete document.documentElement.dataset.theme;
+  if (keep) try { localStorage.setItem('asot-theme', theme); } catch { /* then it is not kept */ }
+  view?.refresh();
+}
+const storedTheme = () => { try { return localStorage.getItem('asot-theme'); } catch { return null; } };
+
+find('#theme').append(icon('theme'));
+find('#theme').addEventListener('click', () => {
+  const now = document.documentElement.dataset.theme ?? (dark.matches ? 'dark' : 'light');
+  setTheme(now === 'dark' ? 'light' : 'dark');
+});
+dark.addEventListener('change', () => view?.refresh());
+
+// Paper is white, and nobody can open what is folded on it.
+matchMedia('print').addEventListener('change', ({matches}) => {
+  setTheme(matches ? 'light' : storedTheme(), false);
+  if (!matches) return;
+  for (const details of document.querySelectorAll('details:not(.chooser)')) details.open = true;
+  view?.print?.();
+});
+
+find('#download').addEventListener('click', download);
+function countNames() {
+  find('#download').classList.toggle('news', names.count > 0);
+}
+document.addEventListener('names', () => {
+  countNames();
+  view?.refresh();
+});
+addEventListener('hashchange', () => route());
+
+if (storedTheme()) setTheme(storedTheme(), false);
+countNames();
+route(true);

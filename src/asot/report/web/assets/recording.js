@@ -1,0 +1,320 @@
+// One recording: its player, its timeline, and the segments as a table.
+
+// Plays where there is no video: a cursor that moves as time does.
+class Clockwork {
+  constructor(end, rate) {
+    Object.assign(this, {currentTime: 0, duration: end, rate, playbackRate: 1, paused: true});
+  }
+
+  play() {
+    if (this.currentTime >= this.duration) this.currentTime = 0;
+    this.paused = false;
+    let before = performance.now();
+    const step = (now) => {
+      if (this.paused) return;
+      this.currentTime = Math.min(this.currentTime + ((now - before) / 1000) * this.rate * this.playbackRate, this.duration);
+      before = now;
+      if (this.currentTime >= this.duration) this.paused = true;
+      else requestAnimationFrame(step);
+    };
+    requestAnimationFrame(step);
+    return Promise.resolve();
+  }
+
+  pause() { this.paused = true; }
+}
+
+const loading = new Map();
+window.asotReceive = (n, recording) => loading.get(n)?.(recording);
+
+// A recording's data: inside the page, or in a script beside it, which file:// may load.
+function loadRecording(n) {
+  const inside = document.getElementById(`recording-${n}`);
+  if (inside) return Promise.resolve(JSON.parse(inside.textContent));
+  return new Promise((resolve, reject) => {
+    const script = h('script', {src: `data/${n}.js`});
+    script.nonce = nonce;
+    loading.set(n, resolve);
+    script.addEventListener('load', () => script.remove());
+    script.addEventListener('error', () => {
+      script.remove();
+      reject(new Error(`data/${n}.js cannot be read. Keep the page and the folders beside it together.`));
+    });
+    document.head.append(script);
+  });
+}
+
+// Seconds: players round, and the moment before the start of a segment is another segment's.
+const LATER = 2e-4;
+
+const KEYS = [['Space', 'play or pause'], ['[ or ←', 'previous segment'], ['] or →', 'next segment'],
+  ['p', 'play this segment, then stop'], ['l', 'loop this segment'], ['+ and −', 'zoom in and out'], ['0', 'show all'],
+  ['?', 'this list'], ['Ctrl + wheel, pinch', 'zoom; the plain wheel does once the timeline has been clicked'],
+  ['Shift + wheel', 'move along']];
+
+function recordingView(main, place, at) {
+  const n = Number(place);
+  const row = data.recordings[n];
+  if (!row) return missing(main, `There is no recording ${place}.`);
+  const order = indexState.order?.includes(n) ? indexState.order : data.recordings.map((_, i) => i);
+  const beside = (step, text) => {
+    const other = order[order.indexOf(n) + step];
+    return other === undefined ? h('span', {class: 'muted', 'aria-disabled': 'true'}, text)
+      : h('a', {href: `#/recording/${other}`, title: data.recordings[other].name, rel: step < 0 ? 'prev' : 'next'}, text);
+  };
+  put(main, h('div', {class: 'crumbs'}, h('a', {href: '#/'}, 'All recordings'),
+    h('nav', {'aria-label': 'Neighbours'}, beside(-1, '← Previous'), h('span', {class: 'muted'}, `${order.indexOf(n) + 1} of ${order.length}`), beside(1, 'Next →'))),
+  h('h1', {class: 'name'}, row.name || '(no name)'));
+  const view = {refresh: () => {}, stop: () => {}, title: row.name};
+  let gone = false;
+  loadRecording(n).then((recording) => {
+    if (!gone) Object.assign(view, showRecording(main, recording, row, at));
+  }, (error) => main.append(h('p', {class: 'problem', role: 'alert'}, error.message)));
+  return {title: row.name, refresh: () => view.refresh(), stop: () => { gone = true; view.stop(); }};
+}
+
+function showRecording(main, recording, row, at) {
+  const {unit, start, end} = recording;
+  recording = {...recording, tracks: recording.tracks.map(joined)};
+  const track = recording.tracks[0];
+  let player;
+  let offset = start;
+  let span = null; // [start, end, again]: what is being played or looped
+  let current = -1;
+  let frame = 0;
+
+  const time = () => player.currentTime + offset;
+  const screen = h('div', {class: 'screen'});
+  const note = h('p', {class: 'problem', hidden: true});
+  const toggle = button('Play', () => { span = null; play(player.paused); }, {image: 'play', look: 'primary', text: ''});
+  const looping = button('Loop this segment (l)', () => loop(), {image: 'loop', text: '', 'aria-pressed': 'false'});
+  const sound = button('Sound', () => { player.muted = !player.muted; controls(); }, {image: 'sound', text: ''});
+  const full = button('Full screen', () => player.requestFullscreen(), {image: 'full', text: ''});
+  const clock = h('span', {class: 'clock'});
+  const label = h('a', {class: 'tag now'}, h('span', {class: 'swatch', 'aria-hidden': 'true'}), h('strong', {}));
+  const detail = h('span', {class: 'muted'});
+  const speed = h('select', {'aria-label': 'Speed', onchange: () => { player.playbackRate = Number(speed.value); }},
+    [0.25, 0.5, 1, 1.5, 2, 4].map((rate) => h('option', {value: rate, selected: rate === 1}, `${rate}×`)));
+
+  const timeline = new Timeline(recording, row, (t) => { span = null; seek(t); });
+  const rows = track.labels.map((action, i) => {
+    const go = h('button', {type: 'button', class: 'plain', onclick: () => { span = null; seek(track.edges[i]); }},
+      action < 0 ? h('span', {class: 'muted'}, 'no action') : [swatch(action), nameOf(action)]);
+    const cells = [moment(track.edges[i], unit), moment(track.edges[i + 1], unit), unit === 's' ? (track.edges[i + 1] - track.edges[i]).toFixed(3) : length(track.edges[i + 1] - track.edges[i], unit)];
+    return h('tr', {onclick: (event) => { if (!event.target.closest('button')) go.click(); }},
+      h('td', {class: 'number muted extra'}, i + 1), h('th', {scope: 'row'}, go), cells.map((cell) => h('td', {class: 'number'}, cell)),
+      track.confidence ? h('td', {class: 'number extra'}, percent(track.confidence[i], 0)) : null);
+  });
+  const body = h('tbody', {}, rows.slice(0, 500));
+  const more = rows.length > 500 ? button(`Show all ${many(rows.length, 'segment')}`, () => { body.append(...rows.slice(500)); more.remove(); }) : null;
+  const list = h('div', {class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Segments'}, h('table', {class: 'segments'},
+    h('caption', {class: 'unseen'}, 'Segments; choosing one goes to its start'),
+    h('thead', {}, h('tr', {}, [['#', 'number extra'], ['Action', ''], ['Start', 'number'], ['End', 'number'], [unit === 's' ? 'Seconds' : 'Length', 'number'], ...(track.confidence ? [['Conf.', 'number extra']] : [])]
+      .map(([text, look]) => h('th', {scope: 'col', class: look}, text)))), body), more);
+
+  const help = h('dialog', {'aria-labelledby': 'keys'}, h('h2', {id: 'keys'}, 'Keys'),
+    h('dl', {class: 'keys'}, KEYS.map(([key, what]) => [h('dt', {}, h('kbd', {}, key)), h('dd', {}, what)])),
+    h('form', {method: 'dialog'}, h('button', {class: 'primary'}, 'Close')));
+
+  function seek(t) {
+    player.currentTime = clamp(t + (unit === 's' ? LATER : 0) - offset, 0, Math.max(0, player.duration || Infinity));
+    tick();
+  }
+
+  function play(on) {
+    if (!on) player.pause();
+    else player.play()?.catch((error) => { if (error.name !== 'AbortError') say('The browser would not play this video.'); });
+    controls();
+    cancelAnimationFrame(frame);
+    if (on) run();
+  }
+
+  function run() {
+    tick();
+    if (player.paused) return controls();
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(run);
+    return undefined;
+  }
+
+  // Everything that follows the playhead.
+  function tick() {
+    const t = time();
+    const close = unit === 's' ? 0.012 : 0.01;
+    if (span && t >= span[1] - close) {
+      if (span[2]) {
+        player.currentTime = span[0] + (unit === 's' ? LATER : 0) - offset;
+        if (player.paused) play(true); // the recording was over too
+      } else {
+        player.pause();
+        player.currentTime = span[1] - close - offset;
+        span = null;
+      }
+    }
+    const now = clamp(time(), start, end);
+    clock.textContent = moment(now, unit);
+    timeline.show(now);
+    const i = Timeline.at(track, now);
+    if (i !== current) tell(i);
+  }
+
+  function tell(i) {
+    rows[current]?.removeAttribute('aria-current');
+    current = i;
+    rows[i].setAttribute('aria-current', 'true');
+    keepInView(list, rows[i]);
+    const action = track.labels[i];
+    label.lastChild.textContent = Timeline.label(track, i);
+    label.firstChild.hidden = action < 0;
+    if (action >= 0) {
+      paint(label.firstChild, Timeline.style(track, i));
+      label.href = `#/action/${action}`;
+    } else label.removeAttribute('href');
+    const [from, to] = [track.edges[i], track.edges[i + 1]];
+    detail.textContent = `${moment(from, unit)} – ${moment(to, unit)} · ${length(to - from, unit)}${track.confidence ? ` · confidence ${percent(track.confidence[i], 0)}` : ''}`;
+  }
+
+  function controls() {
+    const playing = !player.paused;
+    toggle.replaceChildren(icon(playing ? 'pause' : 'play'));
+    toggle.setAttribute('aria-label', playing ? 'Pause' : 'Play');
+    toggle.title = `${playing ? 'Pause' : 'Play'} (space)`;
+    looping.setAttribute('aria-pressed', String(Boolean(span?.[2])));
+    sound.replaceChildren(icon(player.muted ? 'mute' : 'sound'));
+  }
+
+  const step = (by) => { span = null; seek(track.edges[clamp(Timeline.at(track, time()) + by, 0, rows.length - 1)]); };
+
+  // Play the current segment, once or again and again.
+  function playSegment(again) {
+    const i = Timeline.at(track, clamp(time(), start, end));
+    span = [track.edges[i], track.edges[i + 1], again];
+    seek(span[0]);
+    play(true);
+  }
+
+  function loop() {
+    if (span?.[2]) {
+      span = null;
+      controls();
+    } else playSegment(true);
+  }
+
+  function copy() {
+    const text = moment(clamp(time(), start, end), unit);
+    const done = () => toast(`Copied ${text}`);
+    const byHand = () => {
+      const box = h('textarea', {'aria-label': 'Time'}, text);
+      document.body.append(box);
+      box.select();
+      const copied = document.execCommand('copy');
+      box.remove();
+      if (copied) done();
+    };
+    if (navigator.clipboard) navigator.clipboard.writeText(text).then(done, byHand);
+    else byHand();
+  }
+
+  function say(text) {
+    note.textContent = text;
+    note.hidden = !text;
+  }
+
+  // Without a video the timeline plays by itself.
+  function withoutVideo() {
+    const moved = player ? time() : start;
+    offset = start;
+    player = new Clockwork(end - start, unit === 's' ? 1 : 25);
+    player.currentTime = clamp(moved - start, 0, end - start);
+    screen.hidden = true;
+    sound.hidden = full.hidden = true;
+    controls();
+  }
+
+  const media = recording.media;
+  if (media?.src) {
+    offset = media.offset;
+    player = h('video', {src: mediaUrl(media.src), preload: 'auto', playsinline: true, 'aria-label': `Video of ${row.name}`, onclick: () => toggle.click()});
+    for (const kind of ['play', 'pause', 'ended', 'volumechange']) player.addEventListener(kind, () => { controls(); if (kind === 'play') { cancelAnimationFrame(frame); run(); } });
+    for (const kind of ['seeked', 'timeupdate', 'ended', 'loadedmetadata']) player.addEventListener(kind, tick);
+    player.addEventListener('error', () => {
+      withoutVideo();
+      say(`The video cannot be played here: it may have been moved, or be of a kind that this browser does not know. ${recording.original ?? ''}`);
+    });
+    screen.append(player);
+  } else withoutVideo();
+  say(media?.note ?? '');
+
+  const keys = {
+    ' ': () => toggle.click(), '[': () => step(-1), ArrowLeft: () => step(-1), ']': () => step(1), ArrowRight: () => step(1),
+    p: () => playSegment(false), l: loop, '+': () => timeline.zoom(1.5), '=': () => timeline.zoom(1.5), '-': () => timeline.zoom(1 / 1.5),
+    0: () => timeline.look(start, end - start), '?': () => (help.open ? help.close() : help.showModal()),
+  };
+  function press(event) {
+    const {target, key} = event;
+    const typing = target.closest('input, select, textarea');
+    const pressing = key === ' ' && target.closest('button, a, summary');
+    if (event.ctrlKey || event.metaKey || event.altKey || typing || pressing || !Object.hasOwn(keys, key)) return;
+    if (help.open && key !== '?') return;
+    event.preventDefault();
+    keys[key]();
+  }
+  document.addEventListener('keydown', press);
+
+  const chips = [unit === 's' ? length(end - start) : length(end, unit), row.activity, many(rows.length, 'segment'),
+    row.confidence === null ? null : `confidence ${percent(row.confidence)}`, ...Object.entries(row.scores).map(([name, score]) => `${name} ${percent(score)}`)];
+  put(main,
+    h('p', {class: 'lead'}, chips.filter(Boolean).join(' · ')),
+    remarks(recording.remarks),
+    h('div', {class: `desk${media?.src ? '' : ' blind'}`},
+      h('section', {class: 'player', 'aria-label': 'Player'}, note, screen,
+        h('div', {class: 'saying', 'aria-live': 'polite'}, label, detail),
+        h('div', {class: 'controls'}, button('Previous segment ([)', () => step(-1), {image: 'previous', text: ''}), toggle,
+          button('Next segment (])', () => step(1), {image: 'next', text: ''}), button('Play this segment (p)', () => playSegment(false), {image: 'segment', text: ''}),
+          looping, clock, button('Copy the time', copy, {image: 'copy', text: ''}), h('span', {class: 'gap'}), speed, sound, full)),
+      h('section', {class: 'beneath', 'aria-label': 'Timeline'}, timeline.element,
+        h('div', {class: 'controls'}, recording.signals.length > 1 ? chooser(timeline) : null, h('span', {class: 'gap'}),
+          button('Zoom out (-)', () => timeline.zoom(1 / 1.5), {image: 'minus', text: ''}), button('Zoom in (+)', () => timeline.zoom(1.5), {image: 'plus', text: ''}),
+          button('Show all', keys[0]), button('Keys', keys['?'], {'aria-keyshortcuts': '?'}))),
+      h('section', {class: 'list', 'aria-label': 'Segments'}, list)),
+    help);
+  controls();
+  seek(at === undefined ? start : Number(at) || start);
+
+  return {
+    refresh() {
+      timeline.redraw();
+      timeline.overview.setAttribute('aria-label', stripText(row));
+      if (current >= 0) tell(current);
+    },
+    stop() {
+      cancelAnimationFrame(frame);
+      player.pause();
+      if (player.src) player.removeAttribute('src');
+      timeline.stop();
+      document.removeEventListener('keydown', press);
+    },
+  };
+}
+
+// Which signals the timeline shows.
+function chooser(timeline) {
+  return h('details', {class: 'chooser'}, h('summary', {}, 'Signals'), h('div', {}, timeline.signals.map((signal) =>
+    h('label', {}, h('input', {type: 'checkbox', checked: signal.shown, onchange: (event) => {
+      signal.shown = event.target.checked;
+      timeline.layout();
+    }}), signal.name))));
+}
+
+// Scroll a box, and not the page, so that one of its rows is seen.
+function keepInView(box, row) {
+  const [outer, inner] = [box.getBoundingClientRect(), row.getBoundingClientRect()];
+  const head = 32;
+  if (inner.top < outer.top + head) box.scrollTop += inner.top - outer.top - head;
+  else if (inner.bottom > outer.bottom) box.scrollTop += inner.bottom - outer.bottom;
+}
+
+function missing(main, text) {
+  main.append(h('h1', {}, 'Not here'), h('p', {}, text, ' ', h('a', {href: '#/'}, 'All recordings')));
+  return {title: 'Not here', refresh() {}, stop() {}};
+}
