@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.data.recordings import Recordings
+from asot.data.windows import sliding_windows, window_features
 from asot.errors import DataError, MissingExtraError
 
 WATCH_CLASSES: dict[int, str] = {
@@ -128,25 +129,13 @@ def _orders(count: int, rng: np.random.Generator) -> list[list[int]]:
     return orders
 
 
-def _windows(values: NDArray[Any]) -> NDArray[Any]:
-    """Cut (S, ...) samples into (N, ..., window) windows, centred at 0.1 s, 0.3 s, 0.5 s, ..."""
-    before = (_WINDOW - _HOP) // 2
-    padding = [(before, _WINDOW - _HOP - before)] + [(0, 0)] * (values.ndim - 1)
-    padded = np.pad(values, padding, mode="edge")
-    return np.lib.stride_tricks.sliding_window_view(padded, _WINDOW, axis=0)[::_HOP]
-
-
 def _window_features(signal: NDArray[np.float64]) -> NDArray[np.float32]:
-    windows = _windows(signal)  # (N, 6, window)
-    mean = windows.mean(axis=-1)
-    centred = windows - mean[..., None]
-    energy = np.abs(np.fft.rfft(centred * np.hanning(_WINDOW), axis=-1)) ** 2 / _WINDOW
-    octaves = [energy[..., 2**i : 2 ** (i + 1)].sum(axis=-1) for i in range(_OCTAVES)]
     # The floor keeps the logarithm finite at rest; a sway by 0.003 g has about that energy.
-    logs = [np.log(octave + 1e-4) for octave in octaves]
-    return np.concatenate([mean, windows.std(axis=-1), *logs], axis=1).astype(np.float32)
+    return window_features(signal, _WINDOW, _HOP, _OCTAVES, floor=1e-4)
 
 
 def _window_labels(labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    counts = (_windows(labels)[..., None] == np.arange(len(_CODES))).sum(axis=1)
+    counts = (sliding_windows(labels, _WINDOW, _HOP)[..., None] == np.arange(len(_CODES))).sum(
+        axis=1
+    )
     return counts.argmax(axis=1)
