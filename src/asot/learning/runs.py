@@ -264,7 +264,7 @@ def predict_run(
     """Segment the recordings of a data folder with a trained run.
 
     A recording of an activity that was trained gets that activity's model; with a single model,
-    every recording gets that one.
+    every recording gets that one. Names that people gave the run's actions come along.
 
     Parameters
     ----------
@@ -331,6 +331,10 @@ def predict_run(
         )
     folder = PredictionFolder(out)
     folder.begin()
+    for name in networks:
+        names = run.predictions.names(name, run.n_actions()[name])
+        if names:
+            folder.write_names(name, names)
     for done, one in enumerate(recordings, start=1):
         features = prepare(one.features, recipe.dataset.standardise)
         folder.write(one.name, *decode(networks[chosen[one.name]], features))

@@ -1,0 +1,79 @@
+"""asot segment: from recordings to a timeline in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from asot.cli.features import add_feature_options, feature_settings
+from asot.cli.parsing import Parser, check_seed, out_folder
+from asot.errors import ConfigurationError
+
+USAGE = "RECORDINGS... --actions K --out DIR [options]"
+SUMMARY = (
+    "Find the actions in recordings: make features of them (asot extract), learn the actions and "
+    "segment every recording (asot train), and write a page to look at (asot report). RECORDINGS "
+    "are videos, sensor logs, poses or arrays, folders of these, or a folder that asot extract "
+    "filled. The same command goes on where it was interrupted. With --model, recordings are "
+    "segmented into the actions of an earlier run. "
+    "Example: asot segment videos/ --actions 8 --out results"
+)
+RECIPE = "recordings"
+
+
+def run(words: Sequence[str]) -> None:
+    """Run the command."""
+    parser = Parser("segment", SUMMARY, USAGE)
+    parser.add_argument("recordings", type=str, nargs="+", help="Files, or folders of them.")
+    parser.add_argument("--actions", type=int, help="How many actions to look for.")
+    parser.add_argument("--out", type=str, required=True, help="Folder for the results.")
+    parser.add_argument("--seed", type=int, default=0, help="Decides everything that is drawn.")
+    parser.add_argument(
+        "--model", type=str, help="Folder of an earlier asot segment or asot train, to apply."
+    )
+    parser.add_argument(
+        "--recipe",
+        type=str,
+        default=RECIPE,
+        help="Settings of the learning: the name of a recipe, or a YAML file.",
+    )
+    parser.add_argument(
+        "--embed", action="store_true", help="Write the page with its videos as a single file."
+    )
+    add_feature_options(parser)
+    values = parser.parse(words)
+    if values.model is None:
+        parser.require(values, "actions")
+    elif values.actions is not None:
+        raise ConfigurationError(
+            "--actions cannot be given with --model, whose actions are looked for."
+        )
+    if values.actions is not None and values.actions < 1:
+        raise ConfigurationError(f"--actions must be at least 1, not {values.actions}.")
+    check_seed(values.seed)
+    out = out_folder(values.out)
+    from dataclasses import replace
+
+    from asot.cli.console import progress
+    from asot.cli.summary import show_segmented
+    from asot.learning.configuration import load_recipe
+    from asot.results.reporting import write_page
+    from asot.results.segmenting import earlier_settings, segment
+
+    model = None if values.model is None else Path(values.model)
+    video, series = feature_settings(values, None if model is None else earlier_settings(model))
+    recipe = replace(load_recipe(values.recipe), n_actions=values.actions)
+    recipe.check()
+    with progress() as report:
+        segmented = segment(
+            values.recordings,
+            out,
+            recipe=recipe,
+            seed=values.seed,
+            video=video,
+            series=series,
+            model=model,
+            report=report,
+        )
+        pages = write_page(segmented.folder, out / "report", embed=values.embed, report=report)
+    show_segmented(segmented, out, pages)

@@ -1,0 +1,1 @@
+"""From recordings to a timeline that people look at, name, correct and export."""

@@ -1,0 +1,112 @@
+"""Which segments show an action best, and which worst."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asot.data import Recordings
+from asot.data.npyfiles import blocks
+from asot.data.recording import Features
+from asot.learning.predictions import PredictionFolder
+from asot.report.web import Example
+from asot.segments import UNLABELLED, run_lengths
+
+TYPICAL = 4
+ATYPICAL = 2
+
+Examples = dict[int, list[Example]]
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    recording: str
+    start: int
+    end: int
+    action: int
+    mean: NDArray[np.float64]
+
+
+def find_examples(folder: PredictionFolder, recordings: Recordings) -> tuple[Examples, Examples]:
+    """Find the most and the least typical segments of each action.
+
+    A segment is the mean of its frames' features, standardised over its recording; it is as
+    typical as its cosine similarity to the mean of all the action's segments, which count by their
+    length.
+
+    Parameters
+    ----------
+    folder : PredictionFolder
+        A finished prediction.
+    recordings : Recordings
+        What it predicted.
+
+    Returns
+    -------
+    typical, atypical : dict of int to list of Example
+        Best and worst first; no segment is both. The typical ones come from different recordings
+        as far as there are enough.
+    """
+    candidates: list[_Candidate] = []
+    for one in recordings:
+        starts, ends, values = run_lengths(folder.labels_of(one))
+        means = _segment_means(one.features, starts, ends)
+        candidates += [
+            _Candidate(one.name, int(start), int(end), int(value), mean)
+            for start, end, value, mean in zip(starts, ends, values, means, strict=True)
+            if value != UNLABELLED
+        ]
+    typical: Examples = {}
+    atypical: Examples = {}
+    for action in sorted({one.action for one in candidates}):
+        own = [one for one in candidates if one.action == action]
+        lengths = np.array([one.end - one.start for one in own], dtype=np.float64)
+        vectors = np.stack([one.mean for one in own])
+        centre = lengths @ vectors / lengths.sum()
+        norms = np.linalg.norm(vectors, axis=1) * np.linalg.norm(centre)
+        similarity = vectors @ centre / np.where(norms > 0, norms, 1)
+        order = np.argsort(-similarity, kind="stable").tolist()
+        best = _spread(own, order, TYPICAL)
+        rest = [i for i in reversed(order) if i not in best]
+        typical[action] = [_example(own[i], similarity[i]) for i in best]
+        atypical[action] = [_example(own[i], similarity[i]) for i in rest[:ATYPICAL]]
+    return typical, atypical
+
+
+def _segment_means(
+    features: Features, starts: NDArray[np.int64], ends: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Means (S, D) of half-open runs that cover a recording, standardised over it."""
+    width = features.shape[1]
+    sums = np.zeros((len(starts), width))
+    squares = np.zeros(width)
+    for first, block in blocks(features):
+        values = np.asarray(block, dtype=np.float64)
+        squares += np.einsum("ij,ij->j", values, values)
+        inside = np.flatnonzero((starts < first + len(values)) & (ends > first))
+        cuts = np.maximum(starts[inside] - first, 0)
+        sums[inside] += np.add.reduceat(values, cuts, axis=0)
+    n_frames = len(features)
+    mean = sums.sum(axis=0) / n_frames
+    deviation = np.sqrt(np.maximum(squares / n_frames - mean**2, 0))
+    means = sums / (ends - starts)[:, None]
+    centred: NDArray[np.float64] = (means - mean) / np.where(deviation > 1e-9, deviation, 1)
+    return centred
+
+
+def _spread(own: list[_Candidate], order: list[int], count: int) -> list[int]:
+    """The first ``count`` in the order, those of new recordings before second ones."""
+    seen: set[str] = set()
+    fresh: list[int] = []
+    again: list[int] = []
+    for i in order:
+        (again if own[i].recording in seen else fresh).append(i)
+        seen.add(own[i].recording)
+    chosen = set((fresh + again)[:count])
+    return [i for i in order if i in chosen]
+
+
+def _example(one: _Candidate, similarity: float) -> Example:
+    return Example(one.recording, one.start, one.end, float(similarity))

@@ -1,0 +1,503 @@
+"""asot report, relabel, export and evaluate --truth: results looked at, named and passed on."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asot.cli import main
+from asot.data.origin import Origin, write_features
+from asot.export import FORMATS
+from tests.cli.outcome import Asot, shown_paths
+from tests.conftest import SEED
+from tests.results.regimes import snapshot, write_logs
+
+HOSTILE = '</script><img src=x onerror="alert(1)">, =1+1; "quoted" [b]ü泡[/b]'
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A segmentation of three logs; nothing may be changed."""
+    folder = tmp_path_factory.mktemp("logs")
+    write_logs(folder, SEED + 1, "r0", "r1", "r2", start=0.54, jitter=0.5)
+    out = tmp_path_factory.mktemp("segmented") / "results"
+    assert main(["segment", str(folder), "--actions", "4", "--out", str(out)]) == 0
+    return out
+
+
+@pytest.fixture
+def results(finished: Path, tmp_path: Path) -> Path:
+    """The same, to be changed."""
+    return shutil.copytree(finished, tmp_path / "results")
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training on features that say they are of videos, which are no longer there."""
+    data = tmp_path_factory.mktemp("clips") / "data"
+    rng = np.random.default_rng(SEED)
+    for name in ("a", "b"):
+        values = np.repeat(4 * rng.normal(size=(3, 6)), 20, axis=0) + rng.normal(size=(60, 6))
+        # A video of 30 frames a second from 0.54 s, of which every third frame was taken.
+        times = 0.54 + 3 * np.arange(61) / 30
+        media = {"start_s": 0.54, "frame_rate": 30.0, "width": 64, "height": 48}
+        origin = Origin("video", f"/videos/{name}.mp4", name, {"name": "none"}, media)
+        write_features(data, name, values.astype(np.float32), times, origin)
+    out = data.parent / "out"
+    assert main(["segment", str(data), "--actions", "3", "--out", str(out)]) == 0
+    return out
+
+
+def table(results: Path) -> list[dict[str, str]]:
+    path = results / "run" / "predictions" / "segments.csv"
+    with path.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def name_them(folder: Path, values: object) -> Path:
+    path = folder / "names.json"
+    path.write_text(json.dumps(values))
+    return path
+
+
+def test_report_writes_the_page_again(asot: Asot, results: Path) -> None:
+    page = results / "report" / "index.html"
+    before = page.read_bytes()
+    shutil.rmtree(results / "report")
+    outcome = asot("report", results)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert shown_paths(outcome, results) == [page]
+    assert page.read_bytes() == before
+    assert asot("report", results).code == 0, "over the page that is there"
+
+
+def test_report_into_one_file_elsewhere(asot: Asot, results: Path, tmp_path: Path) -> None:
+    before = snapshot(results)
+    out = tmp_path / "for a friend"
+    outcome = asot("report", results, "--out", out, "--embed")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert {path.name for path in out.iterdir()} == {"index.html", "page.json"}
+    page = (out / "index.html").read_text(encoding="utf-8")
+    assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]*"', page)
+    assert snapshot(results) == before
+
+
+def test_report_leaves_folders_of_something_else_alone(
+    asot: Asot, results: Path, tmp_path: Path
+) -> None:
+    for folder in (results, results / "data", results / "run"):
+        before = snapshot(folder)
+        outcome = asot("report", results, "--out", folder)
+        assert outcome.code == 1
+        assert outcome.sentence == (
+            f"{folder} holds something else: choose another folder for the page."
+        )
+        assert snapshot(folder) == before
+    (tmp_path / "empty").mkdir()
+    assert asot("report", results, "--out", tmp_path / "empty").code == 0
+    outcome = asot("report", tmp_path / "empty")
+    assert outcome.code == 1
+    assert "holds no finished predictions" in outcome.sentence
+    outcome = asot("report", tmp_path / "nowhere")
+    assert outcome.code == 1
+    assert outcome.sentence == (
+        f"{tmp_path / 'nowhere'} is no folder: name one of asot segment, train or predict."
+    )
+
+
+def test_report_beside_other_predictions(asot: Asot, results: Path, tmp_path: Path) -> None:
+    two = tmp_path / "two"
+    assert asot("segment", results / "data", "--actions", "2", "--out", two).code == 0
+    outcome = asot("report", results, "--other", f"two <b>actions={two}")
+    assert (outcome.code, outcome.err) == (0, "")
+    data = (results / "report" / "data" / "0.js").read_text()
+    assert "two \\u003cb\\u003eactions" in data
+    names = name_them(tmp_path, {"0": "rest"})
+    assert asot("relabel", results, names).code == 0
+    assert "two \\u003cb\\u003eactions" in (results / "report" / "data" / "0.js").read_text()
+    shutil.rmtree(two)
+    outcome = asot("relabel", results, names)
+    assert outcome.code == 0
+    assert "is no longer in" in outcome.sentence
+    assert "two \\u003cb\\u003eactions" not in (results / "report" / "data" / "0.js").read_text()
+
+
+@pytest.mark.parametrize(
+    ("word", "part"),
+    [
+        ("folder", "--other takes NAME=FOLDER, not 'folder'."),
+        ("=folder", "--other takes NAME=FOLDER, not '=folder'."),
+        ("name=", "--other takes NAME=FOLDER, not 'name='."),
+        ("name=nowhere", "nowhere is no folder: name one of asot segment, train or predict."),
+    ],
+)
+def test_other_predictions_that_cannot_be(asot: Asot, results: Path, word: str, part: str) -> None:
+    before = snapshot(results)
+    outcome = asot("report", results, "--other", word)
+    assert outcome.code == 1
+    assert outcome.sentence == part
+    assert snapshot(results) == before
+
+
+def test_other_predictions_of_other_frames(asot: Asot, results: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(results, tmp_path / "other")
+    path = other / "run" / "predictions" / "labels" / "r1.txt"
+    path.write_text(path.read_text() + "0\n")
+    before = snapshot(results)
+    outcome = asot("report", results, "--other", f"x={other}")
+    assert outcome.code == 1
+    assert "labels for r1, which has" in outcome.sentence
+    assert snapshot(results) == before
+
+
+def test_report_opens_the_browser(
+    asot: Asot, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    assert asot("report", results, "--open").code == 0
+    assert opened == [(results / "report" / "index.html").resolve().as_uri()]
+
+
+def test_features_that_are_others_now(asot: Asot, results: Path) -> None:
+    path = results / "data" / "features" / "r1.npy"
+    features = np.load(path)
+    np.save(path, features[:-1])
+    times = results / "data" / "times" / "r1.npy"
+    np.save(times, np.load(times)[:-1])
+    for words in (("report", results), ("export", results, "--to", "csv")):
+        outcome = asot(*words, "--data", results / "data")
+        assert outcome.code == 1
+        assert outcome.sentence == (
+            f"{results / 'run' / 'predictions'} has {len(features)} labels for r1, which has "
+            f"{len(features) - 1} frames now: predict it again."
+        )
+
+
+def test_relabel_writes_the_table_and_the_page(asot: Asot, results: Path, tmp_path: Path) -> None:
+    before = table(results)
+    labels = snapshot(results / "run" / "predictions" / "labels")
+    page = (results / "report" / "index.html").read_text(encoding="utf-8")
+    values = {
+        "format": 1,
+        "names": {"0": HOSTILE, "1": "  pour\n milk "},
+        "merged": {"2": 0},
+        "background": [3],
+    }
+    outcome = asot("relabel", results, name_them(tmp_path, values))
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.startswith(
+        "2 actions have names, 1 were merged into others, 1 are background.\n"
+    )
+    assert shown_paths(outcome, results) == [
+        results / "run" / "predictions" / "segments.csv",
+        results / "report" / "index.html",
+    ]
+    called = {
+        "action 0": HOSTILE,
+        "action 1": "pour milk",
+        "action 2": HOSTILE,
+        "action 3": None,
+    }
+    expected: list[list[object]] = []
+    for row in before:
+        action, place = called[row["action"]], (row["recording"], row["end_s"], row["end_frame"])
+        if expected and expected[-1][0] == row["recording"] and expected[-1][1] == action:
+            expected[-1][2:] = place[1:]
+        else:
+            expected.append([row["recording"], action, *place[1:]])
+    after = table(results)
+    assert [[row["recording"], row["action"], row["end_s"], row["end_frame"]] for row in after] == [
+        one for one in expected if one[1] is not None
+    ]
+    assert all(0 < float(row["confidence"]) <= 1.0001 for row in after)
+    assert snapshot(results / "run" / "predictions" / "labels") == labels, "what was found stays"
+    written = (results / "report" / "index.html").read_text(encoding="utf-8")
+    assert written != page
+    assert "pour milk" in written
+    assert "<img src=x" not in written
+    assert written.count("</script>") == page.count("</script>")
+    assert str(results / "run" / "predictions" / "segments.csv") in outcome.out
+    assert HOSTILE in outcome.out, "shown as it is"
+
+
+def test_relabel_again_replaces(asot: Asot, results: Path, tmp_path: Path) -> None:
+    before = snapshot(results)
+    for values in ({"0": "walk", "1": "walk", "2": "walk", "3": "walk"}, {"1": "rest"}):
+        assert asot("relabel", results, name_them(tmp_path, values)).code == 0
+        found = {row["action"] for row in table(results)}
+        assert ("walk" in found) == (values.get("0") == "walk")
+    assert "walk" not in (results / "report" / "index.html").read_text(encoding="utf-8")
+    assert found <= {"action 0", "rest", "action 2", "action 3"}
+    assert asot("relabel", results, name_them(tmp_path, {})).code == 0
+    after = snapshot(results)
+    name = "run/predictions/segments.csv"
+    assert after[name][1] == before[name][1]
+    assert after["report/index.html"][1] == before["report/index.html"][1]
+
+
+def test_all_of_it_in_the_background(asot: Asot, results: Path, tmp_path: Path) -> None:
+    names = name_them(tmp_path, {"format": 1, "background": [0, 1, 2, 3]})
+    outcome = asot("relabel", results, names)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert table(results) == []
+    outcome = asot("export", results, "--to", "all")
+    assert (outcome.code, outcome.err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("values", "part"),
+    [
+        ({"4": "pour"}, "speaks of action '4', but the actions are 0 to 3: is it the file of"),
+        ({"0": 3}, "the name of action 0 must be text, not 3"),
+        ([], "holds no names of actions as the report downloads them"),
+        ({"format": 1, "merged": {"0": 1, "1": 0}}, "into itself: undo one of the merges"),
+        ({"0": "\ud800"}, "the name of action 0 must be text"),
+    ],
+)
+def test_names_that_are_refused(
+    asot: Asot, results: Path, tmp_path: Path, values: object, part: str
+) -> None:
+    before = snapshot(results)
+    outcome = asot("relabel", results, name_them(tmp_path, values))
+    assert outcome.code == 1
+    assert part in outcome.sentence
+    assert snapshot(results) == before
+
+
+def test_relabel_refuses(asot: Asot, results: Path, tmp_path: Path) -> None:
+    names = name_them(tmp_path, {"0": "rest"})
+    outcome = asot("relabel", results, names, "--model", "tea")
+    assert outcome.code == 1
+    assert outcome.sentence.endswith("has no model 'tea'; it has: all.")
+    outcome = asot("relabel", results, tmp_path / "none.json")
+    assert outcome.code == 1
+    assert (
+        outcome.sentence == f"{tmp_path / 'none.json'} cannot be read: No such file or directory."
+    )
+    outcome = asot("relabel", tmp_path, names)
+    assert outcome.code == 1
+    assert "holds no finished predictions" in outcome.sentence
+
+
+def test_relabel_without_a_page(asot: Asot, results: Path, tmp_path: Path) -> None:
+    shutil.rmtree(results / "report")
+    outcome = asot("relabel", results, name_them(tmp_path, {"0": "rest"}))
+    assert (outcome.code, outcome.err) == (0, "")
+    assert not (results / "report").exists()
+    (results / "report").mkdir()
+    (results / "report" / "page.json").write_text("[]")
+    outcome = asot("relabel", results, tmp_path / "names.json")
+    assert outcome.code == 1
+    assert "page.json cannot be read" in outcome.sentence
+
+
+def test_several_models_have_pages_and_names_of_their_own(
+    asot: Asot, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    for name in ("1_tea", "2_tea", "1_egg"):
+        (tmp_path / "data" / "features").mkdir(parents=True, exist_ok=True)
+        values = np.repeat(4 * rng.normal(size=(2, 4)), 20, axis=0) + rng.normal(size=(40, 4))
+        np.save(tmp_path / "data" / "features" / f"{name}.npy", values)
+    words = ("--dataset.activity_pattern", "_([^_]+)$", "--activities", "each")
+    words = (*words, "--n_actions", "2", "--training.epochs", "1", "--logger", "none")
+    run = tmp_path / "run"
+    words = ("train", "default", *words, "--data", str(tmp_path / "data"), "--out", str(run))
+    assert asot(*words, "--figures", "0").code == 0
+    outcome = asot("report", run)
+    assert (outcome.code, outcome.err) == (0, "")
+    pages = [run / "report" / model / "index.html" for model in ("egg", "tea")]
+    assert shown_paths(outcome, run) == pages
+    titles = [re.findall("<title>(.*?)</title>", page.read_text()) for page in pages]
+    assert titles == [["egg: 1 recording"], ["tea: 2 recordings"]]
+    names = name_them(tmp_path, {"0": "heat", "1": "heat"})
+    outcome = asot("relabel", run, names)
+    assert outcome.code == 1
+    assert outcome.sentence.endswith(
+        "has several models, each with actions of its own: say which with --model, of egg, tea."
+    )
+    outcome = asot("relabel", run, names, "--model", "tea")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert shown_paths(outcome, run) == [run / "predictions" / "segments.csv", *pages]
+    with (run / "predictions" / "segments.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert {row["action"] for row in rows if row["recording"].endswith("tea")} == {"heat"}
+    assert {row["action"] for row in rows if row["recording"] == "1_egg"} <= {
+        "action 0",
+        "action 1",
+    }
+    outcome = asot("report", run, "--embed", "--out", tmp_path / "one file each")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert len(shown_paths(outcome, tmp_path)) == 2
+    assert asot("export", run, "--to", "csv,txt").code == 0
+
+
+SERIES = [name for name in FORMATS if name not in ("labelstudio", "fiftyone")]
+
+
+@pytest.mark.parametrize("to", SERIES)
+def test_export_in_each_format(asot: Asot, results: Path, to: str) -> None:
+    outcome = asot("export", results, "--to", to)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert shown_paths(outcome, results) == [results / "exports" / to]
+    files = [path for path in (results / "exports" / to).rglob("*") if path.is_file()]
+    assert files
+    assert all(path.stat().st_size for path in files)
+    assert f"{FORMATS[to].summary}; {len(files)} file" in outcome.out
+
+
+def test_export_of_everything_leaves_out_what_does_not_fit(
+    asot: Asot, results: Path, clips: Path, tmp_path: Path
+) -> None:
+    outcome = asot("export", results, "--to", "all", "--out", tmp_path / "out")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(SERIES)
+    for name, tool in (("labelstudio", "Label Studio"), ("fiftyone", "FiftyOne")):
+        assert f"Left out: {name}: {tool} shows videos, but r0 was made from none" in outcome.out
+    outcome = asot("export", clips, "--to", "all", "--out", tmp_path / "videos")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert sorted(path.name for path in (tmp_path / "videos").iterdir()) == sorted(FORMATS)
+    assert "Left out" not in outcome.out
+
+
+def test_exports_start_where_the_recordings_do(asot: Asot, results: Path, tmp_path: Path) -> None:
+    for words, start in (((), 0.54), (("--from_zero",), 0.0)):
+        out = tmp_path / f"from {start}"
+        assert asot("export", results, "--to", "json,vtt", "--out", out, *words).code == 0
+        database = json.loads((out / "json" / "segments.json").read_text())["database"]
+        for one in database.values():
+            assert one["annotations"][0]["segment"][0] == start
+        text = (out / "vtt" / "r0.vtt").read_text()
+        assert f"00:00:00.{round(1000 * start):03} --> " in text
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "part"),
+    [
+        ((), 2, "--to must be given."),
+        (("--to", "eaf"), 1, "--to must name formats of csv, json, "),
+        (("--to", "csv,eaf,praat"), 1, "not eaf, praat."),
+        (("--to", ","), 1, "not none."),
+        (("--to", "all,csv"), 1, "not all."),
+        (("--to", "csv", "--frame_rate", "0"), 1, "--frame_rate must be above 0, not 0.0."),
+        (("--to", "csv", "--frame_rate", "-1"), 1, "--frame_rate must be above 0, not -1.0."),
+        (("--to", "labelstudio"), 1, "labelstudio: Label Studio shows videos, but r0 was made"),
+    ],
+)
+def test_exports_that_are_refused(
+    asot: Asot, results: Path, words: tuple[str, ...], code: int, part: str
+) -> None:
+    before = snapshot(results)
+    outcome = asot("export", results, *words)
+    assert outcome.code == code
+    assert part in outcome.sentence
+    assert snapshot(results) == before
+
+
+def test_a_format_that_does_not_fit_stops_no_other(asot: Asot, results: Path) -> None:
+    outcome = asot("export", results, "--to", "fiftyone, csv", "vtt,csv")
+    assert outcome.code == 1
+    assert outcome.sentence.startswith("fiftyone: ")
+    assert shown_paths(outcome, results) == [results / "exports" / n for n in ("csv", "vtt")]
+
+
+@pytest.fixture
+def known(clips: Path, results: Path, tmp_path: Path) -> dict[str, Path]:
+    """Results to score, by what can be exported of them."""
+    videos = shutil.copytree(clips, tmp_path / "videos")
+    return {"csv": results, "txt": results, "elan": results, "labelstudio": videos}
+
+
+@pytest.mark.parametrize("to", [name for name, one in FORMATS.items() if one.reads])
+@pytest.mark.parametrize("named", [False, True])
+def test_what_is_exported_comes_back_as_the_truth(
+    asot: Asot, known: dict[str, Path], tmp_path: Path, to: str, named: bool
+) -> None:
+    results = known[to]
+    if named:
+        names = {"0": "Kaffee ☕ & <b>", "2": "pour; stir"}
+        assert asot("relabel", results, name_them(tmp_path, names)).code == 0
+    assert asot("export", results, "--to", to).code == 0
+    place = results / "exports" / to
+    if to in ("csv", "labelstudio"):
+        [place] = [path for path in place.iterdir() if path.suffix in (".csv", ".json")]
+    places = [place]
+    if to == "elan":
+        places = sorted(place.iterdir())
+    if to == "txt" and named:
+        places = [place / "groundTruth"]
+    outcome = asot("evaluate", results, "--truth", *places)
+    assert (outcome.code, outcome.err) == (0, "")
+    scores = json.loads((results / "run" / "predictions" / "scores.json").read_text())
+    for evaluation in scores["evaluations"].values():
+        assert evaluation["scores"]["mof"] == 1
+        assert evaluation["scores"]["f1@50"] == 1
+    assert set(scores["class_names"].values()) == {row["action"] for row in table(results)}
+    assert asot("report", results).code == 0
+    assert "ground truth" in (results / "report" / "data" / "0.js").read_text()
+
+
+def test_frames_without_a_label_are_background(asot: Asot, results: Path, tmp_path: Path) -> None:
+    truth = tmp_path / "truth.csv"
+    truth.write_text("recording,start_s,end_s,action\nr1,2,8,walk\nr1,20,21,walk\n")
+    outcome = asot("evaluate", results, "--truth", truth)
+    assert (outcome.code, outcome.err) == (0, "")
+    predictions = results / "run" / "predictions"
+    scores = json.loads((predictions / "scores.json").read_text())
+    assert scores["recordings"] == ["r1"]
+    assert sorted(scores["class_names"].values()) == ["background", "walk"]
+    times = np.load(results / "data" / "times" / "r1.npy")
+    middles = (times[:-1] + times[1:]) / 2
+    walks = ((middles >= 2) & (middles < 8)) | ((middles >= 20) & (middles < 21))
+    written = (predictions / "truth" / "r1").read_text().splitlines()
+    assert written == ["walk" if one else "background" for one in walks]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "part"),
+    [
+        ("t.csv", "recording,start_s,end_s,action\nr9,0,1,walk\n", "speaks of 'r9', which was not"),
+        ("t.csv", "recording,start_s,end_s,action\n", "holds no labels."),
+        ("t.csv", "recording,start_s,end_s,action\nr1,1,1,walk\n", "line 2: an interval needs"),
+        ("t.csv", "recording,begin,end,label\n", "line 1: the header must have the columns"),
+        ("r1.txt", "walk\nwalk\n", "has 2 labels for r1, which has "),
+        ("r9.txt", "walk\n", "speaks of 'r9', which was not predicted; the recordings are 'r0', "),
+        ("r1", "", "r1"),
+        ("t.eaf", "<", "t.eaf"),
+        ("t.json", "{", "t.json"),
+    ],
+)
+def test_truth_that_is_refused(
+    asot: Asot, results: Path, tmp_path: Path, name: str, text: str, part: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    before = snapshot(results)
+    outcome = asot("evaluate", results, "--truth", path)
+    assert outcome.code == 1
+    assert part in outcome.sentence
+    assert snapshot(results) == before
+
+
+def test_truth_that_is_named_twice_or_is_not_there(
+    asot: Asot, results: Path, tmp_path: Path
+) -> None:
+    truth = tmp_path / "truth.csv"
+    truth.write_text("recording,start_s,end_s,action\nr1,2,8,walk\n")
+    outcome = asot("evaluate", results, "--truth", truth, truth)
+    assert outcome.code == 1
+    assert outcome.sentence == f"r1 was named twice, the second time by {truth}."
+    for name in ("none.csv", "none.txt", "none"):
+        outcome = asot("evaluate", results, "--truth", tmp_path / name)
+        assert outcome.code == 1
+        assert f"{name}" in outcome.sentence
+        assert "cannot be read: No such file" in outcome.sentence
+    outcome = asot("evaluate", results)
+    assert outcome.code == 1
+    assert "has no ground truth to be compared with" in outcome.sentence

@@ -1,0 +1,576 @@
+"""asot extract and asot segment: from files to segments, interrupted and given again."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asot.cli import main
+from tests.cli.outcome import shown_paths
+from tests.conftest import SEED
+from tests.results.regimes import snapshot, write_logs, write_truth
+
+NAMES = ("monday", "ward 2/tuesday", "ward 2/[b]wed")
+RECORDINGS = ["monday", "ward 2-[b]wed", "ward 2-tuesday"]
+Truth = dict[str, list[tuple[float, float, str]]]
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Truth]:
+    """Three logs of three regimes that start at 0.54 s, and the truth; nothing may be changed."""
+    folder = tmp_path_factory.mktemp("logs")
+    return folder, write_logs(folder, SEED, *NAMES, start=0.54, jitter=0.5)
+
+
+@pytest.fixture(scope="module")
+def results(logs: tuple[Path, Truth], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What asot segment makes of them; nothing may be changed."""
+    out = tmp_path_factory.mktemp("segmented") / "my results"
+    assert main(["segment", str(logs[0]), "--actions", "3", "--out", str(out)]) == 0
+    return out
+
+
+def labels(results: Path) -> dict[str, str]:
+    folder = results / "predictions"
+    folder = folder if folder.is_dir() else results / "run" / "predictions"
+    return {path.stem: path.read_text() for path in (folder / "labels").iterdir()}
+
+
+def test_what_it_leaves(results: Path) -> None:
+    assert {path.name for path in results.iterdir()} == {"segment.json", "data", "run", "report"}
+    for kind in ("features", "times", "signals", "origins"):
+        found = sorted(path.stem for path in (results / "data" / kind).iterdir())
+        assert found == RECORDINGS
+    assert sorted(labels(results)) == RECORDINGS
+    assert (results / "run" / "models" / "all.ckpt").is_file()
+    assert (results / "report" / "index.html").is_file()
+    with (results / "run" / "predictions" / "segments.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert sorted({row["recording"] for row in rows}) == RECORDINGS
+    for name in RECORDINGS:
+        own = [row for row in rows if row["recording"] == name]
+        times = np.load(results / "data" / "times" / f"{name}.npy")
+        assert float(own[0]["start_s"]) == times[0] == 0.54
+        for row in own:
+            assert float(row["start_s"]) == times[int(row["start_frame"])]
+            assert float(row["end_s"]) == times[int(row["end_frame"])]
+    assert not list(results.rglob(".*")), "nothing half-written is left"
+
+
+def test_the_regimes_are_found(
+    asot, logs: tuple[Path, Truth], results: Path, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(results, tmp_path / "copy")
+    outcome = asot("evaluate", copy, "--truth", write_truth(tmp_path / "truth.csv", logs[1]))
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.startswith("The labels of 3 recordings were read as their ground truth.\n")
+    predictions = copy / "run" / "predictions"
+    scores = json.loads((predictions / "scores.json").read_text())
+    assert scores["evaluations"]["activity"]["scores"]["mof"] > 0.9
+    assert sorted(scores["class_names"].values()) == ["rest", "shake", "walk"]
+    assert shown_paths(outcome, copy) == [predictions / "scores.json"]
+    again = asot("evaluate", copy)
+    assert again.out == outcome.out.partition("\n")[2], "they stay the ground truth"
+
+
+def test_the_same_command_again(asot, logs: tuple[Path, Truth], results: Path) -> None:
+    before = {name: one for name, one in snapshot(results).items() if "report" not in name}
+    outcome = asot("segment", logs[0], "--actions", "3", "--out", results)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "Features of 3 recordings in " in outcome.out
+    assert "features, 3 from before.\n" in outcome.out
+    after = {name: one for name, one in snapshot(results).items() if "report" not in name}
+    # Nothing is made again; only what was asked for may be written down once more.
+    assert {name for name in after if after[name] != before[name]} <= {"segment.json"}
+    assert after["segment.json"][1] == before["segment.json"][1]
+    paths = shown_paths(outcome, results)
+    assert paths == [
+        results / "report" / "index.html",
+        results / "run" / "predictions" / "segments.csv",
+    ]
+    assert all(path.is_file() for path in paths)
+    assert f"asot relabel '{results}' names.json" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("words", "difference"),
+    [
+        (["--actions", "4"], "recipe.n_actions was 3, now 4"),
+        (["--actions", "3", "--seed", "7"], "seed was 0, now 7"),
+        (["--actions", "3", "--fps", "2"], "series.fps was None, now 2.0"),
+        (["--actions", "3", "--columns", "ax"], "series.columns was None, now ['ax']"),
+    ],
+)
+def test_other_settings_into_the_same_folder(
+    asot, logs: tuple[Path, Truth], results: Path, words: list[str], difference: str
+) -> None:
+    before = snapshot(results)
+    outcome = asot("segment", logs[0], "--out", results, *words)
+    assert outcome.code == 1
+    assert outcome.sentence == (
+        f"{results} holds the results of something else ({difference}): choose another --out, or "
+        f"remove it. To segment new recordings with its actions, use --model {results}; to use "
+        f"its features again, name {results}/data in place of the recordings."
+    )
+    assert snapshot(results) == before
+
+
+def test_other_recordings_into_the_same_folder(
+    asot, logs: tuple[Path, Truth], results: Path
+) -> None:
+    before = snapshot(results)
+    outcome = asot("segment", logs[0] / "ward 2", "--actions", "3", "--out", results)
+    assert outcome.code == 1
+    assert "holds the results of something else (inputs.monday was '" in outcome.sentence
+    outcome = asot("segment", results / "data", "--actions", "3", "--out", results)
+    assert "holds the results of something else (inputs.monday was '" in outcome.sentence
+    outcome = asot("segment", logs[0], "--model", results, "--out", results)
+    assert "something else (model was None, now " in outcome.sentence
+    assert snapshot(results) == before
+
+
+def test_a_folder_of_something_else_is_left_alone(
+    asot, logs: tuple[Path, Truth], tmp_path: Path
+) -> None:
+    (tmp_path / "thesis.tex").write_text("")
+    outcome = asot("segment", logs[0], "--actions", "3", "--out", tmp_path)
+    assert outcome.code == 1
+    assert outcome.sentence == (
+        f"{tmp_path} holds something else already: choose another --out, or remove it."
+    )
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "segment.json").write_text("[]")
+    outcome = asot("segment", logs[0], "--actions", "3", "--out", tmp_path / "results")
+    assert outcome.code == 1
+    assert "does not describe a segmentation" in outcome.sentence
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "part"),
+    [
+        ([], 2, "--actions must be given."),
+        (["--actions", "0"], 1, "--actions must be at least 1, not 0."),
+        (["--actions", "three"], 2, "--actions must be an integer, not three."),
+        (["--actions", "3", "--seed", "-1"], 1, "--seed must be from 0"),
+        (["--actions", "3", "--fps", "fast"], 1, "--fps must be a number or all, not 'fast'."),
+        (["--actions", "3", "--fps", "-1"], 1, "--fps must be above 0, or all, not -1.0."),
+        (["--actions", "3", "--rate", "0"], 1, "rate must be rows a second, above 0"),
+        (["--actions", "3", "--recipe", "none"], 1, "none"),
+        (["--actions", "3", "--model", "x"], 1, "--actions cannot be given with --model"),
+        (["--model", "x"], 1, "x holds no trained model: name a folder of asot segment or"),
+    ],
+)
+def test_words_that_are_refused(
+    asot, logs: tuple[Path, Truth], tmp_path: Path, words: list[str], code: int, part: str
+) -> None:
+    outcome = asot("segment", logs[0], "--out", tmp_path / "out", *words)
+    assert outcome.code == code
+    assert part in outcome.sentence
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_cannot_be_read_can_be_asked_for_in_another_way(
+    asot, logs: tuple[Path, Truth], tmp_path: Path
+) -> None:
+    words = ("segment", logs[0], "--actions", "3", "--out", tmp_path / "out")
+    outcome = asot(*words, "--time_column", "clock")
+    assert outcome.code == 1
+    assert outcome.sentence.startswith("None of the 3 recordings can be used; monday: ")
+    assert "has no column 'clock' for the times" in outcome.sentence
+    assert asot(*words).code == 0
+
+
+def break_after(
+    monkeypatch: pytest.MonkeyPatch, name: str, when: Callable[..., bool] = lambda *_: True
+) -> None:
+    """Press Ctrl-C when a function of the library has been called."""
+    from importlib import import_module
+
+    module, _, function = name.rpartition(".")
+    real = getattr(import_module(module), function)
+
+    def pressed(*words: object, **named: object) -> object:
+        found = real(*words, **named)
+        if when(*words):
+            raise KeyboardInterrupt
+        return found
+
+    monkeypatch.setattr(name, pressed)
+
+
+@pytest.mark.parametrize(
+    ("stage", "when"),
+    [
+        ("asot.series.extract_series", lambda path, *_: path.stem == "[b]wed"),
+        ("asot.results.segmenting.extract", lambda *_: True),
+        ("asot.learning.runs.open_checked", lambda *_: True),
+        ("asot.learning.runs._report_epoch", lambda report, stage, done, *_: done == 7),
+        ("asot.learning.model.decode", lambda *_: True),
+        ("asot.results.segmenting.train_run", lambda *_: True),
+        ("asot.results.reporting.gather", lambda *_: True),
+        ("asot.results.reporting.write_report", lambda *_: True),
+    ],
+)
+def test_interrupted_at_any_stage_and_given_again(
+    asot,
+    logs: tuple[Path, Truth],
+    results: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str,
+    when: Callable[..., bool],
+) -> None:
+    words = ("segment", logs[0], "--actions", "3", "--out", tmp_path / "out")
+    with monkeypatch.context() as patch:
+        break_after(patch, stage, when)
+        outcome = asot(*words)
+    assert outcome.code == 130
+    assert outcome.sentence == "Interrupted. The same command goes on from here."
+    before = snapshot(tmp_path / "out" / "data")
+    outcome = asot(*words)
+    assert (outcome.code, outcome.err) == (0, "")
+    after = snapshot(tmp_path / "out" / "data")
+    assert {name: after[name] for name in before} == before, "what is finished is kept"
+    assert labels(tmp_path / "out") == labels(results)
+    assert (tmp_path / "out" / "report" / "index.html").is_file()
+
+
+def test_a_process_that_is_killed(
+    asot, logs: tuple[Path, Truth], results: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    script = """
+import os, signal
+import asot.data.origin as origin
+from asot.cli import main
+real = origin.write_json
+def die(path, values):
+    if path.stem == "ward 2-tuesday":
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(path, values)
+origin.write_json = die
+main()
+"""
+    words = [str(word) for word in ("extract", logs[0], "--out", tmp_path / "data")]
+    killed = subprocess.run([sys.executable, "-c", script, *words], env=environment, check=False)
+    assert killed.returncode == -9
+    assert (tmp_path / "data" / "features" / "ward 2-tuesday.npy").is_file()
+    assert asot("data", "check", tmp_path / "data").code == 1, "its last recording is unfinished"
+    before = snapshot(tmp_path / "data")
+    outcome = asot(*words)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "2 from before" in outcome.out
+    after = snapshot(tmp_path / "data")
+    changed = {name for name in after if after[name] != before.get(name)}
+    assert {Path(name).stem for name in changed} == {"ward 2-tuesday"}
+    assert {name: one[1] for name, one in after.items()} == {
+        name: one[1] for name, one in snapshot(results / "data").items()
+    }
+
+
+def test_broken_logs_are_listed_and_taken_once_they_are_whole(
+    asot, logs: tuple[Path, Truth], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(logs[0], tmp_path / "logs")
+    whole = (folder / "monday.csv").read_bytes()
+    (folder / "monday.csv").write_bytes(b"time,ax\n0,[b]\n")
+    words = ("segment", folder, "--actions", "3", "--out", tmp_path / "out")
+    outcome = asot(*words)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "Features of 2 recordings in " in outcome.out
+    assert "Left out (1)" in outcome.out
+    assert str(folder / "monday.csv") in outcome.out
+    assert sorted(labels(tmp_path / "out")) == RECORDINGS[1:]
+    checkpoint = tmp_path / "out" / "run" / "models" / "all.ckpt"
+    trained = checkpoint.stat().st_mtime_ns
+    (folder / "monday.csv").write_bytes(whole)
+    outcome = asot(*words)
+    assert outcome.code == 0
+    assert outcome.sentence == (
+        "'monday' changed since the actions were learnt, and the model stays as it is: remove "
+        f"{tmp_path / 'out' / 'run'} to learn from all recordings anew."
+    )
+    assert "Left out" not in outcome.out
+    assert sorted(labels(tmp_path / "out")) == RECORDINGS
+    assert checkpoint.stat().st_mtime_ns == trained
+    assert asot(*words).err == ""
+
+
+def test_a_log_that_changed_is_segmented_anew(
+    asot, logs: tuple[Path, Truth], tmp_path: Path, seed: int
+) -> None:
+    folder = shutil.copytree(logs[0], tmp_path / "logs")
+    words = ("segment", folder, "--actions", "3", "--out", tmp_path / "out")
+    assert asot(*words).code == 0
+    before = labels(tmp_path / "out")
+    write_logs(folder, seed, "monday", seconds=(4, 9))
+    outcome = asot(*words)
+    assert outcome.code == 0
+    assert "'monday' changed since the actions were learnt" in outcome.sentence
+    after = labels(tmp_path / "out")
+    features = np.load(tmp_path / "out" / "data" / "features" / "monday.npy")
+    assert len(after["monday"].split()) == len(features) < len(before["monday"].split())
+    assert {name: after[name] for name in RECORDINGS[1:]} == {
+        name: before[name] for name in RECORDINGS[1:]
+    }
+
+
+def test_a_model_applied_to_its_own_and_to_new_recordings(
+    asot, logs: tuple[Path, Truth], results: Path, tmp_path: Path, seed: int
+) -> None:
+    outcome = asot("segment", logs[0], "--model", results, "--out", tmp_path / "same")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert labels(tmp_path / "same") == labels(results)
+    assert not (tmp_path / "same" / "run").exists()
+    truth = write_logs(tmp_path / "new", seed, "thursday")
+    words = ("segment", tmp_path / "new", "--out", tmp_path / "out")
+    # A folder that a model was applied in stands for that model.
+    assert asot(*words, "--model", tmp_path / "same").code == 0
+    before = snapshot(tmp_path / "out" / "predictions")
+    outcome = asot(*words, "--model", tmp_path / "same")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert snapshot(tmp_path / "out" / "predictions") == before
+    table = write_truth(tmp_path / "truth.csv", truth)
+    assert asot("evaluate", tmp_path / "out", "--truth", table).code == 0
+    scores = json.loads((tmp_path / "out" / "predictions" / "scores.json").read_text())
+    assert scores["evaluations"]["activity"]["scores"]["mof"] > 0.85
+    assert asot("export", tmp_path / "out", "--to", "csv").code == 0
+
+
+def test_names_come_along_with_a_model(
+    asot, logs: tuple[Path, Truth], results: Path, tmp_path: Path
+) -> None:
+    model = shutil.copytree(results, tmp_path / "model")
+    (tmp_path / "names.json").write_text('{"0": "rest", "1": "walk", "2": "shake"}')
+    assert asot("relabel", model, tmp_path / "names.json").code == 0
+    outcome = asot("segment", logs[0], "--model", model, "--out", tmp_path / "out")
+    assert (outcome.code, outcome.err) == (0, "")
+    ours, theirs = (
+        (root / "predictions" / "segments.csv").read_text()
+        for root in (tmp_path / "out", model / "run")
+    )
+    assert ours == theirs
+    assert "action 0" not in ours
+    assert asot("segment", logs[0], "--actions", "3", "--out", model).code == 0
+    assert (model / "run" / "predictions" / "segments.csv").read_text() == theirs
+
+
+def test_a_model_refuses_features_made_in_another_way(
+    asot, logs: tuple[Path, Truth], results: Path, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    words = ("segment", logs[0], "--model", results, "--out", tmp_path / "out")
+    outcome = asot(*words, "--fps", "2")
+    assert outcome.code == 1
+    assert outcome.sentence == (
+        "The model was trained on features that were made in another way "
+        "(settings.fps was None, now 2.0): give the options that they were made with."
+    )
+    assert not (tmp_path / "out" / "data").exists(), "refused before anything is extracted"
+    (tmp_path / "arrays").mkdir()
+    np.save(tmp_path / "arrays" / "a.npy", rng.normal(size=(50, 18)))
+    outcome = asot("segment", tmp_path / "arrays", "--model", results, "--out", tmp_path / "out")
+    assert "(kind was 'series', now 'features')" in outcome.sentence
+    (tmp_path / "other").mkdir()
+    lines = (logs[0] / "monday.csv").read_text().replace("time,ax", "time,left_ax")
+    (tmp_path / "other" / "a.csv").write_text(lines)
+    outcome = asot("segment", tmp_path / "other", "--model", results, "--out", tmp_path / "out")
+    assert outcome.code == 1
+    assert "were not made as those that" in outcome.sentence
+    assert "columns was ['ax', 'ay', 'az'], now ['left_ax', 'ay', 'az']" in outcome.sentence
+
+
+def test_a_model_that_is_not_finished(
+    asot,
+    logs: tuple[Path, Truth],
+    results: Path,
+    tmp_path: Path,
+) -> None:
+    model = shutil.copytree(results, tmp_path / "model")
+    (model / "run" / "predictions" / "predictions.json").unlink()
+    outcome = asot("segment", logs[0], "--model", model, "--out", tmp_path / "out")
+    assert outcome.code == 1
+    assert outcome.sentence == (
+        f"The model in {model / 'run'} is not finished: give its command again first."
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_results_among_the_recordings_are_no_recordings(
+    asot, logs: tuple[Path, Truth], results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shutil.copytree(logs[0], tmp_path / "here")
+    monkeypatch.chdir(folder)
+    for _ in range(2):
+        outcome = asot("segment", ".", "--actions", "3", "--out", "results")
+        assert (outcome.code, outcome.err) == (0, "")
+        for name in ("features", "data"):
+            assert asot("extract", ".", "--out", name).code == 0
+    assert sorted(labels(folder / "results")) == RECORDINGS
+    assert labels(folder / "results") == labels(results)
+
+
+def test_extract_then_segment_what_it_filled(
+    asot, logs: tuple[Path, Truth], results: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    for shard in ("1/2", "2/2"):
+        outcome = asot("extract", logs[0], "--out", data, "--shard", shard)
+        assert (outcome.code, outcome.err) == (0, "")
+    assert sorted(path.stem for path in (data / "features").iterdir()) == RECORDINGS
+    ours, theirs = snapshot(data), snapshot(results / "data")
+    assert {name: one[1] for name, one in ours.items()} == {n: o[1] for n, o in theirs.items()}
+    check = asot("data", "check", data)
+    assert (check.code, check.err) == (0, "")
+    out = tmp_path / "out"
+    outcome = asot("segment", data, "--actions", "3", "--out", out)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert not (out / "data").exists()
+    assert labels(out) == labels(results)
+    before = snapshot(data)
+    assert asot("segment", data, "--actions", "3", "--out", out).code == 0
+    assert snapshot(data) == before
+    # The features of results are found by the folder of the results.
+    words = ("--actions", "2", "--out", tmp_path / "two")
+    assert asot("segment", results, *words).code == 0
+    assert sorted(labels(tmp_path / "two")) == RECORDINGS
+
+
+def test_extract_with_a_broken_log(asot, logs: tuple[Path, Truth], tmp_path: Path) -> None:
+    folder = shutil.copytree(logs[0], tmp_path / "logs")
+    (folder / "broken.csv").write_bytes(b"\x00")
+    outcome = asot("extract", folder, "--out", tmp_path / "data")
+    assert outcome.code == 1
+    assert outcome.sentence == ("1 of 4 recordings could not be used; they are listed above.")
+    assert "Features of 3 recordings in " in outcome.out
+    assert "Left out (1)" in outcome.out
+    times = {name: one[0] for name, one in snapshot(tmp_path / "data").items()}
+    (folder / "broken.csv").unlink()
+    outcome = asot("extract", folder, "--out", tmp_path / "data")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "3 from before" in outcome.out
+    assert {name: one[0] for name, one in snapshot(tmp_path / "data").items()} == times
+
+
+def test_extract_in_two_ways_into_one_folder(
+    asot, logs: tuple[Path, Truth], tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    assert asot("extract", logs[0] / "monday.csv", "--out", data).code == 0
+    assert asot("extract", logs[0] / "ward 2", "--out", data, "--fps", "2").code == 0
+    for words in (
+        ("segment", data, "--actions", "3", "--out", tmp_path / "out"),
+        ("train", "default", "--n_actions", "3", "--data", data, "--out", tmp_path / "run"),
+    ):
+        outcome = asot(*words)
+        assert outcome.code == 1
+        assert "features were made in different ways and cannot be used together: " in (
+            outcome.sentence
+        )
+        assert "[b]wed and monday differ in fps (2.0 and 5.0)" in outcome.sentence
+    outcome = asot("data", "check", data)
+    assert outcome.code == 1
+    assert "features were made in different ways" in outcome.out
+
+
+def test_arrays_of_features_have_frames_and_no_seconds(
+    asot, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    (tmp_path / "in").mkdir()
+    centres = 3 * rng.normal(size=(3, 8))
+    truth = {}
+    for name in ("a", "b", "c"):
+        order = np.repeat(rng.permutation(3), 40)
+        values = centres[order] + rng.normal(size=(120, 8))
+        np.save(tmp_path / "in" / f"{name}.npy", values.astype(np.float32))
+        truth[name] = order
+    out = tmp_path / "out"
+    outcome = asot("segment", tmp_path / "in", "--actions", "3", "--out", out)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "mean, frames" in outcome.out
+    with (out / "run" / "predictions" / "segments.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert {(row["start_s"], row["end_s"]) for row in rows} == {("", "")}
+    assert (out / "report" / "index.html").is_file()
+    assert asot("export", out, "--to", "csv,txt,parquet").code == 0
+    outcome = asot("export", out, "--to", "elan,csv")
+    assert outcome.code == 1
+    assert outcome.sentence.startswith("elan: a has frames but no times: give the frames a second")
+    assert asot("export", out, "--to", "elan", "csv", "--frame_rate", "10").code == 0
+    with (out / "exports" / "csv" / "segments.csv").open(encoding="utf-8") as stream:
+        for row in csv.DictReader(stream):
+            assert float(row["start_s"]) == int(row["start_frame"]) / 10
+            assert float(row["end_s"]) == int(row["end_frame"]) / 10
+    for truth_of in ("exports/elan", "exports/csv/segments.csv"):
+        outcome = asot("evaluate", out, "--truth", out / truth_of)
+        assert outcome.code == 1
+        assert "have frames but no times: give their frames a second with --fr" in outcome.sentence
+        outcome = asot("evaluate", out, "--truth", out / truth_of, "--frame_rate", "10")
+        assert (outcome.code, outcome.err) == (0, "")
+        scores = json.loads((out / "run" / "predictions" / "scores.json").read_text())
+        assert scores["evaluations"]["activity"]["scores"]["mof"] == 1
+    for name, order in truth.items():
+        (tmp_path / "truth").mkdir(exist_ok=True)
+        (tmp_path / "truth" / f"{name}.txt").write_text("".join(f"is {one}\n" for one in order))
+    assert asot("evaluate", out, "--truth", tmp_path / "truth").code == 0
+    scores = json.loads((out / "run" / "predictions" / "scores.json").read_text())
+    assert scores["evaluations"]["activity"]["scores"]["mof"] > 0.9
+
+
+def test_results_that_were_moved(
+    asot, logs: tuple[Path, Truth], results: Path, tmp_path: Path
+) -> None:
+    made = tmp_path / "made"
+    words = ("segment", logs[0], "--actions", "3", "--out")
+    assert asot(*words, made).code == 0
+    moved = made.rename(tmp_path / "moved")
+    (tmp_path / "names.json").write_text('{"0": "rest"}')
+    truth = write_truth(tmp_path / "truth.csv", logs[1])
+    for one in (
+        ("report", moved),
+        ("relabel", moved, tmp_path / "names.json"),
+        ("export", moved, "--to", "csv,elan"),
+        ("evaluate", moved, "--truth", truth),
+        (*words, moved),
+        ("segment", logs[0], "--model", moved, "--out", tmp_path / "applied"),
+    ):
+        outcome = asot(*one)
+        assert (outcome.code, outcome.err) == (0, "")
+        assert str(made) not in outcome.out
+    assert labels(moved) == labels(tmp_path / "applied") == labels(results)
+    shutil.rmtree(moved / "data")
+    outcome = asot("report", moved)
+    assert outcome.code == 1
+    assert outcome.sentence.endswith(
+        "is no longer there: say where the data set is now with --data."
+    )
+    assert asot("report", moved, "--data", results / "data").code == 0
+
+
+def test_the_help_of_the_new_commands_is_light(environment: dict[str, str]) -> None:
+    script = """
+import contextlib, io, sys
+from asot.cli import main
+with contextlib.redirect_stdout(io.StringIO()):
+    for name in ("segment", "extract", "report", "relabel", "export", "evaluate"):
+        assert main([name, "--help"]) == 0
+heavy = {"torch", "lightning", "matplotlib", "sklearn", "scipy", "pandas", "av", "onnxruntime"}
+print(sorted(heavy & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_a_folder_that_cannot_be_written_to(asot, logs: tuple[Path, Truth], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    outcome = asot("segment", logs[0], "--actions", "3", "--out", tmp_path / "file" / "out")
+    assert outcome.code == 1
+    assert outcome.sentence == f"--out must be a folder, but {tmp_path / 'file'} is a file."
