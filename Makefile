@@ -10,7 +10,7 @@ CORES := $(shell nproc 2>/dev/null || echo 2)
 .PHONY: demo test test-all bench lint types help clean
 
 help:
-	@echo "make demo      segment real recordings, with scores and pictures, in results/demo"
+	@echo "make demo      segment real recordings, in results/demo and results/demo-video"
 	@echo "make test      the tests (minutes)"
 	@echo "make test-all  the tests, the slow ones too"
 	@echo "make bench     how fast it is, in results/benchmarks.json (python -m benchmarks -h for more)"
@@ -20,6 +20,7 @@ help:
 
 demo: $(VENV)/.demo
 	$(BIN)/asot demo --out results/demo
+	$(BIN)/asot demo --video --out results/demo-video
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(CORES) -m "not slow"
@@ -50,4 +51,7 @@ $(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+# Without its OpenCV, which would hold NumPy back; these are what its check of labels imports.
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt appdirs httpx jsf lxml pyjwt ujson xmljson
+	$(BIN)/python -m pip install --quiet --no-deps label-studio-sdk==2.1.2
 	touch $@ $(VENV)/.demo

@@ -78,6 +78,13 @@ class ActionNames:
                 result[labels == action] = self.target(action)
         return result
 
+    def grouped(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Labels (N,) as :meth:`apply` gives them, but that background is one action of its own."""
+        result = self.apply(labels)
+        if self.background:
+            result[(result == UNLABELLED) & (labels != UNLABELLED)] = min(self.background)
+        return result
+
     def shares(self, assignment: NDArray[np.float32]) -> NDArray[np.float32]:
         """Assignments (N, K) in which the columns of merged actions are added to one of them."""
         if not self:

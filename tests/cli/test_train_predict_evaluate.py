@@ -56,7 +56,7 @@ def check_folder(folder: Path, data: Path, frame_rate: float | None) -> None:
         for start, end, start_s, end_s, action, confidence in segments:
             assert int(start) == len(rebuilt), "each begins where the one before ends"
             assert int(end) > int(start)
-            rebuilt += [int(action)] * (int(end) - int(start))
+            rebuilt += [int(action.removeprefix("action "))] * (int(end) - int(start))
             assert 0 < float(confidence) <= 1
             if frame_rate is None:
                 assert start_s == end_s == ""
@@ -175,7 +175,7 @@ def test_predict_without_ground_truth_and_with_odd_names(
         assert here[name] == there[f"recording-{number}"]
     outcome = asot("evaluate", out)
     assert outcome.code == 1
-    assert "holds no ground truth for the predicted recordings" in outcome.sentence
+    assert "has no ground truth to be compared with" in outcome.sentence
 
 
 @pytest.mark.parametrize("place", ["", "predictions"])

@@ -16,7 +16,7 @@ def _name(value: list[str] | str) -> str:
 
 
 USAGE = [
-    (["nonsense"], "There is no command 'nonsense': use one of demo, decode, "),
+    (["nonsense"], "There is no command 'nonsense': use one of demo, segment, "),
     (["--nonsense"], "There is no command '--nonsense'"),
     (["demo", "--nope"], "There is no option --nope. (asot demo --help)"),
     (["demo", "--seed"], "--seed needs a value."),
@@ -102,7 +102,7 @@ REFUSED = [
     (["predict", "nope", "--data", "toys"], "nope is not a run: it holds no run.json"),
     (["predict", "toys", "--data", "toys"], "toys is not a run: it holds no run.json"),
     (["evaluate", "nope"], "nope is no folder"),
-    (["evaluate", "toys"], "toys/predictions holds no finished predictions"),
+    (["evaluate", "toys"], "toys holds no finished predictions"),
     (["data", "check", "nope"], "nope cannot be read: No such file or directory."),
     (["data", "check", "toys/mapping/mapping.txt"], "toys/mapping/mapping.txt cannot be read"),
 ]

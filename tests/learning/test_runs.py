@@ -83,7 +83,8 @@ def test_a_run_holds_all_that_its_page_says(make_data: MakeData, train: Train) -
     assert run.models() == ["all"]
     assert (run.root / "logs" / "all" / "metrics.csv").is_file()
     described = json.loads((run.root / "run.json").read_text())
-    assert set(described) == {"recipe", "seed", "data", "activities", "versions"}
+    parts = {"recipe", "seed", "data", "activities", "extractor", "versions"}
+    assert set(described) == parts
     assert load_recipe(str(run.root / "recipe.yaml")) == run.recipe()
     folder = run.predictions
     names = ["P1 cup", "P2 Grüße 茶", "P3"]
@@ -133,7 +134,7 @@ def test_another_folder_without_ground_truth(
     make_data: MakeData, train: Train, tmp_path: Path
 ) -> None:
     run = train(make_data(labelled=False))
-    with pytest.raises(DataError, match="holds no ground truth for the predicted recordings"):
+    with pytest.raises(DataError, match="has no ground truth to be compared with"):
         score(run.predictions)
     other = make_data("others", names=("Q1", "Q2"), labelled=False, shift=1)
     folder = predict_run(run, other, tmp_path / "out")

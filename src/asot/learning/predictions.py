@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -188,10 +189,7 @@ class PredictionFolder:
         index = self.index()
         source = Source(**index["source"])
         if root is None:
-            root = Path(source.root)
-            # Folders of asot segment hold their data, and may be moved as a whole.
-            near = (self.root.parent / "data", self.root.parent.parent / "data")
-            root = next((one for one in (root, *near) if (one / "features").is_dir()), root)
+            root = next(filter(_holds_features, self._places()), Path(source.root))
         if not (root / "features").is_dir():
             raise DataError(
                 f"{root} is no longer there: say where the data set is now with --data."
@@ -213,6 +211,12 @@ class PredictionFolder:
         truths = {name: GroundTruthFile(path, classes) for name, path in corrected.items()}
         recordings = Recordings([known[name].with_ground_truth(truths.get(name)) for name in names])
         return Opened(recordings, classes.names or {}, [])
+
+    def _places(self) -> Iterator[Path]:
+        """Where a folder of asot segment, moved or copied as a whole, has its data."""
+        for folder in (self.root.parent, self.root.parent.parent):
+            if (folder / "segment.json").is_file():
+                yield folder / "data"
 
     def truth_path(self, name: str) -> Path:
         """Where the corrected labels of a recording are, if there are any."""
@@ -344,6 +348,10 @@ class Scored:
     class_names: dict[int, str]
 
 
+def _holds_features(folder: Path) -> bool:
+    return (folder / "features").is_dir()
+
+
 def find_predictions(root: Path) -> PredictionFolder:
     """The prediction that a folder holds: one of asot segment, asot train or asot predict.
 
@@ -367,7 +375,7 @@ def score(folder: PredictionFolder, data_root: Path | None = None) -> Scored:
     """Compare a prediction with the ground truth of its data set, and write ``scores.json``.
 
     One matching for each model: recordings that one model labelled share the meaning of its
-    actions.
+    actions. Actions that people merged count as one.
 
     Parameters
     ----------
@@ -397,7 +405,8 @@ def score(folder: PredictionFolder, data_root: Path | None = None) -> Scored:
                 f"{folder.root} has {len(labels)} labels for {one.name}, but its ground truth has "
                 f"{0 if truth is None else len(truth)}: predict it again."
             )
-        predictions.append(labels)
+        n_actions = folder.assignment(one.name).shape[1]
+        predictions.append(folder.names(models[one.name], n_actions).grouped(labels))
         truths.append(truth)
     names = [models[one.name] for one in recordings]
     several = len(set(names)) > 1

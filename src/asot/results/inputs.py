@@ -17,6 +17,7 @@ VIDEOS = frozenset(
     }
 )
 SERIES = frozenset({".csv", ".tsv", ".parquet", ".h5", ".hdf5", ".npy"})
+HDF5 = frozenset({".h5", ".hdf5"})
 ARRAYS = frozenset({".npy"})
 # In a folder of asot segment, what was asked for.
 DESCRIPTION = "segment.json"
@@ -120,6 +121,11 @@ def _in_folder(folder: Path) -> list[Input]:
             and not name.startswith(".")
             and (Path(place) / name).is_file()
         ]
+    # DeepLabCut writes a table of what it writes as HDF5.
+    twins = {path.with_suffix("") for path in files if path.suffix.lower() in HDF5}
+    files = [
+        path for path in files if path.suffix.lower() != ".csv" or path.with_suffix("") not in twins
+    ]
     if not files:
         kinds = ", ".join(sorted(VIDEOS | SERIES))
         raise DataError(f"{folder} holds no recordings: no file in it ends in one of {kinds}.")
