@@ -1,7 +1,8 @@
 """The benchmark as one command.
 
-    python -m benchmarks [--only solver|scaling|training] [--quick] [--threads N] [--repeats R]
-                         [--release PATH] [--data DIR [--activity NAME]] [--out FILE.json]
+    python -m benchmarks [--only solver|scaling|training|extraction] [--quick] [--threads N]
+                         [--repeats R] [--release PATH] [--data DIR [--activity NAME]]
+                         [--video FILE] [--out FILE.json]
 
 Others take part where they can be imported: ``pip install ott-jax POT fugw``. None is needed.
 """
@@ -13,11 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+PARTS = ("solver", "scaling", "training", "extraction")
+
 
 def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--only", choices=("solver", "scaling", "training"))
+    parser.add_argument("--only", choices=PARTS)
     parser.add_argument("--quick", action="store_true", help="a few small problems: a minute")
     parser.add_argument("--threads", type=_count, help="for everybody; all cores unless given")
     parser.add_argument("--repeats", type=_count, default=15, help="rounds of the solvers")
@@ -27,6 +30,7 @@ def main(words: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--activity", default="coffee", help="of --data")
     parser.add_argument("--epochs", type=_count, default=5, help="of the training beside --release")
+    parser.add_argument("--video", type=Path, help="to extract features of; a small clip else")
     parser.add_argument("--out", type=Path, help="where to write all figures as JSON")
     options = parser.parse_args(words)
     if options.data and not options.release:
@@ -52,6 +56,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     """All that was asked for, told as it comes."""
     import torch
 
+    from asot.errors import DataError, MissingExtraError
     from benchmarks import tables
     from benchmarks.machine import machine
 
@@ -59,7 +64,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         torch.set_num_threads(options.threads)
     report: dict[str, Any] = {"machine": machine()}
     tables.show_machine(report["machine"])
-    wanted = (options.only,) if options.only else ("solver", "scaling", "training")
+    wanted = (options.only,) if options.only else PARTS
     if "solver" in wanted:
         report["solver"] = _solver(options, "cpu")
         if torch.cuda.is_available():
@@ -81,6 +86,17 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
                 options.release, options.data, options.activity, options.epochs
             )
             tables.show_script(report["script"])
+    if "extraction" in wanted:
+        try:
+            from benchmarks.extraction import measure_extraction
+
+            rounds = min(options.repeats, 5)
+            report["extraction"] = measure_extraction(options.quick, rounds, options.video)
+            tables.show_extraction(report["extraction"])
+        except (DataError, MissingExtraError) as error:
+            if options.only:
+                raise
+            tables.CONSOLE.print(f"without extraction: {error}")
     return report
 
 

@@ -146,5 +146,21 @@ def show_script(report: dict[str, Any]) -> None:
     CONSOLE.print(table)
 
 
+def show_extraction(report: dict[str, Any]) -> None:
+    """Milliseconds a frame, and the ratios that were asked for."""
+    for rate, one in report["rates"].items():
+        table = Table("", "ms a frame", "least", title=f"{report['clip']}, frames a second: {rate}")
+        for name, value in one["milliseconds_a_frame"].items():
+            least = one["least_milliseconds_a_frame"][name]
+            table.add_row(name, f"{value:.2f}", f"{least:.2f}")
+        CONSOLE.print(table)
+        ratios = ", ".join(f"{name} {v:.1f}" for name, v in one["torch_times_ours"].items())
+        CONSOLE.print(
+            f"extraction takes {one['times_the_slower_alone']:.2f} of the slower of the two alone, "
+            f"{one['times_both_in_turn']:.2f} of both in turn; times ours: {ratios}",
+            highlight=False,
+        )
+
+
 def _of(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)

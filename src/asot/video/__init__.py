@@ -1,0 +1,1 @@
+"""Videos in: decoding with true times, features of backbones, previews that browsers play."""

@@ -1,0 +1,339 @@
+"""Features of a video: decoding and the backbone at the same time, in bounded memory, resumable."""
+
+from __future__ import annotations
+
+import os
+import time
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asot.data.origin import Origin, origin_path, read_origin, times_path
+from asot.errors import DataError
+from asot.files import write_array, write_json
+from asot.processes import available_cores
+from asot.timelines import require_times
+from asot.video.ahead import map_ordered, run_ahead
+from asot.video.backbones import Backbone
+from asot.video.decoding import Source, open_video, to_image
+from asot.video.partial import DAMAGED, MOMENT, REPAIRED, SOUND, Partial
+from asot.video.reading import VideoInfo, fingerprint, probe, sample
+
+# Hears of the seconds of video that are done, and of all of them, where that is known.
+Report = Callable[[float, float | None], None]
+_REPORT_EVERY_S = 0.1
+
+_Moment = tuple[float, int, int]
+
+
+def extractor_of(backbone: Backbone, fps: float | None) -> dict[str, Any]:
+    """All that decides the features of a video: the backbone, and how its frames are sampled."""
+    return {**backbone.identity, "fps": "all" if fps is None else fps}
+
+
+def is_extracted(
+    path: str | os.PathLike[str], root: Path, name: str, extractor: dict[str, Any]
+) -> bool:
+    """Tell whether a recording's features are there, made of this very file in this very way.
+
+    Parameters
+    ----------
+    path : path-like
+        The video.
+    root : Path
+        The data folder.
+    name : str
+        The recording.
+    extractor : dict
+        From :func:`extractor_of`.
+
+    Raises
+    ------
+    DataError
+        If the video cannot be read.
+    """
+    try:
+        origin = read_origin(origin_path(root, name))
+    except DataError:
+        return False
+    arrays = (_features_path(root, name), times_path(root, name))
+    return (
+        origin is not None
+        and origin.extractor == extractor
+        and all(one.is_file() for one in arrays)
+        and origin.fingerprint == fingerprint(path)
+    )
+
+
+def extract_video(
+    path: str | os.PathLike[str],
+    root: Path,
+    name: str,
+    backbone: Backbone,
+    *,
+    fps: float | None = None,
+    batch_size: int | None = None,
+    threads: int | None = None,
+    report: Report | None = None,
+) -> Origin:
+    """Write the features, times and origin of a video, as :mod:`asot.data.origin` lays them out.
+
+    A killed extraction goes on after the last batch that it finished, with the very same result:
+    the frame before is found again and compared with the one of the time. If the file or the
+    extractor changed it begins anew.
+
+    Parameters
+    ----------
+    path : path-like
+        The video.
+    root : Path
+        The data folder.
+    name : str
+        The recording, by which its files are called.
+    backbone : Backbone
+        From :func:`asot.video.backbones.open_backbone`.
+    fps : float, optional
+        Frames a second, as in :func:`asot.video.reading.read_frames`; all of them unless given.
+    batch_size : int, optional
+        Images, or clips, at once; the backbone's unless given.
+    threads : int, optional
+        Of the decoder; the cores of this process unless given.
+    report : callable, optional
+        Called with the seconds of video that are done and the seconds in all (None where the file
+        does not say), a few times a second and at the end.
+
+    Returns
+    -------
+    Origin
+        As written.
+
+    Raises
+    ------
+    ArgumentError
+        If ``fps`` is not positive.
+    DataError
+        If the file is no video, gives fewer than two frames, or features that are not finite.
+    ConfigurationError
+        If the backbone fails.
+    """
+    path = Path(path)
+    mark, extractor, info = fingerprint(path), extractor_of(backbone, fps), probe(path)
+    origin_path(root, name).unlink(missing_ok=True)
+    features = _features_path(root, name)
+    size = batch_size or backbone.batch_size
+    state = {"fingerprint": mark, "extractor": extractor}
+    with Partial(features, state, backbone.width, size) as partial:
+        run = _Run(path, info, backbone, fps, size, threads or available_cores(), partial, report)
+        source = run.finish()
+        moments = partial.moments
+        if len(moments) < 2:
+            rate = "" if fps is None else f" at {fps:g} frames a second"
+            partial.remove()
+            raise DataError(
+                f"{path} gives {len(moments)} frame{'' if len(moments) == 1 else 's'}{rate}: "
+                "at least 2 are needed."
+            )
+        if fingerprint(path) != mark:
+            partial.remove()
+            raise DataError(f"{path} was changed while it was read: wait until it is complete.")
+        assert source.end_s is not None
+        times = require_times(np.append(moments["time_s"], source.end_s), len(moments))
+        partial.write_features()
+        write_array(times_path(root, name), times)
+        origin = Origin(
+            "video", str(path.absolute()), mark, extractor, asdict(info), source.remarks
+        )
+        write_json(origin_path(root, name), asdict(origin))
+    partial.remove()
+    if report is not None:
+        length = source.end_s - info.start_s
+        report(length, length)
+    return origin
+
+
+class _OtherFrames(Exception):  # noqa: N818 - no failure: there is another way to go on
+    """The frames that were found again are not those of the time."""
+
+
+class _Damaged(Exception):  # noqa: N818 - as above
+    """FFmpeg conceals damage as its threads happen to be scheduled: one must go on alone."""
+
+
+class _Run:
+    """One extraction: what it works on, and how far it is."""
+
+    def __init__(
+        self,
+        path: Path,
+        info: VideoInfo,
+        backbone: Backbone,
+        fps: float | None,
+        batch_size: int,
+        threads: int,
+        partial: Partial,
+        report: Report | None,
+    ) -> None:
+        self.path, self.info, self.backbone, self.fps = path, info, backbone, fps
+        self.batch_size, self.threads = batch_size, threads
+        self.partial, self.report = partial, report
+        self.before = backbone.clip // 2
+        self.source: Source | None = None
+
+    def finish(self) -> Source:
+        """Make what is missing; the source has been read to its end then."""
+        known = self.partial.moments
+        state = int(known["state"][-1]) if len(known) else SOUND
+        if state == DAMAGED:
+            self.threads = 1
+        # By way of a keyframe; where frames were repaired, counting from the start alone.
+        seek = len(known) > 0 and state == SOUND
+        while True:
+            try:
+                return self._make(known, seek)
+            except _Damaged:
+                self.threads, seek = 1, False
+                known = self.partial.moments
+            except _OtherFrames:
+                if not seek:
+                    self.partial.clear()
+                    known = known[:0]
+                seek = False
+
+    def _make(self, known: NDArray[Any], seek: bool) -> Source:
+        done = len(known)
+        # The frames that the next feature is of, and at least one that was seen before.
+        first = max(0, min(done - 1, done - self.before))
+        frames = self._frames(known, first, seek)
+        clips = windows(frames, self.backbone.clip, first, done)
+        depth = 2 * self.backbone.parallel + 1
+        told = time.monotonic()
+        with (
+            closing(run_ahead(self._batches(clips), depth)) as batches,
+            closing(map_ordered(self._infer, batches, self.backbone.parallel)) as made,
+        ):
+            for features, moments in made:
+                self.partial.append(features, moments)
+                if self.report is not None and time.monotonic() - told > _REPORT_EVERY_S:
+                    told = time.monotonic()
+                    self._tell(float(moments["time_s"][-1]))
+        assert self.source is not None
+        return self.source
+
+    def _frames(
+        self, known: NDArray[Any], first: int, seek: bool
+    ) -> Iterator[tuple[_Moment, NDArray[np.uint8]]]:
+        """The sampled frames from number ``first`` on; those known are compared."""
+        with open_video(self.path, threads=self.threads) as source:
+            after = float(known["time_s"][first]) if seek else None
+            shown = sample(source, self.fps, after, self.info.start_s)
+            for number, (one, _) in enumerate(shown, start=first if seek else 0):
+                if number < first:
+                    continue
+                if source.damaged and self.threads != 1:
+                    raise _Damaged
+                image = to_image(one.frame, self.backbone.size)
+                checksum = zlib.crc32(image[::8].tobytes())
+                if number < len(known):
+                    was = known[number]
+                    if was["time_s"] != one.time_s or was["checksum"] != checksum:
+                        raise _OtherFrames
+                state = DAMAGED if source.damaged else SOUND if source.undisturbed else REPAIRED
+                yield (one.time_s, checksum, state), image
+            if source.damaged and self.threads != 1:
+                raise _Damaged
+            self.source = source
+
+    def _batches(
+        self, clips: Iterable[tuple[_Moment, NDArray[np.uint8]]]
+    ) -> Iterator[tuple[NDArray[np.uint8], NDArray[Any]]]:
+        images: list[NDArray[np.uint8]] = []
+        moments: list[_Moment] = []
+        for moment, image in clips:
+            images.append(image)
+            moments.append(moment)
+            if len(images) == self.batch_size:
+                yield np.stack(images), np.array(moments, dtype=MOMENT)
+                images, moments = [], []
+        if images:
+            yield np.stack(images), np.array(moments, dtype=MOMENT)
+
+    def _infer(
+        self, batch: tuple[NDArray[np.uint8], NDArray[Any]]
+    ) -> tuple[NDArray[np.float32], NDArray[Any]]:
+        images, moments = batch
+        features = self.backbone(images)
+        if not np.isfinite(features).all():
+            raise DataError(
+                f"{self.path} gives features that are not finite at "
+                f"{moments['time_s'][0]:.3f} s, with {self.backbone.name}."
+            )
+        return features, moments
+
+    def _tell(self, time_s: float) -> None:
+        assert self.report is not None
+        start, end = self.info.start_s, self.info.end_s
+        self.report(time_s - start, None if end is None else end - start)
+
+
+def windows(
+    frames: Iterable[tuple[Any, NDArray[np.uint8]]], length: int, first: int, done: int
+) -> Iterator[tuple[Any, NDArray[np.uint8]]]:
+    """Each frame with its neighbours, itself at ``length // 2``; the ends are repeated.
+
+    Parameters
+    ----------
+    frames : iterable of (moment, (H, W, 3) uint8 array)
+        From number ``first`` on.
+    length : int
+        T; 1 gives the frames themselves, without an axis of T.
+    first : int
+        The number of the first frame: 0, or at most ``done - length // 2``.
+    done : int
+        The number of the first frame that is asked for.
+
+    Yields
+    ------
+    (moment, (T, H, W, 3) uint8 array)
+
+    Examples
+    --------
+    >>> frames = [(number, np.full((1, 1, 3), number, dtype=np.uint8)) for number in range(3)]
+    >>> [clip[:, 0, 0, 0].tolist() for _, clip in windows(frames, length=4, first=0, done=0)]
+    [[0, 0, 0, 1], [0, 0, 1, 2], [0, 1, 2, 2]]
+    """
+    before, after = length // 2, length - 1 - length // 2
+    images: deque[NDArray[np.uint8]] = deque(maxlen=length)
+    moments: deque[Any] = deque(maxlen=after + 1)
+    number = first - 1
+
+    def ready() -> bool:
+        return len(images) == length and len(moments) == after + 1 and number - after >= done
+
+    def clip() -> NDArray[np.uint8]:
+        return np.stack(images) if length > 1 else images[0]
+
+    for moment, image in frames:
+        if number < 0:
+            images.extend([image] * before)
+        number += 1
+        images.append(image)
+        moments.append(moment)
+        if ready():
+            yield moments[0], clip()
+    for _ in range(after if moments else 0):
+        number += 1
+        images.append(images[-1])
+        moments.append(None)
+        if ready() and moments[0] is not None:
+            yield moments[0], clip()
+
+
+def _features_path(root: Path, name: str) -> Path:
+    return root / "features" / f"{name}.npy"
