@@ -17,7 +17,6 @@ import torch
 from numpy.typing import NDArray
 
 from asot.errors import DataError, MissingExtraError
-from asot.processes import available_cores
 from asot.video.ahead import map_ordered
 from asot.video.backbones import EFFICIENTNET, open_backbone
 from asot.video.efficientnet import MIDDLE, RANGE, weights_file
@@ -59,13 +58,12 @@ def measure_extraction(quick: bool, repeats: int, video: Path | None = None) -> 
 def _measure(
     video: Path, fps: float | None, network: Any, batches: tuple[int, ...], repeats: int
 ) -> dict[str, Any]:
-    cores = available_cores()
     backbone = open_backbone(EFFICIENTNET, device="cpu")
     images = np.stack([one.image for one in read_frames(video, fps=fps, size=backbone.size)])
     n_frames = len(images)
 
     def decode() -> None:
-        for _ in read_frames(video, fps=fps, size=backbone.size, threads=cores):
+        for _ in read_frames(video, fps=fps, size=backbone.size):
             pass
 
     def infer() -> None:

@@ -186,7 +186,9 @@ class _Check:
 
     def action(self, value: Any) -> int:
         text = str(value)
-        if not (text.isascii() and text.isdigit()) or int(text) >= self.n_actions:
+        # No number of actions has more digits, and int() refuses very long ones.
+        digits = text.isascii() and text.isdigit() and len(text) < 10
+        if not digits or int(text) >= self.n_actions:
             raise DataError(
                 f"{self.path} speaks of action {value!r}, but the actions are "
                 f"0 to {self.n_actions - 1}: is it the file of another report?"

@@ -14,6 +14,7 @@ import pytest
 from asot.cli import main
 from asot.data.origin import Origin, write_features
 from asot.export import FORMATS
+from asot.learning.predictions import find_predictions
 from tests.cli.outcome import Asot, shown_paths
 from tests.conftest import SEED
 from tests.results.regimes import snapshot, write_logs
@@ -501,3 +502,47 @@ def test_truth_that_is_named_twice_or_is_not_there(
     outcome = asot("evaluate", results)
     assert outcome.code == 1
     assert "has no ground truth to be compared with" in outcome.sentence
+
+
+def test_truth_that_counts_from_the_first_frame(asot: Asot, results: Path, tmp_path: Path) -> None:
+    # The logs start at 0.54 s.
+    assert asot("export", results, "--to", "csv,elan", "--from_zero", "--out", tmp_path).code == 0
+    for place in (tmp_path / "csv", tmp_path / "elan"):
+        refused = asot("evaluate", results, "--truth", place)
+        assert refused.code == 1
+        assert "counted from the first frame (--from_zero)?" in refused.sentence
+        assert asot("evaluate", results, "--truth", place, "--from_zero").code == 0
+        scores = json.loads((find_predictions(results).root / "scores.json").read_text())
+        assert scores["evaluations"]["activity"]["scores"]["mof"] == 1.0
+
+
+def test_truth_of_another_moment_leaves_the_earlier_truth(
+    asot: Asot, results: Path, tmp_path: Path
+) -> None:
+    assert asot("export", results, "--to", "csv", "--out", tmp_path).code == 0
+    assert asot("evaluate", results, "--truth", tmp_path / "csv").code == 0
+    folder = find_predictions(results)
+    before = folder.truth_path("r0").read_bytes()
+    (tmp_path / "late.csv").write_text("recording,action,start_s,end_s\nr0,stir,1000,2000\n")
+    outcome = asot("evaluate", results, "--truth", tmp_path / "late.csv")
+    assert "has 'stir' from 1000.000 to 2000.000 s of r0, which lasts from 0.5" in outcome.sentence
+    assert folder.truth_path("r0").read_bytes() == before
+    (tmp_path / "late.parquet").touch()
+    outcome = asot("evaluate", results, "--truth", tmp_path / "late.parquet")
+    assert "is of a format that is not read back" in outcome.sentence
+
+
+def test_truth_of_a_recording_that_changed_is_left_out(
+    asot: Asot, results: Path, tmp_path: Path
+) -> None:
+    assert asot("export", results, "--to", "txt", "--out", tmp_path).code == 0
+    assert asot("evaluate", results, "--truth", tmp_path / "txt").code == 0
+    folder = find_predictions(results)
+    path = folder.truth_path("r1")
+    path.write_text(path.read_text() + "action 0\n")
+    outcome = asot("evaluate", results)
+    assert outcome.code == 0
+    assert f"{path} has " in outcome.err
+    assert "they are left out; correct it again." in outcome.err
+    scores = json.loads((folder.root / "scores.json").read_text())
+    assert scores["recordings"] == ["r0", "r2"]

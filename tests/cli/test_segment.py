@@ -376,7 +376,9 @@ def test_a_model_refuses_features_made_in_another_way(
     (tmp_path / "arrays").mkdir()
     np.save(tmp_path / "arrays" / "a.npy", rng.normal(size=(50, 18)))
     outcome = asot("segment", tmp_path / "arrays", "--model", results, "--out", tmp_path / "out")
-    assert "(kind was 'series', now 'features')" in outcome.sentence
+    assert outcome.sentence == (
+        "The model was trained on sensor logs or poses, and cannot be used for videos or features."
+    )
     (tmp_path / "other").mkdir()
     lines = (logs[0] / "monday.csv").read_text().replace("time,ax", "time,left_ax")
     (tmp_path / "other" / "a.csv").write_text(lines)
@@ -574,3 +576,65 @@ def test_a_folder_that_cannot_be_written_to(asot, logs: tuple[Path, Truth], tmp_
     outcome = asot("segment", logs[0], "--actions", "3", "--out", tmp_path / "file" / "out")
     assert outcome.code == 1
     assert outcome.sentence == f"--out must be a folder, but {tmp_path / 'file'} is a file."
+
+
+def test_names_of_an_applied_model_stay_when_a_recording_changes(
+    asot, logs: tuple[Path, Truth], results: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(logs[0], tmp_path / "new")
+    words = ("segment", folder, "--model", results, "--out", tmp_path / "out")
+    assert asot(*words).code == 0
+    (tmp_path / "names.json").write_text('{"0": "mine"}')
+    assert asot("relabel", tmp_path / "out", tmp_path / "names.json").code == 0
+    path = folder / "monday.csv"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-40]))
+    assert asot(*words).code == 0
+    assert "mine" in (tmp_path / "out" / "predictions" / "segments.csv").read_text()
+
+
+def test_features_given_as_a_folder_are_named_by_the_cure_and_used_again(
+    asot, results: Path, tmp_path: Path
+) -> None:
+    data = results / "data"
+    words = ("segment", data, "--actions", "3", "--out", tmp_path / "one")
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / ".DS_Store").touch()
+    assert asot(*words).code == 0
+    outcome = asot("segment", data, "--actions", "4", "--out", tmp_path / "one")
+    assert f"name {data.resolve()} in place of the recordings" in outcome.sentence
+    assert asot("segment", tmp_path / "one", "--actions", "2", "--out", tmp_path / "two").code == 0
+
+
+def test_a_passing_failure_costs_no_finished_features(
+    asot, logs: tuple[Path, Truth], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import asot.series as series
+    from asot.errors import DataError
+
+    words = ("extract", logs[0], "--out", tmp_path / "data")
+    assert asot(*words).code == 0
+    made = tmp_path / "data" / "features" / "monday.npy"
+    before = made.read_bytes()
+
+    def fail(path: Path, *others: object) -> None:
+        raise DataError(f"{path} cannot be read: Input/output error.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(series, "is_extracted", fail)
+        outcome = asot(*words)
+    assert outcome.code == 0
+    assert "Its earlier features are used, for now: " in outcome.out
+    assert made.read_bytes() == before
+
+
+def test_a_folder_whose_name_is_no_text(asot, logs: tuple[Path, Truth], tmp_path: Path) -> None:
+    import os
+
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    try:
+        shutil.copytree(logs[0], folder)
+    except OSError:
+        pytest.skip("the file system takes names in UTF-8 alone")
+    outcome = asot("segment", folder, "--actions", "2", "--out", tmp_path / "out")
+    assert outcome.code == 1
+    assert "has a name that no recording can have: rename it." in outcome.sentence

@@ -152,8 +152,12 @@ def test_given_again_and_with_other_words(
 
 
 def test_a_video_that_is_none_is_listed(
-    films: tuple[Path, dict[str, Truth]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    films: tuple[Path, dict[str, Truth]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)  # lines are not folded
     (tmp_path / "in").mkdir()
     whole = (films[0] / "even.mkv").read_bytes()
     (tmp_path / "in" / "a.mkv").write_bytes(whole)

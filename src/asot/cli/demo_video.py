@@ -56,9 +56,9 @@ def run_video(out: Path, seed: int) -> None:
     headings = ("cut at frame", "second", "found at frame", "apart")
     table = new_table(*headings, right=headings)
     for cut in BIKES_CUTS:
-        near = int(found[np.abs(found - cut).argmin()]) if len(found) else -1
-        apart = f"{abs(near - cut)} frames" if near >= 0 else "-"
-        table.add_row(str(cut), f"{times[cut]:.2f}", str(near), apart)
+        near = int(found[np.abs(found - cut).argmin()]) if len(found) else cut + NEAR + 1
+        seen = [str(near), f"{abs(near - cut)} frames"] if abs(near - cut) <= NEAR else ["-", "-"]
+        table.add_row(str(cut), f"{times[cut]:.2f}", *seen)
     console().print(table)
     hits = sum(bool((np.abs(found - cut) <= NEAR).any()) for cut in BIKES_CUTS)
     extra = sum(bool((np.abs(np.array(BIKES_CUTS) - one) > NEAR).all()) for one in found)

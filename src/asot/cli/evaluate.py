@@ -33,6 +33,11 @@ def run(words: Sequence[str]) -> None:
     parser.add_argument(
         "--frame_rate", type=float, help="Frames a second, where the recordings have no times."
     )
+    parser.add_argument(
+        "--from_zero",
+        action="store_true",
+        help="The times of --truth count from the first frame, as with asot export --from_zero.",
+    )
     values = parser.parse(words)
     from asot.cli.console import say, show_files, show_scores
     from asot.data import find_dataset
@@ -44,7 +49,13 @@ def run(words: Sequence[str]) -> None:
     if values.truth:
         from asot.results.exporting import take_truth
 
-        names = take_truth(folder, [Path(one) for one in values.truth], data, values.frame_rate)
+        names = take_truth(
+            folder,
+            [Path(one) for one in values.truth],
+            data,
+            values.frame_rate,
+            values.from_zero,
+        )
         say(f"The labels of {len(names)} recordings were read as their ground truth.")
     scored = score(folder, data)
     show_scores(scored)

@@ -30,13 +30,16 @@ def run(words: Sequence[str]) -> None:
     values = parser.parse(words)
     out = out_folder(values.out)
     video, series = feature_settings(values)
-    from asot.cli.console import progress
+    from asot.cli.console import progress, say
     from asot.cli.outcome import show_outcome
     from asot.errors import DataError
     from asot.results.extraction import extract
     from asot.results.inputs import find_inputs, take_shard
 
     inputs = take_shard(find_inputs(values.recordings), values.shard)
+    if not inputs:
+        say(f"The shard {values.shard} has no recording: there are fewer than shards.")
+        return
     with progress() as report:
         outcome = extract(inputs, out, video, series, report)
     show_outcome(outcome, out)

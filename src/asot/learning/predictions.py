@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 
 from asot.data import DatasetFolder, Recording, Recordings
 from asot.data.labels import ClassTable, GroundTruthFile
+from asot.data.textfiles import read_lines
 from asot.errors import DataError
 from asot.export.csv import write_csv
 from asot.files import write_array, write_json, write_text
@@ -32,6 +34,8 @@ from asot.metrics import Evaluation, evaluate
 from asot.naming import ActionNames, read_names, write_names
 from asot.segments import segment_table
 from asot.timelines import Timeline
+
+logger = logging.getLogger(__name__)
 
 INDEX = "predictions.json"
 RESULTS = ("labels/*.txt", "assignments/*.npy", "figures/*.png")
@@ -166,6 +170,10 @@ class PredictionFolder:
         self.write_names(model, names)
         self._write_table(recordings, self.models())
 
+    def named(self, model: str) -> bool:
+        """Whether people gave names to a model's actions."""
+        return self._names(model).is_file()
+
     def write_names(self, model: str, names: ActionNames) -> None:
         """Write the names of a model's actions, for a segment table that is yet to be written."""
         write_names(self._names(model), names)
@@ -202,8 +210,7 @@ class PredictionFolder:
             raise DataError(
                 f"{root} no longer holds {missing[0]}, which {self.root} predicted: predict again."
             )
-        corrected = {name: self.truth_path(name) for name in names}
-        corrected = {name: path for name, path in corrected.items() if path.is_file()}
+        corrected = {name: self.truth_path(name) for name in names if self._fits(known[name])}
         if not corrected:
             recordings = Recordings([known[name] for name in names])
             return Opened(recordings, dataset.class_names or {}, source.exclude)
@@ -217,6 +224,19 @@ class PredictionFolder:
         for folder in (self.root.parent, self.root.parent.parent):
             if (folder / "segment.json").is_file():
                 yield folder / "data"
+
+    def _fits(self, recording: Recording) -> bool:
+        """Whether there are corrected labels of a recording, of as many frames as it has."""
+        path = self.truth_path(recording.name)
+        if not path.is_file():
+            return False
+        n_labels = len(read_lines(path))
+        if n_labels != recording.n_frames:
+            logger.warning(
+                "%s has %s labels, but %s has %s frames now: they are left out; correct it again.",
+                *(path, f"{n_labels:,}", recording.name, f"{recording.n_frames:,}"),
+            )
+        return n_labels == recording.n_frames
 
     def truth_path(self, name: str) -> Path:
         """Where the corrected labels of a recording are, if there are any."""

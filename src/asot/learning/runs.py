@@ -259,6 +259,7 @@ def predict_run(
     out: Path,
     *,
     model: str | None = None,
+    keep_names: bool = False,
     report: Report = silent,
 ) -> PredictionFolder:
     """Segment the recordings of a data folder with a trained run.
@@ -276,6 +277,8 @@ def predict_run(
         Where to write the predictions.
     model : str, optional
         The model to use for every recording.
+    keep_names : bool
+        Whether names that ``out`` has already, of the same models, stay.
     report : Report
         Hears of the progress.
 
@@ -330,10 +333,10 @@ def predict_run(
             f"on ({difference}): extract them the same way."
         )
     folder = PredictionFolder(out)
-    folder.begin()
+    folder.begin(keep_names)
     for name in networks:
         names = run.predictions.names(name, run.n_actions()[name])
-        if names:
+        if names and not folder.named(name):
             folder.write_names(name, names)
     for done, one in enumerate(recordings, start=1):
         features = prepare(one.features, recipe.dataset.standardise)

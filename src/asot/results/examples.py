@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.data import Recordings
+from asot.data import Recording, Recordings
 from asot.data.npyfiles import blocks
 from asot.data.recording import Features
 from asot.learning.predictions import PredictionFolder
@@ -18,15 +18,6 @@ TYPICAL = 4
 ATYPICAL = 2
 
 Examples = dict[int, list[Example]]
-
-
-@dataclass(frozen=True)
-class _Candidate:
-    recording: str
-    start: int
-    end: int
-    action: int
-    mean: NDArray[np.float64]
 
 
 def find_examples(folder: PredictionFolder, recordings: Recordings) -> tuple[Examples, Examples]:
@@ -49,30 +40,39 @@ def find_examples(folder: PredictionFolder, recordings: Recordings) -> tuple[Exa
         Best and worst first; no segment is both. The typical ones come from different recordings
         as far as there are enough.
     """
-    candidates: list[_Candidate] = []
+    # Twice through the recordings, so that not the mean of every segment is held at once.
+    sums: dict[int, NDArray[np.float64]] = {}
     for one in recordings:
-        starts, ends, values = run_lengths(folder.labels_of(one))
-        means = _segment_means(one.features, starts, ends)
-        candidates += [
-            _Candidate(one.name, int(start), int(end), int(value), mean)
-            for start, end, value, mean in zip(starts, ends, values, means, strict=True)
-            if value != UNLABELLED
-        ]
+        for _, start, end, action, mean in _segments(folder, one):
+            sums[action] = sums.get(action, 0) + (end - start) * mean
+    centres = {action: total / (np.linalg.norm(total) or 1) for action, total in sums.items()}
+    found: dict[int, list[Example]] = {action: [] for action in sorted(centres)}
+    for one in recordings:
+        for name, start, end, action, mean in _segments(folder, one):
+            similarity = float(mean @ centres[action] / (np.linalg.norm(mean) or 1))
+            found[action].append(Example(name, start, end, similarity))
     typical: Examples = {}
     atypical: Examples = {}
-    for action in sorted({one.action for one in candidates}):
-        own = [one for one in candidates if one.action == action]
-        lengths = np.array([one.end - one.start for one in own], dtype=np.float64)
-        vectors = np.stack([one.mean for one in own])
-        centre = lengths @ vectors / lengths.sum()
-        norms = np.linalg.norm(vectors, axis=1) * np.linalg.norm(centre)
-        similarity = vectors @ centre / np.where(norms > 0, norms, 1)
-        order = np.argsort(-similarity, kind="stable").tolist()
+    for action, own in found.items():
+        order = sorted(range(len(own)), key=lambda i: -own[i].typicality)
         best = _spread(own, order, TYPICAL)
         rest = [i for i in reversed(order) if i not in best]
-        typical[action] = [_example(own[i], similarity[i]) for i in best]
-        atypical[action] = [_example(own[i], similarity[i]) for i in rest[:ATYPICAL]]
+        typical[action] = [own[i] for i in best]
+        atypical[action] = [own[i] for i in rest[:ATYPICAL]]
     return typical, atypical
+
+
+def _segments(
+    folder: PredictionFolder, one: Recording
+) -> Iterator[tuple[str, int, int, int, NDArray[np.float64]]]:
+    """A recording's segments: its name, start, end, action and the mean of the features."""
+    starts, ends, values = run_lengths(folder.labels_of(one))
+    means = _segment_means(one.features, starts, ends)
+    for start, end, value, mean in zip(
+        starts.tolist(), ends.tolist(), values.tolist(), means, strict=True
+    ):
+        if value != UNLABELLED:
+            yield one.name, start, end, value, mean
 
 
 def _segment_means(
@@ -96,7 +96,7 @@ def _segment_means(
     return centred
 
 
-def _spread(own: list[_Candidate], order: list[int], count: int) -> list[int]:
+def _spread(own: list[Example], order: list[int], count: int) -> list[int]:
     """The first ``count`` in the order, those of new recordings before second ones."""
     seen: set[str] = set()
     fresh: list[int] = []
@@ -106,7 +106,3 @@ def _spread(own: list[_Candidate], order: list[int], count: int) -> list[int]:
         seen.add(own[i].recording)
     chosen = set((fresh + again)[:count])
     return [i for i in order if i in chosen]
-
-
-def _example(one: _Candidate, similarity: float) -> Example:
-    return Example(one.recording, one.start, one.end, float(similarity))

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from asot.data.problems import listing
 from asot.errors import ArgumentError, DataError
 from asot.export import read, read_frames
@@ -15,6 +18,8 @@ from asot.timelines import BACKGROUND, Interval, Timeline, even_times, frame_act
 
 # Endings of files that count in seconds; others hold a label a line.
 IN_SECONDS = frozenset({".csv", ".tsv", ".eaf", ".json"})
+# What asot export writes besides, and nobody corrects.
+OTHERS = frozenset({".parquet", ".boris", ".vtt", ".xml"})
 
 
 def timelines(
@@ -44,6 +49,7 @@ def take_truth(
     named: Sequence[Path],
     data: Path | None = None,
     frame_rate: float | None = None,
+    from_zero: bool = False,
 ) -> list[str]:
     """Make corrected labels the ground truth of a prediction.
 
@@ -56,6 +62,8 @@ def take_truth(
         "background".
     data, frame_rate
         As for :func:`timelines`.
+    from_zero : bool
+        Whether the labels count time from the first frame, not by the recording's own clock.
 
     Returns
     -------
@@ -68,6 +76,11 @@ def take_truth(
         If a file cannot be read, speaks of a recording that was not predicted, or none does.
     """
     known = {one.recording: one for one in timelines(folder, data, frame_rate)}
+    if from_zero:
+        known = {
+            name: one if one.times is None else replace(one, times=one.times - one.times[0])
+            for name, one in known.items()
+        }
     labels: dict[str, list[str]] = {}
     for place in named:
         for recording, frames in _read(place, known).items():
@@ -111,6 +124,9 @@ def _read(place: Path, known: Mapping[str, Timeline]) -> dict[str, list[str]]:
     for interval in read(place, times=times):
         by_recording.setdefault(interval.recording, []).append(interval)
     _refuse_others(place, by_recording, known)
+    for name, intervals in by_recording.items():
+        if name in times:
+            _refuse_outside(place, intervals, times[name])
     try:
         found = {
             name: frame_actions(intervals, known[name].seconds)
@@ -124,9 +140,26 @@ def _read(place: Path, known: Mapping[str, Timeline]) -> dict[str, list[str]]:
     }
 
 
+def _refuse_outside(place: Path, intervals: Sequence[Interval], times: NDArray[np.float64]) -> None:
+    """Refuse labels that begin before a recording, or go on after it, by more than a frame."""
+    frame = float(np.diff(times).max())
+    for one in intervals:
+        if one.start_s < times[0] - frame or one.end_s > times[-1] + frame:
+            raise DataError(
+                f"{place} has {one.action!r} from {one.start_s:.3f} to {one.end_s:.3f} s of "
+                f"{one.recording}, which lasts from {times[0]:.3f} to {times[-1]:.3f} s: are they "
+                "of another recording, or counted from the first frame (--from_zero)?"
+            )
+
+
 def _is_text(place: Path) -> bool:
     """Whether labels are text with a label a line; recordings' names may have dots."""
     if not place.is_dir():
+        if place.suffix.lower() in OTHERS:
+            raise DataError(
+                f"{place} is of a format that is not read back: use CSV, ELAN, Label Studio or "
+                "text with a label a line."
+            )
         return place.suffix.lower() not in IN_SECONDS
     files = [one for one in place.iterdir() if one.is_file() and not one.name.startswith(".")]
     return (place / "groundTruth").is_dir() or (

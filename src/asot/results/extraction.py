@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asot.data.npyfiles import finite_problem, map_npy
-from asot.data.origin import Origin, origin_path, read_origin, write_features
+from asot.data.origin import Origin, origin_path, read_origin, times_path, write_features
 from asot.errors import ConfigurationError, DataError
 from asot.learning.runs import first_difference
 from asot.results.inputs import ARRAYS, Input
@@ -128,14 +128,43 @@ def extract(
         outcome = _extract_videos(inputs, root, video, report, expected)
     else:
         outcome = _extract_series(inputs, root, series, report, expected)
-    for name in outcome.failed:
-        # What an earlier version of the file gave is not of this one.
-        origin_path(root, name).unlink(missing_ok=True)
-        (root / "features" / f"{name}.npy").unlink(missing_ok=True)
+    for one in inputs:
+        if one.name in outcome.failed:
+            _settle_failure(one, root, outcome)
     if not outcome.usable:
         name, reason = next(iter(outcome.failed.items()))
         raise DataError(f"None of the {len(inputs)} recordings can be used; {name}: {reason}")
     return outcome
+
+
+def _settle_failure(one: Input, root: Path, outcome: Outcome) -> None:
+    """Remove the features of an earlier version of a file; keep those of a file that is the same.
+
+    A disk that is away for a moment costs nothing that was finished.
+    """
+    kept = read_origin(origin_path(root, one.name))
+    if kept is not None and not _changed(one, kept):
+        reason = outcome.failed.pop(one.name)
+        outcome.kept.append(one.name)
+        outcome.remarks[one.name] = [f"Its earlier features are used, for now: {reason}"]
+        return
+    for path in (
+        origin_path(root, one.name),
+        times_path(root, one.name),
+        *(root / folder / f"{one.name}.npy" for folder in ("features", "signals")),
+    ):
+        path.unlink(missing_ok=True)
+
+
+def _changed(one: Input, kept: Origin) -> bool:
+    """Whether a file is known to hold something else than it did."""
+    from asot.series.extraction import fingerprint as of_table
+    from asot.video.reading import fingerprint as of_video
+
+    try:
+        return (of_video if kept.kind == "video" else of_table)(one.path) != kept.fingerprint
+    except DataError:
+        return False
 
 
 def _begin(root: Path, extractor: dict[str, Any], expected: dict[str, Any] | None) -> None:
@@ -144,6 +173,13 @@ def _begin(root: Path, extractor: dict[str, Any], expected: dict[str, Any] | Non
     The folders mark it as one of features before there are any: it may lie among the recordings.
     """
     if expected is not None:
+        kinds = [one.get("name") == "series" for one in (expected, extractor)]
+        if kinds[0] != kinds[1]:
+            what = ("videos or features", "sensor logs or poses")
+            raise ConfigurationError(
+                f"The model was trained on {what[kinds[0]]}, and cannot be used for "
+                f"{what[kinds[1]]}."
+            )
         old = {key: expected.get(key) for key in extractor}
         difference = first_difference(old, json.loads(json.dumps(extractor)))
         if difference is not None:

@@ -134,7 +134,7 @@ class Views(Sequence[RecordingView]):
                 tracks.append(Track(method, predicted[one.name]))
         origin = one.origin
         is_video = origin is not None and origin.kind == "video"
-        signals, signal_names = _signals(one)
+        signals, signal_names = (None, ()) if is_video else _signals(one)
         times = one.times
         return RecordingView(
             name=one.name,
@@ -144,7 +144,7 @@ class Views(Sequence[RecordingView]):
             tracks=tuple(tracks),
             media=Path(origin.path) if origin is not None and is_video else None,
             media_start_s=float(origin.media.get("start_s", 0.0)) if origin is not None else 0.0,
-            signals=None if is_video else signals,
+            signals=signals,
             signal_names=signal_names,
             scores=self._scores.get(one.name, {}),
             activity=one.activity,

@@ -103,7 +103,7 @@ def find_inputs(named: Sequence[str | Path]) -> list[Input]:
             "together: name one kind."
         )
     for one in inputs:
-        if not one.name.isprintable() or one.name.startswith("."):
+        if not one.name.isprintable() or one.name.startswith(".") or not _is_text(one.path):
             raise DataError(f"{str(one.path)!r} has a name that no recording can have: rename it.")
     return inputs
 
@@ -135,6 +135,15 @@ def _in_folder(folder: Path) -> list[Input]:
     ]
 
 
+def _is_text(path: Path) -> bool:
+    """Whether a path can be written down: names of old disks may be bytes of another encoding."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def is_ours(folder: Path) -> bool:
     """Whether asot filled a folder: with features, a training, predictions or a page."""
     return any((folder / mark).is_file() for mark in OURS) or all(
@@ -148,7 +157,7 @@ def take_shard(inputs: list[Input], shard: str | None) -> list[Input]:
     Raises
     ------
     ConfigurationError
-        If the shard is none, or has no recording.
+        If the shard is none.
 
     Examples
     --------
@@ -160,7 +169,4 @@ def take_shard(inputs: list[Input], shard: str | None) -> list[Input]:
     first, slash, count = shard.partition("/")
     if not (slash and first.isdecimal() and count.isdecimal() and 1 <= int(first) <= int(count)):
         raise ConfigurationError(f"--shard must be i/n with i from 1 to n, not {shard}.")
-    chosen = inputs[int(first) - 1 :: int(count)]
-    if not chosen:
-        raise ConfigurationError(f"--shard {shard} leaves none of the {len(inputs)} recordings.")
-    return chosen
+    return inputs[int(first) - 1 :: int(count)]

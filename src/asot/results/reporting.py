@@ -58,7 +58,8 @@ def write_page(
     list of Path
         The pages.
     """
-    if out.is_dir() and any(out.iterdir()) and not (out / SETTINGS).is_file():
+    strangers = out.is_dir() and any(not one.name.startswith(".") for one in out.iterdir())
+    if strangers and not (out / SETTINGS).is_file():
         raise ConfigurationError(f"{out} holds something else: choose another folder for the page.")
     opened = folder.open_data(data)
     scored = score(folder, data) if opened.labelled else None

@@ -154,7 +154,7 @@ def data_folder(named: Sequence[str | Path]) -> Path | None:
         return None
     place = Path(named[0])
     if (place / DESCRIPTION).is_file():
-        place = place / "data"
+        place = _data_of(place)
     # The features of recordings may lie beside them, in a folder that has this name too.
     if is_folder(place / "features") and not is_ours(place / "features"):
         return place.resolve()
@@ -173,17 +173,26 @@ def _begin(out: Path, asked: dict[str, Any]) -> None:
             raise ConfigurationError(
                 f"{out} holds the results of something else ({difference}): choose another --out, "
                 "or remove it. To segment new recordings with its actions, use --model "
-                f"{out}; to use its features again, name {out / 'data'} in place of the recordings."
+                f"{out}; to use its features again, name {_data_of(out)} in place of the "
+                "recordings."
             )
-    elif is_folder(out) and any(out.iterdir()):
+    elif is_folder(out) and any(not one.name.startswith(".") for one in out.iterdir()):
         raise ConfigurationError(
             f"{out} holds something else already: choose another --out, or remove it."
         )
     write_json(path, asked)
 
 
+def _data_of(out: Path) -> Path:
+    """The features of an earlier segmentation: its own, or those it was given."""
+    given = _read(out / DESCRIPTION).get("inputs", {}).get("data")
+    # The name of a recording may be "data", too.
+    own = out / "data"
+    return own if is_folder(own / "features") or not given else Path(given)
+
+
 def _extracted(out: Path) -> bool:
-    return any((out / "data" / "features").glob("*.npy")) or _learnt(out)
+    return any((out / "data" / "features").glob("[!.]*.npy")) or _learnt(out)
 
 
 def _learnt(out: Path) -> bool:
@@ -224,4 +233,4 @@ def _apply(trained: Run, data: Path, out: Path, report: Report) -> PredictionFol
     folder = PredictionFolder(out)
     if folder.covers(DatasetFolder(data).recordings()):
         return folder
-    return predict_run(trained, data, out, report=report)
+    return predict_run(trained, data, out, keep_names=True, report=report)

@@ -61,7 +61,8 @@ def test_names_merges_and_background_are_shown_kept_and_saved(visit: Visit, tmp_
         "action 1",
         "action 3",
     ]
-    assert "pour <b>water</b> 17 %" in page.locator(".strip").get_attribute("aria-label")
+    # Drawn, and described, once it is in view.
+    page.locator('.strip[aria-label*="pour <b>water</b> 17 %"]').wait_for()
     page.goto(page.url + "recording/0")
     page.wait_for_selector(".segments")
     named = page.locator(".segments tbody th").all_inner_texts()
@@ -170,6 +171,9 @@ def test_actions_of_one_name_are_one(visit: Visit, tmp_path: Path) -> None:
     card = page.get_by_role("article", name="Action 3")
     assert "Shares its name with action 1: they are one." in card.inner_text()
     assert saved(page)["names"] == {"1": "stir", "3": "stir"}
+    page.get_by_label("Name of action 2").fill("action 0")
+    assert "with action 0: they are one" in page.get_by_role("article", name="Action 2").inner_text()
+    page.get_by_label("Name of action 2").fill("")
     # As ``asot relabel`` has it: runs of 1, 2, 3, 1, 2 become one of "stir" less a boundary each.
     page.goto(page.url.partition("#")[0] + "#/recording/0")
     page.wait_for_selector(".segments")

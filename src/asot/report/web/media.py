@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import quote
 
 from asot.errors import AsotError
-from asot.files import atomic_path, write_json
+from asot.files import write_json
 from asot.report.web.model import RecordingView
 
 log = logging.getLogger(__name__)
@@ -115,8 +115,7 @@ class Studio:
                 (".jpg", self._write_still, {"time_s": (start_s + end_s) / 2}),
             ):
                 if not (self.folder / (key + suffix)).is_file():
-                    with atomic_path(self.folder / (key + suffix)) as temporary:
-                        write(source, temporary, longest=CLIP_SIZE, **options)
+                    write(source, self.folder / (key + suffix), longest=CLIP_SIZE, **options)
                 self.made.add(key + suffix)
                 made.append(self._reference(key + suffix))
         except (AsotError, OSError) as error:
@@ -127,11 +126,13 @@ class Studio:
         self._tools.write_still(source, time_s, out, longest=longest)
 
     def sweep(self) -> None:
-        """Remove what earlier reports left and this one does not use."""
+        """Remove what earlier reports left, half-written too, and this one does not use."""
         used = {PurePath(name).stem for name in self.made}
-        for path in self.folder.glob("*.*"):
-            ours = len(path.stem) == _KEY_LENGTH and set(path.stem) <= set(hexdigits)
-            if ours and path.stem not in used:
+        for path in self.folder.glob("*"):
+            key, _, rest = path.name.removeprefix(".").partition("-")
+            key = key if rest else path.stem
+            ours = len(key) == _KEY_LENGTH and set(key) <= set(hexdigits)
+            if ours and (rest or key not in used):
                 path.unlink(missing_ok=True)
 
     def _preview(self, source: Path) -> tuple[str, float]:
@@ -141,8 +142,7 @@ class Studio:
         self.made.add(name)
         if (self.folder / name).is_file() and beside.is_file():
             return name, float(json.loads(beside.read_text(encoding="utf-8"))["start_s"])
-        with atomic_path(self.folder / name) as temporary:
-            start_s = float(self._tools.write_preview(source, temporary, longest=PREVIEW_SIZE))
+        start_s = float(self._tools.write_preview(source, self.folder / name, longest=PREVIEW_SIZE))
         write_json(beside, {"source": os.fspath(source), "start_s": start_s})
         return name, start_s
 

@@ -50,16 +50,12 @@ const names = (() => {
     let at = id;
     // No more steps than actions: merges that came from outside may go in circles.
     for (let steps = 0; steps < base.size && get(at).merged !== null; steps += 1) at = get(at).merged;
-    const own = get(at);
-    if (!plain(own.name) || own.background) return at;
-    for (const other of base.keys()) {
-      const {name, merged, background} = get(other);
-      if (plain(name) === plain(own.name) && merged === null && !background) return other;
-    }
-    return at;
+    if (get(at).background) return at;
+    const same = (other) => called(other) === called(at) && get(other).merged === null && !get(other).background;
+    return [...base.keys()].find(same) ?? at;
   }
 
-  const plain = (name) => name.trim().replace(/\s+/g, ' ');
+  const called = (id) => get(id).name.trim().replace(/\s+/g, ' ') || `action ${id}`;
 
   function canMerge(id, target) {
     let at = target;
