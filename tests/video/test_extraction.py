@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 from asot.data.origin import read_origin
 from asot.errors import ConfigurationError, DataError
 from asot.video.backbones import Backbone, open_backbone
-from asot.video.extraction import extract_video, extractor_of, is_extracted, windows
+from asot.video.extraction import extract_video, extractor_of, is_extracted
 from asot.video.reading import read_frames
-from tests.video.conftest import MakeClip
+from asot.video.windows import windows
+from tests.video.clips import MakeClip
 
 pytest.importorskip("av")
 
@@ -323,7 +324,7 @@ class Broken(Means):
 def test_features_that_are_not_finite_are_refused(make_clip: MakeClip, tmp_path: Path) -> None:
     path = make_clip(TIMES)
     with pytest.raises(DataError, match=r"not finite at 1\.020 s, with means") as caught:
-        extract_video(path, tmp_path, "one", Broken(parallel=2))
+        extract_video(path, tmp_path, "one", Broken())
     assert str(path) in str(caught.value)
     assert not (tmp_path / "features" / "one.npy").exists()
 

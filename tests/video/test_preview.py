@@ -13,7 +13,7 @@ from asot.errors import ArgumentError, DataError
 from asot.video.decoding import open_video
 from asot.video.preview import browser_plays, write_preview, write_still
 from asot.video.reading import VideoFrame, probe, read_frames
-from tests.video.conftest import MakeClip, number_of
+from tests.video.clips import MakeClip, number_of
 
 av = pytest.importorskip("av")
 

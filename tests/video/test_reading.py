@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from asot.errors import ArgumentError, DataError
 from asot.video.decoding import Shown, open_video
 from asot.video.reading import fingerprint, probe, read_frames, sample
-from tests.video.conftest import MakeClip, number_of
+from tests.video.clips import MakeClip, number_of
 
 av = pytest.importorskip("av")
 

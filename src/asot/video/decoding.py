@@ -24,15 +24,10 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from asot.errors import DataError, MissingExtraError
-
-if TYPE_CHECKING:
-    import av
+from asot.video.opening import open_container, reason, video_stream
 
 # A clock that falls back by more was set anew; by less, frames are out of order.
 RESET_S = 1.0
@@ -44,8 +39,6 @@ USUAL_RATE = 25.0
 PATIENCE = 100
 # Formats where not every frame has a time of its own: the others' are counted from the start.
 _COUNTED = ("mpeg",)
-# What FFmpeg would show as a video, but nobody means: pictures, and text as a terminal shows it.
-_PICTURES = ("image2", "tty", "bin", "xbin", "adf", "idf")
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +55,7 @@ class Shown:
         When it would end by its own duration, or else by the usual spacing; later than
         ``time_s``. The next frame, where there is one, ends it.
     frame : av.VideoFrame
-        Not turned yet: see :func:`to_image`.
+        As it is stored: see :class:`asot.video.pictures.Pictures`.
     """
 
     time_s: float
@@ -310,72 +303,15 @@ def open_video(path: Path, threads: int | None = None) -> Iterator[Source]:
     except ModuleNotFoundError as error:
         raise MissingExtraError("av", "video", "reading a video") from error
 
-    _require_content(path)
-    try:
-        container = av.open(
-            # Absolute, so that no part of a name is taken for a protocol.
-            str(path.absolute()),
-            metadata_errors="replace",
-            container_options={"protocol_whitelist": "file"},
-        )
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise DataError(f"{path} is no video that FFmpeg can read: {_reason(error)}.") from error
+    container = open_container(path)
     with container:
-        stream = _video_stream(path, container)
+        stream = video_stream(path, container)
         stream.codec_context.thread_type = "AUTO"
         stream.codec_context.thread_count = threads or 0
         try:
             yield Source(path, container, stream)
         except av.error.FFmpegError as error:
-            raise DataError(f"{path} cannot be read: {_reason(error)}.") from error
-
-
-def to_image(
-    frame: av.VideoFrame, size: tuple[int, int] | None = None, interpolation: str = "BILINEAR"
-) -> NDArray[np.uint8]:
-    """A frame as people see it: (H, W, 3) uint8, RGB, turned as its display matrix says.
-
-    Parameters
-    ----------
-    frame : av.VideoFrame
-        Of any pixel format; alpha is dropped.
-    size : (int, int), optional
-        H and W of the result; the frame's own, turned, unless given.
-    interpolation : str
-        FFmpeg's; all of them average when they shrink.
-    """
-    turns, mirrored = orientation(frame)
-    height, width = size or (frame.height, frame.width)
-    if turns % 2 and size is not None:
-        height, width = width, height
-    image = frame.reformat(
-        width=width, height=height, format="rgb24", interpolation=interpolation
-    ).to_ndarray()
-    if mirrored:
-        image = image[:, ::-1]
-    if turns:
-        image = np.rot90(image, turns)
-    return np.ascontiguousarray(image)
-
-
-def orientation(frame: av.VideoFrame) -> tuple[int, bool]:
-    """How a frame is to be turned: quarter turns against the clock, after mirroring left-right."""
-    from av.sidedata.sidedata import Type
-
-    side_data: Any = frame.side_data
-    matrices = [one for one in side_data if one.type is Type.DISPLAYMATRIX]
-    if not matrices:
-        return 0, False
-    matrix = np.frombuffer(bytes(matrices[0]), dtype=np.int32)
-    # x' = a x + c y, y' = b x + d y with y downwards (libavutil/display.h).
-    a, b, _, c, d = (float(value) for value in matrix[:5])
-    mirrored = a * d - b * c < 0
-    if mirrored:
-        a, b = -a, -b
-    if a == b == 0:
-        return 0, mirrored
-    turns = round(np.degrees(np.arctan2(-b, a)) / 90) % 4
-    return turns, mirrored
+            raise DataError(f"{path} cannot be read: {reason(error)}.") from error
 
 
 def _announced_end(container: Any, stream: Any) -> float | None:
@@ -404,39 +340,3 @@ def _from(after_s: float, shown: Iterator[Shown]) -> Iterator[Shown]:
             return
     if held is not None:
         yield held
-
-
-def _require_content(path: Path) -> None:
-    try:
-        if not path.exists():
-            raise DataError(f"{path} does not exist.")
-        if not path.is_file():
-            raise DataError(f"{path} is not a file.")
-        if path.stat().st_size == 0:
-            raise DataError(f"{path} is empty.")
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
-
-
-def _video_stream(path: Path, container: Any) -> Any:
-    from av.stream import Disposition
-
-    name = container.format.name
-    if name in _PICTURES or name.endswith("_pipe"):
-        raise DataError(f"{path} is no video (FFmpeg takes it for {name!r}).")
-    streams = [
-        stream
-        for stream in container.streams.video
-        if not stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails)
-    ]
-    if not streams:
-        held = "only sound" if container.streams.audio else "no moving picture"
-        raise DataError(f"{path} holds {held}: a video stream is needed.")
-    playable = [stream for stream in streams if stream.codec_context is not None]
-    if not playable:
-        raise DataError(f"{path} has a codec that FFmpeg cannot decode here: convert it first.")
-    return playable[0]
-
-
-def _reason(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error)).rstrip(".")

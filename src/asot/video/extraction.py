@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 import zlib
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict
@@ -22,13 +21,17 @@ from asot.processes import available_cores
 from asot.timelines import require_times
 from asot.video.ahead import map_ordered, run_ahead
 from asot.video.backbones import Backbone
-from asot.video.decoding import Source, open_video, to_image
+from asot.video.decoding import Source, open_video
 from asot.video.partial import DAMAGED, MOMENT, REPAIRED, SOUND, Partial
+from asot.video.pictures import Pictures
 from asot.video.reading import VideoInfo, fingerprint, probe, sample
+from asot.video.windows import windows
 
 # Hears of the seconds of video that are done, and of all of them, where that is known.
 Report = Callable[[float, float | None], None]
 _REPORT_EVERY_S = 0.1
+# Pixels of a frame that take longer to decode than a backbone of this kind takes for them.
+_LARGE = 1280 * 720
 
 _Moment = tuple[float, int, int]
 
@@ -104,7 +107,7 @@ def extract_video(
     batch_size : int, optional
         Images, or clips, at once; the backbone's unless given.
     threads : int, optional
-        Of the decoder; the cores of this process unless given.
+        Of the decoder; unless given one, or all cores for pictures larger than 1280 x 720.
     report : callable, optional
         Called with the seconds of video that are done and the seconds in all (None where the file
         does not say), a few times a second and at the end.
@@ -130,7 +133,8 @@ def extract_video(
     size = batch_size or backbone.batch_size
     state = {"fingerprint": mark, "extractor": extractor}
     with Partial(features, state, backbone.width, size) as partial:
-        run = _Run(path, info, backbone, fps, size, threads or available_cores(), partial, report)
+        threads = threads or _decoder_threads(info)
+        run = _Run(path, info, backbone, fps, size, threads, partial, report)
         source = run.finish()
         moments = partial.moments
         if len(moments) < 2:
@@ -231,6 +235,7 @@ class _Run:
     ) -> Iterator[tuple[_Moment, NDArray[np.uint8]]]:
         """The sampled frames from number ``first`` on; those known are compared."""
         with open_video(self.path, threads=self.threads) as source:
+            pictures = Pictures()
             after = float(known["time_s"][first]) if seek else None
             shown = sample(source, self.fps, after, self.info.start_s)
             for number, (one, _) in enumerate(shown, start=first if seek else 0):
@@ -238,7 +243,7 @@ class _Run:
                     continue
                 if source.damaged and self.threads != 1:
                     raise _Damaged
-                image = to_image(one.frame, self.backbone.size)
+                image = pictures.image(one.frame, self.backbone.size)
                 checksum = zlib.crc32(image[::8].tobytes())
                 if number < len(known):
                     was = known[number]
@@ -282,57 +287,9 @@ class _Run:
         self.report(time_s - start, None if end is None else end - start)
 
 
-def windows(
-    frames: Iterable[tuple[Any, NDArray[np.uint8]]], length: int, first: int, done: int
-) -> Iterator[tuple[Any, NDArray[np.uint8]]]:
-    """Each frame with its neighbours, itself at ``length // 2``; the ends are repeated.
-
-    Parameters
-    ----------
-    frames : iterable of (moment, (H, W, 3) uint8 array)
-        From number ``first`` on.
-    length : int
-        T; 1 gives the frames themselves, without an axis of T.
-    first : int
-        The number of the first frame: 0, or at most ``done - length // 2``.
-    done : int
-        The number of the first frame that is asked for.
-
-    Yields
-    ------
-    (moment, (T, H, W, 3) uint8 array)
-
-    Examples
-    --------
-    >>> frames = [(number, np.full((1, 1, 3), number, dtype=np.uint8)) for number in range(3)]
-    >>> [clip[:, 0, 0, 0].tolist() for _, clip in windows(frames, length=4, first=0, done=0)]
-    [[0, 0, 0, 1], [0, 0, 1, 2], [0, 1, 2, 2]]
-    """
-    before, after = length // 2, length - 1 - length // 2
-    images: deque[NDArray[np.uint8]] = deque(maxlen=length)
-    moments: deque[Any] = deque(maxlen=after + 1)
-    number = first - 1
-
-    def ready() -> bool:
-        return len(images) == length and len(moments) == after + 1 and number - after >= done
-
-    def clip() -> NDArray[np.uint8]:
-        return np.stack(images) if length > 1 else images[0]
-
-    for moment, image in frames:
-        if number < 0:
-            images.extend([image] * before)
-        number += 1
-        images.append(image)
-        moments.append(moment)
-        if ready():
-            yield moments[0], clip()
-    for _ in range(after if moments else 0):
-        number += 1
-        images.append(images[-1])
-        moments.append(None)
-        if ready() and moments[0] is not None:
-            yield moments[0], clip()
+def _decoder_threads(info: VideoInfo) -> int:
+    """One thread keeps up with the backbone up to a size, and leaves it its caches."""
+    return available_cores() if info.width * info.height > _LARGE else 1
 
 
 def _features_path(root: Path, name: str) -> Path:

@@ -11,7 +11,8 @@ from typing import Any
 
 from asot.errors import ArgumentError, DataError
 from asot.files import atomic_path
-from asot.video.decoding import Shown, Source, open_video, orientation, to_image
+from asot.video.decoding import Shown, Source, open_video
+from asot.video.pictures import Pictures
 
 # Where the moments of a preview lie: fine enough for any rate that cameras have.
 _BASE = Fraction(1, 90_000)
@@ -155,8 +156,9 @@ def write_still(
         shown = next(source.frames(after_s=time_s), None)
         if shown is None:
             raise DataError(f"{path} shows nothing at {time_s:.3f} s that can be decoded.")
-        size = _fitting_size(shown.frame, source.pixel_aspect, longest)
-        picture = _fitted(shown.frame, size, "yuvj420p")
+        pictures = Pictures()
+        size = _fitting_size(pictures, shown.frame, source.pixel_aspect, longest)
+        picture = pictures.fitted(shown.frame, size, "yuvj420p")
     from av import CodecContext
 
     encoder: Any = CodecContext.create("mjpeg", "w")
@@ -181,7 +183,8 @@ def _encode(
     import av
 
     first = next(shown)
-    size = _fitting_size(first.frame, source.pixel_aspect, longest)
+    pictures = Pictures()
+    size = _fitting_size(pictures, first.frame, source.pixel_aspect, longest)
     # The suffix of ``out`` is the caller's affair.
     with av.open(str(out), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         stream: Any = container.add_stream("libx264", rate=Fraction(30))
@@ -195,7 +198,9 @@ def _encode(
 
         def write(one: Shown, ends: float) -> None:
             # What began before the stretch begins with it.
-            picture = _fitted(one.frame, size, "yuv420p")
+            picture = pictures.fitted(one.frame, size, "yuv420p")
+            # The encoder would keep to the kinds of frames that the source had.
+            picture.pict_type = 0
             picture.pts = max(0, round((one.time_s - zero) / _BASE))
             picture.time_base = _BASE
             lengths[picture.pts] = max(1, round((ends - zero) / _BASE) - picture.pts)
@@ -221,22 +226,13 @@ def _codec(stream: Any) -> str:
     return str(context.codec.canonical_name) if context is not None else ""
 
 
-def _fitted(frame: Any, size: tuple[int, int], pixels: str) -> Any:
-    """A frame of the given size and pixel format, turned as it is shown."""
-    import av
-
-    turns, mirrored = orientation(frame)
-    if turns or mirrored:
-        frame = av.VideoFrame.from_ndarray(to_image(frame, size), format="rgb24")
-    # A new frame: the encoder is not to see the source's keyframes and side data.
-    return frame.reformat(width=size[1], height=size[0], format=pixels, interpolation="BILINEAR")
-
-
-def _fitting_size(frame: Any, pixel_aspect: float, longest: int) -> tuple[int, int]:
+def _fitting_size(
+    pictures: Pictures, frame: Any, pixel_aspect: float, longest: int
+) -> tuple[int, int]:
     """H and W, even, of the frame as it is shown: turned, and with square pixels."""
-    width, height = frame.width * pixel_aspect, float(frame.height)
-    if orientation(frame)[0] % 2:
-        width, height = height, width
+    height, width = float(frame.height), frame.width * pixel_aspect
+    if pictures.orientation(frame)[0] % 2:
+        height, width = width, height
     scale = min(1.0, longest / max(width, height))
     return max(2, 2 * round(height * scale / 2)), max(2, 2 * round(width * scale / 2))
 

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.errors import ArgumentError, DataError
-from asot.video.decoding import Shown, Source, open_video, orientation, to_image
+from asot.video.decoding import Shown, Source, open_video
+from asot.video.pictures import Pictures
 
 # Containers round times, some to the millisecond: a moment this little before a frame is its own.
 _ROUNDING_S = 1e-3
@@ -111,16 +112,17 @@ def first_frame(source: Source) -> Shown:
 def describe(source: Source, first: Shown) -> VideoInfo:
     """What an open video says of itself, given its first frame."""
     stream = source.stream
-    turns, _ = orientation(first.frame)
-    width, height = first.frame.width, first.frame.height
+    pictures = Pictures()
+    turns, _ = pictures.orientation(first.frame)
+    height, width = pictures.shown_size(first.frame)
     rate = stream.average_rate or stream.guessed_rate
     end_s = source.announced_end_s
     return VideoInfo(
         start_s=first.time_s,
         end_s=end_s if end_s is not None and end_s > first.time_s else None,
         frame_rate=float(rate) if rate else None,
-        width=height if turns % 2 else width,
-        height=width if turns % 2 else height,
+        width=width,
+        height=height,
         codec=stream.codec_context.codec.canonical_name,
         rotation=-90 * turns % 360,
         n_frames=stream.frames or None,
@@ -213,10 +215,10 @@ def read_frames(
     path = Path(path)
     with open_video(path, threads=threads) as source:
         start_s = None if after is None else probe(path).start_s
-        empty = True
+        pictures, empty = Pictures(), True
         for shown, end_s in sample(source, fps, after_s=after, start_s=start_s):
             empty = False
-            yield VideoFrame(shown.time_s, end_s, to_image(shown.frame, size))
+            yield VideoFrame(shown.time_s, end_s, pictures.image(shown.frame, size))
         if empty and after is None:
             first_frame(source)
 
