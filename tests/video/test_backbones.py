@@ -155,6 +155,19 @@ def test_onnx_outputs_of_any_shape(
     np.testing.assert_allclose(backbone(images), expected, atol=1e-3)
 
 
+def test_weights_beside_the_model_are_of_its_identity(tmp_path: Path) -> None:
+    write_onnx(tmp_path / "whole.onnx", ["B", 3, 32, 32])
+    path = tmp_path / "model.onnx"
+    model = onnx.load(str(tmp_path / "whole.onnx"))
+    onnx.save(model, str(path), save_as_external_data=True, location="w.bin", size_threshold=100)
+    before = open_backbone(str(path)).identity
+    assert open_backbone(str(path)).identity == before
+    weights = np.fromfile(tmp_path / "w.bin", dtype=np.uint8)
+    weights[:4] ^= 1
+    weights.tofile(tmp_path / "w.bin")
+    assert open_backbone(str(path)).identity != before
+
+
 def test_onnx_preparation_of_ones_own(rng: np.random.Generator, tmp_path: Path) -> None:
     weights = write_onnx(tmp_path / "model.onnx", ["B", 3, 32, 32])
     plain = open_backbone(str(tmp_path / "model.onnx"))

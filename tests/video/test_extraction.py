@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import random
 import signal
@@ -22,6 +23,7 @@ from asot.data.origin import read_origin
 from asot.errors import ConfigurationError, DataError
 from asot.video.backbones import Backbone, open_backbone
 from asot.video.extraction import extract_video, extractor_of, is_extracted
+from asot.video.partial import Partial
 from asot.video.reading import read_frames
 from asot.video.windows import windows
 from tests.video.clips import MakeClip
@@ -368,3 +370,45 @@ def test_the_default_backbone_on_a_real_clip(
     cuts = np.array([30, 76, 137, 187, 242]) / 25
     assert np.all(largest >= cuts - 1e-6)
     assert np.all(largest < cuts + 0.12)
+
+
+def test_one_process_at_a_time(make_clip: MakeClip, tmp_path: Path) -> None:
+    path = make_clip(TIMES)
+    folder = Folder(tmp_path / "data")
+    features = folder.root / "features" / "one.npy"
+    state = {"by": "another process"}
+    with Partial(features, state, width=12, batch_size=4) as other:
+        before = folder.contents()
+        with pytest.raises(DataError, match="is being made by another process"):
+            extract_video(path, folder.root, "one", Means())
+        assert folder.contents() == before
+    other.remove()
+    extract_video(path, folder.root, "one", Means())
+    assert len(folder.features) == len(TIMES)
+
+
+def test_batches_out_of_order_begin_anew(make_clip: MakeClip, tmp_path: Path) -> None:
+    # As two processes would leave them, that know nothing of each other.
+    path = make_clip(TIMES)
+    whole, parts = Folder(tmp_path / "whole"), Folder(tmp_path / "parts")
+    extract_video(path, whole.root, "one", Means())
+    with pytest.raises(ConfigurationError):
+        extract_video(path, parts.root, "one", Means(fail_at=5))
+    for ending in ("rows", "when"):
+        held = parts.root / "features" / f".one.{ending}"
+        held.write_bytes(2 * held.read_bytes())
+    extract_video(path, parts.root, "one", Means())
+    assert parts.contents() == whole.contents()
+
+
+def test_frames_do_not_outlive_their_turn(make_clip: MakeClip) -> None:
+    path = make_clip(TIMES)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in read_frames(path, size=(16, 16)):
+            pass
+        alive = sum(type(one).__name__ == "VideoFrame" for one in gc.get_objects())
+    finally:
+        gc.enable()
+    assert alive < 10, "FFmpeg's pictures are freed one after the other"

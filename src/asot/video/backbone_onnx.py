@@ -184,11 +184,33 @@ def open_onnx(path: Path, device: str, threads: int | None) -> OnnxBackbone:
     """
     if not path.is_file():
         raise DataError(f"{path} does not exist: a backbone is needed there.")
-    identity = {"kind": "onnx", "name": path.name, "weights": file_hash(path)}
+    identity = {"kind": "onnx", "name": path.name, "weights": _weights_hash(path)}
     # By its path, because the weights of large models lie in files beside it.
     return OnnxBackbone(
         str(path), path, identity, _read_options(path.with_suffix(".json")), device, threads
     )
+
+
+def _weights_hash(path: Path) -> str:
+    """SHA-256 of a model file and of the files beside it that hold its weights."""
+    from onnx import TensorProto, load
+
+    try:
+        graph = load(path, load_external_data=False).graph
+    except Exception:  # protobuf's own; onnxruntime says in a moment what is wrong
+        return file_hash(path)
+    beside = {
+        entry.value
+        for tensor in graph.initializer
+        if tensor.data_location == TensorProto.EXTERNAL
+        for entry in tensor.external_data
+        if entry.key == "location"
+    }
+    files = [one for one in (path.parent / name for name in sorted(beside)) if one.is_file()]
+    if not files:
+        return file_hash(path)
+    digests = "".join(file_hash(one) for one in (path, *files))
+    return hashlib.sha256(digests.encode()).hexdigest()
 
 
 def file_hash(path: Path) -> str:

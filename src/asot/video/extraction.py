@@ -128,11 +128,11 @@ def extract_video(
     """
     path = Path(path)
     mark, extractor, info = fingerprint(path), extractor_of(backbone, fps), probe(path)
-    origin_path(root, name).unlink(missing_ok=True)
     features = _features_path(root, name)
     size = batch_size or backbone.batch_size
     state = {"fingerprint": mark, "extractor": extractor}
     with Partial(features, state, backbone.width, size) as partial:
+        origin_path(root, name).unlink(missing_ok=True)
         threads = threads or _decoder_threads(info)
         run = _Run(path, info, backbone, fps, size, threads, partial, report)
         source = run.finish()

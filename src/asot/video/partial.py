@@ -14,6 +14,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
+from asot.errors import DataError
 from asot.files import atomic_path, write_json
 
 # Of each sampled frame: its time, a checksum of some of its pixels, and what the rules of
@@ -27,7 +28,7 @@ class Partial:
     """The features and moments of an unfinished recording, in hidden files beside its features.
 
     Batches are appended to two files of plain rows. A batch of which a part alone reached the disk
-    counts as not made.
+    counts as not made. One process at a time may hold them.
 
     Parameters
     ----------
@@ -39,6 +40,11 @@ class Partial:
         D.
     batch_size : int
         Rows that come at once.
+
+    Raises
+    ------
+    DataError
+        If another process is at the same recording.
     """
 
     def __init__(
@@ -52,11 +58,21 @@ class Partial:
         self._state = features.with_name(f".{features.stem}.what")
         features.parent.mkdir(parents=True, exist_ok=True)
         wanted = {**state, "batch_size": batch_size}
-        if self._stored_state() != json.loads(json.dumps(wanted)):
-            self.remove()
-            write_json(self._state, wanted)
+        # Unbuffered, so that a kill loses nothing.
+        self._to_rows = self._rows.open("ab", buffering=0)
+        if not _lock(self._to_rows):
+            self._to_rows.close()
+            raise DataError(
+                f"{features} is being made by another process: wait for it, or choose another "
+                "folder."
+            )
+        self._to_moments = self._moments.open("ab", buffering=0)
+        known = self._stored_state() == json.loads(json.dumps(wanted))
         whole = min(_size(self._rows) // (4 * width), _size(self._moments) // MOMENT.itemsize)
-        self._open(whole - whole % batch_size)
+        whole -= whole % batch_size
+        in_order = bool((np.diff(self.moments["time_s"][:whole]) > 0).all())
+        self._cut(whole if known and in_order else 0)
+        write_json(self._state, wanted)
 
     def __enter__(self) -> Partial:
         return self
@@ -81,8 +97,7 @@ class Partial:
 
     def clear(self) -> None:
         """Begin anew."""
-        self._close()
-        self._open(0)
+        self._cut(0)
 
     def write_features(self) -> None:
         """Write the ``.npy`` file, a block at a time."""
@@ -98,9 +113,9 @@ class Partial:
         for path in (self._state, self._rows, self._moments):
             path.unlink(missing_ok=True)
 
-    def _open(self, n_rows: int) -> None:
-        self._to_rows = _opened(self._rows, 4 * self._width * n_rows)
-        self._to_moments = _opened(self._moments, MOMENT.itemsize * n_rows)
+    def _cut(self, n_rows: int) -> None:
+        os.truncate(self._rows, 4 * self._width * n_rows)
+        os.truncate(self._moments, MOMENT.itemsize * n_rows)
 
     def _close(self) -> None:
         self._to_rows.close()
@@ -120,11 +135,19 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _opened(path: Path, size: int) -> Any:
-    """Open a file to append to, cut to ``size``; unbuffered, so that a kill loses nothing."""
-    stream = path.open("ab", buffering=0)
-    os.truncate(path, size)
-    return stream
+def _lock(stream: Any) -> bool:
+    """Lock an open file for this process, if no other has it; always where there are no locks."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return True
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a disk of the network that knows no locks
+        return True
+    return True
 
 
 def _write_all(stream: Any, content: bytes) -> None:

@@ -172,7 +172,9 @@ def test_actions_of_one_name_are_one(visit: Visit, tmp_path: Path) -> None:
     assert "Shares its name with action 1: they are one." in card.inner_text()
     assert saved(page)["names"] == {"1": "stir", "3": "stir"}
     page.get_by_label("Name of action 2").fill("action 0")
-    assert "with action 0: they are one" in page.get_by_role("article", name="Action 2").inner_text()
+    assert (
+        "with action 0: they are one" in page.get_by_role("article", name="Action 2").inner_text()
+    )
     page.get_by_label("Name of action 2").fill("")
     # As ``asot relabel`` has it: runs of 1, 2, 3, 1, 2 become one of "stir" less a boundary each.
     page.goto(page.url.partition("#")[0] + "#/recording/0")
