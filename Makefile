@@ -46,7 +46,7 @@ $(BIN)/python:
 
 # The stamps are older than pyproject.toml when the dependencies may have changed.
 $(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[demo]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[demo,elan]"
 	touch $@
 
 $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt

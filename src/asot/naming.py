@@ -171,6 +171,16 @@ def read_names(path: Path, n_actions: int) -> ActionNames:
     return ActionNames(names, merged, frozenset(map(check.action, background)))
 
 
+def report_of(path: Path) -> str | None:
+    """The report that a file of names was downloaded from, where it says so."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError):
+        return None
+    report = values.get("report") if isinstance(values, dict) else None
+    return report if isinstance(report, str) else None
+
+
 class _Check:
     """The rules of the file, which the sentences name."""
 

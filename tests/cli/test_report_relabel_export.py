@@ -546,3 +546,14 @@ def test_truth_of_a_recording_that_changed_is_left_out(
     assert "they are left out; correct it again." in outcome.err
     scores = json.loads((folder.root / "scores.json").read_text())
     assert scores["recordings"] == ["r0", "r2"]
+
+
+def test_names_from_the_page_of_other_results(asot: Asot, results: Path, tmp_path: Path) -> None:
+    page = (results / "report" / "index.html").read_text(encoding="utf-8")
+    names = tmp_path / "names.json"
+    [own] = set(re.findall(r'"id":\s*"([0-9a-f]{16})"', page))
+    for report, warned in ((own, False), ("0" * 16, True)):
+        names.write_text(json.dumps({"format": 1, "report": report, "names": {"0": "pour"}}))
+        outcome = asot("relabel", results, names)
+        assert outcome.code == 0
+        assert ("comes from the page of other results" in outcome.err) == warned

@@ -71,7 +71,7 @@ def test_the_regimes_are_found(
     copy = shutil.copytree(results, tmp_path / "copy")
     outcome = asot("evaluate", copy, "--truth", write_truth(tmp_path / "truth.csv", logs[1]))
     assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.out.startswith("The labels of 3 recordings were read as their ground truth.\n")
+    assert outcome.out.startswith("The labels of 3 recordings were read as the ground truth.\n")
     predictions = copy / "run" / "predictions"
     scores = json.loads((predictions / "scores.json").read_text())
     assert scores["evaluations"]["activity"]["scores"]["mof"] > 0.9
@@ -129,9 +129,10 @@ def test_other_recordings_into_the_same_folder(
     before = snapshot(results)
     outcome = asot("segment", logs[0] / "ward 2", "--actions", "3", "--out", results)
     assert outcome.code == 1
-    assert "holds the results of something else (inputs.monday was '" in outcome.sentence
+    came = "'[b]wed', 'tuesday' came"
+    assert f"something else ({came} and 'monday', 'ward 2-[b]wed', " in outcome.sentence
     outcome = asot("segment", results / "data", "--actions", "3", "--out", results)
-    assert "holds the results of something else (inputs.monday was '" in outcome.sentence
+    assert "something else ('data' came and 'monday', " in outcome.sentence
     outcome = asot("segment", logs[0], "--model", results, "--out", results)
     assert "something else (model was None, now " in outcome.sentence
     assert snapshot(results) == before

@@ -248,7 +248,7 @@ def test_frames_that_kept_the_order_of_decoding_are_put_in_order(
     with open_video(wrong) as video:
         assert len(list(video.frames())) == 40
         assert video.remarks == [
-            f"{video.reordered} frames had another's time and were put in order."
+            f"{video.reordered} frames stood out of order and were put in order; none is missing."
         ]
 
 

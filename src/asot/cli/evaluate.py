@@ -41,6 +41,7 @@ def run(words: Sequence[str]) -> None:
     values = parser.parse(words)
     from asot.cli.console import say, show_files, show_scores
     from asot.data import find_dataset
+    from asot.data.problems import plural
     from asot.learning.predictions import find_predictions, score
 
     folder = find_predictions(Path(values.run))
@@ -56,7 +57,7 @@ def run(words: Sequence[str]) -> None:
             values.frame_rate,
             values.from_zero,
         )
-        say(f"The labels of {len(names)} recordings were read as their ground truth.")
+        say(f"The labels of {plural(len(names), 'recording')} were read as the ground truth.")
     scored = score(folder, data)
     show_scores(scored)
     show_files([(folder.root / "scores.json", "all scores, and which action is which class")])

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.data import Recording, Recordings
+from asot.data.problems import plural
 from asot.errors import DataError
 from asot.learning.predictions import PredictionFolder, Scored
 from asot.learning.runs import Run, versions
@@ -58,8 +59,10 @@ def gather(
     unused = sorted(set(range(n_actions)) - used)
     found = list(remarks)
     if unused:
-        listed = ", ".join(names.name(action) for action in unused)
-        found.append(f"No frame belongs to {listed}: fewer actions were found than asked for.")
+        found.append(
+            f"{plural(len(unused), 'action')} of {n_actions} have no frame: fewer were found than "
+            "were asked for."
+        )
     settings = _settings(run, recordings)
     return Report(
         title=title,
@@ -144,6 +147,7 @@ class Views(Sequence[RecordingView]):
             tracks=tuple(tracks),
             media=Path(origin.path) if origin is not None and is_video else None,
             media_start_s=float(origin.media.get("start_s", 0.0)) if origin is not None else 0.0,
+            media_sound=origin is None or not origin.remarks,
             signals=signals,
             signal_names=signal_names,
             scores=self._scores.get(one.name, {}),

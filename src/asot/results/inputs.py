@@ -86,7 +86,10 @@ def find_inputs(named: Sequence[str | Path]) -> list[Input]:
         elif place.is_file():
             candidates = [Input(place.stem, place.resolve())]
         else:
-            raise DataError(f"{place} does not exist: name videos, tables or arrays, or folders.")
+            hint = ", without quotes around the pattern" if "*" in str(place) else ""
+            raise DataError(
+                f"{place} does not exist: name videos, tables or arrays, or folders{hint}."
+            )
         for one in candidates:
             other = found.setdefault(one.name, one)
             if other.path != one.path:

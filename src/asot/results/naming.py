@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from asot.errors import DataError
 from asot.learning.predictions import PredictionFolder
-from asot.naming import ActionNames, read_names
+from asot.naming import ActionNames, read_names, report_of
+from asot.report.web.model import Identity
+
+logger = logging.getLogger(__name__)
 
 
 def relabel(
@@ -41,6 +45,16 @@ def relabel(
     labelled = [name for name, one in models.items() if one == chosen]
     if not labelled:
         raise DataError(f"{folder.root} has no model {chosen!r}; it has: {', '.join(known)}.")
-    names = read_names(path, folder.assignment(labelled[0]).shape[1])
+    n_actions = folder.assignment(labelled[0]).shape[1]
+    names = read_names(path, n_actions)
+    identity = Identity(range(n_actions))
+    for name in labelled:
+        identity.add(name, folder.labels(name))
+    if report_of(path) not in (None, identity.text):
+        logger.warning(
+            "%s comes from the page of other results, where the actions may be others: look at "
+            "the page, and download names.json there if the names are wrong.",
+            path,
+        )
     folder.rename(folder.open_data(data).recordings, chosen, names)
     return names

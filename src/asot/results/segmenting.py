@@ -170,6 +170,7 @@ def _begin(out: Path, asked: dict[str, Any]) -> None:
         old, new = ({key: one.get(key) for key in made} for one in (before, asked))
         difference = first_difference(old, new)
         if difference is not None:
+            difference = _others(old.get("inputs"), new.get("inputs")) or difference
             raise ConfigurationError(
                 f"{out} holds the results of something else ({difference}): choose another --out, "
                 "or remove it. To segment new recordings with its actions, use --model "
@@ -181,6 +182,16 @@ def _begin(out: Path, asked: dict[str, Any]) -> None:
             f"{out} holds something else already: choose another --out, or remove it."
         )
     write_json(path, asked)
+
+
+def _others(old: Any, new: Any) -> str | None:
+    """Which recordings came or went, in words."""
+    if not (isinstance(old, dict) and isinstance(new, dict)) or old.keys() == new.keys():
+        return None
+    came, went = ([one for one in a if one not in b] for a, b in ((new, old), (old, new)))
+    said = [f"{listing(came)} came"] if came else []
+    said += [f"{listing(went)} went"] if went else []
+    return " and ".join(said)
 
 
 def _data_of(out: Path) -> Path:

@@ -122,7 +122,11 @@ class Source:
         counted = [
             (self.damaged, "{} could not be decoded and {} skipped.", "frame"),
             (self.repeated, "{} had the time of another and {} skipped.", "frame"),
-            (self.reordered, "{} had another's time and {} put in order.", "frame"),
+            (
+                self.reordered,
+                "{} stood out of order and {} put in order; none is missing.",
+                "frame",
+            ),
             (self.untimed, "{} had no time and {} given the usual one.", "frame"),
             (self.resets, "{} of its clock {} evened out.", "jump"),
         ]

@@ -5,7 +5,6 @@ Recordings come one at a time; of each, only what the index and the statistics n
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from asot.errors import ArgumentError
 from asot.report.palette import Style, class_style
 from asot.report.web.curves import bin_means, even_bins, packed, packed_signals, snippet
 from asot.report.web.media import PlayerMedia
-from asot.report.web.model import Example, RecordingView, Report, Track
+from asot.report.web.model import Example, Identity, RecordingView, Report, Track
 from asot.report.web.values import fill, histogram, histogram_edges, number, rounded, strip
 from asot.segments import UNLABELLED, run_lengths
 
@@ -74,7 +73,7 @@ class Book:
         self._seconds: defaultdict[int, float] = defaultdict(float)
         self._lengths: defaultdict[int, list[tuple[int, float]]] = defaultdict(list)
         self._transitions: Counter[tuple[int, int]] = Counter()
-        self._digest = hashlib.sha256(repr(sorted(self.positions)).encode())
+        self._identity = Identity(self.positions)
         self._examples: defaultdict[str, list[tuple[str, int, int, Example]]] = defaultdict(list)
         for kind, examples in (("typical", report.typical), ("atypical", report.atypical)):
             for action, some in examples.items():
@@ -106,7 +105,7 @@ class Book:
         strange = set(np.unique(labels).tolist()) - self.positions.keys() - {UNLABELLED}
         if strange:
             raise ArgumentError(f"{where} has the label {min(strange)}, which is no action.")
-        self._digest.update(recording.name.encode("utf-8", "surrogatepass") + labels.tobytes())
+        self._identity.add(recording.name, labels)
         timed = recording.times is not None
         edges = np.asarray(
             recording.times if timed else np.arange(len(labels) + 1), dtype=np.float64
@@ -179,7 +178,7 @@ class Book:
             kind: sorted(clips, key=lambda clip: clip.rank) for kind, clips in self.clips.items()
         }
         return {
-            "id": self._digest.hexdigest()[:16],
+            "id": self._identity.text,
             "title": report.title,
             "unit": "s" if seconds else "frames",
             "actions": [

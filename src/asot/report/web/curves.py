@@ -80,8 +80,12 @@ def packed(values: ArrayLike, low: float, high: float) -> str:
     return base64.b64encode(levels.astype(np.uint8).tobytes()).decode("ascii")
 
 
-def packed_signal(name: str, values: ArrayLike, bins: NDArray[np.int64]) -> dict[str, Any]:
+def packed_signal(
+    name: str, values: ArrayLike, bins: NDArray[np.int64], scale: ArrayLike | None = None
+) -> dict[str, Any]:
     """Pack one signal (N,): its range, and its smallest and largest value in each bin.
+
+    The range is that of the values, or of ``scale`` where it is given.
 
     Examples
     --------
@@ -91,9 +95,9 @@ def packed_signal(name: str, values: ArrayLike, bins: NDArray[np.int64]) -> dict
     """
     array = np.asarray(values, dtype=np.float64)
     finite = np.isfinite(array)
-    low, high = (
-        (float(array[finite].min()), float(array[finite].max())) if finite.any() else (0.0, 0.0)
-    )
+    ranged = array if scale is None else np.asarray(scale, dtype=np.float64)
+    ranged = ranged[np.isfinite(ranged)]
+    low, high = (float(ranged.min()), float(ranged.max())) if ranged.size else (0.0, 0.0)
     smallest = np.minimum.reduceat(np.where(finite, array, np.inf), bins)
     largest = np.maximum.reduceat(np.where(finite, array, -np.inf), bins)
     result = {"name": name, "low": low, "high": high, "largest": packed(largest, low, high)}
@@ -140,15 +144,17 @@ def snippet(
 ) -> list[dict[str, Any]]:
     """Pack a stretch of the few signals that are the liveliest over the whole recording.
 
+    Each is on the scale of the whole recording, so that what is calm looks calm.
+
     Examples
     --------
     >>> signals = np.arange(8, dtype=np.float32).reshape(4, 2)
     >>> [s["low"] for s in snippet(signals, ("x", "y"), np.arange(5.0), slice(1, 3))]
-    [2.0, 3.0]
+    [0.0, 1.0]
     """
     bins = even_bins(edges[window.start : window.stop + 1], _SNIPPET_BINS)
     return [
-        packed_signal(_name(names, c), signals[window, c], bins)
+        packed_signal(_name(names, c), signals[window, c], bins, scale=signals[:, c])
         for c in liveliest(signals, _SNIPPET_SIGNALS).tolist()
     ]
 

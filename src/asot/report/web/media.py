@@ -86,7 +86,8 @@ class Studio:
                 return PlayerMedia(None, note="A preview of the video needs the extra 'video'.")
             return PlayerMedia(self._link(source), recording.media_start_s)
         try:
-            direct = abs(recording.media_start_s) < 1e-3 and self._tools.browser_plays(source)
+            sound = abs(recording.media_start_s) < 1e-3 and recording.media_sound
+            direct = sound and self._tools.browser_plays(source)
             if direct and not self.embed:
                 return PlayerMedia(self._link(source))
             name, offset = self._preview(source)

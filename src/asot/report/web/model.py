@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,36 @@ from numpy.typing import NDArray
 from asot.errors import ArgumentError
 from asot.segments import UNLABELLED
 from asot.timelines import require_times
+
+
+class Identity:
+    """Of a report: the same as long as its actions and what they label are the same.
+
+    Parameters
+    ----------
+    actions : iterable of int
+        Their ids.
+
+    Examples
+    --------
+    >>> one, other = Identity([0, 1]), Identity([0, 1])
+    >>> one.add("tea", np.array([0, 1]))
+    >>> other.add("tea", np.array([1, 1]))
+    >>> one.text == other.text
+    False
+    """
+
+    def __init__(self, actions: Iterable[int]) -> None:
+        self._digest = hashlib.sha256(repr(sorted(actions)).encode())
+
+    def add(self, recording: str, labels: NDArray[np.int64]) -> None:
+        """Take the next recording in, with its labels (N,)."""
+        self._digest.update(recording.encode("utf-8", "surrogatepass") + labels.tobytes())
+
+    @property
+    def text(self) -> str:
+        """Sixteen characters."""
+        return self._digest.hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +107,8 @@ class RecordingView:
         The video.
     media_start_s : float
         The time of the video's first frame in its file, in seconds.
+    media_sound : bool
+        Whether the video's file is in order. Browsers may not play what is damaged.
     signals : (N, C) float array, optional
         What was recorded where it was no video, one row a frame.
     signal_names : tuple of str
@@ -100,6 +133,7 @@ class RecordingView:
     tracks: tuple[Track, ...] = ()
     media: Path | None = None
     media_start_s: float = 0.0
+    media_sound: bool = True
     signals: NDArray[np.float32] | None = None
     signal_names: tuple[str, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
