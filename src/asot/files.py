@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
@@ -80,6 +81,15 @@ def save_array(path: Path, array: Any) -> None:
 
     with path.open("wb") as stream:
         np.save(_OnlyWrite(stream), array, allow_pickle=False)
+
+
+def file_hash(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file's whole content, as hexadecimal digits."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 class _OnlyWrite:

@@ -171,7 +171,7 @@ def read_names(path: Path, n_actions: int) -> ActionNames:
     return ActionNames(names, merged, frozenset(map(check.action, background)))
 
 
-def report_of(path: Path) -> str | None:
+def downloaded_from(path: Path) -> str | None:
     """The report that a file of names was downloaded from, where it says so."""
     try:
         values = json.loads(path.read_text(encoding="utf-8-sig"))

@@ -104,6 +104,17 @@ def read_origin(path: Path) -> Origin | None:
     return Origin(**values)
 
 
+def finished_origin(root: Path, name: str) -> Origin | None:
+    """The origin of a recording whose features and times are there; None for any other."""
+    arrays = (root / "features" / f"{name}.npy", times_path(root, name))
+    if not all(one.is_file() for one in arrays):
+        return None
+    try:
+        return read_origin(origin_path(root, name))
+    except DataError:
+        return None
+
+
 def read_times(path: Path, n_frames: int) -> NDArray[np.float64]:
     """The times (N + 1,) of a recording of N frames.
 

@@ -11,9 +11,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from asot.export.names import actions, file_stems, require_lines
+from asot.export.names import actions, require_lines, write_each
 from asot.export.seconds import milliseconds
-from asot.files import write_text
 from asot.timelines import Timeline
 
 
@@ -26,14 +25,12 @@ def write(timelines: Sequence[Timeline], out: Path) -> list[Path]:
         If a recording has no times, or an action's name holds a line break.
     """
     require_lines(actions(timelines), "chapter")
-    stems = file_stems([timeline.recording for timeline in timelines])
-    files = {
-        out / f"{stem}.chapters.txt": ";FFMETADATA1\n" + "".join(_chapters(timeline))
-        for stem, timeline in zip(stems, timelines, strict=True)
-    }
-    for path, text in files.items():
-        write_text(path, text)
-    return list(files)
+    return write_each(
+        timelines,
+        out,
+        ".chapters.txt",
+        lambda timeline: ";FFMETADATA1\n" + "".join(_chapters(timeline)),
+    )
 
 
 def _chapters(timeline: Timeline) -> list[str]:

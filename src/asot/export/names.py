@@ -5,15 +5,31 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 from asot.errors import ArgumentError
+from asot.files import write_text
 from asot.timelines import Timeline
 
 # Bytes of a file's stem; systems allow 255 for the whole name, of which suffixes need some.
 _LONGEST = 200
 _HEX_PAIR = re.compile(r"%([0-9A-Fa-f]{2})")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
+
+
+def write_each(
+    timelines: Sequence[Timeline], out: Path, suffix: str, text: Callable[[Timeline], str]
+) -> list[Path]:
+    """Write a text for each recording into the folder ``out``, all of them made beforehand."""
+    stems = file_stems([timeline.recording for timeline in timelines])
+    files = {
+        out / f"{stem}{suffix}": text(timeline)
+        for stem, timeline in zip(stems, timelines, strict=True)
+    }
+    for path, content in files.items():
+        write_text(path, content)
+    return list(files)
 
 
 def file_stems(names: Sequence[str]) -> list[str]:

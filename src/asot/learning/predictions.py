@@ -418,6 +418,7 @@ def score(folder: PredictionFolder, data_root: Path | None = None) -> Scored:
             "groundTruth/<recording> of its data set, or name corrected labels with --truth."
         )
     predictions, truths = [], []
+    given: dict[str, ActionNames] = {}
     for one in recordings:
         labels, truth = folder.labels(one.name), one.ground_truth
         if truth is None or len(labels) != len(truth):
@@ -425,8 +426,10 @@ def score(folder: PredictionFolder, data_root: Path | None = None) -> Scored:
                 f"{folder.root} has {len(labels)} labels for {one.name}, but its ground truth has "
                 f"{0 if truth is None else len(truth)}: predict it again."
             )
-        n_actions = folder.assignment(one.name).shape[1]
-        predictions.append(folder.names(models[one.name], n_actions).grouped(labels))
+        model = models[one.name]
+        if model not in given:
+            given[model] = folder.names(model, folder.assignment(one.name).shape[1])
+        predictions.append(given[model].grouped(labels))
         truths.append(truth)
     names = [models[one.name] for one in recordings]
     several = len(set(names)) > 1

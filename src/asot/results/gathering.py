@@ -50,7 +50,8 @@ def gather(
     remarks : sequence of str
         Sentences on what to look at, before those that are found here.
     """
-    (model,) = {folder.models()[one.name] for one in recordings}
+    models = folder.models()
+    (model,) = {models[one.name] for one in recordings}
     n_actions = folder.assignment(recordings[0].name).shape[1]
     names = folder.names(model, n_actions)
     views = Views(folder, recordings, scored, others or {})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from asot.errors import DataError
 from asot.learning.predictions import PredictionFolder
-from asot.naming import ActionNames, read_names, report_of
+from asot.naming import ActionNames, downloaded_from, read_names
 from asot.report.web.model import Identity
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def relabel(
     identity = Identity(range(n_actions))
     for name in labelled:
         identity.add(name, folder.labels(name))
-    if report_of(path) not in (None, identity.text):
+    if downloaded_from(path) not in (None, identity.text):
         logger.warning(
             "%s comes from the page of other results, where the actions may be others: look at "
             "the page, and download names.json there if the names are wrong.",

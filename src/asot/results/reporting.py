@@ -85,11 +85,11 @@ def write_page(
             others=labels_of_others,
         )
         place = out / model if len(known) > 1 else out
-        pages.append(write_report(gathered, place, embed=embed, progress=report_of(report)))
+        pages.append(write_report(gathered, place, embed=embed, progress=_of_page(report)))
     return pages
 
 
-def report_of(report: Progress) -> Callable[[str, int, int], None]:
+def _of_page(report: Progress) -> Callable[[str, int, int], None]:
     """The progress of the page, for those who hear of the whole."""
 
     def told(stage: str, done: int, total: int) -> None:

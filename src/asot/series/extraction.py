@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from asot.data.origin import Origin, origin_path, read_origin, times_path, write_features
+from asot.data.origin import Origin, finished_origin, origin_path, write_features
 from asot.data.problems import FileError
 from asot.errors import ArgumentError, DataError
-from asot.files import write_array
+from asot.files import file_hash, write_array
 from asot.series.egocentric import distances, egocentric, heading_points
 from asot.series.model import Series
 from asot.series.pose import kind_of, read_pose
@@ -160,12 +159,8 @@ def extract_series(
 def is_extracted(path: str | Path, root: str | Path, name: str, settings: SeriesSettings) -> bool:
     """Tell whether the recording is there, made from this very file with these settings."""
     path, root = Path(path), Path(root)
-    arrays = (root / "features" / f"{name}.npy", times_path(root, name), signals_path(root, name))
-    try:
-        origin = read_origin(origin_path(root, name))
-    except DataError:
-        return False
-    if origin is None or not all(array.is_file() for array in arrays):
+    origin = finished_origin(root, name)
+    if origin is None or not signals_path(root, name).is_file():
         return False
     wanted = series_extractor(settings)
     same = {key: origin.extractor.get(key) for key in wanted} == wanted
@@ -225,14 +220,10 @@ def prepare(
 
 def fingerprint(path: Path) -> str:
     """Of a file's content: SHA-256, as hexadecimal digits."""
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
+        return file_hash(path)
     except OSError as error:
         raise FileError.at(path, f"cannot be read: {error.strerror}") from error
-    return digest.hexdigest()
 
 
 def _read(path: Path, kind: Literal["series", "pose"], settings: SeriesSettings) -> Series:

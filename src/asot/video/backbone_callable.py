@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.errors import ConfigurationError
-from asot.video.backbone_onnx import file_hash
+from asot.files import file_hash
 from asot.video.backbones import Backbone
 
 

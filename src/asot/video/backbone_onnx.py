@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.errors import ConfigurationError, DataError, MissingExtraError
+from asot.files import file_hash
 from asot.processes import available_cores
 from asot.video.backbones import Backbone
 
@@ -211,15 +212,6 @@ def _weights_hash(path: Path) -> str:
         return file_hash(path)
     digests = "".join(file_hash(one) for one in (path, *files))
     return hashlib.sha256(digests.encode()).hexdigest()
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _read_options(path: Path) -> OnnxOptions:

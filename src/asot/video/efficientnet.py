@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from asot.data.store import cache_folder
 from asot.errors import ConfigurationError, DataError, MissingExtraError
-from asot.files import atomic_path
-from asot.video.backbone_onnx import OnnxBackbone, OnnxOptions, file_hash
+from asot.files import atomic_path, file_hash
+from asot.video.backbone_onnx import OnnxBackbone, OnnxOptions
 from asot.video.backbones import EFFICIENTNET
 
 SIDE = 224

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.data.origin import Origin, origin_path, read_origin, times_path
+from asot.data.origin import Origin, finished_origin, origin_path, times_path
 from asot.errors import DataError
 from asot.files import write_array, write_json
 from asot.processes import available_cores
@@ -62,15 +62,10 @@ def is_extracted(
     DataError
         If the video cannot be read.
     """
-    try:
-        origin = read_origin(origin_path(root, name))
-    except DataError:
-        return False
-    arrays = (_features_path(root, name), times_path(root, name))
+    origin = finished_origin(root, name)
     return (
         origin is not None
         and origin.extractor == extractor
-        and all(one.is_file() for one in arrays)
         and origin.fingerprint == fingerprint(path)
     )
 
