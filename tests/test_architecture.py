@@ -17,6 +17,7 @@ ROOMS: dict[str, set[str]] = {
     "processes": set(),
     "transport": BASE,
     "segments": BASE,
+    "decoding": BASE | {"segments"},
     "timelines": BASE | {"segments"},
     "naming": BASE | {"segments"},
     "metrics": BASE | {"segments"},
@@ -27,7 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "report": BASE | {"segments", "timelines", "video"},
     "learning": BASE
     | {"transport", "segments", "timelines", "naming", "metrics", "data", "export", "report"},
-    "baselines": BASE | {"transport", "segments", "metrics", "data", "learning"},
+    "baselines": BASE | {"transport", "segments", "decoding", "metrics", "data", "learning"},
     "estimator": BASE | {"transport", "segments", "metrics", "data", "learning"},
 }
 ROOMS["benchmark"] = BASE | {"metrics", "data", "report", "learning", "baselines"}

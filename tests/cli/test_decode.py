@@ -13,6 +13,7 @@ from PIL import Image
 
 from asot import solve, temporal_prior
 from asot.data import make_affinity
+from asot.decoding import decode_segments
 from asot.export.csv import read_csv
 from asot.learning.configuration import Recipe
 from asot.metrics import evaluate
@@ -70,7 +71,10 @@ def test_labels_segments_and_a_picture(
         out / "a.segments.csv",
         out / "a.labels.txt",
         out / "a.png",
+        out / "transcripts.txt",
     ]
+    order = " ".join(row.action for row in rows)
+    assert (out / "transcripts.txt").read_text() == f"a\t{order}\n"
     with Image.open(out / "a.png") as picture:
         assert min(picture.size) > 100
     line = next(line for line in outcome.out.splitlines() if line.startswith("a "))
@@ -92,6 +96,67 @@ def test_both_sides_relaxed(asot, file: Path, tmp_path: Path) -> None:
     for row in read_csv(tmp_path / "a.segments.csv"):
         assert row.confidence is not None
         assert 0 < row.confidence <= 1
+
+
+ORDERED = "0,1,0,0,0\r\n0 0 1 0 0\n0 0 0 1 0\n0\t0 0 0 1\n0 0 0 0 0\n\n"
+PAIRS = "0 1\n1, 2\n 2,3\n3 4\n"
+
+
+@pytest.mark.parametrize("text", [ORDERED, PAIRS])
+def test_rules_on_segments(
+    asot, affinity: np.ndarray[Any, Any], tmp_path: Path, text: str, rng: np.random.Generator
+) -> None:
+    noisy = affinity + rng.normal(size=affinity.shape).astype(np.float32)
+    np.save(tmp_path / "a.npy", noisy)
+    (tmp_path / "follow.txt").write_text(text)
+    words = ("--decoder", "semi_markov", "--minimum-duration", "2.1s", "--frame_rate", "5")
+    words = (*words, "--transitions", tmp_path / "follow.txt", "--alpha", "0.01")
+    outcome = asot("decode", tmp_path / "a.npy", "--out", tmp_path, *words)
+    assert (outcome.code, outcome.err) == (0, "")
+    rows = read_csv(tmp_path / "a.segments.csv")
+    own = {**vars(Recipe().transport_eval), "alpha": 0.01}
+    shares = solve(1 - noisy, **own).assignment
+    likelihood = np.log(np.maximum(shares, np.finfo(np.float32).tiny))
+    allowed = np.eye(5, k=1, dtype=bool)
+    found = decode_segments(likelihood, minimum_duration=11, transitions=allowed)
+    assert labels(tmp_path, "a") == found.tolist()
+    assert len(set(np.diff(found))) <= 2
+    assert min(row.end_frame - row.start_frame for row in rows) >= 11
+    assert all(row.confidence is not None and 0 < row.confidence <= 1 for row in rows)
+    order = " ".join(row.action for row in rows)
+    assert (tmp_path / "transcripts.txt").read_text() == f"a\t{order}\n"
+
+
+def test_shares_rounded_to_nothing_forbid_no_action(asot, tmp_path: Path) -> None:
+    affinity = np.zeros((40, 2), dtype=np.float32)
+    affinity[np.arange(40), np.arange(40) // 30] = 1
+    np.save(tmp_path / "a.npy", affinity)
+    words = ("--decoder", "semi_markov", "--minimum_duration", "30", "--epsilon", "0.0001")
+    outcome = asot("decode", tmp_path / "a.npy", "--out", tmp_path, *words)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert labels(tmp_path, "a") == [0] * 40
+
+
+RULES = {
+    "a third number": ("0 1 2\n", ", line 1: '0 1 2' is no pair FROM TO of actions, and the file"),
+    "words": ("0 1\nreach stir\n", ", line 2: 'reach stir' is no pair FROM TO of actions, and"),
+    "other numbers": ("0 2 0 0 0\n" * 5, ", line 1: '0 2 0 0 0' is no pair FROM TO of actions"),
+    "too few": ("0 1 1\n" * 3, "the file is not 5 lines of 5 zeros and ones."),
+    "no such action": ("0 1\n4 5\n", ", line 2: names action 5, but "),
+    "empty": ("", ": is empty."),
+}
+
+
+@pytest.mark.parametrize("kind", RULES)
+def test_transitions_that_cannot_be_used(asot, file: Path, tmp_path: Path, kind: str) -> None:
+    text, message = RULES[kind]
+    (tmp_path / "follow.txt").write_text(text)
+    words = ("--decoder", "semi_markov", "--transitions", tmp_path / "follow.txt")
+    outcome = asot("decode", file, *words, "--out", tmp_path / "out")
+    assert outcome.code == 1
+    assert outcome.sentence.startswith(f"{tmp_path / 'follow.txt'}")
+    assert message in outcome.sentence
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -136,9 +201,15 @@ def test_several_files_beside_their_truth(
     assert (outcome.code, outcome.err) == (0, "")
     kinds = (".labels.txt", ".png", ".segments.csv")
     assert {path.name for path in out.iterdir()} == {
-        name + kind for name in names for kind in kinds
+        "transcripts.txt",
+        *(name + kind for name in names for kind in kinds),
     }
-    assert shown_paths(outcome, out) == [out]
+    assert shown_paths(outcome, out) == [out, out / "transcripts.txt"]
+    transcripts = (out / "transcripts.txt").read_text().splitlines()
+    assert [line.split("\t")[0] for line in transcripts] == names
+    for line, name in zip(transcripts, names, strict=True):
+        order = [row.action for row in read_csv(out / f"{name}.segments.csv")]
+        assert line.split("\t")[1].split(" ") == order
     lines = outcome.out.splitlines()
     for shift, name in enumerate(names):
         scores = evaluate([labels(out, name)], [truth[shift:]])
@@ -316,6 +387,21 @@ def test_one_truth_for_several_files(asot, file: Path, tmp_path: Path) -> None:
         (("--frame_rate", "0"), "--frame_rate must be above 0, but is 0.0."),
         (("--frame_rate", ".nan"), "--frame_rate must be above 0, but is nan."),
         (("--rho", "-1"), "--rho must be at least 0, but is -1.0."),
+        (("--decoder", "viterbi"), "--decoder must be argmax or semi_markov, but is 'viterbi'."),
+        (("--minimum_duration", "9"), "--minimum_duration needs --decoder semi_markov."),
+        (("--transitions", "x"), "--transitions needs --decoder semi_markov."),
+        (
+            ("--decoder", "semi_markov", "--minimum_duration", "2.5"),
+            "--minimum_duration must be a whole number of frames above 0 such as 25, or of seconds",
+        ),
+        (
+            ("--decoder", "semi_markov", "--minimum_duration", "0"),
+            "--minimum_duration must be a whole number of frames above 0 such as 25, or of seconds",
+        ),
+        (
+            ("--decoder", "semi_markov", "--minimum_duration", "2s"),
+            "--minimum_duration in seconds needs --frame_rate.",
+        ),
         (("--epsilon", "0"), "epsilon must be a finite number that is above 0, but is 0.0."),
         (
             ("--alpha", "1"),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from asot.decoding.transcripts import chain_states
 from asot.errors import ArgumentError
 
 
@@ -55,7 +56,7 @@ def ordered_viterbi(log_likelihood: ArrayLike, order: ArrayLike) -> NDArray[np.i
     scores = scores[:, actions]
     # Sums over thousands of frames keep more digits where no row has a large constant in it.
     scores -= scores.max(axis=1, keepdims=True)
-    return actions[_states(scores) if len(scores) >= len(actions) else _one_each(scores)]
+    return actions[chain_states(scores) if len(scores) >= len(actions) else _one_each(scores)]
 
 
 def estimated_order(assignments: Iterable[ArrayLike], n_actions: int) -> NDArray[np.int64]:
@@ -115,29 +116,6 @@ def estimated_order(assignments: Iterable[ArrayLike], n_actions: int) -> NDArray
     mean = np.full(n_actions, np.inf)
     np.divide(moment, mass, out=mean, where=mass > 0)
     return np.argsort(mean, kind="stable").astype(np.int64)
-
-
-def _states(scores: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The best non-decreasing path through all columns of (N, M) scores, N >= M."""
-    n_frames, n_states = scores.shape
-    # before[i, m]: sum of state m's scores in the frames before i.
-    before = np.zeros((n_frames + 1, n_states))
-    np.cumsum(scores, axis=0, out=before[1:])
-    # entry[m, i]: best score of all frames before i, if state m starts in frame i, less what
-    # state m would have had in them: up to any end, the sum of state m is then a constant away,
-    # so that the best entry for an end is a running maximum.
-    entry = np.full((n_states, n_frames), -np.inf)
-    entry[0, 0] = 0.0
-    for m in range(1, n_states):
-        best = np.maximum.accumulate(entry[m - 1]) + before[1:, m - 1]
-        entry[m, m:] = best[m - 1 : -1] - before[m:-1, m]
-    path = np.empty(n_frames, dtype=np.int64)
-    end = n_frames
-    for m in range(n_states - 1, -1, -1):
-        start = int(entry[m, :end].argmax())
-        path[start:end] = m
-        end = start
-    return path
 
 
 def _one_each(scores: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -22,7 +22,9 @@ USAGE = "FILE.npy [FILE.npy ...] [--cost | --affinity] [--out DIR] [settings]"
 SUMMARY = (
     "Decode (frames, actions) matrices in .npy files into temporally consistent labels, a segment "
     "table and a picture each. An affinity is high, a cost is low where a frame fits an action; "
-    "the cost of an affinity A is 1 - A. The settings start as those that recipes decode with."
+    "the cost of an affinity A is 1 - A. The settings start as those that recipes decode with. "
+    "--decoder semi_markov keeps rules on the way from the soft assignment to labels: how long "
+    "segments are at least, and which action may follow which."
 )
 
 
@@ -37,38 +39,45 @@ def run(words: Sequence[str]) -> None:
     from asot.cli.console import console, new_table, progress, say, score_table, show_files
     from asot.cli.matrices import read_matrix, read_truth
     from asot.data.problems import printable
+    from asot.decoding import transcript
+    from asot.files import write_text
     from asot.metrics import evaluate
-    from asot.segments import to_segments
 
     matrices = [read_matrix(file) for file in files]
     truths = [
         read_truth(place, file, len(matrix)) for file, matrix in zip(files, matrices, strict=True)
     ]
+    rules = [_rules(values, file, matrix) for file, matrix in zip(files, matrices, strict=True)]
     counts = ("frames", "segments", "actions used", "confidence")
     table = new_table("recording", *counts, right=counts)
     scores: dict[str, Any] = {}
+    transcripts = ""
     pictures = True
     with progress() as report:
-        for done, (file, matrix, truth) in enumerate(zip(files, matrices, truths, strict=True), 1):
-            solution = decode(file, matrix, values.cost, values.rho, settings)
-            confidence = write(out, file.stem, solution, values.frame_rate)
+        jobs = zip(files, matrices, truths, rules, strict=True)
+        for done, (file, matrix, truth, own) in enumerate(jobs, 1):
+            solution = solve_matrix(file, matrix, values.cost, values.rho, settings)
+            labels, shares = decode(solution, own)
+            write(out, file.stem, labels, shares, values.frame_rate)
+            actions = transcript(labels).tolist()
+            transcripts += f"{printable(file.stem)}\t{' '.join(map(str, actions))}\n"
             if truth is not None:
-                scores[file.stem] = evaluate([solution.labels], [truth])
+                scores[file.stem] = evaluate([labels], [truth])
             if pictures:
                 try:
-                    draw(out, file.stem, matrix, truth, solution, values.cost, values.frame_rate)
+                    draw(out, file.stem, matrix, truth, labels, values.cost, values.frame_rate)
                 except MissingExtraError as error:
                     pictures = False
                     reason = str(error)
-            segments = [one for one in to_segments(solution.labels) if one.label >= 0]
             table.add_row(
                 printable(file.stem),
                 f"{len(matrix):,}",
-                f"{len(segments):,}",
-                f"{len({one.label for one in segments}):,}",
-                f"{confidence:.2f}",
+                f"{len(actions):,}",
+                f"{len(set(actions)):,}",
+                f"{shares.max(axis=1).mean():.2f}",
             )
             report("Decoding", done, len(files))
+    write_text(out / "transcripts.txt", transcripts)
     console().print(table)
     say()
     if scores:
@@ -80,10 +89,12 @@ def run(words: Sequence[str]) -> None:
         kinds[".png"] = "the matrix and its segments"
     else:
         say(f"No pictures: {reason}")
+    order = (out / "transcripts.txt", "the actions of each recording in their order")
     if len(files) == 1:
-        show_files([(out / f"{files[0].stem}{end}", kind) for end, kind in kinds.items()])
+        show_files([*((out / f"{files[0].stem}{end}", kind) for end, kind in kinds.items()), order])
     else:
-        show_files([(out, f"for each recording, {', '.join(f'NAME{end}' for end in kinds)}")])
+        each = ", ".join(f"NAME{end}" for end in kinds)
+        show_files([(out, f"for each recording, {each}"), order])
 
 
 def _parse(words: Sequence[str]) -> Namespace:
@@ -99,6 +110,24 @@ def _parse(words: Sequence[str]) -> Namespace:
         help="A file, or a folder of files named as the matrices, with one action name a line.",
     )
     parser.add_argument("--rho", type=float, default=0.0, help="Strength of the order prior.")
+    parser.add_argument(
+        "--decoder",
+        type=str,
+        default="argmax",
+        help="argmax: each frame has its largest share; semi_markov: the best segmentation that "
+        "keeps to --minimum_duration and --transitions.",
+    )
+    parser.add_argument(
+        "--minimum_duration",
+        type=str,
+        help="Shortest segment, in frames (25) or with --frame_rate in seconds (2.5s).",
+    )
+    parser.add_argument(
+        "--transitions",
+        type=str,
+        help="File with a line of zeros and ones an action, 1 for each that may follow it; or with "
+        "a line FROM TO for each pair of actions that may follow each other. Actions count from 0.",
+    )
     parser.add_class_arguments(TransportSettings)
     parser.set_defaults(asdict(Recipe().transport_eval))
     values = parser.parse(words)
@@ -108,10 +137,31 @@ def _parse(words: Sequence[str]) -> Namespace:
         raise ConfigurationError(f"--frame_rate must be above 0, but is {values.frame_rate}.")
     if not 0 <= values.rho < float("inf"):
         raise ConfigurationError(f"--rho must be at least 0, but is {values.rho}.")
+    if values.decoder not in ("argmax", "semi_markov"):
+        raise ConfigurationError(
+            f"--decoder must be argmax or semi_markov, but is {values.decoder!r}."
+        )
+    for name in ("minimum_duration", "transitions"):
+        if values.decoder == "argmax" and values[name] is not None:
+            raise ConfigurationError(f"--{name} needs --decoder semi_markov.")
     return values
 
 
-def decode(
+def _rules(values: Namespace, file: Path, matrix: NDArray[Any]) -> dict[str, Any] | None:
+    """The rules that one recording's segments keep to; None for plain argmax."""
+    from asot.cli.matrices import read_duration, read_transitions
+
+    if values.decoder == "argmax":
+        return None
+    rules: dict[str, Any] = {}
+    if values.minimum_duration is not None:
+        rules["minimum_duration"] = read_duration(values.minimum_duration, values.frame_rate)
+    if values.transitions is not None:
+        rules["transitions"] = read_transitions(Path(values.transitions), file, matrix.shape[1])
+    return rules
+
+
+def solve_matrix(
     file: Path, matrix: NDArray[Any], is_cost: bool, rho: float, settings: dict[str, Any]
 ) -> Solution:
     """Solve the transport of one matrix."""
@@ -126,20 +176,37 @@ def decode(
     return solution
 
 
-def write(out: Path, name: str, solution: Solution, frame_rate: float | None) -> float:
-    """Write the labels and the segment table of one recording; give the frames' mean confidence."""
-    from asot.export.csv import write_csv
-    from asot.files import write_text
-    from asot.segments import segment_table
+def decode(
+    solution: Solution, rules: dict[str, Any] | None
+) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """The labels (N,) of one recording, and how likely each action is in each frame (N, K)."""
+    from asot.decoding import decode_segments, segment_confidence
 
     # Where the frame side is relaxed, a frame may hold more or less than its share of mass.
     mass = solution.assignment.sum(axis=1, keepdims=True)
     shares = solution.assignment / np.where(mass > 0, mass, 1)
-    rows = segment_table(name, solution.labels, shares, frame_rate)
-    write_csv(out / f"{name}.segments.csv", rows)
-    labels = "".join(f"{label}\n" for label in solution.labels.tolist())
-    write_text(out / f"{name}.labels.txt", labels)
-    return float(shares.max(axis=1).mean())
+    if rules is None:
+        return solution.labels, shares
+    # A share that was rounded to nothing does not forbid the action.
+    likelihood = np.log(np.maximum(shares, np.finfo(np.float32).tiny))
+    labels = decode_segments(likelihood, **rules)
+    return labels, segment_confidence(likelihood, labels, **rules).frames
+
+
+def write(
+    out: Path,
+    name: str,
+    labels: NDArray[np.int64],
+    shares: NDArray[Any],
+    frame_rate: float | None,
+) -> None:
+    """Write the labels and the segment table of one recording."""
+    from asot.export.csv import write_csv
+    from asot.files import write_text
+    from asot.segments import segment_table
+
+    write_csv(out / f"{name}.segments.csv", segment_table(name, labels, shares, frame_rate))
+    write_text(out / f"{name}.labels.txt", "".join(f"{label}\n" for label in labels.tolist()))
 
 
 def draw(
@@ -147,7 +214,7 @@ def draw(
     name: str,
     matrix: NDArray[Any],
     truth: list[str] | None,
-    solution: Solution,
+    labels: NDArray[np.int64],
     is_cost: bool,
     frame_rate: float | None,
 ) -> None:
@@ -161,14 +228,14 @@ def draw(
         known = sorted(set(truth))
         names = dict(enumerate(known))
         ids = np.searchsorted(known, truth)
-        matching = match([solution.labels], [ids]).matching
+        matching = match([labels], [ids]).matching
     figure = plot_matrix(
         matrix,
         ground_truth=ids,
         kind="cost" if is_cost else "affinity",
         action_names=names,
         matching=matching,
-        labels=solution.labels,
+        labels=labels,
         frame_rate=frame_rate,
         title=name,
     )

@@ -1,7 +1,9 @@
-"""The matrices that asot decode takes, and their ground truth, checked before any work."""
+"""What asot decode takes, checked before any work: matrices, their ground truth, and rules."""
 
 from __future__ import annotations
 
+import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.data.npyfiles import map_matrix
-from asot.data.problems import FileError, plural
+from asot.data.problems import FileError, plural, quote
 from asot.data.textfiles import read_lines
+from asot.errors import ConfigurationError
 
 # Recordings can be shorter than their list of actions, but nobody looks for more actions than this.
 MOST_ACTIONS = 64
@@ -62,3 +65,54 @@ def read_truth(place: Path | None, file: Path, n_frames: int) -> list[str] | Non
         lengths = f"{plural(len(truth), 'label')} where {file} has {plural(n_frames, 'frame')}"
         raise FileError.at(place, f"has {lengths}")
     return truth
+
+
+def read_duration(text: str, frame_rate: float | None) -> int:
+    """A number of frames, of ``25`` or of seconds such as ``2.5s``, which are rounded up.
+
+    Raises
+    ------
+    ConfigurationError
+        With a sentence that says what is wrong with it.
+    """
+    found = re.fullmatch(r"(\d+)|(\d+|\d*\.\d+) ?s", text)
+    if found is None or not (found[1] or found[2]).strip("0."):
+        raise ConfigurationError(
+            "--minimum_duration must be a whole number of frames above 0 such as 25, or of seconds "
+            f"such as 2.5s, but is {text!r}."
+        )
+    if found[1]:
+        return int(found[1])
+    if frame_rate is None:
+        raise ConfigurationError("--minimum_duration in seconds needs --frame_rate.")
+    # Rounded before it is rounded up: 0.1 s at 30 frames a second are three frames.
+    return max(1, math.ceil(round(float(found[2]) * frame_rate, 6)))
+
+
+def read_transitions(file: Path, matrix_file: Path, n_actions: int) -> NDArray[np.bool_]:
+    """Which action (column) may follow which (row), (K, K), of a file of K = ``n_actions``.
+
+    The file holds K lines of K zeros and ones, or a line ``FROM TO`` for each pair that is allowed;
+    numbers are parted by blanks or commas.
+
+    Raises
+    ------
+    FileError
+        With a sentence that names the file, the line and what is wrong with it.
+    """
+    lines = [re.split(r"[,;\s]+", line.strip(" ,;")) for line in read_lines(file)]
+    square = len(lines) == n_actions and all(len(words) == n_actions for words in lines)
+    if square and all(word in ("0", "1") for words in lines for word in words):
+        return np.array(lines) == "1"
+    allowed = np.zeros((n_actions, n_actions), dtype=bool)
+    for number, words in enumerate(lines, 1):
+        if len(words) != 2 or not all(re.fullmatch(r"\d{1,9}", word) for word in words):
+            size = f"the file is not {n_actions} lines of {n_actions} zeros and ones"
+            message = f"{quote(' '.join(words))} is no pair FROM TO of actions, and {size}"
+            raise FileError.at(file, message, number)
+        pair = int(words[0]), int(words[1])
+        if max(pair) >= n_actions:
+            actions = f"{matrix_file} has actions 0 to {n_actions - 1}"
+            raise FileError.at(file, f"names action {max(pair)}, but {actions}", number)
+        allowed[pair] = True
+    return allowed
