@@ -1,7 +1,7 @@
 """The benchmark as one command.
 
-    python -m benchmarks [--only solver|scaling|training|extraction] [--quick] [--threads N]
-                         [--repeats R] [--release PATH] [--data DIR [--activity NAME]]
+    python -m benchmarks [--only solver|scaling|streaming|training|extraction] [--quick]
+                         [--threads N] [--repeats R] [--release PATH] [--data DIR [--activity NAME]]
                          [--video FILE] [--out FILE.json]
 
 Others take part where they can be imported: ``pip install ott-jax POT fugw``. None is needed.
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-PARTS = ("solver", "scaling", "training", "extraction")
+PARTS = ("solver", "scaling", "streaming", "training", "extraction")
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -74,6 +74,11 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
         report["scaling"] = measure_scaling(min(options.repeats, 5), options.quick)
         tables.show_scaling(report["scaling"])
+    if "streaming" in wanted:
+        from benchmarks.streaming import measure_streaming
+
+        report["streaming"] = measure_streaming(options.quick)
+        tables.show_streaming(report["streaming"])
     if "training" in wanted:
         from benchmarks.training import measure_training
 

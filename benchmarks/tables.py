@@ -98,6 +98,37 @@ def show_scaling(report: dict[str, Any]) -> None:
         )
 
 
+def show_streaming(report: dict[str, Any]) -> None:
+    """Times of single pushes, and agreement with the offline labels by delay."""
+    table = Table(
+        "K", "radius", "delay", "hop", "frames held", "frames/s", "real time",
+        "median us", "99 % us", "worst us", "with a solve us", "late",
+        title=f"Frames one by one; real time is {report['real_time']:,.0f} a second",
+    )  # fmt: skip
+    for one in report["pushes"]:
+        times = one["microseconds"]
+        table.add_row(
+            *(str(one[name]) for name in ("n_actions", "radius", "delay", "hop", "frames_held")),
+            f"{one['frames_per_second']:,.0f}",
+            f"{one['times_real_time']:.1f} x",
+            *(f"{value:,.0f}" for value in times.values()),
+            f"{100 * one['share_later_than_a_frame']:.2f} %",
+        )
+    CONSOLE.print(table)
+    for name, reason in report["absent"].items():
+        CONSOLE.print(f"without {name}: {reason}", highlight=False)
+    delays = report["agreement"][0]["by_delay_in_radii"]
+    table = Table(
+        "data", "parameters", "radius", "nearest", *(f"delay {d} r" for d in delays),
+        title="Frames labelled as offline, percent",
+    )  # fmt: skip
+    for one in report["agreement"]:
+        shares = (one["nearest"], *one["by_delay_in_radii"].values())
+        names = (str(one[name]) for name in ("data", "parameters", "radius"))
+        table.add_row(*names, *(f"{100 * share:.1f}" for share in shares))
+    CONSOLE.print(table)
+
+
 def show_training(report: dict[str, Any]) -> None:
     """Throughput of training and prediction, and where a step's time goes."""
     table = Table(

@@ -3,16 +3,19 @@
 from asot.transport.prior import append_background, temporal_prior
 from asot.transport.solution import Objective, Outcome, Solution, Status
 from asot.transport.solve import solve
+from asot.transport.streaming import FrameLabels, StreamingDecoder
 from asot.transport.structure import Band, Dense, FeatureBand, Structure
 
 __all__ = [
     "Band",
     "Dense",
     "FeatureBand",
+    "FrameLabels",
     "Objective",
     "Outcome",
     "Solution",
     "Status",
+    "StreamingDecoder",
     "Structure",
     "append_background",
     "solve",

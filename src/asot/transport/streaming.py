@@ -1,0 +1,352 @@
+"""Live labels: a stream of costs is assigned to actions with a stated delay, in bounded memory.
+
+With frames hard, ``p = 1/N`` and the radius given as b frames, the gradient of J that moves frame
+i is, up to a constant for the frame ::
+
+    (1 - alpha) C_i + (alpha / b) sum_{0 < |i - j| <= b} (1 - A_j)
+                    + lambda_actions log(m / q) + epsilon log A_i
+
+for ``A = N T`` and the action masses ``m = T' 1``: the weight ``1/r = N/b`` and the marginal
+``1/N`` have cancelled, and N is gone. So a window of the stream, solved with the same b, is the
+same problem as the whole recording but for what the window doesn't see: neighbours beyond its
+ends, which matter within a few radii, and the actions' masses over the rest of the recording. (The
+length of the first step knows N as well, by ``epsilon log N``.) Were m that of the window alone,
+its two or three actions would pay for being used and all others would be drawn in. A running sum of
+past assignments doesn't help: what counts is the course of m over the iterations, which start from
+``m = q``. So older frames stay in the window, thinned evenly, and take part in the solve; and the
+penalty counts for ``n / (n + u)`` after n frames, with u the frames by which the delay is shorter
+than ten radii, because early on it is not known what will come.
+
+Every solve starts anew, as the offline one does. From an earlier window's assignment the frames of
+an action outvote those that come next, and its label goes on and on.
+
+The problem is that of Xu and Gould, CVPR 2024 (arXiv 2404.01518); its windows are this project's.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from asot.errors import ArgumentError
+from asot.transport.arguments import as_tensor, check_options, require_integer, require_number
+from asot.transport.solve import solve
+from asot.transport.streaming_window import Window
+
+# Radii of the past that are kept frame by frame, and frames of the past before that.
+NEAR_RADII = 3
+THINNED_FRAMES = 256
+# Radii to come that are as good as knowing what will; frames so far are weighed against those of
+# them that the delay leaves unseen, in the actions' penalty.
+UNSEEN_RADII = 10
+# A solve for every eighth of the delay: labels have seen 15/16 of it on average.
+HOPS_A_DELAY = 8
+DTYPES = {str(one).removeprefix("torch."): one for one in (torch.float32, torch.float64)}
+
+
+@dataclass(frozen=True)
+class FrameLabels:
+    """Frames of a stream that have got their labels.
+
+    Attributes
+    ----------
+    start : int
+        The first of them, counted from the stream's first frame.
+    labels : array of int64, shape (M,)
+        The action of each; M may be 0.
+    assignment : array, shape (M, K)
+        Share of each frame that goes to each action; rows sum to 1.
+    """
+
+    start: int
+    labels: Any
+    assignment: Any
+
+    @property
+    def end(self) -> int:
+        """The first frame after them."""
+        return self.start + len(self.labels)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+class StreamingDecoder:
+    """Label the frames of a stream as they come, each once and for good.
+
+    After frame i was pushed every frame up to ``i - delay`` has its label. Labels depend on the
+    stream alone, not on the blocks it is pushed in. A stream that ends within ``delay`` frames gets
+    exactly what :func:`asot.solve` makes of it with the same options.
+
+    Parameters
+    ----------
+    n_actions : int
+        K, at least 1.
+    radius : int
+        Half-width of the temporal band in frames, at least 1.
+    delay : int or None
+        Frames, at least 0, that a label may lag behind the newest frame; twice the radius or more
+        is advised. None keeps the whole stream until ``finish``: the offline answer.
+    context : int, optional
+        Past frames, at least 0, that are kept: the latest three radii of them one by one, the
+        others thinned evenly out of all that came before. ``3 * radius + 256`` unless given.
+    hop : int, optional
+        Frames that are labelled at once, from 1 to the delay; an eighth of the delay unless given.
+        Less costs more solves; more leaves later frames of a hop less to see.
+    epsilon, alpha, lambda_actions, max_iterations, backend
+        As in :func:`asot.solve`, and with the same defaults; frames are hard, and the actions'
+        penalty a number. For live labels a weak penalty (0.01) is advised: what an action costs
+        depends on how often it will come.
+    dtype : {"float32", "float64"}, optional
+        What to compute in; that of the first cost unless given. Where given, the solver is made
+        ready for it on the CPU at once: it is compiled the first time ever (some 15 s), and read
+        from disk in a new process, which the first solve of a stream would have to wait for.
+
+    Raises
+    ------
+    ArgumentError
+        With a sentence that names the argument, the rule and the value.
+    MissingExtraError
+        At the first solve, as :func:`asot.solve`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> cost = 1.0 - np.eye(3)[np.repeat([0, 1, 2], 20)]
+    >>> decoder = StreamingDecoder(3, radius=4, delay=8)
+    >>> for row in cost:
+    ...     new = decoder.push(row)
+    ...     if len(new) and new.start % 20 == 0:
+    ...         print(f"frame {new.start}: action {new.labels[0]}, seen up to {decoder.n_frames}")
+    frame 0: action 0, seen up to 9
+    frame 20: action 1, seen up to 29
+    frame 40: action 2, seen up to 49
+    >>> decoder.finish().labels.tolist()
+    [2, 2, 2, 2, 2, 2, 2, 2]
+    """
+
+    def __init__(
+        self,
+        n_actions: int,
+        *,
+        radius: int,
+        delay: int | None,
+        context: int | None = None,
+        hop: int | None = None,
+        epsilon: float = 0.07,
+        alpha: float = 0.3,
+        lambda_actions: float = 0.1,
+        max_iterations: int = 25,
+        backend: str = "auto",
+        dtype: str | None = None,
+    ) -> None:
+        require_integer("n_actions", n_actions, at_least=1)
+        require_integer("radius", radius, at_least=1)
+        if delay is not None:
+            require_integer("delay", delay, at_least=0)
+        context = NEAR_RADII * radius + THINNED_FRAMES if context is None else context
+        require_integer("context", context, at_least=0)
+        if hop is not None:
+            if delay is None:
+                raise ArgumentError("hop is for a delay, but delay is None: leave hop out.")
+            require_integer("hop", hop, at_least=1, at_most=max(1, delay))
+        require_number("lambda_actions", lambda_actions, above=0.0)
+        check_options(
+            epsilon=epsilon,
+            alpha=alpha,
+            radius=radius,
+            lambda_actions=lambda_actions,
+            lambda_frames=None,
+            max_iterations=max_iterations,
+            inner_iterations=1,
+            tolerance=None,
+            step_size=None,
+            mode="default",
+        )
+        if backend not in ("auto", "torch", "cpu", "cuda"):
+            raise ArgumentError(
+                f'backend must be "auto", "torch", "cpu" or "cuda", but is {backend!r}.'
+            )
+        if dtype is not None and dtype not in DTYPES:
+            raise ArgumentError(f'dtype must be "float32" or "float64", but is {dtype!r}.')
+        self.n_actions = int(n_actions)
+        self.delay = None if delay is None else int(delay)
+        self.hop = hop or max(1, (delay or 0) // HOPS_A_DELAY)
+        near = min(int(context), NEAR_RADII * int(radius))
+        self._window = Window(
+            self.n_actions,
+            near=near,
+            thinned=int(context) - near,
+            ahead=None if delay is None else int(delay) + 1,
+        )
+        self._lambda_actions = float(lambda_actions)
+        self._unseen = max(0, UNSEEN_RADII * int(radius) - (self.delay or 0))
+        self._solve = functools.partial(
+            solve,
+            epsilon=epsilon,
+            alpha=alpha,
+            radius=int(radius),
+            max_iterations=max_iterations,
+            backend=backend,
+        )
+        self._dtype = None if dtype is None else DTYPES[dtype]
+        # Of the kind that came first, once something has.
+        self._none = torch.empty((0, self.n_actions), dtype=self._dtype)
+        self._begun, self._as_numpy, self._finished = False, True, False
+        if self._dtype is not None and backend != "cuda":
+            self._solve(torch.zeros((1, self.n_actions), dtype=self._dtype))
+
+    @property
+    def n_frames(self) -> int:
+        """Frames that were pushed."""
+        return self._window.end
+
+    @property
+    def n_labelled(self) -> int:
+        """Frames that have got their labels: all up to here."""
+        return self._window.decided
+
+    @property
+    def n_held(self) -> int:
+        """Frames that memory is held for; at most ``context + delay + 1``."""
+        return self._window.n_held
+
+    def push(self, cost: Any) -> FrameLabels:
+        """Take the costs of the next frame or frames.
+
+        Parameters
+        ----------
+        cost : array or tensor, shape (K,) or (M, K)
+            Assignment cost of one frame, or of M >= 0, to the actions. The first that has a frame
+            decides for the stream: NumPy or torch, the device, and the dtype unless that was given
+            (others than float32 and float64 as in :func:`asot.solve`); later ones are brought to
+            that. No gradients flow.
+
+        Returns
+        -------
+        FrameLabels
+            The frames that got their labels by it; often none.
+
+        Raises
+        ------
+        ArgumentError
+            If the shape does not fit, a cost is not finite, or the stream was finished. The
+            decoder then is as it was before.
+        """
+        if self._finished:
+            raise ArgumentError("push was called after finish: start a new StreamingDecoder.")
+        rows = self._read(cost)
+        if not self._begun and len(rows):
+            self._begun, self._as_numpy = True, not isinstance(cost, Tensor)
+            self._none = rows.new_empty((0, self.n_actions))
+        found = []
+        start = self.n_labelled
+        while len(rows):
+            taken = self._window.append(rows)
+            rows = rows[taken:]
+            if self._window.is_full:
+                known = self.n_frames / (self.n_frames + self._unseen)
+                found.append(self._label(self.hop, known * self._lambda_actions))
+        return self._hand_back(start, found)
+
+    def finish(self) -> FrameLabels:
+        """End the stream.
+
+        Returns
+        -------
+        FrameLabels
+            All frames that had no label yet.
+
+        Raises
+        ------
+        ArgumentError
+            If it was finished before.
+        """
+        if self._finished:
+            raise ArgumentError("finish was called twice: start a new StreamingDecoder.")
+        self._finished = True
+        start, left = self.n_labelled, self.n_frames - self.n_labelled
+        found = [self._label(left, self._lambda_actions)] if left else []
+        return self._hand_back(start, found)
+
+    def decode(self, costs: Iterable[Any]) -> Iterator[FrameLabels]:
+        """Push all of ``costs`` in turn, then finish; yields whatever got its label.
+
+        Parameters
+        ----------
+        costs : iterable of arrays or tensors
+            As :meth:`push` takes them.
+
+        Yields
+        ------
+        FrameLabels
+            Never empty.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> blocks = [np.array([[0.0, 1.0]] * 5), np.array([[1.0, 0.0]] * 5)]
+        >>> decoder = StreamingDecoder(2, radius=2, delay=4)
+        >>> [(new.start, new.labels.tolist()) for new in decoder.decode(blocks)]
+        [(0, [0]), (1, [0, 0, 0, 0, 1]), (6, [1, 1, 1, 1])]
+        """
+        for cost in costs:
+            if len(new := self.push(cost)):
+                yield new
+        if len(new := self.finish()):
+            yield new
+
+    def _read(self, cost: Any) -> Tensor:
+        """The costs as rows (M, K), checked."""
+        given = as_tensor("cost", cost).detach()
+        rows = given[None] if given.ndim == 1 else given
+        if rows.ndim != 2 or rows.shape[1] != self.n_actions:
+            raise ArgumentError(
+                f"cost must have the shape ({self.n_actions},) or (frames, {self.n_actions}), "
+                f"for {self.n_actions} actions, but has {tuple(given.shape)}."
+            )
+        if rows.is_complex():
+            raise ArgumentError(f"cost must be real, but is of {rows.dtype}.")
+        if self._begun:
+            rows = rows.to(self._none)
+        elif self._dtype is not None:
+            rows = rows.to(self._dtype)
+        elif rows.dtype not in DTYPES.values():
+            double = torch.get_default_dtype() == torch.float64 and not rows.is_floating_point()
+            rows = rows.to(torch.float64 if double else torch.float32)
+        # A finite sum tells that all is finite, without another array.
+        if not math.isfinite(float(rows.sum())):
+            unfit = torch.isfinite(rows).all(dim=1).logical_not().nonzero()
+            if len(unfit):
+                frame = int(unfit[0])
+                raise ArgumentError(
+                    f"cost must be finite, but frame {self.n_frames + frame} of the stream has "
+                    f"{rows[frame].tolist()}: mend it, or leave the frame out."
+                )
+        return rows
+
+    def _label(self, count: int, lambda_actions: float) -> tuple[Tensor, Tensor]:
+        """Solve the window, and label the first ``count`` of its frames that have no label."""
+        rows, first = self._window.rows()
+        solution = self._solve(rows, lambda_actions=lambda_actions)
+        self._window.decide(count)
+        chosen = slice(first, first + count)
+        # Copies: a view would hold the whole window for as long as the caller keeps it.
+        return solution.labels[chosen].clone(), solution.assignment[chosen].clone()
+
+    def _hand_back(self, start: int, found: list[tuple[Tensor, Tensor]]) -> FrameLabels:
+        if len(found) == 1:
+            labels, assignment = found[0]
+        elif found:
+            labels, assignment = (torch.cat(parts) for parts in zip(*found, strict=True))
+        else:
+            labels, assignment = self._none.new_empty(0, dtype=torch.int64), self._none.clone()
+        if self._as_numpy:
+            return FrameLabels(start, labels.numpy(), assignment.numpy())
+        return FrameLabels(start, labels, assignment)
