@@ -26,8 +26,20 @@ ROOMS: dict[str, set[str]] = {
     "series": BASE | {"timelines", "data"},
     "export": BASE | {"segments", "timelines"},
     "report": BASE | {"segments", "timelines", "video"},
+    "evidence": BASE | {"transport", "segments"},
     "learning": BASE
-    | {"transport", "segments", "timelines", "naming", "metrics", "data", "export", "report"},
+    | {
+        "transport",
+        "evidence",
+        "segments",
+        "decoding",
+        "timelines",
+        "naming",
+        "metrics",
+        "data",
+        "export",
+        "report",
+    },
     "baselines": BASE | {"transport", "segments", "decoding", "metrics", "data", "learning"},
     "estimator": BASE | {"transport", "segments", "metrics", "data", "learning"},
 }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from asot.errors import ArgumentError
 from asot.learning.configuration import (
+    AUTO,
     DatasetSettings,
     EncoderSettings,
     Recipe,
@@ -27,23 +28,29 @@ class ActionSegmenter(RecipeSegmenter):
     that temporally consistent, unbalanced optimal transport makes of its own output. No labels
     are needed. The command line trains and decodes with the same code.
 
+    Settings that depend on the recordings are found from them unless given, and a team of learners
+    votes; ``team=0`` with numbers for ``radius`` and ``order_prior`` trains the paper's network.
+
     Parameters
     ----------
-    n_actions : int
+    n_actions : int or "auto"
         K, the actions to look for. Actions may go unused.
     epochs : int
         Passes over the recordings; 0 keeps the k-means start and only decodes.
-    order_prior : float
-        Strength of the nudge towards a common order of the actions; 0 where there is none.
-    radius : float or int
-        Half-width of the temporal band: a fraction of each recording, or frames. About a quarter
-        to a half of a typical segment serves.
+    order_prior : float or "auto"
+        Strength of the nudge towards a common order of the actions; 0 where there is none. "auto"
+        takes the paper's 0.15 where a permutation test finds an order, and less where it doubts.
+    radius : float, int or "auto"
+        Half-width of the temporal band: a fraction of each recording, frames, or the coarsest
+        scale at which the labelling is stable. About a quarter to a half of a typical segment.
+    team : int
+        How often each of six kinds of learner is trained; 0 for a single network.
     standardise : bool
         Standardise the features of each recording.
     hidden : sequence of int
-        Widths of the encoder's hidden layers.
+        Widths of the encoder's hidden layers; learners of a team have their own.
     embedding_width : int
-        Width of the embedding.
+        Width of the embedding; learners of a team have their own.
     epsilon_train, epsilon_eval : float
         Entropy weight for pseudo-labels and for decoding.
     alpha_train, alpha_eval : float
@@ -67,12 +74,17 @@ class ActionSegmenter(RecipeSegmenter):
     ----------
     labels_ : list of (N_i,) int64 arrays
         Labels of the recordings that were fitted.
-    cluster_centers_ : (K, embedding_width) float32 array
-        The action embeddings, of unit length.
+    cluster_centers_ : (K, d) float32 array
+        The action embeddings, of unit length; d is the network's embedding width, or the sum of
+        the learners'.
     n_features_in_ : int
         Columns of the features.
-    model_ : asot.learning.model.ActionModel
-        The network.
+    n_actions_ : int
+        K.
+    evidence_ : asot.learning.automatic.Evidence
+        How the settings left to "auto" were found.
+    model_ : asot.learning.team.TeamModel or asot.learning.model.ActionModel
+        The team of learners, or the network.
 
     References
     ----------
@@ -92,11 +104,12 @@ class ActionSegmenter(RecipeSegmenter):
 
     def __init__(
         self,
-        n_actions: int = 8,
+        n_actions: int | Literal["auto"] = "auto",
         *,
         epochs: int = 15,
-        order_prior: float = 0.15,
-        radius: float | int = 0.04,
+        order_prior: float | Literal["auto"] = "auto",
+        radius: float | int | Literal["auto"] = "auto",
+        team: int = 2,
         standardise: bool = True,
         hidden: Sequence[int] = (128,),
         embedding_width: int = 40,
@@ -119,6 +132,7 @@ class ActionSegmenter(RecipeSegmenter):
         self.epochs = epochs
         self.order_prior = order_prior
         self.radius = radius
+        self.team = team
         self.standardise = standardise
         self.hidden = hidden
         self.embedding_width = embedding_width
@@ -138,14 +152,17 @@ class ActionSegmenter(RecipeSegmenter):
         self.random_state = random_state
 
     def predict_proba(self, X: Any) -> Any:
-        """Soft assignments: (N_i, K) float32 arrays whose rows sum to 1, in the form of ``X``."""
+        """Soft assignments: (N_i, K) float32 arrays whose rows sum to 1, in the form of ``X``.
+
+        Of a network, its decoding's, whose largest is the label; of a team, the learners' votes.
+        """
         recordings = self._read(X)
         from asot.learning.model import decode
 
         return as_came(X, (decode(self.model_, one)[1] for one in self._prepared(recordings)))
 
     def transform(self, X: Any) -> Any:
-        """Frame embeddings: (N_i, embedding_width) float32 arrays of unit rows, as ``X`` came."""
+        """Frame embeddings: (N_i, d) float32 arrays of unit rows, in the form of ``X``."""
         recordings = self._read(X)
         import torch
 
@@ -163,19 +180,30 @@ class ActionSegmenter(RecipeSegmenter):
     keep_epochs = False
 
     def _recipe(self) -> Recipe:
+        found = []
+        for name in ("n_actions", "order_prior", "radius"):
+            value = getattr(self, name)
+            if isinstance(value, str):
+                if value != AUTO:
+                    raise ArgumentError(f'{name} must be a number or "auto", but is {value!r}.')
+                found.append(name)
         for name, least in (
             ("n_actions", 1),
+            ("team", 0),
             ("epochs", 0),
             ("embedding_width", 1),
             ("batch_size", 1),
             ("frames_per_recording", 1),
             ("n_init", 1),
         ):
-            require_integer(name, getattr(self, name), at_least=least)
+            if name not in found:
+                require_integer(name, getattr(self, name), at_least=least)
         for name in ("radius", "learning_rate", "temperature", "epsilon_train", "epsilon_eval"):
-            require_number(name, getattr(self, name), above=0)
+            if name not in found:
+                require_number(name, getattr(self, name), above=0)
         for name in ("order_prior", "weight_decay"):
-            require_number(name, getattr(self, name), at_least=0)
+            if name not in found:
+                require_number(name, getattr(self, name), at_least=0)
         for name in ("alpha_train", "alpha_eval"):
             require_number(name, getattr(self, name), at_least=0, below=1)
         for name in ("lambda_actions_train", "lambda_actions_eval"):
@@ -189,15 +217,19 @@ class ActionSegmenter(RecipeSegmenter):
             require_integer("hidden's widths", width, at_least=1)
         # NumPy's numbers, such as a parameter grid's, become Python's.
         is_frames = isinstance(self.radius, (int, np.integer))
-        radius = int(self.radius) if is_frames else float(self.radius)
+        radius: Any = self.radius
+        if "radius" not in found:
+            radius = int(radius) if is_frames else float(radius)
 
         def transport(epsilon: float, alpha: float, penalty: float | None) -> TransportSettings:
             penalty = None if penalty is None else float(penalty)
             return TransportSettings(float(epsilon), float(alpha), radius, penalty)
 
         return Recipe(
-            n_actions=int(self.n_actions),
-            rho=float(self.order_prior),
+            # Auto is the fit's affair.
+            n_actions=None if "n_actions" in found else int(self.n_actions),
+            rho="auto" if "order_prior" in found else float(self.order_prior),
+            team=int(self.team),
             dataset=DatasetSettings(standardise=bool(self.standardise)),
             encoder=EncoderSettings([int(one) for one in self.hidden], int(self.embedding_width)),
             training=TrainingSettings(

@@ -65,14 +65,25 @@ def another(name: str) -> Any:
 @pytest.mark.parametrize("name", leaves(Recipe()))
 def test_each_setting_by_flag(asot, name: str) -> None:
     value = another(name)
-    outcome = asot("train", "default", f"--{name}={value}", "--print_config")
+    # One in which the mode can be parity, whose radius is no "auto".
+    recipe = "salads_svm" if name.endswith(".mode") else "default"
+    outcome = asot("train", recipe, f"--{name}={value}", "--print_config")
     assert outcome.code == 0, outcome.err
     printed = yaml.safe_load(outcome.out)
     assert at(printed, name) == value
-    expected = load_recipe("default").to_dict()
+    expected = load_recipe(recipe).to_dict()
     *groups, last = name.split(".")
     (at(expected, ".".join(groups)) if groups else expected)[last] = value
     assert printed == expected, "and nothing else has changed"
+
+
+@pytest.mark.parametrize(
+    "name", ["n_actions", "rho", "transport_train.radius", "transport_eval.radius"]
+)
+def test_what_is_found_by_itself_by_flag(asot, name: str) -> None:
+    outcome = asot("train", "salads_svm", f"--{name}=auto", "--print_config")
+    assert outcome.code == 0, outcome.err
+    assert at(yaml.safe_load(outcome.out), name) == "auto"
 
 
 @pytest.mark.parametrize("recipe", shipped_recipes())
@@ -113,7 +124,7 @@ FILES = {
     "training: {epochs: many}": "training.epochs must be an integer, but is 'many'.",
     "nonsense: 3": "nonsense is no setting of a recipe; known there: name, title, ",
     "training: 3": "training must hold settings, but is 3.",
-    "rho: null": "rho must be a number, but is None.",
+    "rho: null": "rho must be a number or auto, but is None.",
     "n_actions: {coffee: x}": "n_actions must be an integer or",
     "- 1\n- 2": "A recipe must hold settings, but is [1, 2].",
     "hello": "A recipe must hold settings, but is 'hello'.",

@@ -157,7 +157,6 @@ def test_a_folder_of_something_else_is_left_alone(
 @pytest.mark.parametrize(
     ("words", "code", "part"),
     [
-        ([], 2, "--actions must be given."),
         (["--actions", "0"], 1, "--actions must be at least 1, not 0."),
         (["--actions", "three"], 2, "--actions must be an integer, not three."),
         (["--actions", "3", "--seed", "-1"], 1, "--seed must be from 0"),
@@ -213,7 +212,7 @@ def break_after(
         ("asot.series.extract_series", lambda path, *_: path.stem == "[b]wed"),
         ("asot.results.segmenting.extract", lambda *_: True),
         ("asot.learning.runs.open_checked", lambda *_: True),
-        ("asot.learning.runs._report_epoch", lambda report, stage, done, *_: done == 7),
+        ("asot.learning.fitting.learner_state", lambda report, stage, done, *_: done == 7),
         ("asot.learning.model.decode", lambda *_: True),
         ("asot.results.segmenting.train_run", lambda *_: True),
         ("asot.results.reporting.gather", lambda *_: True),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
@@ -50,16 +50,21 @@ def _asot(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
     return RecipeSegmenter(recipe, n_actions, keep_epochs=keep_epochs, random_state=seed)
 
 
+def _alone(recipe: Recipe) -> Recipe:
+    """The recipe for one network."""
+    return replace(recipe, team=0)
+
+
 def _sela(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
     from asot.baselines.sela import SeLASegmenter
 
-    return SeLASegmenter(recipe, n_actions, keep_epochs=keep_epochs, random_state=seed)
+    return SeLASegmenter(_alone(recipe), n_actions, keep_epochs=keep_epochs, random_state=seed)
 
 
 def _tot(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
     from asot.baselines.tot import TOTSegmenter
 
-    return TOTSegmenter(recipe, n_actions, keep_epochs=keep_epochs, random_state=seed)
+    return TOTSegmenter(_alone(recipe), n_actions, keep_epochs=keep_epochs, random_state=seed)
 
 
 def _kmeans(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
@@ -76,14 +81,16 @@ def _kmeans(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any
 def _kmeans_asot(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
     from asot.baselines import KMeansTransportSegmenter
 
+    # Settings that a recipe leaves open are the paper's here: a baseline searches for none.
+    rho, radius = recipe.rho, recipe.transport_eval.radius
     return KMeansTransportSegmenter(
         n_actions,
         standardise=recipe.dataset.standardise,
         frames_per_recording=recipe.training.frames_per_recording,
-        order_prior=recipe.rho,
+        order_prior=0.15 if isinstance(rho, str) else rho,
         epsilon=recipe.transport_eval.epsilon,
         alpha=recipe.transport_eval.alpha,
-        radius=recipe.transport_eval.radius,
+        radius=0.04 if isinstance(radius, str) else radius,
         lambda_actions=recipe.transport_eval.lambda_actions,
         random_state=seed,
     )

@@ -92,5 +92,5 @@ def run(words: Sequence[str]) -> None:
     again = f"--data {shlex.quote(str(data))} --out {shlex.quote(str(out / 'again'))}"
     say()
     say(f"Next, the same by hand:  asot train watch {again}")
-    say("With your own recordings:  asot segment RECORDINGS --actions K --out RESULTS")
+    say("With your own recordings:  asot segment RECORDINGS --out RESULTS")
     say("With a video:  asot demo --video")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,14 +10,14 @@ from asot.cli.features import add_feature_options, feature_settings
 from asot.cli.parsing import Parser, check_seed, out_folder
 from asot.errors import ConfigurationError
 
-USAGE = "RECORDINGS... --actions K --out DIR [options]"
+USAGE = "RECORDINGS... --out DIR [options]"
 SUMMARY = (
     "Find the actions in recordings: make features of them (asot extract), learn the actions and "
     "segment every recording (asot train), and write a page to look at (asot report). RECORDINGS "
     "are videos, sensor logs, poses or arrays, folders of these, or a folder that asot extract "
     "filled. The same command goes on where it was interrupted. With --model, recordings are "
     "segmented into the actions of an earlier run. "
-    "Example: asot segment videos/ --actions 8 --out results"
+    "Example: asot segment videos/ --out results"
 )
 RECIPE = "recordings"
 
@@ -25,7 +26,11 @@ def run(words: Sequence[str]) -> None:
     """Run the command."""
     parser = Parser("segment", SUMMARY, USAGE)
     parser.add_argument("recordings", type=str, nargs="+", help="Files, or folders of them.")
-    parser.add_argument("--actions", type=int, help="How many actions to look for.")
+    parser.add_argument(
+        "--actions",
+        type=_number_or_auto,
+        help="How many actions to look for; found from the recordings unless given.",
+    )
     parser.add_argument("--out", type=str, required=True, help="Folder for the results.")
     parser.add_argument("--seed", type=int, default=0, help="Decides everything that is drawn.")
     parser.add_argument(
@@ -42,13 +47,11 @@ def run(words: Sequence[str]) -> None:
     )
     add_feature_options(parser)
     values = parser.parse(words)
-    if values.model is None:
-        parser.require(values, "actions")
-    elif values.actions is not None:
+    if values.model is not None and values.actions is not None:
         raise ConfigurationError(
             "--actions cannot be given with --model, whose actions are looked for."
         )
-    if values.actions is not None and values.actions < 1:
+    if isinstance(values.actions, int) and values.actions < 1:
         raise ConfigurationError(f"--actions must be at least 1, not {values.actions}.")
     check_seed(values.seed)
     out = out_folder(values.out)
@@ -62,7 +65,7 @@ def run(words: Sequence[str]) -> None:
 
     model = None if values.model is None else Path(values.model)
     video, series = feature_settings(values, None if model is None else earlier_settings(model))
-    recipe = replace(load_recipe(values.recipe), n_actions=values.actions)
+    recipe = replace(load_recipe(values.recipe), n_actions=values.actions or "auto")
     recipe.check()
     with progress() as report:
         segmented = segment(
@@ -77,3 +80,12 @@ def run(words: Sequence[str]) -> None:
         )
         pages = write_page(segmented.folder, out / "report", embed=values.embed, report=report)
     show_segmented(segmented, out, pages)
+
+
+def _number_or_auto(text: str) -> int | str:
+    if text == "auto":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise ArgumentTypeError(f"a number or auto is needed, not {text!r}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -22,12 +23,15 @@ def make_recordings(
     noise: float = 1.0,
     order: Literal["fixed", "varied"] = "fixed",
     random_state: int | np.random.Generator | None = None,
+    background: float = 0.0,
 ) -> Recordings:
     """Generate recordings in which each action comes once, with known segments.
 
     An action is a point in feature space, drawn from a standard normal distribution; a frame is
     its action's point plus noise that is correlated in time. Durations have a long tail: each is
-    log-normal, and some actions are longer than others in all recordings.
+    log-normal, and some actions are longer than others in all recordings. Background is what no
+    other recording has: each recording draws scenes of its own, like actions, and shows them
+    before, between and after its actions.
 
     Parameters
     ----------
@@ -45,17 +49,19 @@ def make_recordings(
         Whether the actions come in one order, or in an order drawn for each recording.
     random_state : int, numpy.random.Generator or None
         Seed.
+    background : float
+        Share of each recording's frames that belong to no action, in [0, 1).
 
     Returns
     -------
     Recordings
-        float32 features (N, D) and ground truth 0 .. K - 1; in the fixed order, action k is the
-        k-th.
+        float32 features (N, D) and ground truth 0 .. K - 1, -1 for background; in the fixed order,
+        action k is the k-th.
 
     Raises
     ------
     ArgumentError
-        If a number is too small; a recording needs a frame for each action.
+        If a number is too small; a recording needs a frame for each action, beside its background.
 
     Examples
     --------
@@ -65,9 +71,12 @@ def make_recordings(
     """
     low, high = n_frames
     _at_least(n_recordings=(n_recordings, 1), n_actions=(n_actions, 1), width=(width, 1))
-    if not n_actions <= low <= high:
+    if not 0.0 <= background < 1.0:
+        raise ArgumentError(f"background must be a share in [0, 1), got {background}.")
+    least = math.ceil(n_actions / (1.0 - background))
+    if not least <= low <= high:
         raise ArgumentError(
-            f"n_frames must be (low, high) with {n_actions} <= low <= high, so that each action "
+            f"n_frames must be (low, high) with {least} <= low <= high, so that each action "
             f"has a frame, got {n_frames}."
         )
     _non_negative(noise)
@@ -80,8 +89,12 @@ def make_recordings(
     for _ in range(n_recordings):
         sequence = np.arange(n_actions) if order == "fixed" else rng.permutation(n_actions)
         length = int(rng.integers(low, high, endpoint=True))
-        labels = np.repeat(sequence, _durations(length, weights[sequence], rng))
-        frames = actions[labels] + noise * _correlated(length, width, rng)
+        n_background = min(round(background * length), length - n_actions)
+        labels = np.repeat(sequence, _durations(length - n_background, weights[sequence], rng))
+        points = actions[labels]
+        if n_background:
+            labels, points = _with_background(labels, points, n_background, rng)
+        frames = points + noise * _correlated(length, width, rng)
         features.append(frames.astype(np.float32))
         ground_truth.append(labels)
     return Recordings.from_arrays(features, ground_truth=ground_truth)
@@ -135,6 +148,22 @@ def make_affinity(
     clean = np.where(labels[:, None] == np.arange(n_actions), 0.5, -0.1)
     affinity = np.clip(clean + noise * _correlated(n_frames, n_actions, rng), -1, 1)
     return affinity.astype(np.float32), labels
+
+
+def _with_background(
+    labels: NDArray[np.int64],
+    points: NDArray[np.float64],
+    n_background: int,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Put stretches of -1 before, between and after actions; half as many scenes as gaps recur."""
+    cuts = np.concatenate([[0], np.flatnonzero(np.diff(labels)) + 1, [len(labels)]])
+    ends = np.rint(np.cumsum(rng.dirichlet(np.ones(len(cuts)))) * n_background).astype(np.int64)
+    lengths = np.diff(ends, prepend=0)
+    scenes = rng.standard_normal((math.ceil(len(cuts) / 2), points.shape[1]))
+    at = np.repeat(cuts, lengths)
+    shown = np.repeat(rng.integers(len(scenes), size=len(cuts)), lengths)
+    return np.insert(labels, at, -1), np.insert(points, at, scenes[shown], axis=0)
 
 
 def _durations(

@@ -11,10 +11,12 @@ import torch
 from asot.errors import DataError
 from asot.learning.configuration import Recipe
 from asot.learning.model import ActionModel
+from asot.learning.team import TeamModel
+from asot.learning.teamfile import team_of
 
 
-def load_model(checkpoint: Path) -> ActionModel:
-    """The model of a checkpoint, on the CPU, in evaluation mode.
+def load_model(checkpoint: Path) -> ActionModel | TeamModel:
+    """The model of a checkpoint, on the CPU, in evaluation mode: a network or a team of learners.
 
     Raises
     ------
@@ -22,6 +24,21 @@ def load_model(checkpoint: Path) -> ActionModel:
         If the file is no checkpoint of a training.
     """
     stored = read_checkpoint(checkpoint)
+    return team_of(stored) if "team" in stored else _network_of(stored)
+
+
+def load_network(checkpoint: Path) -> ActionModel:
+    """The network of a checkpoint of Lightning's, on the CPU, in evaluation mode.
+
+    Raises
+    ------
+    DataError
+        If the file is no checkpoint of a training.
+    """
+    return _network_of(read_checkpoint(checkpoint))
+
+
+def _network_of(stored: dict[str, Any]) -> ActionModel:
     arguments = stored["hyper_parameters"]
     with torch.random.fork_rng(devices=[]):
         model = ActionModel(

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -20,6 +20,8 @@ from asot.errors import ConfigurationError
 from asot.learning.settings import build, check_types, require
 
 SUFFIXES = (".yaml", ".yml")
+# In place of a number that is to be found from the recordings.
+AUTO = "auto"
 
 
 @dataclass
@@ -33,7 +35,8 @@ class TransportSettings:
     alpha
         Weight of the temporal term, in [0, 1).
     radius
-        Half-width of the temporal band: a fraction of the recording (0.04) or frames (10).
+        Half-width of the temporal band: a fraction of the recording (0.04), frames (10), or auto:
+        found from the recordings.
     lambda_actions
         Penalty on the action marginal, above 0; null makes that side hard.
     lambda_frames
@@ -48,7 +51,7 @@ class TransportSettings:
 
     epsilon: float = 0.07
     alpha: float = 0.3
-    radius: int | float = 0.04
+    radius: int | float | Literal["auto"] = 0.04
     lambda_actions: float | None = 0.1
     lambda_frames: float | None = None
     max_iterations: int = 25
@@ -59,7 +62,8 @@ class TransportSettings:
         """Refuse settings that ``asot.solve`` would refuse, naming this part of the recipe."""
         require(self.epsilon > 0, f"{name}.epsilon", "above 0", self.epsilon)
         require(0 <= self.alpha < 1, f"{name}.alpha", "in [0, 1)", self.alpha)
-        require(self.radius > 0, f"{name}.radius", "above 0", self.radius)
+        found = self.radius == AUTO
+        require(found or float(self.radius) > 0, f"{name}.radius", "above 0 or auto", self.radius)
         for side in ("lambda_actions", "lambda_frames"):
             value = getattr(self, side)
             require(value is None or value > 0, f"{name}.{side}", "above 0 or null", value)
@@ -75,7 +79,7 @@ class TransportSettings:
         require(self.mode in ("default", "parity"), f"{name}.mode", "default or parity", self.mode)
         if self.mode == "parity":
             rule = "a fraction of the recording, such as 0.04, in parity mode"
-            require(not isinstance(self.radius, int), f"{name}.radius", rule, self.radius)
+            require(isinstance(self.radius, float), f"{name}.radius", rule, self.radius)
 
 
 @dataclass
@@ -169,9 +173,13 @@ class Recipe:
     title
         What it is for, in a line.
     n_actions
-        Actions to look for: one number, or one for each activity to be trained by itself.
+        Actions to look for: one number, one for each activity to be trained by itself, or auto:
+        found from the recordings.
     rho
-        Strength of the temporal order prior.
+        Strength of the temporal order prior; auto: by how far the recordings share an order.
+    team
+        How often each of a team of learners is trained, which then vote; 0 trains one network,
+        as the paper does.
     dataset
         The data set.
     encoder
@@ -186,8 +194,9 @@ class Recipe:
 
     name: str = "default"
     title: str = ""
-    n_actions: int | dict[str, int] | None = None
-    rho: float = 0.15
+    n_actions: int | dict[str, int] | Literal["auto"] | None = None
+    rho: float | Literal["auto"] = 0.15
+    team: int = 0
     dataset: DatasetSettings = field(default_factory=DatasetSettings)
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
@@ -225,7 +234,8 @@ class Recipe:
         decay = self.training.weight_decay
         require(decay >= 0, "training.weight_decay", "at least 0", decay)
         require(self.n_actions != {}, "n_actions", "a number, or one for each activity", {})
-        require(self.rho >= 0, "rho", "at least 0", self.rho)
+        require(self.rho == AUTO or float(self.rho) >= 0, "rho", "at least 0 or auto", self.rho)
+        require(self.team >= 0, "team", "at least 0", self.team)
         rate = self.dataset.frame_rate
         require(rate is None or rate > 0, "dataset.frame_rate", "above 0 or null", rate)
         self.transport_train.check("transport_train")

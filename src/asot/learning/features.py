@@ -32,7 +32,19 @@ def prepare(features: ArrayLike, standardised: bool) -> NDArray[np.float32]:
     return standardise(features) if standardised else np.asarray(features, dtype=np.float32)
 
 
-class PreparedFeatures(Sequence[NDArray[np.float32]]):
+class TrainingFeatures(Sequence[NDArray[np.float32]]):
+    """Recordings as a training takes them: (N_i, D) float32 arrays of one width.
+
+    Attributes
+    ----------
+    width : int
+        D.
+    """
+
+    width: int
+
+
+class PreparedFeatures(TrainingFeatures):
     """A lazy sequence of prepared (N_i, D) arrays over recordings' features, to go over often.
 
     Parameters

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from asot.errors import ConfigurationError
 from asot.learning.configuration import Recipe, TrainingSettings
-from asot.learning.features import PreparedFeatures
+from asot.learning.features import TrainingFeatures
 from asot.learning.gradient import few_threads, loss_and_gradients
 from asot.learning.model import ActionModel, PseudoLabels
 from asot.learning.sampling import Batches, EpochSampler, FrameSampling
@@ -24,7 +24,7 @@ AfterEpoch = Callable[[int, ActionModel, float], None]
 
 
 def train(
-    features: PreparedFeatures,
+    features: TrainingFeatures,
     recipe: Recipe,
     n_actions: int,
     *,
@@ -37,7 +37,7 @@ def train(
 
     Parameters
     ----------
-    features : PreparedFeatures
+    features : PreparedFeatures or ViewedFeatures
         The recordings' features.
     recipe : Recipe
         The settings.

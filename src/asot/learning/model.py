@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from asot.errors import ConfigurationError
 from asot.learning.configuration import Recipe, TransportSettings
 from asot.transport import Solution, solve, temporal_prior
 
@@ -50,6 +51,7 @@ class ActionModel(nn.Module):
         self.recipe = recipe
         self.n_features = n_features
         self.n_actions = n_actions
+        self.rho = settled(recipe.rho, "rho")
         self.pseudo_labels: PseudoLabels | None = None
         self._last_prior: tuple[tuple[Any, ...], Tensor] | None = None
         widths = [n_features, *recipe.encoder.hidden, recipe.encoder.width]
@@ -104,7 +106,7 @@ class ActionModel(nn.Module):
             The recipe's ``transport_train`` (pseudo-labels) or ``transport_eval`` (decoding).
         """
         cost = 1.0 - similarity
-        if self.recipe.rho > 0:
+        if self.rho > 0:
             cost += self._prior(cost, lengths, settings.mode)
         return solve(cost, lengths=lengths, **vars(settings))
 
@@ -115,7 +117,7 @@ class ActionModel(nn.Module):
         key = n_frames, own, mode, cost.device, cost.dtype
         if self._last_prior is None or self._last_prior[0] != key:
             prior = temporal_prior(
-                n_frames, self.n_actions, self.recipe.rho, lengths=lengths, mode=mode, like=cost
+                n_frames, self.n_actions, self.rho, lengths=lengths, mode=mode, like=cost
             )
             self._last_prior = key, prior
         return self._last_prior[1]
@@ -162,9 +164,24 @@ class ActionModel(nn.Module):
         return self.transport(similarity, None, self.recipe.transport_eval)
 
 
-def decode(
-    model: ActionModel, features: ArrayLike
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+class Decodes(Protocol):
+    """A model that segments a recording: a network, or a team of learners."""
+
+    def decode(self, features: Tensor) -> Solution:
+        """Segment one recording's prepared features, (N, D)."""
+
+
+def settled(value: float | str, name: str) -> float:
+    """A setting that a model needs as a number."""
+    if isinstance(value, str):
+        raise ConfigurationError(
+            f"{name} must be a number by the time a model is made, but is {value!r}: find it with "
+            "asot.learning.automatic.settle."
+        )
+    return value
+
+
+def decode(model: Decodes, features: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Labels (N,) and assignment (N, K) of one recording's prepared features, (N, D) float32."""
     solution = model.decode(as_tensor(features))
     return solution.labels.numpy(), solution.assignment.numpy()

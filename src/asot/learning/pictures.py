@@ -32,6 +32,8 @@ def draw(folder: PredictionFolder, scored: Scored | None, most: int, report: Rep
         The PNG files.
     """
     from asot.report import plot_corpus, plot_matrix, plot_segmentation, save_figure
+    from asot.report.evidence import FILE, read_evidence
+    from asot.report.evidence_figure import draw_evidence
 
     index = folder.index()
     rate = Source(**index["source"]).frame_rate
@@ -59,6 +61,8 @@ def draw(folder: PredictionFolder, scored: Scored | None, most: int, report: Rep
         paths.append(path)
         report("Drawing", len(paths), total, "")
 
+    evidence = read_evidence(folder.root.parent / FILE)
+    paths += draw_evidence(evidence, folder.root / "figures" / "evidence.png")
     for model, members in groups.items():
         # Without ground truth the labels name themselves; with it, unmatched ones match nothing.
         matching = None if scored is None else matchings.get(model, {})

@@ -5,6 +5,7 @@
     run.json                    recipe, seed, data set, activities, versions
     recipe.yaml                 the recipe with every setting, to train it again
     models/<activity>.ckpt      one model an activity; all.ckpt where there are none
+    evidence.json               how settings were found from the recordings, where they were
     logs/<activity>/            what the logger wrote; resumed-1/ in it after an interruption
     predictions/                see ``predictions``
 """
@@ -16,10 +17,9 @@ import logging
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import yaml
@@ -27,8 +27,11 @@ import yaml
 from asot.data import DatasetFolder, Recordings, check_dataset, find_dataset, require_valid
 from asot.errors import ConfigurationError, DataError
 from asot.files import write_json, write_text
-from asot.learning.configuration import DatasetSettings, Recipe
+from asot.learning.configuration import AUTO, DatasetSettings, Recipe
 from asot.learning.predictions import INDEX, PredictionFolder, Source
+
+if TYPE_CHECKING:
+    from asot.evidence.number import NumberEvidence
 
 logger = logging.getLogger(__name__)
 
@@ -63,12 +66,15 @@ class Plan:
         What each model is trained on.
     n_actions : dict of str to int
         K of each model.
+    numbers : dict of str to NumberEvidence
+        How K was found, where it was.
     """
 
     dataset: DatasetFolder
     source: Source
     activities: dict[str, Recordings]
     n_actions: dict[str, int]
+    numbers: dict[str, NumberEvidence]
 
     @property
     def extractor(self) -> dict[str, Any] | None:
@@ -112,12 +118,14 @@ def plan_run(
     activities: Sequence[str] | None = None,
     report: Report = silent,
     processes: int = 1,
+    seed: int = 0,
 ) -> Plan:
     """Decide what to train on what.
 
     A recipe that names activities trains a model for each of them that the data set has; one that
     does not trains a single model on everything. One that does not say how many actions to look
-    for takes as many as the ground truth has classes, where there is ground truth.
+    for takes as many as the ground truth has classes; where there is no ground truth, or it asks
+    for "auto", the number is found from the recordings.
 
     Parameters
     ----------
@@ -131,6 +139,8 @@ def plan_run(
         Hears of the progress.
     processes : int
         As for ``check_dataset``.
+    seed : int
+        Of the search for the number of actions.
 
     Raises
     ------
@@ -141,7 +151,7 @@ def plan_run(
     dataset, source = open_checked(data_dir, recipe.dataset, report, processes)
     if not recipe.activities and not activities:
         groups = {WHOLE: dataset.recordings()}
-        return Plan(dataset, source, groups, {WHOLE: _actions_of(recipe, None, groups[WHOLE])})
+        return _counted(Plan(dataset, source, groups, {}, {}), recipe, seed, report)
     if list(activities or []) == [EACH]:
         activities = dataset.activities
     wanted = list(activities or (name for name in dataset.activities if name in recipe.activities))
@@ -157,12 +167,33 @@ def plan_run(
     if left and not activities:
         logger.warning("left out, as the recipe does not name them: %s", ", ".join(left))
     groups = {name: dataset.recordings(name) for name in wanted}
-    counts = {name: _actions_of(recipe, name, groups[name]) for name in wanted}
-    return Plan(dataset, source, groups, counts)
+    return _counted(Plan(dataset, source, groups, {}, {}), recipe, seed, report)
 
 
-def _actions_of(recipe: Recipe, activity: str | None, recordings: Recordings) -> int:
-    """K of the recipe, or the number of classes where it has none."""
+def _counted(plan: Plan, recipe: Recipe, seed: int, report: Report) -> Plan:
+    """The plan with the number of actions of each model."""
+    for name, recordings in plan.activities.items():
+        known = _actions_of(recipe, None if name == WHOLE else name, recordings)
+        if known is None:
+            from asot.learning.automatic import settle_number
+            from asot.learning.features import PreparedFeatures
+
+            features = PreparedFeatures(recordings.features, recipe.dataset.standardise)
+            found = settle_number(
+                features,
+                seed=seed,
+                progress=lambda stage, done, total: report(stage, done, total, ""),
+            )
+            plan.numbers[name] = found
+            known = found.chosen
+        plan.n_actions[name] = known
+    return plan
+
+
+def _actions_of(recipe: Recipe, activity: str | None, recordings: Recordings) -> int | None:
+    """K of the recipe, or the number of classes where it has none; None where it is to be found."""
+    if recipe.n_actions == AUTO:
+        return None
     if recipe.n_actions is not None:
         return recipe.actions_of(activity)
     seen: set[int] = set()
@@ -170,7 +201,7 @@ def _actions_of(recipe: Recipe, activity: str | None, recordings: Recordings) ->
         seen |= set() if one.ground_truth is None else set(np.unique(one.ground_truth).tolist())
     seen -= set(recipe.dataset.exclude)
     if not seen:
-        return recipe.actions_of(activity)
+        return None
     logger.warning(
         "%slooking for %d actions, as many as the ground truth has classes; "
         "--n_actions sets another number",
@@ -206,34 +237,32 @@ def train_run(
     ConfigurationError, DataError
         Before anything is trained.
     """
-    plan = plan_run(recipe, data_dir, activities, report)
+    plan = plan_run(recipe, data_dir, activities, report, seed=seed)
     run = Run(out)
     run.begin(recipe, seed, plan)
     from asot.learning.features import prepare
-    from asot.learning.loggers import close_logger, make_logger
+    from asot.learning.fitting import fit_model
     from asot.learning.model import decode
-    from asot.learning.training import fit, is_main_process, leave_processes
+    from asot.learning.training import is_main_process, leave_processes
 
     folder = run.predictions
     if is_main_process():
         folder.begin(keep_names=True)
     models: dict[str, str] = {}
     for activity, recordings in plan.activities.items():
-        run_logger = make_logger(logger_name, out / "logs" / activity, f"{recipe.name}-{activity}")
-        model = fit(
-            recordings.features,
+        model = fit_model(
+            out,
+            activity,
+            recordings,
             recipe,
             plan.n_actions[activity],
+            number=plan.numbers.get(activity),
             seed=seed,
-            checkpoint=run.checkpoint(activity),
-            logger=run_logger,
-            ground_truth=recordings.ground_truth,
-            validate=True,
+            logger_name=logger_name,
             accelerator=accelerator,
             devices=devices,
-            progress=partial(_report_epoch, report, f"Training {activity}"),
+            report=report,
         )
-        close_logger(run_logger)
         if not is_main_process():
             continue
         for done, recording in enumerate(recordings, start=1):
@@ -247,10 +276,6 @@ def train_run(
     everything = Recordings([one for group in plan.activities.values() for one in group])
     folder.finish(plan.source, everything, models)
     return run
-
-
-def _report_epoch(report: Report, stage: str, done: int, total: int, loss: float) -> None:
-    report(stage, done, total, f"loss {loss:.3f}")
 
 
 def predict_run(

@@ -18,7 +18,7 @@ from torch.utils.data import Dataset, Sampler
 
 from asot.data import even_frames, stratified_frames
 from asot.errors import DataError
-from asot.learning.features import PreparedFeatures
+from asot.learning.features import TrainingFeatures
 
 GroundTruth = Sequence[NDArray[np.int64] | None]
 
@@ -37,7 +37,7 @@ class FrameSampling(Dataset[dict[str, Any]]):
 
     def __init__(
         self,
-        features: PreparedFeatures,
+        features: TrainingFeatures,
         ground_truth: GroundTruth | None,
         n_frames: int,
         seed: int,

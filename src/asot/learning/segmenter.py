@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.learning.configuration import Recipe
+from asot.learning.configuration import AUTO, Recipe
 from asot.learning.features import PreparedFeatures, prepare
 from asot.learning.interface import (
     FeatureArrays,
@@ -19,11 +19,13 @@ from asot.learning.interface import (
     as_came,
     read_recordings,
 )
+from asot.transport.arguments import require_integer
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from asot.learning.model import ActionModel
+    from asot.learning.team import TeamModel
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ class RecipeSegmenter(Segmenter):
     ----------
     recipe : Recipe, optional
         Every setting; the default recipe unless given.
-    n_actions : int
-        K.
+    n_actions : int or "auto"
+        K, or to be found from the recordings.
     device : str
         "auto" (a CUDA GPU or the CPU), "cpu", "gpu", or a device of torch.
     keep_epochs : bool
@@ -66,15 +68,19 @@ class RecipeSegmenter(Segmenter):
     labels_ : list of (N_i,) int64 arrays
         Labels of the recordings that were fitted.
     objective_ : float or None
-        Training loss of the last epoch; None where there was no epoch. Lower is better.
+        Training loss of the last epoch; None where there was no epoch, or a team. Lower is better.
+    n_actions_ : int
+        K.
+    evidence_ : asot.learning.automatic.Evidence
+        How settings that the recipe leaves open were found.
     snapshots_ : list of Snapshot
         With ``keep_epochs``, the segmentations before the last epoch.
     cluster_centers_ : (K, d) float32 array
         The action embeddings, of unit length.
     n_features_in_ : int
         Columns of the features.
-    model_ : asot.learning.model.ActionModel
-        The network.
+    model_ : asot.learning.model.ActionModel or asot.learning.team.TeamModel
+        The network, or the team of learners.
 
     Examples
     --------
@@ -91,7 +97,7 @@ class RecipeSegmenter(Segmenter):
     def __init__(
         self,
         recipe: Recipe | None = None,
-        n_actions: int = 8,
+        n_actions: int | str = 8,
         *,
         device: str = "auto",
         keep_epochs: bool = False,
@@ -122,40 +128,58 @@ class RecipeSegmenter(Segmenter):
         ------
         ArgumentError, ConfigurationError
             If the features are not finite two-dimensional arrays of one width, or a parameter is
-            out of its range.
+            out of its range. What was fitted before stays.
         """
         recipe = self._recipe()
+        if self.n_actions != AUTO:
+            require_integer("n_actions", self.n_actions, at_least=1)
         recordings = read_recordings(X)
         from sklearn.utils import check_random_state
 
+        from asot.learning.automatic import settle, settle_number
         from asot.learning.loop import train
+        from asot.learning.team import train_team
 
         # Prepared once, for training and for segmenting.
         prepared = PreparedFeatures(recordings, recipe.dataset.standardise)
         random = check_random_state(self.random_state)
         given = isinstance(self.random_state, (int, np.integer))
         seed = int(self.random_state if given else random.randint(2**31))
-        self.objective_: float | None = None
-        self.snapshots_: list[Snapshot] = []
+        losses: list[float] = []
+        snapshots: list[Snapshot] = []
 
         def after_epoch(done: int, model: ActionModel, loss: float) -> None:
-            self.objective_ = loss
+            losses.append(loss)
             if self._keeps(done, recipe):
                 labels = self._segmented(copy.deepcopy(model).cpu().eval(), prepared)
-                self.snapshots_.append(Snapshot(done, loss, labels))
+                snapshots.append(Snapshot(done, loss, labels))
 
-        self.model_ = train(
-            prepared,
-            recipe,
-            int(self.n_actions),
-            seed=seed,
-            device=self.device,
-            after_epoch=after_epoch,
-            pseudo_labels=self._pseudo_labels(recipe),
-        )
-        self.n_features_in_ = self.model_.n_features
-        self.cluster_centers_ = self.model_.actions.detach().numpy().copy()
-        self.labels_ = self._segmented(self.model_, prepared)
+        number = settle_number(prepared, seed=seed) if self.n_actions == AUTO else None
+        n_actions = int(self.n_actions) if number is None else number.chosen
+        recipe, evidence = settle(recipe, prepared, n_actions, seed=seed, number=number)
+        pseudo_labels = self._pseudo_labels(recipe)
+        model: ActionModel | TeamModel
+        # Pseudo-labels of another kind make another method, which is one network.
+        if recipe.team and pseudo_labels is None:
+            model = train_team(prepared, recipe, n_actions, seed=seed, device=self.device)
+        else:
+            model = train(
+                prepared,
+                recipe,
+                n_actions,
+                seed=seed,
+                device=self.device,
+                after_epoch=after_epoch,
+                pseudo_labels=pseudo_labels,
+            )
+        self.labels_ = self._segmented(model, prepared)
+        self.model_ = model
+        self.n_features_in_ = model.n_features
+        self.n_actions_ = n_actions
+        self.cluster_centers_ = model.actions.detach().numpy().copy()
+        self.evidence_ = evidence
+        self.objective_ = losses[-1] if losses else None
+        self.snapshots_ = snapshots
         return self
 
     def predict(self, X: Any) -> Any:
@@ -188,11 +212,11 @@ class RecipeSegmenter(Segmenter):
         """What makes the pseudo-labels, where that is not the recipe's transport."""
         return None
 
-    def _segmented(self, model: ActionModel, prepared: PreparedFeatures) -> list[NDArray[np.int64]]:
+    def _segmented(self, model: Any, prepared: PreparedFeatures) -> list[NDArray[np.int64]]:
         """Labels of the recordings that are fitted."""
         return [self._labels(model, one) for one in prepared]
 
-    def _labels(self, model: ActionModel, features: NDArray[np.float32]) -> NDArray[np.int64]:
+    def _labels(self, model: Any, features: NDArray[np.float32]) -> NDArray[np.int64]:
         """Labels (N,) of one recording's prepared features, (N, D)."""
         from asot.learning.model import decode
 

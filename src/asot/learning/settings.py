@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import types
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from asot.errors import ConfigurationError
 
@@ -72,6 +72,8 @@ def _fits(value: Any, hint: Any) -> bool:
     arguments = get_args(hint)
     if get_origin(hint) in (Union, types.UnionType):
         return any(_fits(value, one) for one in arguments)
+    if get_origin(hint) is Literal:
+        return value in arguments
     if get_origin(hint) is list:
         return isinstance(value, list) and all(_fits(one, arguments[0]) for one in value)
     if get_origin(hint) is dict:
@@ -91,6 +93,8 @@ def _described(hint: Any) -> str:
         # Every integer is a number.
         kinds = [one for one in arguments if one is not int or float not in arguments]
         return " or ".join(_described(one) for one in kinds)
+    if get_origin(hint) is Literal:
+        return " or ".join(str(one) for one in arguments)
     if get_origin(hint) is list:
         return f"a list, each {_described(arguments[0])}"
     if get_origin(hint) is dict:

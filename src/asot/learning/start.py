@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from asot.data import even_frames
 from asot.learning.configuration import Recipe
-from asot.learning.features import PreparedFeatures
+from asot.learning.features import TrainingFeatures
 from asot.learning.model import ActionModel
 
 # Frames that choose the best restart of k-means.
@@ -38,7 +38,7 @@ def draw_model(recipe: Recipe, n_features: int, n_actions: int, seed: int) -> Ac
         return ActionModel(recipe, n_features, n_actions)
 
 
-def start_at_kmeans(model: ActionModel, features: PreparedFeatures, seed: int) -> None:
+def start_at_kmeans(model: ActionModel, features: TrainingFeatures, seed: int) -> None:
     """Place the action embeddings at the k-means centres of the untrained embeddings.
 
     Only frames that exist take part: as many evenly spaced ones of each recording as training

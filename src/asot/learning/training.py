@@ -23,7 +23,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from numpy.typing import NDArray
 
 from asot.errors import ConfigurationError
-from asot.learning.checkpoints import load_model, read_checkpoint
+from asot.learning.checkpoints import load_network, read_checkpoint
 from asot.learning.configuration import Recipe
 from asot.learning.datamodule import RecordingsModule
 from asot.learning.model import ActionModel
@@ -89,7 +89,7 @@ def fit(
     resumed = checkpoint is not None and checkpoint.is_file()
     if checkpoint is not None and resumed:
         if _epochs_done(checkpoint, module) >= recipe.training.epochs:
-            return load_model(checkpoint)
+            return load_network(checkpoint)
     else:
         start_at_kmeans(module.model, data.features, seed)
     with quiet_lightning(), keyboard_interrupts():

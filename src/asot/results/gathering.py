@@ -16,6 +16,8 @@ from asot.learning.predictions import PredictionFolder, Scored
 from asot.learning.runs import Run, versions
 from asot.metrics import Evaluation
 from asot.naming import ActionNames
+from asot.report import evidence
+from asot.report.evidence_chart import Finding
 from asot.report.web import ActionView, RecordingView, Report, Track
 from asot.results.examples import find_examples
 from asot.segments import UNLABELLED
@@ -44,7 +46,7 @@ def gather(
     title : str
         Heading of the report.
     run : Run, optional
-        The training that the model is from, for the settings.
+        The training that the model is from, for the settings and how they were found.
     others : mapping of str to mapping of str to (N,) int64 array, optional
         Labels of other methods: by method, then by recording.
     remarks : sequence of str
@@ -74,6 +76,7 @@ def gather(
         scores={} if scored is None else {n: e.scores for n, e in scored.evaluations.items()},
         matching=None if scored is None else _matching(scored, model),
         confusion=None if scored is None else _confusion(folder, recordings, scored, n_actions),
+        findings=[] if run is None else _findings(run, model),
         settings=settings,
         versions=versions(),
         remarks=found,
@@ -238,6 +241,11 @@ def _settings(run: Run | None, recordings: Recordings) -> dict[str, str]:
         found.update(_flat(run.recipe().to_dict()))
         found["seed"] = str(run.seed)
     return found
+
+
+def _findings(run: Run, model: str) -> list[Finding]:
+    of_models = evidence.read_evidence(run.root / evidence.FILE)
+    return evidence.findings(of_models[model]) if model in of_models else []
 
 
 def _flat(values: Mapping[str, Any], place: str = "") -> dict[str, str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -222,6 +222,7 @@ class Book:
                 "counts": np.asarray(report.confusion[0]).tolist(),
                 "classes": [str(name) for name in report.confusion[1]],
             },
+            "findings": [asdict(one) for one in report.findings],
             "settings": {str(k): str(v) for k, v in report.settings.items()},
             "versions": {str(k): str(v) for k, v in report.versions.items()},
             "remarks": [str(remark) for remark in report.remarks],

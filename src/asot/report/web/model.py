@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.errors import ArgumentError
+from asot.report.evidence_chart import Finding
 from asot.segments import UNLABELLED
 from asot.timelines import require_times
 
@@ -212,6 +213,8 @@ class Report:
     confusion : ((K, C) int array, sequence of C str), optional
         Frames that action ``k`` (in the order of ``actions``) shares with class ``c``, and the
         names of the classes.
+    findings : sequence of Finding
+        How settings were found from the recordings.
     settings, versions : mapping of str to str
         Shown as tables.
     remarks : sequence of str
@@ -232,6 +235,7 @@ class Report:
     scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     matching: Mapping[int, str] | None = None
     confusion: tuple[NDArray[np.int64], Sequence[str]] | None = None
+    findings: Sequence[Finding] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     remarks: Sequence[str] = ()

@@ -22,7 +22,9 @@ from asot.report.web.model import Report
 Progress = Callable[[str, int, int], None]
 
 # In this order: the last one starts the page.
-_SCRIPTS = ["core", "names", "index", "timeline", "recording", "actions", "overview", "main"]
+_SCRIPTS = [
+    *("core", "names", "index", "timeline", "recording", "actions", "evidence", "overview", "main")
+]
 
 
 def write_report(

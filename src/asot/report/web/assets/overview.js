@@ -8,7 +8,7 @@ function overviewView(main) {
     ['Actions in use', `${data.actions.filter((action) => action.frames).length} of ${data.actions.length}`]];
   put(main, h('h1', {}, 'Overview'), h('dl', {class: 'facts'}, counts.map(([k, v]) => h('div', {}, h('dt', {}, k), h('dd', {}, v)))),
     remarks(data.remarks), scoresTable(), changing,
-    pairs('Settings', data.settings), pairs('Versions', data.versions));
+    findings(), pairs('Settings', data.settings), pairs('Versions', data.versions));
   const refresh = () => {
     const groups = data.actions.filter((action) => names.root(action.id) === action.id && statistics(action.id).segments);
     const unused = data.actions.filter((action) => !action.frames);

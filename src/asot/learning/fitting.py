@@ -1,0 +1,150 @@
+"""One model of a run: its settings found, then one network trained, or a team of learners."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asot.data import Recordings
+from asot.evidence.number import NumberEvidence
+from asot.files import write_json
+from asot.learning.automatic import Evidence, settle
+from asot.learning.checkpoints import load_model
+from asot.learning.configuration import Recipe
+from asot.learning.features import PreparedFeatures
+from asot.learning.loggers import close_logger, make_logger
+from asot.learning.model import ActionModel
+from asot.learning.team import Learner, TeamModel, train_team
+from asot.learning.teamfile import learner_state, read_learner, save_team, write
+from asot.learning.training import fit, is_main_process
+from asot.report.evidence import FILE
+
+if TYPE_CHECKING:
+    from asot.learning.runs import Report
+
+
+def fit_model(
+    root: Path,
+    name: str,
+    recordings: Recordings,
+    recipe: Recipe,
+    n_actions: int,
+    *,
+    number: NumberEvidence | None,
+    seed: int,
+    logger_name: str,
+    accelerator: str,
+    devices: int | str,
+    report: Report,
+) -> ActionModel | TeamModel:
+    """Train the model of one activity, or go on with it, in a run's folder.
+
+    Parameters
+    ----------
+    root : Path
+        The folder of the run.
+    name : str
+        Of the model.
+    recordings : Recordings
+        What it is trained on.
+    recipe : Recipe
+        May leave the radius and rho to be found.
+    n_actions : int
+        K.
+    number : NumberEvidence or None
+        How K was found.
+    seed, logger_name, accelerator, devices, report
+        As for ``train_run``.
+    """
+    checkpoint = root / "models" / f"{name}.ckpt"
+    if recipe.team and checkpoint.is_file():
+        return load_model(checkpoint)
+    features = PreparedFeatures(recordings.features, recipe.dataset.standardise)
+    frame_rate = next((one.frame_rate for one in recordings if one.frame_rate), None)
+
+    def told(stage: str, done: int, total: int) -> None:
+        report(stage if name == "all" else f"{stage} of {name}", done, total, "")
+
+    settled, evidence = settle(recipe, features, n_actions, seed=seed, number=number, progress=told)
+    if not recipe.team:
+        _note(root, name, evidence, frame_rate, None)
+        logger = make_logger(logger_name, root / "logs" / name, f"{recipe.name}-{name}")
+        network = fit(
+            recordings.features,
+            settled,
+            n_actions,
+            seed=seed,
+            checkpoint=checkpoint,
+            logger=logger,
+            ground_truth=recordings.ground_truth,
+            validate=True,
+            accelerator=accelerator,
+            devices=devices,
+            progress=partial(_epoch, report, f"Training {name}"),
+        )
+        close_logger(logger)
+        return network
+    kept = _KeptLearners(checkpoint.with_suffix(""))
+    team = train_team(
+        features,
+        settled,
+        n_actions,
+        seed=seed,
+        device=accelerator,
+        kept=kept,
+        progress=lambda learner, done, total: report(f"Training {name}", done, total, learner),
+    )
+    if is_main_process():
+        _note(root, name, evidence, frame_rate, team)
+        save_team(checkpoint, team)
+        kept.remove()
+    return team
+
+
+def _epoch(report: Report, stage: str, done: int, total: int, loss: float) -> None:
+    report(stage, done, total, f"loss {loss:.3f}")
+
+
+def _note(
+    root: Path,
+    name: str,
+    evidence: Evidence,
+    frame_rate: float | None,
+    team: TeamModel | None,
+) -> None:
+    """Add what was found for a model to the run's evidence, where anything was."""
+    found: dict[str, Any] = evidence.to_dict()
+    if team is not None:
+        found["learners"] = [
+            {"name": one.title, "weight": float(weight), "agreement": float(agreement)}
+            for one, weight, agreement in zip(
+                team.learners, team.vote.weights, team.vote.agreement, strict=True
+            )
+        ]
+    if not is_main_process() or not any(found.values()):
+        return
+    path = root / FILE
+    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    write_json(path, {**before, name: {**found, "frame_rate": frame_rate}})
+
+
+class _KeptLearners:
+    """Learners that are done, in a folder beside the model that they will be part of."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def get(self, index: int) -> Learner | None:
+        return read_learner(self._path(index))
+
+    def put(self, index: int, learner: Learner) -> None:
+        write(self._path(index), learner_state(learner))
+
+    def remove(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _path(self, index: int) -> Path:
+        return self._folder / f"learner-{index:02d}.pt"
