@@ -69,3 +69,39 @@ def test_data_without_the_release_is_refused() -> None:
     done = run("--data", "nowhere")
     assert done.returncode == 2
     assert "--release" in done.stderr
+
+
+def test_what_helps_goes_on_with_its_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(REPOSITORY))
+    from benchmarks.helps.__main__ import main
+
+    file = tmp_path / "helps.json"
+    words = ["--sets", "generated", "--seeds", "1", "--out", str(file), "--variants", "default"]
+    main(words)
+    first = json.loads(file.read_text())
+    # A figure that nobody would measure: it stays only where it is not measured again.
+    first["cells"]["generated"]["default"]["0"]["mof"] = 0.123
+    file.write_text(json.dumps(first))
+    main([*words, "kmeans", "most-agreed"])
+    cells = json.loads(file.read_text())["cells"]["generated"]
+    assert set(cells) == {"default", "kmeans", "most-agreed"}
+    assert cells["default"]["0"]["mof"] == 0.123
+    assert 0 < cells["kmeans"]["0"]["miou"] <= 1
+    shown = capsys.readouterr().out
+    assert "| generated | 3 | 3 |" in shown
+    assert "| 12.3 / " in shown
+
+
+def test_what_is_made_of_the_default_is_the_default_where_nothing_is_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(REPOSITORY))
+    from benchmarks.helps.sets import read_sets
+    from benchmarks.helps.variants import Case, decode_again
+
+    (group,) = read_sets(["generated"])[0]["generated"]
+    case = Case(group.features, group.n_actions, seed=0)
+    for own, again in zip(case.default.labels_, decode_again(case), strict=True):
+        np.testing.assert_array_equal(own, again)

@@ -45,6 +45,9 @@ class ActionSegmenter(RecipeSegmenter):
         scale at which the labelling is stable. About a quarter to a half of a typical segment.
     team : int
         How often each of six kinds of learner is trained; 0 for a single network.
+    background : bool
+        Whether a team looks for frames that belong to no action, and labels them -1: what a
+        recording shows and the others do not. It needs eight recordings.
     standardise : bool
         Standardise the features of each recording.
     hidden : sequence of int
@@ -110,6 +113,7 @@ class ActionSegmenter(RecipeSegmenter):
         order_prior: float | Literal["auto"] = "auto",
         radius: float | int | Literal["auto"] = "auto",
         team: int = 2,
+        background: bool = False,
         standardise: bool = True,
         hidden: Sequence[int] = (128,),
         embedding_width: int = 40,
@@ -133,6 +137,7 @@ class ActionSegmenter(RecipeSegmenter):
         self.order_prior = order_prior
         self.radius = radius
         self.team = team
+        self.background = background
         self.standardise = standardise
         self.hidden = hidden
         self.embedding_width = embedding_width
@@ -230,6 +235,7 @@ class ActionSegmenter(RecipeSegmenter):
             n_actions=None if "n_actions" in found else int(self.n_actions),
             rho="auto" if "order_prior" in found else float(self.order_prior),
             team=int(self.team),
+            background=bool(self.background),
             dataset=DatasetSettings(standardise=bool(self.standardise)),
             encoder=EncoderSettings([int(one) for one in self.hidden], int(self.embedding_width)),
             training=TrainingSettings(

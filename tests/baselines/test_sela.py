@@ -73,3 +73,15 @@ def test_the_pseudo_labels_it_trains_on_are_balanced(seed: int) -> None:
     lengths = torch.tensor([16, 9])
     targets = model._targets(model.similarity(model.embed(features)), lengths)
     np.testing.assert_allclose(targets.sum(dim=1), [[16 / 3] * 3, [3.0] * 3], rtol=1e-4)
+
+
+def test_a_recipe_of_a_team_trains_one_network(seed: int) -> None:
+    """The method is its pseudo-labels; learners of another kind have no place in it."""
+    from asot.learning.model import ActionModel
+
+    X = make_recordings(3, 3, (30, 50), random_state=seed).features
+    settings = {"training": {"epochs": 1, "kmeans_restarts": 1}, "encoder": {"width": 6}}
+    alone = SeLASegmenter(Recipe.from_dict(settings), 3, random_state=seed).fit(X)
+    teams = SeLASegmenter(Recipe.from_dict({**settings, "team": 2}), 3, random_state=seed).fit(X)
+    assert isinstance(teams.model_, ActionModel)
+    np.testing.assert_array_equal(teams.cluster_centers_, alone.cluster_centers_)

@@ -130,7 +130,7 @@ def test_interrupted_and_given_again(
     words = ("train", "default", *SHORT, "--dataset.frame_rate", "10")
     words = (*words, "--data", str(toys), "--out", str(tmp_path / "run"))
     with monkeypatch.context() as patch:
-        patch.setattr("asot.learning.runs._report_epoch", press_ctrl_c)
+        patch.setattr("asot.learning.fitting._epoch", press_ctrl_c)
         outcome = asot(*words)
     assert outcome.code == 130
     assert outcome.sentence == "Interrupted. The same command goes on from here."

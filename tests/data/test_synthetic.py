@@ -63,6 +63,44 @@ def test_durations_have_a_long_tail(seed: int) -> None:
     assert lengths.max() > 2.5 * lengths.mean()
 
 
+@given(st.integers(1, 4), st.integers(1, 9), st.floats(0, 0.95), st.integers(0))
+def test_background_has_its_share_and_leaves_the_actions_whole(
+    n_recordings: int, n_actions: int, background: float, seed: int
+) -> None:
+    corpus = make_recordings(
+        n_recordings, n_actions, (200, 300), width=2, random_state=seed, background=background
+    )
+    for recording in corpus:
+        assert 200 <= recording.n_frames <= 300
+        labels = recording.ground_truth
+        share = (labels == -1).mean()
+        assert share == pytest.approx(background, abs=0.5 / recording.n_frames + 1e-9)
+        actions = labels[labels >= 0]
+        assert _order(actions) == list(range(n_actions))
+        runs = labels[np.flatnonzero(np.diff(labels, prepend=-2))]
+        assert (runs >= 0).sum() == n_actions
+
+
+def test_background_shows_scenes_that_no_other_recording_has(seed: int) -> None:
+    arguments = {"n_actions": 3, "n_frames": (300, 300), "noise": 0.0, "random_state": seed}
+    corpus = make_recordings(4, background=0.5, **arguments)
+    scenes = [{row.tobytes() for row in one.features[one.ground_truth == -1]} for one in corpus]
+    assert all(1 <= len(one) <= 2 for one in scenes)
+    assert len(set.union(*scenes)) == sum(map(len, scenes))
+    for action in range(3):
+        rows = [one.features[one.ground_truth == action] for one in corpus]
+        assert len(np.unique(np.concatenate(rows), axis=0)) == 1
+
+
+def test_without_background_nothing_changes() -> None:
+    # Figures that were made before there was background.
+    corpus = make_recordings(3, 4, (50, 60), width=3, order="varied", random_state=7)
+    assert [one.n_frames for one in corpus] == [58, 54, 60]
+    np.testing.assert_allclose(
+        [one.features.sum() for one in corpus], [-65.5709, -40.2685, -137.1184], rtol=1e-5
+    )
+
+
 @given(st.integers(1, 30), st.integers(0, 200), st.integers(0))
 def test_an_affinity_and_its_labels(n_actions: int, more: int, seed: int) -> None:
     n_frames = n_actions + more
@@ -88,6 +126,8 @@ def test_affinity_noise_misleads_frame_by_frame_decoding(seed: int) -> None:
         ({"n_frames": (20, 10)}, r"got \(20, 10\)"),
         ({"noise": -1.0}, "noise must be a number that is not negative, got -1.0"),
         ({"order": "random"}, "order must be"),
+        ({"background": 1.0}, r"background must be a share in \[0, 1\), got 1.0"),
+        ({"background": 0.5, "n_frames": (11, 20)}, r"12 <= low <= high.*got \(11, 20\)"),
     ],
 )
 def test_bad_arguments_are_refused(arguments: dict, sentence: str) -> None:

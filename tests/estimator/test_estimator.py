@@ -24,12 +24,21 @@ SMALL = {
     **{"n_actions": 3, "epochs": 2, "hidden": (8,), "embedding_width": 6},
     **{"frames_per_recording": 32, "n_init": 2, "device": "cpu"},
 }
+# The paper's network.
+SINGLE = {"team": 0, "order_prior": 0.15, "radius": 0.04}
+# What is the default, smaller; and with the number of actions found, too.
+TEAM = {"team": 1, "order_prior": "auto", "radius": "auto"}
+FACES = [SINGLE, TEAM, {**TEAM, "n_actions": "auto"}]
 Make = Callable[..., ActionSegmenter]
+
+
+class PowerCutError(Exception):
+    """What a test stops a training with."""
 
 
 @pytest.fixture
 def make(seed: int) -> Make:
-    return lambda **changes: ActionSegmenter(**{"random_state": seed, **SMALL, **changes})
+    return lambda **changes: ActionSegmenter(**{"random_state": seed, **SMALL, **SINGLE, **changes})
 
 
 @pytest.fixture
@@ -211,15 +220,18 @@ def test_global_generators_are_left_alone(make: Make, X: list[np.ndarray]) -> No
 
 
 def test_parameters_reach_the_recipe() -> None:
-    from asot.learning.configuration import Recipe
+    from asot.learning.configuration import Recipe, load_recipe
 
-    assert ActionSegmenter()._recipe() == Recipe(n_actions=8)
+    assert ActionSegmenter(8, **SINGLE)._recipe() == Recipe(n_actions=8)
+    default = load_recipe("default")
+    default.name, default.title = "default", ""
+    assert ActionSegmenter()._recipe() == default
     recipe = ActionSegmenter(
         np.int64(5), epochs=7, order_prior=0.3, radius=np.int32(9), standardise=False,
         hidden=[16, 8], embedding_width=4, epsilon_train=0.1, epsilon_eval=0.2, alpha_train=0.4,
         alpha_eval=0.5, lambda_actions_train=None, lambda_actions_eval=np.float32(0.5),
         batch_size=3, frames_per_recording=64, learning_rate=1, weight_decay=0, temperature=0.5,
-        n_init=1,
+        n_init=1, team=np.int64(4),
     )._recipe()  # fmt: skip
     recipe.check()
     train, decoding, training = recipe.transport_train, recipe.transport_eval, recipe.training
@@ -232,6 +244,9 @@ def test_parameters_reach_the_recipe() -> None:
     assert (training.epochs, training.batch_size, training.frames_per_recording) == (7, 3, 64)
     assert (training.learning_rate, training.weight_decay, training.temperature) == (1, 0, 0.5)
     assert training.kmeans_restarts == 1
+    assert (recipe.team, type(recipe.team)) == (4, int)
+    half = ActionSegmenter(5, order_prior=np.float32(0.5), radius=np.float32(0.25))._recipe()
+    assert (half.rho, half.transport_train.radius, half.transport_eval.radius) == (0.5, 0.25, 0.25)
 
 
 def test_get_set_clone(make: Make, X: list[np.ndarray]) -> None:
@@ -249,7 +264,16 @@ def test_get_set_clone(make: Make, X: list[np.ndarray]) -> None:
 
 BAD_PARAMETERS = [
     ({"n_actions": 0}, "n_actions must be an integer of at least 1, but is 0."),
-    ({"n_actions": "three"}, "n_actions must be an integer of at least 1, but is 'three'."),
+    ({"n_actions": "three"}, "n_actions must be a number or \"auto\", but is 'three'."),
+    ({"radius": "wide"}, "radius must be a number or \"auto\", but is 'wide'."),
+    ({"order_prior": "none"}, "order_prior must be a number or \"auto\", but is 'none'."),
+    ({"n_actions": None}, "n_actions must be an integer of at least 1, but is None."),
+    ({"team": -1}, "team must be an integer of at least 0, but is -1."),
+    ({"team": "auto"}, "team must be an integer of at least 0, but is 'auto'."),
+    (
+        {"learning_rate": "auto"},
+        "learning_rate must be a finite number that is above 0, but is 'auto'.",
+    ),
     ({"epochs": -1}, "epochs must be an integer of at least 0, but is -1."),
     ({"epochs": 2.5}, "epochs must be an integer of at least 0, but is 2.5."),
     ({"batch_size": 0}, "batch_size must be an integer of at least 1, but is 0."),
@@ -348,16 +372,66 @@ def test_a_failed_fit_leaves_the_earlier_one(make: Make, X: list[np.ndarray]) ->
         np.testing.assert_array_equal(one, two)
 
 
-@pytest.mark.parametrize("lengths", [[1], [1, 2, 1], [3, 700]])
-def test_odd_lengths(make: Make, lengths: list[int], rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("face", [SINGLE, TEAM])
+@pytest.mark.parametrize("place", ["loop.find_device", "start.start_at_kmeans", "model.decode"])
+def test_a_fit_that_breaks_off_leaves_the_earlier_one_whole(
+    make: Make,
+    X: list[np.ndarray],
+    face: dict[str, Any],
+    place: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    segmenter = make(**face).fit(X)
+    before = {name: value for name, value in vars(segmenter).items() if name.endswith("_")}
+    assert {"model_", "labels_", "n_actions_", "evidence_", "objective_"} <= set(before)
+
+    def broken(*arguments: Any, **options: Any) -> Any:
+        raise PowerCutError
+
+    module, name = place.split(".")
+    for user in {module, "loop"}:
+        path = f"asot.learning.{user}.{name}"
+        monkeypatch.setattr(path, broken, raising=user == module)
+    segmenter.set_params(n_actions=2)
+    with pytest.raises(PowerCutError):
+        segmenter.fit([np.ascontiguousarray(one[:, :4]) for one in X])
+    after = {name: value for name, value in vars(segmenter).items() if name.endswith("_")}
+    assert set(after) == set(before)
+    assert all(after[name] is value for name, value in before.items())
+
+
+@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize("lengths", [[1], [2], [1, 2, 1], [3, 400]])
+def test_odd_lengths(
+    make: Make, lengths: list[int], face: dict[str, Any], rng: np.random.Generator
+) -> None:
     X = [rng.normal(size=(n, 4)) for n in lengths]
-    assert [len(one) for one in make(n_actions=5).fit_predict(X)] == lengths
+    segmenter = make(**{"n_actions": 5, "epochs": 1, **face}).fit(X)
+    assert [len(one) for one in segmenter.labels_] == lengths
+    for one in segmenter.predict_proba(X):
+        assert one.shape[1] == segmenter.n_actions_
+        np.testing.assert_allclose(one.sum(axis=1), 1, atol=1e-5)
 
 
-def test_all_zero_and_one_action(make: Make) -> None:
+@pytest.mark.parametrize("face", FACES)
+def test_all_zero_and_one_action(make: Make, face: dict[str, Any]) -> None:
     X = [np.zeros((30, 4)), np.zeros((7, 4))]
-    assert [len(one) for one in make().fit_predict(X)] == [30, 7]
-    assert set(np.concatenate(make(n_actions=1).fit_predict(X)).tolist()) == {0}
+    assert [len(one) for one in make(**face).fit_predict(X)] == [30, 7]
+    alone = make(**{**face, "n_actions": 1}).fit_predict(X)
+    assert set(np.concatenate(alone).tolist()) == {0}
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_frames_that_are_all_the_same(make: Make, face: dict[str, Any]) -> None:
+    X = [np.ones((20, 4))] * 2
+    assert [len(one) for one in make(standardise=False, **face).fit_predict(X)] == [20, 20]
+
+
+def test_more_actions_than_frames(make: Make, X: list[np.ndarray]) -> None:
+    short = [one[:6] for one in X]
+    for face in (SINGLE, TEAM):
+        segmenter = make(**{**face, "n_actions": 40}).fit(short)
+        assert [one.shape for one in segmenter.predict_proba(short)] == [(6, 40)] * len(X)
 
 
 def test_kmeans_gives_answers_in_the_form_of_x(X: list[np.ndarray], recordings: Any) -> None:

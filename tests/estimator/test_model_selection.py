@@ -28,6 +28,7 @@ def small(**changes: Any) -> ActionSegmenter:
         **{
             **{"n_actions": 3, "epochs": 1, "hidden": (8,), "embedding_width": 6},
             **{"frames_per_recording": 32, "n_init": 2, "device": "cpu", "random_state": 0},
+            **{"team": 0, "order_prior": 0.15, "radius": 0.04},
             **changes,
         }
     )

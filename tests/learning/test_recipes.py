@@ -88,12 +88,17 @@ def test_powers_of_ten_are_numbers_in_yaml(tmp_path: Path) -> None:
 
 
 REFUSED = [
-    ({"rho": "much"}, "rho must be a number, but is 'much'."),
-    ({"rho": True}, "rho must be a number, but is True."),
-    ({"rho": float("nan")}, "rho must be a number, but is nan."),
-    ({"rho": -0.1}, "rho must be at least 0, but is -0.1."),
+    ({"rho": "much"}, "rho must be a number or auto, but is 'much'."),
+    ({"rho": True}, "rho must be a number or auto, but is True."),
+    ({"rho": float("nan")}, "rho must be a number or auto, but is nan."),
+    ({"rho": -0.1}, "rho must be at least 0 or auto, but is -0.1."),
     ({"n_actions": 0}, "n_actions must be at least 1, but is 0."),
-    ({"n_actions": 2.5}, "n_actions must be an integer or names, each with an integer or null,"),
+    ({"n_actions": 2.5}, "n_actions must be an integer or names, each with an integer or auto or"),
+    ({"n_actions": "Auto"}, "n_actions must be an integer or names, each with an integer or auto"),
+    ({"n_actions": {"tea": "auto"}}, "n_actions must be an integer or names, each with an integer"),
+    ({"team": -1}, "team must be at least 0, but is -1."),
+    ({"team": True}, "team must be an integer, but is True."),
+    ({"transport_eval": {"radius": 0}}, "transport_eval.radius must be above 0 or auto, but is 0."),
     ({"n_actions": {}}, "n_actions must be a number, or one for each activity, but is {}."),
     ({"n_actions": {"tea": 0}}, "n_actions.tea must be at least 1, but is 0."),
     ({"n_action": 3}, "n_action is no setting of a recipe; known there: name, title, n_actions,"),
@@ -110,7 +115,10 @@ REFUSED = [
     ({"dataset": {"standardise": "y"}}, "dataset.standardise must be true or false, but is 'y'."),
     ({"transport_train": {"epsilon": 0}}, "transport_train.epsilon must be above 0, but is 0."),
     ({"transport_eval": {"alpha": 1}}, "transport_eval.alpha must be in [0, 1), but is 1."),
-    ({"transport_eval": {"radius": "x"}}, "transport_eval.radius must be a number, but is 'x'."),
+    (
+        {"transport_eval": {"radius": "x"}},
+        "transport_eval.radius must be a number or auto, but is 'x'.",
+    ),
     (
         {"transport_train": {"lambda_actions": 0}},
         "transport_train.lambda_actions must be above 0 or null, but is 0.",
@@ -122,6 +130,10 @@ REFUSED = [
     (
         {"transport_train": {"mode": "parity", "radius": 3}},
         "transport_train.radius must be a fraction of the recording, such as 0.04, in parity mode",
+    ),
+    (
+        {"transport_eval": {"mode": "parity", "radius": "auto"}},
+        "transport_eval.radius must be a fraction of the recording, such as 0.04, in parity mode",
     ),
 ]
 

@@ -424,9 +424,7 @@ def test_a_refused_prediction_leaves_the_earlier_one(tmp_path: Path, make_recipe
 
 def test_without_a_number_of_actions_the_classes_are_counted(
     make_data: MakeData,
-    train: Train,
     make_recipe: MakeRecipe,
-    tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     data = make_data(names=PAIRS, activities=ACTIVITIES)
@@ -439,8 +437,34 @@ def test_without_a_number_of_actions_the_classes_are_counted(
     excluded = make_recipe(n_actions=None, dataset={"exclude": [int(classes[0])]})
     assert plan_run(excluded, data).n_actions == {"all": len(classes) - 1}
     assert set(plan_run(recipe, data, ["each"]).activities) == set(ACTIVITIES)
-    for path in (data / "groundTruth").iterdir():
-        path.unlink()
+    assert plan_run(recipe, data).numbers == {}, "nothing was looked for"
+
+
+@pytest.mark.parametrize("n_actions", [None, "auto"])
+def test_without_ground_truth_the_number_of_actions_is_found(
+    make_data: MakeData, make_recipe: MakeRecipe, seed: int, n_actions: str | None
+) -> None:
+    data = make_data(labelled=n_actions == "auto")
+    heard: list[str] = []
+
+    def report(stage: str, done: int, total: int, note: str = "") -> None:
+        heard.append(stage)
+
+    plan = plan_run(make_recipe(n_actions=n_actions), data, report=report, seed=seed)
+    found = plan.numbers["all"]
+    assert plan.n_actions == {"all": found.chosen}
+    assert found.chosen in found.numbers
+    assert {"Finding the time scale", "Counting the actions"} <= set(heard)
+    again = plan_run(make_recipe(n_actions=n_actions), data, seed=seed)
+    assert again.numbers == plan.numbers
+
+
+def test_an_activity_that_the_recipe_has_no_number_for_is_named(
+    make_data: MakeData, train: Train, make_recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    data = make_data(names=PAIRS, activities=ACTIVITIES)
+    recipe = make_recipe(n_actions={ACTIVITIES[0]: 3})
+    other = next(one for one in ACTIVITIES if one != ACTIVITIES[0])
     with pytest.raises(ConfigurationError, match="does not say how many actions to look for"):
-        train(data, recipe)
+        train(data, recipe, activities=[other])
     assert not (tmp_path / "run").exists()

@@ -52,7 +52,7 @@ def _asot(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
 
 def _alone(recipe: Recipe) -> Recipe:
     """The recipe for one network."""
-    return replace(recipe, team=0)
+    return replace(recipe, team=0, background=False)
 
 
 def _sela(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:

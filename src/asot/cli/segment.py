@@ -43,6 +43,11 @@ def run(words: Sequence[str]) -> None:
         help="Settings of the learning: the name of a recipe, or a YAML file.",
     )
     parser.add_argument(
+        "--background",
+        action="store_true",
+        help="Leave frames without an action where only their own recording shows the like.",
+    )
+    parser.add_argument(
         "--embed", action="store_true", help="Write the page with its videos as a single file."
     )
     add_feature_options(parser)
@@ -66,6 +71,8 @@ def run(words: Sequence[str]) -> None:
     model = None if values.model is None else Path(values.model)
     video, series = feature_settings(values, None if model is None else earlier_settings(model))
     recipe = replace(load_recipe(values.recipe), n_actions=values.actions or "auto")
+    if values.background:
+        recipe = replace(recipe, background=True)
     recipe.check()
     with progress() as report:
         segmented = segment(

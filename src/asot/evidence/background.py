@@ -207,6 +207,40 @@ def background_frames(
     return found
 
 
+@dataclass(frozen=True)
+class Background:
+    """Tells background in recordings, those that were learnt from and others.
+
+    Attributes
+    ----------
+    evidence : BackgroundEvidence
+        Of ``find_background``.
+    references : list of (M, D) float64 arrays
+        Of ``reference_frames``.
+    radius : int
+        Half-width of the temporal band, frames.
+    """
+
+    evidence: BackgroundEvidence
+    references: list[NDArray[np.float64]]
+    radius: int
+
+    def frames(self, features: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Which frames of a recording (N, D) are background, (N,); its own are no reference."""
+        (own,) = reference_frames([features], self.radius)
+        others = [one for one in self.references if not np.array_equal(one, own)]
+        distances = frame_distances(features, others, self.radius)
+        return background_frames(distances, self.evidence, self.radius)
+
+
+def learn_background(recordings: Frames, radius: int) -> Background:
+    """Find background in recordings, and keep what tells it in others."""
+    evidence = find_background(recordings, radius)
+    kept = [] if evidence.cost is None else evenly(recordings, MOST_RECORDINGS)
+    references = [one for one in reference_frames(kept, radius) if len(one)]
+    return Background(evidence, references, radius)
+
+
 def assign_background(
     cost: ArrayLike, distances: ArrayLike, evidence: BackgroundEvidence, radius: int
 ) -> NDArray[np.int64]:

@@ -154,7 +154,8 @@ def choose_radius(
         outside = not 0 <= other < len(agree) or not fits[other]
         return outside or bool(agree[index] >= agree[other])
 
-    enough = PEAK * agree[inside].max()
+    best = agree[inside].max()
+    enough = min(PEAK * best, best)  # it may be below 0
     peaks = [
         one
         for one in inside

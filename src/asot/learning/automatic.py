@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from asot.evidence.background import BackgroundEvidence
 from asot.evidence.number import NumberEvidence, find_n_actions
 from asot.evidence.order import OrderEvidence, find_order
 from asot.evidence.radius import RadiusEvidence, find_radius
@@ -32,11 +33,14 @@ class Evidence:
         The common order.
     n_actions : NumberEvidence or None
         The number of actions.
+    background : BackgroundEvidence or None
+        Frames of no action.
     """
 
     radius: RadiusEvidence | None = None
     order: OrderEvidence | None = None
     n_actions: NumberEvidence | None = None
+    background: BackgroundEvidence | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As plain numbers."""
@@ -46,6 +50,7 @@ class Evidence:
                 ("radius", self.radius),
                 ("order", self.order),
                 ("n_actions", self.n_actions),
+                ("background", self.background),
             )
         }
 

@@ -180,6 +180,8 @@ class Recipe:
     team
         How often each of a team of learners is trained, which then vote; 0 trains one network,
         as the paper does.
+    background
+        Whether a team looks for frames that belong to no action, and labels them -1.
     dataset
         The data set.
     encoder
@@ -197,6 +199,7 @@ class Recipe:
     n_actions: int | dict[str, int] | Literal["auto"] | None = None
     rho: float | Literal["auto"] = 0.15
     team: int = 0
+    background: bool = False
     dataset: DatasetSettings = field(default_factory=DatasetSettings)
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
@@ -236,6 +239,8 @@ class Recipe:
         require(self.n_actions != {}, "n_actions", "a number, or one for each activity", {})
         require(self.rho == AUTO or float(self.rho) >= 0, "rho", "at least 0 or auto", self.rho)
         require(self.team >= 0, "team", "at least 0", self.team)
+        rule = "false for a single network (team 0)"
+        require(not self.background or self.team > 0, "background", rule, self.background)
         rate = self.dataset.frame_rate
         require(rate is None or rate > 0, "dataset.frame_rate", "above 0 or null", rate)
         self.transport_train.check("transport_train")

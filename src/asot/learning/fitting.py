@@ -117,6 +117,8 @@ def _note(
 ) -> None:
     """Add what was found for a model to the run's evidence, where anything was."""
     found: dict[str, Any] = evidence.to_dict()
+    if team is not None and team.background is not None:
+        found["background"] = team.background.evidence.to_dict()
     if team is not None:
         found["learners"] = [
             {"name": one.title, "weight": float(weight), "agreement": float(agreement)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -162,6 +162,8 @@ class RecipeSegmenter(Segmenter):
         # Pseudo-labels of another kind make another method, which is one network.
         if recipe.team and pseudo_labels is None:
             model = train_team(prepared, recipe, n_actions, seed=seed, device=self.device)
+            if model.background is not None:
+                evidence = replace(evidence, background=model.background.evidence)
         else:
             model = train(
                 prepared,

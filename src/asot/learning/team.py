@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from asot.decoding.boundaries import sharpen_boundaries
+from asot.evidence.background import Background, learn_background
 from asot.evidence.prototypes import Prototypes, band, derived_seed, learn_prototypes
 from asot.evidence.radius import evenly
 from asot.evidence.windows import unit_rows, window_mean
@@ -28,6 +29,7 @@ from asot.learning.loop import train
 from asot.learning.model import ActionModel
 from asot.learning.views import View, ViewedFeatures, fit_view
 from asot.learning.vote import Vote, hold_vote
+from asot.segments import UNLABELLED
 from asot.transport import Solution, solve
 
 LINEAR = EncoderSettings([], 128)
@@ -133,6 +135,8 @@ class TeamModel:
         The team.
     vote : Vote
         How their labellings are brought together.
+    background : Background or None
+        What tells frames of no action; None where they are not looked for.
     """
 
     def __init__(
@@ -142,12 +146,14 @@ class TeamModel:
         n_actions: int,
         learners: list[Learner],
         vote: Vote,
+        background: Background | None = None,
     ) -> None:
         self.recipe = recipe
         self.n_features = n_features
         self.n_actions = n_actions
         self.learners = learners
         self.vote = vote
+        self.background = background
 
     @property
     def actions(self) -> Tensor:
@@ -156,8 +162,10 @@ class TeamModel:
         for learner, columns, weight in zip(
             self.learners, self.vote.columns, self.vote.weights, strict=True
         ):
-            centres = np.zeros_like(learner.centres)
-            centres[columns] = learner.centres
+            own = learner.centres
+            centres = np.zeros((self.n_actions, own.shape[1]), dtype=np.float32)
+            # Of fewer frames than actions there are fewer prototypes.
+            centres[columns[: len(own)]] = own
             parts.append(np.sqrt(weight) * centres)
         return torch.from_numpy(np.hstack(parts).astype(np.float32))
 
@@ -181,8 +189,8 @@ class TeamModel:
         Returns
         -------
         Solution
-            ``labels`` of shape (N,), decoded from the vote; ``assignment`` of shape (N, K) is the
-            vote itself: the share of the learners, by weight, for each action.
+            ``labels`` of shape (N,), decoded from the vote, and -1 for background; ``assignment``
+            of shape (N, K) is the vote itself: the learners' share, by weight, for each action.
         """
         frames = features.numpy()
         shares = self.vote.shares([one.labels(frames) for one in self.learners])
@@ -200,6 +208,8 @@ class TeamModel:
         )
         # Windows blur the cuts by up to half their width.
         labels = sharpen_boundaries(decoded.labels.numpy(), frames, round(frames_radius / 2))
+        if self.background is not None and self.background.evidence.cost is not None:
+            labels[self.background.frames(frames)] = UNLABELLED
         return Solution(
             assignment=torch.from_numpy(shares.astype(np.float32)),
             frame_weight=decoded.frame_weight,
@@ -268,7 +278,8 @@ def train_team(
     compared = evenly(features, MOST_RECORDINGS)
     labels = [np.concatenate([one.labels(frames) for frames in compared]) for one in learners]
     vote = hold_vote(labels, n_actions)
-    return TeamModel(recipe, features.width, n_actions, learners, vote)
+    background = learn_background(features, half) if recipe.background else None
+    return TeamModel(recipe, features.width, n_actions, learners, vote, background)
 
 
 def _views() -> list[str]:
@@ -305,7 +316,7 @@ def _train_network(
 ) -> Learner:
     assert kind.encoder is not None
     own = copy.deepcopy(recipe)
-    own.team = 0
+    own.team, own.background = 0, False
     own.encoder = copy.deepcopy(kind.encoder)
     own.rho = recipe.rho if kind.ordered else 0.0
     return Learner(kind.title, seen.view, train(seen, own, n_actions, seed=seed, device=device))

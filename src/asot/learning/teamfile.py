@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from asot.errors import DataError
+from asot.evidence.background import Background, BackgroundEvidence
 from asot.evidence.prototypes import Prototypes
 from asot.files import atomic_path
 from asot.learning.configuration import Recipe
@@ -30,6 +31,7 @@ def save_team(path: Path, team: TeamModel) -> None:
             "state_dict": {},
             "epoch": team.recipe.training.epochs,
             "team": [learner_state(one) for one in team.learners],
+            "background": _background_state(team.background),
             "vote": {
                 name: torch.from_numpy(value)
                 for name, value in (
@@ -52,7 +54,25 @@ def team_of(stored: dict[str, Any]) -> TeamModel:
         arguments["n_actions"],
         [learner_of(one) for one in stored["team"]],
         vote,
+        _background_of(stored["background"]),
     )
+
+
+def _background_state(background: Background | None) -> dict[str, Any] | None:
+    if background is None:
+        return None
+    return {
+        "evidence": background.evidence.to_dict(),
+        "references": [torch.from_numpy(one) for one in background.references],
+        "radius": background.radius,
+    }
+
+
+def _background_of(state: dict[str, Any] | None) -> Background | None:
+    if state is None:
+        return None
+    references = [one.numpy() for one in state["references"]]
+    return Background(BackgroundEvidence(**state["evidence"]), references, state["radius"])
 
 
 def learner_state(learner: Learner) -> dict[str, Any]:

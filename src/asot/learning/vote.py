@@ -23,7 +23,8 @@ class Vote:
     weights : (M,) float64 array
         Sum to 1.
     agreement : (M,) float64 array
-        Mean adjusted Rand index with the other labellings; about 0 for one that has collapsed.
+        Mean adjusted Rand index with the other labellings; about 0 for one that has collapsed, 0
+        for one of a single action.
     """
 
     columns: NDArray[np.int64]
@@ -62,11 +63,14 @@ def hold_vote(labels: Sequence[NDArray[np.int64]], n_actions: int) -> Vote:
     from sklearn.metrics import adjusted_rand_score
 
     thin = [one[:: max(1, len(one) // COMPARED)] for one in labels]
+    several = [len(np.unique(one)) > 1 for one in thin]
     count = len(labels)
     rand = np.ones((count, count))
     for a in range(count):
         for b in range(a):
-            rand[a, b] = rand[b, a] = adjusted_rand_score(thin[a], thin[b])
+            # Two of a single action are the same, but bear nothing out.
+            told = several[a] and several[b]
+            rand[a, b] = rand[b, a] = adjusted_rand_score(thin[a], thin[b]) if told else 0.0
     agreement = (rand.sum(axis=1) - 1) / max(1, count - 1) if count > 1 else np.ones(1)
     weights = np.maximum(agreement, 1e-3) ** 2
     weights /= weights.sum()

@@ -11,7 +11,13 @@ from typing import Any
 
 from asot.errors import ArgumentError, DataError
 from asot.report.evidence_chart import Finding
-from asot.report.evidence_parts import tell_learners, tell_number, tell_order, tell_radius
+from asot.report.evidence_parts import (
+    tell_background,
+    tell_learners,
+    tell_number,
+    tell_order,
+    tell_radius,
+)
 
 FILE = "evidence.json"  # in the folder of a run
 
@@ -102,5 +108,6 @@ _TOLD: dict[str, Callable[[Any, float | None], Finding]] = {
     "radius": tell_radius,
     "order": tell_order,
     "n_actions": tell_number,
+    "background": tell_background,
     "learners": tell_learners,
 }

@@ -192,6 +192,41 @@ def tell_number(values: Mapping[str, Any], rate: float | None) -> Finding:
     )
 
 
+def tell_background(values: Mapping[str, Any], rate: float | None) -> Finding:
+    """The background, from ``BackgroundEvidence`` as plain numbers."""
+    (share,), (apart,), (near,), (far,) = (
+        _numbers(values, one) for one in ("share", "separation", "near", "far")
+    )
+    edges, counts = _numbers(values, "edges", least=0), _numbers(values, "counts", least=0)
+    if not counts:
+        return Finding("Background", "No background was looked for: it takes eight recordings.")
+    if len(edges) != len(counts) + 1:
+        raise ValueError("edges must be one more than counts")
+    found = values["cost"] is not None
+    chart = Chart(
+        "Frames by their distance to other recordings",
+        linear_axis("1 - cosine", edges[0], edges[-1]),
+        linear_axis("frames", 0.0, max(counts), most=4, whole=True),
+        bars=tuple(zip(edges[:-1], edges[1:], counts, strict=True)),
+        mark=(_numbers(values, "cost")[0], "background beyond") if found else None,
+    )
+    return Finding(
+        "Background",
+        f"About {100 * share:.0f} % of the frames belong to no action."
+        if found
+        else "All frames belong to actions, as far as can be told.",
+        "How far a frame is from what other recordings show. Two groups that stand well apart are "
+        "actions and background.",
+        (chart,),
+        head=("What", "Value"),
+        rows=(
+            ("Mean of the near group", f"{near:.3f}"),
+            ("Mean of the far group", f"{far:.3f}"),
+            ("How far apart; enough from 2.3", f"{apart:.2f}"),
+        ),
+    )
+
+
 def tell_learners(values: list[Mapping[str, Any]], rate: float | None) -> Finding:
     """The learners that vote, from the name and weight of each, and the agreement if known."""
     names = [str(one["name"]) for one in values]
