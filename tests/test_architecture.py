@@ -50,7 +50,7 @@ ROOMS["results"] = (
     | {"export", "report", "learning"}
 )
 ROOMS["cli"] = set(ROOMS)
-ROOMS["__init__"] = set(ROOMS)
+ROOMS["__init__"] = ROOMS["__main__"] = set(ROOMS)
 
 
 def imports_of(path: Path) -> set[str]:

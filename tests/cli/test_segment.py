@@ -158,7 +158,7 @@ def test_a_folder_of_something_else_is_left_alone(
     ("words", "code", "part"),
     [
         (["--actions", "0"], 1, "--actions must be at least 1, not 0."),
-        (["--actions", "three"], 2, "a number or auto is needed, not 'three'"),
+        (["--actions", "three"], 2, "--actions must be an integer, not three."),
         (["--actions", "3", "--seed", "-1"], 1, "--seed must be from 0"),
         (["--actions", "3", "--fps", "fast"], 1, "--fps must be a number or all, not 'fast'."),
         (["--actions", "3", "--fps", "-1"], 1, "--fps must be above 0, or all, not -1.0."),

@@ -63,6 +63,8 @@ def evidences(draw: st.DrawFn) -> dict[str, Any]:
         "n_actions": {
             "chosen": draw(st.sampled_from(numbers)),
             "reason": draw(st.sampled_from(["stability", "silhouette"])),
+            "stable": draw(st.sampled_from(numbers)),
+            "compact": draw(st.sampled_from(numbers)),
             "numbers": numbers,
             "stability": values(-0.5, 1, len(numbers)),
             "silhouette": values(-1, 1, len(numbers)),

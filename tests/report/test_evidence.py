@@ -110,6 +110,8 @@ def test_the_number_of_actions_in_a_sentence() -> None:
     values: dict[str, Any] = {
         "chosen": 3,
         "reason": "stability",
+        "stable": 3,
+        "compact": 3,
         "numbers": [2, 3, 4],
         "stability": [1.0, 0.98, 0.6],
         "silhouette": [0.3, 0.5, 0.2],
@@ -117,18 +119,33 @@ def test_the_number_of_actions_in_a_sentence() -> None:
     }
     (one,) = findings({"n_actions": values})
     assert one.sentence == (
-        "3 actions: the most that several starts find alike "
-        "(mean agreement 0.99 up to there, 0.60 with more)."
+        "3 actions: the most that several starts find alike, and whose segments are compact."
     )
-    assert len(one.charts) == 1
-    (one,) = findings({"n_actions": {**values, "reason": "silhouette"}})
-    assert "compactness decided" in one.sentence
-    assert "(silhouette 0.50, at best 0.50)" in one.sentence
     assert [v for _, v, _ in one.charts[1].points] == values["silhouette"]
-    (one,) = findings({"n_actions": {**values, "chosen": 2}})
-    assert one.sentence.startswith("2 actions, the fewest that were tried: with more,")
-    (one,) = findings({"n_actions": {**values, "reason": "people"}})
-    assert "decided by people" in one.sentence
+    (one,) = findings({"n_actions": {**values, "compact": 4}})
+    assert one.sentence == (
+        "3 actions: between 3, the most that several starts find alike, and 4, the most whose "
+        "segments are compact."
+    )
+
+
+def test_the_background_in_a_sentence() -> None:
+    values: dict[str, Any] = {
+        "cost": 0.4,
+        "share": 0.62,
+        "separation": 3.1,
+        "near": 0.2,
+        "far": 0.6,
+        "edges": [0.0, 0.4, 0.8],
+        "counts": [38, 62],
+    }
+    (one,) = findings({"background": values})
+    assert one.sentence == "About 62 % of the frames belong to no action."
+    assert one.charts[0].bars == ((0.0, 0.4, 38.0), (0.4, 0.8, 62.0))
+    (one,) = findings({"background": {**values, "cost": None}})
+    assert one.sentence == "All frames belong to actions, as far as can be told."
+    (one,) = findings({"background": {**values, "cost": None, "edges": [], "counts": []}})
+    assert "eight recordings" in one.sentence
 
 
 def test_learners_in_a_sentence() -> None:

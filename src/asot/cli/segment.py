@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from asot.cli.features import add_feature_options, feature_settings
 from asot.cli.parsing import Parser, check_seed, out_folder
@@ -28,7 +28,7 @@ def run(words: Sequence[str]) -> None:
     parser.add_argument("recordings", type=str, nargs="+", help="Files, or folders of them.")
     parser.add_argument(
         "--actions",
-        type=_number_or_auto,
+        type=int | Literal["auto"],
         help="How many actions to look for; found from the recordings unless given.",
     )
     parser.add_argument("--out", type=str, required=True, help="Folder for the results.")
@@ -70,7 +70,8 @@ def run(words: Sequence[str]) -> None:
 
     model = None if values.model is None else Path(values.model)
     video, series = feature_settings(values, None if model is None else earlier_settings(model))
-    recipe = replace(load_recipe(values.recipe), n_actions=values.actions or "auto")
+    recipe = load_recipe(values.recipe)
+    recipe = replace(recipe, n_actions=values.actions or recipe.n_actions or "auto")
     if values.background:
         recipe = replace(recipe, background=True)
     recipe.check()
@@ -87,12 +88,3 @@ def run(words: Sequence[str]) -> None:
         )
         pages = write_page(segmented.folder, out / "report", embed=values.embed, report=report)
     show_segmented(segmented, out, pages)
-
-
-def _number_or_auto(text: str) -> int | str:
-    if text == "auto":
-        return text
-    try:
-        return int(text)
-    except ValueError:
-        raise ArgumentTypeError(f"a number or auto is needed, not {text!r}") from None

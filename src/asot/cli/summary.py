@@ -27,6 +27,7 @@ def show_segmented(segmented: Segmented, out: Path, pages: Sequence[Path]) -> No
         show_outcome(segmented.outcome, out / "data")
         say()
     show_actions(folder)
+    show_evidence(out / "run")
     show_files(
         [
             *((page, "the page: look at this first, name the actions there") for page in pages),
@@ -38,6 +39,16 @@ def show_segmented(segmented: Segmented, out: Path, pages: Sequence[Path]) -> No
     say(f"Names from the page:   asot relabel {place} names.json")
     say(f"To other tools:        asot export {place} --to elan,boris,labelstudio,csv")
     say(f"Other recordings:      asot segment OTHERS --model {place} --out OTHER_RESULTS")
+
+
+def show_evidence(run: Path) -> None:
+    """Print a sentence for each setting that was found from the recordings."""
+    from asot.report.evidence import FILE, findings, read_evidence
+
+    for evidence in read_evidence(run / FILE).values():
+        for one in findings(evidence):
+            say(f"{one.heading}: {one.sentence}")
+        say()
 
 
 def show_actions(folder: PredictionFolder, data: Path | None = None) -> None:

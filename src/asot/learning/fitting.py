@@ -63,7 +63,7 @@ def fit_model(
     if recipe.team and checkpoint.is_file():
         return load_model(checkpoint)
     features = PreparedFeatures(recordings.features, recipe.dataset.standardise)
-    frame_rate = next((one.frame_rate for one in recordings if one.frame_rate), None)
+    frame_rate = _frame_rate(recordings)
 
     def told(stage: str, done: int, total: int) -> None:
         report(stage if name == "all" else f"{stage} of {name}", done, total, "")
@@ -102,6 +102,14 @@ def fit_model(
         save_team(checkpoint, team)
         kept.remove()
     return team
+
+
+def _frame_rate(recordings: Recordings) -> float | None:
+    """Frames a second of the recordings, where the first of them says."""
+    first = recordings[0]
+    if first.times is None:
+        return first.frame_rate
+    return float(first.n_frames / (first.times[-1] - first.times[0]))
 
 
 def _epoch(report: Report, stage: str, done: int, total: int, loss: float) -> None:

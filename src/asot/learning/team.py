@@ -67,10 +67,10 @@ class Kind:
 
 KINDS = (
     Kind("frames, linear", "frames", LINEAR, False),
-    Kind("frames, hidden layer, order", "frames", HIDDEN, True),
+    Kind("frames, hidden layer", "frames", HIDDEN, True),
     Kind("smoothed, linear", "smooth", LINEAR, False),
     Kind("motion, linear", "motion", LINEAR, False),
-    Kind("motion, linear, order", "motion", LINEAR, True),
+    Kind("motion, linear, in order", "motion", LINEAR, True),
     Kind("prototypes, learned order", "smooth", None, True),
 )
 

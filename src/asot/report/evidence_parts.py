@@ -141,39 +141,32 @@ def tell_number(values: Mapping[str, Any], rate: float | None) -> Finding:
     stability = _numbers(values, "stability", len(numbers))
     silhouette = _numbers(values, "silhouette", len(numbers))
     used = _numbers(values, "used", len(numbers))
-    at, reason = numbers.index(chosen), str(values["reason"])
-    agree = f"mean agreement {_mean(stability[: at + 1])} up to there"
-    if at + 1 < len(numbers):
-        agree += f", {_mean(stability[at + 1 :])} with more"
-    if reason == "silhouette":
-        sentence = (
-            f"{chosen} actions. Several starts agree throughout, so compactness decided: the "
-            "largest number whose segments lie nearer to their own action than to others "
-            f"(silhouette {silhouette[at]:.2f}, at best {max(silhouette):.2f})."
-        )
-    elif reason == "stability" and at > 0:
-        sentence = f"{chosen} actions: the most that several starts find alike ({agree})."
-    elif reason == "stability":
-        sentence = (
-            f"{chosen} actions, the fewest that were tried: with more, several starts find "
-            f"different ones ({agree})."
-        )
-    else:
-        sentence = f"{chosen} actions, decided by {reason} ({agree})."
+    stable, compact = int(values["stable"]), int(values["compact"])
+    if chosen not in numbers:
+        raise ValueError(f"chosen is {chosen}, which was not tried")
+    sentence = (
+        f"{chosen} actions: between {stable}, the most that several starts find alike, and "
+        f"{compact}, the most whose segments are compact."
+        if stable != compact
+        else f"{chosen} actions: the most that several starts find alike, and whose segments are "
+        "compact."
+    )
     room = 0.04 * max(1.0, max(numbers) - min(numbers))
     across = linear_axis(
         "number of actions", min(numbers) - room, max(numbers) + room, most=8, whole=True
     )
     curves = [("Agreement between starts", stability, _agreement_axis(stability))]
-    if reason == "silhouette":
-        top = max(*silhouette, 0.1)
-        upwards = linear_axis("silhouette", min(*silhouette, 0.0), top)
-        curves.append(("Silhouette of segments", silhouette, upwards))
+    top = max(*silhouette, 0.1)
+    upwards = linear_axis("silhouette", min(*silhouette, 0.0), top)
+    curves.append(("Silhouette of segments", silhouette, upwards))
     return Finding(
         "Number of actions",
         sentence,
         "For each number the recordings were segmented from several starts. Agreement is the "
-        "adjusted mutual information of these labellings: 1 is the same labelling.",
+        "adjusted mutual information of these labellings: 1 is the same labelling, and alike is "
+        "0.95 or more. The silhouette says how much nearer segments lie to their own action than "
+        "to others; compact is three quarters of the best. The geometric mean of the two is taken, "
+        "rounded up: an action too many is easily merged.",
         tuple(
             Chart(
                 title,

@@ -63,8 +63,8 @@ def gather(
     found = list(remarks)
     if unused:
         found.append(
-            f"{plural(len(unused), 'action')} of {n_actions} have no frame: fewer were found than "
-            "were asked for."
+            f"{n_actions - len(unused)} of {plural(n_actions, 'action')} are in use: the "
+            "recordings do not need more."
         )
     settings = _settings(run, recordings)
     return Report(
