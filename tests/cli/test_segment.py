@@ -212,7 +212,7 @@ def break_after(
         ("asot.series.extract_series", lambda path, *_: path.stem == "[b]wed"),
         ("asot.results.segmenting.extract", lambda *_: True),
         ("asot.learning.runs.open_checked", lambda *_: True),
-        ("asot.learning.fitting.learner_state", lambda report, stage, done, *_: done == 7),
+        ("asot.learning.fitting.learner_state", lambda learner: learner.title == "motion, linear"),
         ("asot.learning.model.decode", lambda *_: True),
         ("asot.results.segmenting.train_run", lambda *_: True),
         ("asot.results.reporting.gather", lambda *_: True),

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,9 @@ import pytest
 from asot.data import DatasetFolder, make_recordings, write_dataset
 from asot.metrics import evaluate
 from tests.cli.outcome import SHORT, shown_paths
+
+if TYPE_CHECKING:
+    from asot.learning.team import Learner
 
 HEADER = ["recording", "start_frame", "end_frame", "start_s", "end_s", "action", "confidence"]
 PARTS = {"predictions.json", "segments.csv", "labels", "assignments", "figures", "scores.json"}
@@ -67,18 +71,21 @@ def check_folder(folder: Path, data: Path, frame_rate: float | None) -> None:
         assignment = np.load(folder / "assignments" / f"{name}.npy", allow_pickle=False)
         assert assignment.shape == (frames[name], 4)
         np.testing.assert_allclose(assignment.sum(axis=1), 1, atol=1e-4)
-        np.testing.assert_array_equal(assignment.argmax(axis=1), found[name])
+        # Votes, which are decoded once more: nearly always for the label.
+        assert (assignment.argmax(axis=1) == found[name]).mean() > 0.8
 
 
 def test_what_training_leaves(trained: Path, toys: Path) -> None:
     assert {path.name for path in trained.iterdir()} >= {"run.json", "recipe.yaml", "models"}
     assert (trained / "models" / "all.ckpt").is_file()
-    assert (trained / "logs" / "all" / "metrics.csv").is_file()
+    evidence = json.loads((trained / "evidence.json").read_text())
+    assert {"radius", "order", "learners"} <= set(evidence["all"])
+    assert [path.name for path in (trained / "models").iterdir()] == ["all.ckpt"]
     predictions = trained / "predictions"
     assert {path.name for path in predictions.iterdir()} == PARTS
     check_folder(predictions, toys, frame_rate=10)
     pictures = {path.name for path in (predictions / "figures").iterdir()}
-    assert pictures == {"corpus-all.png"} | {
+    assert pictures == {"corpus-all.png", "evidence.png"} | {
         f"recording-{number}-{kind}.png"
         for number in (1, 2, 3)
         for kind in ("segments", "assignment")
@@ -103,7 +110,7 @@ def test_another_training_into_the_same_folder(asot, trained: Path, toys: Path) 
     outcome = asot(*words, "--dataset.frame_rate", "10", "--rho", "0.9")
     assert outcome.code == 1
     assert outcome.sentence == (
-        f"{trained} holds another run (recipe.rho was 0.15, now 0.9): "
+        f"{trained} holds another run (recipe.rho was 'auto', now 0.9): "
         "choose another --out, or remove it."
     )
     assert contents(trained) == before
@@ -123,14 +130,20 @@ def test_its_recipe_trains_the_same(asot, trained: Path, toys: Path, tmp_path: P
 def test_interrupted_and_given_again(
     asot, trained: Path, toys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def press_ctrl_c(report: object, stage: str, done: int, *_: object) -> None:
-        if done == 2:
+    from asot.learning.teamfile import learner_state
+
+    done = []
+
+    def press_ctrl_c(learner: Learner) -> dict[str, Any]:
+        done.append(learner)
+        if len(done) == 3:
             raise KeyboardInterrupt
+        return learner_state(learner)
 
     words = ("train", "default", *SHORT, "--dataset.frame_rate", "10")
     words = (*words, "--data", str(toys), "--out", str(tmp_path / "run"))
     with monkeypatch.context() as patch:
-        patch.setattr("asot.learning.fitting._epoch", press_ctrl_c)
+        patch.setattr("asot.learning.fitting.learner_state", press_ctrl_c)
         outcome = asot(*words)
     assert outcome.code == 130
     assert outcome.sentence == "Interrupted. The same command goes on from here."

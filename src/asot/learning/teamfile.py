@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -125,9 +126,11 @@ def learner_of(state: dict[str, Any]) -> Learner:
 
 def write(path: Path, values: dict[str, Any]) -> None:
     """Write values for ``torch.load``, atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    # In memory first: of a full disk torch says no more than "unexpected pos".
+    stream = io.BytesIO()
+    torch.save(values, stream)
     with atomic_path(path) as part:
-        torch.save(values, part)
+        part.write_bytes(stream.getbuffer())
 
 
 def read_learner(path: Path) -> Learner | None:

@@ -1,0 +1,1 @@
+"""What each part of the default is worth, on several data sets."""

@@ -1,0 +1,62 @@
+"""What each part of the default is worth, as one command.
+
+    python -m benchmarks.helps [--sets NAME ...] [--variants NAME ...] [--seeds N]
+                               [--out FILE.json]
+
+Sets that are here take part: of seglearn, tsseg and aeon (``pip install --no-deps tsseg aeon``,
+which carry recordings), of ``../shared`` beside the repository, and simulated from label sequences
+there. No label is seen but by the scores. Figures in FILE.json are kept and not measured again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.machine import machine, share_threads
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    from benchmarks.helps.sets import GENERATED, SETS
+    from benchmarks.helps.variants import VARIANTS
+
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.helps", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--sets", nargs="+", choices=[*SETS, *GENERATED], default=list(SETS))
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("--seeds", type=int, default=3, help="0, 1, ... (3)")
+    parser.add_argument("--out", type=Path, help="the figures, as JSON; gone on with if it exists")
+    options = parser.parse_args(words)
+    if options.seeds < 1:
+        parser.error(f"--seeds must be at least 1, but is {options.seeds}.")
+
+    from asot.errors import AsotError
+    from benchmarks.helps.measuring import measure, read_report
+    from benchmarks.helps.sets import read_sets
+    from benchmarks.helps.tables import tables
+
+    try:
+        report = read_report(options.out)
+        sets, absent = read_sets(options.sets)
+        for name, reason in absent.items():
+            print(f"without {name}: {reason}", file=sys.stderr)
+        report["machine"] = machine()
+        measure(
+            report,
+            sets,
+            options.variants,
+            options.seeds,
+            options.out,
+            lambda line: print(line, file=sys.stderr, flush=True),
+        )
+    except AsotError as error:
+        parser.exit(1, f"{error}\n")
+    print(tables(report))
+
+
+if __name__ == "__main__":
+    # One thread, so that the seconds say something on a machine that others use.
+    share_threads(1)
+    main()
