@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.evidence.prototypes import Frames, derived_seed, learn_prototypes
-from asot.evidence.radius import COMPARED, MOST_RECORDINGS, evenly
-from asot.evidence.windows import principal, unit_rows, window_mean
+from asot.evidence.radius import COMPARED, searched
+from asot.evidence.windows import unit_rows, window_mean
 from asot.segments import run_lengths
 
 MOST = 24
@@ -98,7 +98,7 @@ def find_n_actions(
     """
     from sklearn.metrics import adjusted_mutual_info_score, silhouette_score
 
-    kept = principal(evenly(recordings, MOST_RECORDINGS))
+    kept = searched(recordings)
     total = sum(len(one) for one in kept)
     room = max(2, min(most, total // (2 * radius)))
     numbers = list(range(2, room + 1))
@@ -138,16 +138,21 @@ def choose_numbers(
 ) -> tuple[int, int]:
     """The largest number that starts find again, and the largest whose segments are compact.
 
-    At a single number starts may differ about which action to split: two in a row must be unstable.
+    At a single number starts may differ about which action to split: two in a row must be unstable,
+    after one that is found again.
 
     Examples
     --------
     >>> choose_numbers([2, 3, 4, 5, 6, 7], [1, 0.9, 1, 0.8, 0.7, 0.7], [0.5, 0.6, 0.6, 0.6, 0.4, 0])
     (4, 5)
     """
-    unstable = np.array([*stability, 0.0]) < SAME
-    pairs = np.flatnonzero(unstable[:-1] & unstable[1:])
-    stable = numbers[max(0, int(pairs[0]) - 1)] if len(pairs) else numbers[-1]
+    found_again = np.array(stability) >= SAME
+    first = int(np.argmax(found_again)) if found_again.any() else int(np.argmax(stability))
+    # Below the number that is there, which actions to join may depend on the start, too.
+    unstable = ~np.append(found_again, False)
+    pairs = np.flatnonzero(unstable[first:-1] & unstable[first + 1 :]) + first
+    end = int(pairs[0]) if len(pairs) else len(numbers)
+    stable = numbers[max([first, *np.flatnonzero(found_again[:end]).tolist()])]
     loose = np.flatnonzero(np.array(silhouettes) < COMPACT * max(silhouettes))
     after_best = loose[loose > int(np.argmax(silhouettes))]
     compact = numbers[int(after_best[0]) - 1] if len(after_best) else numbers[-1]

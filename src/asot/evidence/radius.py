@@ -26,6 +26,7 @@ TOLERANCE = 0.9  # of the agreement at the peak, for a coarser scale to be taken
 PEAK = 0.75  # of the best agreement, for a peak to count
 COMPARED = 8_000  # frames
 MOST_RECORDINGS = 30
+MOST_FRAMES = 20_000  # of a recording
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def find_radius(
     """
     from sklearn.metrics import adjusted_rand_score
 
-    kept = principal(evenly(recordings, MOST_RECORDINGS))
+    kept = searched(recordings)
     total = sum(len(one) for one in kept)
     radii = ladder(total / len(kept))
     labels: dict[tuple[int, int], NDArray[np.int64]] = {}
@@ -169,6 +170,15 @@ def choose_radius(
     ):
         chosen += 1
     return int(radii[chosen])
+
+
+def searched(recordings: Frames) -> list[NDArray[np.float32]]:
+    """What a search looks at: some recordings, of long ones the middle, in main directions."""
+    middles = []
+    for one in evenly(recordings, MOST_RECORDINGS):
+        start = max(0, (len(one) - MOST_FRAMES) // 2)
+        middles.append(one[start : start + MOST_FRAMES])
+    return principal(middles)
 
 
 def evenly(recordings: Frames, most: int) -> list[NDArray[np.float32]]:

@@ -105,6 +105,9 @@ def settle(
             settled.transport_train.radius = radius.chosen / mean_frames
         if settled.transport_eval.radius == AUTO:
             settled.transport_eval.radius = radius.chosen
+    if settled.team and isinstance(settled.transport_train.radius, int):
+        mean_frames = float(np.mean([len(one) for one in features]))
+        settled.transport_train.radius = settled.transport_train.radius / mean_frames
     if settled.rho == AUTO:
         order = find_order(features, seed=seed)
         settled.rho = MOST_RHO * order.strength

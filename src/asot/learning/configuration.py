@@ -35,8 +35,8 @@ class TransportSettings:
     alpha
         Weight of the temporal term, in [0, 1).
     radius
-        Half-width of the temporal band: a fraction of the recording (0.04), frames (10), or auto:
-        found from the recordings.
+        Half-width of the temporal band: a fraction of the recording (0.04), frames (10; for the
+        pseudo-labels of a single network, of those drawn), or auto: found from the recordings.
     lambda_actions
         Penalty on the action marginal, above 0; null makes that side hard.
     lambda_frames

@@ -60,7 +60,9 @@ def fit_model(
         As for ``train_run``.
     """
     checkpoint = root / "models" / f"{name}.ckpt"
+    kept = _KeptLearners(checkpoint.with_suffix(""))
     if recipe.team and checkpoint.is_file():
+        kept.remove()
         return load_model(checkpoint)
     features = PreparedFeatures(recordings.features, recipe.dataset.standardise)
     frame_rate = _frame_rate(recordings)
@@ -87,7 +89,6 @@ def fit_model(
         )
         close_logger(logger)
         return network
-    kept = _KeptLearners(checkpoint.with_suffix(""))
     team = train_team(
         features,
         settled,
@@ -107,7 +108,7 @@ def fit_model(
 def _frame_rate(recordings: Recordings) -> float | None:
     """Frames a second of the recordings, where the first of them says."""
     first = recordings[0]
-    if first.times is None:
+    if first.frame_rate or first.times is None:
         return first.frame_rate
     return float(first.n_frames / (first.times[-1] - first.times[0]))
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import logging
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -119,6 +119,7 @@ def plan_run(
     report: Report = silent,
     processes: int = 1,
     seed: int = 0,
+    known: Mapping[str, int] | None = None,
 ) -> Plan:
     """Decide what to train on what.
 
@@ -141,6 +142,8 @@ def plan_run(
         As for ``check_dataset``.
     seed : int
         Of the search for the number of actions.
+    known : mapping of str to int, optional
+        Numbers of actions that were found before.
 
     Raises
     ------
@@ -151,7 +154,7 @@ def plan_run(
     dataset, source = open_checked(data_dir, recipe.dataset, report, processes)
     if not recipe.activities and not activities:
         groups = {WHOLE: dataset.recordings()}
-        return _counted(Plan(dataset, source, groups, {}, {}), recipe, seed, report)
+        return _counted(Plan(dataset, source, groups, {}, {}), recipe, seed, report, known or {})
     if list(activities or []) == [EACH]:
         activities = dataset.activities
     wanted = list(activities or (name for name in dataset.activities if name in recipe.activities))
@@ -167,13 +170,16 @@ def plan_run(
     if left and not activities:
         logger.warning("left out, as the recipe does not name them: %s", ", ".join(left))
     groups = {name: dataset.recordings(name) for name in wanted}
-    return _counted(Plan(dataset, source, groups, {}, {}), recipe, seed, report)
+    return _counted(Plan(dataset, source, groups, {}, {}), recipe, seed, report, known or {})
 
 
-def _counted(plan: Plan, recipe: Recipe, seed: int, report: Report) -> Plan:
+def _counted(
+    plan: Plan, recipe: Recipe, seed: int, report: Report, before: Mapping[str, int]
+) -> Plan:
     """The plan with the number of actions of each model."""
     for name, recordings in plan.activities.items():
         known = _actions_of(recipe, None if name == WHOLE else name, recordings)
+        known = before.get(name) if known is None else known
         if known is None:
             from asot.learning.automatic import settle_number
             from asot.learning.features import PreparedFeatures
@@ -237,8 +243,9 @@ def train_run(
     ConfigurationError, DataError
         Before anything is trained.
     """
-    plan = plan_run(recipe, data_dir, activities, report, seed=seed)
     run = Run(out)
+    known = run.n_actions() if (out / "run.json").is_file() else None
+    plan = plan_run(recipe, data_dir, activities, report, seed=seed, known=known)
     run.begin(recipe, seed, plan)
     from asot.learning.features import prepare
     from asot.learning.fitting import fit_model

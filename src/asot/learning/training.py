@@ -126,6 +126,9 @@ def _epochs_done(checkpoint: Path, module: ActionSegmentation) -> int:
     stored = read_checkpoint(checkpoint)
     for name, value in module.hparams.items():
         old = stored["hyper_parameters"].get(name)
+        if name == "recipe" and isinstance(old, dict):
+            # Settings that did not exist then have their defaults.
+            old = Recipe.from_dict(old).to_dict()
         if old != value:
             what = "another recipe" if name == "recipe" else f"{name} {old}, not {value}"
             raise ConfigurationError(
