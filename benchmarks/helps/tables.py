@@ -58,7 +58,7 @@ def _released(name: str) -> tuple[Figures | None, Figures | None]:
 
 
 def _variants(report: dict[str, Any]) -> str:
-    head = ["", "sets x seeds", "MoF / mIoU / f1@25", "less the default", "sd", "s a fit"]
+    head = ["", "sets x seeds", "MoF / mIoU / f1@25", "less the default", "sd"]
     rows = []
     for variant, one in VARIANTS.items():
         names, seeds = _common(report, variant)
@@ -66,9 +66,6 @@ def _variants(report: dict[str, Any]) -> str:
             continue
         scores = _table(report, variant, names, seeds)
         change = scores - _table(report, "default", names, seeds)
-        seconds = [
-            report["cells"][name][variant][seed].get("seconds") for name in names for seed in seeds
-        ]
         rows.append(
             [
                 one.title,
@@ -76,7 +73,6 @@ def _variants(report: dict[str, Any]) -> str:
                 _slashed(scores.mean(axis=(0, 1)), ".1f"),
                 "" if variant == "default" else _slashed(change.mean(axis=(0, 1)), "+.1f"),
                 _slashed(_spread((scores if variant == "default" else change).mean(axis=0)), ".1f"),
-                "" if None in seconds else f"{np.mean(np.array(seconds, dtype=float)):.1f}",
             ]
         )
     return _markdown(head, rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -92,11 +93,11 @@ def decode_again(
     """
     kept = range(len(case.team.learners)) if kept is None else kept
     vote = hold_vote([np.concatenate(case.answers[index]) for index in kept], case.n_actions)
-    vote = vote if change is None else change(vote)
+    team = copy.copy(case.team)
+    team.vote = vote if change is None else change(vote)
     labels = []
     for number, frames in enumerate(case.prepared):
-        learners = [cast(Learner, _Answer(case.answers[index][number])) for index in kept]
-        team = TeamModel(case.team.recipe, case.team.n_features, case.n_actions, learners, vote)
+        team.learners = [cast(Learner, _Answer(case.answers[index][number])) for index in kept]
         labels.append(np.asarray(team.decode(torch.from_numpy(frames)).labels))
     return labels
 

@@ -24,7 +24,17 @@ TEA, EGG = "green tea", "Rührei :egg:"
 # The slow methods first, so that there is work left when the first cell is finished.
 METHODS = ("--methods", "asot", "kmeans", "twfinch", "uniform", "--ablate", "prior")
 SHORT = ("--n_actions", "4", "--seeds", "2", "--activities", "each", "--training.epochs", "3")
-KEPT = ("--training.validate_every", "2", "--keep_epochs", "--choose", "objective", "--oracle")
+# Epochs are a single network's.
+KEPT = (
+    "--team",
+    "0",
+    "--training.validate_every",
+    "2",
+    "--keep_epochs",
+    "--choose",
+    "objective",
+    "--oracle",
+)
 N_CELLS = 2 * (2 + 2 + 2 + 1 + 1)
 INTERRUPTED = "asot: Interrupted. The same command goes on from here.\n"
 RESULTS = ("results.csv", "table.md", "table.tex")
@@ -262,7 +272,7 @@ def test_another_recipe_in_the_same_folder(asot, kitchen: Path, finished: Path) 
     outcome = asot(*words_for(kitchen, finished), "--rho", "0.9")
     assert outcome.code == 1
     assert outcome.sentence == (
-        f"{finished} holds another benchmark (recipe.rho was 0.15, now 0.9): "
+        f"{finished} holds another benchmark (recipe.rho was 'auto', now 0.9): "
         "choose another --out, or remove it."
     )
     assert without_times(finished) == before
@@ -282,7 +292,7 @@ def test_another_recipe_in_the_same_folder(asot, kitchen: Path, finished: Path) 
         (("--processes", "0"), 1, "--processes must be at least 1, not 0."),
         (("--folds", "3"), 2, "There is no option --folds"),
         (("--data", "nowhere"), 1, "nowhere cannot be read"),
-        (("--rho", "-1"), 1, "rho must be at least 0, but is -1.0."),
+        (("--rho", "-1"), 1, "rho must be at least 0 or auto, but is -1.0."),
     ],
 )
 def test_what_cannot_be_is_refused(

@@ -103,7 +103,16 @@ def test_ctrl_c_in_training(
     command: list[str], environment: dict[str, str], toys: Path, tmp_path: Path
 ) -> None:
     words = ["train", "default", "--n_actions", "4", "--training.epochs", "100000"]
-    words += ["--data", str(toys), "--out", str(tmp_path / "run"), "--logger", "none"]
+    words += [
+        "--team",
+        "0",
+        "--data",
+        str(toys),
+        "--out",
+        str(tmp_path / "run"),
+        "--logger",
+        "none",
+    ]
     checkpoint = tmp_path / "run" / "models" / "all.ckpt"
     process = subprocess.Popen([*command, *words], stdout=-1, stderr=-1, env=environment, text=True)
     until = time.monotonic() + 120

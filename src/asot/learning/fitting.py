@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asot.data import Recordings
+from asot.errors import ConfigurationError
 from asot.evidence.number import NumberEvidence
 from asot.files import write_json
 from asot.learning.automatic import Evidence, settle
@@ -60,6 +61,11 @@ def fit_model(
         As for ``train_run``.
     """
     checkpoint = root / "models" / f"{name}.ckpt"
+    if recipe.team and str(devices) not in ("1", "auto"):
+        raise ConfigurationError(
+            f"--devices {devices} cannot be used here: the learners of a team are trained on one; "
+            "--team 0 trains a single network on several."
+        )
     kept = _KeptLearners(checkpoint.with_suffix(""))
     if recipe.team and checkpoint.is_file():
         kept.remove()
