@@ -24,8 +24,18 @@ def main(words: Sequence[str] | None = None) -> None:
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks.helps", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--sets", nargs="+", choices=[*SETS, *GENERATED], default=list(SETS))
-    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    for name, known, default in (
+        ("sets", SETS | GENERATED, SETS),
+        ("variants", VARIANTS, VARIANTS),
+    ):
+        parser.add_argument(
+            f"--{name}",
+            nargs="+",
+            choices=known,
+            default=list(default),
+            metavar="NAME",
+            help=f"of {', '.join(known)}",
+        )
     parser.add_argument("--seeds", type=int, default=3, help="0, 1, ... (3)")
     parser.add_argument("--out", type=Path, help="the figures, as JSON; gone on with if it exists")
     options = parser.parse_args(words)
