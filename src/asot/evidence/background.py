@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asot.errors import ArgumentError
-from asot.evidence.prototypes import ALPHA, EPSILON, PENALTY, Frames, band
+from asot.evidence.prototypes import Frames, decoded
 from asot.evidence.radius import MOST_RECORDINGS, evenly
 from asot.evidence.windows import unit_rows, window_mean
-from asot.transport import append_background, solve
+from asot.transport import append_background
 
 APART = 2.3  # separation of two groups that are taken for actions and background
 FEWEST_RECORDINGS = 8  # among fewer, an action that few of them have looks like background
@@ -196,12 +196,8 @@ def background_frames(
     gap = evidence.far - evidence.near
     place = np.clip((array - evidence.near) / gap, 0.0, 1.0)
     dummy = (evidence.cost - evidence.near) / gap
-    labels = solve(
-        append_background(place[:, None].astype(np.float32), dummy),
-        epsilon=EPSILON,
-        alpha=ALPHA,
-        radius=band(_half(radius), len(array)),
-        lambda_actions=PENALTY,
+    labels = decoded(
+        append_background(place[:, None].astype(np.float32), dummy), _half(radius)
     ).labels
     found: NDArray[np.bool_] = np.asarray(labels) == 1
     return found
@@ -283,13 +279,7 @@ def assign_background(
             "cost must be (N, K) and distances (N,) of the same frames, but their shapes are "
             f"{array.shape} and {np.shape(distances)}."
         )
-    labels = solve(
-        array,
-        epsilon=EPSILON,
-        alpha=ALPHA,
-        radius=band(radius, len(array)),
-        lambda_actions=PENALTY,
-    ).labels
+    labels = decoded(array, radius).labels
     background = background_frames(distances, evidence, radius)
     return np.where(background, -1, np.asarray(labels)).astype(np.int64)
 

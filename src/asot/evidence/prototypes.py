@@ -9,12 +9,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asot.evidence.windows import places, unit_rows, window_mean
-from asot.transport import solve
+from asot.transport import Solution, solve
 
 Frames = Sequence[NDArray[np.float32]]
 
@@ -145,6 +146,18 @@ def band(radius: int, n_frames: int) -> int:
     return max(1, min(radius, n_frames // 2))
 
 
+def decoded(cost: NDArray[Any], radius: int) -> Solution:
+    """What the paper's decoding makes of a cost (N, K), in a band of ``radius`` frames at most."""
+    solution: Solution = solve(
+        cost.astype(np.float32),
+        epsilon=EPSILON,
+        alpha=ALPHA,
+        radius=band(radius, len(cost)),
+        lambda_actions=PENALTY,
+    )
+    return solution
+
+
 def _assign(
     found: Prototypes,
     rows: NDArray[np.float64],
@@ -155,14 +168,7 @@ def _assign(
     if order is not None:
         part = (places(len(rows)) * len(order)).astype(int)
         cost -= (found.order_weight if order_weight is None else order_weight) * order[part]
-    solution = solve(
-        cost.astype(np.float32),
-        epsilon=EPSILON,
-        alpha=ALPHA,
-        radius=band(found.radius, len(rows)),
-        lambda_actions=PENALTY,
-    )
-    return np.asarray(solution.assignment, dtype=np.float64)
+    return np.asarray(decoded(cost, found.radius).assignment, dtype=np.float64)
 
 
 def _place_table(assignment: NDArray[np.float64]) -> NDArray[np.float64]:

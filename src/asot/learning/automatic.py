@@ -99,15 +99,15 @@ def settle(
         radius = find_radius(
             features, n_actions, seed=seed, progress=_told(progress, "Finding the time scale")
         )
-        # Training sees some of the frames of each recording: there, a share of the recording.
+        for one in uses:
+            if one.radius == AUTO:
+                one.radius = radius.chosen
+    # Training sees some of the frames of each recording: there, a share of the recording. A single
+    # network's own number of frames counts those.
+    frames = settled.transport_train.radius
+    if isinstance(frames, int) and (settled.team or recipe.transport_train.radius == AUTO):
         mean_frames = float(np.mean([len(one) for one in features]))
-        if settled.transport_train.radius == AUTO:
-            settled.transport_train.radius = radius.chosen / mean_frames
-        if settled.transport_eval.radius == AUTO:
-            settled.transport_eval.radius = radius.chosen
-    if settled.team and isinstance(settled.transport_train.radius, int):
-        mean_frames = float(np.mean([len(one) for one in features]))
-        settled.transport_train.radius = settled.transport_train.radius / mean_frames
+        settled.transport_train.radius = frames / mean_frames
     if settled.rho == AUTO:
         order = find_order(features, seed=seed)
         settled.rho = MOST_RHO * order.strength

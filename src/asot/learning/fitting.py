@@ -81,7 +81,7 @@ def fit_model(
         _note(root, name, evidence, frame_rate, None)
         logger = make_logger(logger_name, root / "logs" / name, f"{recipe.name}-{name}")
         network = fit(
-            recordings.features,
+            features,
             settled,
             n_actions,
             seed=seed,

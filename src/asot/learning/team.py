@@ -23,6 +23,7 @@ from asot.evidence.background import Background, learn_background
 from asot.evidence.prototypes import Prototypes, band, derived_seed, learn_prototypes
 from asot.evidence.radius import evenly
 from asot.evidence.windows import unit_rows, window_mean
+from asot.learning.automatic import MOST_RHO
 from asot.learning.configuration import EncoderSettings, Recipe
 from asot.learning.features import PreparedFeatures
 from asot.learning.loop import train
@@ -35,7 +36,6 @@ from asot.transport import Solution, solve
 LINEAR = EncoderSettings([], 128)
 HIDDEN = EncoderSettings([128], 40)
 ORDER_WEIGHT = 0.1  # of a learned order, in units of cost per nat, where the evidence is complete
-FULL_RHO = 0.15
 # The vote is decoded in a narrower band: it is smooth already.
 NARROWER = 0.7
 PENALTY = 0.05
@@ -294,7 +294,7 @@ def _train_prototypes(
     radius: int,
     seed: int,
 ) -> Learner:
-    strength = float(recipe.rho) / FULL_RHO
+    strength = float(recipe.rho) / MOST_RHO
     found = learn_prototypes(
         features,
         n_actions,
