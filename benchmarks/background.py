@@ -19,20 +19,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.data import DatasetFolder, make_recordings, standardise, watch_sessions
-from asot.errors import AsotError
-from asot.evidence.background import (
+from asot.data import DatasetFolder, standardise, watch_sessions
+from asot.discover.background import (
     BackgroundEvidence,
     assign_background,
     find_background,
     frame_distances,
     reference_frames,
 )
-from asot.evidence.prototypes import ALPHA, EPSILON, PENALTY, band, learn_prototypes
-from asot.evidence.radius import find_radius
-from asot.evidence.windows import unit_rows, window_mean
+from asot.discover.prototypes import ALPHA, EPSILON, PENALTY, band, learn_prototypes
+from asot.discover.radius import find_radius
+from asot.discover.windows import unit_rows, window_mean
+from asot.errors import AsotError
 from asot.files import write_json
 from asot.metrics import evaluate
+from asot.simulation import make_recordings
 from asot.transport import append_background, solve
 from benchmarks.machine import machine
 

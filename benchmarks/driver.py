@@ -74,7 +74,7 @@ def _watch_epochs() -> list[float]:
     counted = trainer.num_val_batches.fget
 
     def init(self: Any, **options: Any) -> None:
-        options |= {"accelerator": "cpu", "devices": 1, "inference_mode": False}
+        options |= {"device": "cpu", "devices": 1, "inference_mode": False}
         options |= {"enable_progress_bar": False, "callbacks": [Watch()]}
         trainer_init(self, **options)
 

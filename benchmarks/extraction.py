@@ -17,11 +17,11 @@ import torch
 from numpy.typing import NDArray
 
 from asot.errors import DataError, MissingExtraError
-from asot.video.ahead import map_ordered
-from asot.video.backbones import EFFICIENTNET, open_backbone
-from asot.video.efficientnet import MIDDLE, RANGE, weights_file
-from asot.video.extraction import extract_video
-from asot.video.reading import probe, read_frames
+from asot.inputs.video.ahead import map_ordered
+from asot.inputs.video.backbones import EFFICIENTNET, open_backbone
+from asot.inputs.video.efficientnet import MIDDLE, RANGE, weights_file
+from asot.inputs.video.extraction import extract_video
+from asot.inputs.video.reading import probe, read_frames
 from benchmarks.timing import Figures, first_call, interleave
 
 CLIP = "bikes.mp4"

@@ -30,7 +30,7 @@ import numpy as np
 from asot.data import DatasetFolder, find_dataset
 from asot.errors import DataError
 from asot.files import save_array
-from asot.learning.configuration import Recipe, load_recipe
+from asot.model.recipe import Recipe, load_recipe
 from benchmarks.training import time_epochs
 
 DRIVER = Path(__file__).with_name("driver.py")
@@ -127,7 +127,7 @@ def _our_run(data: Path, recipe: Recipe, activity: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         words = ["train", "breakfast", "--data", data, "--out", Path(folder) / "run"]
         words += ["--activities", activity, "--training.epochs", recipe.training.epochs]
-        words += ["--accelerator", "cpu", "--figures", "0"]
+        words += ["--device", "cpu", "--figures", "0"]
         program = [sys.executable, "-c", "from asot.cli import main; main()", *words]
         wall, processor = _timed(program, folder, "asot train")
     features = [one.features for one in DatasetFolder(data / "Breakfast").recordings()]
@@ -146,14 +146,14 @@ def _our_run(data: Path, recipe: Recipe, activity: str) -> dict[str, Any]:
 
 def _lightning_epochs(features: Any, recipe: Recipe, n_actions: int) -> list[float]:
     """Seconds of each epoch of the Lightning training but the first."""
-    from asot.learning.training import fit
+    from asot.model.training import fit
 
     stamps: list[float] = []
     fit(
         features,
         recipe,
         n_actions,
-        accelerator="cpu",
+        device="cpu",
         progress=lambda *_: stamps.append(time.perf_counter()),
     )
     return [after - before for before, after in pairwise(stamps)]

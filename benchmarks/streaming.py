@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import asot
-from asot.data import make_affinity, watch_sessions
+from asot.data import watch_sessions
 from asot.errors import AsotError
+from asot.simulation import make_affinity
 
 Costs = list[NDArray[np.float32]]
 

@@ -15,13 +15,14 @@ from typing import Any
 from unittest.mock import patch
 
 from asot import solve
-from asot.data import DatasetFolder, LabelModel, load_preset, write_simulation
-from asot.learning import loop, model
-from asot.learning.configuration import Recipe, load_recipe
-from asot.learning.features import PreparedFeatures
-from asot.learning.model import ActionModel, decode
-from asot.learning.sampling import Batches
-from asot.transport.fused import is_installed
+from asot.data import DatasetFolder
+from asot.model import loop, model
+from asot.model.features import PreparedFeatures
+from asot.model.network import ActionModel, decode
+from asot.model.recipe import Recipe, load_recipe
+from asot.model.sampling import Batches
+from asot.simulation import LabelModel, load_preset, write_simulation
+from asot.transport.cpu.solver import is_installed
 
 N_ACTIONS = 8
 BACKENDS = ("cpu", "torch") if is_installed() else ("torch",)

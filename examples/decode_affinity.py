@@ -11,8 +11,8 @@ import sys
 import numpy as np
 
 import asot
-from asot.data import make_affinity
-from asot.report import plot_matrix, save_figure
+from asot.figures import plot_matrix, save_figure
+from asot.simulation import make_affinity
 
 if len(sys.argv) > 1:
     affinity, truth = np.load(sys.argv[1], allow_pickle=False), None

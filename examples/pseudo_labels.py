@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 
 import asot
-from asot.data import make_recordings, standardise
+from asot.data import standardise
+from asot.simulation import make_recordings
 
 torch.manual_seed(0)
 recordings = make_recordings(6, n_actions=5, n_frames=(150, 250), noise=1.0, random_state=0)
@@ -27,7 +28,9 @@ optimiser = torch.optim.Adam([*encoder.parameters(), actions], lr=3e-3)
 for step in range(61):
     embeddings = F.normalize(encoder(padded), dim=-1)
     similarity = embeddings @ F.normalize(actions, dim=-1).T
-    prior = asot.temporal_prior(*similarity.shape[1:], rho=0.2, lengths=lengths, like=similarity)
+    prior = asot.temporal_prior(
+        *similarity.shape[1:], order_prior=0.2, lengths=lengths, like=similarity
+    )
     solution = asot.solve((1.0 - similarity + prior).detach(), lengths=lengths)
     log_probability = F.log_softmax(similarity / 0.1, dim=-1)
     loss = -(solution.assignment * log_probability).sum() / lengths.sum()

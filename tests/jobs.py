@@ -7,7 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-from asot.processes import THREADS
+from asot.workers import THREADS
 
 
 def square(number: int) -> int:

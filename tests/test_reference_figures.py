@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from asot.data import DatasetFolder, Recordings
-from asot.learning.configuration import Recipe, load_recipe
 from asot.metrics import evaluate
+from asot.model.recipe import Recipe, load_recipe
 
 SEEDS = 5
 
@@ -24,9 +24,9 @@ def mean_scores(
     recordings: Recordings, recipe: Recipe, n_actions: int, seed: int
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Means and standard errors over seeds, in percent."""
-    from asot.learning.features import PreparedFeatures
-    from asot.learning.loop import train
-    from asot.learning.model import decode
+    from asot.model.features import PreparedFeatures
+    from asot.model.loop import train
+    from asot.model.network import decode
 
     features = PreparedFeatures(recordings.features, recipe.dataset.standardise)
     found: list[Any] = []

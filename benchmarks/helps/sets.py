@@ -14,16 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.data import (
-    DatasetFolder,
-    Recordings,
-    load_preset,
-    make_recordings,
-    read_label_corpus,
-    watch_sessions,
-)
+from asot.data import DatasetFolder, Recordings, watch_sessions
 from asot.errors import AsotError, DataError
-from asot.segments import run_lengths
+from asot.simulation import load_preset, make_recordings, read_label_corpus
+from asot.timeline.segments import run_lengths
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 

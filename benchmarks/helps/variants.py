@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-import asot.learning.team as teams
+import asot.model.team as teams
 from asot import ActionSegmenter
 from asot.baselines import KMeansSegmenter
-from asot.learning.features import PreparedFeatures
-from asot.learning.team import KINDS, Learner, TeamModel
-from asot.learning.vote import Vote, hold_vote
+from asot.model.features import PreparedFeatures
+from asot.model.team import KINDS, Learner, TeamModel
+from asot.model.vote import Vote, hold_vote
 
 Labels = list[NDArray[np.int64]]
 

@@ -1,10 +1,18 @@
-"""The errors that asot raises on purpose.
+"""The errors that asot raises on purpose, and the checks of arguments that raise them.
 
 Each message is one sentence that names the file or argument, the rule and the value, and where
 possible the cure. The command line prints that sentence alone; a traceback from asot is a bug.
 """
 
 from __future__ import annotations
+
+import numbers
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from asot.text import plural, printable
 
 
 class AsotError(Exception):
@@ -41,3 +49,119 @@ class MissingExtraError(AsotError, ImportError):
             f"{purpose} needs the library '{library}', which is not installed: "
             f'run pip install "asot[{extra}]".'
         )
+
+
+# Beyond this, float32 overflows.
+LARGEST = 1e30
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """One thing that is wrong with one file or folder.
+
+    Parameters
+    ----------
+    path : Path
+        The file or folder.
+    line : int or None
+        The line of a text file, counted from 1.
+    message : str
+        What is wrong, as the rest of a sentence that begins with the file.
+    severity : {"error", "warning"}
+        Errors keep the data from being used; warnings do not.
+
+    Examples
+    --------
+    >>> print(Defect(Path("mapping.txt"), 3, "'7' is not '<id> <action name>'"))
+    mapping.txt, line 3: '7' is not '<id> <action name>'
+    """
+
+    path: Path
+    line: int | None
+    message: str
+    severity: Literal["error", "warning"] = "error"
+
+    def __str__(self) -> str:
+        path = printable(self.path)
+        where = path if self.line is None else f"{path}, line {self.line}"
+        return f"{where}: {self.message}"
+
+
+class FileError(DataError):
+    """A file cannot be used; ``problems`` holds all that is wrong with it.
+
+    Parameters
+    ----------
+    message : str
+        The sentence to show.
+    problems : sequence of Defect
+        What was found in the file, the first being the one in the message.
+    """
+
+    def __init__(self, message: str, problems: Sequence[Defect] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+    @classmethod
+    def of(cls, problems: Sequence[Defect]) -> FileError:
+        """Make the error that shows the first problem and says how many more there are."""
+        more = len(problems) - 1
+        suffix = f" (and {plural(more, 'more problem')})" if more else ""
+        return cls(f"{problems[0]}{suffix}.", problems)
+
+    @classmethod
+    def at(cls, path: Path, message: str, line: int | None = None) -> FileError:
+        """Make the error of a file with a single problem."""
+        return cls.of([Defect(path, line, message)])
+
+
+def unreadable(error: BaseException) -> str:
+    """Say in a few words why the system would not read a file."""
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return f"cannot be read: {reason}"
+
+
+def require_number(
+    name: str,
+    value: Any,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    below: float | None = None,
+) -> None:
+    """Refuse ``value`` unless it is a finite number within the bounds."""
+    # A plain float is the common case, and the question for other numbers a slow one.
+    is_number = type(value) is float or (
+        isinstance(value, numbers.Real) and not isinstance(value, bool)
+    )
+    fits = (
+        is_number
+        and abs(value) <= LARGEST
+        and (above is None or value > above)
+        and (at_least is None or value >= at_least)
+        and (below is None or value < below)
+    )
+    if not fits:
+        bounds = [
+            text
+            for bound, text in (
+                (above, f"above {above:g}" if above is not None else ""),
+                (at_least, f"at least {at_least:g}" if at_least is not None else ""),
+                (below, f"below {below:g}" if below is not None else ""),
+            )
+            if bound is not None
+        ]
+        raise ArgumentError(
+            f"{name} must be a finite number{' that is ' if bounds else ''}"
+            f"{' and '.join(bounds)}, but is {value!r}."
+        )
+
+
+def require_integer(name: str, value: Any, *, at_least: int, at_most: int | None = None) -> None:
+    """Refuse ``value`` unless it is an integer within the bounds."""
+    is_integer = type(value) is int or (
+        isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    )
+    if not is_integer or value < at_least or (at_most is not None and value > at_most):
+        bounds = f"of at least {at_least}" if at_most is None else f"from {at_least} to {at_most:,}"
+        raise ArgumentError(f"{name} must be an integer {bounds}, but is {value!r}.")

@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from asot.errors import ArgumentError
-from asot.learning.configuration import (
+from asot.errors import ArgumentError, require_integer, require_number
+from asot.model.interface import as_came
+from asot.model.recipe import (
     AUTO,
     DatasetSettings,
     EncoderSettings,
@@ -16,9 +17,7 @@ from asot.learning.configuration import (
     TrainingSettings,
     TransportSettings,
 )
-from asot.learning.interface import as_came
-from asot.learning.segmenter import RecipeSegmenter
-from asot.transport.arguments import require_integer, require_number
+from asot.model.segmenter import RecipeSegmenter
 
 
 class ActionSegmenter(RecipeSegmenter):
@@ -84,9 +83,9 @@ class ActionSegmenter(RecipeSegmenter):
         Columns of the features.
     n_actions_ : int
         K.
-    evidence_ : asot.learning.automatic.Evidence
+    evidence_ : asot.model.automatic.Evidence
         How the settings left to "auto" were found.
-    model_ : asot.learning.team.TeamModel or asot.learning.model.ActionModel
+    model_ : asot.model.team.TeamModel or asot.model.network.ActionModel
         The team of learners, or the network.
 
     References
@@ -162,7 +161,7 @@ class ActionSegmenter(RecipeSegmenter):
         Of a network, its decoding's, whose largest is the label; of a team, the learners' votes.
         """
         recordings = self._read(X)
-        from asot.learning.model import decode
+        from asot.model.network import decode
 
         return as_came(X, (decode(self.model_, one)[1] for one in self._prepared(recordings)))
 
@@ -171,7 +170,7 @@ class ActionSegmenter(RecipeSegmenter):
         recordings = self._read(X)
         import torch
 
-        from asot.learning.model import as_tensor
+        from asot.model.network import as_tensor
 
         with torch.no_grad():
             return as_came(
@@ -233,7 +232,7 @@ class ActionSegmenter(RecipeSegmenter):
         return Recipe(
             # Auto is the fit's affair.
             n_actions=None if "n_actions" in found else int(self.n_actions),
-            rho="auto" if "order_prior" in found else float(self.order_prior),
+            order_prior="auto" if "order_prior" in found else float(self.order_prior),
             team=int(self.team),
             background=bool(self.background),
             dataset=DatasetSettings(standardise=bool(self.standardise)),

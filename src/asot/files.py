@@ -1,15 +1,18 @@
-"""Writing files so that a reader never sees half of one."""
+"""Files: written so that a reader never sees half of one, and looked at before they are opened."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from asot.errors import FileError, unreadable
 
 
 @contextmanager
@@ -97,3 +100,26 @@ class _OnlyWrite:
 
     def __init__(self, stream: Any) -> None:
         self.write = stream.write
+
+
+def require_file(path: Path) -> os.stat_result:
+    """Look at a file before opening it.
+
+    A named pipe would block a reader for ever, so only regular files pass.
+
+    Raises
+    ------
+    FileError
+        If it is missing, a broken link, a folder or a device, or cannot be looked at.
+    """
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        what = "is a broken symbolic link" if path.is_symlink() else "does not exist"
+        raise FileError.at(path, what) from None
+    except (OSError, ValueError) as error:
+        raise FileError.at(path, unreadable(error)) from error
+    if not stat.S_ISREG(found.st_mode):
+        what = "is a folder" if stat.S_ISDIR(found.st_mode) else "is not a regular file"
+        raise FileError.at(path, f"{what} where a file is expected")
+    return found

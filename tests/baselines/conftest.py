@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asot.data import Recordings, make_recordings
+from asot.data import Recordings
+from asot.simulation import make_recordings
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from sklearn.cluster import KMeans
 from sklearn.covariance import LedoitWolf
 
 from asot.baselines import CTESegmenter
-from asot.data import make_recordings, standardise
+from asot.data import standardise
+from asot.simulation import make_recordings
 
 
 def test_the_gaussians_are_of_the_clusters_in_time(X: list[np.ndarray]) -> None:

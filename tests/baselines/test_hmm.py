@@ -12,8 +12,8 @@ from scipy.stats import multivariate_normal
 from sklearn.mixture import GaussianMixture
 
 from asot.baselines import HMMSegmenter
-from asot.data import make_recordings
 from asot.errors import MissingExtraError
+from asot.simulation import make_recordings
 
 pytest.importorskip("hmmlearn", reason="hmmlearn, of the extra hmm, is not installed")
 

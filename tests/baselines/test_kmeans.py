@@ -8,7 +8,8 @@ from sklearn.cluster import KMeans
 
 from asot import solve
 from asot.baselines import KMeansSegmenter, KMeansTransportSegmenter
-from asot.data import make_recordings, standardise
+from asot.data import standardise
+from asot.simulation import make_recordings
 from asot.transport import temporal_prior
 
 

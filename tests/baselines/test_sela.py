@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from asot.baselines.sela import SeLASegmenter, equipartition
-from asot.data import make_recordings, standardise
-from asot.learning.configuration import Recipe
+from asot.data import standardise
+from asot.model.recipe import Recipe
+from asot.simulation import make_recordings
 
 
 def sinkhorn(cost: NDArray[np.float64], epsilon: float) -> NDArray[np.float64]:
@@ -77,7 +78,7 @@ def test_the_pseudo_labels_it_trains_on_are_balanced(seed: int) -> None:
 
 def test_a_recipe_of_a_team_trains_one_network(seed: int) -> None:
     """The method is its pseudo-labels; learners of another kind have no place in it."""
-    from asot.learning.model import ActionModel
+    from asot.model.network import ActionModel
 
     X = make_recordings(3, 3, (30, 50), random_state=seed).features
     settings = {"training": {"epochs": 1, "kmeans_restarts": 1}, "encoder": {"width": 6}}

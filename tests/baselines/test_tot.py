@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from asot.baselines.tot import TOTSegmenter, squared_distances
-from asot.data import make_recordings
 from asot.errors import ArgumentError
-from asot.learning.configuration import Recipe
+from asot.model.recipe import Recipe
+from asot.simulation import make_recordings
 from tests.baselines.test_sela import sinkhorn
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.sparse.csgraph import connected_components
 
 from asot.baselines import TWFINCHSegmenter, twfinch
-from asot.data import make_recordings
+from asot.simulation import make_recordings
 
 
 def weights(means: np.ndarray, times: np.ndarray, n_frames: int) -> np.ndarray:

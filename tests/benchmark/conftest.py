@@ -12,9 +12,10 @@ import pytest
 from asot.benchmark import runner
 from asot.benchmark.folder import BenchmarkFolder, Candidate, Cell, CellResult
 from asot.benchmark.tables import TITLES
-from asot.data import Recordings, make_recordings, write_dataset
-from asot.learning.configuration import Recipe
-from asot.learning.runs import Plan, plan_run
+from asot.data import Recordings, write_dataset
+from asot.model.recipe import Recipe
+from asot.runs.run import Plan, plan_run
+from asot.simulation import make_recordings
 
 NAMES = {0: "take cup", 1: "pour tea", 2: "stir"}
 TEA, EGG = "green tea", "Rührei 茶"

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from asot.benchmark.folder import BenchmarkFolder, Candidate, Cell, CellResult
 from asot.errors import ConfigurationError, DataError
-from asot.learning.configuration import Recipe
-from asot.learning.runs import Plan, plan_run
+from asot.model.recipe import Recipe
+from asot.runs.run import Plan, plan_run
 from tests.benchmark.conftest import EGG, TEA, scores
 
 MakeRecipe = Callable[..., Recipe]

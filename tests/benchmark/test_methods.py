@@ -17,7 +17,7 @@ from asot.benchmark.methods import (
     find_method,
 )
 from asot.errors import ConfigurationError, MissingExtraError
-from asot.learning.configuration import Recipe
+from asot.model.recipe import Recipe
 
 MakeRecipe = Callable[..., Recipe]
 
@@ -69,7 +69,7 @@ def flat(values: dict[str, Any], place: str = "") -> dict[str, Any]:
     "part, changed",
     [
         ("temporal", {"transport_train.alpha": 0.0, "transport_eval.alpha": 0.0}),
-        ("prior", {"rho": 0.0}),
+        ("prior", {"order_prior": 0.0}),
         (
             "unbalanced",
             {"transport_train.lambda_actions": None, "transport_eval.lambda_actions": None},
@@ -101,7 +101,7 @@ def test_every_part_is_tested() -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_methods_are_made_from_the_recipe(make_recipe: MakeRecipe, name: str) -> None:
-    recipe = make_recipe(rho=0.4, dataset={"standardise": False})
+    recipe = make_recipe(order_prior=0.4, dataset={"standardise": False})
     made = METHODS[name].make(recipe, 5, 9, True).get_params(deep=False)
     assert made["n_actions"] == 5
     if METHODS[name].seeded:
@@ -116,7 +116,7 @@ def test_methods_are_made_from_the_recipe(make_recipe: MakeRecipe, name: str) ->
 
 def test_decoding_alone_is_as_the_recipe_decodes(make_recipe: MakeRecipe) -> None:
     settings = {"epsilon": 0.02, "alpha": 0.5, "radius": 0.1, "lambda_actions": 0.3}
-    recipe = make_recipe(rho=0.4, transport_eval=settings)
+    recipe = make_recipe(order_prior=0.4, transport_eval=settings)
     made = METHODS["kmeans_asot"].make(recipe, 3, 0, False).get_params()
     assert {name: made[name] for name in settings} == settings
     assert made["order_prior"] == 0.4

@@ -15,9 +15,9 @@ from asot.benchmark.folder import BenchmarkFolder, Cell
 from asot.benchmark.methods import find_method
 from asot.benchmark.runner import Failure, plan_cells, run_benchmark
 from asot.errors import DataError
-from asot.learning.configuration import Recipe
-from asot.learning.runs import Plan, plan_run
 from asot.metrics import evaluate
+from asot.model.recipe import Recipe
+from asot.runs.run import Plan, plan_run
 from tests.benchmark.conftest import EGG, TEA
 
 MakeData = Callable[..., Path]
@@ -145,7 +145,7 @@ def test_a_process_that_cannot_begin_fails_its_cells(
     recipe: Recipe, plan: Plan, folder: BenchmarkFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from asot.benchmark import runner
-    from asot.processes import Died
+    from asot.workers import Died
 
     def all_die(function: Any, jobs: Any, processes: int) -> Any:
         return ((job, Died(-9)) for job in jobs)

@@ -25,8 +25,8 @@ from asot.benchmark.tables import (
     to_markdown,
     write_results,
 )
-from asot.learning.configuration import load_recipe
-from asot.learning.notes import Published
+from asot.model.notes import Published
+from asot.model.recipe import load_recipe
 from tests.benchmark.conftest import EGG, TEA, Write
 
 METHODS = ("asot", "kmeans", "uniform")
@@ -134,7 +134,7 @@ def test_published_figures_of_a_shipped_recipe(write: Write, folder: BenchmarkFo
     described["activities"][TEA]["recordings"] = 47
     path.write_text(json.dumps(described))
     assert collect(folder).published[0].scores["mof"] == 0.599
-    for change in ({"simulated": True}, {"recipe": {**described["recipe"], "rho": 0.3}}):
+    for change in ({"simulated": True}, {"recipe": {**described["recipe"], "order_prior": 0.3}}):
         path.write_text(json.dumps({**described, **change}))
         assert collect(folder).published == []
     described["activities"][TEA]["recordings"] = 4

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from asot.cli import main
-from asot.data import make_recordings, write_dataset
+from asot.data import write_dataset
+from asot.simulation import make_recordings
 from tests.cli.outcome import CLASSES, SHORT, Asot, Outcome
 
 

@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from asot.cli import main
-from asot.data import Recordings, make_recordings, write_dataset
+from asot.data import Recordings, write_dataset
 from asot.metrics import evaluate
+from asot.simulation import make_recordings
 from tests.cli.outcome import CLASSES, shown_paths
 
 TEA, EGG = "green tea", "Rührei :egg:"
@@ -269,10 +270,10 @@ def test_a_damaged_cell_is_one_sentence(
 
 def test_another_recipe_in_the_same_folder(asot, kitchen: Path, finished: Path) -> None:
     before = without_times(finished)
-    outcome = asot(*words_for(kitchen, finished), "--rho", "0.9")
+    outcome = asot(*words_for(kitchen, finished), "--order_prior", "0.9")
     assert outcome.code == 1
     assert outcome.sentence == (
-        f"{finished} holds another benchmark (recipe.rho was 'auto', now 0.9): "
+        f"{finished} holds another benchmark (recipe.order_prior was 'auto', now 0.9): "
         "choose another --out, or remove it."
     )
     assert without_times(finished) == before
@@ -292,7 +293,7 @@ def test_another_recipe_in_the_same_folder(asot, kitchen: Path, finished: Path) 
         (("--processes", "0"), 1, "--processes must be at least 1, not 0."),
         (("--folds", "3"), 2, "There is no option --folds"),
         (("--data", "nowhere"), 1, "nowhere cannot be read"),
-        (("--rho", "-1"), 1, "rho must be at least 0 or auto, but is -1.0."),
+        (("--order_prior", "-1"), 1, "order_prior must be at least 0 or auto, but is -1.0."),
     ],
 )
 def test_what_cannot_be_is_refused(
@@ -361,7 +362,7 @@ def test_a_new_data_set_with_the_default_recipe_and_nothing_else(
 
 
 def test_the_recipe_is_printed(asot) -> None:
-    outcome = asot("benchmark", "default", "--rho", "0.3", "--print_config")
+    outcome = asot("benchmark", "default", "--order_prior", "0.3", "--print_config")
     assert (outcome.code, outcome.complaints) == (0, "")
     assert "\nrho: 0.3\n" in outcome.out
 

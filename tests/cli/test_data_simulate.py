@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from asot.cli import COMMANDS, main
-from asot.data import DatasetFolder, FeatureModel, LabelModel, load_preset
+from asot.data import DatasetFolder
+from asot.simulation import FeatureModel, LabelModel, load_preset
 
 SMALL = ("--like", "breakfast", "--width", "5")
 GENERATED = ("--recordings", "3", "--generate.mean_length", "60", "--generate.actions", "4")
@@ -179,7 +180,7 @@ def test_interrupted_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("asot.data.feature_model.FeatureModel.draw", interrupt)
+    monkeypatch.setattr("asot.simulation.feature_model.FeatureModel.draw", interrupt)
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     assert main(["data", "simulate", *SMALL, *GENERATED, "--out", str(tmp_path / "new")]) == 130
     assert list(tmp_path.iterdir()) == []

@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 
 from asot import solve, temporal_prior
-from asot.data import make_affinity
 from asot.decoding import decode_segments
 from asot.export.csv import read_csv
-from asot.learning.configuration import Recipe
 from asot.metrics import evaluate
+from asot.model.recipe import Recipe
+from asot.simulation import make_affinity
 from tests.cli.outcome import shown_paths
 
 GOLDEN = Path(__file__).parents[1] / "transport" / "golden"
@@ -83,7 +83,7 @@ def test_labels_segments_and_a_picture(
 
 def test_settings(asot, file: Path, affinity: np.ndarray[Any, Any], tmp_path: Path) -> None:
     words = ("--epsilon", "0.1", "--alpha", "0.2", "--radius", "3", "--lambda-actions", "null")
-    outcome = asot("decode", "--cost", file, "--out", tmp_path, *words, "--rho", "0.4")
+    outcome = asot("decode", "--cost", file, "--out", tmp_path, *words, "--order_prior", "0.4")
     assert (outcome.code, outcome.err) == (0, "")
     cost = affinity + temporal_prior(120, 5, 0.4)
     settings = {"epsilon": 0.1, "alpha": 0.2, "radius": 3, "lambda_actions": None}
@@ -386,7 +386,7 @@ def test_one_truth_for_several_files(asot, file: Path, tmp_path: Path) -> None:
     [
         (("--frame_rate", "0"), "--frame_rate must be above 0, but is 0.0."),
         (("--frame_rate", ".nan"), "--frame_rate must be above 0, but is nan."),
-        (("--rho", "-1"), "--rho must be at least 0, but is -1.0."),
+        (("--order_prior", "-1"), "--order_prior must be at least 0, but is -1.0."),
         (("--decoder", "viterbi"), "--decoder must be argmax or semi_markov, but is 'viterbi'."),
         (("--minimum_duration", "9"), "--minimum_duration needs --decoder semi_markov."),
         (("--transitions", "x"), "--transitions needs --decoder semi_markov."),

@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from asot.data import DatasetFolder, find_dataset
-from asot.learning.configuration import Recipe, load_recipe, shipped_recipes
-from asot.learning.notes import read_notes
+from asot.model.notes import read_notes
+from asot.model.recipe import Recipe, load_recipe, shipped_recipes
 
 
 def leaves(settings: Any, place: str = "") -> list[str]:
@@ -78,7 +78,7 @@ def test_each_setting_by_flag(asot, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["n_actions", "rho", "transport_train.radius", "transport_eval.radius"]
+    "name", ["n_actions", "order_prior", "transport_train.radius", "transport_eval.radius"]
 )
 def test_what_is_found_by_itself_by_flag(asot, name: str) -> None:
     outcome = asot("train", "salads_svm", f"--{name}=auto", "--print_config")
@@ -98,13 +98,13 @@ def test_what_is_printed_is_the_recipe(asot, tmp_path: Path, recipe: str) -> Non
 
 
 def test_files_lie_on_top_of_each_other_and_flags_on_top(asot, tmp_path: Path) -> None:
-    (tmp_path / "one.yaml").write_text("rho: 0.5\ntraining: {epochs: 1, batch_size: 5}\n")
+    (tmp_path / "one.yaml").write_text("order_prior: 0.5\ntraining: {epochs: 1, batch_size: 5}\n")
     (tmp_path / "two.yaml").write_text("training: {epochs: 2}\ntransport_eval: {epsilon: 1e-3}\n")
     files = ("--config", tmp_path / "one.yaml", "--config", tmp_path / "two.yaml")
-    for words in ((*files, "--rho", "0.7"), ("--rho", "0.7", *files)):
+    for words in ((*files, "--order_prior", "0.7"), ("--order_prior", "0.7", *files)):
         outcome = asot("train", "breakfast", *words, "--n_actions.tea", "3", "--print_config")
         printed = yaml.safe_load(outcome.out)
-        assert printed["rho"] == 0.7
+        assert printed["order_prior"] == 0.7
         assert printed["training"]["epochs"] == 2
         assert printed["training"]["batch_size"] == 5
         assert printed["transport_eval"]["epsilon"] == 0.001
@@ -114,8 +114,8 @@ def test_files_lie_on_top_of_each_other_and_flags_on_top(asot, tmp_path: Path) -
 
 
 def test_the_recipe_may_come_last(asot) -> None:
-    first = asot("train", "watch", "--rho", "0.1", "--print_config")
-    last = asot("train", "--print_config", "--rho", "0.1", "watch")
+    first = asot("train", "watch", "--order_prior", "0.1", "--print_config")
+    last = asot("train", "--print_config", "--order_prior", "0.1", "watch")
     assert first.code == last.code == 0
     assert first.out == last.out
 
@@ -124,7 +124,7 @@ FILES = {
     "training: {epochs: many}": "training.epochs must be an integer, but is 'many'.",
     "nonsense: 3": "nonsense is no setting of a recipe; known there: name, title, ",
     "training: 3": "training must hold settings, but is 3.",
-    "rho: null": "rho must be a number or auto, but is None.",
+    "order_prior: null": "order_prior must be a number or auto, but is None.",
     "n_actions: {coffee: x}": "n_actions must be an integer or",
     "- 1\n- 2": "A recipe must hold settings, but is [1, 2].",
     "hello": "A recipe must hold settings, but is 'hello'.",

@@ -14,10 +14,10 @@ import pytest
 from asot.cli import main
 from asot.data.origin import Origin, write_features
 from asot.export import FORMATS
-from asot.learning.predictions import find_predictions
+from asot.runs.predictions import find_predictions
 from tests.cli.outcome import Asot, shown_paths
 from tests.conftest import SEED
-from tests.results.regimes import snapshot, write_logs
+from tests.runs.regimes import snapshot, write_logs
 
 HOSTILE = '</script><img src=x onerror="alert(1)">, =1+1; "quoted" [b]ü泡[/b]'
 

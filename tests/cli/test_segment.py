@@ -16,7 +16,7 @@ import pytest
 from asot.cli import main
 from tests.cli.outcome import shown_paths
 from tests.conftest import SEED
-from tests.results.regimes import snapshot, write_logs, write_truth
+from tests.runs.regimes import snapshot, write_logs, write_truth
 
 NAMES = ("monday", "ward 2/tuesday", "ward 2/[b]wed")
 RECORDINGS = ["monday", "ward 2-[b]wed", "ward 2-tuesday"]
@@ -209,14 +209,14 @@ def break_after(
 @pytest.mark.parametrize(
     ("stage", "when"),
     [
-        ("asot.series.extract_series", lambda path, *_: path.stem == "[b]wed"),
-        ("asot.results.segmenting.extract", lambda *_: True),
-        ("asot.learning.runs.open_checked", lambda *_: True),
-        ("asot.learning.fitting.learner_state", lambda learner: learner.title == "motion, linear"),
-        ("asot.learning.model.decode", lambda *_: True),
-        ("asot.results.segmenting.train_run", lambda *_: True),
-        ("asot.results.reporting.gather", lambda *_: True),
-        ("asot.results.reporting.write_report", lambda *_: True),
+        ("asot.inputs.series.extract_series", lambda path, *_: path.stem == "[b]wed"),
+        ("asot.runs.segment.extract", lambda *_: True),
+        ("asot.runs.run.open_checked", lambda *_: True),
+        ("asot.runs.fitting.learner_state", lambda learner: learner.title == "motion, linear"),
+        ("asot.model.network.decode", lambda *_: True),
+        ("asot.runs.segment.train_run", lambda *_: True),
+        ("asot.runs.reporting.gather", lambda *_: True),
+        ("asot.runs.reporting.write_report", lambda *_: True),
     ],
 )
 def test_interrupted_at_any_stage_and_given_again(
@@ -608,7 +608,7 @@ def test_features_given_as_a_folder_are_named_by_the_cure_and_used_again(
 def test_a_passing_failure_costs_no_finished_features(
     asot, logs: tuple[Path, Truth], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import asot.series as series
+    import asot.inputs.series as series
     from asot.errors import DataError
 
     words = ("extract", logs[0], "--out", tmp_path / "data")

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from asot.data import DatasetFolder, make_recordings, write_dataset
+from asot.data import DatasetFolder, write_dataset
 from asot.metrics import evaluate
+from asot.simulation import make_recordings
 from tests.cli.outcome import SHORT, shown_paths
 
 if TYPE_CHECKING:
-    from asot.learning.team import Learner
+    from asot.model.team import Learner
 
 HEADER = ["recording", "start_frame", "end_frame", "start_s", "end_s", "action", "confidence"]
 PARTS = {"predictions.json", "segments.csv", "labels", "assignments", "figures", "scores.json"}
@@ -107,10 +108,10 @@ def test_the_same_command_again(asot, trained: Path, toys: Path, tmp_path: Path)
 def test_another_training_into_the_same_folder(asot, trained: Path, toys: Path) -> None:
     before = contents(trained)
     words = ("train", "default", *SHORT, "--data", toys, "--out", trained)
-    outcome = asot(*words, "--dataset.frame_rate", "10", "--rho", "0.9")
+    outcome = asot(*words, "--dataset.frame_rate", "10", "--order_prior", "0.9")
     assert outcome.code == 1
     assert outcome.sentence == (
-        f"{trained} holds another run (recipe.rho was 'auto', now 0.9): "
+        f"{trained} holds another run (recipe.order_prior was 'auto', now 0.9): "
         "choose another --out, or remove it."
     )
     assert contents(trained) == before
@@ -130,7 +131,7 @@ def test_its_recipe_trains_the_same(asot, trained: Path, toys: Path, tmp_path: P
 def test_interrupted_and_given_again(
     asot, trained: Path, toys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from asot.learning.teamfile import learner_state
+    from asot.model.teamfile import learner_state
 
     done = []
 
@@ -143,7 +144,7 @@ def test_interrupted_and_given_again(
     words = ("train", "default", *SHORT, "--dataset.frame_rate", "10")
     words = (*words, "--data", str(toys), "--out", str(tmp_path / "run"))
     with monkeypatch.context() as patch:
-        patch.setattr("asot.learning.fitting.learner_state", press_ctrl_c)
+        patch.setattr("asot.runs.fitting.learner_state", press_ctrl_c)
         outcome = asot(*words)
     assert outcome.code == 130
     assert outcome.sentence == "Interrupted. The same command goes on from here."

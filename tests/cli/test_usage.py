@@ -35,7 +35,10 @@ USAGE = [
         ["train", "default", *NEEDED, "--training.epochs=x"],
         "--training.epochs must be an integer, not x.",
     ),
-    (["train", "default", *NEEDED, "--rho", "null"], "--rho must be a number, not None."),
+    (
+        ["train", "default", *NEEDED, "--order_prior", "null"],
+        "--order_prior must be a number, not None.",
+    ),
     (
         ["train", "default", *NEEDED, "--transport_eval.radius", "wide"],
         "--transport_eval.radius must be a number, not wide.",
@@ -125,7 +128,7 @@ def test_what_is_refused(asot, beside: Path, toys: Path, words: list[str], sente
     assert [path.name for path in beside.iterdir()] == ["toys"], "refused before any work"
 
 
-@pytest.mark.parametrize("words", [["--accelerator", "x"], ["--devices", "x"], ["--devices", "0"]])
+@pytest.mark.parametrize("words", [["--device", "x"], ["--devices", "x"], ["--devices", "0"]])
 def test_devices_that_are_not_there(asot, beside: Path, words: list[str]) -> None:
     outcome = asot("train", "default", *NEEDED, "--n_actions", "4", *words)
     assert outcome.code == 1
@@ -178,7 +181,7 @@ def test_a_library_is_missing(
     def train_run(*_: object, **__: object) -> None:
         raise ModuleNotFoundError(f"No module named '{library}'", name=library)
 
-    monkeypatch.setattr("asot.learning.runs.train_run", train_run)
+    monkeypatch.setattr("asot.runs.run.train_run", train_run)
     words = ("train", "default", "--n_actions", "4", "--data", toys, "--out", tmp_path / "run")
     if extra is None:
         with pytest.raises(ModuleNotFoundError):

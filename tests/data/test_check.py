@@ -10,20 +10,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asot.data import DatasetReport, Problem, check_dataset, require_valid
-from asot.errors import ArgumentError, DataError
+from asot.data import DatasetReport, check_dataset, require_valid
+from asot.errors import ArgumentError, DataError, Defect
 
-Find = Callable[..., Problem]
+Find = Callable[..., Defect]
 
 
-def find(report: DatasetReport, file: str, part: str) -> Problem:
+def find(report: DatasetReport, file: str, part: str) -> Defect:
     """The one problem of a file whose message holds ``part``."""
     found = [p for p in report.problems if str(p.path).endswith(file) and part in p.message]
     assert len(found) == 1, [str(problem) for problem in report.problems]
     return found[0]
 
 
-def only(report: DatasetReport, file: str, part: str) -> Problem:
+def only(report: DatasetReport, file: str, part: str) -> Defect:
     """The same, where nothing else may be wrong."""
     assert len(report.problems) == 1, [str(problem) for problem in report.problems]
     return find(report, file, part)

@@ -21,7 +21,7 @@ from asot.data.origin import (
 )
 from asot.errors import ArgumentError, DataError
 from asot.export.csv import read_csv
-from asot.learning.predictions import PredictionFolder, Source
+from asot.runs.predictions import PredictionFolder, Source
 
 ORIGIN = Origin(
     "series",

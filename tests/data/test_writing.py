@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asot.data import DatasetFolder, Recordings, check_dataset, make_recordings, write_dataset
+from asot.data import DatasetFolder, Recordings, check_dataset, write_dataset
 from asot.errors import ArgumentError, DataError
+from asot.simulation import make_recordings
 
 NAMES = {-1: "nothing at all", 0: "наливать", 1: "stir  twice"}
 

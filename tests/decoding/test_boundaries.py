@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from asot.decoding.boundaries import sharpen_boundaries
 from asot.errors import ArgumentError
-from asot.segments import run_lengths
+from asot.timeline.segments import run_lengths
 
 
 @st.composite

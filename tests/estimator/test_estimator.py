@@ -16,9 +16,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from asot import ActionSegmenter, evaluate
 from asot.baselines import KMeansSegmenter
-from asot.data import Recordings, make_recordings
+from asot.data import Recordings
 from asot.errors import ArgumentError, AsotError
-from asot.learning.interface import NotFittedError
+from asot.model.interface import NotFittedError
+from asot.simulation import make_recordings
 
 SMALL = {
     **{"n_actions": 3, "epochs": 2, "hidden": (8,), "embedding_width": 6},
@@ -197,12 +198,12 @@ def test_the_command_line_trains_and_decodes_with_the_same(
     make: Make, X: list[np.ndarray], standardise: bool
 ) -> None:
     """With an int for a seed, to the last bit."""
-    from asot.learning.features import prepare
-    from asot.learning.model import decode
-    from asot.learning.training import fit
+    from asot.model.features import prepare
+    from asot.model.network import decode
+    from asot.model.training import fit
 
     segmenter = make(random_state=11, standardise=standardise).fit(X)
-    model = fit(X, segmenter._recipe(), 3, seed=11, accelerator="cpu")
+    model = fit(X, segmenter._recipe(), 3, seed=11, device="cpu")
     np.testing.assert_array_equal(segmenter.cluster_centers_, model.actions.detach().numpy())
     decoded = [decode(model, prepare(x, standardise)) for x in X]
     for i, assignment in enumerate(segmenter.predict_proba(X)):
@@ -220,7 +221,7 @@ def test_global_generators_are_left_alone(make: Make, X: list[np.ndarray]) -> No
 
 
 def test_parameters_reach_the_recipe() -> None:
-    from asot.learning.configuration import Recipe, load_recipe
+    from asot.model.recipe import Recipe, load_recipe
 
     assert ActionSegmenter(8, **SINGLE)._recipe() == Recipe(n_actions=8)
     default = load_recipe("default")
@@ -235,7 +236,7 @@ def test_parameters_reach_the_recipe() -> None:
     )._recipe()  # fmt: skip
     recipe.check()
     train, decoding, training = recipe.transport_train, recipe.transport_eval, recipe.training
-    assert (recipe.n_actions, recipe.rho, recipe.dataset.standardise) == (5, 0.3, False)
+    assert (recipe.n_actions, recipe.order_prior, recipe.dataset.standardise) == (5, 0.3, False)
     assert (recipe.encoder.hidden, recipe.encoder.width) == ([16, 8], 4)
     assert (train.epsilon, train.alpha, train.lambda_actions) == (0.1, 0.4, None)
     assert (decoding.epsilon, decoding.alpha, decoding.lambda_actions) == (0.2, 0.5, 0.5)
@@ -246,7 +247,11 @@ def test_parameters_reach_the_recipe() -> None:
     assert training.kmeans_restarts == 1
     assert (recipe.team, type(recipe.team)) == (4, int)
     half = ActionSegmenter(5, order_prior=np.float32(0.5), radius=np.float32(0.25))._recipe()
-    assert (half.rho, half.transport_train.radius, half.transport_eval.radius) == (0.5, 0.25, 0.25)
+    assert (half.order_prior, half.transport_train.radius, half.transport_eval.radius) == (
+        0.5,
+        0.25,
+        0.25,
+    )
 
 
 def test_get_set_clone(make: Make, X: list[np.ndarray]) -> None:
@@ -390,7 +395,7 @@ def test_a_fit_that_breaks_off_leaves_the_earlier_one_whole(
 
     module, name = place.split(".")
     for user in {module, "loop"}:
-        path = f"asot.learning.{user}.{name}"
+        path = f"asot.model.{user}.{name}"
         monkeypatch.setattr(path, broken, raising=user == module)
     segmenter.set_params(n_actions=2)
     with pytest.raises(PowerCutError):

@@ -14,7 +14,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from asot import ActionSegmenter
 from asot.baselines import KMeansSegmenter
-from asot.data import make_recordings
+from asot.simulation import make_recordings
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from asot.errors import ArgumentError, DataError, MissingExtraError
 from asot.export import FORMATS, export, read
-from asot.export.names import file_stems, recording_name
 from asot.export.seconds import milliseconds
-from asot.segments import SegmentRow
-from asot.timelines import Timeline, frame_actions
+from asot.text import file_stems, recording_name
+from asot.timeline.segments import SegmentRow
+from asot.timeline.timelines import Timeline, frame_actions
 from tests.export.timelines import HOSTILE, names, recordings, timeline
 
 

@@ -12,8 +12,8 @@ from hypothesis import given
 
 from asot.errors import DataError
 from asot.export import export, read, read_csv
-from asot.segments import SegmentRow
-from asot.timelines import Interval, Timeline, even_times
+from asot.timeline.segments import SegmentRow
+from asot.timeline.timelines import Interval, Timeline, even_times
 from tests.export.timelines import recordings, timeline
 
 BOIL = [Interval("tea", 0.5, 2.0, "boil")]

@@ -19,7 +19,7 @@ from triton.backends.compiler import GPUTarget
 from triton.runtime import driver
 
 from asot.transport import gpu, gpu_kernel
-from asot.transport.gpu import GpuDescent
+from asot.transport.cuda.solver import GpuDescent
 from asot.transport.mirror_descent import MirrorDescent
 
 DUMP = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"

@@ -98,7 +98,7 @@ def test_bad_arguments_are_named(arguments: dict[str, Any], words: list[str]) ->
 def test_helpers_refuse_bad_arguments() -> None:
     with pytest.raises(ArgumentError, match="n_frames"):
         temporal_prior(0, 3, 0.1)
-    with pytest.raises(ArgumentError, match="rho"):
+    with pytest.raises(ArgumentError, match="order_prior"):
         temporal_prior(3, 3, -0.1)
     with pytest.raises(ArgumentError, match="mode"):
         temporal_prior(3, 3, 0.1, mode="paper")

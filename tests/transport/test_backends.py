@@ -201,7 +201,7 @@ def three_threads() -> Any:
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("asot.transport.fused.WORTH_THREADS", 0)
+        patch.setattr("asot.transport.cpu.solver.WORTH_THREADS", 0)
         yield
     torch.set_num_threads(before)
 
@@ -236,7 +236,7 @@ def test_little_memory_changes_nothing_but_rounding(
         options = {"max_iterations": 4, **own}
         cost = make_cost(rng, 3000, n_actions, dtype=dtype)
         expected = solve(cost, backend="cpu", **options)
-        monkeypatch.setattr("asot.transport.fused.LEAN_FROM", 0)
+        monkeypatch.setattr("asot.transport.cpu.solver.LEAN_FROM", 0)
         lean = solve(cost, backend="cpu", **options)
         torch.set_num_threads(1)
         alone = solve(cost, backend="cpu", **options)
@@ -253,7 +253,7 @@ def test_threads_that_come_late_find_nothing_to_do(
     three_threads: None, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many short solves of which the last work is done in place: once would be too often."""
-    monkeypatch.setattr("asot.transport.fused.LEAN_FROM", 0)
+    monkeypatch.setattr("asot.transport.cpu.solver.LEAN_FROM", 0)
     cost = make_cost(rng, 3000, 3, dtype=np.float32)
     expected = solve(cost, backend="cpu", max_iterations=0).assignment
     for _ in range(500):
@@ -268,10 +268,10 @@ def test_threads_are_started_where_torch_has_none(
     rng: np.random.Generator,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("asot.transport.fused.WORTH_STARTING_THREADS", 0)
+    monkeypatch.setattr("asot.transport.cpu.solver.WORTH_STARTING_THREADS", 0)
     cost = make_cost(rng, *shape)
     expected = solve(cost, backend="cpu", max_iterations=4).assignment
-    monkeypatch.setattr("asot.transport.fused._openmp", lambda: None)
+    monkeypatch.setattr("asot.transport.cpu.solver._openmp", lambda: None)
     found = solve(cost, backend="cpu", max_iterations=4).assignment
     np.testing.assert_array_equal(found, expected)
     start, calls = threading.Thread.start, []

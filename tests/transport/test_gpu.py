@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asot.transport import gpu, solve
-from asot.transport.gpu import GpuDescent, Plan
+from asot.transport.cuda.solver import GpuDescent, Plan
 from asot.transport.mirror_descent import MirrorDescent
 from asot.transport.solution import Answer, LateStatus
 from asot.transport.structure import band_half_width

@@ -234,16 +234,16 @@ def test_a_background_action_takes_the_frames_that_fit_nowhere(rng: np.random.Ge
 
 
 def test_the_prior_is_centred_and_each_recordings_own() -> None:
-    plain = temporal_prior(6, 3, rho=0.2)
+    plain = temporal_prior(6, 3, order_prior=0.2)
     expected = 0.2 * np.abs((np.arange(6)[:, None] + 0.5) / 6 - (np.arange(3)[None, :] + 0.5) / 3)
     np.testing.assert_allclose(plain, expected)
     np.testing.assert_allclose(plain, plain[::-1, ::-1])
-    padded = temporal_prior(9, 3, rho=0.2, lengths=[6, 9])
+    padded = temporal_prior(9, 3, order_prior=0.2, lengths=[6, 9])
     np.testing.assert_allclose(padded[0, :6], plain)
     assert (padded[0, 6:] == 0).all()
     like = torch.zeros(1, dtype=torch.float32)
-    assert temporal_prior(6, 3, rho=0.2, like=like).dtype == torch.float32
-    parity = temporal_prior(6, 3, rho=0.2, mode="parity")
+    assert temporal_prior(6, 3, order_prior=0.2, like=like).dtype == torch.float32
+    parity = temporal_prior(6, 3, order_prior=0.2, mode="parity")
     np.testing.assert_allclose(
         parity, 0.2 * np.abs(np.arange(6)[:, None] / 6 - np.arange(3)[None, :] / 3)
     )

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import asot
-from asot.data import make_affinity, make_recordings
 from asot.errors import ArgumentError, MissingExtraError
+from asot.simulation import make_affinity, make_recordings
 from asot.transport import FrameLabels, StreamingDecoder, solve
 from tests.transport.problems import make_cost
 

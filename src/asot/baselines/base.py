@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.learning.features import PreparedFeatures, prepare
-from asot.learning.interface import NotFittedError, Segmenter, as_came, read_recordings
-from asot.transport.arguments import require_integer
+from asot.errors import require_integer
+from asot.model.features import PreparedFeatures, prepare
+from asot.model.interface import NotFittedError, Segmenter, as_came, read_recordings
 
 Segmented = tuple[NDArray[np.int64], float | None]
 Self = TypeVar("Self", bound="Baseline")

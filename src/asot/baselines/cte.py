@@ -12,7 +12,7 @@ from sklearn.covariance import ledoit_wolf
 from asot.baselines.base import Baseline, Segmented
 from asot.baselines.kmeans import check_clustering, chosen_frames, cluster
 from asot.baselines.viterbi import estimated_order, ordered_viterbi
-from asot.learning.features import PreparedFeatures
+from asot.model.features import PreparedFeatures
 
 # Share of the features' mean variance that every Gaussian gets in every direction.
 FLOOR = 1e-3

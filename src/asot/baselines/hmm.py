@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from asot.baselines.base import Baseline, Segmented
 from asot.baselines.kmeans import check_clustering, chosen_frames, cluster
-from asot.errors import MissingExtraError
-from asot.learning.features import PreparedFeatures
-from asot.transport.arguments import require_integer, require_number
+from asot.errors import MissingExtraError, require_integer, require_number
+from asot.model.features import PreparedFeatures
 
 # Weight of the priors, as a share of the frames that an action has on average.
 PRIOR = 1e-3

@@ -13,8 +13,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from asot.baselines.base import Baseline, Segmented
 from asot.data import even_frames
-from asot.learning.features import PreparedFeatures
-from asot.transport.arguments import require_integer
+from asot.errors import require_integer
+from asot.model.features import PreparedFeatures
 
 
 class KMeansSegmenter(Baseline):

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from asot.baselines.base import Baseline, Segmented, unit_rows
 from asot.baselines.kmeans import check_clustering, chosen_frames, cluster
 from asot.baselines.viterbi import estimated_order
-from asot.learning.features import PreparedFeatures
+from asot.errors import require_number
+from asot.model.features import PreparedFeatures
 from asot.transport import solve, temporal_prior
-from asot.transport.arguments import require_number
 
 
 class KMeansTransportSegmenter(Baseline):

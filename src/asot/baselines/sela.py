@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.learning.configuration import Recipe
-from asot.learning.segmenter import RecipeSegmenter, log_probabilities
+from asot.model.recipe import Recipe
+from asot.model.segmenter import RecipeSegmenter, log_probabilities
 from asot.transport import solve
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from asot.learning.model import ActionModel
+    from asot.model.network import ActionModel
 
 
 class SeLASegmenter(RecipeSegmenter):
@@ -32,10 +32,10 @@ class SeLASegmenter(RecipeSegmenter):
     Parameters
     ----------
     recipe : Recipe, optional
-        Every setting; of ``transport_train`` only ``epsilon``, of ``transport_eval`` and ``rho``
-        nothing.
+        Every setting; of ``transport_train`` only ``epsilon``, of ``transport_eval`` and
+        ``order_prior`` nothing.
     n_actions, device, keep_epochs, random_state
-        As for :class:`~asot.learning.segmenter.RecipeSegmenter`.
+        As for :class:`~asot.model.segmenter.RecipeSegmenter`.
 
     References
     ----------

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from asot.baselines.sela import equipartition
 from asot.baselines.viterbi import estimated_order, ordered_viterbi
 from asot.errors import ArgumentError
-from asot.learning.configuration import Recipe
-from asot.learning.features import PreparedFeatures
-from asot.learning.segmenter import RecipeSegmenter, log_probabilities
+from asot.model.features import PreparedFeatures
+from asot.model.recipe import Recipe
+from asot.model.segmenter import RecipeSegmenter, log_probabilities
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from asot.learning.model import ActionModel
+    from asot.model.network import ActionModel
 
 
 class TOTSegmenter(RecipeSegmenter):
@@ -40,14 +40,14 @@ class TOTSegmenter(RecipeSegmenter):
     Parameters
     ----------
     recipe : Recipe, optional
-        Every setting; of ``transport_train`` only ``epsilon``, of ``transport_eval`` and ``rho``
-        nothing.
+        Every setting; of ``transport_train`` only ``epsilon``, of ``transport_eval`` and
+        ``order_prior`` nothing.
     n_actions : int
         K.
     sigma : float
         Width of the prior, above 0: about in widths of an action.
     device, keep_epochs, random_state
-        As for :class:`~asot.learning.segmenter.RecipeSegmenter`.
+        As for :class:`~asot.model.segmenter.RecipeSegmenter`.
 
     Attributes
     ----------

@@ -37,8 +37,9 @@ from asot.benchmark.methods import is_method
 from asot.data import Recordings
 from asot.errors import ConfigurationError, DataError
 from asot.files import atomic_path, write_json, write_text
-from asot.learning.configuration import Recipe
-from asot.learning.runs import WHOLE, Plan, first_difference, recipe_yaml, refuse_to_fill, versions
+from asot.model.recipe import Recipe
+from asot.runs.run import WHOLE, Plan, recipe_yaml, refuse_to_fill, versions
+from asot.schema import first_difference
 
 DESCRIPTION = "benchmark.json"
 # What asot data simulate leaves in a data set.
@@ -55,6 +56,9 @@ class Cell:
     method: str
     activity: str
     seed: int
+
+    def __str__(self) -> str:
+        return f"{self.method}, {self.activity}, seed {self.seed}"
 
 
 @dataclass

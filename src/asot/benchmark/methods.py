@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from asot.errors import ConfigurationError, MissingExtraError
-from asot.learning.configuration import Recipe
+from asot.model.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Method:
 
 
 def _asot(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
-    from asot.learning.segmenter import RecipeSegmenter
+    from asot.model.segmenter import RecipeSegmenter
 
     return RecipeSegmenter(recipe, n_actions, keep_epochs=keep_epochs, random_state=seed)
 
@@ -82,12 +82,12 @@ def _kmeans_asot(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -
     from asot.baselines import KMeansTransportSegmenter
 
     # Settings that a recipe leaves open are the paper's here: a baseline searches for none.
-    rho, radius = recipe.rho, recipe.transport_eval.radius
+    order_prior, radius = recipe.order_prior, recipe.transport_eval.radius
     return KMeansTransportSegmenter(
         n_actions,
         standardise=recipe.dataset.standardise,
         frames_per_recording=recipe.training.frames_per_recording,
-        order_prior=0.15 if isinstance(rho, str) else rho,
+        order_prior=0.15 if isinstance(order_prior, str) else order_prior,
         epsilon=recipe.transport_eval.epsilon,
         alpha=recipe.transport_eval.alpha,
         radius=0.04 if isinstance(radius, str) else radius,
@@ -148,7 +148,7 @@ def _without_temporal(recipe: Recipe) -> None:
 
 
 def _without_prior(recipe: Recipe) -> None:
-    recipe.rho = 0.0
+    recipe.order_prior = 0.0
 
 
 def _without_unbalanced(recipe: Recipe) -> None:
@@ -187,7 +187,7 @@ def ablate(recipe: Recipe, part: str) -> Recipe:
 
     Examples
     --------
-    >>> ablate(Recipe(), "prior").rho
+    >>> ablate(Recipe(), "prior").order_prior
     0.0
     """
     changed = copy.deepcopy(recipe)

@@ -13,8 +13,8 @@ from asot.benchmark.folder import BenchmarkFolder, Cell, CellResult, file_name
 from asot.benchmark.methods import find_method
 from asot.benchmark.summary import ordered
 from asot.data import Recording
-from asot.learning.runs import Plan
 from asot.metrics import match
+from asot.runs.run import Plan
 
 GROUND_TRUTH = "ground truth"
 
@@ -39,7 +39,7 @@ def draw_timelines(folder: BenchmarkFolder, plan: Plan, most: int) -> list[Path]
     list of Path
         PNG files, ``figures/<activity>-<recording>.png``.
     """
-    from asot.report import plot_segmentation, save_figure
+    from asot.figures import plot_segmentation, save_figure
 
     first: dict[tuple[str, str], tuple[Cell, CellResult]] = {}
     for cell, result in folder.cells():

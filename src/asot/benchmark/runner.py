@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,16 +21,16 @@ from asot.benchmark.folder import BenchmarkFolder, Candidate, Cell, CellResult
 from asot.benchmark.methods import find_method
 from asot.data import DatasetFolder, Recordings
 from asot.errors import AsotError, DataError
-from asot.learning.configuration import Recipe
-from asot.learning.predictions import Source
-from asot.learning.runs import Plan
 from asot.metrics import evaluate
-from asot.processes import available_cores, run_jobs
+from asot.model.recipe import Recipe
+from asot.progress import Progress, silent
+from asot.runs.predictions import Source
+from asot.runs.run import Plan
+from asot.workers import available_cores, run_jobs
 
 LONGEST_REASON = 300
 
 # Called after each cell with the cells done, all cells to do, and the cell.
-Progress = Callable[[int, int, Cell], None]
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def run_benchmark(
     *,
     keep_epochs: bool = False,
     processes: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> list[Failure]:
     """Run the cells that are not finished yet, in new processes.
 
@@ -154,8 +154,7 @@ def run_benchmark(
         if reason is not None:
             failures.append(Failure(job.cell, str(reason)))
             folder.write_failure(job.cell, str(reason))
-        if progress is not None:
-            progress(done, len(jobs), job.cell)
+        progress("Cells", done, len(jobs), str(job.cell))
     return failures
 
 
@@ -178,7 +177,7 @@ def run_cell(job: Job) -> str | None:
         estimator = find_method(job.cell.method).make(
             recipe, job.n_actions, job.cell.seed, job.keep_epochs
         )
-        from asot.learning import loop  # noqa: F401 - what it imports is no part of the time
+        from asot.model import loop  # noqa: F401 - what it imports is no part of the time
 
         started = time.perf_counter()
         estimator.fit(recordings.features)

@@ -14,9 +14,9 @@ from asot.benchmark.methods import find_method
 from asot.benchmark.runner import Failure
 from asot.benchmark.summary import FRAME_WEIGHTED, MEAN, Row, ordered, summarise
 from asot.files import write_json, write_text
-from asot.learning.configuration import load_recipe, shipped_recipes
-from asot.learning.notes import Published, read_notes
-from asot.learning.runs import WHOLE
+from asot.model.notes import Published, read_notes
+from asot.model.recipe import load_recipe, shipped_recipes
+from asot.runs.run import WHOLE
 
 # What a score is called in a table; all are percentages there.
 TITLES = {

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from asot.cli.parsing import Parser, check_seed, out_folder, parse_recipe, recipe_parser
 from asot.errors import AsotError, ConfigurationError, DataError
+from asot.progress import Progress
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
-    from asot.benchmark.folder import BenchmarkFolder, Cell
+    from asot.benchmark.folder import BenchmarkFolder
     from asot.benchmark.tables import Results, Table
-    from asot.learning.runs import Plan
+    from asot.runs.run import Plan
 
 USAGE = "RECIPE --data DIR --out DIR [--seeds 5] [--methods ...] [--ablate ...] [settings]"
 SUMMARY = (
@@ -41,7 +43,7 @@ def run(words: Sequence[str]) -> None:
     if any(word.partition("=")[0] == "--table" for word in words):
         _show_again(words)
         return
-    from asot.learning.configuration import shipped_recipes
+    from asot.model.recipe import shipped_recipes
 
     parser = recipe_parser("benchmark", SUMMARY.format(recipes=", ".join(shipped_recipes())), USAGE)
     parser.add_argument("--data", type=str, help="Folder of the data set (required).")
@@ -81,7 +83,7 @@ def run(words: Sequence[str]) -> None:
     parser.add_argument("--table", type=str, help="Print the tables of this folder again.")
     values, recipe = parse_recipe(parser, words)
     if values.print_config:
-        from asot.learning.runs import recipe_yaml
+        from asot.runs.run import recipe_yaml
 
         sys.stdout.write(recipe_yaml(recipe))
         return
@@ -100,13 +102,13 @@ def run(words: Sequence[str]) -> None:
     from asot.benchmark.runner import plan_cells, run_benchmark
     from asot.benchmark.tables import collect, name_of, write_results
     from asot.cli.console import progress, say
-    from asot.learning.runs import plan_run
-    from asot.processes import available_cores
+    from asot.runs.run import plan_run
+    from asot.workers import available_cores
 
     folder = BenchmarkFolder(out)
     processes = values.processes or available_cores()
-    with progress() as report:
-        plan = plan_run(recipe, Path(values.data), values.activities, report, processes)
+    with progress() as told:
+        plan = plan_run(recipe, Path(values.data), values.activities, told, processes)
         cells = plan_cells(plan, methods, range(values.seed, values.seed + values.seeds))
         already = sum(folder.finished(cell) for cell in cells)
         failures = run_benchmark(
@@ -116,7 +118,7 @@ def run(words: Sequence[str]) -> None:
             cells,
             keep_epochs=values.keep_epochs,
             processes=processes,
-            progress=lambda done, total, cell: _tell(report, done, total, cell),
+            progress=partial(_tell, told),
         )
     results = collect(folder, choices, failures)
     write_results(results, folder)
@@ -134,12 +136,11 @@ def run(words: Sequence[str]) -> None:
         )
 
 
-def _tell(report: Any, done: int, total: int, cell: Cell) -> None:
+def _tell(progress: Progress, stage: str, done: int, total: int, note: str = "") -> None:
     """Show the progress; where there is no terminal to draw bars on, a line for each cell."""
-    name = f"{cell.method}, {cell.activity}, seed {cell.seed}"
-    report("Cells", done, total, name)
+    progress(stage, done, total, note)
     if not sys.stderr.isatty():
-        sys.stderr.write(f"asot: cell {done} of {total}: {name}\n")
+        sys.stderr.write(f"asot: cell {done} of {total}: {note}\n")
 
 
 def _add_choices(parser: Parser) -> None:
@@ -231,7 +232,7 @@ def show(results: Results, folder: BenchmarkFolder) -> None:
 def _table(table: Table) -> RichTable:
     from asot.benchmark.tables import TITLES, figure, published_figure, seeds
     from asot.cli.console import console, new_table
-    from asot.data.problems import printable
+    from asot.text import printable
 
     names = tuple(TITLES) if console().width >= WIDE_ENOUGH else NARROW
     if names is NARROW and any(row.choice for row in table.rows):

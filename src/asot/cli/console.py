@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from asot.data.problems import printable
+from asot.text import printable
 
 if TYPE_CHECKING:
     from rich.console import JustifyMethod
 
-    from asot.learning.predictions import Scored
     from asot.metrics import Evaluation
+    from asot.runs.predictions import Scored
 
 # Wider than any table: where there is no terminal, no line is folded.
 WIDE = 10_000

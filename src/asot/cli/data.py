@@ -49,16 +49,16 @@ def run(words: Sequence[str]) -> None:
         )
     from asot.cli.console import progress
     from asot.data import check_dataset, find_dataset
-    from asot.processes import available_cores
+    from asot.workers import available_cores
 
     root = find_dataset(values.dir, values.dataset)
-    with progress() as report:
+    with progress() as told:
         found = check_dataset(
             root,
             values.mapping,
             values.activity_pattern,
             frame_rate=values.frame_rate,
-            progress=lambda done, total: report("Reading", done, total),
+            progress=told,
             processes=available_cores(),
         )
     show_report(found)
@@ -69,7 +69,7 @@ def run(words: Sequence[str]) -> None:
 def show_report(found: DatasetReport) -> None:
     """Print what there is and all that is wrong."""
     from asot.cli.console import console, new_table, say
-    from asot.data.problems import plural, printable
+    from asot.text import plural, printable
 
     say(printable(found.root), style="bold")
     counts = ("recordings", "frames", "hours", "columns", "labelled", "classes")
@@ -97,7 +97,7 @@ def _problem_table(found: DatasetReport, width: int) -> Table:
     from rich.text import Text
 
     from asot.cli.console import new_table
-    from asot.data.problems import printable
+    from asot.text import printable
 
     files = [
         printable(path.relative_to(found.root) if path.is_relative_to(found.root) else path)

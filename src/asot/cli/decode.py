@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from asot.cli.parsing import Parser, out_folder
 from asot.errors import ArgumentError, ConfigurationError, MissingExtraError
-from asot.learning.configuration import Recipe, TransportSettings
+from asot.model.recipe import Recipe, TransportSettings
 
 if TYPE_CHECKING:
     from asot.transport import Solution
@@ -38,10 +38,10 @@ def run(words: Sequence[str]) -> None:
     out = out_folder(values.out)
     from asot.cli.console import console, new_table, progress, say, score_table, show_files
     from asot.cli.matrices import read_matrix, read_truth
-    from asot.data.problems import printable
     from asot.decoding import transcript
     from asot.files import write_text
     from asot.metrics import evaluate
+    from asot.text import printable
 
     matrices = [read_matrix(file) for file in files]
     truths = [
@@ -53,10 +53,10 @@ def run(words: Sequence[str]) -> None:
     scores: dict[str, Any] = {}
     transcripts = ""
     pictures = True
-    with progress() as report:
+    with progress() as told:
         jobs = zip(files, matrices, truths, rules, strict=True)
         for done, (file, matrix, truth, own) in enumerate(jobs, 1):
-            solution = solve_matrix(file, matrix, values.cost, values.rho, settings)
+            solution = solve_matrix(file, matrix, values.cost, values.order_prior, settings)
             labels, shares = decode(solution, own)
             write(out, file.stem, labels, shares, values.frame_rate)
             actions = transcript(labels).tolist()
@@ -76,7 +76,7 @@ def run(words: Sequence[str]) -> None:
                 f"{len(set(actions)):,}",
                 f"{shares.max(axis=1).mean():.2f}",
             )
-            report("Decoding", done, len(files))
+            told("Decoding", done, len(files))
     write_text(out / "transcripts.txt", transcripts)
     console().print(table)
     say()
@@ -109,7 +109,9 @@ def _parse(words: Sequence[str]) -> Namespace:
         type=str,
         help="A file, or a folder of files named as the matrices, with one action name a line.",
     )
-    parser.add_argument("--rho", type=float, default=0.0, help="Strength of the order prior.")
+    parser.add_argument(
+        "--order_prior", type=float, default=0.0, help="Strength of the order prior."
+    )
     parser.add_argument(
         "--decoder",
         type=str,
@@ -135,8 +137,8 @@ def _parse(words: Sequence[str]) -> Namespace:
         parser.error("Give --cost or --affinity, not both.")
     if values.frame_rate is not None and not 0 < values.frame_rate < float("inf"):
         raise ConfigurationError(f"--frame_rate must be above 0, but is {values.frame_rate}.")
-    if not 0 <= values.rho < float("inf"):
-        raise ConfigurationError(f"--rho must be at least 0, but is {values.rho}.")
+    if not 0 <= values.order_prior < float("inf"):
+        raise ConfigurationError(f"--order_prior must be at least 0, but is {values.order_prior}.")
     if values.decoder not in ("argmax", "semi_markov"):
         raise ConfigurationError(
             f"--decoder must be argmax or semi_markov, but is {values.decoder!r}."
@@ -162,14 +164,14 @@ def _rules(values: Namespace, file: Path, matrix: NDArray[Any]) -> dict[str, Any
 
 
 def solve_matrix(
-    file: Path, matrix: NDArray[Any], is_cost: bool, rho: float, settings: dict[str, Any]
+    file: Path, matrix: NDArray[Any], is_cost: bool, order_prior: float, settings: dict[str, Any]
 ) -> Solution:
     """Solve the transport of one matrix."""
     from asot.transport import solve, temporal_prior
 
     cost = matrix if is_cost else 1 - matrix
-    if rho > 0:
-        cost = cost + temporal_prior(len(cost), cost.shape[1], rho, mode=settings["mode"])
+    if order_prior > 0:
+        cost = cost + temporal_prior(len(cost), cost.shape[1], order_prior, mode=settings["mode"])
     solution = solve(cost.astype(matrix.dtype, copy=False), **settings)
     if solution.status[0].outcome == "not finite":
         raise ArgumentError(f"{file} cannot be decoded: {solution.status[0]}")
@@ -203,7 +205,7 @@ def write(
     """Write the labels and the segment table of one recording."""
     from asot.export.csv import write_csv
     from asot.files import write_text
-    from asot.segments import segment_table
+    from asot.timeline.segments import segment_table
 
     write_csv(out / f"{name}.segments.csv", segment_table(name, labels, shares, frame_rate))
     write_text(out / f"{name}.labels.txt", "".join(f"{label}\n" for label in labels.tolist()))
@@ -219,8 +221,8 @@ def draw(
     frame_rate: float | None,
 ) -> None:
     """Draw one recording's matrix with its segments, and its ground truth where there is some."""
+    from asot.figures import plot_matrix, save_figure
     from asot.metrics import match
-    from asot.report import plot_matrix, save_figure
 
     matching: Any = None
     ids = names = None

@@ -46,21 +46,21 @@ def run(words: Sequence[str]) -> None:
     console().print(WHAT_IT_IS)
     data = write_dataset(watch_sessions(), out / "data" / "watch", WATCH_CLASSES, overwrite=True)
     from asot.baselines import KMeansSegmenter
-    from asot.learning.configuration import load_recipe
-    from asot.learning.pictures import draw, draw_comparison
-    from asot.learning.predictions import score
-    from asot.learning.runs import train_run
     from asot.metrics import evaluate
+    from asot.model.recipe import load_recipe
+    from asot.runs.pictures import draw, draw_comparison
+    from asot.runs.predictions import score
+    from asot.runs.run import train_run
 
     recipe = load_recipe("watch")
-    with progress() as report:
+    with progress() as told:
         trained = train_run(
             recipe,
             data,
             out / f"run-{values.seed}",
             seed=values.seed,
-            accelerator="cpu",
-            report=report,
+            device="cpu",
+            progress=told,
         )
         if trained is None:
             return
@@ -70,9 +70,9 @@ def run(words: Sequence[str]) -> None:
         truth = [labels for labels in recordings.ground_truth if labels is not None]
         kmeans = KMeansSegmenter(recipe.actions_of(None), random_state=values.seed)
         nearest = kmeans.fit_predict(recordings.features)
-        report("k-means alone", 1, 1)
+        told("k-means alone", 1, 1)
         alone = evaluate(nearest, truth)
-        draw(folder, scored, 3, report)
+        draw(folder, scored, 3, told)
         compared = draw_comparison(folder, scored, {"k-means": (nearest, alone)})
     say()
     say(f"{len(recordings)} sessions, one matching for all, in percent", style="bold")

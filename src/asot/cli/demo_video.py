@@ -23,16 +23,16 @@ def run_video(out: Path, seed: int) -> None:
     from asot.cli.summary import show_segmented
     from asot.data.clips import BIKES_CUTS, bikes_clip, bikes_shots
     from asot.files import write_text
-    from asot.learning.configuration import load_recipe
-    from asot.results.extraction import VideoSettings
-    from asot.results.reporting import write_page
-    from asot.results.segmenting import segment
-    from asot.series import SeriesSettings
+    from asot.inputs.extract import VideoSettings
+    from asot.inputs.series import SeriesSettings
+    from asot.model.recipe import load_recipe
+    from asot.runs.reporting import write_page
+    from asot.runs.segment import segment
 
     console().print(WHAT_IT_IS)
     clip = bikes_clip()
     recipe = replace(load_recipe(RECIPE), n_actions=SHOTS)
-    with progress() as report:
+    with progress() as told:
         segmented = segment(
             [clip],
             out,
@@ -41,12 +41,12 @@ def run_video(out: Path, seed: int) -> None:
             video=VideoSettings(fps=None),
             series=SeriesSettings(),
             model=None,
-            report=report,
+            progress=told,
         )
         folder = segmented.folder
         shots = "".join(f"shot {shot + 1}\n" for shot in bikes_shots().tolist())
         write_text(folder.truth_path(clip.stem), shots)
-        pages = write_page(folder, out / "report", report=report)
+        pages = write_page(folder, out / "report", progress=told)
     (recording,) = folder.open_data().recordings
     times = recording.times
     assert times is not None

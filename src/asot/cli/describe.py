@@ -52,8 +52,9 @@ def run(words: Sequence[str]) -> None:
     parser.add_argument("--seed", type=int, default=0, help="Decides the k-means.")
     values = parser.parse(words)
     from asot.cli.console import console, new_table
-    from asot.data import DatasetFolder, describe_features, find_dataset
-    from asot.data.problems import printable
+    from asot.data import DatasetFolder, find_dataset
+    from asot.simulation import describe_features
+    from asot.text import printable
 
     columns: list[dict[str, float]] = []
     roots = [find_dataset(one) for one in (values.dir, values.other) if one is not None]

@@ -41,14 +41,14 @@ def run(words: Sequence[str]) -> None:
     values = parser.parse(words)
     from asot.cli.console import say, show_files, show_scores
     from asot.data import find_dataset
-    from asot.data.problems import plural
-    from asot.learning.predictions import find_predictions, score
+    from asot.runs.predictions import find_predictions, score
+    from asot.text import plural
 
     folder = find_predictions(Path(values.run))
     was = Path(folder.index()["source"]["root"])
     data = find_dataset(values.data, was.name) if values.data else None
     if values.truth:
-        from asot.results.exporting import take_truth
+        from asot.runs.exporting import take_truth
 
         names = take_truth(
             folder,

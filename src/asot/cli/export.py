@@ -57,10 +57,10 @@ def run(words: Sequence[str]) -> None:
     out = out_folder(values.out or str(results / "exports"))
     from asot.cli.console import say, show_files
     from asot.data import find_dataset
-    from asot.data.problems import plural
     from asot.export import export
-    from asot.learning.predictions import find_predictions
-    from asot.results.exporting import timelines
+    from asot.runs.exporting import timelines
+    from asot.runs.predictions import find_predictions
+    from asot.text import plural
 
     data = find_dataset(values.data) if values.data else None
     found = timelines(find_predictions(results), data, rate)

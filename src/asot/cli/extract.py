@@ -33,15 +33,15 @@ def run(words: Sequence[str]) -> None:
     from asot.cli.console import progress, say
     from asot.cli.outcome import show_outcome
     from asot.errors import DataError
-    from asot.results.extraction import extract
-    from asot.results.inputs import find_inputs, take_shard
+    from asot.inputs.extract import extract
+    from asot.inputs.find import find_inputs, take_shard
 
     inputs = take_shard(find_inputs(values.recordings), values.shard)
     if not inputs:
         say(f"The shard {values.shard} has no recording: there are fewer than shards.")
         return
-    with progress() as report:
-        outcome = extract(inputs, out, video, series, report)
+    with progress() as told:
+        outcome = extract(inputs, out, video, series, told)
     show_outcome(outcome, out)
     if outcome.failed:
         raise DataError(

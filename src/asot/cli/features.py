@@ -11,8 +11,8 @@ from asot.errors import ConfigurationError
 if TYPE_CHECKING:
     from jsonargparse import Namespace
 
-    from asot.results.extraction import VideoSettings
-    from asot.series import SeriesSettings
+    from asot.inputs.extract import VideoSettings
+    from asot.inputs.series import SeriesSettings
 
 EVERY = "all"
 VIDEO = ("backbone", "device", "batch_size")
@@ -87,8 +87,8 @@ def feature_settings(
     ConfigurationError
         If a value cannot be.
     """
-    from asot.results.extraction import VideoSettings
-    from asot.series import SeriesSettings
+    from asot.inputs.extract import VideoSettings
+    from asot.inputs.series import SeriesSettings
 
     old_video, old_series = earlier or (None, None)
     video = VideoSettings(**(old_video or {}))

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.data.npyfiles import map_matrix
-from asot.data.problems import FileError, plural, quote
 from asot.data.textfiles import read_lines
-from asot.errors import ConfigurationError
+from asot.errors import ConfigurationError, FileError
+from asot.text import plural, quote
 
 # Recordings can be shorter than their list of actions, but nobody looks for more actions than this.
 MOST_ACTIONS = 64

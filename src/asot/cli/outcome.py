@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asot.cli.console import console, new_table, say
-from asot.data.problems import plural, printable
+from asot.text import plural, printable
 
 if TYPE_CHECKING:
-    from asot.results.extraction import Outcome
+    from asot.inputs.extract import Outcome
 
 MOST = 20
 

@@ -14,7 +14,7 @@ from typing import NoReturn
 from jsonargparse import ArgumentParser, Namespace
 
 from asot.errors import ConfigurationError
-from asot.learning.configuration import Recipe, find_recipe, load_recipe
+from asot.model.recipe import Recipe, find_recipe, load_recipe
 
 KINDS = {
     "int": "an integer",

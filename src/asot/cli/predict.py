@@ -30,12 +30,12 @@ def run(words: Sequence[str]) -> None:
     values = parser.parse(words)
     from asot.cli.console import progress
     from asot.cli.results import show_results
-    from asot.learning.runs import Run, predict_run
+    from asot.runs.run import Run, predict_run
 
     data, trained = Path(values.data), Run(Path(values.run))
     out = out_folder(values.out or str(trained.root / f"predictions-{data.resolve().name}"))
     if out.resolve() in (trained.root.resolve(), trained.predictions.root.resolve()):
         raise ConfigurationError(f"--out must leave what {trained.root} holds alone, not be {out}.")
-    with progress() as report:
-        folder = predict_run(trained, data, out, model=values.model, report=report)
+    with progress() as told:
+        folder = predict_run(trained, data, out, model=values.model, progress=told)
     show_results(folder, values.figures)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from asot.cli.parsing import Parser
 
 if TYPE_CHECKING:
-    from asot.learning.configuration import Recipe
-    from asot.learning.notes import Notes, Published
+    from asot.model.notes import Notes, Published
+    from asot.model.recipe import Recipe
 
 USAGE = "[RECIPE]"
 SUMMARY = (
@@ -46,8 +46,8 @@ def run(words: Sequence[str]) -> None:
 
 def _show_all() -> None:
     from asot.cli.console import console, new_table, say
-    from asot.learning.configuration import load_recipe, shipped_recipes
-    from asot.learning.notes import Notes, read_notes
+    from asot.model.notes import Notes, read_notes
+    from asot.model.recipe import load_recipe, shipped_recipes
 
     right = ("K", "recordings", *PUBLISHED.values())
     table = new_table("recipe", *right, "data", right=right)
@@ -68,9 +68,9 @@ def _show_all() -> None:
 
 def _show_one(recipe_name: str) -> None:
     from asot.cli.console import say
-    from asot.data.problems import printable
-    from asot.learning.configuration import load_recipe
-    from asot.learning.notes import Notes, read_notes
+    from asot.model.notes import Notes, read_notes
+    from asot.model.recipe import load_recipe
+    from asot.text import printable
 
     recipe = load_recipe(recipe_name)
     notes = read_notes(recipe.name) or Notes()
@@ -99,7 +99,7 @@ def _section(title: str, paragraphs: Sequence[str]) -> None:
 
 def _facts(recipe: Recipe, notes: Notes) -> dict[str, str]:
     """What can be said in a line or two each, by its label."""
-    from asot.data.problems import printable
+    from asot.text import printable
 
     counts = recipe.activities.items()
     each = ", ".join(f"{printable(name)}{NO_BREAK}{count}" for name, count in counts)

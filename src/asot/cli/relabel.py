@@ -30,9 +30,9 @@ def run(words: Sequence[str]) -> None:
     from asot.cli.console import progress, say, show_files
     from asot.cli.summary import show_actions
     from asot.data import find_dataset
-    from asot.learning.predictions import find_predictions
-    from asot.results.naming import relabel
-    from asot.results.reporting import page_folder, rewrite_page
+    from asot.runs.naming import relabel
+    from asot.runs.predictions import find_predictions
+    from asot.runs.reporting import page_folder, rewrite_page
 
     folder = find_predictions(Path(values.results))
     data = find_dataset(values.data) if values.data else None
@@ -40,8 +40,8 @@ def run(words: Sequence[str]) -> None:
     files = [(folder.root / "segments.csv", "the segments, under these names")]
     report_folder = page_folder(Path(values.results))
     if report_folder is not None:
-        with progress() as report:
-            pages = rewrite_page(folder, report_folder, data, report)
+        with progress() as told:
+            pages = rewrite_page(folder, report_folder, data, told)
         files += [(page, "the page") for page in pages]
     say(
         f"{len(names.names)} actions have names, {len(names.merged)} were merged into others, "

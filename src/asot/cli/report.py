@@ -41,14 +41,14 @@ def run(words: Sequence[str]) -> None:
     out = out_folder(values.out or str(results / "report"))
     from asot.cli.console import progress, say
     from asot.data import find_dataset
-    from asot.learning.predictions import find_predictions
-    from asot.results.reporting import named_predictions, write_page
+    from asot.runs.predictions import find_predictions
+    from asot.runs.reporting import named_predictions, write_page
 
     folder = find_predictions(results)
     others = named_predictions(values.other)
     data = find_dataset(values.data) if values.data else None
-    with progress() as report:
-        pages = write_page(folder, out, embed=values.embed, data=data, others=others, report=report)
+    with progress() as told:
+        pages = write_page(folder, out, embed=values.embed, data=data, others=others, progress=told)
     for page in pages:
         say(str(page))
     if values.open:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from asot.cli.console import progress, say, show_files, show_scores
 from asot.errors import MissingExtraError
-from asot.learning.pictures import draw
-from asot.learning.predictions import PredictionFolder, score
+from asot.runs.pictures import draw
+from asot.runs.predictions import PredictionFolder, score
 
 if TYPE_CHECKING:
-    from asot.learning.runs import Run
+    from asot.runs.run import Run
 
 
 def show_results(folder: PredictionFolder, figures: int, run: Run | None = None) -> None:
@@ -26,8 +26,8 @@ def show_results(folder: PredictionFolder, figures: int, run: Run | None = None)
     pictures = []
     if figures > 0:
         try:
-            with progress() as report:
-                pictures = draw(folder, scored, figures, report)
+            with progress() as told:
+                pictures = draw(folder, scored, figures, told)
         except MissingExtraError as error:
             say(f"No pictures: {error}")
     files: list[tuple[Path, str]] = [

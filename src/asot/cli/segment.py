@@ -64,9 +64,9 @@ def run(words: Sequence[str]) -> None:
 
     from asot.cli.console import progress
     from asot.cli.summary import show_segmented
-    from asot.learning.configuration import load_recipe
-    from asot.results.reporting import write_page
-    from asot.results.segmenting import earlier_settings, segment
+    from asot.model.recipe import load_recipe
+    from asot.runs.reporting import write_page
+    from asot.runs.segment import earlier_settings, segment
 
     model = None if values.model is None else Path(values.model)
     video, series = feature_settings(values, None if model is None else earlier_settings(model))
@@ -75,7 +75,7 @@ def run(words: Sequence[str]) -> None:
     if values.background:
         recipe = replace(recipe, background=True)
     recipe.check()
-    with progress() as report:
+    with progress() as told:
         segmented = segment(
             values.recordings,
             out,
@@ -84,7 +84,7 @@ def run(words: Sequence[str]) -> None:
             video=video,
             series=series,
             model=model,
-            report=report,
+            progress=told,
         )
-        pages = write_page(segmented.folder, out / "report", embed=values.embed, report=report)
+        pages = write_page(segmented.folder, out / "report", embed=values.embed, progress=told)
     show_segmented(segmented, out, pages)

@@ -13,8 +13,8 @@ from asot.errors import ArgumentError
 if TYPE_CHECKING:
     from jsonargparse import Namespace
 
-    from asot.data import LabelCorpus
-    from asot.data.presets import Preset
+    from asot.simulation import LabelCorpus
+    from asot.simulation.presets import Preset
 
 USAGE = "[--labels DIR_OR_FILE] --like PRESET --out DIR [--seed N] [settings]"
 SUMMARY = (
@@ -27,9 +27,9 @@ SUMMARY = (
 
 def run(words: Sequence[str]) -> None:
     """Run the command."""
-    from asot.data.feature_model import FeatureModel
-    from asot.data.label_model import LabelModel
-    from asot.data.presets import load_preset, preset_names
+    from asot.simulation.feature_model import FeatureModel
+    from asot.simulation.label_model import LabelModel
+    from asot.simulation.presets import load_preset, preset_names
 
     parser = Parser("data simulate", SUMMARY.format(presets=", ".join(preset_names())), USAGE)
     parser.add_argument(
@@ -73,11 +73,11 @@ def run(words: Sequence[str]) -> None:
     corpus, pattern = _labels(parser, values, preset)
 
     from asot.cli.console import progress, say, show_files
-    from asot.data.problems import plural
-    from asot.data.simulation import write_simulation
+    from asot.simulation.dataset import write_simulation
+    from asot.text import plural
 
     mapping_files = ("mapping.txt", "mappingeval.txt")[: 1 + (values.granularity == "eval")]
-    with progress() as report:
+    with progress() as told:
         write_simulation(
             corpus,
             model,
@@ -86,7 +86,7 @@ def run(words: Sequence[str]) -> None:
             activity_pattern=pattern,
             format=values.format,
             mapping_files=mapping_files,
-            progress=lambda done, total: report("Simulating", done, total),
+            progress=told,
         )
     counts = plural(len(corpus.sequences), "recording"), plural(corpus.n_frames, "frame")
     say(f"{', '.join(counts)}, {plural(model.width, 'column')}, seed {values.seed}")
@@ -106,8 +106,8 @@ def run(words: Sequence[str]) -> None:
 
 def _labels(parser: Parser, values: Namespace, preset: Preset) -> tuple[LabelCorpus, str | None]:
     """The label sequences, and the pattern that finds their activities."""
-    from asot.data.label_model import LabelModel
-    from asot.data.label_sources import read_label_corpus
+    from asot.simulation.label_model import LabelModel
+    from asot.simulation.label_sources import read_label_corpus
 
     generated = _given(values, LabelModel, "generate.")
     pattern = values.activity_pattern

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from asot.cli.console import console, new_table, say, show_files
 from asot.cli.outcome import show_outcome
-from asot.data.problems import plural, printable
-from asot.results.exporting import timelines
+from asot.runs.exporting import timelines
+from asot.text import plural, printable
 
 if TYPE_CHECKING:
-    from asot.learning.predictions import PredictionFolder
-    from asot.results.segmenting import Segmented
+    from asot.runs.predictions import PredictionFolder
+    from asot.runs.segment import Segmented
 
 # A recording whose frames are this sure on average, or less, is worth a look.
 UNSURE = 0.6
@@ -43,7 +43,7 @@ def show_segmented(segmented: Segmented, out: Path, pages: Sequence[Path]) -> No
 
 def show_evidence(run: Path) -> None:
     """Print a sentence for each setting that was found from the recordings."""
-    from asot.report.evidence import FILE, findings, read_evidence
+    from asot.figures.evidence import FILE, findings, read_evidence
 
     for evidence in read_evidence(run / FILE).values():
         for one in findings(evidence):

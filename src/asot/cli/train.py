@@ -20,7 +20,7 @@ SUMMARY = (
 
 def run(words: Sequence[str]) -> None:
     """Run the command."""
-    from asot.learning.configuration import shipped_recipes
+    from asot.model.recipe import shipped_recipes
 
     parser = recipe_parser("train", SUMMARY.format(recipes=", ".join(shipped_recipes())), USAGE)
     parser.add_argument("--data", type=str, help="Folder of the data set (required).")
@@ -36,14 +36,14 @@ def run(words: Sequence[str]) -> None:
         help="csv, tensorboard, wandb (offline with WANDB_MODE=offline) or none.",
     )
     parser.add_argument(
-        "--accelerator", type=str, default="auto", help="auto, cpu, gpu, ... as for Lightning."
+        "--device", type=str, default="auto", help="auto, cpu, gpu, ... as for Lightning."
     )
     parser.add_argument("--devices", type=str, default="1", help="How many, or auto for all.")
     parser.add_argument(
         "--figures", type=int, default=3, help="Recordings of each activity to draw; 0 for none."
     )
     values, recipe = parse_recipe(parser, words)
-    from asot.learning.runs import Run, recipe_yaml, train_run
+    from asot.runs.run import Run, recipe_yaml, train_run
 
     if values.print_config:
         sys.stdout.write(recipe_yaml(recipe))
@@ -51,7 +51,7 @@ def run(words: Sequence[str]) -> None:
     parser.require(values, "data", "out")
     check_seed(values.seed)
     out = out_folder(values.out)
-    from asot.learning.loggers import check_logger
+    from asot.model.loggers import check_logger
 
     check_logger(values.logger)
     from asot.cli.console import progress, say
@@ -59,7 +59,7 @@ def run(words: Sequence[str]) -> None:
 
     before = Run(out)
     was_finished, was_begun = before.finished, (out / "models").is_dir()
-    with progress() as report:
+    with progress() as told:
         trained = train_run(
             recipe,
             Path(values.data),
@@ -67,9 +67,9 @@ def run(words: Sequence[str]) -> None:
             activities=values.activities,
             seed=values.seed,
             logger_name=values.logger,
-            accelerator=values.accelerator,
+            device=values.device,
             devices=int(values.devices) if values.devices.isdigit() else values.devices,
-            report=report,
+            progress=told,
         )
     if trained is not None:
         if was_finished:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +15,12 @@ from asot.data.labels import label_problems, read_mapping
 from asot.data.layout import Entry, compile_pattern, scan
 from asot.data.npyfiles import blocks
 from asot.data.origin import read_times
-from asot.data.problems import FileError, Problem, plural
 from asot.data.recording import Features, length_defect
 from asot.data.textfiles import read_lines
-from asot.errors import ArgumentError, DataError
-from asot.processes import Died, run_jobs
+from asot.errors import ArgumentError, DataError, Defect, FileError
+from asot.progress import Progress, silent
+from asot.text import plural
+from asot.workers import Died, run_jobs
 
 __all__ = ["ActivityRow", "DatasetReport", "check_dataset", "require_valid"]
 
@@ -44,7 +45,7 @@ def check_dataset(
     activity_pattern: str | None = None,
     width: int | None = None,
     frame_rate: float | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = silent,
     processes: int = 1,
 ) -> DatasetReport:
     """Read everything in a data folder and report what is there and all that is wrong.
@@ -99,17 +100,16 @@ def check_dataset(
             problems += error.problems
     jobs = [_Job(i, entry, ids, layout.mapping) for i, entry in enumerate(layout.entries)]
     much_text = sum(_text_bytes(entry) for entry in layout.entries) >= MUCH_TEXT
-    results: Iterable[tuple[_Job, tuple[_Seen, list[Problem]] | Died]]
+    results: Iterable[tuple[_Job, tuple[_Seen, list[Defect]] | Died]]
     if processes > 1 and much_text:
         results = run_jobs(_check_recording, jobs, processes)
     else:
         results = ((job, _check_recording(job)) for job in jobs)
-    checked: dict[int, tuple[_Seen, list[Problem]]] = {}
+    checked: dict[int, tuple[_Seen, list[Defect]]] = {}
     for job, result in results:
         # Where a process died, perhaps for lack of memory, this one tries by itself.
         checked[job.number] = _check_recording(job) if isinstance(result, Died) else result
-        if progress is not None:
-            progress(len(checked), len(jobs))
+        progress("Checking the data", len(checked), len(jobs))
     seen = [checked[job.number][0] for job in jobs]
     problems += [problem for job in jobs for problem in checked[job.number][1]]
     problems += _width_problems(seen, width)
@@ -136,9 +136,9 @@ def _text_bytes(entry: Entry) -> int:
         return 0
 
 
-def _check_recording(job: _Job) -> tuple[_Seen, list[Problem]]:
+def _check_recording(job: _Job) -> tuple[_Seen, list[Defect]]:
     entry, ids = job.entry, job.ids
-    seen, problems = _Seen(entry), list[Problem]()
+    seen, problems = _Seen(entry), list[Defect]()
     try:
         features = FeatureFile(entry.features).open()
         seen.shape = (features.shape[0], features.shape[1])
@@ -148,7 +148,7 @@ def _check_recording(job: _Job) -> tuple[_Seen, list[Problem]]:
     except FileError as error:
         problems += error.problems
     except DataError as error:
-        problems.append(Problem(entry.features, None, str(error).rstrip(".")))
+        problems.append(Defect(entry.features, None, str(error).rstrip(".")))
     if entry.ground_truth is None:
         return seen, problems
     try:
@@ -163,7 +163,7 @@ def _check_recording(job: _Job) -> tuple[_Seen, list[Problem]]:
     if seen.shape is not None:
         message = length_defect(seen.shape, len(names), entry.features.name)
         if message is not None:
-            problems.append(Problem(entry.ground_truth, None, message))
+            problems.append(Defect(entry.ground_truth, None, message))
     return seen, problems
 
 
@@ -178,7 +178,7 @@ def _count_dull(features: Features) -> tuple[int, int]:
     return zero, int(constant.sum()) if len(features) > 1 else 0
 
 
-def _width_problems(seen: list[_Seen], width: int | None) -> list[Problem]:
+def _width_problems(seen: list[_Seen], width: int | None) -> list[Defect]:
     counts = Counter(found.shape[1] for found in seen if found.shape is not None)
     if not counts:
         return []
@@ -187,15 +187,13 @@ def _width_problems(seen: list[_Seen], width: int | None) -> list[Problem]:
     if width is not None:
         usual, wanted = width, f"{width} are expected"
     return [
-        Problem(
-            found.entry.features, None, f"has {plural(found.shape[1], 'column')} where {wanted}"
-        )
+        Defect(found.entry.features, None, f"has {plural(found.shape[1], 'column')} where {wanted}")
         for found in seen
         if found.shape is not None and found.shape[1] != usual
     ]
 
 
-def _wide_features(seen: list[_Seen]) -> list[Problem]:
+def _wide_features(seen: list[_Seen]) -> list[Defect]:
     """Warn where every recording has more columns than frames: it may be stored the other way."""
     shapes = [found.shape for found in seen if found.shape is not None]
     if not shapes or any(frames >= columns for frames, columns in shapes):
@@ -207,10 +205,10 @@ def _wide_features(seen: list[_Seen]) -> list[Problem]:
         f"{frames:,} frames of {columns:,} columns, and more columns than frames everywhere: if "
         "these are (columns, frames), save their transpose"
     )
-    return [Problem(seen[0].entry.features, None, message, "warning")]
+    return [Defect(seen[0].entry.features, None, message, "warning")]
 
 
-def _dull_features(seen: list[_Seen]) -> list[Problem]:
+def _dull_features(seen: list[_Seen]) -> list[Defect]:
     """Warn, once for the whole folder, of frames and columns that say nothing."""
     problems = []
     for what, count, total in [
@@ -226,7 +224,7 @@ def _dull_features(seen: list[_Seen]) -> list[Problem]:
         if len(dull) > 1:
             rest = sum(map(count, dull)) - count(worst)
             message += f", and {rest:,} in {plural(len(dull) - 1, 'other recording')}"
-        problems.append(Problem(worst.entry.features, None, message, "warning"))
+        problems.append(Defect(worst.entry.features, None, message, "warning"))
     return problems
 
 

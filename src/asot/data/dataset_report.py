@@ -6,8 +6,8 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from asot.data.problems import Problem, plural
-from asot.errors import DataError
+from asot.errors import DataError, Defect
+from asot.text import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +51,21 @@ class DatasetReport:
         The folder.
     rows : tuple of ActivityRow
         One an activity.
-    problems : tuple of Problem
+    problems : tuple of Defect
         Errors first, each group by file and line.
     """
 
     root: Path
     rows: tuple[ActivityRow, ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[Defect, ...]
 
     @property
-    def errors(self) -> tuple[Problem, ...]:
+    def errors(self) -> tuple[Defect, ...]:
         """The problems that keep the data from being used."""
         return tuple(problem for problem in self.problems if problem.severity == "error")
 
     @property
-    def warnings(self) -> tuple[Problem, ...]:
+    def warnings(self) -> tuple[Defect, ...]:
         """The problems that do not."""
         return tuple(problem for problem in self.problems if problem.severity == "warning")
 
@@ -90,7 +90,7 @@ def require_valid(report: DatasetReport) -> None:
 
     Examples
     --------
-    >>> problem = Problem(Path("toys/features"), None, "does not exist")
+    >>> problem = Defect(Path("toys/features"), None, "does not exist")
     >>> require_valid(DatasetReport(Path("toys"), (), (problem,)))
     Traceback (most recent call last):
     asot.errors.DataError: toys/features: does not exist.

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.data.npyfiles import finite_problem, map_npy, read_header
-from asot.data.problems import FileError, require_file
 from asot.data.store import open_text
+from asot.errors import FileError
+from asot.files import require_file
 
 SUFFIXES = (".npy", ".txt")
 

@@ -10,9 +10,9 @@ import numpy as np
 from asot.data.features import FeatureFile
 from asot.data.labels import ClassTable, GroundTruthFile, read_mapping
 from asot.data.layout import compile_pattern, is_folder, scan
-from asot.data.problems import FileError, listing
 from asot.data.recordings import Recording, Recordings
-from asot.errors import ArgumentError, DataError
+from asot.errors import ArgumentError, DataError, FileError
+from asot.text import listing
 
 logger = logging.getLogger(__name__)
 

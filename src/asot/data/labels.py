@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.data.problems import FileError, Problem, listing, plural, printable, quote
 from asot.data.textfiles import and_more, read_lines
+from asot.errors import Defect, FileError
+from asot.text import listing, plural, printable, quote
 
 _INT64 = np.iinfo(np.int64)
 
@@ -46,19 +47,19 @@ def read_mapping(path: str | Path) -> dict[str, int]:
     path = Path(path)
     ids: dict[str, int] = {}
     lines: dict[str, int] = {}
-    problems: list[Problem] = []
+    problems: list[Defect] = []
     for number, line in enumerate(read_lines(path), 1):
         if not line:
             continue
         key, *rest = line.split(None, 1)
         class_id = _class_id(key)
         if class_id is None or not rest:
-            problems.append(Problem(path, number, f"{quote(line)} is not '<id> <action name>'"))
+            problems.append(Defect(path, number, f"{quote(line)} is not '<id> <action name>'"))
             continue
         name = rest[0]
         if name in ids:
             message = f"{quote(name)} is already on line {lines[name]}"
-            problems.append(Problem(path, number, message))
+            problems.append(Defect(path, number, message))
         else:
             ids[name], lines[name] = class_id, number
     if problems:
@@ -165,7 +166,7 @@ class ClassTable:
 
 def label_problems(
     path: Path, names: list[str], ids: Mapping[str, int], mapping: Path | None
-) -> list[Problem]:
+) -> list[Defect]:
     """Find the empty lines and the unknown names among a recording's labels.
 
     Parameters
@@ -181,7 +182,7 @@ def label_problems(
 
     Returns
     -------
-    list of Problem
+    list of Defect
         One for each unknown name, at its first line; past five names, one for all the others.
     """
     lines: dict[str, list[int]] = {}
@@ -191,7 +192,7 @@ def label_problems(
     problems = []
     if "" in lines:
         empty = lines.pop("")
-        problems.append(Problem(path, empty[0], "is empty" + and_more(len(empty))))
+        problems.append(Defect(path, empty[0], "is empty" + and_more(len(empty))))
     unknown = list(lines)
     where = (
         f"not in {printable(mapping.name)}"
@@ -200,8 +201,8 @@ def label_problems(
     )
     for name in unknown[:5]:
         message = f"label {quote(name)} is {where}{and_more(len(lines[name]))}"
-        problems.append(Problem(path, lines[name][0], message))
+        problems.append(Defect(path, lines[name][0], message))
     if unknown[5:]:
         message = f"{plural(len(unknown) - 5, 'more label')} {where}: {listing(unknown[5:])}"
-        problems.append(Problem(path, lines[unknown[5]][0], message))
+        problems.append(Defect(path, lines[unknown[5]][0], message))
     return problems

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from asot.data.features import SUFFIXES
 from asot.data.origin import origin_path, origin_problems, times_path
-from asot.data.problems import Problem, listing, plural, printable, quote, unreadable
-from asot.errors import ArgumentError
+from asot.errors import ArgumentError, Defect, unreadable
+from asot.text import listing, plural, printable, quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +52,13 @@ class Layout:
         By activity folder and name.
     mapping : Path or None
         The mapping file to use.
-    problems : tuple of Problem
+    problems : tuple of Defect
         Errors and warnings.
     """
 
     entries: tuple[Entry, ...]
     mapping: Path | None
-    problems: tuple[Problem, ...]
+    problems: tuple[Defect, ...]
 
 
 def scan(root: Path, mapping: str | Path | None, pattern: re.Pattern[str] | None) -> Layout:
@@ -78,7 +78,7 @@ def scan(root: Path, mapping: str | Path | None, pattern: re.Pattern[str] | None
     Layout
         Whatever could be listed, with the problems found on the way.
     """
-    problems: list[Problem] = []
+    problems: list[Defect] = []
     features: dict[str, tuple[str | None, Path]] = {}
     for folder, path in _feature_files(root / "features", problems):
         name = path.name[: -len(path.suffix)]
@@ -86,15 +86,15 @@ def scan(root: Path, mapping: str | Path | None, pattern: re.Pattern[str] | None
             previous = features[name][1]
             if previous.parent == path.parent:  # sorted: .npy came before .txt
                 message = f"is not read, because {printable(previous.name)} is there too"
-                problems.append(Problem(path, None, message, "warning"))
+                problems.append(Defect(path, None, message, "warning"))
             else:
                 other = printable(previous)
                 message = f"recording {quote(name, 80)} is also in {other}: names must differ"
-                problems.append(Problem(path, None, message))
+                problems.append(Defect(path, None, message))
             continue
         features[name] = (folder, path)
     if not features and not problems:
-        problems.append(Problem(root / "features", None, "holds no .npy or .txt file"))
+        problems.append(Defect(root / "features", None, "holds no .npy or .txt file"))
     if pattern is not None:
         for name, (_, path) in features.items():
             features[name] = (_activity(pattern, name, path, problems), path)
@@ -141,17 +141,17 @@ def compile_pattern(pattern: str | None) -> re.Pattern[str] | None:
 
 
 def _activity(
-    pattern: re.Pattern[str], name: str, path: Path, problems: list[Problem]
+    pattern: re.Pattern[str], name: str, path: Path, problems: list[Defect]
 ) -> str | None:
     found = pattern.search(name)
     if found is None or not found[1]:
         message = f"name {quote(name, 80)} does not match the activity pattern {pattern.pattern!r}"
-        problems.append(Problem(path, None, message))
+        problems.append(Defect(path, None, message))
         return None
     return found[1]
 
 
-def _feature_files(folder: Path, problems: list[Problem]) -> Iterator[tuple[str | None, Path]]:
+def _feature_files(folder: Path, problems: list[Defect]) -> Iterator[tuple[str | None, Path]]:
     """Yield the feature files directly in ``folder``, then those in each activity's folder."""
     children = _children(folder, problems)
     yield from ((None, path) for path in _keep_features(folder, children, problems))
@@ -162,16 +162,16 @@ def _feature_files(folder: Path, problems: list[Problem]) -> Iterator[tuple[str 
         nested = [path.name for path in inner if is_folder(path)]
         if nested:
             message = f"holds folders that are not read, {listing(nested)}: activities do not nest"
-            problems.append(Problem(child, None, message, "warning"))
+            problems.append(Defect(child, None, message, "warning"))
         yield from ((child.name, path) for path in _keep_features(child, inner, problems))
 
 
-def _keep_features(folder: Path, children: list[Path], problems: list[Problem]) -> list[Path]:
+def _keep_features(folder: Path, children: list[Path], problems: list[Defect]) -> list[Path]:
     files = [path for path in children if not is_folder(path)]
     others = [path.name for path in files if path.suffix not in SUFFIXES]
     if others:
         message = f"holds {plural(len(others), 'file')} not ending in .npy or .txt, not read: "
-        problems.append(Problem(folder, None, message + listing(others), "warning"))
+        problems.append(Defect(folder, None, message + listing(others), "warning"))
     return [path for path in files if path.suffix in SUFFIXES]
 
 
@@ -183,15 +183,15 @@ def is_folder(path: Path) -> bool:
         return False
 
 
-def _children(folder: Path, problems: list[Problem]) -> list[Path]:
+def _children(folder: Path, problems: list[Defect]) -> list[Path]:
     """List what a folder holds but hidden files, sorted; names that are not text are problems."""
     try:
         names = sorted(path.name for path in folder.iterdir())
     except FileNotFoundError:
-        problems.append(Problem(folder, None, "does not exist"))
+        problems.append(Defect(folder, None, "does not exist"))
         return []
     except (OSError, ValueError) as error:
-        problems.append(Problem(folder, None, unreadable(error)))
+        problems.append(Defect(folder, None, unreadable(error)))
         return []
     children = []
     for name in names:
@@ -201,7 +201,7 @@ def _children(folder: Path, problems: list[Problem]) -> list[Path]:
             name.encode("utf-8")
         except UnicodeEncodeError:
             shown = quote(os.fsencode(name).decode("utf-8", "backslashreplace"), 80)
-            problems.append(Problem(folder, None, f"holds a name that is not UTF-8, {shown}"))
+            problems.append(Defect(folder, None, f"holds a name that is not UTF-8, {shown}"))
             continue
         children.append(folder / name)
     return children
@@ -213,7 +213,7 @@ def _present(folder: Path) -> set[str]:
 
 
 def _ground_truth_files(
-    folder: Path, features: dict[str, tuple[str | None, Path]], problems: list[Problem]
+    folder: Path, features: dict[str, tuple[str | None, Path]], problems: list[Defect]
 ) -> dict[str, Path]:
     """Find each recording's ground truth; warn of what has only one of the two."""
     if not os.path.lexists(folder):
@@ -232,11 +232,11 @@ def _ground_truth_files(
     unread += [f"{path.name}/" for path in children if path.name not in files]
     if unread:
         message = "holds what belongs to no recording and is not read: "
-        problems.append(Problem(folder, None, message + listing(unread), "warning"))
+        problems.append(Defect(folder, None, message + listing(unread), "warning"))
     bare = [name for name in features if name not in labels]
     if bare:
         message = f"has nothing for {plural(len(bare), 'recording')}: {listing(bare)}"
-        problems.append(Problem(folder, None, message, "warning"))
+        problems.append(Defect(folder, None, message, "warning"))
     return labels
 
 
@@ -246,14 +246,14 @@ def _harmless(name: str, features: dict[str, tuple[str | None, Path]]) -> bool:
     return stem.endswith("_idt") and stem.removesuffix("_idt") in features
 
 
-def _mapping_file(folder: Path, mapping: str | Path | None, problems: list[Problem]) -> Path | None:
+def _mapping_file(folder: Path, mapping: str | Path | None, problems: list[Defect]) -> Path | None:
     if os.path.lexists(folder) and not is_folder(folder):
-        problems.append(Problem(folder, None, "is not a folder"))
+        problems.append(Defect(folder, None, "is not a folder"))
         return None
     if mapping is not None:
         path = folder / mapping
         if not os.path.lexists(path):
-            problems.append(Problem(path, None, "does not exist"))
+            problems.append(Defect(path, None, "does not exist"))
             return None
         return path
     default = folder / "mapping.txt"
@@ -263,5 +263,5 @@ def _mapping_file(folder: Path, mapping: str | Path | None, problems: list[Probl
         others = [path.name for path in _children(folder, problems)]
         if others:
             message = f"holds no mapping.txt; to use another file, name it: {listing(others)}"
-            problems.append(Problem(folder, None, message, "warning"))
+            problems.append(Defect(folder, None, message, "warning"))
     return None

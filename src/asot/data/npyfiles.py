@@ -11,7 +11,8 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from asot.data.problems import FileError, Problem, require_file, unreadable
+from asot.errors import Defect, FileError, unreadable
+from asot.files import require_file
 
 _BLOCK = 1 << 20  # numbers looked at together, so that a mapped file is never read whole
 
@@ -141,7 +142,7 @@ def blocks(features: NDArray[np.float32]) -> Iterator[tuple[int, NDArray[np.floa
         yield start, np.asarray(features[start : start + step])
 
 
-def finite_problem(path: Path, features: NDArray[np.float32]) -> Problem | None:
+def finite_problem(path: Path, features: NDArray[np.float32]) -> Defect | None:
     """Find the frames of an opened ``.npy`` file that hold NaN or infinity."""
     count, first = 0, ""
     for start, block in blocks(features):
@@ -157,4 +158,4 @@ def finite_problem(path: Path, features: NDArray[np.float32]) -> Problem | None:
         count += len(frames)
     if not count:
         return None
-    return Problem(path, None, first + (f"; {count:,} frames have such values" * (count > 1)))
+    return Defect(path, None, first + (f"; {count:,} frames have such values" * (count > 1)))

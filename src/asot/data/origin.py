@@ -3,7 +3,7 @@
 ::
 
     DATA/features/<recording>.npy   (N, D) float32
-    DATA/times/<recording>.npy      (N + 1,) float64, seconds; see ``asot.timelines``
+    DATA/times/<recording>.npy      (N + 1,) float64, seconds; see ``asot.timeline.timelines``
     DATA/origins/<recording>.json   an Origin; written last, so that it marks what is finished
 """
 
@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.data.problems import Problem, listing, plural
-from asot.errors import DataError
+from asot.errors import DataError, Defect
 from asot.files import write_array, write_json
-from asot.timelines import require_times
+from asot.text import listing, plural
+from asot.timeline.timelines import require_times
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def read_times(path: Path, n_frames: int) -> NDArray[np.float64]:
         raise DataError(f"{path} cannot be used: {reason}. Extract the features again.") from error
 
 
-def origin_problems(root: Path, names: Sequence[str]) -> list[Problem]:
+def origin_problems(root: Path, names: Sequence[str]) -> list[Defect]:
     """Find out whether the features of a folder go together.
 
     Parameters
@@ -142,7 +142,7 @@ def origin_problems(root: Path, names: Sequence[str]) -> list[Problem]:
 
     Returns
     -------
-    list of Problem
+    list of Defect
         One where features were made in different ways, or are not finished; none for a folder
         that says nothing of where its features come from.
     """
@@ -155,7 +155,7 @@ def origin_problems(root: Path, names: Sequence[str]) -> list[Problem]:
         try:
             origin = read_origin(origin_path(root, name))
         except DataError as error:
-            return [Problem(folder, None, str(error).rstrip("."))]
+            return [Defect(folder, None, str(error).rstrip("."))]
         if origin is None:
             bare.append(name)
         else:
@@ -165,7 +165,7 @@ def origin_problems(root: Path, names: Sequence[str]) -> list[Problem]:
             f"says nothing of {plural(len(bare), 'recording')} in features/ ({listing(bare)}), "
             "which are unfinished or made by something else: extract them again, or move them"
         )
-        return [Problem(folder, None, message)]
+        return [Defect(folder, None, message)]
     if len(ways) > 1:
         (first, one), (second, other) = list(ways.items())[:2]
         difference = _difference(json.loads(first), json.loads(second))
@@ -173,7 +173,7 @@ def origin_problems(root: Path, names: Sequence[str]) -> list[Problem]:
             f"features were made in different ways and cannot be used together: {one[0]} and "
             f"{other[0]} differ in {difference}; extract all of them the same way"
         )
-        return [Problem(folder, None, message)]
+        return [Defect(folder, None, message)]
     return []
 
 

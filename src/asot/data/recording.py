@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from asot.data.features import FeatureFile
 from asot.data.labels import GroundTruthFile
 from asot.data.origin import Origin, read_origin, read_times
-from asot.data.problems import FileError, printable
-from asot.timelines import even_times
+from asot.errors import FileError
+from asot.text import printable
+from asot.timeline.timelines import even_times
 
 Features = NDArray[np.floating[Any]]
 

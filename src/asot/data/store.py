@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.data.npyfiles import map_npy
-from asot.data.problems import FileError, require_file
 from asot.data.textfiles import parse_features
-from asot.files import atomic_path, save_array, write_text
+from asot.errors import FileError
+from asot.files import atomic_path, require_file, save_array, write_text
 
 FOLDER = ".asot-store"
 _FORMAT = 1

@@ -11,7 +11,9 @@ from typing import TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.data.problems import FileError, Problem, quote, require_file, unreadable
+from asot.errors import Defect, FileError, unreadable
+from asot.files import require_file
+from asot.text import quote
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
@@ -78,7 +80,7 @@ def parse_features(path: Path) -> NDArray[np.float32]:
     except OSError as error:
         raise FileError.at(path, unreadable(error)) from error
     except ValueError as error:
-        problems = _defects(path) or [Problem(path, None, unreadable(error))]
+        problems = _defects(path) or [Defect(path, None, unreadable(error))]
         raise FileError.of(problems) from None
     with np.errstate(over="ignore"):
         features = values.astype(np.float32)
@@ -99,7 +101,7 @@ def _rows(stream: TextIO) -> Iterator[str]:
             yield line
 
 
-def _defects(path: Path) -> list[Problem]:
+def _defects(path: Path) -> list[Defect]:
     """Find what is wrong in a text file of features, one problem a kind at its first line."""
     lines = read_lines(path)
     widths = [len(line.split()) for line in lines]
@@ -111,7 +113,7 @@ def _defects(path: Path) -> list[Problem]:
             found.setdefault(kind, (number, message))
             counts[kind] += 1
     return [
-        Problem(path, number, message + and_more(counts[kind]))
+        Defect(path, number, message + and_more(counts[kind]))
         for kind, (number, message) in sorted(found.items(), key=lambda item: item[1][0])
     ]
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asot.errors import ArgumentError
-from asot.segments import run_lengths
+from asot.timeline.segments import run_lengths
 
 
 def sharpen_boundaries(labels: ArrayLike, features: ArrayLike, reach: int) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ from asot.decoding.lattice import Floats
 from asot.decoding.rules import Rules
 from asot.decoding.semi_markov import no_segmentation
 from asot.errors import ArgumentError
-from asot.segments import run_lengths
+from asot.timeline.segments import run_lengths
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from asot.decoding.rules import checked_scores
 from asot.errors import ArgumentError
-from asot.segments import UNLABELLED, to_segments
+from asot.timeline.segments import UNLABELLED, to_segments
 
 
 def transcript(labels: ArrayLike) -> NDArray[np.int64]:

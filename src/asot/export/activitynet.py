@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from asot.files import write_json
-from asot.timelines import Timeline
+from asot.timeline.timelines import Timeline
 
 
 def write(timelines: Sequence[Timeline], out: Path) -> list[Path]:

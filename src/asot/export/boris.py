@@ -18,7 +18,7 @@ from asot.errors import ArgumentError
 from asot.export.names import actions
 from asot.export.seconds import milliseconds, video_rate
 from asot.files import write_text
-from asot.timelines import Timeline
+from asot.timeline.timelines import Timeline
 
 _KEYS = string.ascii_lowercase + string.digits
 _PLAYERS = 8

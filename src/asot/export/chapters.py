@@ -13,7 +13,7 @@ from pathlib import Path
 
 from asot.export.names import actions, require_lines, write_each
 from asot.export.seconds import milliseconds
-from asot.timelines import Timeline
+from asot.timeline.timelines import Timeline
 
 
 def write(timelines: Sequence[Timeline], out: Path) -> list[Path]:

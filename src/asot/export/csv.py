@@ -1,6 +1,6 @@
 """Segment tables as CSV, one row a segment, as RFC 4180 has it (UTF-8, lines end in CR LF).
 
-The columns are those of :class:`asot.segments.SegmentRow`. An empty field in ``start_s``,
+The columns are those of :class:`asot.timeline.segments.SegmentRow`. An empty field in ``start_s``,
 ``end_s`` or ``confidence`` means that the figure is not known. Numbers are written with as many
 digits as it takes to read the same number back.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from asot.errors import ArgumentError, DataError
 from asot.files import atomic_path
-from asot.segments import SegmentRow
+from asot.timeline.segments import SegmentRow
 
 COLUMNS = tuple(field.name for field in fields(SegmentRow))
 
@@ -78,7 +78,7 @@ def read_csv(path: str | os.PathLike[str]) -> list[SegmentRow]:
     ------
     DataError
         If the file cannot be read, its header is another, or a row breaks a rule of
-        :class:`asot.segments.SegmentRow`. The sentence names the file and the line.
+        :class:`asot.timeline.segments.SegmentRow`. The sentence names the file and the line.
 
     Examples
     --------

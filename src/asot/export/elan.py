@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from asot.errors import DataError, MissingExtraError
-from asot.export.names import actions, file_stems, recording_name, require_lines
+from asot.export.names import actions, require_lines
 from asot.export.seconds import milliseconds
 from asot.files import atomic_path
-from asot.timelines import Interval, Timeline
+from asot.text import file_stems, recording_name
+from asot.timeline.timelines import Interval, Timeline
 
 TIER = "actions"
 _PROPERTY = "recording"
@@ -71,8 +72,8 @@ def read(path: str | Path, tier: str | None = None) -> list[Interval]:
     Examples
     --------
     >>> import tempfile
-    >>> from asot.segments import segment_table
-    >>> from asot.timelines import even_times
+    >>> from asot.timeline.segments import segment_table
+    >>> from asot.timeline.timelines import even_times
     >>> rows = segment_table("tea", [0, 0, 1], action_names=["boil", "pour"])
     >>> timeline = Timeline("tea", tuple(rows), 3, even_times(3, 2.0))
     >>> [file] = write([timeline], Path(tempfile.mkdtemp()))

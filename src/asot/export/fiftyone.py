@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from asot.errors import ArgumentError
-from asot.export.names import actions, file_stems
+from asot.export.names import actions
 from asot.files import write_text
-from asot.timelines import Timeline
+from asot.text import file_stems
+from asot.timeline.timelines import Timeline
 
 
 def write(timelines: Sequence[Timeline], out: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from asot.errors import ArgumentError, DataError
 from asot.export.names import require_names
 from asot.export.seconds import from_first_frame
-from asot.timelines import Timeline
+from asot.timeline.timelines import Timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +121,8 @@ def export(
     Examples
     --------
     >>> import tempfile
-    >>> from asot.segments import segment_table
-    >>> from asot.timelines import even_times
+    >>> from asot.timeline.segments import segment_table
+    >>> from asot.timeline.timelines import even_times
     >>> rows = segment_table("tea", [0, 0, 1], frame_rate=25.0, action_names=["boil", "pour"])
     >>> timeline = Timeline("tea", tuple(rows), 3, even_times(3, 25.0))
     >>> [path.name for path in export([timeline], "vtt", tempfile.mkdtemp())]

@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asot.errors import ArgumentError, DataError
-from asot.export.names import actions, file_stems, recording_name, require_lines
+from asot.export.names import actions, require_lines
 from asot.export.texts import read_text
 from asot.files import write_text
-from asot.timelines import BACKGROUND, Timeline
+from asot.text import file_stems, recording_name
+from asot.timeline.timelines import BACKGROUND, Timeline
 
 
 def write(timelines: Sequence[Timeline], out: Path) -> list[Path]:

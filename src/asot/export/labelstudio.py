@@ -29,8 +29,8 @@ from asot.export.names import actions, require_lines
 from asot.export.seconds import milliseconds, video_rate
 from asot.export.texts import read_text
 from asot.files import write_json, write_text
-from asot.segments import SegmentRow
-from asot.timelines import Interval, Timeline
+from asot.timeline.segments import SegmentRow
+from asot.timeline.timelines import Interval, Timeline
 
 _CONTROL, _VIDEO = "actions", "video"
 # Okabe and Ito's colours, which colour-blind people tell apart.

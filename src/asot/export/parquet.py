@@ -8,8 +8,8 @@ from pathlib import Path
 
 from asot.errors import MissingExtraError
 from asot.files import atomic_path
-from asot.segments import SegmentRow
-from asot.timelines import Timeline
+from asot.timeline.segments import SegmentRow
+from asot.timeline.timelines import Timeline
 
 
 def write(timelines: Sequence[Timeline], out: Path) -> list[Path]:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from asot.errors import ArgumentError, DataError
 from asot.export.formats import FORMATS, format_named
-from asot.timelines import Interval
+from asot.timeline.timelines import Interval
 
 _SUFFIXES = {".csv": "csv", ".tsv": "csv", ".eaf": "elan", ".json": "labelstudio"}
 
@@ -32,8 +32,8 @@ def read(
     tier : str, optional
         The tier of ELAN files; see :func:`asot.export.elan.read`.
     times : mapping of str to (N + 1,) array-like, optional
-        Seconds of the recordings' frames, as in :class:`asot.timelines.Timeline`, for tables that
-        count frames only.
+        Seconds of the recordings' frames, as in :class:`asot.timeline.timelines.Timeline`, for
+        tables that count frames only.
 
     Returns
     -------

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from asot.errors import ArgumentError
-from asot.segments import SegmentRow
-from asot.timelines import Timeline
+from asot.timeline.segments import SegmentRow
+from asot.timeline.timelines import Timeline
 
 
 def milliseconds(timeline: Timeline) -> list[tuple[int, int, SegmentRow]]:

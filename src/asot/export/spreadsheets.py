@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from asot.errors import DataError
 from asot.export.csv import write_csv
 from asot.export.texts import read_text
-from asot.timelines import Interval, Timeline
+from asot.timeline.timelines import Interval, Timeline
 
 # What a column may be called, in small letters; the first is what asot calls it.
 _HEADINGS = {

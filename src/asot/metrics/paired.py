@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.errors import ArgumentError
-from asot.segments import UNLABELLED, run_lengths
+from asot.timeline.segments import UNLABELLED, run_lengths
 
 Label = int | str
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-import numbers
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from asot.errors import ArgumentError
+from asot.errors import ArgumentError, require_integer, require_number
 
 # Marginals may come from sums in float32.
 MARGINAL_SUM_TOLERANCE = 1e-4
-# Beyond this, float32 overflows.
-LARGEST = 1e30
 MOST_ITERATIONS = 1_000_000
 # What torch takes as it is, the common case; ``carray`` is contiguous, aligned and writeable.
 PLAIN = (np.dtype(np.float32), np.dtype(np.float64))
@@ -51,52 +48,6 @@ def check_options(
     require_integer("inner_iterations", inner_iterations, at_least=1, at_most=MOST_ITERATIONS)
     if mode not in ("default", "parity"):
         raise ArgumentError(f'mode must be "default" or "parity", but is {mode!r}.')
-
-
-def require_number(
-    name: str,
-    value: Any,
-    *,
-    above: float | None = None,
-    at_least: float | None = None,
-    below: float | None = None,
-) -> None:
-    """Refuse ``value`` unless it is a finite number within the bounds."""
-    # A plain float is the common case, and the question for other numbers a slow one.
-    is_number = type(value) is float or (
-        isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
-    )
-    fits = (
-        is_number
-        and abs(value) <= LARGEST
-        and (above is None or value > above)
-        and (at_least is None or value >= at_least)
-        and (below is None or value < below)
-    )
-    if not fits:
-        bounds = [
-            text
-            for bound, text in (
-                (above, f"above {above:g}" if above is not None else ""),
-                (at_least, f"at least {at_least:g}" if at_least is not None else ""),
-                (below, f"below {below:g}" if below is not None else ""),
-            )
-            if bound is not None
-        ]
-        raise ArgumentError(
-            f"{name} must be a finite number{' that is ' if bounds else ''}"
-            f"{' and '.join(bounds)}, but is {value!r}."
-        )
-
-
-def require_integer(name: str, value: Any, *, at_least: int, at_most: int | None = None) -> None:
-    """Refuse ``value`` unless it is an integer within the bounds."""
-    is_integer = type(value) is int or (
-        isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    )
-    if not is_integer or value < at_least or (at_most is not None and value > at_most):
-        bounds = f"of at least {at_least}" if at_most is None else f"from {at_least} to {at_most:,}"
-        raise ArgumentError(f"{name} must be an integer {bounds}, but is {value!r}.")
 
 
 def read_cost(cost: Any) -> tuple[Tensor, bool]:

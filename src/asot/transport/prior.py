@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from asot.errors import ArgumentError
-from asot.transport.arguments import as_tensor, read_lengths, require_integer, require_number
+from asot.errors import ArgumentError, require_integer, require_number
+from asot.transport.arguments import as_tensor, read_lengths
 
 
 def temporal_prior(
     n_frames: int,
     n_actions: int,
-    rho: float,
+    order_prior: float,
     *,
     lengths: Any = None,
     mode: str = "default",
@@ -22,8 +22,8 @@ def temporal_prior(
 ) -> Any:
     """A cost that nudges action k towards its place in a canonical order, to be added to a cost.
 
-    ``rho |(i + 1/2)/N - (k + 1/2)/K|`` with N the recording's own length; in parity mode
-    ``rho |i/N - k/K|`` with N the padded number of frames.
+    ``order_prior |(i + 1/2)/N - (k + 1/2)/K|`` with N the recording's own length; in parity mode
+    ``order_prior |i/N - k/K|`` with N the padded number of frames.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def temporal_prior(
         N, the (padded) number of frames.
     n_actions : int
         K.
-    rho : float
+    order_prior : float
         Strength, >= 0; the paper takes 0.15 to 0.25.
     lengths : sequence of int, shape (B,), optional
         Frames of each recording of a padded batch.
@@ -48,7 +48,7 @@ def temporal_prior(
     Raises
     ------
     ArgumentError
-        If a size is under 1, ``rho`` is negative or ``mode`` is unknown.
+        If a size is under 1, ``order_prior`` is negative or ``mode`` is unknown.
 
     References
     ----------
@@ -56,12 +56,12 @@ def temporal_prior(
 
     Examples
     --------
-    >>> temporal_prior(4, 2, rho=0.8).round(2).tolist()
+    >>> temporal_prior(4, 2, order_prior=0.8).round(2).tolist()
     [[0.1, 0.5], [0.1, 0.3], [0.3, 0.1], [0.5, 0.1]]
     """
     require_integer("n_frames", n_frames, at_least=1)
     require_integer("n_actions", n_actions, at_least=1)
-    require_number("rho", rho, at_least=0.0)
+    require_number("order_prior", order_prior, at_least=0.0)
     if mode not in ("default", "parity"):
         raise ArgumentError(f'mode must be "default" or "parity", but is {mode!r}.')
     like = np.empty(0) if like is None else like
@@ -74,10 +74,10 @@ def temporal_prior(
     frame = torch.arange(n_frames, dtype=exact, device=target.device)[None, :, None]
     action = torch.arange(n_actions, dtype=exact, device=target.device)[None, None, :]
     if mode == "parity":
-        prior = rho * (frame / n_frames - action / n_actions).abs().expand(len(own), -1, -1)
+        prior = order_prior * (frame / n_frames - action / n_actions).abs().expand(len(own), -1, -1)
     else:
         length = own.to(exact)[:, None, None]
-        prior = rho * ((frame + 0.5) / length - (action + 0.5) / n_actions).abs()
+        prior = order_prior * ((frame + 0.5) / length - (action + 0.5) / n_actions).abs()
         prior = prior.masked_fill(frame >= length, 0.0)
     prior = (prior[0] if lengths is None else prior).to(dtype)
     return prior if isinstance(like, torch.Tensor) else prior.numpy()

@@ -17,9 +17,9 @@ from asot.transport.arguments import (
     require_finite,
 )
 from asot.transport.building import build_problem
-from asot.transport.fused import FusedDescent, is_installed
-from asot.transport.gpu import GpuDescent
-from asot.transport.gpu import is_installed as gpu_is_installed
+from asot.transport.cpu.solver import FusedDescent, is_installed
+from asot.transport.cuda.solver import GpuDescent
+from asot.transport.cuda.solver import is_installed as gpu_is_installed
 from asot.transport.mirror_descent import MirrorDescent, Result
 from asot.transport.parity import ParityDescent
 from asot.transport.problem import Problem

@@ -34,8 +34,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from asot.errors import ArgumentError
-from asot.transport.arguments import as_tensor, check_options, require_integer, require_number
+from asot.errors import ArgumentError, require_integer, require_number
+from asot.transport.arguments import as_tensor, check_options
 from asot.transport.solve import solve
 from asot.transport.streaming_window import Window
 

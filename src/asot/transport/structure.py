@@ -17,8 +17,8 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from asot.errors import ArgumentError
-from asot.transport.arguments import as_tensor, read_lengths, require_number
+from asot.errors import ArgumentError, require_number
+from asot.transport.arguments import as_tensor, read_lengths
 from asot.transport.precision import wide
 
 

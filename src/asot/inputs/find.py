@@ -1,0 +1,175 @@
+"""What people name on the command line: videos, sensor logs, poses, arrays, or folders of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from asot.errors import ConfigurationError, DataError
+from asot.text import listing
+
+VIDEOS = frozenset(
+    {
+        *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv"),
+        *(".ts", ".mts", ".m2ts", ".3gp", ".ogv", ".mxf", ".vob"),
+    }
+)
+SERIES = frozenset({".csv", ".tsv", ".parquet", ".h5", ".hdf5", ".npy"})
+HDF5 = frozenset({".h5", ".hdf5"})
+ARRAYS = frozenset({".npy"})
+# In a folder of asot segment, what was asked for.
+DESCRIPTION = "segment.json"
+# What marks folders that asot filled, whose tables and clips are no recordings of anybody's.
+OURS = (DESCRIPTION, "page.json", "predictions.json", "run.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A file that becomes a recording.
+
+    Parameters
+    ----------
+    name : str
+        The recording's name.
+    path : Path
+        The file, absolute.
+    """
+
+    name: str
+    path: Path
+
+    @property
+    def is_video(self) -> bool:
+        """Whether its name is that of a video."""
+        return self.path.suffix.lower() in VIDEOS
+
+
+def find_inputs(named: Sequence[str | Path]) -> list[Input]:
+    """List the recordings among files and folders.
+
+    A file's recording is called as the file is, without its suffix; in a folder, which is searched
+    to its depths, the folders below it come first: ``cam1/monday.mp4`` is ``cam1-monday``.
+
+    Parameters
+    ----------
+    named : sequence of path-like
+        Files, whatever their suffix, and folders, of which hidden files are left out, and
+        folders in them that asot filled.
+
+    Returns
+    -------
+    list of Input
+        Sorted by name; all videos, or none.
+
+    Raises
+    ------
+    DataError
+        If something does not exist, a folder holds no recording, two recordings have one name, or
+        videos are mixed with others.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> (folder / "cam1").mkdir()
+    >>> (folder / "cam1" / "monday.mp4").touch()
+    >>> [one.name for one in find_inputs([folder])]
+    ['cam1-monday']
+    """
+    found: dict[str, Input] = {}
+    for word in named:
+        place = Path(word)
+        if place.is_dir():
+            candidates = _in_folder(place)
+        elif place.is_file():
+            candidates = [Input(place.stem, place.resolve())]
+        else:
+            hint = ", without quotes around the pattern" if "*" in str(place) else ""
+            raise DataError(
+                f"{place} does not exist: name videos, tables or arrays, or folders{hint}."
+            )
+        for one in candidates:
+            other = found.setdefault(one.name, one)
+            if other.path != one.path:
+                raise DataError(
+                    f"{other.path} and {one.path} would both be called {one.name!r}: "
+                    "rename one of them."
+                )
+    inputs = sorted(found.values(), key=lambda one: one.name)
+    videos = [one.path.name for one in inputs if one.is_video]
+    others = [one.path.name for one in inputs if not one.is_video]
+    if videos and others:
+        raise DataError(
+            f"Videos ({listing(videos)}) and tables ({listing(others)}) cannot be segmented "
+            "together: name one kind."
+        )
+    for one in inputs:
+        if not one.name.isprintable() or one.name.startswith(".") or not _is_text(one.path):
+            raise DataError(f"{str(one.path)!r} has a name that no recording can have: rename it.")
+    return inputs
+
+
+def _in_folder(folder: Path) -> list[Input]:
+    files = []
+    for place, below, names in os.walk(folder):
+        below[:] = [
+            name for name in below if not name.startswith(".") and not is_ours(Path(place) / name)
+        ]
+        files += [
+            Path(place) / name
+            for name in names
+            if Path(name).suffix.lower() in VIDEOS | SERIES
+            and not name.startswith(".")
+            and (Path(place) / name).is_file()
+        ]
+    # DeepLabCut writes a table of what it writes as HDF5.
+    twins = {path.with_suffix("") for path in files if path.suffix.lower() in HDF5}
+    files = [
+        path for path in files if path.suffix.lower() != ".csv" or path.with_suffix("") not in twins
+    ]
+    if not files:
+        kinds = ", ".join(sorted(VIDEOS | SERIES))
+        raise DataError(f"{folder} holds no recordings: no file in it ends in one of {kinds}.")
+    return [
+        Input("-".join(path.relative_to(folder).with_suffix("").parts), path.resolve())
+        for path in files
+    ]
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a path can be written down: names of old disks may be bytes of another encoding."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether asot filled a folder: with features, a training, predictions or a page."""
+    return any((folder / mark).is_file() for mark in OURS) or all(
+        (folder / part).is_dir() for part in ("features", "origins")
+    )
+
+
+def take_shard(inputs: list[Input], shard: str | None) -> list[Input]:
+    """Every n-th recording from the i-th on, for a shard "i/n"; all of them for None.
+
+    Raises
+    ------
+    ConfigurationError
+        If the shard is none.
+
+    Examples
+    --------
+    >>> [one.name for one in take_shard([Input(c, Path(c)) for c in "abcde"], "2/2")]
+    ['b', 'd']
+    """
+    if shard is None:
+        return inputs
+    first, slash, count = shard.partition("/")
+    if not (slash and first.isdecimal() and count.isdecimal() and 1 <= int(first) <= int(count)):
+        raise ConfigurationError(f"--shard must be i/n with i from 1 to n, not {shard}.")
+    return inputs[int(first) - 1 :: int(count)]

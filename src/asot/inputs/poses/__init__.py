@@ -1,0 +1,1 @@
+"""Tracked poses of DeepLabCut and SLEAP."""

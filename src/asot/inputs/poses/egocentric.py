@@ -1,0 +1,195 @@
+"""Poses in the frame of the animal itself, wherever it is and whichever way it faces."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asot.errors import ArgumentError
+from asot.inputs.series.model import Series
+from asot.text import listing, quote
+
+# Names of points on the body's axis, the first that is there counts; compared without case,
+# spaces and the like.
+_FRONT = ("nose", "snout", "nosetip", "head", "headcenter", "headcentre", "neck", "thorax")
+_REAR = ("tailbase", "basetail", "tailstart", "tail1", "tail", "tailroot", "hip", "abdomen")
+
+
+def egocentric(series: Series, body_axis: Sequence[str] | None = None) -> Series:
+    """Give points relative to the middle and the heading of the individual they belong to.
+
+    The middle is the mean of the individual's points; the heading leads from the rear to the
+    front point of ``body_axis``, and turns onto the x axis. What is lost by this is appended for
+    each individual: the velocity of its middle, ``forward`` and ``sideways`` in its own frame (or
+    ``speed`` without a heading), and ``turn``, radians a second. For each pair of individuals the
+    ``distance`` between their middles is appended.
+
+    Parameters
+    ----------
+    series : Series
+        Poses; see :class:`asot.inputs.series.model.Series` for the columns. Columns that are no
+        coordinates, and points that have x or y alone, are kept as they are. ``z`` is taken
+        relative to the middle, and not turned.
+    body_axis : (str, str), optional
+        Rear and front point, such as ``("tailbase", "nose")``. By default recognised by name,
+        such as tail base and nose or abdomen and head; without them poses are not turned.
+
+    Returns
+    -------
+    Series
+
+    Raises
+    ------
+    ArgumentError
+        If ``body_axis`` names a point that no individual has.
+
+    Examples
+    --------
+    >>> facing_up = np.array([[5.0, 5.0, 5.0, 7.0], [5.0, 6.0, 5.0, 8.0]])
+    >>> columns = ("tailbase.x", "tailbase.y", "nose.x", "nose.y")
+    >>> own = egocentric(Series(facing_up, columns, np.array([0.0, 0.1, 0.2])))
+    >>> own.columns[4:]
+    ('forward', 'sideways', 'turn')
+    >>> (own.values[0].round(6) + 0).tolist()
+    [-1.0, 0.0, 1.0, 0.0, 10.0, 0.0, 0.0]
+    """
+    individuals = _individuals(series.columns)
+    if body_axis is not None:
+        _check_axis(body_axis, individuals)
+    values = series.values.copy()
+    moments = series.times[:-1]
+    extra: list[tuple[str, NDArray[np.float64]]] = []
+    middles: dict[str, NDArray[np.float64]] = {}
+    for individual, points in individuals.items():
+        prefix = f"{individual}." if individual else ""
+        xs, ys = ([place[axis] for place in points.values()] for axis in "xy")
+        middle = np.stack([values[:, xs].mean(axis=1), values[:, ys].mean(axis=1)], axis=1)
+        middles[individual] = middle
+        own_x, own_y = values[:, xs] - middle[:, :1], values[:, ys] - middle[:, 1:]
+        zs = [place["z"] for place in points.values() if "z" in place]
+        if zs:
+            values[:, zs] -= values[:, zs].mean(axis=1, keepdims=True)
+        motion = np.gradient(middle, moments, axis=0)
+        axis = _axis(points, body_axis)
+        if axis is None:
+            extra.append((f"{prefix}speed", np.hypot(motion[:, 0], motion[:, 1])))
+        else:
+            rear, front = (list(points).index(point) for point in axis)
+            heading = np.arctan2(own_y[:, front] - own_y[:, rear], own_x[:, front] - own_x[:, rear])
+            cosine, sine = np.cos(heading)[:, None], np.sin(heading)[:, None]
+            own_x, own_y = cosine * own_x + sine * own_y, cosine * own_y - sine * own_x
+            along, across = cosine[:, 0], sine[:, 0]
+            extra += [
+                (f"{prefix}forward", along * motion[:, 0] + across * motion[:, 1]),
+                (f"{prefix}sideways", along * motion[:, 1] - across * motion[:, 0]),
+                (f"{prefix}turn", np.gradient(np.unwrap(heading), moments)),
+            ]
+        values[:, xs], values[:, ys] = own_x, own_y
+    for one, other in combinations(middles, 2):
+        apart = middles[one] - middles[other]
+        extra.append((f"{one}-{other}.distance", np.hypot(apart[:, 0], apart[:, 1])))
+    return _with(series, values, extra)
+
+
+def distances(series: Series) -> Series:
+    """Append the distance between each pair of points of an individual.
+
+    Distances do not change when the individual moves or turns, also where its heading is unknown.
+
+    Parameters
+    ----------
+    series : Series
+        Poses; P points of an individual give P (P - 1) / 2 columns ``nose-tailbase``.
+
+    Returns
+    -------
+    Series
+
+    Examples
+    --------
+    >>> pose = Series(np.array([[0.0, 0, 3, 4]] * 2), ("a.x", "a.y", "b.x", "b.y"), np.arange(3.0))
+    >>> distances(pose).columns[4:], distances(pose).values[:, 4].tolist()
+    (('a-b',), [5.0, 5.0])
+    """
+    extra = []
+    for individual, points in _individuals(series.columns).items():
+        prefix = f"{individual}." if individual else ""
+        for (one, here), (other, there) in combinations(points.items(), 2):
+            axes = [axis for axis in "xyz" if axis in here and axis in there]
+            apart = [series.values[:, here[axis]] - series.values[:, there[axis]] for axis in axes]
+            extra.append((f"{prefix}{one}-{other}", np.sqrt(np.square(apart).sum(axis=0))))
+    return _with(series, series.values, extra)
+
+
+def heading_points(
+    columns: Sequence[str], body_axis: Sequence[str] | None
+) -> dict[str, tuple[str, str] | None]:
+    """The rear and front point that give each individual's heading; None where none is known.
+
+    Examples
+    --------
+    >>> heading_points(["tail_base.x", "tail_base.y", "Nose.x", "Nose.y"], None)
+    {'': ('tail_base', 'Nose')}
+    """
+    return {
+        individual: _axis(points, body_axis) for individual, points in _individuals(columns).items()
+    }
+
+
+def _individuals(columns: Sequence[str]) -> dict[str, dict[str, dict[str, int]]]:
+    """The position of each coordinate of each point of each individual, where x and y are there."""
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    for position, column in enumerate(columns):
+        name, _, axis = column.rpartition(".")
+        if axis in ("x", "y", "z") and name:
+            individual, _, point = name.rpartition(".")
+            found.setdefault(individual, {}).setdefault(point, {})[axis] = position
+    whole = {
+        individual: {point: place for point, place in points.items() if {"x", "y"} <= set(place)}
+        for individual, points in found.items()
+    }
+    return {individual: points for individual, points in whole.items() if points}
+
+
+def _check_axis(
+    body_axis: Sequence[str], individuals: dict[str, dict[str, dict[str, int]]]
+) -> None:
+    if len(body_axis) != 2 or body_axis[0] == body_axis[1]:
+        raise ArgumentError(
+            f"body_axis must be two points, rear and front, but is {list(body_axis)}."
+        )
+    known = list(dict.fromkeys(point for points in individuals.values() for point in points))
+    for point in body_axis:
+        if point not in known:
+            raise ArgumentError(
+                f"body_axis names {quote(point)}, which is no point of the poses, only "
+                f"{listing(known, 12)}."
+            )
+
+
+def _axis(
+    points: dict[str, dict[str, int]], body_axis: Sequence[str] | None
+) -> tuple[str, str] | None:
+    if body_axis is not None:
+        rear, front = body_axis
+        return (rear, front) if rear in points and front in points else None
+    plain = {re.sub(r"[\W_]+", "", name).lower(): name for name in points}
+    front_point = next((plain[name] for name in _FRONT if name in plain), None)
+    rear_point = next((plain[name] for name in _REAR if name in plain), None)
+    return (rear_point, front_point) if front_point and rear_point else None
+
+
+def _with(
+    series: Series, values: NDArray[np.float64], extra: list[tuple[str, NDArray[np.float64]]]
+) -> Series:
+    columns = [column for _, column in extra]
+    return replace(
+        series,
+        values=np.column_stack([values, *columns]),
+        columns=(*series.columns, *(name for name, _ in extra)),
+    )

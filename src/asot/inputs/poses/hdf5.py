@@ -1,0 +1,212 @@
+"""Pose files in HDF5: DeepLabCut's, which pandas wrote, and SLEAP's analysis files.
+
+DeepLabCut's are read without pandas: it would need PyTables, and would unpickle what the file
+holds, which can run code. The few lists of names that are needed are read from the pickle's
+instructions, none of which is carried out.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from pickletools import genops
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asot.errors import FileError, MissingExtraError
+
+Key = tuple[str, ...]
+
+
+def open_hdf5(path: Path) -> Any:
+    """Open an HDF5 file for reading.
+
+    Raises
+    ------
+    FileError
+        If it is none, or damaged.
+    MissingExtraError
+        If h5py is not installed.
+    """
+    try:
+        import h5py
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("h5py", "series", "Reading HDF5") from error
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise FileError.at(path, "is not an HDF5 file, or is damaged") from error
+
+
+def read_sleap(path: Path, file: Any) -> tuple[list[str], list[str], NDArray[Any], NDArray[Any]]:
+    """Read a SLEAP analysis file.
+
+    Returns
+    -------
+    tracks, points : list of str
+        Names of the A tracks and P nodes.
+    places : (N, A, P, 2) float64 array
+        NaN where a point is missing.
+    scores : (N, A, P) float64 array
+        Confidences; NaN where there are none.
+
+    References
+    ----------
+    The layout: https://io.sleap.ai, "Analysis HDF5". Files that do not say the order of their
+    axes are in that of SLEAP itself, (track, xy, node, frame).
+    """
+    points = [_text(name) for name in file["node_names"][()]]
+    tracks = [_text(name) for name in file["track_names"][()]] if "track_names" in file else []
+    places = _ordered(file["tracks"], ("track", "xy", "node", "frame"))
+    scores = None
+    if "point_scores" in file:
+        scores = _ordered(file["point_scores"], ("track", "node", "frame"))
+    if places.ndim != 4 or places.shape[2:] != (len(points), 2):
+        raise FileError.at(
+            path,
+            f"has tracks of shape {places.shape} as (frame, track, node, xy), which do not fit "
+            f"its {len(points)} nodes",
+        )
+    if scores is None or scores.shape != places.shape[:3]:
+        scores = np.full(places.shape[:3], np.nan)
+    if len(tracks) != places.shape[1]:
+        tracks = [f"track_{i}" for i in range(places.shape[1])]
+    return tracks, points, places, scores
+
+
+def read_dlc(path: Path, file: Any) -> tuple[list[Key], list[str], NDArray[Any], NDArray[Any]]:
+    """Read a table that DeepLabCut wrote through pandas, in either of pandas' two layouts.
+
+    Returns
+    -------
+    keys : list of tuple of str
+        The header of each of the D columns.
+    levels : list of str
+        The names of the header's rows: scorer, bodyparts, coords and perhaps individuals.
+    index : (N,) array
+        The frame of each row.
+    values : (N, D) float64 array
+
+    Raises
+    ------
+    FileError
+        If there is no such table in the file.
+    """
+    for group in file.values():
+        kind = _text(group.attrs.get("pandas_type", b""))
+        if kind in ("frame_table", "frame"):
+            return _read_table(group) if kind == "frame_table" else _read_fixed(group)
+    raise FileError.at(
+        path, "is HDF5, but neither DeepLabCut's nor an analysis file of SLEAP: export it as CSV"
+    )
+
+
+def _ordered(dataset: Any, default: tuple[str, ...]) -> NDArray[np.float64]:
+    """A data set with its axes in the order (frame, track, node, xy)."""
+    dims = tuple(json.loads(dataset.attrs["dims"])) if "dims" in dataset.attrs else default
+    order = [dims.index(axis) for axis in ("frame", "track", "node", "xy") if axis in dims]
+    return np.asarray(dataset[()], dtype=np.float64).transpose(order)
+
+
+def _read_table(group: Any) -> tuple[list[Key], list[str], NDArray[Any], NDArray[Any]]:
+    levels = plain_pickle(_bytes(group.attrs["info"]))[1]["names"]
+    table = group["table"]
+    rows = table[()]
+    keys: list[Key] = []
+    blocks = []
+    for field in rows.dtype.names:
+        if field.startswith("values_block_"):
+            names = plain_pickle(_bytes(table.attrs[f"{field}_kind"]))
+            keys += [tuple(str(part) for part in name) for name in names]
+            blocks.append(rows[field].reshape(len(rows), len(names)).astype(np.float64))
+    return keys, [str(level) for level in levels], rows["index"], np.concatenate(blocks, axis=1)
+
+
+def _read_fixed(group: Any) -> tuple[list[Key], list[str], NDArray[Any], NDArray[Any]]:
+    keys: list[Key] = []
+    blocks = []
+    depth = int(group.attrs["axis0_nlevels"])
+    levels = [_text(group[f"axis0_level{level}"].attrs["name"]) for level in range(depth)]
+    for block in range(int(group.attrs["nblocks"])):
+        parts = []
+        for level in range(depth):
+            names = [_text(name) for name in group[f"block{block}_items_level{level}"][()]]
+            parts.append([names[code] for code in group[f"block{block}_items_label{level}"][()]])
+        keys += list(zip(*parts, strict=True))
+        blocks.append(np.asarray(group[f"block{block}_values"][()], dtype=np.float64))
+    return keys, levels, group["axis1"][()], np.concatenate(blocks, axis=1)
+
+
+def plain_pickle(data: bytes) -> Any:
+    """Read a pickle of lists, tuples, dicts, text and numbers, without running anything.
+
+    Raises
+    ------
+    ValueError
+        If it holds anything else.
+
+    Examples
+    --------
+    >>> plain_pickle(b"(lp0\\n(Vnose\\np1\\nVx\\ntp2\\na.")
+    [('nose', 'x')]
+    """
+    stack: list[Any] = []
+    memory: dict[Any, Any] = {}
+    mark = object()
+
+    def since_mark() -> list[Any]:
+        place = len(stack) - 1 - stack[::-1].index(mark)
+        items = stack[place + 1 :]
+        del stack[place:]
+        return items
+
+    for operation, argument, _ in genops(data):
+        name = operation.name
+        if name == "MARK":
+            stack.append(mark)
+        elif name in _ATOMS:
+            stack.append(argument)
+        elif name in _CONSTANTS:
+            stack.append(_CONSTANTS[name])
+        elif name in ("PUT", "BINPUT", "LONG_BINPUT"):
+            memory[argument] = stack[-1]
+        elif name == "MEMOIZE":
+            memory[len(memory)] = stack[-1]
+        elif name in ("GET", "BINGET", "LONG_BINGET"):
+            stack.append(memory[argument])
+        elif name in ("EMPTY_LIST", "EMPTY_DICT", "EMPTY_TUPLE"):
+            stack.append({"EMPTY_LIST": [], "EMPTY_DICT": {}, "EMPTY_TUPLE": ()}[name])
+        elif name in ("LIST", "TUPLE"):
+            stack.append(list(since_mark()) if name == "LIST" else tuple(since_mark()))
+        elif name in ("TUPLE1", "TUPLE2", "TUPLE3"):
+            count = int(name[-1])
+            stack[-count:] = [tuple(stack[-count:])]
+        elif name == "DICT":
+            items = since_mark()
+            stack.append(dict(zip(items[::2], items[1::2], strict=True)))
+        elif name in ("APPEND", "APPENDS"):
+            items = [stack.pop()] if name == "APPEND" else since_mark()
+            stack[-1].extend(items)
+        elif name in ("SETITEM", "SETITEMS"):
+            items = [stack.pop(-2), stack.pop()] if name == "SETITEM" else since_mark()
+            stack[-1].update(zip(items[::2], items[1::2], strict=True))
+        elif name not in ("PROTO", "FRAME", "STOP"):
+            raise ValueError(f"a pickle with {name} is not read")
+    return stack[-1]
+
+
+_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+_ATOMS = {
+    *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "FLOAT", "BINFLOAT"),
+    *("STRING", "UNICODE", "BINSTRING", "SHORT_BINSTRING", "BINUNICODE", "SHORT_BINUNICODE"),
+}
+
+
+def _bytes(value: Any) -> bytes:
+    return value if isinstance(value, bytes) else bytes(np.asarray(value))
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)

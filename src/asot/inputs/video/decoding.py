@@ -1,0 +1,346 @@
+"""Videos as a stream of frames with their true times, from files as people have them.
+
+What cannot be used is passed over and counted, never hidden: :attr:`Source.remarks` says it in
+sentences once the stream has ended. The rules:
+
+- A frame that cannot be decoded, or that the decoder calls corrupt, is skipped.
+- Frames come in the decoder's order. Where their times do not, as in files that kept the order
+  of decoding, the same times are put in order.
+- A frame without a time follows the one before it at the usual spacing.
+- A frame at the same time as the one before it is skipped, as is one further back than
+  ``WINDOW`` frames; a clock that falls back by more than ``RESET_S`` was set anew, and the rest is
+  moved to follow on.
+- A file that ends early gives what it has.
+- Cover art is no video. Rotation and mirroring are the display matrix's.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from asot.errors import DataError, MissingExtraError
+from asot.inputs.video.opening import open_container, reason, video_stream
+
+# A clock that falls back by more was set anew; by less, frames are out of order.
+RESET_S = 1.0
+# Frames among which times are put in order; B-frames hardly ever reach further.
+WINDOW = 6
+# Frames a second where the file says nothing.
+USUAL_RATE = 25.0
+# Failed reads in a row after which the rest of a file is given up.
+PATIENCE = 100
+# Formats where not every frame has a time of its own: the others' are counted from the start.
+_COUNTED = ("mpeg",)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A decoded frame, and when it is shown.
+
+    Parameters
+    ----------
+    time_s : float
+        Seconds of the file's own clock.
+    usual_end_s : float
+        When it would end by its own duration, or else by the usual spacing; later than
+        ``time_s``. The next frame, where there is one, ends it.
+    frame : av.VideoFrame
+        As it is stored: see :class:`asot.inputs.video.pictures.Pictures`.
+    """
+
+    time_s: float
+    usual_end_s: float
+    frame: Any
+
+
+@dataclass
+class Source:
+    """An open video.
+
+    Parameters
+    ----------
+    path : Path
+        Its file.
+    container, stream
+        PyAV's.
+    damaged, reordered, repeated, resets, untimed : int
+        Frames, or packets, that the rules of this module were applied to, so far.
+
+    Attributes
+    ----------
+    end_s : float or None
+        Where the last frame that was read ends.
+    spacing_s : float
+        From frame to frame, as the file says.
+    start_s, announced_end_s : float, float or None
+        Where the file says that its video starts and ends.
+    pixel_aspect : float
+        Width of a pixel as it is shown, by its height.
+    """
+
+    path: Path
+    container: Any
+    stream: Any
+    damaged: int = 0
+    reordered: int = 0
+    repeated: int = 0
+    resets: int = 0
+    untimed: int = 0
+    end_s: float | None = field(default=None, init=False)
+    spacing_s: float = field(init=False)
+    start_s: float = field(init=False)
+    announced_end_s: float | None = field(init=False)
+    pixel_aspect: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Asked for now, because remarks are read when the file is closed.
+        stream = self.stream
+        rate = stream.average_rate or stream.guessed_rate
+        self.spacing_s = 1.0 / float(rate) if rate else 1.0 / USUAL_RATE
+        self.start_s = float((stream.start_time or 0) * stream.time_base)
+        self.announced_end_s = _announced_end(self.container, stream)
+        self.pixel_aspect = float(stream.sample_aspect_ratio or 1) or 1.0
+
+    @property
+    def undisturbed(self) -> bool:
+        """Whether no rule of this module was needed so far."""
+        return not (self.damaged or self.reordered or self.repeated or self.resets or self.untimed)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What people should know of the file, in sentences."""
+        counted = [
+            (self.damaged, "{} could not be decoded and {} skipped.", "frame"),
+            (self.repeated, "{} had the time of another and {} skipped.", "frame"),
+            (
+                self.reordered,
+                "{} stood out of order and {} put in order; none is missing.",
+                "frame",
+            ),
+            (self.untimed, "{} had no time and {} given the usual one.", "frame"),
+            (self.resets, "{} of its clock {} evened out.", "jump"),
+        ]
+        found = []
+        for count, sentence, noun in counted:
+            if count:
+                nouns = f"{count:,} {noun}{'' if count == 1 else 's'}"
+                found.append(sentence.format(nouns, "was" if count == 1 else "were"))
+        announced = self.announced_end_s
+        missing = 0.0 if announced is None or self.end_s is None else announced - self.end_s
+        if missing > max(1.0, 2 * self.spacing_s):
+            found.append(
+                f"The file announces {announced:.2f} s, but its last frame that can be decoded "
+                f"ends at {self.end_s:.2f} s."
+            )
+        return found
+
+    def frames(self, after_s: float | None = None) -> Iterator[Shown]:
+        """Decode the frames in order.
+
+        Parameters
+        ----------
+        after_s : float, optional
+            Begin with the frame that is shown at this moment, or with the first if that is later.
+            Found by way of the keyframe before, where the file lets one trust its times.
+
+        Yields
+        ------
+        Shown
+            Each later than the one before.
+        """
+        if after_s is None:
+            yield from self._timed(self._decoded())
+            return
+        # A keyframe's time is not always where the file's index has it: try further back, too.
+        for back in () if self.container.format.name in _COUNTED else (0.0, 10.0):
+            found = self._from_keyframe(after_s, back)
+            if found is not None:
+                yield from found
+                return
+        # The first read of a file and those after a seek to its start may differ: open it anew.
+        with open_video(self.path, threads=self.stream.codec_context.thread_count) as again:
+            yield from _from(after_s, again.frames())
+            for name in ("damaged", "reordered", "repeated", "resets", "untimed", "end_s"):
+                setattr(self, name, getattr(again, name))
+
+    def _from_keyframe(self, after_s: float, back_s: float) -> Iterator[Shown] | None:
+        """Frames from the one at ``after_s`` on, or None where seeking does not lead there."""
+        import av
+
+        base = self.stream.time_base
+        try:
+            self.container.seek(int((after_s - back_s) / base), stream=self.stream)
+        except (av.error.FFmpegError, OverflowError):
+            return None
+        # What precedes the keyframe may refer to frames that were not read.
+        decoded = self._decoded()
+        for frame in decoded:
+            if not frame.key_frame:
+                continue
+            if frame.pts is None or float(frame.pts * base) > after_s:
+                return None
+            return _from(after_s, self._timed(chain([frame], decoded)))
+        return None
+
+    def _timed(self, decoded: Iterator[Any]) -> Iterator[Shown]:
+        """Give frames their times by the rules of this module."""
+        base = self.stream.time_base
+        last: float | None = None
+        moved = 0.0
+        for frame, pts in self._ordered(decoded):
+            spacing = float((frame.duration or 0) * base)
+            if not 0 < spacing < 3600:
+                spacing = self.spacing_s
+            if pts is None:
+                self.untimed += 1
+                time_s = 0.0 if last is None else last + spacing
+            else:
+                time_s = float(pts * base) + moved
+            if last is not None and time_s <= last:
+                if last - time_s <= RESET_S:
+                    self.repeated += 1
+                    continue
+                self.resets += 1
+                moved += last + spacing - time_s
+                time_s = last + spacing
+            last = time_s
+            self.end_s = time_s + spacing
+            yield Shown(time_s, time_s + spacing, frame)
+
+    def _ordered(self, decoded: Iterator[Any]) -> Iterator[tuple[Any, int | None]]:
+        """Hand the times of some frames at a time out in order."""
+        frames: deque[Any] = deque()
+        times: list[int] = []
+
+        def first() -> tuple[Any, int | None]:
+            frame = frames.popleft()
+            if frame.pts is None:
+                return frame, None
+            pts = heappop(times)
+            self.reordered += pts != frame.pts
+            return frame, pts
+
+        latest = 0
+        for frame in decoded:
+            if frame.pts is not None:
+                if times and float((latest - frame.pts) * self.stream.time_base) > RESET_S:
+                    while frames:
+                        yield first()
+                latest = max(latest, frame.pts) if times else frame.pts
+                heappush(times, frame.pts)
+            frames.append(frame)
+            if len(frames) > WINDOW:
+                yield first()
+        while frames:
+            yield first()
+
+    def _decoded(self) -> Iterator[Any]:
+        import av
+
+        context = self.stream.codec_context
+        for packet in self._packets():
+            try:
+                frames = context.decode(packet)
+            except EOFError:
+                return
+            except av.error.FFmpegError as error:
+                self.damaged += 1
+                logger.debug("%s: a packet cannot be decoded: %s", self.path, error)
+                continue
+            for frame in frames:
+                if frame.is_corrupt:
+                    self.damaged += 1
+                else:
+                    yield frame
+
+    def _packets(self) -> Iterator[Any]:
+        """Read packets, past damage; a last None lets the decoder hand out what it still has."""
+        import av
+
+        failures = 0
+        while failures < PATIENCE:
+            try:
+                for packet in self.container.demux(self.stream):
+                    if packet.size:
+                        failures = 0
+                        yield packet
+                break
+            except EOFError:
+                break
+            except av.error.FFmpegError as error:
+                failures += 1
+                logger.debug("%s cannot be read here: %s", self.path, error)
+        self.damaged += failures
+        yield None
+
+
+@contextmanager
+def open_video(path: Path, threads: int | None = None) -> Iterator[Source]:
+    """Open a video file.
+
+    Parameters
+    ----------
+    path : Path
+        The file. Nothing but it is read, whatever it refers to.
+    threads : int, optional
+        Of the decoder; FFmpeg's choice unless given.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, empty, no video, or has no video stream that can be decoded.
+    MissingExtraError
+        If PyAV is not installed.
+    """
+    try:
+        import av
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("av", "video", "reading a video") from error
+
+    container = open_container(path)
+    with container:
+        stream = video_stream(path, container)
+        stream.codec_context.thread_type = "AUTO"
+        stream.codec_context.thread_count = threads or 0
+        try:
+            yield Source(path, container, stream)
+        except av.error.FFmpegError as error:
+            raise DataError(f"{path} cannot be read: {reason(error)}.") from error
+
+
+def _announced_end(container: Any, stream: Any) -> float | None:
+    if stream.duration:
+        return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
+    if not container.duration or container.streams.audio:
+        return None
+    # Matroska's duration counts from 0, whenever the first frame is shown.
+    start = 0 if "matroska" in container.format.name else container.start_time or 0
+    return (start + container.duration) / 1e6
+
+
+def _from(after_s: float, shown: Iterator[Shown]) -> Iterator[Shown]:
+    """Leave out what is over by ``after_s``: the last frame that began by then is the first."""
+    held: Shown | None = None
+    for one in shown:
+        if held is not None and one.time_s > after_s:
+            yield held
+            yield one
+            yield from shown
+            return
+        held = one
+        if one.time_s > after_s:
+            yield one
+            yield from shown
+            return
+    if held is not None:
+        yield held

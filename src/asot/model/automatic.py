@@ -1,0 +1,109 @@
+"""Settings that a recipe leaves open, found from the recordings, with the evidence for them."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from asot.discover.background import BackgroundEvidence
+from asot.discover.number import NumberEvidence, find_n_actions
+from asot.discover.order import OrderEvidence, find_order
+from asot.discover.radius import RadiusEvidence, find_radius
+from asot.model.features import PreparedFeatures
+from asot.model.recipe import AUTO, Recipe
+from asot.progress import Progress, silent
+
+PAPER_STRENGTH = 0.15  # of the paper, where the evidence for an order is complete
+FIRST_GUESSES = 4, 6, 8  # actions, to find the time scale at which they are counted
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was found for one model; None for what the recipe gave.
+
+    Attributes
+    ----------
+    radius : RadiusEvidence or None
+        The time scale.
+    order : OrderEvidence or None
+        The common order.
+    n_actions : NumberEvidence or None
+        The number of actions.
+    background : BackgroundEvidence or None
+        Frames of no action.
+    """
+
+    radius: RadiusEvidence | None = None
+    order: OrderEvidence | None = None
+    n_actions: NumberEvidence | None = None
+    background: BackgroundEvidence | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain numbers."""
+        return {
+            name: None if one is None else one.to_dict()
+            for name, one in (
+                ("radius", self.radius),
+                ("order", self.order),
+                ("n_actions", self.n_actions),
+                ("background", self.background),
+            )
+        }
+
+
+def settle_number(
+    features: PreparedFeatures, *, seed: int = 0, progress: Progress = silent
+) -> NumberEvidence:
+    """Find the number of actions in recordings, at the time scale they have by themselves."""
+    radii = [find_radius(features, guess, seed=seed, progress=progress) for guess in FIRST_GUESSES]
+    middle = sorted(one.chosen for one in radii)[len(radii) // 2]
+    return find_n_actions(features, middle, seed=seed, progress=progress)
+
+
+def settle(
+    recipe: Recipe,
+    features: PreparedFeatures,
+    n_actions: int,
+    *,
+    seed: int = 0,
+    number: NumberEvidence | None = None,
+    progress: Progress = silent,
+) -> tuple[Recipe, Evidence]:
+    """The recipe with a time scale and an order prior in place of "auto".
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Stays as it is.
+    features : PreparedFeatures
+        The recordings.
+    n_actions : int
+        K.
+    seed : int
+        Of the searches.
+    number : NumberEvidence, optional
+        How K was found, for the evidence.
+    progress : callable, optional
+        Told the stage, what is done of it and of how much.
+    """
+    settled = copy.deepcopy(recipe)
+    radius = order = None
+    uses = (settled.transport_train, settled.transport_eval)
+    if any(one.radius == AUTO for one in uses):
+        radius = find_radius(features, n_actions, seed=seed, progress=progress)
+        for one in uses:
+            if one.radius == AUTO:
+                one.radius = radius.chosen
+    # Training sees some of the frames of each recording: there, a share of the recording. A single
+    # network's own number of frames counts those.
+    frames = settled.transport_train.radius
+    if isinstance(frames, int) and (settled.team or recipe.transport_train.radius == AUTO):
+        mean_frames = float(np.mean([len(one) for one in features]))
+        settled.transport_train.radius = frames / mean_frames
+    if settled.order_prior == AUTO:
+        order = find_order(features, seed=seed)
+        settled.order_prior = PAPER_STRENGTH * order.strength
+    return settled, Evidence(radius, order, number)

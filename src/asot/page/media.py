@@ -1,0 +1,165 @@
+"""Videos for the report: which file the player opens, previews where it cannot, and clips.
+
+What is made is named after a hash of the source and of what was asked, so that a second report of
+the same videos finds it there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path, PurePath
+from string import hexdigits
+from typing import Any
+from urllib.parse import quote
+
+from asot.errors import AsotError
+from asot.files import write_json
+from asot.page.model import RecordingView
+
+log = logging.getLogger(__name__)
+
+PREVIEW_SIZE = 480  # pixels of the longer side
+CLIP_SIZE = 320
+CLIP_SECONDS = 6.0
+_KEY_LENGTH = 24  # of the names of what is made
+# Containers that a browser may play, for where no library is there to look inside.
+_BROWSER_SUFFIXES = {".mp4", ".m4v", ".webm", ".mov", ".ogv"}
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerMedia:
+    """What the player of one recording opens.
+
+    Parameters
+    ----------
+    src : str, optional
+        Where it lies, as a link from the page; None where there is nothing to play.
+    offset : float
+        Time in the recording's file of the player's 0, in seconds.
+    note : str
+        A sentence for people, empty where all is well.
+    """
+
+    src: str | None
+    offset: float = 0.0
+    note: str = ""
+
+
+class Studio:
+    """Makes the report's videos in ``folder`` and links them from a page in ``page``.
+
+    Parameters
+    ----------
+    page : Path
+        The folder of the page.
+    folder : Path
+        Where previews and clips go.
+    embed : bool
+        Whether the page must not link anything outside ``folder``.
+    """
+
+    def __init__(self, page: Path, folder: Path, *, embed: bool) -> None:
+        self.page = page
+        self.folder = folder
+        self.embed = embed
+        self.made: set[str] = set()
+        # PyAV, of the extra "video", is not needed to see a report.
+        self._tools: Any = import_module("asot.inputs.video.preview") if find_spec("av") else None
+
+    def player(self, recording: RecordingView) -> PlayerMedia | None:
+        """Choose or make what the player of a recording opens; None for one without a video."""
+        source = recording.media
+        if source is None:
+            return None
+        if recording.times is None:
+            return PlayerMedia(None, note="The times of the frames are not known, so no video.")
+        if not source.is_file():
+            return PlayerMedia(None, note=f"The video is missing: {source}")
+        if self._tools is None:
+            if self.embed or source.suffix.lower() not in _BROWSER_SUFFIXES:
+                return PlayerMedia(None, note="A preview of the video needs the extra 'video'.")
+            return PlayerMedia(self._link(source), recording.media_start_s)
+        try:
+            sound = abs(recording.media_start_s) < 1e-3 and recording.media_sound
+            direct = sound and self._tools.browser_plays(source)
+            if direct and not self.embed:
+                return PlayerMedia(self._link(source))
+            name, offset = self._preview(source)
+        except (AsotError, OSError) as error:
+            log.warning("no preview of %s: %s", source, error)
+            return PlayerMedia(None, note=f"No preview could be made: {error}")
+        return PlayerMedia(self._reference(name), offset)
+
+    def clip(self, source: Path, start_s: float, end_s: float) -> tuple[str, str | None] | None:
+        """Make a clip of the middle of a segment, of at most six seconds, and its still.
+
+        Returns
+        -------
+        (str, str or None) or None
+            Links from the page to the clip and the still; None where it cannot be made.
+        """
+        if self._tools is None:
+            return None
+        surplus = max(0.0, end_s - start_s - CLIP_SECONDS) / 2
+        start_s, end_s = start_s + surplus, end_s - surplus
+        made = []
+        try:
+            key = _key(source, "clip", CLIP_SIZE, start_s, end_s)
+            for suffix, write, options in (
+                (".mp4", self._tools.write_preview, {"start_s": start_s, "end_s": end_s}),
+                (".jpg", self._write_still, {"time_s": (start_s + end_s) / 2}),
+            ):
+                if not (self.folder / (key + suffix)).is_file():
+                    write(source, self.folder / (key + suffix), longest=CLIP_SIZE, **options)
+                self.made.add(key + suffix)
+                made.append(self._reference(key + suffix))
+        except (AsotError, OSError) as error:
+            log.warning("no clip of %s from %.3f s to %.3f s: %s", source, start_s, end_s, error)
+        return (made[0], made[1] if made[1:] else None) if made else None
+
+    def _write_still(self, source: Path, out: Path, *, time_s: float, longest: int) -> None:
+        self._tools.write_still(source, time_s, out, longest=longest)
+
+    def sweep(self) -> None:
+        """Remove what earlier reports left, half-written too, and this one does not use."""
+        used = {PurePath(name).stem for name in self.made}
+        for path in self.folder.glob("*"):
+            key, _, rest = path.name.removeprefix(".").partition("-")
+            key = key if rest else path.stem
+            ours = len(key) == _KEY_LENGTH and set(key) <= set(hexdigits)
+            if ours and (rest or key not in used):
+                path.unlink(missing_ok=True)
+
+    def _preview(self, source: Path) -> tuple[str, float]:
+        """Make a preview, or find it made; returns its file's name and its time 0."""
+        key = _key(source, "preview", PREVIEW_SIZE)
+        name, beside = f"{key}.mp4", self.folder / f"{key}.json"
+        self.made.add(name)
+        if (self.folder / name).is_file() and beside.is_file():
+            return name, float(json.loads(beside.read_text(encoding="utf-8"))["start_s"])
+        start_s = float(self._tools.write_preview(source, self.folder / name, longest=PREVIEW_SIZE))
+        write_json(beside, {"source": os.fspath(source), "start_s": start_s})
+        return name, start_s
+
+    def _reference(self, name: str) -> str:
+        return f"media/{name}"
+
+    def _link(self, source: Path) -> str:
+        absolute = Path(os.path.abspath(source))  # noqa: PTH100 - links stay as they are
+        try:
+            relative = os.path.relpath(absolute, os.path.abspath(self.page))  # noqa: PTH100
+        except ValueError:  # another drive
+            return absolute.as_uri()
+        return quote(PurePath(relative).as_posix())
+
+
+def _key(source: Path, *wanted: object) -> str:
+    state = source.stat()
+    text = repr((os.path.abspath(source), state.st_size, state.st_mtime_ns, *wanted))  # noqa: PTH100
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:_KEY_LENGTH]

@@ -1,0 +1,275 @@
+"""What the report shows, as plain values: no file is read and nothing is computed here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asot.errors import ArgumentError
+from asot.figures.evidence_chart import Finding
+from asot.timeline.segments import UNLABELLED
+from asot.timeline.timelines import require_times
+
+
+class Identity:
+    """Of a report: the same as long as its actions and what they label are the same.
+
+    Parameters
+    ----------
+    actions : iterable of int
+        Their ids.
+
+    Examples
+    --------
+    >>> one, other = Identity([0, 1]), Identity([0, 1])
+    >>> one.add("tea", np.array([0, 1]))
+    >>> other.add("tea", np.array([1, 1]))
+    >>> one.text == other.text
+    False
+    """
+
+    def __init__(self, actions: Iterable[int]) -> None:
+        self._digest = hashlib.sha256(repr(sorted(actions)).encode())
+
+    def add(self, recording: str, labels: NDArray[np.int64]) -> None:
+        """Take the next recording in, with its labels (N,)."""
+        self._digest.update(recording.encode("utf-8", "surrogatepass") + labels.tobytes())
+
+    @property
+    def text(self) -> str:
+        """Sixteen characters."""
+        return self._digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionView:
+    """One action of the report.
+
+    Parameters
+    ----------
+    id : int
+        Its label in the recordings, 0 or more.
+    name : str
+        Its name; empty where it has none yet, and is shown as "action 3".
+    merged_into : int, optional
+        The action it is a part of, by people's decision.
+    background : bool
+        Whether it is nothing of interest, by people's decision.
+    """
+
+    id: int
+    name: str = ""
+    merged_into: int | None = None
+    background: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Track:
+    """Another opinion on a recording's frames, shown under the prediction.
+
+    Parameters
+    ----------
+    name : str
+        Such as "ground truth" or "k-means".
+    labels : (N,) int array
+        A label a frame, -1 for none.
+    names : mapping of int to str, optional
+        What the labels mean; None where they are the report's own actions.
+    """
+
+    name: str
+    labels: NDArray[np.int64]
+    names: Mapping[int, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecordingView:
+    """One recording of the report.
+
+    Parameters
+    ----------
+    name : str
+        Any text; unlike that of the others.
+    labels : (N,) int array
+        The action of each frame, -1 for none; N is at least 1.
+    times : (N + 1,) float array, optional
+        Seconds of the recording's file: frame ``i`` lasts from ``times[i]`` to ``times[i + 1]``.
+        Without them the report counts in frames, and a video cannot follow the timeline.
+    confidence : (N,) float array, optional
+        How sure the action of each frame is, in [0, 1].
+    tracks : tuple of Track
+        Other opinions on the same frames.
+    media : Path, optional
+        The video.
+    media_start_s : float
+        The time of the video's first frame in its file, in seconds.
+    media_sound : bool
+        Whether the video's file is in order. Browsers may not play what is damaged.
+    signals : (N, C) float array, optional
+        What was recorded where it was no video, one row a frame.
+    signal_names : tuple of str
+        Names of the C columns; numbers if empty.
+    scores : mapping of str to float
+        Fractions, shown in percent; NaN where there is none.
+    activity : str, optional
+        The activity the recording is one of.
+    remarks : tuple of str
+        Sentences people should see.
+
+    Raises
+    ------
+    ArgumentError
+        If the arrays do not fit each other.
+    """
+
+    name: str
+    labels: NDArray[np.int64]
+    times: NDArray[np.float64] | None = None
+    confidence: NDArray[np.float32] | None = None
+    tracks: tuple[Track, ...] = ()
+    media: Path | None = None
+    media_start_s: float = 0.0
+    media_sound: bool = True
+    signals: NDArray[np.float32] | None = None
+    signal_names: tuple[str, ...] = ()
+    scores: Mapping[str, float] = field(default_factory=dict)
+    activity: str | None = None
+    remarks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        where = f"recording {self.name!r}"
+        labels = np.asarray(self.labels)
+        if labels.ndim != 1 or not labels.size or labels.dtype.kind not in "iu":
+            raise ArgumentError(
+                f"labels of {where} must be integers of shape (N,) with N >= 1, "
+                f"but they are {labels.dtype} of shape {labels.shape}."
+            )
+        if self.times is not None:
+            require_times(self.times, labels.size)
+        for what, array in [("confidence", self.confidence)] + [
+            (f"labels of the track {track.name!r}", track.labels) for track in self.tracks
+        ]:
+            if array is not None and np.shape(array) != labels.shape:
+                raise ArgumentError(
+                    f"{what} of {where} must have one value for each of its {labels.size} "
+                    f"frames, but the shape is {np.shape(array)}."
+                )
+        if self.signals is not None:
+            shape = np.shape(self.signals)
+            if len(shape) != 2 or shape[0] != labels.size or shape[1] == 0:
+                raise ArgumentError(
+                    f"signals of {where} must be (N, C) with N = {labels.size} frames and "
+                    f"C >= 1, but their shape is {shape}."
+                )
+            if self.signal_names and len(self.signal_names) != shape[1]:
+                raise ArgumentError(
+                    f"{where} has {shape[1]} signals but {len(self.signal_names)} signal_names."
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A segment that shows what an action looks like.
+
+    Parameters
+    ----------
+    recording : str
+        Name of the recording.
+    start_frame, end_frame : int
+        The half-open run of frames ``[start_frame, end_frame)``.
+    typicality : float
+        Larger is more typical; shown as it is.
+    """
+
+    recording: str
+    start_frame: int
+    end_frame: int
+    typicality: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Report:
+    """All that one report shows.
+
+    Parameters
+    ----------
+    title : str
+        Heading of the report.
+    actions : sequence of ActionView
+        All actions, those without a frame too; their order gives the colours.
+    recordings : sequence of RecordingView
+        May be lazy: it is gone through once, and one recording is held at a time.
+    typical, atypical : mapping of int to sequence of Example
+        For an action, its best and its worst examples, best and worst first.
+    scores : mapping of str to mapping of str to float
+        For each way of matching, the scores as fractions.
+    matching : mapping of int to str, optional
+        The class each action was matched with.
+    confusion : ((K, C) int array, sequence of C str), optional
+        Frames that action ``k`` (in the order of ``actions``) shares with class ``c``, and the
+        names of the classes.
+    findings : sequence of Finding
+        How settings were found from the recordings.
+    settings, versions : mapping of str to str
+        Shown as tables.
+    remarks : sequence of str
+        Sentences on what to look at.
+
+    Raises
+    ------
+    ArgumentError
+        If two actions have one id, a merged action has no target or merges go round in a circle,
+        an example is empty, or the confusion does not fit the actions.
+    """
+
+    title: str
+    actions: Sequence[ActionView]
+    recordings: Sequence[RecordingView]
+    typical: Mapping[int, Sequence[Example]] = field(default_factory=dict)
+    atypical: Mapping[int, Sequence[Example]] = field(default_factory=dict)
+    scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    matching: Mapping[int, str] | None = None
+    confusion: tuple[NDArray[np.int64], Sequence[str]] | None = None
+    findings: Sequence[Finding] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    remarks: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        merged = {action.id: action.merged_into for action in self.actions}
+        if len(merged) < len(self.actions) or min(merged, default=0) <= UNLABELLED:
+            raise ArgumentError(
+                f"actions must have ids of their own, 0 or more, but they are "
+                f"{[action.id for action in self.actions]}."
+            )
+        for action in merged:
+            passed: list[int] = []
+            at: int | None = action
+            while at is not None:
+                if at not in merged or at in passed:
+                    raise ArgumentError(
+                        f"merged_into of action {action} leads to {at}, which is "
+                        f"{'the action itself' if at in passed else 'no action'}: "
+                        f"merge into an action that stays."
+                    )
+                passed.append(at)
+                at = merged[at]
+        for kind in (self.typical, self.atypical):
+            for example in (e for examples in kind.values() for e in examples):
+                if not 0 <= example.start_frame < example.end_frame:
+                    raise ArgumentError(
+                        f"an example needs 0 <= start_frame < end_frame, but one of "
+                        f"{example.recording!r} is [{example.start_frame}, {example.end_frame})."
+                    )
+        if self.confusion is not None:
+            counts, classes = self.confusion
+            if np.shape(counts) != (len(self.actions), len(classes)):
+                raise ArgumentError(
+                    f"confusion must have a row for each of {len(self.actions)} actions and a "
+                    f"column for each of {len(classes)} classes, but it is {np.shape(counts)}."
+                )

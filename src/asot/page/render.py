@@ -1,0 +1,185 @@
+"""Writing the report: a folder, or one file with everything in it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import mimetypes
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from asot.errors import MissingExtraError
+from asot.files import atomic_path, write_text
+from asot.page.book import Book, Clip
+from asot.page.media import Studio
+from asot.page.model import Report
+from asot.progress import Progress, silent
+
+# In this order: the last one starts the page.
+_SCRIPTS = [
+    *("core", "names", "index", "timeline", "recording", "actions", "evidence", "overview", "main")
+]
+
+
+def write_report(
+    report: Report, out: Path, *, embed: bool = False, progress: Progress = silent
+) -> Path:
+    """Write the interactive report.
+
+    Parameters
+    ----------
+    report : Report
+        What to show. Its recordings are gone through once.
+    out : Path
+        A folder, made if it is missing. An earlier report in it is replaced.
+    embed : bool
+        Write one file that holds everything, videos too (as small previews), instead of a folder
+        of files beside a page that opens the original videos where a browser can play them.
+    progress : callable, optional
+        Called with a stage ("recordings", "clips"), how many are done and how many there are.
+
+    Returns
+    -------
+    Path
+        ``out/index.html``.
+
+    Raises
+    ------
+    ArgumentError
+        If the report's parts do not fit each other.
+    MissingExtraError
+        If Jinja2 is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile
+    >>> from asot.page import ActionView, RecordingView, Report
+    >>> tea = RecordingView("tea", labels=np.array([0, 0, 1]), times=np.arange(4.0))
+    >>> report = Report("Tea", [ActionView(0, "boil"), ActionView(1)], [tea])
+    >>> write_report(report, Path(tempfile.mkdtemp())).name
+    'index.html'
+    """
+    template = _template()
+    with ExitStack() as stack:
+        folder = out / "media"
+        if embed:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="asot-report-")))
+        studio = Studio(out, folder, embed=embed)
+        book = Book(report)
+        parts = _parts(report, book, studio, progress)
+        if embed:
+            scripts = _embedded(parts, studio)
+        else:
+            scripts = iter(())
+            _write_data(parts, out / "data")
+            studio.sweep()
+            write_text(out / "assets" / "report.js", _script())
+            write_text(out / "assets" / "report.css", _asset("report.css"))
+        # What is written into the page depends on nothing that people may name.
+        nonce = hashlib.sha256(repr(sorted(book.positions)).encode()).hexdigest()[:16]
+        stream = template.stream(
+            title=report.title,
+            nonce=nonce,
+            embed=embed,
+            style=_asset("report.css") if embed else "",
+            script=_script() if embed else "",
+            scripts=scripts,
+            index=lambda: _json(book.values()),
+        )
+        page = stack.enter_context(atomic_path(out / "index.html"))
+        # Names of files may hold what UTF-8 cannot; in the title that becomes a question mark.
+        with page.open("w", encoding="utf-8", errors="replace") as file:
+            file.writelines(stream)
+    return out / "index.html"
+
+
+def _parts(
+    report: Report, book: Book, studio: Studio, progress: Progress
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Go through the recordings; give each one's values, and make all clips at the end."""
+    total = len(report.recordings)
+    wanted: list[tuple[Clip, Path]] = []
+    progress("Page: recordings", 0, total)
+    for place, recording in enumerate(report.recordings):
+        values, clips = book.add(recording, studio.player(recording))
+        source = recording.media
+        if source is not None and recording.times is not None and source.is_file():
+            wanted += [(clip, source) for clip in clips]
+        yield place, values
+        progress("Page: recordings", place + 1, total)
+    if wanted:
+        progress("Page: clips", 0, len(wanted))
+    for done, (clip, source) in enumerate(wanted, start=1):
+        made = studio.clip(source, clip.start, clip.end)
+        if made is not None:
+            clip.src, clip.still = made
+        progress("Page: clips", done, len(wanted))
+
+
+def _write_data(parts: Iterator[tuple[int, dict[str, Any]]], folder: Path) -> None:
+    """Write a script for each recording, and remove those of an earlier report."""
+    written = set()
+    for place, values in parts:
+        path = folder / f"{place}.js"
+        write_text(path, f"asotReceive({place},{_json(values)});\n")
+        written.add(path)
+    for path in folder.glob("*.js"):
+        if path.stem.isdigit() and path not in written:
+            path.unlink()
+
+
+def _embedded(
+    parts: Iterator[tuple[int, dict[str, Any]]], studio: Studio
+) -> Iterator[tuple[str, str]]:
+    """Give the id and the content of each script element that holds data."""
+    given: set[str] = set()
+
+    def media() -> Iterator[tuple[str, str]]:
+        for name in sorted(studio.made - given):
+            given.add(name)
+            kind = mimetypes.guess_type(name)[0]
+            content = base64.b64encode((studio.folder / name).read_bytes()).decode("ascii")
+            yield f"media/{name}", f"data:{kind};base64,{content}"
+
+    for place, values in parts:
+        yield f"recording-{place}", _json(values)
+        yield from media()
+    yield from media()
+
+
+def _json(values: Any) -> str:
+    """JSON that may stand inside a script element, whatever its strings hold.
+
+    Examples
+    --------
+    >>> _json("</script>&\u2028")
+    '"\\\\u003c/script\\\\u003e\\\\u0026\\\\u2028"'
+    """
+    text = json.dumps(values, separators=(",", ":"), allow_nan=False)
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _script() -> str:
+    """All scripts as one, in a scope of their own."""
+    parts = [_asset(f"{name}.js") for name in _SCRIPTS]
+    return "(() => {\n'use strict';\n" + "\n".join(parts) + "})();\n"
+
+
+def _asset(name: str) -> str:
+    return (files("asot.page") / "assets" / name).read_text(encoding="utf-8")
+
+
+def _template() -> Any:
+    try:
+        import jinja2
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("jinja2", "report", "The interactive report") from error
+    source = (files("asot.page") / "templates" / "index.html.j2").read_text(encoding="utf-8")
+    return jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)

@@ -1,0 +1,166 @@
+"""Pictures of a prediction, beside its ground truth where there is some."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from asot.metrics import Evaluation
+from asot.progress import Progress
+from asot.runs.predictions import PredictionFolder, Scored, Source
+
+
+def draw(
+    folder: PredictionFolder, scored: Scored | None, most: int, progress: Progress
+) -> list[Path]:
+    """Draw the predictions: one picture of each model's corpus, and some recordings by themselves.
+
+    Parameters
+    ----------
+    folder : PredictionFolder
+        A finished prediction.
+    scored : Scored or None
+        Ground truth to draw beside it.
+    most : int
+        Recordings to draw by themselves for each model.
+    progress : Progress
+        Called with the stage, the pictures drawn, all pictures, and a note.
+
+    Returns
+    -------
+    list of Path
+        The PNG files.
+    """
+    from asot.figures import plot_corpus, plot_matrix, plot_segmentation, save_figure
+    from asot.figures.evidence import FILE, read_evidence
+    from asot.figures.evidence_figure import draw_evidence
+
+    index = folder.index()
+    rate = Source(**index["source"]).frame_rate
+    truths = {} if scored is None else {one.name: one.ground_truth for one in scored.recordings}
+    matchings: dict[str, Any] = {}
+    if scored is not None:
+        matchings = cast(dict[str, Any], scored.evaluations["activity"].matching)
+    # A class of a negative id cannot be drawn by it: all move up.
+    shift = max([0, *(-one for pairs in matchings.values() for one in pairs.values())])
+    if shift > 0:
+        truths = {name: None if one is None else one + shift for name, one in truths.items()}
+        matchings = {
+            model: {action: one + shift for action, one in pairs.items()}
+            for model, pairs in matchings.items()
+        }
+    groups: dict[str, list[str]] = {}
+    for one in index["recordings"]:
+        groups.setdefault(one["model"], []).append(one["name"])
+    total = sum(1 + 2 * min(most, len(members)) for members in groups.values())
+    paths: list[Path] = []
+
+    def save(figure: Any, name: str) -> None:
+        path = folder.root / "figures" / f"{name}.png"
+        save_figure(figure, path)
+        paths.append(path)
+        progress("Drawing", len(paths), total, "")
+
+    evidence = read_evidence(folder.root.parent / FILE)
+    paths += draw_evidence(evidence, folder.root / "figures" / "evidence.png")
+    for model, members in groups.items():
+        # Without ground truth the labels name themselves; with it, unmatched ones match nothing.
+        matching = None if scored is None else matchings.get(model, {})
+        names = None if scored is None else _names_of(scored, truths, members, shift)
+        # Only as many as the picture holds need to be read.
+        shown = members[:30]
+        save(
+            plot_corpus(
+                [folder.labels(name) for name in shown],
+                [truths.get(name) for name in shown] if truths else None,
+                names=names,
+                matching=matching,
+                recordings=shown,
+                frame_rate=rate,
+                title=f"{model}: {len(shown)} of {len(members)} recordings",
+            ),
+            f"corpus-{model}",
+        )
+        for name in members[:most]:
+            labels, truth = folder.labels(name), truths.get(name)
+            tracks = {"asot": labels, **({} if truth is None else {"ground truth": truth})}
+            save(
+                plot_segmentation(
+                    tracks,
+                    names=names,
+                    matching=None if matching is None else {"asot": matching},
+                    frame_rate=rate,
+                    title=name,
+                ),
+                f"{name}-segments",
+            )
+            save(
+                plot_matrix(
+                    folder.assignment(name),
+                    ground_truth=truth,
+                    kind="assignment",
+                    action_names=names,
+                    matching=matching,
+                    frame_rate=rate,
+                    labels=labels,
+                    title=name,
+                ),
+                f"{name}-assignment",
+            )
+    return paths
+
+
+def _names_of(
+    scored: Scored, truths: dict[str, Any], members: list[str], shift: int
+) -> dict[int, str]:
+    """Names of the classes that some recordings hold: few classes get plain colours."""
+    held = [np.unique(truths[name]) for name in members if truths.get(name) is not None]
+    classes = sorted(set(np.concatenate(held).tolist())) if held else []
+    return {one: scored.class_names.get(one - shift, str(one - shift)) for one in classes}
+
+
+def draw_comparison(
+    folder: PredictionFolder, scored: Scored, others: dict[str, tuple[list[Any], Evaluation]]
+) -> list[Path]:
+    """Draw other methods beside ours: the first recording's segments, and the scores of all.
+
+    Parameters
+    ----------
+    folder : PredictionFolder
+        A finished prediction.
+    scored : Scored
+        The same beside its ground truth, scored with a single model.
+    others : dict of str to (list of labels, Evaluation)
+        Labels of the same recordings by other methods, and their scores at activity level.
+
+    Returns
+    -------
+    list of Path
+        Two PNG files.
+    """
+    from asot.figures import plot_comparison, plot_segmentation, save_figure
+
+    first = scored.recordings[0]
+    ours = scored.evaluations["activity"]
+    tracks = {"asot": folder.labels(first.name)}
+    matchings: dict[str, Any] = {"asot": next(iter(cast(dict[str, Any], ours.matching).values()))}
+    for name, (labels, evaluation) in others.items():
+        tracks[name] = labels[0]
+        matchings[name] = evaluation.matching
+    if first.ground_truth is not None:
+        tracks["ground truth"] = first.ground_truth
+    segments = plot_segmentation(
+        tracks,
+        names=scored.class_names,
+        matching=matchings,
+        frame_rate=first.frame_rate,
+        title=first.name,
+    )
+    evaluations = {"asot": ours, **{name: evaluation for name, (_, evaluation) in others.items()}}
+    scores = plot_comparison(evaluations, ["mof", "miou", "f1_macro", "f1@25", "f1@50", "edit"])
+    paths = [folder.root / "figures" / name for name in ("comparison.png", "scores.png")]
+    save_figure(segments, paths[0])
+    save_figure(scores, paths[1])
+    return paths

@@ -1,0 +1,126 @@
+"""Files of ours, read as a stranger's: each is described once, and what does not fit is a sentence.
+
+A schema is a ``msgspec.Struct`` or a dataclass. Whatever lies elsewhere than it says, is of another
+type or out of its range ends in a :class:`~asot.errors.FileError` that names the file, the place in
+it, the rule and the value.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from asot.errors import FileError, unreadable
+from asot.files import require_file
+from asot.text import quote
+
+T = TypeVar("T")
+
+# A name that becomes part of a path: one component, which cannot leave its folder.
+_OTHERS = r"/\\\x00" if os.name == "nt" else r"/\x00"
+FileName = Annotated[str, Meta(pattern=rf"\A(?!\.\.?\Z)[^{_OTHERS}]+\Z")]
+Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+Positive = Annotated[int, Meta(ge=1, le=1_000_000)]
+
+
+def read_json(path: Path, kind: type[T], cure: str = "") -> T:
+    """Read a JSON file as a value of a type.
+
+    Parameters
+    ----------
+    path : Path
+        The file; a byte order mark is tolerated.
+    kind : type
+        A ``msgspec.Struct``, a dataclass, or any type that msgspec decodes.
+    cure : str
+        What to do about a file that does not fit, as the end of the sentence.
+
+    Raises
+    ------
+    FileError
+        With the place in the file, the rule and the value.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "counts.json"
+    >>> _ = path.write_text('{"tea": "two"}')
+    >>> try:
+    ...     read_json(path, dict[str, int])
+    ... except FileError as error:
+    ...     print(str(error).partition("counts.json: ")[2])
+    a value must be int, got str.
+    """
+    require_file(path)
+    try:
+        content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    except OSError as error:
+        raise FileError.at(path, unreadable(error)) from error
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.ValidationError as error:
+        sentence = _sentence(error, msgspec.json.decode(content))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        sentence = f"is not JSON: {error}"
+    raise FileError.at(path, sentence.rstrip(".") + (f": {cure}" if cure else "")) from None
+
+
+def convert(path: Path, values: Any, kind: type[T], cure: str = "") -> T:
+    """Give plain values, which were read from ``path``, the form of a type.
+
+    Raises
+    ------
+    FileError
+        As for :func:`read_json`.
+    """
+    try:
+        return msgspec.convert(values, kind)
+    except (msgspec.ValidationError, RecursionError) as error:
+        sentence = _sentence(error, values)
+    raise FileError.at(path, sentence + (f": {cure}" if cure else "")) from None
+
+
+def _sentence(error: Exception, values: Any) -> str:
+    """Say the place, the rule and the value of what does not fit."""
+    message, _, place = str(error).partition(" - at `")
+    place = place.rstrip("`").removeprefix("$").removeprefix(".").replace("[...]", "")
+    if found := re.fullmatch(r"Object missing required field `(.+)`", message):
+        return f"{place or 'the file'} lacks {found[1]}"
+    if found := re.fullmatch(r"Object contains unknown field `(.+)`", message):
+        return f"{place or 'the file'} holds {quote(found[1])}, which does not belong there"
+    if "matching regex" in message:
+        rule, got = "must be a name without folders", ""
+    else:
+        rule, _, got = message.replace("`", "").partition(", got ")
+        rule = rule.replace("Expected ", "must be ").replace("Invalid", "has an invalid")
+    shown = _value(values, place)
+    but = f", but is {shown}" if shown is not None else f", got {got}" if got else ""
+    return f"{place or 'a value'} {rule}{but}"
+
+
+def _value(values: Any, place: str) -> str | None:
+    """The value at a place such as ``recordings[3].name``, short; None where it cannot be found."""
+    for step in re.findall(r"[^.\[\]]+", place):
+        try:
+            values = values[int(step) if isinstance(values, list) else step]
+        except (KeyError, IndexError, TypeError, ValueError):
+            return None
+    plain = place and isinstance(values, str | int | float | bool | None)
+    return quote(values) if plain and isinstance(values, str) else repr(values) if plain else None
+
+
+def first_difference(old: Any, new: Any, place: str = "") -> str | None:
+    """The first setting that differs, what it was and what it is; None if none does."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in {**old, **new}:
+            where = f"{place}.{name}" if place else name
+            found = first_difference(old.get(name), new.get(name), where)
+            if found is not None:
+                return found
+        return None
+    return None if old == new else f"{place} was {old!r}, now {new!r}"

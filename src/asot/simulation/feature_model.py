@@ -1,0 +1,217 @@
+"""A model of the features of labelled recordings, from which features can be drawn."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from asot.errors import ArgumentError
+from asot.timeline.segments import run_lengths
+
+
+def _setting(default: float, text: str, least: float = 0) -> float:
+    return field(default=default, metadata={"help": text, "least": least})
+
+
+@dataclass(frozen=True)
+class FeatureModel:
+    """How the features of a recording come about: a sum of parts, each with its own size.
+
+    The frame ``t`` of a recording with labels ``y`` is ::
+
+        x[t] = offset + shift + blur(mean[y] + appearance[y] + motion)[t] + drift[t] + jitter[t]
+
+    ``offset`` and ``mean`` are the corpus's, drawn once for each seed and class name;
+    ``shift`` is drawn for a recording, ``appearance`` for a recording and action; ``motion`` and
+    ``jitter`` are white noise, ``drift`` an autoregressive process of order one. ``blur`` averages
+    over ``window`` frames and again over ``track`` frames, as descriptors computed on a moving
+    window do, so that actions fade into each other as well. All parts share one covariance, whose
+    axes are turned at random against the columns.
+
+    A *size* is a root mean square length: of the part's vector over all D columns, in the unit of
+    the features. The squared sizes of independent parts add up to the mean squared length.
+
+    Parameters
+    ----------
+    width : int
+        Columns, D.
+    spectrum : float
+        Axes over which the variance falls to 1/e; large for equal variance along all axes.
+    offset : float
+        Length of the vector that all frames share.
+    separation : float
+        Size of the class means; two classes are ``sqrt(2)`` times as far apart.
+    shift : float
+        Size of what a recording adds to all its frames.
+    appearance : float
+        Size of what a recording adds to all its frames of one action.
+    motion : float
+        Size of the blurred noise, after blurring.
+    window, track : int
+        Frames of the two averages of ``blur``; 1 for none.
+    drift : float
+        Size of the slow noise.
+    drift_frames : float
+        Frames over which its correlation falls to 1/e.
+    jitter : float
+        Size of the noise that is independent from frame to frame.
+    blank : int
+        Frames at the start of each recording that are all zero, "no feature here".
+
+    Raises
+    ------
+    ArgumentError
+        If a number is not finite or too small; the sentence names it.
+
+    Examples
+    --------
+    >>> model = FeatureModel(width=8, blank=2)
+    >>> features = model.draw([0, 0, 0, 1, 1], "P03_tea", {0: "SIL", 1: "pour_water"}, seed=0)
+    >>> features.shape, features.any(axis=1).tolist()
+    ((5, 8), [False, False, True, True, True])
+    """
+
+    width: int = field(default=64, metadata={"help": "Columns.", "least": 1})
+    spectrum: float = _setting(25.0, "Axes over which the variance falls to 1/e.", 1e-3)
+    offset: float = _setting(0.0, "Length of the vector that all frames share.")
+    separation: float = _setting(1.0, "Size of the class means.")
+    shift: float = _setting(0.5, "Size of what a recording adds to all its frames.")
+    appearance: float = _setting(0.5, "Size of what a recording adds to its frames of an action.")
+    motion: float = _setting(1.0, "Size of the blurred noise.")
+    window: int = field(default=20, metadata={"help": "Frames of the blur.", "least": 1})
+    track: int = field(default=5, metadata={"help": "Frames of the second blur.", "least": 1})
+    drift: float = _setting(0.3, "Size of the slow noise.")
+    drift_frames: float = _setting(200.0, "Frames in which its correlation falls to 1/e.", 1e-3)
+    jitter: float = _setting(0.1, "Size of the noise of single frames.")
+    blank: int = field(default=0, metadata={"help": "All-zero frames at the start.", "least": 0})
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+
+    def draw(
+        self, labels: ArrayLike, name: str, class_names: Mapping[int, str], seed: int = 0
+    ) -> NDArray[np.float32]:
+        """Draw the features of one recording.
+
+        They depend on the seed, on the recording's name and labels, and on the names of its
+        classes alone: not on other recordings or classes.
+
+        Parameters
+        ----------
+        labels : (N,) int array-like
+            One class id a frame.
+        name : str
+            The recording's name.
+        class_names : mapping of int to str
+            The name of each class.
+        seed : int
+            From 0.
+
+        Returns
+        -------
+        (N, D) float32 array
+
+        Raises
+        ------
+        ArgumentError
+            If there is no label, a class has no name, or the seed is negative.
+        """
+        starts, ends, values = run_lengths(labels)
+        if not len(values):
+            raise ArgumentError("labels must have a frame or more, got none.")
+        missing = next((int(value) for value in values if int(value) not in class_names), None)
+        if missing is not None:
+            raise ArgumentError(f"class_names must name every class, but {missing} has no name.")
+        rng = named_generator(seed, "recording", name)
+        shift = self.shift * rng.standard_normal(self.width)
+        # In the order of first appearance, so that the classes' ids do not matter.
+        place = {value: i for i, value in enumerate(dict.fromkeys(values.tolist()))}
+        means = self.appearance * rng.standard_normal((len(place), self.width))
+        for value, i in place.items():
+            own = named_generator(seed, "class", class_names[value]).standard_normal(self.width)
+            means[i] += self.separation * own
+        frames = means[np.repeat([place[value] for value in values.tolist()], ends - starts)]
+        frames = self._blurred(frames, rng)
+        frames += shift
+        if self.drift:
+            frames += self.drift * self._slow(len(frames), rng)
+        if self.jitter:
+            frames += self.jitter * rng.standard_normal(frames.shape)
+        mean, axes = _corpus(seed, self.width)
+        spread = np.exp(-np.arange(self.width) / (2 * self.spectrum))
+        result = frames @ ((spread / np.linalg.norm(spread))[:, None] * axes)
+        result += self.offset * mean
+        result[: self.blank] = 0
+        return result.astype(np.float32)
+
+    def _blurred(self, means: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+        """Average the means and white noise over the window; the noise's variance stays."""
+        from scipy.ndimage import uniform_filter1d
+
+        kernel = np.convolve(
+            np.full(self.window, 1 / self.window), np.full(self.track, 1 / self.track)
+        )
+        margin = len(kernel)
+        frames = np.pad(means, ((margin, margin), (0, 0)), mode="edge")
+        if self.motion:
+            frames += self.motion / np.linalg.norm(kernel) * rng.standard_normal(frames.shape)
+        for size in (self.window, self.track):
+            frames = uniform_filter1d(frames, size, axis=0)
+        return frames[margin:-margin]
+
+    def _slow(self, n_frames: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Draw a stationary autoregressive process of order one with unit variance."""
+        from scipy.signal import lfilter
+
+        keep = math.exp(-1 / self.drift_frames)
+        noise = rng.standard_normal((n_frames, self.width))
+        noise[1:] *= math.sqrt(1 - keep**2)  # the first frame has the process's own variance
+        return lfilter([1.0], [1.0, -keep], noise, axis=0)
+
+
+@lru_cache(maxsize=1)
+def _corpus(seed: int, width: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Draw a direction (D,) and orthogonal axes (D, D), the same for all recordings."""
+    rng = named_generator(seed, "corpus", "")
+    mean = rng.standard_normal(width)
+    return mean / np.linalg.norm(mean), np.linalg.qr(rng.standard_normal((width, width)))[0]
+
+
+def check_settings(model: Any) -> None:
+    """Refuse a dataclass of numbers whose metadata ``least`` and ``most`` are not kept.
+
+    Raises
+    ------
+    ArgumentError
+        If one is no number of its type or out of its range.
+    """
+    for setting in fields(model):
+        value = getattr(model, setting.name)
+        low, high = setting.metadata["least"], setting.metadata.get("most", math.inf)
+        whole = setting.type == "int"
+        if isinstance(value, bool) or (whole and not isinstance(value, (int, np.integer))):
+            raise ArgumentError(f"{setting.name} must be an integer, got {value!r}.")
+        if not (math.isfinite(value) and low <= value <= high):
+            limits = f"from {low} up" if high == math.inf else f"from {low} to {high}"
+            raise ArgumentError(f"{setting.name} must be a number {limits}, got {value}.")
+
+
+def named_generator(seed: int, kind: str, name: str) -> np.random.Generator:
+    """Make the generator of one thing, independent of all others.
+
+    Raises
+    ------
+    ArgumentError
+        If the seed is negative.
+    """
+    if seed < 0:
+        raise ArgumentError(f"seed must be from 0 up, got {seed}.")
+    digest = hashlib.sha256(f"{kind}\0{name}".encode()).digest()
+    return np.random.default_rng([seed, int.from_bytes(digest[:16], "little")])

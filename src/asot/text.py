@@ -1,0 +1,146 @@
+"""Texts for people and for files: counts and quotes in sentences, and safe names of files."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+
+# Bytes of a file's stem; systems allow 255 for the whole name, of which suffixes need some.
+_LONGEST = 200
+_HEX_PAIR = re.compile(r"%([0-9A-Fa-f]{2})")
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
+
+
+def plural(count: int, noun: str) -> str:
+    """Count a noun in words for a message.
+
+    Examples
+    --------
+    >>> plural(1, "frame"), plural(1200, "frame")
+    ('1 frame', '1,200 frames')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def quote(text: str, limit: int = 40) -> str:
+    """Quote a piece of a file for a message: printable whatever it holds, and short.
+
+    Examples
+    --------
+    >>> quote("caf\\x00" + "x" * 100)
+    "'caf\\\\x00xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'"
+    """
+    shown = repr(text[:limit] + ("..." if len(text) > limit else ""))
+    return shown.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def printable(path: Path | str) -> str:
+    """Show a path or name, quoted if it holds line breaks or the like.
+
+    Examples
+    --------
+    >>> printable("my data"), printable("my\\ndata")
+    ('my data', "'my\\\\ndata'")
+    """
+    text = str(path)
+    return text if text.isprintable() else quote(text, len(text))
+
+
+def listing(names: Sequence[str], limit: int = 3) -> str:
+    """List the first few names and count the others.
+
+    Examples
+    --------
+    >>> listing(["a", "b", "c", "d", "e"])
+    "'a', 'b', 'c' and 2 more"
+    """
+    shown = ", ".join(quote(name, 80) for name in names[:limit])
+    return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown
+
+
+def file_stems(names: Sequence[str]) -> list[str]:
+    r"""Turn recordings' names into the stems of file names.
+
+    A name that every file system takes stays as it is. Of others, the characters that some system
+    refuses are written as the ``%`` and hexadecimal digits of their UTF-8 bytes, as in a URL, and
+    :func:`recording_name` finds the name again. Only names longer than files allow are cut, with
+    a checksum in place of what is lost.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names that differ from each other.
+
+    Returns
+    -------
+    list of str
+        Stems that differ from each other, also where upper and lower case are one.
+
+    Examples
+    --------
+    >>> file_stems(["P01_tea", "../tea", "TEA", "tea"])
+    ['P01_tea', '%2E.%2Ftea', 'TEA', '%74ea']
+    """
+    stems = []
+    taken: set[str] = set()
+    for name in names:
+        escaped = 0
+        stem = _stem(name, escaped)
+        while _folded(stem) in taken:
+            escaped += 1
+            stem = _stem(name, escaped)
+        taken.add(_folded(stem))
+        stems.append(stem)
+    return stems
+
+
+def recording_name(stem: str) -> str:
+    """Find the name that :func:`file_stems` made a stem of.
+
+    Examples
+    --------
+    >>> recording_name("%2E.%2Ftea"), recording_name("50%_salad")
+    ('../tea', '50%_salad')
+    """
+    escaped = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
+    return escaped.sub(
+        lambda run: bytes.fromhex(run.group().replace("%", "")).decode("utf-8", "replace"), stem
+    )
+
+
+def _stem(name: str, escaped: int) -> str:
+    """Make the stem of one name; its first ``escaped`` characters are escaped whatever they are."""
+    pieces = []
+    for place, character in enumerate(name):
+        edge = (place == 0 and character in ". ") or (place == len(name) - 1 and character in ". ")
+        if (
+            place < escaped
+            or edge
+            or character in '/\\:*?"<>|'
+            or is_control(character)
+            or (character == "%" and _HEX_PAIR.match(name, place))
+            or (place == 0 and _RESERVED.match(name))
+        ):
+            pieces.append("".join(f"%{byte:02X}" for byte in character.encode()))
+        else:
+            pieces.append(character)
+    stem = "".join(pieces)
+    if len(stem.encode()) <= _LONGEST:
+        return stem
+    checksum = hashlib.sha256(f"{escaped} {name}".encode()).hexdigest()[:12]
+    return stem.encode()[: _LONGEST - 13].decode("utf-8", "ignore").rstrip(". ") + "~" + checksum
+
+
+def _folded(stem: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", stem).casefold())
+
+
+def is_control(character: str) -> bool:
+    """Tell a character that is no text: a control, a line break, a surrogate, a noncharacter."""
+    return (
+        unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+        or ord(character) & 0xFFFE == 0xFFFE
+    )

@@ -1,0 +1,1 @@
+"""Segments, timelines in seconds, and the names that people give actions."""

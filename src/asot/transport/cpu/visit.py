@@ -1,0 +1,380 @@
+"""One tile of a visit of the fused solver, and what comes before the first and after the last."""
+
+# Compiled functions are typed by their arguments.
+# mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False, ignore-errors=True
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from asot.transport.cpu.blocks import (
+    ALIKE,
+    CHANGE,
+    CHUNK,
+    ENTROPY,
+    FRAME_PENALTY,
+    LANES,
+    LINEAR,
+    LN2,
+    LOG2E,
+    LOG_P,
+    LOG_WEIGHT,
+    OMEGA,
+    PLACES,
+    PULL,
+    STEEPEST,
+    UNLIKE,
+    advance,
+    moving_sums,
+    restore,
+    sum_row,
+)
+from asot.transport.cpu.layout import apart
+from asot.transport.mirror_descent import LEAST_INITIAL
+
+# What is done for a tile. Typed, because a plain constant has each function compiled anew for it.
+READ, START, JUDGE_START, STEP, JUDGE, FINISH = (np.int64(phase) for phase in range(6))
+_U = np.uint64
+_LANES, _CHUNK = _U(LANES), _U(CHUNK)
+_FIRST = np.int64(0)
+
+# Nothing is allocated in compiled code, so that nothing needs counting. Sums are taken in the order
+# written, so that code compiled here and code read from the cache agree to the last bit.
+_OPTIONS: dict[str, Any] = {"_nrt": False, "nogil": True, "error_model": "numpy"}
+
+
+def compile_apart(function: Callable[..., Any]) -> Any:
+    """Compile a function; one that also says ``apart()`` is not copied into its callers."""
+    return njit(**_OPTIONS)(function)
+
+
+def compile_inline(function: Callable[..., Any]) -> Any:
+    """Compile a function that is copied into its callers."""
+    return njit(forceinline=True, **_OPTIONS)(function)
+
+
+@compile_apart
+def read(r, start, stop):
+    """Lay a tile's frames out in blocks; harmless where there is no frame."""
+    apart()
+    real = r.frames.dtype.type
+    K = _U(r.cost.shape[1])
+    n, given = _U(r.length), r.p.shape[0] > 1
+    log_share = real(-math.log(np.float64(r.length)))
+    for i in range(_U(start), _U(stop)):
+        r.frames[PLACES - 1, i] = real(0)
+        r.frames[PULL, i] = real(0)
+        r.frames[OMEGA, i] = real(1) if i < n else real(0)
+        r.frames[LOG_P, i] = log_share
+        r.frames[LOG_WEIGHT, i] = log_share
+    if given:
+        for i in range(_U(start), min(_U(stop), n)):
+            log_p = real(math.log(r.p[i])) if r.p[i] > 0 else real(0)
+            r.frames[LOG_P, i] = log_p
+            if r.hard:
+                r.frames[OMEGA, i] = real(np.float64(r.p[i]) * r.length)
+                r.frames[LOG_WEIGHT, i] = log_p
+    U = r.scores[PLACES - 1]
+    for block in range(_U(start) // _LANES, _U(stop) // _LANES):
+        first = block * _LANES
+        here = min(_LANES, n - first)
+        for k in range(K):
+            log_q = real(r.log_q[k] * LOG2E)
+            for lane in range(_LANES):
+                U[block, k, lane] = log_q
+        if r.warm:
+            for k in range(K):
+                for lane in range(here):
+                    value = np.float64(r.initial[first + lane, k])
+                    U[block, k, lane] = math.log(max(value, LEAST_INITIAL)) * LOG2E
+        if r.masked:
+            for k in range(K):
+                for lane in range(_LANES):
+                    r.allowed[block, k, lane] = lane >= here or r.allowed_given[first + lane, k]
+        if not r.lean:
+            _lay_out(r, r.costs, block, first)
+
+
+@compile_inline
+def _lay_out(r, costs, block, first):
+    """A block of the cost; zero where there is no frame."""
+    K = _U(r.cost.shape[1])
+    here = min(_LANES, _U(r.length) - _U(first))
+    for lane in range(here):
+        for k in range(K):
+            costs[block, k, lane] = r.cost[_U(first) + lane, k]
+    if here < _LANES:
+        for k in range(K):
+            for lane in range(here, _LANES):
+                costs[block, k, lane] = costs.dtype.type(0)
+
+
+@compile_inline
+def _restore_row(r, place, k, first, n_blocks, rows, row):
+    """Coupling of the frames of whole blocks, from ``first`` on, some of them outside."""
+    for block in range(n_blocks):
+        at = block * LANES
+        i = first + at
+        if i < 0 or i >= r.size:
+            for lane in range(LANES):
+                rows[row, at + lane] = rows.dtype.type(0)
+        else:
+            restore(
+                r.scores[place], np.uint64(i // LANES), np.uint64(k), r.frames, np.uint64(place),
+                np.uint64(i), rows, np.uint64(row), np.uint64(at),
+            )  # fmt: skip
+
+
+@compile_inline
+def _lean_sum_between(r, own, place, k, start, stop):
+    """Mass of the frames ``[start, stop)`` of an action, where couplings are not kept."""
+    total = 0.0
+    for first in range(start // LANES * LANES, stop, CHUNK):
+        _restore_row(r, place, k, first, CHUNK // LANES, own.rows, _FIRST)
+        here = max(start, first) - first
+        count = min(stop, first + CHUNK) - first - here
+        total += sum_row(own.rows[0], _U(here), _U(count))
+    return total
+
+
+@compile_apart
+def _windows_before(r, own, place, start):
+    """For each action, the sum over the neighbours, and itself, of the frame before ``start``."""
+    apart()
+    lo, hi = max(0, start - 1 - r.reach), min(start + r.reach, r.length)
+    first, last = lo // r.tile, hi // r.tile
+    # Whole tiles, and what they lack or have too much.
+    far = hi - lo > 2 * r.tile
+    before = r.before[place]
+    for k in range(r.cost.shape[1]):
+        total = before[last, k] - before[first, k] if far else 0.0
+        from_, to = (last * r.tile, hi) if far else (lo, hi)
+        if r.lean:
+            total += _lean_sum_between(r, own, place, k, from_, to)
+            if far:
+                total -= _lean_sum_between(r, own, place, k, first * r.tile, lo)
+        else:
+            total += sum_row(r.couplings[place, k], _U(from_ + CHUNK), _U(to - from_))
+            if far:
+                start_of = first * r.tile
+                count = _U(lo - start_of)
+                total -= sum_row(r.couplings[place, k], _U(start_of + CHUNK), count)
+        own.carry[k] = total
+
+
+@compile_inline
+def _neighbours(r, own, place, k, start, n_blocks):
+    """Sums over neighbours for one action of a chunk."""
+    # Rows are zero for a chunk on either side: as far as one needs to look.
+    enter = min(start + r.reach, r.size)
+    leave = max(start - r.reach - 1, -CHUNK)
+    if r.lean:
+        at_enter, at_leave = enter // LANES * LANES, leave // LANES * LANES
+        _restore_row(r, place, k, at_enter, n_blocks + 1, own.rows, _FIRST)
+        _restore_row(r, place, k, at_leave, n_blocks + 1, own.rows, np.int64(1))
+        _restore_row(r, place, k, start, n_blocks, own.rows, np.int64(2))
+        moving_sums(
+            own.rows, np.uint64(0), np.uint64(enter - at_enter), own.rows, np.uint64(1),
+            np.uint64(leave - at_leave), own.rows, np.uint64(2), np.uint64(0), own.near,
+            np.uint64(k), np.uint64(n_blocks), own.carry, own.sums[ALIKE],
+        )  # fmt: skip
+        return
+    W = r.couplings[place]
+    moving_sums(
+        W, np.uint64(k), np.uint64(enter + CHUNK), W, np.uint64(k), np.uint64(leave + CHUNK), W,
+        np.uint64(k), np.uint64(start + CHUNK), own.near, np.uint64(k), np.uint64(n_blocks),
+        own.carry, own.sums[ALIKE],
+    )  # fmt: skip
+
+
+@compile_apart
+def visit_tile(r, own, tile, phase, source, target, step, keep, by_cost, by_near):
+    """One tile: J's temporal part of the source; the target, a step further."""
+    apart()
+    real = r.frames.dtype.type
+    K = r.cost.shape[1]
+    start, stop = tile * r.tile, min(r.size, (tile + 1) * r.tile)
+    own.sums[:] = 0.0
+    own.masses[:] = real(0)
+    totals = r.sums[tile]
+    totals[:] = 0.0
+    totals[STEEPEST] = -np.inf
+    if phase == START:
+        own.near[:] = real(0)
+    else:
+        _windows_before(r, own, source, start)
+    by_pull = real(0) if r.hard else real(step * LOG2E)
+    for first in range(start, stop, CHUNK):
+        n_blocks = (min(stop, first + CHUNK) - first) // LANES
+        if phase != START:
+            for k in range(K):
+                _neighbours(r, own, source, k, first, n_blocks)
+            if phase == JUDGE_START or not r.hard:
+                _frame_side(r, own, source, first, n_blocks, totals)
+        if phase == JUDGE_START:
+            _steepest(r, own, source, first, n_blocks, totals)
+        if phase in (JUDGE_START, JUDGE):
+            continue
+        for n_block in range(n_blocks):
+            i = first + n_block * LANES
+            block = i // LANES
+            if r.lean:
+                _lay_out(r, own.costs, _FIRST, i)
+            advance(
+                r.scores[source], r.scores[target], np.uint64(block),
+                own.costs if r.lean else r.costs, np.uint64(0 if r.lean else block), own.near,
+                np.uint64(n_block), r.couplings[target], np.uint64(0 if r.lean else i + CHUNK),
+                own.exps, own.masses, r.slope, r.frames, np.uint64(i), np.uint64(source),
+                np.uint64(target), own.sums, real(keep), real(by_cost), real(by_near), by_pull,
+                r.hard, r.allowed, r.masked,
+            )  # fmt: skip
+        if r.compare and phase == STEP:
+            totals[CHANGE] = max(totals[CHANGE], _change(r, source, target, first, n_blocks))
+    for which in (LINEAR, ENTROPY, ALIKE):
+        totals[which] = sum_row(own.sums[which], _U(0), _U(LANES))
+    if phase in (START, STEP):
+        for k in range(K):
+            r.masses[tile, k] = sum_row(own.masses[k], _U(0), _U(LANES))
+
+
+@compile_apart
+def _change(r, source, target, first, n_blocks):
+    """By how much a step moved an assignment at most."""
+    apart()
+    most = r.frames.dtype.type(0)
+    for k in range(r.cost.shape[1]):
+        for i in range(first, first + n_blocks * LANES):
+            omega = r.frames[OMEGA, i]
+            if omega > 0:
+                moved = r.couplings[target, k, i + CHUNK] - r.couplings[source, k, i + CHUNK]
+                most = max(most, abs(moved) / omega)
+    return np.float64(most)
+
+
+@compile_apart
+def _frame_side(r, own, place, first, n_blocks, totals):
+    """What is constant along a row of the gradient, and what it adds to J."""
+    apart()
+    real = r.frames.dtype.type
+    K = _U(r.cost.shape[1])
+    tiny = np.finfo(r.frames.dtype).tiny
+    neighbours, mass, unlike = own.rows[0], own.rows[1], own.rows[2]
+    temporal, fine = 0.0, 0.0
+    for n_block in range(_U(n_blocks)):
+        i = _U(first) + n_block * _LANES
+        for lane in range(_LANES):
+            neighbours[lane] = mass[lane] = unlike[lane] = real(0)
+        for k in range(K):
+            for lane in range(_LANES):
+                neighbours[lane] += own.near[n_block, k, lane]
+        if not r.hard:
+            # Apart by action, and never negative: differences of large sums would drown a small
+            # one, and a coupling that explodes would look like a fall of J.
+            for k in range(K):
+                for lane in range(_LANES):
+                    w = r.couplings[place, k, i + _CHUNK + lane]
+                    mass[lane] += w
+                    unlike[lane] += w * max(neighbours[lane] - own.near[n_block, k, lane], real(0))
+        for lane in range(_LANES):
+            # Where frames are hard: all pairs of neighbours, alike or not.
+            pairs = r.frames[OMEGA, i + lane] * neighbours[lane] if r.hard else unlike[lane]
+            temporal += np.float64(pairs)
+            pull = (
+                real(r.near) * neighbours[lane] + real(r.epsilon) * r.frames[LOG_WEIGHT, i + lane]
+            )
+            r.frames[PULL, i + lane] = pull
+        if not r.hard:
+            for lane in range(_LANES):
+                if i + lane < _U(r.length):
+                    share = mass[lane] * real(1.0 / r.length)
+                    ratio = math.log(max(share, tiny)) - r.frames[LOG_P, i + lane]
+                    r.frames[PULL, i + lane] += real(r.on_frames) * real(ratio)
+                    fine += np.float64(share) * (ratio - 1.0)
+    totals[UNLIKE] += temporal
+    totals[FRAME_PENALTY] += fine
+
+
+@compile_apart
+def _steepest(r, own, place, first, n_blocks, totals):
+    """The largest entry of the gradient, on frames that exist."""
+    apart()
+    real = r.frames.dtype.type
+    V, most = r.scores[place], own.rows[0]
+    by_cost, epsilon, near = real(1.0 - r.alpha), real(r.epsilon * LN2), real(r.near)
+    for lane in range(_LANES):
+        most[lane] = -np.inf
+    for n_block in range(_U(n_blocks)):
+        i = _U(first) + n_block * _LANES
+        block = i // _LANES
+        if r.lean:
+            _lay_out(r, own.costs, _FIRST, np.int64(i))
+        C, c_block = (own.costs, _U(0)) if r.lean else (r.costs, block)
+        for k in range(_U(r.cost.shape[1])):
+            slope = real(r.slopes[place, k])
+            for lane in range(_LANES):
+                steep = epsilon * (V[block, k, lane] - r.frames[place, i + lane])
+                steep += by_cost * C[c_block, k, lane] - near * own.near[n_block, k, lane]
+                steep += r.frames[PULL, i + lane] + slope
+                counts = r.frames[OMEGA, i + lane] > 0
+                counts = counts and (not r.masked or r.allowed[block, k, lane])
+                most[lane] = max(most[lane], steep if counts else real(-np.inf))
+    for lane in range(_LANES):
+        totals[STEEPEST] = max(totals[STEEPEST], np.float64(most[lane]))
+
+
+@compile_apart
+def finish(r, own, place, tile):
+    """Hand back a tile's assignment and labels.
+
+    A lean recording's assignment may lie where its scores are: a block takes the same room in both.
+    """
+    apart()
+    real = r.frames.dtype.type
+    K = _U(r.cost.shape[1])
+    start, stop = tile * r.tile, min(r.length, (tile + 1) * r.tile)
+    V = r.scores[place]
+    best, label, weight = own.rows[0], own.rows[1], own.rows[2]
+    for first in range(_U(start), _U(stop), _LANES):
+        here = min(_LANES, _U(r.length) - first)
+        block = first // _LANES
+        for lane in range(_LANES):
+            best[lane], label[lane] = -np.inf, -1
+        for k in range(K):
+            for lane in range(_LANES):
+                leads = V[block, k, lane] > best[lane]
+                leads = leads and (not r.masked or r.allowed[block, k, lane])
+                best[lane] = V[block, k, lane] if leads else best[lane]
+                label[lane] = real(k) if leads else label[lane]
+        for lane in range(here):
+            r.labels[first + lane] = np.int64(label[lane])
+        for lane in range(_LANES):
+            weight[lane] = real(1) / r.frames[OMEGA, first + lane]
+        for k in range(K):
+            if r.lean:
+                restore(
+                    V, block, k, r.frames, _U(place), first, own.exps, k, _U(0)
+                )  # fmt: skip
+                for lane in range(_LANES):
+                    own.exps[k, lane] *= weight[lane]
+                    if r.masked and not r.allowed[block, k, lane]:
+                        own.exps[k, lane] = real(0)
+            else:
+                for lane in range(_LANES):
+                    own.exps[k, lane] = r.couplings[place, k, first + _CHUNK + lane] * weight[lane]
+        for lane in range(here):
+            for k in range(K):
+                r.assignment[first + lane, k] = own.exps[k, lane]
+
+
+@compile_apart
+def blank(r):
+    """What lies past a recording's end."""
+    apart()
+    for i in range(r.length, r.labels.shape[0]):
+        r.labels[i] = -1
+        for k in range(r.cost.shape[1]):
+            r.assignment[i, k] = r.assignment.dtype.type(0)

@@ -1,0 +1,211 @@
+"""What the evidence for settings says, and what happens where it is damaged."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from asot.errors import ArgumentError, DataError
+from asot.figures.evidence import FILE, findings, read_evidence
+from asot.figures.evidence_chart import Axis
+from tests.figures.evidences import evidences, found
+
+
+def sentences(evidence: dict[str, Any]) -> dict[str, str]:
+    return {one.heading: one.sentence for one in findings(evidence)}
+
+
+@given(evidences())
+def test_every_chart_holds_what_it_draws(evidence: dict[str, Any]) -> None:
+    told = findings(evidence)
+    parts = ("radius", "order", "n_actions", "learners")
+    assert len(told) == sum(evidence[part] is not None for part in parts)
+    for one in told:
+        assert one.sentence.endswith(".")
+        assert all(len(row) == len(one.head) for row in one.rows)
+        if one.shares:
+            assert sum(share for _, share in one.shares) == pytest.approx(1)
+        for chart in one.charts:
+            for axis in (chart.x, chart.y):
+                check_axis(axis)
+            inside = [(u, v) for u, v, _ in chart.points]
+            inside += [(u, height) for start, end, height in chart.bars for u in (start, end)]
+            for u, v in inside:
+                assert chart.x.low <= u <= chart.x.high
+                assert chart.y.low <= v <= chart.y.high
+            assert chart.mark is not None
+            assert chart.x.low <= chart.mark[0] <= chart.x.high
+
+
+def check_axis(axis: Axis) -> None:
+    assert axis.low < axis.high
+    assert not axis.log or axis.low > 0
+    ticks = [at for at, _ in axis.ticks]
+    assert ticks == sorted(set(ticks))
+    assert 1 <= len(ticks) <= 11
+    assert all(axis.low <= at <= axis.high for at in ticks)
+    assert len({text for _, text in axis.ticks}) == len(ticks)
+    for at, text in axis.ticks:
+        number = float(text.split("\n")[0].replace("k", "e3"))
+        assert number == pytest.approx(at, rel=1e-5, abs=1e-9)
+
+
+def test_the_curves_are_those_that_were_found() -> None:
+    evidence = found()
+    radius, order, number, learners = findings(evidence)
+    given_radius = evidence["radius"]
+    agreement, lengths = radius.charts
+    assert [u for u, _, _ in agreement.points] == given_radius["radii"]
+    assert [v for _, v, _ in agreement.points] == given_radius["agreement"]
+    assert [5 * v for _, v, _ in lengths.points] == pytest.approx(given_radius["segment_length"])
+    (turned,) = order.charts
+    assert sum(n for *_, n in turned.bars) == len(evidence["order"]["by_chance"])
+    assert [v for _, v, _ in number.charts[0].points] == evidence["n_actions"]["stability"]
+    for finding, part in ((radius, "radius"), (number, "n_actions")):
+        marks = {chart.mark[0] for chart in finding.charts if chart.mark is not None}
+        assert marks == {evidence[part]["chosen"]}
+    assert dict(learners.shares) == pytest.approx({"frames, linear": 0.25, "velocity": 0.75})
+
+
+def radius_of(agreement: list[float], lengths: list[float], chosen: int = 12) -> dict[str, Any]:
+    values = {"chosen": chosen, "radii": [3, 6, 12, 24]}
+    return {"radius": {**values, "agreement": agreement, "segment_length": lengths}}
+
+
+def test_the_time_scale_in_a_sentence() -> None:
+    best = radius_of([0.5, 0.6, 0.8, 0.7], [8, 20, 60, 90])
+    assert sentences({**best, "frame_rate": 5.0})["Time scale"] == (
+        "Segments are about 12 s long; the labelling changes least around 2.4 s (12 frames)."
+    )
+    assert sentences(best)["Time scale"] == (
+        "Segments are about 60 frames long; the labelling changes least around 12 frames."
+    )
+    for agreement, lengths, ending in (
+        ([0.9, 0.6, 0.8, 0.7], [7, 20, 60, 90], "gives segments hardly longer than itself."),
+        ([0.9, 0.6, 0.8, 0.7], [70, 75, 48, 90], "sees little of a segment at once."),
+        ([0.5, 0.6, 0.8, 0.9], [8, 20, 60, 90], "so coarse a scale smooths short actions away."),
+    ):
+        said = sentences(radius_of(agreement, lengths))["Time scale"]
+        assert said.endswith(ending)
+        assert "by 0.80. It is 0.90 around" in said
+
+
+def test_the_order_in_a_sentence() -> None:
+    order = {"share": 0.1, "by_chance": [0.0, 0.2], "p_value": 1 / 201, "strength": 0.99}
+    assert sentences({"order": order})["Order"] == "The recordings share an order (p = 0.005)."
+    order.update(p_value=0.3, strength=0.4)
+    assert "may share an order (p = 0.30)" in sentences({"order": order})["Order"]
+    order.update(p_value=0.73, strength=0.0)
+    assert "no common order (p = 0.73)" in sentences({"order": order})["Order"]
+    assert sentences(found(1))["Order"].startswith("No order was looked for")
+
+
+def test_the_number_of_actions_in_a_sentence() -> None:
+    values: dict[str, Any] = {
+        "chosen": 3,
+        "reason": "stability",
+        "stable": 3,
+        "compact": 3,
+        "numbers": [2, 3, 4],
+        "stability": [1.0, 0.98, 0.6],
+        "silhouette": [0.3, 0.5, 0.2],
+        "used": [2.0, 2.9, 3.1],
+    }
+    (one,) = findings({"n_actions": values})
+    assert one.sentence == (
+        "3 actions: the most that several starts find alike, and whose segments are compact."
+    )
+    assert [v for _, v, _ in one.charts[1].points] == values["silhouette"]
+    (one,) = findings({"n_actions": {**values, "compact": 4}})
+    assert one.sentence == (
+        "3 actions: between 3, the most that several starts find alike, and 4, the most whose "
+        "segments are compact."
+    )
+
+
+def test_the_background_in_a_sentence() -> None:
+    values: dict[str, Any] = {
+        "cost": 0.4,
+        "share": 0.62,
+        "separation": 3.1,
+        "near": 0.2,
+        "far": 0.6,
+        "edges": [0.0, 0.4, 0.8],
+        "counts": [38, 62],
+    }
+    (one,) = findings({"background": values})
+    assert one.sentence == "About 62 % of the frames belong to no action."
+    assert one.charts[0].bars == ((0.0, 0.4, 38.0), (0.4, 0.8, 62.0))
+    (one,) = findings({"background": {**values, "cost": None}})
+    assert one.sentence == "All frames belong to actions, as far as can be told."
+    (one,) = findings({"background": {**values, "cost": None, "edges": [], "counts": []}})
+    assert "eight recordings" in one.sentence
+
+
+def test_learners_in_a_sentence() -> None:
+    linear = {"name": "linear", "weight": 0.2, "agreement": 0.45}
+    (one,) = findings({"learners": [linear]})
+    assert (one.sentence, one.reading) == ("One learner decides: linear.", "")
+    (one,) = findings({"learners": [linear, {**linear, "name": "deep", "weight": 0.6}]})
+    assert one.sentence == "2 learners vote; deep counts most (75 %)."
+    assert one.rows == (("linear", "25.0 %", "0.450"), ("deep", "75.0 %", "0.450"))
+    (one,) = findings({"learners": [linear, {"name": "deep", "weight": 0.6}]})
+    assert one.rows == ()
+
+
+def test_nothing_found_is_nothing_told(tmp_path: Path) -> None:
+    assert findings({}) == findings(dict.fromkeys(["radius", "order", "frame_rate"])) == []
+    assert read_evidence(tmp_path / FILE) == {}
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    written = {"tea": found(), "juice": {**found(1), "learners": None, "frame_rate": None}}
+    (tmp_path / FILE).write_text(json.dumps(written), encoding="utf-8")
+    assert read_evidence(tmp_path / FILE) == written
+
+
+def damaged(part: str, **changes: Any) -> Callable[[dict[str, Any]], Any]:
+    return lambda evidence: {**evidence, part: {**evidence[part], **changes}}
+
+
+@pytest.mark.parametrize(
+    "damage, sentence",
+    [
+        (lambda evidence: 3, "evidence must be a mapping"),
+        (lambda evidence: {**evidence, "frame_rate": -1}, "frame_rate is no evidence"),
+        (lambda evidence: {**evidence, "frame_rate": "fast"}, "frame_rate is no evidence"),
+        (lambda evidence: {**evidence, "radius": {"chosen": 3}}, "'radii' is missing"),
+        (lambda evidence: {**evidence, "radius": [3]}, "radius is no evidence"),
+        (lambda evidence: {**evidence, "learners": []}, "weights must be 0 or more"),
+        (lambda evidence: {**evidence, "learners": [{"name": "a"}]}, "'weight' is missing"),
+        (damaged("radius", agreement=[0.5]), "agreement has 1 values, not"),
+        (damaged("radius", chosen=7777), "radius is no evidence"),
+        (damaged("radius", radii=[], agreement=[], segment_length=[]), "radii has 0 values"),
+        (damaged("radius", segment_length=["x"]), "radius is no evidence"),
+        (damaged("order", by_chance=[math.nan]), "by_chance must be finite"),
+        (damaged("order", share=None), "order is no evidence"),
+        (damaged("n_actions", chosen=-5), "n_actions is no evidence"),
+    ],
+)
+def test_damage_is_said_in_a_sentence(
+    tmp_path: Path, damage: Callable[[dict[str, Any]], Any], sentence: str
+) -> None:
+    evidence = damage(found())
+    with pytest.raises(ArgumentError, match=sentence):
+        findings(evidence)
+    (tmp_path / FILE).write_text(json.dumps({"tea": evidence}), encoding="utf-8")
+    with pytest.raises(DataError, match=rf"{FILE} is damaged in 'tea' \(.*{sentence}"):
+        read_evidence(tmp_path / FILE)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", "\xff"])
+def test_a_file_that_is_none_is_said_in_a_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / FILE).write_bytes(text.encode("latin-1"))
+    with pytest.raises(DataError, match=FILE):
+        read_evidence(tmp_path / FILE)

@@ -1,0 +1,209 @@
+"""Features of many recordings: what is finished is kept, what is broken is listed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asot.data import DatasetFolder, check_dataset
+from asot.data.origin import origin_path, read_origin
+from asot.errors import ConfigurationError, DataError
+from asot.inputs.extract import Outcome, VideoSettings, extract
+from asot.inputs.find import find_inputs
+from asot.inputs.series import SeriesSettings
+from tests.runs.regimes import snapshot, write_logs
+
+Told = list[tuple[str, int, int, str]]
+
+
+def run(folder: Path, root: Path, told: Told | None = None, **settings: object) -> Outcome:
+    def report(*words: object) -> None:
+        if told is not None:
+            told.append(words)  # type: ignore[arg-type]
+
+    series = SeriesSettings(**settings)  # type: ignore[arg-type]
+    return extract(find_inputs([folder]), root, VideoSettings(), series, report)
+
+
+@pytest.fixture
+def logs(tmp_path: Path, seed: int) -> Path:
+    write_logs(tmp_path / "logs", seed, "a", "sub/b", "c", start=0.54, jitter=0.8, seconds=(3, 6))
+    return tmp_path / "logs"
+
+
+def test_logs_become_a_data_set_with_true_times(logs: Path, tmp_path: Path) -> None:
+    told: Told = []
+    outcome = run(logs, tmp_path / "data", told)
+    assert outcome.made == ["a", "c", "sub-b"]
+    assert not outcome.kept
+    assert not outcome.failed
+    assert outcome.usable == 3
+    assert [one[1:3] for one in told] == [(1, 3), (2, 3), (3, 3)]
+    recordings = DatasetFolder(tmp_path / "data").recordings()
+    assert list(recordings.names) == ["a", "c", "sub-b"]
+    for one in recordings:
+        times, origin = one.times, one.origin
+        assert times is not None
+        assert origin is not None
+        assert times[0] == pytest.approx(0.54)
+        table = np.loadtxt(origin.path, delimiter=",", skiprows=1)
+        assert times[-1] == pytest.approx(table[-1, 0] + 1 / 20, abs=0.21)
+        assert origin.kind == "series"
+        assert origin.media["columns"] == ["ax", "ay", "az"]
+    report = check_dataset(tmp_path / "data")
+    assert not [one for one in report.problems if one.severity == "error"]
+
+
+def test_a_second_run_does_nothing_again(logs: Path, tmp_path: Path) -> None:
+    run(logs, tmp_path / "data")
+    before = snapshot(tmp_path / "data")
+    outcome = run(logs, tmp_path / "data")
+    assert outcome.kept == ["a", "c", "sub-b"]
+    assert not outcome.made
+    assert snapshot(tmp_path / "data") == before
+
+
+def test_what_changed_is_made_anew_and_nothing_else(logs: Path, tmp_path: Path, seed: int) -> None:
+    run(logs, tmp_path / "data")
+    before = snapshot(tmp_path / "data")
+    write_logs(logs, seed + 1, "c", seconds=(3, 6))
+    outcome = run(logs, tmp_path / "data")
+    assert (outcome.made, outcome.kept) == (["c"], ["a", "sub-b"])
+    after = snapshot(tmp_path / "data")
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed == {
+        f"{kind}/c.{'json' if kind == 'origins' else 'npy'}"
+        for kind in ("features", "times", "signals", "origins")
+    }
+    assert run(logs, tmp_path / "data", fps=4.0).made == ["a", "c", "sub-b"], "other settings"
+
+
+@pytest.mark.parametrize("part", ["features", "times", "signals", "origins"])
+@pytest.mark.parametrize("damage", ["remove", "origin"])
+def test_what_is_half_there_is_made_again(
+    logs: Path, tmp_path: Path, part: str, damage: str
+) -> None:
+    run(logs, tmp_path / "data")
+    if damage == "remove":
+        [path] = (tmp_path / "data" / part).glob("c.*")
+        path.unlink()
+    else:
+        origin_path(tmp_path / "data", "c").write_text("{")
+    outcome = run(logs, tmp_path / "data")
+    assert (outcome.made, outcome.kept) == (["c"], ["a", "sub-b"])
+    assert not outcome.failed
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\x00\x01", b"time,ax\n", b"time,ax\n0,1\n", b"a\nx\ny\n"]
+)
+def test_what_is_broken_is_listed_and_taken_once_it_is_whole(
+    logs: Path, tmp_path: Path, content: bytes
+) -> None:
+    whole = (logs / "c.csv").read_bytes()
+    (logs / "c.csv").write_bytes(content)
+    outcome = run(logs, tmp_path / "data")
+    assert outcome.made == ["a", "sub-b"]
+    assert list(outcome.failed) == ["c"]
+    assert str(logs / "c.csv") in outcome.failed["c"]
+    assert list(DatasetFolder(tmp_path / "data").recordings().names) == ["a", "sub-b"]
+    (logs / "c.csv").write_bytes(whole)
+    outcome = run(logs, tmp_path / "data")
+    assert (outcome.made, outcome.kept) == (["c"], ["a", "sub-b"])
+    assert len(DatasetFolder(tmp_path / "data").recordings()) == 3
+
+
+def test_what_broke_later_is_no_longer_part_of_the_data(logs: Path, tmp_path: Path) -> None:
+    run(logs, tmp_path / "data")
+    (logs / "c.csv").write_bytes(b"")
+    assert list(run(logs, tmp_path / "data").failed) == ["c"]
+    assert not origin_path(tmp_path / "data", "c").exists()
+    assert list(DatasetFolder(tmp_path / "data").recordings().names) == ["a", "sub-b"]
+
+
+def test_a_folder_of_nothing_usable(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    for name in "ab":
+        (tmp_path / "logs" / f"{name}.csv").write_text("time,ax\n")
+    with pytest.raises(DataError, match=r"None of the 2 recordings can be used; a: .*a\.csv"):
+        run(tmp_path / "logs", tmp_path / "data")
+
+
+def test_remarks_are_told_of_what_is_made_and_of_what_is_kept(logs: Path, tmp_path: Path) -> None:
+    lines = (logs / "c.csv").read_text().splitlines()
+    lines[7] = lines[7].split(",")[0] + ",,,"
+    (logs / "c.csv").write_text("\n".join(lines))
+    for _ in range(2):
+        outcome = run(logs, tmp_path / "data")
+        assert list(outcome.remarks) == ["c"]
+        assert all(outcome.remarks["c"])
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".NPY"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int16"])
+def test_arrays_without_a_rate_are_features_as_they_are(
+    tmp_path: Path, rng: np.random.Generator, suffix: str, dtype: str
+) -> None:
+    values = (10 * rng.normal(size=(30, 5))).astype(dtype)
+    (tmp_path / "in").mkdir()
+    for name in "ab":
+        with (tmp_path / "in" / f"{name}{suffix}").open("wb") as stream:
+            np.save(stream, values)
+    outcome = run(tmp_path / "in", tmp_path / "data")
+    assert outcome.made == ["a", "b"]
+    for one in DatasetFolder(tmp_path / "data").recordings():
+        np.testing.assert_array_equal(one.features, values.astype(np.float32))
+        assert one.times is None
+        assert one.origin is not None
+        assert one.origin.kind == "features"
+    before = snapshot(tmp_path / "data")
+    assert run(tmp_path / "in", tmp_path / "data").kept == ["a", "b"]
+    assert snapshot(tmp_path / "data") == before
+    os.utime(tmp_path / "in" / f"a{suffix}", ns=(1, 1))
+    (tmp_path / "data" / "features" / "b.npy").unlink()
+    assert run(tmp_path / "in", tmp_path / "data").made == ["a", "b"]
+    outcome = run(tmp_path / "in", tmp_path / "data", rate=10.0)
+    assert outcome.made == ["a", "b"], "with a rate they are signals"
+    origin = read_origin(origin_path(tmp_path / "data", "a"))
+    assert origin is not None
+    assert origin.kind == "series"
+
+
+@pytest.mark.parametrize(
+    ("values", "part"),
+    [
+        (np.zeros(3), "has shape (3,): features have two dimensions"),
+        (np.zeros((3, 0)), "is empty"),
+        (np.array([["a"]]), "not real numbers"),
+        (np.array([[1.0, np.nan]]), "column 1 of frame 0 (from 0) is NaN"),
+        (np.array([[1e300]]), "too large for float32"),
+    ],
+)
+def test_arrays_that_are_no_features_are_listed(
+    tmp_path: Path, values: np.ndarray, part: str
+) -> None:
+    (tmp_path / "in").mkdir()
+    np.save(tmp_path / "in" / "a.npy", np.zeros((4, 2)))
+    np.save(tmp_path / "in" / "b.npy", values)
+    outcome = run(tmp_path / "in", tmp_path / "data")
+    assert outcome.made == ["a"]
+    assert part in outcome.failed["b"]
+    assert str(tmp_path / "in" / "b.npy") in outcome.failed["b"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "part"),
+    [
+        ({"fps": 0.0}, "--fps must be above 0, or all, not 0.0"),
+        ({"fps": float("nan")}, "--fps must be above 0, or all, not nan"),
+        ({"batch_size": 0}, "--batch_size must be at least 1, not 0"),
+    ],
+)
+def test_video_settings_that_cannot_be(settings: dict[str, float], part: str) -> None:
+    VideoSettings(fps=None, batch_size=1).check()
+    with pytest.raises(ConfigurationError) as caught:
+        VideoSettings(**settings).check()  # type: ignore[arg-type]
+    assert part in str(caught.value)

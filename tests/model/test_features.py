@@ -1,0 +1,97 @@
+"""Preparing features: types, standardising, and opening files no more than needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from asot.data import Recordings
+from asot.errors import DataError
+from asot.model import features as room
+from asot.model.features import PreparedFeatures, prepare
+
+
+class Opened(Sequence[Any]):
+    """A lazy sequence that counts how often each recording was opened."""
+
+    def __init__(self, arrays: list[np.ndarray]) -> None:
+        self.arrays = arrays
+        self.times = [0] * len(arrays)
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        self.times[index] += 1
+        return self.arrays[index]
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f4", "i2", "u1", "?"])
+@pytest.mark.parametrize("standardised", [True, False])
+def test_every_type_becomes_float32(
+    dtype: str, standardised: bool, rng: np.random.Generator
+) -> None:
+    raw = rng.integers(0, 9, size=(20, 3)).astype(dtype)
+    found = prepare(raw, standardised)
+    assert found.dtype == np.dtype("=f4")
+    np.testing.assert_allclose(found, prepare(raw.astype(np.float64), standardised), atol=1e-6)
+
+
+def test_standardised_columns_have_variance_one_over_d(rng: np.random.Generator) -> None:
+    raw = 5 + 3 * rng.normal(size=(400, 6))
+    found = prepare(raw, True)
+    np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(found.std(axis=0), 1 / np.sqrt(6), rtol=1e-5)
+    np.testing.assert_allclose(
+        found, (raw - raw.mean(axis=0)) / raw.std(axis=0) / np.sqrt(6), atol=1e-5
+    )
+
+
+def test_each_recording_is_standardised_by_itself(recordings: Recordings) -> None:
+    together = PreparedFeatures(recordings.features, True)
+    for i, one in enumerate(recordings):
+        np.testing.assert_array_equal(together[i], prepare(one.features, True))
+
+
+def test_what_was_standardised_is_kept(recordings: Recordings) -> None:
+    opened = Opened([one.features for one in recordings])
+    prepared = PreparedFeatures(opened, True)
+    for _ in range(3):
+        for one in prepared:
+            assert one.dtype == np.float32
+    assert opened.times == [2, 1, 1, 1, 1]  # the first for its width, too
+
+
+def test_not_more_is_kept_than_fits(
+    recordings: Recordings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "CACHE_BYTES", 250 * 5 * 4)
+    opened = Opened([one.features for one in recordings])
+    prepared = PreparedFeatures(opened, True)
+    expected = [prepare(one, True) for one in opened.arrays]
+    for _ in range(2):
+        for one, two in zip(prepared, expected, strict=True):
+            np.testing.assert_array_equal(one, two)
+    # Of 200, 20, 90, 33 and 5 frames, room for 250 holds the first two and the last.
+    assert opened.times == [2, 1, 2, 2, 1]
+
+
+def test_features_that_stay_as_they_are_are_not_copied(recordings: Recordings) -> None:
+    raw = [one.features for one in recordings]
+    opened = Opened(raw)
+    prepared = PreparedFeatures(opened, False)
+    for _ in range(2):
+        assert all(np.shares_memory(one, two) for one, two in zip(prepared, raw, strict=True))
+    # Nor kept: they may be mapped from files, of which a batch reads some frames.
+    assert opened.times == [3, 2, 2, 2, 2]
+
+
+def test_another_width_is_named(recordings: Recordings) -> None:
+    raw = [one.features for one in recordings]
+    prepared = PreparedFeatures([*raw, raw[0][:, :4]], True)
+    assert prepared.width == 5
+    with pytest.raises(DataError, match="Recording 5 has 4 feature columns, but 5 are expected"):
+        prepared[5]

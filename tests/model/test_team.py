@@ -1,0 +1,340 @@
+"""Teams: the same of the same seed, kept and read again to the last bit, and no collapse."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from asot import ActionSegmenter, evaluate
+from asot.discover.prototypes import Prototypes
+from asot.errors import DataError
+from asot.model import team as room
+from asot.model.checkpoints import load_model
+from asot.model.features import PreparedFeatures
+from asot.model.network import decode
+from asot.model.recipe import Recipe
+from asot.model.team import KINDS, Learner, TeamModel, train_team
+from asot.model.teamfile import learner_of, learner_state, read_learner, save_team, write
+from asot.simulation import make_recordings
+
+MakeRecipe = Callable[..., Recipe]
+
+
+class PowerCutError(Exception):
+    """What a test stops a training with."""
+
+
+@pytest.fixture
+def features(seed: int) -> PreparedFeatures:
+    recordings = make_recordings(4, 3, (40, 80), width=5, random_state=seed)
+    return PreparedFeatures(list(recordings.features), True)
+
+
+@pytest.fixture
+def open_recipe(make_recipe: MakeRecipe) -> MakeRecipe:
+    """A recipe whose order prior and radius are settled."""
+
+    def make(**groups: Any) -> Recipe:
+        settled = {
+            **{"team": 1, "order_prior": 0.15, "training": {"epochs": 2}},
+            **{"transport_train": {"radius": 0.08}, "transport_eval": {"radius": 5}},
+        }
+        return make_recipe(**{**settled, **groups})
+
+    return make
+
+
+@pytest.fixture
+def team(features: PreparedFeatures, open_recipe: MakeRecipe, seed: int) -> TeamModel:
+    return train_team(features, open_recipe(), 3, seed=seed, device="cpu")
+
+
+def outcome(team: TeamModel, features: PreparedFeatures) -> list[bytes]:
+    """All that a team says of recordings, to the last bit."""
+    said = [team.actions.numpy().tobytes()]
+    for one in features:
+        labels, assignment = decode(team, one)
+        said += [labels.tobytes(), assignment.tobytes()]
+        said.append(team.embed(torch.from_numpy(one)).numpy().tobytes())
+    return said
+
+
+class Memory(dict[int, Learner]):
+    """Keeps learners that are done."""
+
+    def put(self, index: int, learner: Learner) -> None:
+        self[index] = learner
+
+
+def test_the_same_seed_gives_the_same_team(
+    team: TeamModel, features: PreparedFeatures, open_recipe: MakeRecipe, seed: int
+) -> None:
+    again = train_team(features, open_recipe(), 3, seed=seed, device="cpu")
+    assert outcome(again, features) == outcome(team, features)
+    other = train_team(features, open_recipe(), 3, seed=seed + 1, device="cpu")
+    assert outcome(other, features) != outcome(team, features)
+
+
+def test_learners_of_a_team_differ_in_their_draws(
+    features: PreparedFeatures, open_recipe: MakeRecipe, seed: int
+) -> None:
+    team = train_team(features, open_recipe(team=2), 3, seed=seed, device="cpu")
+    titles = [kind.title for kind in KINDS]
+    assert [one.title for one in team.learners] == titles * 2
+    for first, second in zip(team.learners[:5], team.learners[6:], strict=False):
+        assert not np.array_equal(first.centres, second.centres)
+
+
+def test_without_an_order_there_are_no_prototypes(
+    features: PreparedFeatures, open_recipe: MakeRecipe, seed: int
+) -> None:
+    team = train_team(features, open_recipe(order_prior=0.0), 3, seed=seed, device="cpu")
+    assert len(team.learners) == len(KINDS) - 1
+    assert not any(isinstance(one.model, Prototypes) for one in team.learners)
+
+
+def test_the_recipe_and_the_generators_are_left_alone(
+    features: PreparedFeatures, open_recipe: MakeRecipe, seed: int, tmp_path: Path
+) -> None:
+    recipe = open_recipe()
+    before = copy.deepcopy(recipe), torch.get_rng_state(), str(np.random.get_state())  # noqa: NPY002
+    team = train_team(features, recipe, 3, seed=seed, device="cpu")
+    save_team(tmp_path / "all.ckpt", team)
+    load_model(tmp_path / "all.ckpt")
+    assert recipe == before[0]
+    assert torch.equal(torch.get_rng_state(), before[1])
+    assert str(np.random.get_state()) == before[2]  # noqa: NPY002
+
+
+@pytest.mark.parametrize("order_prior", [0.0, 0.15])
+@pytest.mark.parametrize("radius", [5, 0.07])
+def test_a_team_is_read_again_to_the_last_bit(
+    features: PreparedFeatures,
+    open_recipe: MakeRecipe,
+    seed: int,
+    tmp_path: Path,
+    order_prior: float,
+    radius: float,
+) -> None:
+    recipe = open_recipe(order_prior=order_prior, transport_eval={"radius": radius})
+    team = train_team(features, recipe, 3, seed=seed, device="cpu")
+    path = tmp_path / "models" / "all.ckpt"
+    save_team(path, team)
+    assert isinstance(torch.load(path, weights_only=True), dict)
+    read = load_model(path)
+    assert isinstance(read, TeamModel)
+    assert read.recipe == recipe
+    assert (read.n_features, read.n_actions) == (5, 3)
+    assert outcome(read, features) == outcome(team, features)
+
+
+def test_each_learner_is_read_again_to_the_last_bit(
+    team: TeamModel, features: PreparedFeatures, tmp_path: Path
+) -> None:
+    for index, learner in enumerate(team.learners):
+        path = tmp_path / f"{index}.pt"
+        write(path, learner_state(learner))
+        for read in (read_learner(path), learner_of(learner_state(learner))):
+            assert read is not None
+            assert read.title == learner.title
+            np.testing.assert_array_equal(read.centres, learner.centres)
+            for one in features:
+                np.testing.assert_array_equal(read.labels(one), learner.labels(one))
+                np.testing.assert_array_equal(read.embedding(one), learner.embedding(one))
+
+
+def test_a_learner_that_is_not_there_or_damaged(tmp_path: Path) -> None:
+    assert read_learner(tmp_path / "none.pt") is None
+    (tmp_path / "bad.pt").write_bytes(b"\x80\x04.")
+    with pytest.raises(DataError, match=r"bad\.pt is no learner that can be read: remove it"):
+        read_learner(tmp_path / "bad.pt")
+
+
+def test_the_assignment_is_the_vote(team: TeamModel, features: PreparedFeatures) -> None:
+    assert team.vote.weights.sum() == pytest.approx(1)
+    for one in features:
+        labels, assignment = decode(team, one)
+        assert (labels.shape, labels.dtype) == ((len(one),), np.int64)
+        assert assignment.shape == (len(one), 3)
+        np.testing.assert_allclose(assignment.sum(axis=1), 1, atol=1e-6)
+        expected = np.zeros((len(one), 3))
+        for learner, columns, weight in zip(
+            team.learners, team.vote.columns, team.vote.weights, strict=True
+        ):
+            for frame, label in enumerate(learner.labels(one)):
+                expected[frame, columns[label]] += weight
+        np.testing.assert_allclose(assignment, expected, atol=1e-6)
+
+
+def test_the_common_embedding_has_the_learners_cosines(
+    team: TeamModel, features: PreparedFeatures
+) -> None:
+    centres = team.actions.numpy()
+    np.testing.assert_allclose(np.linalg.norm(centres, axis=1), 1, atol=1e-5)
+    for one in features:
+        embedded = team.embed(torch.from_numpy(one)).numpy()
+        np.testing.assert_allclose(np.linalg.norm(embedded, axis=1), 1, atol=1e-5)
+        expected = np.zeros((len(one), 3))
+        for learner, columns, weight in zip(
+            team.learners, team.vote.columns, team.vote.weights, strict=True
+        ):
+            cosines = learner.embedding(one) @ learner.centres.T
+            expected[:, columns] += weight * cosines
+        np.testing.assert_allclose(embedded @ centres.T, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("stop", [1, 3, 5])
+def test_an_interrupted_training_goes_on_from_the_learners_that_are_done(
+    features: PreparedFeatures,
+    open_recipe: MakeRecipe,
+    seed: int,
+    stop: int,
+    team: TeamModel,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trained = 0
+    limit = stop
+
+    def counted(original: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*arguments: Any, **options: Any) -> Any:
+            nonlocal trained
+            if trained == limit:
+                raise PowerCutError
+            trained += 1
+            return original(*arguments, **options)
+
+        return wrapped
+
+    for name in ("train", "learn_prototypes"):
+        monkeypatch.setattr(room, name, counted(getattr(room, name)))
+    kept = Memory()
+    with pytest.raises(PowerCutError):
+        train_team(features, open_recipe(), 3, seed=seed, device="cpu", kept=kept)
+    assert sorted(kept) == list(range(stop))
+    limit = 100
+    again = train_team(features, open_recipe(), 3, seed=seed, device="cpu", kept=kept)
+    assert trained == len(KINDS), "each once"
+    assert outcome(again, features) == outcome(team, features)
+    train_team(features, open_recipe(), 3, seed=seed, device="cpu", kept=kept)
+    assert trained == len(KINDS)
+
+
+def test_progress_names_the_learners(
+    features: PreparedFeatures, open_recipe: MakeRecipe, seed: int
+) -> None:
+    heard: list[tuple[str, int, int]] = []
+    train_team(
+        features,
+        open_recipe(),
+        3,
+        seed=seed,
+        device="cpu",
+        progress=lambda *told: heard.append(told),
+    )
+    titles = [kind.title for kind in KINDS]
+    assert heard == [(title, i, 6) for i, title in enumerate([*titles, "vote"])]
+
+
+def test_fewer_frames_than_actions(make_recipe: MakeRecipe, rng: np.random.Generator) -> None:
+    X = [rng.normal(size=(n, 5)) for n in (2, 3, 4)]
+    segmenter = ActionSegmenter(
+        12, team=1, order_prior=0.15, epochs=1, n_init=1, frames_per_recording=8, device="cpu"
+    ).fit(X)
+    assert len(segmenter.cluster_centers_) == 12
+    assert [one.shape for one in segmenter.predict_proba(X)] == [(2, 12), (3, 12), (4, 12)]
+
+
+@pytest.fixture
+def collapse_prone() -> dict[str, Any]:
+    """With so little slack between actions, single networks often leave some of them empty."""
+    return {
+        **{"lambda_actions_train": 0.03, "team": 1, "epochs": 8, "n_init": 3},
+        **{"frames_per_recording": 64, "device": "cpu"},
+    }
+
+
+@pytest.mark.parametrize("order", ["fixed", "varied"])
+def test_a_team_does_not_collapse_where_learners_do(
+    collapse_prone: dict[str, Any], order: str, seed: int
+) -> None:
+    recordings = make_recordings(6, 5, (80, 160), order=order, random_state=seed)
+    segmenter = ActionSegmenter(5, random_state=seed, **collapse_prone).fit(recordings.features)
+    assert len(np.unique(np.concatenate(segmenter.labels_))) >= 4
+    assert evaluate(segmenter.labels_, recordings.ground_truth)["mof"] > 0.4
+
+
+def test_learners_that_have_collapsed_are_noticed(
+    monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Two networks put all frames into one action, whatever is trained."""
+    recordings = make_recordings(6, 4, (60, 100), noise=0.5, random_state=seed)
+    real, broken = room.train, []
+
+    def train(*arguments: Any, **options: Any) -> Any:
+        model = real(*arguments, **options)
+        broken.append(len(broken) in (0, 3))
+        if broken[-1]:
+            monkeypatch.setattr(
+                model, "decode", lambda seen: SimpleNamespace(labels=seen[:, 0].long() * 0)
+            )
+        return model
+
+    monkeypatch.setattr(room, "train", train)
+    segmenter = ActionSegmenter(
+        4, team=1, radius=8, order_prior=0.15, epochs=2, n_init=3, frames_per_recording=64,
+        device="cpu", random_state=seed,
+    ).fit(recordings.features)  # fmt: skip
+    team = segmenter.model_
+    assert broken == [True, False, False, True, False]
+    weights = np.array([team.vote.weights[0], team.vote.weights[3]])
+    assert (weights < 0.01).all()
+    assert (team.vote.agreement[[0, 3]] < 0.1).all()
+    assert len(np.unique(np.concatenate(segmenter.labels_))) >= 3
+
+
+@pytest.fixture
+def fitted(seed: int) -> tuple[ActionSegmenter, list[np.ndarray]]:
+    """The default, but for its size."""
+    X = list(make_recordings(4, 3, (40, 80), width=5, random_state=seed).features)
+    segmenter = ActionSegmenter(
+        3, team=1, epochs=2, n_init=2, frames_per_recording=32, device="cpu", random_state=seed
+    )
+    return segmenter.fit(X), X
+
+
+def test_what_was_fitted_is_predicted_the_same(fitted: Any) -> None:
+    segmenter, X = fitted
+    for one, two in zip(segmenter.predict(X), segmenter.labels_, strict=True):
+        np.testing.assert_array_equal(one, two)
+    for one in segmenter.transform(X):
+        np.testing.assert_allclose(np.linalg.norm(one, axis=1), 1, atol=1e-5)
+    assert segmenter.transform(X)[0].shape[1] == segmenter.cluster_centers_.shape[1]
+    assert segmenter.evidence_.radius.chosen == segmenter.model_.recipe.transport_eval.radius
+
+
+def test_a_recordings_labels_do_not_depend_on_its_company(fitted: Any, seed: int) -> None:
+    segmenter, X = fitted
+    strangers = make_recordings(3, 3, (10, 200), width=5, random_state=seed + 1).features
+    mixed = [strangers[0], X[1], strangers[1], X[0], strangers[2]]
+    together = segmenter.predict(mixed), segmenter.predict_proba(mixed), segmenter.transform(mixed)
+    for i, one in enumerate(mixed):
+        alone = segmenter.predict(one), segmenter.predict_proba(one), segmenter.transform(one)
+        for all_of_them, own in zip(together, alone, strict=True):
+            np.testing.assert_array_equal(all_of_them[i], own)
+
+
+def test_a_fitted_team_survives_joblib(fitted: Any, tmp_path: Path) -> None:
+    import joblib
+
+    segmenter, X = fitted
+    joblib.dump(segmenter, tmp_path / "segmenter.joblib")
+    loaded = joblib.load(tmp_path / "segmenter.joblib")
+    for one, two in zip(loaded.predict_proba(X), segmenter.predict_proba(X), strict=True):
+        np.testing.assert_array_equal(one, two)

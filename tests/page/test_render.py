@@ -1,0 +1,311 @@
+"""What is written: the files, the values in them, and what never gets into them."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import re
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from asot.errors import ArgumentError
+from asot.page import ActionView, Example, RecordingView, Report, Track, write_report
+from asot.page.render import _json
+from tests.page.examples import HOSTILE, late_view, series_view, small_report, video_view
+
+Labels = st.lists(st.integers(-1, 4), min_size=1, max_size=60)
+
+
+class Elements(HTMLParser):
+    """The elements of a page, as a browser would find them, and what data elements hold."""
+
+    def __init__(self, page: Path) -> None:
+        super().__init__()
+        self.tags: Counter[str] = Counter()
+        self.data: dict[str, str] = {}
+        self.title = ""
+        self._inside: str | None = None
+        self.feed(page.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        name = dict(attrs).get("id") if tag == "script" else tag
+        self._inside = name
+        if tag == "script" and name:
+            self.data[name] = ""
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = None
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == "title":
+            self.title += data
+        elif self._inside in self.data:
+            self.data[self._inside] += data
+
+
+def index_of(page: Path) -> dict[str, Any]:
+    return json.loads(Elements(page).data["report-data"])
+
+
+def recording_of(folder: Path, place: int) -> dict[str, Any]:
+    text = (folder / "data" / f"{place}.js").read_text(encoding="utf-8")
+    match = re.fullmatch(rf"asotReceive\({place},(.*)\);\n", text, re.DOTALL)
+    assert match
+    return json.loads(match[1])
+
+
+def runs(labels: Sequence[int]) -> list[tuple[int, int]]:
+    return [(label, len(list(same))) for label, same in itertools.groupby(labels)]
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(Labels, min_size=1, max_size=4))
+def test_statistics_agree_with_plain_counting(tmp_path: Path, corpus: list[list[int]]) -> None:
+    views = [
+        RecordingView(f"r{n}", np.array(labels), 3 + np.arange(len(labels) + 1) / 10)
+        for n, labels in enumerate(corpus)
+    ]
+    page = write_report(Report("r", [ActionView(k) for k in range(5)], views), tmp_path)
+    index = index_of(page)
+    for action in index["actions"]:
+        mine = [
+            length for labels in corpus for label, length in runs(labels) if label == action["id"]
+        ]
+        assert action["segments"] == len(mine)
+        assert action["frames"] == sum(mine)
+        assert action["amount"] == pytest.approx(sum(mine) / 10)
+        assert sum(action["histogram"]) == len(mine)
+    follow = Counter(
+        (a, b)
+        for labels in corpus
+        for (a, _), (b, _) in itertools.pairwise(runs(labels))
+        if a >= 0 and b >= 0
+    )
+    assert {(a, b): n for a, b, n in index["transitions"]} == dict(follow)
+    for n, labels in enumerate(corpus):
+        row, own = index["recordings"][n], recording_of(tmp_path, n)["tracks"][0]
+        assert list(zip(own["labels"], np.diff(own["frames"]), strict=True)) == runs(labels)
+        np.testing.assert_allclose(own["edges"], 3 + np.array(own["frames"]) / 10)
+        assert row["strip"] == [value for run in runs(labels) for value in run]
+        assert dict(map(tuple, row["used"])) == Counter(x for x in labels if x >= 0)
+
+
+@given(st.text() | st.just(HOSTILE))
+def test_values_survive_a_script_element_and_cannot_leave_it(text: str) -> None:
+    written = _json({text: [text]})
+    assert not set("<>&\u2028\u2029") & set(written)
+    assert json.loads(written) == {text: [text]}
+
+
+@pytest.mark.parametrize("embed", [False, True])
+def test_hostile_names_add_no_element(tmp_path: Path, embed: bool) -> None:
+    def page(name: str) -> Elements:
+        view = RecordingView(
+            name,
+            np.array([0, 1]),
+            np.arange(3.0),
+            tracks=(Track(name, np.array([0, 1]), {0: name, 1: name}),),
+            signals=np.eye(2, dtype=np.float32),
+            signal_names=(name, name),
+            scores={name: 0.5},
+            activity=name,
+            remarks=(name,),
+        )
+        report = Report(
+            name,
+            [ActionView(0, name), ActionView(1)],
+            [view],
+            typical={0: [Example(name, 0, 1, 0.5)]},
+            scores={name: {name: 0.5}},
+            matching={0: name},
+            settings={name: name},
+            versions={name: name},
+            remarks=[name],
+        )
+        return Elements(write_report(report, tmp_path / str(len(name)), embed=embed))
+
+    hostile, tame = page(HOSTILE), page("tea")
+    assert hostile.tags == tame.tags
+    assert hostile.title == HOSTILE
+    assert json.loads(hostile.data["report-data"])["actions"][0]["name"] == HOSTILE
+
+
+def test_names_that_are_no_text_are_written_all_the_same(tmp_path: Path) -> None:
+    broken = "caf\udce9"
+    view = RecordingView(broken, np.array([0]), remarks=(broken,))
+    page = write_report(Report(broken, [ActionView(0)], [view]), tmp_path)
+    assert index_of(page)["recordings"][0]["name"] == broken
+
+
+def test_the_report_goes_through_lazy_recordings_once(tmp_path: Path) -> None:
+    class Lazy(Sequence[RecordingView]):
+        made = 0
+        alive = 0
+
+        def __len__(self) -> int:
+            return 5
+
+        def __getitem__(self, place: Any) -> Any:
+            raise AssertionError("not one by one")
+
+        def __iter__(self) -> Iterator[RecordingView]:
+            for n in range(5):
+                self.made += 1
+                yield series_view(f"r{n}", n)
+
+    lazy = Lazy()
+    told: list[tuple[str, int, int]] = []
+    write_report(small_report(lazy), tmp_path, progress=lambda *step: told.append(step))  # type: ignore[arg-type]
+    assert lazy.made == 5
+    assert told == [("recordings", n, 5) for n in range(6)]
+
+
+@pytest.mark.parametrize(
+    ("views", "rest", "sentence"),
+    [
+        ([series_view("a", 0), series_view("a", 1)], {}, "two recording 'a'"),
+        ([RecordingView("a", np.array([9]))], {}, "label 9, which is no action"),
+        (
+            [series_view("a", 0)],
+            {"typical": {0: [Example("b", 0, 1, 1.0)]}},
+            "example is of 'b'",
+        ),
+        ([series_view("a", 0)], {"typical": {0: [Example("a", 0, 161, 1.0)]}}, "161"),
+        (
+            [RecordingView("a", np.array([0]), tracks=(Track("t", np.array([3]), {}),))],
+            {},
+            "the track 't' of recording 'a' has the label 3",
+        ),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(
+    tmp_path: Path, views: list[RecordingView], rest: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(ArgumentError) as error:
+        write_report(small_report(views, **rest), tmp_path)
+    assert sentence in str(error.value)
+    assert not (tmp_path / "index.html").exists()
+
+
+def test_the_id_follows_the_segmentation_and_nothing_else(tmp_path: Path) -> None:
+    def identity(seed: int, **rest: Any) -> str:
+        return index_of(write_report(small_report([series_view("a", seed)], **rest), tmp_path))[
+            "id"
+        ]
+
+    assert identity(0) == identity(0, remarks=["another"]) != identity(1)
+
+
+def test_an_earlier_report_leaves_nothing_behind(tmp_path: Path, late_clip: Path) -> None:
+    pytest.importorskip("av")
+    notes = tmp_path / "media" / "notes.txt"
+    notes.parent.mkdir()
+    notes.write_text("mine", encoding="utf-8")
+    examples = {0: [Example("late", 0, 25, 0.9)]}
+    two = [late_view(late_clip), series_view("b", 0)]
+    write_report(small_report(two, typical=examples), tmp_path)
+    first = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "media").iterdir()}
+    assert len(first) == 5  # a preview with its notes, a clip with its still, and the stranger
+    write_report(small_report(two, typical=examples), tmp_path)
+    assert {p.name: p.stat().st_mtime_ns for p in (tmp_path / "media").iterdir()} == first
+    write_report(small_report(two[1:]), tmp_path)
+    assert [path.name for path in (tmp_path / "media").iterdir()] == ["notes.txt"]
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["0.js"]
+
+
+def test_an_original_is_linked_where_browsers_play_it(tmp_path: Path, bikes: Path) -> None:
+    pytest.importorskip("av")
+    source = tmp_path / "my videos" / "a#1 & ü.mp4"
+    source.parent.mkdir()
+    shutil.copy(bikes, source)
+    out = tmp_path / "results" / "report"
+    write_report(small_report([video_view("bikes", source)]), out)
+    link = recording_of(out, 0)["media"]["src"]
+    assert not link.startswith(("/", "file:"))
+    assert (out / unquote(link)).resolve() == source
+    assert not list((out / "media").glob("*"))
+
+
+def test_a_video_that_starts_late_gets_a_preview_on_its_own_clock(real_report: Path) -> None:
+    media = recording_of(real_report, 1)["media"]
+    assert media["offset"] == pytest.approx(0.54, abs=1e-3)
+    assert (real_report / media["src"]).is_file()
+    assert media["note"] == ""
+
+
+def test_what_cannot_be_shown_is_said(real_report: Path, tmp_path: Path) -> None:
+    lost = recording_of(real_report, 3)["media"]
+    assert lost["src"] is None
+    assert "missing" in lost["note"]
+    assert "lost.mp4" in lost["note"]
+    broken = tmp_path / "broken.avi"
+    broken.write_bytes(b"no video at all")
+    write_report(small_report([video_view("broken", broken)]), tmp_path / "out")
+    media = recording_of(tmp_path / "out", 0)["media"]
+    assert media["src"] is None
+    assert "No preview could be made" in media["note"]
+
+
+def test_without_the_video_library_the_originals_are_linked(
+    tmp_path: Path, bikes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    examples = {0: [Example("bikes", 0, 25, 0.9)]}
+    write_report(small_report([video_view("bikes", bikes)], typical=examples), tmp_path)
+    assert recording_of(tmp_path, 0)["media"]["src"].endswith("bikes.mp4")
+    clip = index_of(tmp_path / "index.html")["examples"]["typical"]["0"][0]
+    assert (clip["src"], clip["still"]) == (None, None)
+
+
+def test_one_file_holds_everything(tmp_path: Path, late_clip: Path, bikes: Path) -> None:
+    pytest.importorskip("av")
+    report = small_report(
+        [video_view("bikes", bikes), late_view(late_clip)],
+        typical={1: [Example("late", 25, 50, 0.9)]},
+    )
+    page = write_report(report, tmp_path, embed=True)
+    assert list(tmp_path.iterdir()) == [page]
+    held = Elements(page).data
+    for n in range(2):
+        source = json.loads(held[f"recording-{n}"])["media"]["src"]
+        kind, _, content = held[source].partition(";base64,")
+        assert kind == "data:video/mp4"
+        assert base64.b64decode(content)[4:8] == b"ftyp"
+    clip = index_of(page)["examples"]["typical"]["1"][0]
+    assert held[clip["src"]].startswith("data:video/mp4;base64,")
+    assert held[clip["still"]].startswith("data:image/jpeg;base64,")
+
+
+def test_nothing_in_the_page_asks_a_network(real_report: Path) -> None:
+    for path in (real_report / "index.html", *(real_report / "assets").iterdir()):
+        text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+        assert "http" not in text.replace("http-equiv", ""), path
+        assert not re.search(r"\beval\(|innerHTML|outerHTML|insertAdjacentHTML|\bfetch\(", text)
+
+
+def test_classes_wear_the_colour_of_the_action_that_matches_them(real_report: Path) -> None:
+    index = index_of(real_report / "index.html")
+    style = {one["name"]: one["style"] for one in index["classes"]}
+    assert style["street"] == index["actions"][0]["style"]
+    assert style["wheel"] == index["actions"][3]["style"]
+    everything = [tuple(one["style"]) for one in [*index["actions"], *index["classes"]]]
+    assert len(set(everything)) == len(everything) - 2
+
+
+def test_jinja_missing_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(ImportError, match="needs the library 'jinja2'"):
+        write_report(small_report([]), tmp_path)

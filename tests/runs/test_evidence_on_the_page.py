@@ -1,0 +1,67 @@
+"""How settings were found, from the folder of a run to the page of each of its models."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from asot.data import Recordings, write_dataset
+from asot.errors import DataError
+from asot.figures.evidence import FILE, findings
+from asot.files import write_json
+from asot.model.recipe import DatasetSettings, Recipe
+from asot.runs.reporting import write_page
+from asot.runs.run import Run, plan_run
+from asot.simulation import make_recordings
+from tests.figures.evidences import found
+
+
+def finished_run(root: Path) -> Run:
+    """A run of two activities that were labelled by a die."""
+    made = make_recordings(4, 3, (20, 40), width=4, random_state=0)
+    recordings = Recordings.from_arrays(
+        [one.features for one in made],
+        names=["P1_tea", "P2_tea", "P1_juice", "P2_juice"],
+        activities=["tea", "tea", "juice", "juice"],
+    )
+    data = write_dataset(recordings, root / "data")
+    recipe = Recipe(n_actions=3, dataset=DatasetSettings(activity_pattern="_([a-z]+)$"))
+    plan = plan_run(recipe, data, ["each"])
+    run = Run(root / "run")
+    run.begin(recipe, 0, plan)
+    folder = run.predictions
+    folder.begin()
+    everything = Recordings([one for group in plan.activities.values() for one in group])
+    for one in everything:
+        labels = np.random.default_rng(one.n_frames).integers(3, size=one.n_frames)
+        folder.write(one.name, labels, np.eye(3, dtype=np.float32)[labels])
+    folder.finish(plan.source, everything, {one.name: str(one.activity) for one in everything})
+    return run
+
+
+def shown(page: Path) -> list[dict[str, Any]]:
+    text = page.read_text(encoding="utf-8")
+    _, _, rest = text.partition('id="report-data">')
+    told: list[dict[str, Any]] = json.loads(rest.partition("</script>")[0])["findings"]
+    return told
+
+
+def test_each_model_has_its_own_evidence_on_its_page(tmp_path: Path) -> None:
+    run = finished_run(tmp_path)
+    pages = {page.parent.name: page for page in write_page(run.predictions, tmp_path / "page")}
+    assert shown(pages["tea"]) == shown(pages["juice"]) == []
+
+    evidence = found()
+    write_json(run.root / FILE, {"tea": evidence, "milk": evidence})
+    pages = {page.parent.name: page for page in write_page(run.predictions, tmp_path / "page")}
+    expected = [(one.heading, one.sentence) for one in findings(evidence)]
+    assert [(one["heading"], one["sentence"]) for one in shown(pages["tea"])] == expected
+    assert shown(pages["juice"]) == []
+
+    (run.root / FILE).write_text("{", encoding="utf-8")
+    with pytest.raises(DataError, match=f"{FILE} cannot be read"):
+        write_page(run.predictions, tmp_path / "page")

@@ -1,0 +1,471 @@
+"""Runs: training a folder, using the models again, and everything that can be in the way."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from asot.data import Recordings, write_dataset
+from asot.errors import AsotError, ConfigurationError, DataError
+from asot.model import training
+from asot.model.recipe import Recipe, load_recipe
+from asot.runs.predictions import PredictionFolder, score
+from asot.runs.run import Run, plan_run, predict_run, train_run
+from asot.simulation import make_recordings
+
+NAMES = {0: "take cup", 1: "pour tea", 2: "stir"}
+MakeRecipe = Callable[..., Recipe]
+MakeData = Callable[..., Path]
+
+
+class PowerCutError(Exception):
+    """What a test stops a training with."""
+
+
+@pytest.fixture
+def make_data(tmp_path: Path, seed: int) -> MakeData:
+    """Writes a folder of recordings; by default without activities."""
+
+    def make(
+        name: str = "toys",
+        names: tuple[str, ...] = ("P1 cup", "P2 Grüße 茶", "P3"),
+        activities: tuple[str, ...] | None = None,
+        labelled: bool = True,
+        width: int = 5,
+        shift: int = 0,
+    ) -> Path:
+        toys = make_recordings(len(names), 3, (20, 90), width=width, random_state=seed + shift)
+        recordings = Recordings.from_arrays(
+            [one.features for one in toys],
+            names=names,
+            ground_truth=[one.ground_truth if labelled else None for one in toys],
+            activities=activities,
+        )
+        return write_dataset(recordings, tmp_path / name, NAMES if labelled else None)
+
+    return make
+
+
+@pytest.fixture
+def train(recipe: Recipe, seed: int, tmp_path: Path) -> Callable[..., Run]:
+    def train(data: Path, recipe: Recipe = recipe, out: str = "run", **options: Any) -> Run:
+        options = {"seed": seed, "device": "cpu", **options}
+        run = train_run(recipe, data, tmp_path / out, **options)
+        assert run is not None
+        return run
+
+    return train
+
+
+Train = Callable[..., Run]
+
+
+def contents(folder: PredictionFolder) -> dict[str, tuple[Any, ...]]:
+    return {
+        one["name"]: (
+            folder.labels(one["name"]).tolist(),
+            folder.assignment(one["name"]).tobytes(),
+        )
+        for one in folder.index()["recordings"]
+    }
+
+
+def test_a_run_holds_all_that_its_page_says(make_data: MakeData, train: Train) -> None:
+    run = train(make_data())
+    assert sorted(one.name for one in run.root.iterdir()) == [
+        *("logs", "models", "predictions", "recipe.yaml", "run.json"),
+    ]
+    assert run.models() == ["all"]
+    assert (run.root / "logs" / "all" / "metrics.csv").is_file()
+    described = json.loads((run.root / "run.json").read_text())
+    parts = {"recipe", "seed", "data", "activities", "extractor", "versions"}
+    assert set(described) == parts
+    assert load_recipe(str(run.root / "recipe.yaml")) == run.recipe()
+    folder = run.predictions
+    names = ["P1 cup", "P2 Grüße 茶", "P3"]
+    assert [one["name"] for one in folder.index()["recordings"]] == names
+    for name in names:
+        labels, assignment = folder.labels(name), folder.assignment(name)
+        assert assignment.shape == (len(labels), 3)
+        assert labels.tolist() == assignment.argmax(axis=1).tolist()
+    table = (folder.root / "segments.csv").read_text(encoding="utf-8").splitlines()
+    assert table[0] == "recording,start_frame,end_frame,start_s,end_s,action,confidence"
+    assert {line.split(",")[0] for line in table[1:]} == set(names)
+
+
+def test_a_model_gives_a_training_recording_the_labels_of_training(
+    make_data: MakeData, train: Train, tmp_path: Path
+) -> None:
+    data = make_data()
+    run = train(data)
+    again = predict_run(run, data, tmp_path / "again")
+    assert contents(again) == contents(run.predictions)
+    assert (again.root / "segments.csv").read_text() == (
+        run.predictions.root / "segments.csv"
+    ).read_text()
+
+
+@pytest.mark.parametrize("standardise", [True, False])
+def test_a_recordings_labels_do_not_depend_on_its_company(
+    make_data: MakeData, train: Train, make_recipe: MakeRecipe, tmp_path: Path, standardise: bool
+) -> None:
+    data = make_data()
+    run = train(data, make_recipe(dataset={"standardise": standardise}))
+    for path in (data / "features").iterdir():
+        alone = tmp_path / f"alone {path.stem}"
+        (alone / "features").mkdir(parents=True)
+        shutil.copy(path, alone / "features" / path.name)
+        found = contents(predict_run(run, alone, tmp_path / f"out {path.stem}"))
+        assert found == {path.stem: contents(run.predictions)[path.stem]}
+
+
+def test_training_twice_gives_the_same(make_data: MakeData, train: Train) -> None:
+    data = make_data()
+    first, second = train(data, out="one"), train(data, out="two")
+    assert contents(first.predictions) == contents(second.predictions)
+
+
+def test_another_folder_without_ground_truth(
+    make_data: MakeData, train: Train, tmp_path: Path
+) -> None:
+    run = train(make_data(labelled=False))
+    with pytest.raises(DataError, match="has no ground truth to be compared with"):
+        score(run.predictions)
+    other = make_data("others", names=("Q1", "Q2"), labelled=False, shift=1)
+    folder = predict_run(run, other, tmp_path / "out")
+    assert sorted(contents(folder)) == ["Q1", "Q2"]
+
+
+def test_scores_are_those_of_evaluate(make_data: MakeData, train: Train) -> None:
+    from asot.data import DatasetFolder
+    from asot.metrics import evaluate
+
+    data = make_data()
+    folder = train(data).predictions
+    scored = score(folder)
+    recordings = DatasetFolder(data).recordings()
+    expected = evaluate([folder.labels(name) for name in recordings.names], recordings.ground_truth)
+    assert dict(scored.evaluations["activity"]) == dict(expected)
+    written = json.loads((folder.root / "scores.json").read_text())
+    assert set(written["evaluations"]) == {"activity", "video"}
+    assert written["class_names"] == {str(key): name for key, name in NAMES.items()}
+
+
+def test_some_recordings_without_ground_truth(make_data: MakeData, train: Train) -> None:
+    data = make_data()
+    (data / "groundTruth" / "P3").unlink()
+    scored = score(train(data).predictions)
+    assert scored.recordings.names == ("P1 cup", "P2 Grüße 茶")
+
+
+def test_the_data_may_move_after_training(
+    make_data: MakeData, train: Train, tmp_path: Path
+) -> None:
+    data = make_data()
+    run = train(data)
+    expected = dict(score(run.predictions).evaluations["activity"])
+    moved = tmp_path / "elsewhere"
+    data.rename(moved)
+    with pytest.raises(DataError, match="toys"):
+        score(run.predictions)
+    assert dict(score(run.predictions, moved).evaluations["activity"]) == expected
+    assert contents(predict_run(run, moved, tmp_path / "out")) == contents(run.predictions)
+
+
+ACTIVITIES = ("tea", "tea", "black coffee", "black coffee")
+PAIRS = ("T1", "T2", "C1", "C2")
+
+
+@pytest.fixture
+def both(make_recipe: MakeRecipe) -> Recipe:
+    return make_recipe(n_actions={"tea": 3, "black coffee": 2, "juice": 4})
+
+
+def test_each_activity_has_a_model_of_its_own(
+    make_data: MakeData, train: Train, both: Recipe, tmp_path: Path
+) -> None:
+    data = make_data(names=PAIRS, activities=ACTIVITIES)
+    run = train(data, both)
+    assert sorted(run.models()) == ["black coffee", "tea"]
+    found = contents(run.predictions)
+    assert run.predictions.assignment("T1").shape[1] == 3
+    assert run.predictions.assignment("C1").shape[1] == 2
+    assert contents(predict_run(run, data, tmp_path / "again")) == found
+    alone = train(data, both, out="alone", activities=["tea"])
+    assert contents(alone.predictions) == {name: found[name] for name in ("T1", "T2")}
+    scored = score(run.predictions)
+    assert set(scored.evaluations) == {"activity", "video", "corpus"}
+    # Any recording may be given to one of the models.
+    mixed = predict_run(run, data, tmp_path / "mixed", model="tea")
+    assert contents(mixed)["T1"] == found["T1"]
+    assert mixed.assignment("C1").shape[1] == 3
+
+
+def test_activities_that_do_not_fit_are_named(
+    make_data: MakeData, train: Train, both: Recipe, make_recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    data = make_data(names=PAIRS, activities=ACTIVITIES)
+    with pytest.raises(DataError, match="no recordings of cake; its activities are: black coffee"):
+        train(data, both, activities=["cake"])
+    with pytest.raises(DataError, match="no recordings of juice"):
+        train(data, make_recipe(n_actions={"juice": 3}))
+    assert not (tmp_path / "run").exists()
+    run = train(data, both)
+    other = make_data("others", names=("Q1",), activities=("juice",))
+    with pytest.raises(DataError, match=r"activity 'juice', for which .* has no model; it has:"):
+        predict_run(run, other, tmp_path / "out")
+    with pytest.raises(ConfigurationError, match="has no model 'juice'; it has: black coffee, tea"):
+        predict_run(run, other, tmp_path / "out", model="juice")
+    assert not (tmp_path / "out").exists()
+    assert predict_run(run, other, tmp_path / "out", model="tea").labels("Q1").size
+
+
+def test_names_that_do_not_fit_the_pattern_do_not_matter_to_a_single_model(
+    make_data: MakeData, train: Train, make_recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    recipe = make_recipe(n_actions={"tea": 3}, dataset={"activity_pattern": "_([^_]+)$"})
+    run = train(make_data(names=("P1_tea", "P2_tea")), recipe)
+    other = make_data("others", names=("anything",))
+    assert list(contents(predict_run(run, other, tmp_path / "out"))) == ["anything"]
+
+
+def test_a_run_that_was_cut_goes_on(
+    make_data: MakeData, train: Train, both: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = make_data(names=PAIRS, activities=ACTIVITIES)
+    whole = train(data, both, out="whole")
+
+    def cut(stage: str, done: int, total: int, note: str) -> None:
+        if stage == "Training tea" and done == 2:
+            raise PowerCutError
+
+    with pytest.raises(PowerCutError):
+        train(data, both, report=cut)
+    run = Run(whole.root.parent / "run")
+    with pytest.raises(DataError, match=r"tea\.ckpt is missing|holds no finished predictions"):
+        run.predictions.index()
+    finished = run.checkpoint("black coffee")
+    written = finished.stat().st_mtime_ns
+    heard: list[tuple[str, int]] = []
+    train(data, both, report=lambda stage, done, total, note: heard.append((stage, done)))
+    assert [one for one in heard if one[0].startswith("Training")] == [
+        ("Training tea", 3),
+        ("Training tea", 4),
+    ]
+    assert finished.stat().st_mtime_ns == written
+    assert contents(run.predictions) == contents(whole.predictions)
+
+
+def test_a_finished_run_may_be_run_again(
+    make_data: MakeData, train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = make_data()
+    found = contents(train(data).predictions)
+    monkeypatch.setattr(training, "_trainer", None)
+    run = train(data)
+    assert contents(run.predictions) == found
+    assert sorted(one.name for one in (run.root / "logs" / "all").iterdir()) == [
+        *("hparams.yaml", "metrics.csv"),
+    ]
+
+
+def test_another_run_in_the_same_folder_is_refused(
+    make_data: MakeData, train: Train, both: Recipe, seed: int
+) -> None:
+    data = make_data(names=PAIRS, activities=ACTIVITIES)
+    run = train(data, both)
+    before = contents(run.predictions)
+    other = make_data("others", names=PAIRS, activities=ACTIVITIES)
+    stronger = Recipe.from_dict({**both.to_dict(), "order_prior": 0.3})
+    attempts: dict[str, Callable[[], Run]] = {
+        "recipe.order_prior was 0.15, now 0.3": lambda: train(data, stronger),
+        f"seed was {seed}, now {seed + 1}": lambda: train(data, both, seed=seed + 1),
+        "activities.black coffee was 2, now None": lambda: train(data, both, activities=["tea"]),
+        f"data was '{data}', now '{other}'": lambda: train(other, both),
+    }
+    for difference, attempt in attempts.items():
+        with pytest.raises(ConfigurationError) as caught:
+            attempt()
+        assert str(caught.value) == (
+            f"{run.root} holds another run ({difference}): choose another --out, or remove it."
+        )
+    assert contents(run.predictions) == before
+
+
+def test_another_width_is_named(make_data: MakeData, train: Train, tmp_path: Path) -> None:
+    run = train(make_data())
+    wide = make_data("wide", width=7)
+    with pytest.raises(DataError, match=r"features of 7 columns, but the model 'all' .* on 5"):
+        predict_run(run, wide, tmp_path / "out")
+
+
+def test_what_is_no_run_is_named(make_data: MakeData, train: Train, tmp_path: Path) -> None:
+    data = make_data()
+    with pytest.raises(DataError, match=r"is not a run: it holds no run\.json"):
+        predict_run(Run(tmp_path / "nothing"), data, tmp_path / "out")
+    run = train(data)
+    for text, sentence in [("{", "cannot be read"), ("[]", "does not describe a run")]:
+        (run.root / "run.json").write_text(text)
+        with pytest.raises(DataError, match=sentence):
+            predict_run(run, data, tmp_path / "out")
+
+
+def test_a_missing_or_damaged_model_is_named(
+    make_data: MakeData, train: Train, tmp_path: Path
+) -> None:
+    data = make_data()
+    run = train(data)
+    run.checkpoint("all").write_bytes(b"damaged")
+    with pytest.raises(DataError, match=r"all\.ckpt is no checkpoint that can be read"):
+        predict_run(run, data, tmp_path / "out")
+    run.checkpoint("all").unlink()
+    with pytest.raises(DataError, match=r"all\.ckpt is missing: the training is not finished"):
+        predict_run(run, data, tmp_path / "out")
+
+
+def test_defects_of_the_data_are_found_before_training(
+    make_data: MakeData, train: Train, tmp_path: Path
+) -> None:
+    data = make_data()
+    np.save(data / "features" / "P3.npy", np.full((9, 5), np.nan, dtype=np.float32))
+    with pytest.raises(DataError, match=r"P3\.npy"):
+        train(data)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_prediction_that_was_cut_is_not_taken_for_finished(
+    make_data: MakeData, train: Train, tmp_path: Path
+) -> None:
+    data = make_data()
+    run = train(data)
+    out = tmp_path / "out"
+    whole = contents(predict_run(run, data, out))
+
+    def cut(stage: str, done: int, total: int, note: str) -> None:
+        if (stage, done) == ("Segmenting", 2):
+            raise PowerCutError
+
+    with pytest.raises(PowerCutError):
+        predict_run(run, data, out, report=cut)
+    with pytest.raises(DataError, match="holds no finished predictions"):
+        score(PredictionFolder(out))
+    assert contents(predict_run(run, data, out)) == whole
+
+
+def test_no_half_written_file_is_ever_seen(
+    make_data: MakeData, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = train(make_data()).predictions
+    before = contents(folder)
+
+    def fail(stream: Any, *arguments: Any, **options: Any) -> None:
+        stream.write(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(np, "save", fail)
+    with pytest.raises(OSError, match="disk full"):
+        folder.write("P3", folder.labels("P3"), np.zeros((1, 3), dtype=np.float32))
+    assert contents(folder) == before
+    assert not [path for path in folder.root.rglob("*") if path.name.startswith(".")]
+
+
+def test_labels_of_another_length_than_the_truth_are_named(
+    make_data: MakeData, train: Train
+) -> None:
+    data = make_data()
+    folder = train(data).predictions
+    labels = folder.labels("P3")
+    folder.write("P3", labels[:-1], folder.assignment("P3")[:-1])
+    with pytest.raises(DataError, match=f"has {len(labels) - 1} labels for P3, but its ground tr"):
+        score(folder)
+
+
+def test_damaged_predictions_are_named(make_data: MakeData, train: Train) -> None:
+    folder = train(make_data()).predictions
+    (folder.root / "labels" / "P3.txt").write_text("0\nnought\n")
+    (folder.root / "assignments" / "P3.npy").write_bytes(b"\x80\x04.")
+    for read in (folder.labels, folder.assignment):
+        with pytest.raises(DataError, match=r"P3.* cannot be read"):
+            read("P3")
+        with pytest.raises(DataError, match=r"nobody.* cannot be read"):
+            read("nobody")
+    for text, sentence in [("{", "cannot be read"), ("[]", "is no index of predictions")]:
+        (folder.root / "predictions.json").write_text(text)
+        with pytest.raises(AsotError, match=sentence):
+            folder.index()
+
+
+def test_a_refused_prediction_leaves_the_earlier_one(tmp_path: Path, make_recipe: Any) -> None:
+    from asot.runs.run import Run, predict_run, train_run
+
+    for name, width, count in (("five", 5, 2), ("other", 5, 1), ("six", 6, 2)):
+        made = make_recordings(count, 3, (40, 60), width=width, random_state=0)
+        write_dataset(made, tmp_path / name, {k: f"act {k}" for k in range(3)})
+    run = train_run(make_recipe(), tmp_path / "five", tmp_path / "run", device="cpu")
+    assert isinstance(run, Run)
+    out = tmp_path / "out"
+    predict_run(run, tmp_path / "five", out)
+    with pytest.raises(DataError, match="6 columns"):
+        predict_run(run, tmp_path / "six", out)
+    assert (out / "predictions.json").is_file()
+    (out / "scores.json").write_text("{}")
+    predict_run(run, tmp_path / "other", out)
+    assert len(list((out / "labels").iterdir())) == 1
+    assert not (out / "scores.json").exists()
+    for taken in (tmp_path / "five", tmp_path / "run"):
+        with pytest.raises(ConfigurationError, match="choose another --out"):
+            predict_run(run, tmp_path / "five", taken)
+
+
+def test_without_a_number_of_actions_the_classes_are_counted(
+    make_data: MakeData,
+    make_recipe: MakeRecipe,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    data = make_data(names=PAIRS, activities=ACTIVITIES)
+    recipe = make_recipe(n_actions=None)
+    plan = plan_run(recipe, data)
+    truth = [one.ground_truth for one in plan.dataset.recordings()]
+    classes = np.unique(np.concatenate([one for one in truth if one is not None]))
+    assert plan.n_actions == {"all": len(classes)}
+    assert "as many as the ground truth has classes" in caplog.text
+    excluded = make_recipe(n_actions=None, dataset={"exclude": [int(classes[0])]})
+    assert plan_run(excluded, data).n_actions == {"all": len(classes) - 1}
+    assert set(plan_run(recipe, data, ["each"]).activities) == set(ACTIVITIES)
+    assert plan_run(recipe, data).numbers == {}, "nothing was looked for"
+
+
+@pytest.mark.parametrize("n_actions", [None, "auto"])
+def test_without_ground_truth_the_number_of_actions_is_found(
+    make_data: MakeData, make_recipe: MakeRecipe, seed: int, n_actions: str | None
+) -> None:
+    data = make_data(labelled=n_actions == "auto")
+    heard: list[str] = []
+
+    def report(stage: str, done: int, total: int, note: str = "") -> None:
+        heard.append(stage)
+
+    plan = plan_run(make_recipe(n_actions=n_actions), data, report=report, seed=seed)
+    found = plan.numbers["all"]
+    assert plan.n_actions == {"all": found.chosen}
+    assert found.chosen in found.numbers
+    assert {"Finding the time scale", "Counting the actions"} <= set(heard)
+    again = plan_run(make_recipe(n_actions=n_actions), data, seed=seed)
+    assert again.numbers == plan.numbers
+
+
+def test_an_activity_that_the_recipe_has_no_number_for_is_named(
+    make_data: MakeData, train: Train, make_recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    data = make_data(names=PAIRS, activities=ACTIVITIES)
+    recipe = make_recipe(n_actions={ACTIVITIES[0]: 3})
+    other = next(one for one in ACTIVITIES if one != ACTIVITIES[0])
+    with pytest.raises(ConfigurationError, match="does not say how many actions to look for"):
+        train(data, recipe, activities=[other])
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,159 @@
+"""Processes: jobs come back, deaths stay with one job, and nothing outlives the parent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from asot.workers import THREADS, Died, run_jobs
+from tests.jobs import square, square_unless_odd, threads_and_process
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+LONG = """
+import sys, time
+from pathlib import Path
+if __name__ == "__mp_main__":  # in a new process, which imports this before it takes a job
+    (Path(sys.argv[1]) / "starting").touch()
+    time.sleep(0.2)
+from asot.workers import run_jobs
+from tests.jobs import announce_and_wait
+if __name__ == "__main__":
+    try:
+        list(run_jobs(announce_and_wait, [sys.argv[1]] * 3, 2))
+    except KeyboardInterrupt:
+        sys.exit(130)
+"""
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """New processes find this folder's module of jobs."""
+    monkeypatch.syspath_prepend(str(REPOSITORY))
+
+
+def wait_for(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.01)
+
+
+def start(folder: Path, announced: Path) -> subprocess.Popen[str]:
+    """A parent of two processes that leave their numbers in ``announced`` and never end."""
+    script = folder / "long.py"
+    script.write_text(LONG)
+    places = [str(REPOSITORY), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    return subprocess.Popen(
+        [sys.executable, str(script), str(announced)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def numbers(announced: Path) -> list[int]:
+    """The processes that have begun their jobs."""
+    return [int(path.name) for path in announced.iterdir() if path.name.isdigit()]
+
+
+def alive(process: int) -> bool:
+    """Whether a process is there and is no zombie."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def test_every_job_comes_back_once() -> None:
+    found = list(run_jobs(square, range(7), 2))
+    assert sorted(found) == [(number, number**2) for number in range(7)]
+
+
+def test_no_jobs_start_no_process() -> None:
+    assert list(run_jobs(square, [], 4)) == []
+
+
+def test_jobs_of_one_process_are_run_in_their_order() -> None:
+    assert [job for job, _ in run_jobs(square, [3, 1, 2], 1)] == [3, 1, 2]
+
+
+def test_a_death_is_known_to_its_job_alone(capfd: pytest.CaptureFixture[str]) -> None:
+    found = dict(run_jobs(square_unless_odd, range(7), 2))
+    died = {job: str(result) for job, result in found.items() if isinstance(result, Died)}
+    assert died == {
+        1: "its process was killed by signal 9, perhaps for lack of memory",
+        3: "its process ended",
+        5: "its process ended",
+    }
+    assert {job: one for job, one in found.items() if job not in died} == {0: 0, 2: 4, 4: 16, 6: 36}
+    exit_codes = [one.exit_code for _, one in sorted(found.items()) if isinstance(one, Died)]
+    assert exit_codes == [-9, 7, 9]
+
+
+def test_each_process_has_one_thread_and_this_one_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    found = [result for _, result in run_jobs(threads_and_process, [0, 1], 1)]
+    assert os.environ["OMP_NUM_THREADS"] == "5"
+    assert "MKL_NUM_THREADS" not in os.environ
+    assert not isinstance(found[0], Died)
+    assert not isinstance(found[1], Died)
+    assert found[0][0] == ["1"] * len(THREADS)
+    assert found[0][1] == found[1][1] != os.getpid(), "one process took both"
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_no_process_outlives_its_parent(tmp_path: Path, blow: signal.Signals) -> None:
+    announced = tmp_path / "processes"
+    announced.mkdir()
+    parent = start(tmp_path, announced)
+    try:
+        wait_for(lambda: len(numbers(announced)) == 2, "two processes begin")
+        workers = numbers(announced)
+        assert all(alive(one) for one in workers)
+        if blow == signal.SIGINT:  # as from a terminal: to all of them
+            os.killpg(parent.pid, blow)
+        else:
+            parent.send_signal(blow)
+        assert parent.wait(60) == (130 if blow == signal.SIGINT else -blow)
+        wait_for(lambda: not any(alive(one) for one in workers), "its processes end as well")
+    finally:
+        parent.kill()
+    assert parent.stderr is not None
+    with parent.stderr as stream:
+        assert stream.read() == ""
+    assert len(numbers(announced)) == 2, "the third job was not begun"
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
+@pytest.mark.parametrize("moment", ["a process is there", "it imports"])
+def test_ctrl_c_while_processes_start(tmp_path: Path, moment: str) -> None:
+    parent = start(tmp_path, tmp_path)
+    children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
+    begun: dict[str, Callable[[], bool]] = {
+        # The first is multiprocessing's own.
+        "a process is there": lambda: len(children.read_text().split()) >= 2,
+        "it imports": (tmp_path / "starting").exists,
+    }
+    try:
+        wait_for(begun[moment], moment)
+        os.killpg(parent.pid, signal.SIGINT)
+        assert parent.wait(60) == 130
+    finally:
+        parent.kill()
+    assert parent.stderr is not None
+    with parent.stderr as stream:
+        assert stream.read() == ""
