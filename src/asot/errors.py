@@ -7,6 +7,7 @@ possible the cure. The command line prints that sentence alone; a traceback from
 from __future__ import annotations
 
 import numbers
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,28 @@ from asot.text import plural, printable
 
 
 class AsotError(Exception):
-    """Base of every error that asot raises on purpose."""
+    """Base of every error that asot raises on purpose.
+
+    Parameters
+    ----------
+    message : str
+        The sentence.
+    setting : str, optional
+        The argument, setting or option that breaks a rule.
+    file : path-like, optional
+        The file or folder that does.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        setting: str | None = None,
+        file: str | os.PathLike[str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.setting = setting
+        self.file = None if file is None else Path(file)
 
 
 class ArgumentError(AsotError, ValueError):
@@ -99,7 +121,7 @@ class FileError(DataError):
     """
 
     def __init__(self, message: str, problems: Sequence[Defect] = ()) -> None:
-        super().__init__(message)
+        super().__init__(message, file=problems[0].path if problems else None)
         self.problems = tuple(problems)
 
     @classmethod
@@ -153,7 +175,8 @@ def require_number(
         ]
         raise ArgumentError(
             f"{name} must be a finite number{' that is ' if bounds else ''}"
-            f"{' and '.join(bounds)}, but is {value!r}."
+            f"{' and '.join(bounds)}, but is {value!r}.",
+            setting=name,
         )
 
 
@@ -164,4 +187,4 @@ def require_integer(name: str, value: Any, *, at_least: int, at_most: int | None
     )
     if not is_integer or value < at_least or (at_most is not None and value > at_most):
         bounds = f"of at least {at_least}" if at_most is None else f"from {at_least} to {at_most:,}"
-        raise ArgumentError(f"{name} must be an integer {bounds}, but is {value!r}.")
+        raise ArgumentError(f"{name} must be an integer {bounds}, but is {value!r}.", setting=name)

@@ -18,7 +18,8 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.runtime import driver
 
-from asot.transport import gpu, gpu_kernel
+from asot.transport.cuda import kernel as gpu_kernel
+from asot.transport.cuda import solver as gpu
 from asot.transport.cuda.solver import GpuDescent
 from asot.transport.mirror_descent import MirrorDescent
 

@@ -19,7 +19,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asot.transport import gpu, solve
+from asot.transport import solve
+from asot.transport.cuda import solver as gpu
 from asot.transport.cuda.solver import GpuDescent, Plan
 from asot.transport.mirror_descent import MirrorDescent
 from asot.transport.solution import Answer, LateStatus

@@ -66,7 +66,7 @@ def load_preset(name: str) -> Preset:
 def _presets() -> dict[str, Preset]:
     import yaml
 
-    text = files("asot.data").joinpath("presets.yaml").read_text(encoding="utf-8")
+    text = files("asot.simulation").joinpath("presets.yaml").read_text(encoding="utf-8")
     return {
         name: Preset(**{**values, "model": FeatureModel(**values["model"])})
         for name, values in yaml.safe_load(text).items()

@@ -21,7 +21,7 @@ tile, a number of frames that depends on the recording's length alone, are kept 
 in the tiles' order: results do not depend on how many threads there are, nor on the batch.
 
 A lean recording keeps no couplings: they are had again from the scores, wherever they are read.
-``fused_visit`` has a visit to one tile, ``fused_blocks`` its innermost loops, ``fused_layout`` what
+``visit`` has a visit to one tile, ``blocks`` its innermost loops, ``layout`` what
 lies where; here it is decided, and turns are taken.
 """
 
@@ -42,7 +42,8 @@ import numpy as np
 from numba import cfunc, types
 from numba.core import event
 
-from asot.transport import fused_blocks, fused_layout, fused_visit, mirror_descent
+from asot.transport import mirror_descent
+from asot.transport.cpu import blocks, layout, visit
 from asot.transport.cpu.blocks import (
     ALIKE,
     CHANGE,
@@ -471,7 +472,7 @@ def _solve(address, kind):
 def _sources() -> str:
     """A digest of all that is compiled: Numba itself would look at this file alone."""
     digest = hashlib.sha256()
-    for module in (fused_blocks, fused_layout, fused_visit, mirror_descent, sys.modules[__name__]):
+    for module in (blocks, layout, visit, mirror_descent, sys.modules[__name__]):
         digest.update(Path(str(module.__file__)).read_bytes())
     return digest.hexdigest()
 

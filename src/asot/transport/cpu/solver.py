@@ -1,4 +1,4 @@
-"""The fused CPU solver: memory and threads around the compiled code of ``fused_kernel``.
+"""The fused CPU solver: memory and threads around the compiled code of ``kernel``.
 
 The algorithm is ``MirrorDescent``'s, step by step. Numba is an optional dependency, imported when
 the solver is first run.

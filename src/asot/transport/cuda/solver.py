@@ -1,4 +1,4 @@
-"""The fused GPU solver: memory and launch around the Triton code of ``gpu_kernel``.
+"""The fused GPU solver: memory and launch around the Triton code of ``kernel``.
 
 The algorithm is ``MirrorDescent``'s, step by step. A batch is one launch with one program a
 recording, and nothing waits for the device until somebody reads a status. Triton comes with torch
