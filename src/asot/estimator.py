@@ -94,7 +94,7 @@ class ActionSegmenter(RecipeSegmenter):
 
     Examples
     --------
-    >>> from asot.data import make_recordings
+    >>> from asot.simulation import make_recordings
     >>> recordings = make_recordings(n_recordings=4, n_actions=3, random_state=0)
     >>> segmenter = ActionSegmenter(n_actions=3, epochs=2, random_state=0)
     >>> labels = segmenter.fit_predict(recordings.features)

@@ -65,7 +65,7 @@ class CTESegmenter(Baseline):
 
     Examples
     --------
-    >>> from asot.data import make_recordings
+    >>> from asot.simulation import make_recordings
     >>> recordings = make_recordings(n_recordings=4, n_actions=3, random_state=0)
     >>> segmenter = CTESegmenter(3, random_state=0).fit(recordings.features)
     >>> [np.unique(labels).tolist() for labels in segmenter.labels_[:2]]

@@ -70,7 +70,7 @@ class HMMSegmenter(Baseline):
 
     Examples
     --------
-    >>> from asot.data import make_recordings
+    >>> from asot.simulation import make_recordings
     >>> recordings = make_recordings(n_recordings=4, n_actions=3, random_state=0)
     >>> segmenter = HMMSegmenter(3, random_state=0).fit(recordings.features)
     >>> segmenter.score(recordings.features, recordings.ground_truth) > 0.5

@@ -44,7 +44,7 @@ class SeLASegmenter(RecipeSegmenter):
 
     Examples
     --------
-    >>> from asot.data import make_recordings
+    >>> from asot.simulation import make_recordings
     >>> recordings = make_recordings(n_recordings=3, n_actions=3, random_state=0)
     >>> recipe = Recipe.from_dict({"training": {"epochs": 1}})
     >>> labels = SeLASegmenter(recipe, 3, random_state=0).fit_predict(recordings.features)

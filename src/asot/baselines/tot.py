@@ -61,7 +61,7 @@ class TOTSegmenter(RecipeSegmenter):
 
     Examples
     --------
-    >>> from asot.data import make_recordings
+    >>> from asot.simulation import make_recordings
     >>> recordings = make_recordings(n_recordings=3, n_actions=3, random_state=0)
     >>> recipe = Recipe.from_dict({"training": {"epochs": 1}})
     >>> labels = TOTSegmenter(recipe, 3, random_state=0).fit_predict(recordings.features)

@@ -78,7 +78,7 @@ def find_background(recordings: Frames, radius: int) -> BackgroundEvidence:
 
     Examples
     --------
-    >>> from asot.data import make_recordings
+    >>> from asot.simulation import make_recordings
     >>> for share in (0.0, 0.5):
     ...     corpus = make_recordings(10, 6, noise=0.5, random_state=0, background=share)
     ...     evidence = find_background(corpus.features, radius=10)

@@ -92,7 +92,7 @@ def find_n_actions(
 
     Examples
     --------
-    >>> from asot.data import make_recordings
+    >>> from asot.simulation import make_recordings
     >>> features = make_recordings(12, 4, order="varied", random_state=0).features
     >>> abs(find_n_actions(features, radius=15, most=8).chosen - 4) <= 2
     True

@@ -60,7 +60,7 @@ def find_order(recordings: Frames, *, seed: int = 0) -> OrderEvidence:
 
     Examples
     --------
-    >>> from asot.data import make_recordings
+    >>> from asot.simulation import make_recordings
     >>> fixed = make_recordings(8, 4, order="fixed", random_state=0).features
     >>> varied = make_recordings(8, 4, order="varied", random_state=0).features
     >>> find_order(fixed).strength > 0.9

@@ -87,7 +87,7 @@ def learn_prototypes(
 
     Examples
     --------
-    >>> from asot.data import make_recordings
+    >>> from asot.simulation import make_recordings
     >>> features = make_recordings(4, 3, random_state=0).features
     >>> found = learn_prototypes([one.astype("float32") for one in features], 3, radius=10)
     >>> found.centres.shape

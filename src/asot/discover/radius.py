@@ -79,7 +79,7 @@ def find_radius(
 
     Examples
     --------
-    >>> from asot.data import make_recordings
+    >>> from asot.simulation import make_recordings
     >>> features = make_recordings(4, 3, random_state=0).features
     >>> evidence = find_radius([one.astype("float32") for one in features], 3)
     >>> 10 < evidence.chosen < 60

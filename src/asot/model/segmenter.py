@@ -84,7 +84,7 @@ class RecipeSegmenter(Segmenter):
 
     Examples
     --------
-    >>> from asot.data import make_recordings
+    >>> from asot.simulation import make_recordings
     >>> recordings = make_recordings(n_recordings=4, n_actions=3, random_state=0)
     >>> recipe = Recipe.from_dict({"training": {"epochs": 2}})
     >>> segmenter = RecipeSegmenter(recipe, n_actions=3, random_state=0)

@@ -70,7 +70,8 @@ def write_simulation(
 
     Examples
     --------
-    >>> from asot.data import DatasetFolder, LabelModel
+    >>> from asot.data import DatasetFolder
+    >>> from asot.simulation import LabelModel
     >>> corpus = LabelModel(recordings=3, actions=4, mean_length=20).draw()
     >>> root = Path(tempfile.mkdtemp()) / "toys"
     >>> _ = write_simulation(corpus, FeatureModel(width=5), root)

@@ -50,7 +50,7 @@ def describe_features(recordings: Recordings) -> dict[str, float]:
 
     Examples
     --------
-    >>> from asot.data import make_recordings
+    >>> from asot.simulation import make_recordings
     >>> figures = describe_features(make_recordings(4, noise=0.1, random_state=0))
     >>> figures["ncm_left_out"], round(figures["zero_frames"], 3)
     (1.0, 0.0)
