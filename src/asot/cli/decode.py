@@ -173,7 +173,7 @@ def solve_matrix(
     if order_prior > 0:
         cost = cost + temporal_prior(len(cost), cost.shape[1], order_prior, mode=settings["mode"])
     solution = solve(cost.astype(matrix.dtype, copy=False), **settings)
-    if solution.status[0].outcome == "not finite":
+    if solution.status[0].ending == "not finite":
         raise ArgumentError(f"{file} cannot be decoded: {solution.status[0]}")
     return solution
 

@@ -1,14 +1,17 @@
-"""What the fused solver's threads share: where things lie in memory, and how they take turns."""
+"""Where things lie in the memory that threads of the CPU solver share, and whose turn it is."""
 
-# Intrinsics are typed by their arguments.
-# mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False
+# Intrinsics and compiled functions are typed by their arguments.
+# mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False, ignore-errors=True
 from __future__ import annotations
 
+import math
+import os
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, register_jitable
 from numba.np.arrayobj import populate_array
@@ -17,13 +20,33 @@ from asot.transport.cpu.blocks import CHUNK, FRAME_ROWS, LANES, PLACES, SUMS, el
 
 # Frames of a tile at most.
 LONGEST_TILE = 512
+# Spins at the gate before the processor is offered to others.
+PATIENCE = 2000
+# What ``settings`` hold; NaN where the argument is None.
+(EPSILON, ALPHA, LAMBDA_FRAMES, LAMBDA_ACTIONS, TOLERANCE, FIRST_STEP, MAX_ITERATIONS, SETTINGS) = (
+    range(8)
+)
 # What a visit is to do: entries of ``orders``.
 PHASE, SOURCE, TARGET, LENGTH, KEEP, BY_COST, BY_NEAR, ORDERS = range(8)
+
+# Nothing is allocated in compiled code, so that nothing needs counting. Sums are taken in the order
+# written, so that code compiled here and code read from the cache agree to the last bit.
+_OPTIONS: dict[str, Any] = {"_nrt": False, "nogil": True, "error_model": "numpy"}
+
+
+def compile_apart(function: Callable[..., Any]) -> Any:
+    """Compile a function; with ``apart()`` in it, it is not copied into its callers."""
+    return njit(**_OPTIONS)(function)
+
+
+def compile_inline(function: Callable[..., Any]) -> Any:
+    """Compile a function that is copied into its callers."""
+    return njit(forceinline=True, **_OPTIONS)(function)
 
 
 @intrinsic
 def apart(typing_context):
-    """Keep LLVM from copying the function that says this into its callers."""
+    """Keep LLVM from copying the function that calls this into its own callers."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         builder.function.attributes.add("noinline")
@@ -34,7 +57,7 @@ def apart(typing_context):
 
 @intrinsic
 def array_at(typing_context, address, shape, kind):
-    """The contiguous array of some kind of number that lies at an address."""
+    """Return the contiguous array of some kind of number that lies at an address."""
     array = types.Array(kind.dtype, len(shape), "C")
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -56,13 +79,13 @@ def array_at(typing_context, address, shape, kind):
 
 @intrinsic
 def read_job(typing_context, address):
-    """The job that lies at an address."""
+    """Return the job that lies at an address."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = context.get_value_type(signature.return_type)
         return builder.load(builder.inttoptr(arguments[0], kind.as_pointer()))
 
-    return types.NamedUniTuple(types.int64, len(Job._fields), Job)(types.int64), generate
+    return types.NamedUniTuple(types.int64, len(BatchJob._fields), BatchJob)(types.int64), generate
 
 
 @intrinsic
@@ -79,7 +102,7 @@ def ask(typing_context, address):
 
 @intrinsic
 def arrive(typing_context: Any, gate: Any, which: Any) -> Any:
-    """Add one to ``gate[which]`` atomically; what it was before."""
+    """Add one to ``gate[which]`` atomically; return what it was before."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pointer = element(context, builder, gate, *arguments)
@@ -90,7 +113,7 @@ def arrive(typing_context: Any, gate: Any, which: Any) -> Any:
 
 @intrinsic
 def look(typing_context: Any, gate: Any, which: Any) -> Any:
-    """``gate[which]``, read anew each time."""
+    """Return ``gate[which]``, read anew each time."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pointer = element(context, builder, gate, *arguments)
@@ -101,7 +124,7 @@ def look(typing_context: Any, gate: Any, which: Any) -> Any:
 
 @intrinsic
 def publish(typing_context: Any, gate: Any, which: Any, value: Any) -> Any:
-    """``gate[which] = value``, seen by others after all that was written before."""
+    """Set ``gate[which]``, seen by others after all that was written before."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pointer = element(context, builder, gate, *arguments[:2])
@@ -116,18 +139,18 @@ def publish(typing_context: Any, gate: Any, which: Any, value: Any) -> Any:
 # apart, the next tile of each thread's own, with the number of the visit before it.
 FAILURES, NEXT_RECORDING, DONE, ARRIVALS = range(4)
 CLAIMS = CLAIM = 8
-VISIT, TILE = np.int64(32), np.int64(2**32 - 1)
+TURN, TILE = np.int64(32), np.int64(2**32 - 1)
 OVER = np.int64(2**30)
 
 
 @register_jitable
 def gates_of(threads):
-    """How many whole numbers threads share."""
+    """Count the whole numbers that threads share."""
     return CLAIMS + CLAIM * threads
 
 
-class Job(NamedTuple):
-    """What all threads are told: whole numbers, and addresses of arrays, 0 where not given."""
+class BatchJob(NamedTuple):
+    """A batch as all threads get it: whole numbers, and addresses of arrays, 0 where not given."""
 
     threads: int
     together: int
@@ -163,7 +186,7 @@ class Job(NamedTuple):
     number_of_threads: int = 0
 
 
-class Recording(NamedTuple):
+class RecordingArrays(NamedTuple):
     """One recording as all threads see it; n frames, in blocks up to ``size``."""
 
     cost: Any  # (n, K), as given
@@ -218,26 +241,26 @@ class Scratch(NamedTuple):
 
 @register_jitable
 def tile_of(size):
-    """Frames of a tile: chunks, in an even number of tiles, so that two threads have as much."""
+    """Return a tile's frames: chunks, in an even number of tiles, for two threads to share."""
     count = most_tiles(size)
     return (size + count * CHUNK - 1) // (count * CHUNK) * CHUNK
 
 
 @register_jitable
 def most_tiles(size):
-    """Tiles of a recording at most; a short one is one tile."""
+    """Return how many tiles a recording has at most; a short one is one tile."""
     return 1 if size <= LONGEST_TILE else 2 * ((size + 2 * LONGEST_TILE - 1) // (2 * LONGEST_TILE))
 
 
 @register_jitable
 def row_width(size, lean):
-    """Length of a row of couplings: an odd number of blocks, lest rows share few cache ways."""
+    """Return the length of a row of couplings: odd in blocks, lest rows share few cache ways."""
     return LANES if lean else ((size + 2 * CHUNK) // LANES | 1) * LANES
 
 
 @register_jitable
 def shared_reals(size, n_actions, lean):
-    """Numbers of the costs' type that a recording takes beside its scores."""
+    """Count the numbers of the costs' type that a recording takes beside its scores."""
     rows = LANES if lean else size
     width = row_width(size, lean)
     slope = (n_actions + LANES - 1) // LANES * LANES
@@ -246,26 +269,133 @@ def shared_reals(size, n_actions, lean):
 
 @register_jitable
 def own_reals(n_actions):
-    """Numbers of the costs' type that a thread takes, in whole blocks."""
+    """Count the numbers of the costs' type that a thread takes, in whole blocks."""
     own = (2 * CHUNK + 2 * LANES) * n_actions + 3 * (CHUNK + LANES) + n_actions
     return (own + LANES - 1) // LANES * LANES
 
 
 @register_jitable
 def shared_doubles(n_tiles, n_actions):
-    """Double-precision numbers that a recording takes."""
+    """Count the double-precision numbers that a recording takes."""
     places = PLACES * ((n_tiles + 2) * n_actions + 5)
     return n_tiles * (n_actions + SUMS) + places + 2 * n_actions + ORDERS
 
 
 @register_jitable
 def own_doubles():
-    """Double-precision numbers that a thread takes."""
+    """Count the double-precision numbers that a thread takes."""
     return SUMS * LANES
 
 
 @register_jitable
 def take(address, shape, kind):
-    """An array of the next numbers at an address, and where it ends."""
+    """Return the array of the next numbers at an address, and where it ends."""
     taken = array_at(address, shape, kind)
     return taken, address + taken.size * taken.itemsize
+
+
+@compile_inline
+def scratch_of(job, thread, kind):
+    """Lay out what a thread has for itself."""
+    K, itemsize = job.actions, array_at(job.cost, (1,), kind).itemsize
+    at = job.own_reals + thread * own_reals(K) * itemsize
+    near, at = take(at, (CHUNK // LANES, K, LANES), kind)
+    costs, at = take(at, (CHUNK // LANES, K, LANES), kind)
+    exps, at = take(at, (K, LANES), kind)
+    masses, at = take(at, (K, LANES), kind)
+    rows, at = take(at, (3, CHUNK + LANES), kind)
+    carry, at = take(at, (K,), kind)
+    sums = array_at(job.own_doubles + thread * own_doubles() * 8, (SUMS, LANES), np.float64)
+    return Scratch(near, costs, exps, masses, rows, carry, sums)
+
+
+@compile_inline
+def recording_of(job, b, group, settings, gates, kind):
+    """Lay out a recording, in the memory of those threads that work on it."""
+    batch, K, lean = job.batch, job.actions, job.lean != 0
+    masked, warm, given_p = job.allowed != 0, job.initial != 0, job.p != 0
+    radii = array_at(job.radii, (batch,), np.float64)
+    length = array_at(job.lengths, (batch,), np.int64)[b]
+    shape = (batch, job.frames, K)
+    costs, assignments = array_at(job.cost, shape, kind), array_at(job.assignments, shape, kind)
+    initials, allowed = array_at(job.initial, shape, kind), array_at(job.allowed, shape, np.bool_)
+    ps = array_at(job.p, (batch, job.frames if given_p else 1), kind)
+    qs = array_at(job.q, (batch, K), np.float64)
+    itemsize = costs.itemsize
+    size = (length + LANES - 1) // LANES * LANES
+    tile = tile_of(size)
+    n_tiles = (size + tile - 1) // tile
+    at = job.reals + group * shared_reals(job.largest_size, K, lean) * itemsize
+    C, at = take(at, (1 if lean else size // LANES, K, LANES), kind)
+    W, at = take(at, (PLACES, K, row_width(size, lean)), kind)
+    frames, at = take(at, (FRAME_ROWS, size), kind)
+    slope, at = take(at, (K,), kind)
+    shape = (size // LANES, K, LANES)
+    before_it = group * job.largest_size * K
+    V0 = array_at(job.scores_0 + before_it * itemsize, shape, kind)
+    V1 = array_at(job.scores_1 + before_it * itemsize, shape, kind)
+    V2 = array_at(job.scores_2 + before_it * itemsize, shape, kind)
+    A = array_at(job.flags + before_it, shape, np.bool_)
+    at = job.doubles + group * shared_doubles(most_tiles(job.largest_size), K) * 8
+    masses, at = take(at, (n_tiles, K), np.float64)
+    tile_sums, at = take(at, (n_tiles, SUMS), np.float64)
+    before, at = take(at, (PLACES, n_tiles + 1, K), np.float64)
+    slopes, at = take(at, (PLACES, K), np.float64)
+    parts, at = take(at, (PLACES, 5), np.float64)
+    q, at = take(at, (K,), np.float64)
+    log_q, at = take(at, (K,), np.float64)
+    orders, at = take(at, (ORDERS,), np.float64)
+    # Those who help write what the one who leads writes, the same.
+    for k in range(K):
+        q[k] = qs[b, k] if job.q != 0 else np.float64(costs.dtype.type(1.0 / K))
+        log_q[k] = math.log(q[k]) if q[k] > 0.0 else 0.0
+    hard, compare = math.isnan(settings[LAMBDA_FRAMES]), not math.isnan(settings[TOLERANCE])
+    on_frames = 0.0 if hard else settings[LAMBDA_FRAMES]
+    initial, p = initials[b if warm else 0], ps[b if given_p else 0]
+    allowed_given = allowed[b if masked else 0]
+    reach = array_at(job.half_widths, (batch,), np.int64)[b]
+    labels = array_at(job.labels, (batch, job.frames), np.int64)[b]
+    return RecordingArrays(
+        cost=costs[b], allowed_given=allowed_given, initial=initial, warm=warm, p=p, q=q,
+        log_q=log_q, length=length, size=size, reach=reach, masked=masked, lean=lean, hard=hard,
+        compare=compare, near=settings[ALPHA] / (radii[b] * length), epsilon=settings[EPSILON],
+        alpha=settings[ALPHA], on_frames=on_frames, on_actions=settings[LAMBDA_ACTIONS],
+        scores=(V0, V1, V2), couplings=W, costs=C, allowed=A, frames=frames, tile=tile,
+        n_tiles=n_tiles, slope=slope, masses=masses, sums=tile_sums, before=before, slopes=slopes,
+        parts=parts, orders=orders, gates=gates, assignment=assignments[b], labels=labels,
+    )  # fmt: skip
+
+
+@compile_apart
+def claim(r, thread, n_threads):
+    """Claim a tile, of this thread's own before others'; -1 if all are taken.
+
+    Neighbouring tiles read each other's couplings, and are best left to one thread.
+    """
+    for other in range(n_threads):
+        whose = (thread + other) % n_threads
+        end = (whose + 1) * r.n_tiles // n_threads
+        if look(r.gates, CLAIMS + CLAIM * whose) & TILE < end:
+            tile = arrive(r.gates, CLAIMS + CLAIM * whose) & TILE
+            if tile < end:
+                return tile
+    return -1
+
+
+@compile_apart
+def open_tiles(r, turn, n_threads):
+    """Open a visit's tiles to all threads."""
+    for thread in range(n_threads):
+        # When all is over nothing is left to claim, by those either who are still looking.
+        first = r.n_tiles if turn == OVER else thread * r.n_tiles // n_threads
+        publish(r.gates, CLAIMS + CLAIM * thread, (turn << TURN) | first)
+
+
+if os.name == "posix":
+    yield_processor = types.ExternalFunction("sched_yield", types.int32())
+else:
+
+    @compile_apart
+    def yield_processor():
+        """Do nothing, where there is no way to."""
+        return 0

@@ -24,24 +24,18 @@ import sys
 import triton
 import triton.language as tl
 
-from asot.transport import mirror_descent
-from asot.transport.solution import Outcome
+from asot.transport import mirror_descent, solution
+from asot.transport.solution import Ending
 
 _RUNNING = tl.constexpr(-1)
 _CONVERGED, _ITERATION_LIMIT, _STALLED, _NOT_FINITE = (
-    tl.constexpr(list(Outcome).index(outcome))
-    for outcome in (
-        Outcome.CONVERGED,
-        Outcome.ITERATION_LIMIT,
-        Outcome.STALLED,
-        Outcome.NOT_FINITE,
-    )
+    tl.constexpr(place) for place in range(len(Ending))
 )
-_OUTCOME = tl.constexpr(mirror_descent.OUTCOME)
-_ITERATIONS = tl.constexpr(mirror_descent.ITERATIONS)
-_STEP_SIZE = tl.constexpr(mirror_descent.STEP_SIZE)
-_MOVED = tl.constexpr(mirror_descent.MOVED)
-_REPORTED = tl.constexpr(mirror_descent.REPORTED)
+_ENDING = tl.constexpr(solution.ENDING)
+_ITERATIONS = tl.constexpr(solution.ITERATIONS)
+_STEP_SIZE = tl.constexpr(solution.STEP_SIZE)
+_MOVED = tl.constexpr(solution.MOVED)
+_REPORTED = tl.constexpr(solution.REPORTED)
 # Rows of ``bands``, after the recordings' lengths.
 _HALF_WIDTH, _WEIGHT = tl.constexpr(1), tl.constexpr(2)
 _MAX_HALVINGS = tl.constexpr(mirror_descent.MAX_HALVINGS)
@@ -233,16 +227,16 @@ def _judge(
     accepted = starting | (finite & (value <= objective + EPS * size))
     iterations += accepted.to(tl.int32)
     halvings = tl.where(accepted, 0, halvings + 1)
-    outcome = tl.where(iterations >= max_iterations, _ITERATION_LIMIT, _RUNNING)
-    outcome = tl.where(halvings > _MAX_HALVINGS, _STALLED, outcome)
+    ending = tl.where(iterations >= max_iterations, _ITERATION_LIMIT, _RUNNING)
+    ending = tl.where(halvings > _MAX_HALVINGS, _STALLED, ending)
     if COMPARE:
         # A backtracked step moves less without being closer to the end.
         moved = tl.where(accepted & (iterations > 0), change * (full_step / step), moved)
-        outcome = tl.where(accepted & (moved <= tolerance), _CONVERGED, outcome)
-    outcome = tl.where(starting & (finite == 0), _NOT_FINITE, outcome)
+        ending = tl.where(accepted & (moved <= tolerance), _CONVERGED, ending)
+    ending = tl.where(starting & (finite == 0), _NOT_FINITE, ending)
     longer = tl.minimum(step * _GROWTH, full_step)
     step = tl.where(starting, full_step, tl.where(accepted, longer, step * 0.5))
-    return accepted, iterations, halvings, outcome, moved, step
+    return accepted, iterations, halvings, ending, moved, step
 
 
 @triton.jit
@@ -259,8 +253,8 @@ def _note(
 
 
 @triton.jit
-def _close(report, outcome, iterations, step, moved):
-    tl.store(report + _OUTCOME, outcome.to(tl.float64))
+def _close(report, ending, iterations, step, moved):
+    tl.store(report + _ENDING, ending.to(tl.float64))
     tl.store(report + _ITERATIONS, iterations.to(tl.float64))
     tl.store(report + _STEP_SIZE, step.to(tl.float64))
     tl.store(report + _MOVED, moved.to(tl.float64))
@@ -356,8 +350,8 @@ def descend_held(
     moved, change = _scalar(float("inf"), real), _scalar(0.0, real)
     objective, size = _scalar(0.0, tl.float64), _scalar(0.0, tl.float64)
     iterations, halvings = _scalar(-1, tl.int32), _scalar(0, tl.int32)
-    outcome = _scalar(_RUNNING, tl.int32)
-    while outcome == _RUNNING:
+    ending = _scalar(_RUNNING, tl.int32)
+    while ending == _RUNNING:
         new_log_a, a = _project(log_a - step * gradient, support, HARD, MOST)
         if COMPARE:
             change = _moved_by(new_log_a, log_a, MOST)
@@ -388,7 +382,7 @@ def descend_held(
         if iterations < 0:
             steepest = _steepest(new_gradient, weight)
             full_step = _first_step(steepest, epsilon, first_step)
-        accepted, iterations, halvings, outcome, moved, step = _judge(
+        accepted, iterations, halvings, ending, moved, step = _judge(
             value,
             change,
             objective,
@@ -420,7 +414,7 @@ def descend_held(
         objective = tl.where(accepted, value, objective)
         log_a = tl.where(accepted, new_log_a, log_a)
         gradient = tl.where(accepted, new_gradient, gradient)
-    _close(report, outcome, iterations, step, moved)
+    _close(report, ending, iterations, step, moved)
     _hand_back(
         log_a,
         support,
@@ -510,8 +504,8 @@ def descend_tiled(
     moved = _scalar(float("inf"), real)
     objective, size = _scalar(0.0, tl.float64), _scalar(0.0, tl.float64)
     iterations, halvings = _scalar(-1, tl.int32), _scalar(0, tl.int32)
-    outcome = _scalar(_RUNNING, tl.int32)
-    while outcome == _RUNNING:
+    ending = _scalar(_RUNNING, tl.int32)
+    while ending == _RUNNING:
         old, new = turn * entries, (1 - turn) * entries
         mass = tl.zeros((BLOCK_K,), tl.float64)
         linear, entropy = _scalar(0.0, tl.float64), _scalar(0.0, tl.float64)
@@ -573,7 +567,7 @@ def descend_tiled(
         if iterations < 0:
             full_step = _first_step(steepest, epsilon, first_step)
         value = linear + temporal + of_frames + of_actions + entropy
-        accepted, iterations, halvings, outcome, moved, step = _judge(
+        accepted, iterations, halvings, ending, moved, step = _judge(
             value,
             change,
             objective,
@@ -604,7 +598,7 @@ def descend_tiled(
         size = tl.where(accepted, parts + tl.abs(entropy), size)
         objective = tl.where(accepted, value, objective)
         turn = tl.where(accepted, 1 - turn, turn)
-    _close(report, outcome, iterations, step, moved)
+    _close(report, ending, iterations, step, moved)
     for first in range(0, n_frames, BLOCK_N):
         n = first + tl.arange(0, BLOCK_N)
         inside = (n < length)[:, None] & (k < n_actions)[None, :]
