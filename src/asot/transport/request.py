@@ -75,8 +75,9 @@ class Request:
         whole = isinstance(self.radius, numbers.Integral)
         self.radius = int(self.radius) if whole else float(self.radius)
         self._read_cost()
-        extras = (self.frame_marginal, self.action_marginal, self.allowed, self.initial)
-        plain = self.structure is None and all(extra is None for extra in extras)
+        plain = self.structure is None and self.frame_marginal is None
+        plain = plain and self.action_marginal is None
+        plain = plain and self.allowed is None and self.initial is None
         if not (plain and self.backend == "cuda" and self._has_lengths_on_its_gpu()):
             self.lengths = read_lengths(self.lengths, self.cost)
         if self.mode == "parity":
@@ -131,28 +132,19 @@ class Request:
         if tensor.dtype not in (torch.float32, torch.float64):
             double = torch.get_default_dtype() == torch.float64 and not tensor.is_floating_point()
             tensor = tensor.to(torch.float64 if double else torch.float32)
-        if tensor.ndim not in (2, 3):
+        if tensor.ndim not in (2, 3) or 0 in tensor.shape:
             raise refused(
                 "cost",
-                "must have the shape (frames, actions) or (recordings, frames, actions), "
-                f"but has {tuple(tensor.shape)}.",
-            )
-        if 0 in tensor.shape:
-            raise refused(
-                "cost",
-                "must have at least one recording, one frame and one action, "
-                f"but has the shape {tuple(tensor.shape)}.",
+                "must have the shape (frames, actions) or (recordings, frames, actions), at least "
+                f"one of each, but has {tuple(tensor.shape)}.",
             )
         self.single = tensor.ndim == 2
         self.cost = tensor[None] if self.single else tensor
 
     def _has_lengths_on_its_gpu(self) -> bool:
-        on_gpu = isinstance(self.lengths, Tensor) and self.lengths.is_cuda and self.cost.is_cuda
-        return (
-            on_gpu
-            and self.lengths.dtype == torch.int64
-            and self.lengths.shape == self.cost.shape[:1]
-        )
+        lengths, cost = self.lengths, self.cost
+        on_gpu = isinstance(lengths, Tensor) and lengths.is_cuda and cost.is_cuda
+        return on_gpu and lengths.dtype == torch.int64 and lengths.shape == cost.shape[:1]
 
     def _check_parity(self) -> None:
         names = ("frame_marginal", "action_marginal", "allowed", "initial", "structure")
@@ -160,10 +152,10 @@ class Request:
         if isinstance(self.radius, int):
             given.append("radius in frames")
         if given:
-            raise ArgumentError(
-                f"mode='parity' reproduces the authors' release, which has no {given[0]}: "
-                "leave it out, or use the default mode.",
-                setting=given[0].split()[0],
+            raise refused(
+                "mode='parity'",
+                f"reproduces the authors' release, which has no {given[0]}: leave it out, or use "
+                "the default mode.",
             )
 
     def _read_extras(self) -> None:
@@ -185,8 +177,7 @@ class Request:
         self.frame_marginal, self.action_marginal = p, q
 
         mask = None if self.allowed is None else _read_mask(self.allowed, cost)
-        # A relaxed side with a marginal of 0 has an infinite penalty on any mass: the same as a
-        # mask.
+        # A relaxed side with a marginal of 0 has an infinite penalty on any mass: as a mask.
         if q is not None and self.lambda_actions is not None and bool((q == 0).any()):
             mask = (q > 0)[:, None, :] if mask is None else mask & (q > 0)[:, None, :]
         if p is not None and self.lambda_frames is not None and bool((p[exists] == 0).any()):
@@ -197,14 +188,8 @@ class Request:
         self.allowed = mask
 
         if self.initial is not None:
-            start = _real("initial", self.initial).to(cost)
-            if tuple(start.shape) not in {tuple(cost.shape), tuple(cost.shape[1:])}:
-                raise refused(
-                    "initial",
-                    f"must have the shape of the cost, {tuple(cost.shape)}, "
-                    f"but has {tuple(start.shape)}.",
-                )
-            start = start.expand(cost.shape)
+            shapes = (tuple(cost.shape[1:]), tuple(cost.shape))
+            start = _read_shaped("initial", _real("initial", self.initial).to(cost), shapes)
             if bool((start[exists] < 0).any()) or not bool(torch.isfinite(start[exists]).all()):
                 raise refused(
                     "initial",
@@ -243,29 +228,24 @@ class Request:
                 f"{self.lengths}: give it the same lengths.",
             )
         if not callable(getattr(structure, "apply", None)):
-            raise refused(
-                "structure",
-                "must have a method apply(coupling) that returns Cv T, "
-                f"but {type(structure).__name__} has none.",
-            )
+            kind = type(structure).__name__
+            raise refused("structure", f"must have a method apply(coupling), which {kind} has not.")
         try:
             tried = structure.apply(torch.zeros_like(self.cost))
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
-            raise ArgumentError(
-                f"structure.apply fails on a coupling of shape {shape}: {error}",
-                setting="structure",
+            raise refused(
+                "structure.apply", f"fails on a coupling of shape {shape}: {error}"
             ) from error
         if not isinstance(tried, Tensor) or tried.shape != shape:
             found = tuple(tried.shape) if isinstance(tried, Tensor) else type(tried).__name__
-            raise ArgumentError(
-                f"structure.apply must return a tensor of shape {shape}, but returns {found}.",
-                setting="structure",
+            raise refused(
+                "structure.apply", f"must return a tensor of shape {shape}, but returns {found}."
             )
 
 
-def refused(name: str, rule: str) -> ArgumentError:
-    """Make the error of an argument, from the rest of its sentence."""
-    return ArgumentError(f"{name} {rule}", setting=name)
+def refused(subject: str, rule: str) -> ArgumentError:
+    """Make the error of an argument; the sentence begins with it, or with a part or value of it."""
+    return ArgumentError(f"{subject} {rule}", setting=subject.partition(".")[0].partition("=")[0])
 
 
 def check_mode(mode: str) -> None:
@@ -338,25 +318,22 @@ def _read_mask(allowed: Any, cost: Tensor) -> Tensor:
     mask, shape = as_tensor("allowed", allowed).to(device=cost.device), tuple(cost.shape)
     if mask.dtype != torch.bool:
         raise refused("allowed", f"must be of bool, but is of {mask.dtype}.")
-    if tuple(mask.shape) not in {shape[2:], shape[1:], shape}:
-        raise refused(
-            "allowed",
-            f"must have the shape {shape[2:]}, {shape[1:]} or {shape}, "
-            f"but has {tuple(mask.shape)}.",
-        )
-    return mask.expand(shape)
+    return _read_shaped("allowed", mask, (shape[2:], shape[1:], shape))
+
+
+def _read_shaped(name: str, tensor: Tensor, shapes: tuple[tuple[int, ...], ...]) -> Tensor:
+    """Expand a tensor to the last of the shapes, if it has any of them."""
+    if tuple(tensor.shape) not in shapes:
+        known = " or ".join(map(str, shapes))
+        raise refused(name, f"must have the shape {known}, but has {tuple(tensor.shape)}.")
+    return tensor.expand(shapes[-1])
 
 
 def _read_marginal(
     name: str, values: Any, shape: tuple[int, int], cost: Tensor, exists: Tensor | None = None
 ) -> Tensor:
     """Read a marginal as a tensor of ``shape``; zero where frames do not exist."""
-    tensor = _real(name, values).to(cost)
-    if tuple(tensor.shape) not in {shape, shape[1:]}:
-        raise refused(
-            name, f"must have the shape {shape[1:]} or {shape}, but has {tuple(tensor.shape)}."
-        )
-    tensor = tensor.expand(shape)
+    tensor = _read_shaped(name, _real(name, values).to(cost), (shape[1:], shape))
     if exists is not None:
         tensor = torch.where(exists, tensor, 0.0)
     if not bool(torch.isfinite(tensor).all()):

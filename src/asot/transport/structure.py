@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from asot.errors import ArgumentError, require_number
-from asot.transport.request import as_tensor, read_lengths
+from asot.transport.request import as_tensor, read_lengths, refused
 
 
 @runtime_checkable
@@ -118,17 +118,15 @@ class FeatureBand:
         if features.ndim == 2:
             features = features[None]
         if features.ndim != 3:
-            raise ArgumentError(
-                "features must have the shape (N, D) or (B, N, D), "
-                f"but have {tuple(features.shape)}."
-            )
+            shape = tuple(features.shape)
+            raise refused("features", f"must have the shape (N, D) or (B, N, D), but have {shape}.")
         if not features.is_floating_point():
             features = features.to(torch.get_default_dtype())
         n_frames = features.shape[1]
         lengths = torch.tensor(read_lengths(lengths, features), device=features.device)
         valid = torch.arange(n_frames, device=features.device) < lengths[:, None]
         if not bool(torch.isfinite(features[valid]).all()):
-            raise ArgumentError("features must be finite, but hold NaN or infinite values.")
+            raise refused("features", "must be finite, but hold NaN or infinite values.")
         features = torch.nn.functional.normalize(features, dim=-1)
         self.features = features.masked_fill(~valid[..., None], 0.0)
         self.band = Band(radius, lengths, n_frames)

@@ -16,7 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, register_jitable
 from numba.np.arrayobj import populate_array
 
-from asot.transport.cpu.blocks import CHUNK, FRAME_ROWS, LANES, PLACES, SUMS, element
+from asot.transport.cpu.blocks import CHUNK, FRAME_ROWS, LANES, PLACES, SUMS, written_in_llvm
 
 # Frames of a tile at most.
 LONGEST_TILE = 512
@@ -100,38 +100,23 @@ def ask(typing_context, address):
     return types.int64(types.int64), generate
 
 
-@intrinsic
-def arrive(typing_context: Any, gate: Any, which: Any) -> Any:
+@written_in_llvm(types.int64)
+def arrive(lanes, gate, which):
     """Add one to ``gate[which]`` atomically; return what it was before."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer = element(context, builder, gate, *arguments)
-        return builder.atomic_rmw("add", pointer, ir.Constant(ir.IntType(64), 1), "seq_cst")
-
-    return types.int64(gate, which), generate
+    one = ir.Constant(ir.IntType(64), 1)
+    return lanes.builder.atomic_rmw("add", gate.at(which), one, "seq_cst")
 
 
-@intrinsic
-def look(typing_context: Any, gate: Any, which: Any) -> Any:
+@written_in_llvm(types.int64)
+def look(lanes, gate, which):
     """Return ``gate[which]``, read anew each time."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer = element(context, builder, gate, *arguments)
-        return builder.load_atomic(pointer, "seq_cst", align=8)
-
-    return types.int64(gate, which), generate
+    return lanes.builder.load_atomic(gate.at(which), "seq_cst", align=8)
 
 
-@intrinsic
-def publish(typing_context: Any, gate: Any, which: Any, value: Any) -> Any:
+@written_in_llvm(types.void)
+def publish(lanes, gate, which, value):
     """Set ``gate[which]``, seen by others after all that was written before."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer = element(context, builder, gate, *arguments[:2])
-        builder.store_atomic(arguments[2], pointer, "seq_cst", align=8)
-        return context.get_dummy_value()
-
-    return types.void(gate, which, value), generate
+    lanes.builder.store_atomic(value, gate.at(which), "seq_cst", align=8)
 
 
 # Whole numbers that threads share: recordings whose J is not finite; the next recording, where they

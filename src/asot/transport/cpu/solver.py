@@ -172,7 +172,7 @@ class MemoryPlan(NamedTuple):
 def _plan(
     batch: int, longest: int, n_actions: int, itemsize: int, threads: int, lean: bool, masked: bool
 ) -> MemoryPlan:
-    kernel, parts = _compiled()
+    _, parts = _compiled()
     size = -(-longest // parts.LANES) * parts.LANES
     n_tiles = parts.most_tiles(size)
     threads = min(threads, max(1, longest // FRAMES_A_THREAD) if batch == 1 else batch)

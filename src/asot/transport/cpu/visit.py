@@ -1,4 +1,4 @@
-"""One tile of a visit of the fused solver, and what comes before the first and after the last."""
+"""One tile of a visit of the CPU solver, and what comes before the first and after the last."""
 
 # Compiled functions are typed by their arguments.
 # mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False, ignore-errors=True
@@ -74,7 +74,7 @@ def read(r, start, stop):
 
 @compile_inline
 def _lay_out(r, costs, block, first):
-    """A block of the cost; zero where there is no frame."""
+    """Lay out a block of the cost; zero where there is no frame."""
     K = _U(r.cost.shape[1])
     here = min(_LANES, _U(r.length) - _U(first))
     for lane in range(here):
@@ -88,7 +88,7 @@ def _lay_out(r, costs, block, first):
 
 @compile_inline
 def _restore_row(r, place, k, first, n_blocks, rows, row):
-    """Coupling of the frames of whole blocks, from ``first`` on, some of them outside."""
+    """Make the coupling of the frames of whole blocks, from ``first`` on, some of them outside."""
     for block in range(n_blocks):
         at = block * LANES
         i = first + at
@@ -97,14 +97,14 @@ def _restore_row(r, place, k, first, n_blocks, rows, row):
                 rows[row, at + lane] = rows.dtype.type(0)
         else:
             restore(
-                r.scores[place], np.uint64(i // LANES), np.uint64(k), r.frames, np.uint64(place),
-                np.uint64(i), rows, np.uint64(row), np.uint64(at),
+                r.scores[place], _U(i // LANES), _U(k), r.frames, _U(place), _U(i), rows, _U(row),
+                _U(at),
             )  # fmt: skip
 
 
 @compile_inline
 def _lean_sum_between(r, own, place, k, start, stop):
-    """Mass of the frames ``[start, stop)`` of an action, where couplings are not kept."""
+    """Sum the coupling of frames ``[start, stop)`` of an action, where it is not kept."""
     total = 0.0
     for first in range(start // LANES * LANES, stop, CHUNK):
         _restore_row(r, place, k, first, CHUNK // LANES, own.rows, _FIRST)
@@ -116,7 +116,7 @@ def _lean_sum_between(r, own, place, k, start, stop):
 
 @compile_apart
 def _windows_before(r, own, place, start):
-    """For each action, the sum over the neighbours, and itself, of the frame before ``start``."""
+    """Sum, for each action, over the neighbours, and itself, of the frame before ``start``."""
     apart()
     lo, hi = max(0, start - 1 - r.reach), min(start + r.reach, r.length)
     first, last = lo // r.tile, hi // r.tile
@@ -141,7 +141,7 @@ def _windows_before(r, own, place, start):
 
 @compile_inline
 def _neighbours(r, own, place, k, start, n_blocks):
-    """Sums over neighbours for one action of a chunk."""
+    """Sum over neighbours for one action of a chunk."""
     # Rows are zero for a chunk on either side: as far as one needs to look.
     enter = min(start + r.reach, r.size)
     leave = max(start - r.reach - 1, -CHUNK)
@@ -151,22 +151,20 @@ def _neighbours(r, own, place, k, start, n_blocks):
         _restore_row(r, place, k, at_leave, n_blocks + 1, own.rows, np.int64(1))
         _restore_row(r, place, k, start, n_blocks, own.rows, np.int64(2))
         blocks.moving_sums(
-            own.rows, np.uint64(0), np.uint64(enter - at_enter), own.rows, np.uint64(1),
-            np.uint64(leave - at_leave), own.rows, np.uint64(2), np.uint64(0), own.near,
-            np.uint64(k), np.uint64(n_blocks), own.carry, own.sums[blocks.ALIKE],
+            own.rows, _U(0), _U(enter - at_enter), own.rows, _U(1), _U(leave - at_leave), own.rows,
+            _U(2), _U(0), own.near, _U(k), _U(n_blocks), own.carry, own.sums[blocks.ALIKE],
         )  # fmt: skip
         return
     W = r.couplings[place]
     blocks.moving_sums(
-        W, np.uint64(k), np.uint64(enter + CHUNK), W, np.uint64(k), np.uint64(leave + CHUNK), W,
-        np.uint64(k), np.uint64(start + CHUNK), own.near, np.uint64(k), np.uint64(n_blocks),
-        own.carry, own.sums[blocks.ALIKE],
+        W, _U(k), _U(enter + CHUNK), W, _U(k), _U(leave + CHUNK), W, _U(k), _U(start + CHUNK),
+        own.near, _U(k), _U(n_blocks), own.carry, own.sums[blocks.ALIKE],
     )  # fmt: skip
 
 
 @compile_apart
 def visit_tile(r, own, tile, phase, source, target, step, keep, by_cost, by_near):
-    """One tile: J's temporal part of the source; the target, a step further."""
+    """Do one tile: J's temporal part of the source; the target, a step further."""
     apart()
     real = r.frames.dtype.type
     K = r.cost.shape[1]
@@ -198,11 +196,10 @@ def visit_tile(r, own, tile, phase, source, target, step, keep, by_cost, by_near
             if r.lean:
                 _lay_out(r, own.costs, _FIRST, i)
             blocks.advance(
-                r.scores[source], r.scores[target], np.uint64(block),
-                own.costs if r.lean else r.costs, np.uint64(0 if r.lean else block), own.near,
-                np.uint64(n_block), r.couplings[target], np.uint64(0 if r.lean else i + CHUNK),
-                own.exps, own.masses, r.slope, r.frames, np.uint64(i), np.uint64(source),
-                np.uint64(target), own.sums, real(keep), real(by_cost), real(by_near), by_pull,
+                r.scores[source], r.scores[target], _U(block), own.costs if r.lean else r.costs,
+                _U(0 if r.lean else block), own.near, _U(n_block), r.couplings[target],
+                _U(0 if r.lean else i + CHUNK), own.exps, own.masses, r.slope, r.frames, _U(i),
+                _U(source), _U(target), own.sums, real(keep), real(by_cost), real(by_near), by_pull,
                 r.hard, r.allowed, r.masked,
             )  # fmt: skip
         if r.compare and phase == STEP:
@@ -218,7 +215,7 @@ def visit_tile(r, own, tile, phase, source, target, step, keep, by_cost, by_near
 
 @compile_apart
 def _change(r, source, target, first, n_blocks):
-    """By how much a step moved an assignment at most."""
+    """Return by how much a step moved an assignment at most."""
     apart()
     most = r.frames.dtype.type(0)
     for k in range(r.cost.shape[1]):
@@ -232,7 +229,7 @@ def _change(r, source, target, first, n_blocks):
 
 @compile_apart
 def _frame_side(r, own, place, first, n_blocks, totals):
-    """What is constant along a row of the gradient, and what it adds to J."""
+    """Compute what is constant along a row of the gradient, and what it adds to J."""
     apart()
     real = r.frames.dtype.type
     K = _U(r.cost.shape[1])
@@ -274,7 +271,7 @@ def _frame_side(r, own, place, first, n_blocks, totals):
 
 @compile_apart
 def _steepest(r, own, place, first, n_blocks, totals):
-    """The largest entry of the gradient, on frames that exist."""
+    """Find the largest entry of the gradient, on frames that exist."""
     apart()
     real = r.frames.dtype.type
     V, most = r.scores[place], own.rows[0]
@@ -329,9 +326,7 @@ def finish(r, own, place, tile):
             weight[lane] = real(1) / r.frames[OMEGA, first + lane]
         for k in range(K):
             if r.lean:
-                restore(
-                    V, block, k, r.frames, _U(place), first, own.exps, k, _U(0)
-                )  # fmt: skip
+                restore(V, block, k, r.frames, _U(place), first, own.exps, k, _U(0))
                 for lane in range(_LANES):
                     own.exps[k, lane] *= weight[lane]
                     if r.masked and not r.allowed[block, k, lane]:
@@ -346,7 +341,7 @@ def finish(r, own, place, tile):
 
 @compile_apart
 def blank(r):
-    """What lies past a recording's end."""
+    """Fill what lies past a recording's end."""
     apart()
     for i in range(r.length, r.labels.shape[0]):
         r.labels[i] = -1
