@@ -8,7 +8,7 @@ the entropy: so it is positive whatever the cost. A step that raises J is halved
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -38,9 +38,8 @@ class TorchBackend:
         problem = Problem.of(request)
         state, trace, status = _descend(problem, request)
         if problem.both_hard and problem.has_mask:
-            status = _name_missed_marginals(problem, state, status)
-        exists = request.exists[..., None]
-        has_action = exists if problem.support is None else problem.support
+            _name_missed_marginals(problem, state, status)
+        has_action = request.exists[..., None] if problem.support is None else problem.support
         labels = label(state.log_assignment, has_action)
         parts = state.parts.detach()
         return Answer(state.assignment, labels, problem.row_weight, trace, parts, tuple(status))
@@ -97,9 +96,8 @@ def _descend(problem: Problem, request: Request) -> tuple[State, Tensor, list[St
         rejected = (active & ~accepted)[:, None, None]
         step = torch.where(rejected, 0.5 * step, torch.where(accepted[:, None, None], grown, step))
         objective = state.objective.detach()
-        for b, (is_active, is_accepted, size) in enumerate(
-            zip(active.tolist(), accepted.tolist(), change.tolist(), strict=True)
-        ):
+        each = zip(active.tolist(), accepted.tolist(), change.tolist(), strict=True)
+        for b, (is_active, is_accepted, size) in enumerate(each):
             if is_accepted:
                 iterations[b] += 1
                 halvings[b] = 0
@@ -159,22 +157,17 @@ def _merge(accepted: Tensor, candidate: State, state: State) -> State:
     )
 
 
-def _name_missed_marginals(problem: Problem, state: State, status: list[Status]) -> list[Status]:
+def _name_missed_marginals(problem: Problem, state: State, status: list[Status]) -> None:
     """Say so where a mask leaves no coupling with both hard marginals."""
     mass = (problem.row_weight * state.assignment).sum(dim=1)
-    error = (mass - problem.action_marginal[:, 0]).abs().amax(dim=1).tolist()
-    return [
-        one
-        if miss <= 1e-3
-        else Status(
-            Ending.STALLED,
-            f"Stalled: under this mask an action's mass is off its hard marginal by {miss:.2g}; "
-            "allow more, or relax a side.",
-            one.iterations,
-            one.step_size,
-        )
-        for one, miss in zip(status, error, strict=True)
-    ]
+    error = (mass - problem.action_marginal[:, 0]).abs().amax(dim=1)
+    for b, miss in enumerate(error.tolist()):
+        if miss > 1e-3:
+            message = (
+                "Stalled: under this mask an action's mass is off its hard marginal by "
+                f"{miss:.2g}; allow more, or relax a side."
+            )
+            status[b] = replace(status[b], ending=Ending.STALLED, message=message)
 
 
 def label(log_assignment: Tensor, has_action: Tensor) -> Tensor:

@@ -65,14 +65,11 @@ class ParityBackend:
         assignment = coupling / p
         objective = torch.stack(trace, dim=1).double()
         log_assignment = torch.log(assignment.clamp(min=torch.finfo(cost.dtype).tiny))
-        return Answer(
-            assignment,
-            label(log_assignment, exists),
-            exists / lengths,
-            objective,
-            _logged_parts(request, coupling, p, q).double(),
-            tuple(_status(request, f, step) for f in torch.isfinite(objective[:, -1]).tolist()),
-        )
+        labels = label(log_assignment, exists)
+        parts = _logged_parts(request, coupling, p, q).double()
+        finite = torch.isfinite(objective[:, -1]).tolist()
+        status = tuple(_status(request, is_finite, step) for is_finite in finite)
+        return Answer(assignment, labels, exists / lengths, objective, parts, status)
 
 
 def _status(request: Request, finite: bool, step: float | None) -> Status:
@@ -129,10 +126,7 @@ def _logged_parts(request: Request, coupling: Tensor, p: Tensor, q: float) -> Te
     log_coupling = torch.log(coupling + OBJECTIVE_FLOOR)
     entropy = request.epsilon * (coupling * log_coupling - coupling).sum(dim=(1, 2))
     penalties = [torch.zeros_like(linear), torch.zeros_like(linear)]
-    sides: tuple[tuple[float | None, int, Any], ...] = (
-        (request.lambda_frames, 2, p),
-        (request.lambda_actions, 1, q),
-    )
+    sides: Any = ((request.lambda_frames, 2, p), (request.lambda_actions, 1, q))
     for side, (weight, dim, target) in enumerate(sides):
         if weight is not None:
             mass = coupling.sum(dim=dim, keepdim=True)

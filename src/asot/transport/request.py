@@ -63,10 +63,8 @@ class Request:
                 require_number(name, getattr(self, name), above=0.0)
         if self.tolerance is not None:
             require_number("tolerance", self.tolerance, at_least=0.0)
-        require_integer("max_iterations", self.max_iterations, at_least=0, at_most=MOST_ITERATIONS)
-        require_integer(
-            "inner_iterations", self.inner_iterations, at_least=1, at_most=MOST_ITERATIONS
-        )
+        for name, least in (("max_iterations", 0), ("inner_iterations", 1)):
+            require_integer(name, getattr(self, name), at_least=least, at_most=MOST_ITERATIONS)
         check_mode(self.mode)
         if self.backend not in ("auto", "torch", "cpu", "cuda"):
             raise refused(
@@ -176,7 +174,12 @@ class Request:
                 )
         self.frame_marginal, self.action_marginal = p, q
 
-        mask = None if self.allowed is None else _read_mask(self.allowed, cost)
+        mask, shapes = None, (tuple(cost.shape[2:]), tuple(cost.shape[1:]), tuple(cost.shape))
+        if self.allowed is not None:
+            mask = as_tensor("allowed", self.allowed).to(device=cost.device)
+            if mask.dtype != torch.bool:
+                raise refused("allowed", f"must be of bool, but is of {mask.dtype}.")
+            mask = _read_shaped("allowed", mask, shapes)
         # A relaxed side with a marginal of 0 has an infinite penalty on any mass: as a mask.
         if q is not None and self.lambda_actions is not None and bool((q == 0).any()):
             mask = (q > 0)[:, None, :] if mask is None else mask & (q > 0)[:, None, :]
@@ -188,8 +191,7 @@ class Request:
         self.allowed = mask
 
         if self.initial is not None:
-            shapes = (tuple(cost.shape[1:]), tuple(cost.shape))
-            start = _read_shaped("initial", _real("initial", self.initial).to(cost), shapes)
+            start = _read_shaped("initial", _real("initial", self.initial).to(cost), shapes[1:])
             if bool((start[exists] < 0).any()) or not bool(torch.isfinite(start[exists]).all()):
                 raise refused(
                     "initial",
@@ -202,21 +204,18 @@ class Request:
 
     def _check_mask(self, mask: Tensor, used: Tensor, exists: Tensor) -> None:
         stuck = ~mask.any(dim=2) & used
-        if self.lambda_frames is None and bool(stuck.any()):
-            b, frame = stuck.nonzero()[0].tolist()
-            raise refused(
-                "allowed",
-                "must leave each frame an action where the frame side is hard, but leaves "
-                f"frame {frame} of recording {b} without an action.",
-            )
         unused = ~(mask & exists[..., None]).any(dim=1)
-        if self.lambda_actions is None and bool(unused.any()):
-            b, action = unused.nonzero()[0].tolist()
-            raise refused(
-                "allowed",
-                "must leave each action a frame where the action side is hard, but leaves "
-                f"action {action} of recording {b} without a frame.",
-            )
+        for weight, bare, one, other in (
+            (self.lambda_frames, stuck, "frame", "action"),
+            (self.lambda_actions, unused, "action", "frame"),
+        ):
+            if weight is None and bool(bare.any()):
+                b, which = bare.nonzero()[0].tolist()
+                raise refused(
+                    "allowed",
+                    f"must leave each {one} some {other} where the {one} side is hard, but leaves "
+                    f"{one} {which} of recording {b} without.",
+                )
 
     def _try_structure(self, structure: Structure) -> None:
         """Apply a structure once, so that its mistakes are named before any work."""
@@ -312,13 +311,6 @@ def read_lengths(lengths: Any, cost: Tensor) -> list[int]:
                 f"but recording {b} has {length}.",
             )
     return each
-
-
-def _read_mask(allowed: Any, cost: Tensor) -> Tensor:
-    mask, shape = as_tensor("allowed", allowed).to(device=cost.device), tuple(cost.shape)
-    if mask.dtype != torch.bool:
-        raise refused("allowed", f"must be of bool, but is of {mask.dtype}.")
-    return _read_shaped("allowed", mask, (shape[2:], shape[1:], shape))
 
 
 def _read_shaped(name: str, tensor: Tensor, shapes: tuple[tuple[int, ...], ...]) -> Tensor:

@@ -26,6 +26,15 @@ class Ending(str, enum.Enum):
         return self.value
 
 
+SENTENCES = {
+    Ending.CONVERGED: "Converged: iteration {n} moved no assignment by more than {tolerance:g}.",
+    Ending.STALLED: "Stalled after {n} iterations: no step, however short, lowers the objective at "
+    "this precision.",
+    Ending.NOT_FINITE: "Not finite: the objective overflows at the start; divide the cost, epsilon "
+    "and the lambdas by one constant, or start from a smaller initial.",
+}
+
+
 @dataclass(frozen=True)
 class Status:
     """How one recording's solve ended.
@@ -52,30 +61,18 @@ class Status:
         cls, ending: Ending, iterations: int, step: float, moved: float, tolerance: float | None
     ) -> Status:
         """Make the status with its sentence; ``moved`` is by how much the last step moved A."""
-        if ending is Ending.CONVERGED:
-            message = (
-                f"Converged: iteration {iterations} moved no assignment by more than {tolerance:g}."
-            )
-        elif ending is Ending.STALLED:
-            message = (
-                f"Stalled after {iterations} iterations: no step, however short, lowers the "
-                "objective at this precision."
-            )
-        elif ending is Ending.NOT_FINITE:
-            message = (
-                "Not finite: the objective overflows at the start; divide the cost, epsilon and "
-                "the lambdas by one constant, or start from a smaller initial."
-            )
+        if ending is not Ending.ITERATION_LIMIT:
+            message = SENTENCES[ending]
         elif tolerance is None:
-            message = f"Ran all {iterations} iterations; no tolerance was given to stop by."
+            message = "Ran all {n} iterations; no tolerance was given to stop by."
         elif iterations == 0:
             message = "Ran no iterations: max_iterations is 0."
         else:
             message = (
-                f"Reached the limit of {iterations} iterations, the last of which moved an "
-                f"assignment by {moved:.2g}, above the tolerance of {tolerance:g}: raise "
-                "max_iterations."
+                "Reached the limit of {n} iterations, the last of which moved an assignment by "
+                "{moved:.2g}, above the tolerance of {tolerance:g}: raise max_iterations."
             )
+        message = message.format(n=iterations, moved=moved, tolerance=tolerance)
         return cls(ending, message, iterations, step)
 
     def __str__(self) -> str:
@@ -92,14 +89,8 @@ class LateStatus(Sequence[Status]):
     def _read(self) -> tuple[Status, ...]:
         endings = list(Ending)
         return tuple(
-            Status.of(
-                endings[int(line[ENDING])],
-                int(line[ITERATIONS]),
-                line[STEP_SIZE],
-                line[MOVED],
-                self._tolerance,
-            )
-            for line in self._report.tolist()
+            Status.of(endings[int(ending)], int(iterations), step, moved, self._tolerance)
+            for *_, ending, iterations, step, moved in self._report.tolist()
         )
 
     def __getitem__(self, which: Any) -> Any:

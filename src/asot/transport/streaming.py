@@ -166,12 +166,8 @@ class StreamingDecoder:
         self.delay = None if delay is None else int(delay)
         self.hop = hop or max(1, (delay or 0) // HOPS_A_DELAY)
         near = min(int(context), NEAR_RADII * int(radius))
-        self._window = Window(
-            self.n_actions,
-            near=near,
-            thinned=int(context) - near,
-            ahead=None if delay is None else int(delay) + 1,
-        )
+        ahead = None if delay is None else int(delay) + 1
+        self._window = Window(self.n_actions, near=near, thinned=int(context) - near, ahead=ahead)
         self._lambda_actions = float(lambda_actions)
         self._unseen = max(0, UNSEEN_RADII * int(radius) - (self.delay or 0))
         self._dtype = None if dtype is None else DTYPES[dtype]
@@ -282,7 +278,7 @@ class StreamingDecoder:
             yield new
 
     def _read(self, cost: Any) -> Tensor:
-        """The costs as rows (M, K), checked."""
+        """Read costs as rows (M, K)."""
         given = as_tensor("cost", cost).detach()
         rows = given[None] if given.ndim == 1 else given
         if rows.ndim != 2 or rows.shape[1] != self.n_actions:
@@ -322,12 +318,10 @@ class StreamingDecoder:
         return solution.labels[chosen].clone(), solution.assignment[chosen].clone()
 
     def _hand_back(self, start: int, found: list[tuple[Tensor, Tensor]]) -> FrameLabels:
-        if len(found) == 1:
-            labels, assignment = found[0]
-        elif found:
+        found = found or [(self._none.new_empty(0, dtype=torch.int64), self._none.clone())]
+        labels, assignment = found[0]
+        if len(found) > 1:
             labels, assignment = (torch.cat(parts) for parts in zip(*found, strict=True))
-        else:
-            labels, assignment = self._none.new_empty(0, dtype=torch.int64), self._none.clone()
         if self._as_numpy:
             return FrameLabels(start, labels.numpy(), assignment.numpy())
         return FrameLabels(start, labels, assignment)

@@ -136,10 +136,8 @@ class FeatureBand:
         """Return ``Cv T``, shape ``(B, N, K)``."""
         features = self.features.to(coupling)
         if features.shape[:2] != coupling.shape[:2]:
-            raise ArgumentError(
-                f"The feature band was made for {tuple(features.shape[:2])} (recordings, frames), "
-                f"but the cost has {tuple(coupling.shape[:2])}."
-            )
+            own, found = tuple(features.shape[:2]), tuple(coupling.shape[:2])
+            raise ArgumentError(f"The feature band is for (recordings, frames) {own}, not {found}.")
         total = self.band.window_sums(coupling)
         for dimension in features.unbind(dim=-1):
             column = dimension[..., None]
@@ -159,24 +157,17 @@ class Dense:
     def __init__(self, matrix: Tensor) -> None:
         matrix = as_tensor("matrix", matrix)
         if matrix.ndim not in (2, 3) or matrix.shape[-1] != matrix.shape[-2]:
-            raise ArgumentError(
-                "The structure matrix must have the shape (N, N) or (B, N, N), "
-                f"but has {tuple(matrix.shape)}."
-            )
+            shape = tuple(matrix.shape)
+            raise refused("matrix", f"must have the shape (N, N) or (B, N, N), but has {shape}.")
         if not bool(torch.isfinite(matrix).all()):
-            raise ArgumentError("The structure matrix must be finite, but holds NaN or inf.")
+            raise refused("matrix", "must be finite, but holds NaN or infinite values.")
         if not torch.allclose(matrix, matrix.mT):
-            raise ArgumentError(
-                "The structure matrix must be symmetric, else its product is not the gradient of "
-                "the objective: give (M + M') / 2."
-            )
+            raise refused("matrix", "must be symmetric, but is not: give (M + M') / 2.")
         self.matrix = matrix
 
     def apply(self, coupling: Tensor) -> Tensor:
         """Return ``Cv T``, shape ``(B, N, K)``."""
         if self.matrix.shape[-1] != coupling.shape[1]:
-            raise ArgumentError(
-                f"The structure matrix is for {self.matrix.shape[-1]} frames, "
-                f"but the cost has {coupling.shape[1]}."
-            )
+            own, found = self.matrix.shape[-1], coupling.shape[1]
+            raise ArgumentError(f"The structure matrix is for {own} frames, but not for {found}.")
         return self.matrix.to(coupling) @ coupling

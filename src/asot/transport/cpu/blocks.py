@@ -104,30 +104,21 @@ class _Lanes:
             value = self.multiply_add(value, x, self.constant(coefficient))
         return value
 
-    def between(self, x: Any, least: float, most: float) -> Any:
-        """Clamp; NaN stays NaN."""
-        for ordered, bound in ((">", most), ("<", least)):
-            limit = self.constant(bound)
-            x = self.builder.select(self.builder.fcmp_ordered(ordered, x, limit), limit, x)
-        return x
-
-    def as_bits(self, x: Any) -> Any:
-        return self.builder.bitcast(x, self.whole)
-
-    def as_reals(self, bits: Any) -> Any:
-        return self.builder.bitcast(bits, self.type)
-
     def exp2(self, x: Any) -> Any:
         """Return ``2^n p(r)`` with ``x = n + r`` and r within a half; 0 where that is all but 0."""
         single = self.bits == 32
         nothing = self.builder.fcmp_ordered("<", x, self.constant(-MOST[self.bits]))
-        x = self.between(x, -MOST[self.bits], MOST[self.bits])
+        # NaN stays NaN.
+        for ordered, bound in ((">", MOST[self.bits]), ("<", -MOST[self.bits])):
+            limit = self.constant(bound)
+            x = self.builder.select(self.builder.fcmp_ordered(ordered, x, limit), limit, x)
         # Adding it rounds to a whole number, found in the low bits of the sum.
         magic = self.constant(1.5 * 2.0 ** (23 if single else 52))
         lifted = self.add(x, magic)
         p = self.polynomial(self.subtract(x, self.subtract(lifted, magic)), EXP2[self.bits])
-        raised = self.builder.shl(self.as_bits(lifted), self.integer(23 if single else 52))
-        power = self.as_reals(self.builder.add(self.as_bits(p), raised))
+        lifted, p = (self.builder.bitcast(value, self.whole) for value in (lifted, p))
+        raised = self.builder.shl(lifted, self.integer(23 if single else 52))
+        power = self.builder.bitcast(self.builder.add(p, raised), self.type)
         return self.builder.select(nothing, self.constant(0.0), power)
 
     def log2(self, x: Any) -> Any:
@@ -136,9 +127,10 @@ class _Lanes:
         kind = np.float32 if single else np.float64
         digits = self.integer(23 if single else 52)
         least = self.integer(kind(2 / 3).view(np.int32 if single else np.int64))
-        bits = self.as_bits(x)
+        bits = self.builder.bitcast(x, self.whole)
         exponent = self.builder.ashr(self.builder.sub(bits, least), digits)
-        mantissa = self.as_reals(self.builder.sub(bits, self.builder.shl(exponent, digits)))
+        mantissa = self.builder.sub(bits, self.builder.shl(exponent, digits))
+        mantissa = self.builder.bitcast(mantissa, self.type)
         one = self.constant(1.0)
         f = self.builder.fdiv(self.subtract(mantissa, one), self.add(mantissa, one))
         terms = [2 / (2 * j + 1) / LN2 for j in range(5 if single else 12)]
@@ -209,7 +201,8 @@ def written_in_llvm(returns: Any) -> Callable[[Callable[..., Any]], Any]:
     def decorate(body: Callable[..., Any]) -> Any:
         def define(typing_context, *kinds):
             def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-                lanes = _Lanes(context, builder, kinds[0].dtype)
+                first = getattr(kinds[0], "dtype", kinds[0]) if kinds else types.float64
+                lanes = _Lanes(context, builder, first)
                 given = [
                     _Array(lanes, kind, value) if isinstance(kind, types.Array) else value
                     for kind, value in zip(kinds, values, strict=True)

@@ -234,7 +234,8 @@ def _solve(address, kind):
     """Solve a batch as one of its threads: recordings in turn, together or each by itself."""
     job = layout.read_job(address)
     together = job.together != 0
-    gates = array_at(job.gates, (layout.gates_of(job.threads),), np.int64)
+    n_gates = layout.CLAIMS + layout.CLAIM * job.threads
+    gates = array_at(job.gates, (n_gates,), np.int64)
     if job.number_of_threads != 0:
         thread, n_threads = layout.ask(job.thread_number), layout.ask(job.number_of_threads)
     else:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections import namedtuple
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,25 +34,14 @@ PHASE, SOURCE, TARGET, LENGTH, KEEP, BY_COST, BY_NEAR, ORDERS = range(8)
 _OPTIONS: dict[str, Any] = {"_nrt": False, "nogil": True, "error_model": "numpy"}
 
 
-def compile_apart(function: Callable[..., Any]) -> Any:
-    """Compile a function; with ``apart()`` in it, it is not copied into its callers."""
-    return njit(**_OPTIONS)(function)
+# A function of the first kind calls ``apart()`` where it is not to be copied into its callers.
+compile_apart, compile_inline = njit(**_OPTIONS), njit(forceinline=True, **_OPTIONS)
 
 
-def compile_inline(function: Callable[..., Any]) -> Any:
-    """Compile a function that is copied into its callers."""
-    return njit(forceinline=True, **_OPTIONS)(function)
-
-
-@intrinsic
-def apart(typing_context):
+@written_in_llvm(types.void)
+def apart(lanes):
     """Keep LLVM from copying the function that calls this into its own callers."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        builder.function.attributes.add("noinline")
-        return context.get_dummy_value()
-
-    return types.void(), generate
+    lanes.builder.function.attributes.add("noinline")
 
 
 @intrinsic
@@ -77,27 +66,31 @@ def array_at(typing_context, address, shape, kind):
     return array(address, shape, kind), generate
 
 
-@intrinsic
-def read_job(typing_context, address):
+# A batch as all threads get it: whole numbers, and addresses of arrays, 0 where not given. The last
+# two are functions of OpenMP, where its threads do the work.
+BatchJob = namedtuple(
+    "BatchJob",
+    "threads together batch frames actions lean largest_size "
+    "cost allowed initial p q settings radii lengths half_widths gates "
+    "assignments labels traces reports own_reals reals own_doubles doubles flags "
+    "scores_0 scores_1 scores_2 thread_number number_of_threads",
+)
+_JOB = types.NamedUniTuple(types.int64, len(BatchJob._fields), BatchJob)
+
+
+@written_in_llvm(_JOB)
+def read_job(lanes, address):
     """Return the job that lies at an address."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kind = context.get_value_type(signature.return_type)
-        return builder.load(builder.inttoptr(arguments[0], kind.as_pointer()))
-
-    return types.NamedUniTuple(types.int64, len(BatchJob._fields), BatchJob)(types.int64), generate
+    kind = lanes.context.get_value_type(_JOB)
+    return lanes.builder.load(lanes.builder.inttoptr(address, kind.as_pointer()))
 
 
-@intrinsic
-def ask(typing_context, address):
+@written_in_llvm(types.int64)
+def ask(lanes, address):
     """Call the function at an address, which takes nothing and returns a C int."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kind = ir.FunctionType(ir.IntType(32), [])
-        function = builder.inttoptr(arguments[0], kind.as_pointer())
-        return builder.sext(builder.call(function, []), ir.IntType(64))
-
-    return types.int64(types.int64), generate
+    kind = ir.FunctionType(ir.IntType(32), [])
+    function = lanes.builder.inttoptr(address, kind.as_pointer())
+    return lanes.builder.sext(lanes.builder.call(function, []), ir.IntType(64))
 
 
 @written_in_llvm(types.int64)
@@ -126,49 +119,6 @@ FAILURES, NEXT_RECORDING, DONE, ARRIVALS = range(4)
 CLAIMS = CLAIM = 8
 TURN, TILE = np.int64(32), np.int64(2**32 - 1)
 OVER = np.int64(2**30)
-
-
-@register_jitable
-def gates_of(threads):
-    """Count the whole numbers that threads share."""
-    return CLAIMS + CLAIM * threads
-
-
-class BatchJob(NamedTuple):
-    """A batch as all threads get it: whole numbers, and addresses of arrays, 0 where not given."""
-
-    threads: int
-    together: int
-    batch: int
-    frames: int
-    actions: int
-    lean: int
-    largest_size: int
-    cost: int
-    allowed: int
-    initial: int
-    p: int
-    q: int
-    settings: int
-    radii: int
-    lengths: int
-    half_widths: int
-    gates: int
-    assignments: int
-    labels: int
-    traces: int
-    reports: int
-    own_reals: int
-    reals: int
-    own_doubles: int
-    doubles: int
-    flags: int
-    scores_0: int
-    scores_1: int
-    scores_2: int
-    # Functions of OpenMP, where its threads do the work.
-    thread_number: int = 0
-    number_of_threads: int = 0
 
 
 class RecordingArrays(NamedTuple):
@@ -267,12 +217,6 @@ def shared_doubles(n_tiles, n_actions):
 
 
 @register_jitable
-def own_doubles():
-    """Count the double-precision numbers that a thread takes."""
-    return SUMS * LANES
-
-
-@register_jitable
 def take(address, shape, kind):
     """Return the array of the next numbers at an address, and where it ends."""
     taken = array_at(address, shape, kind)
@@ -290,7 +234,7 @@ def scratch_of(job, thread, kind):
     masses, at = take(at, (K, LANES), kind)
     rows, at = take(at, (3, CHUNK + LANES), kind)
     carry, at = take(at, (K,), kind)
-    sums = array_at(job.own_doubles + thread * own_doubles() * 8, (SUMS, LANES), np.float64)
+    sums = array_at(job.own_doubles + thread * SUMS * LANES * 8, (SUMS, LANES), np.float64)
     return Scratch(near, costs, exps, masses, rows, carry, sums)
 
 

@@ -41,6 +41,7 @@ KEPT_MEMORY = 2**25
 CACHE_LINE = 64
 # A frame marginal under this is divided by, and would overflow in float32.
 LEAST_MARGINAL = 1e-30
+PROCESS = os.getpid()
 REALS = {torch.float32: np.float32, torch.float64: np.float64}
 
 
@@ -75,13 +76,8 @@ class CpuBackend:
         kind, itemsize = REALS[cost.dtype], cost.element_size()
         threads = _threads_for(batch * longest * n_actions * (iterations + 1))
         hard = request.lambda_frames is None
-        lean = (
-            batch == 1
-            and n_frames == longest
-            and longest * n_actions * itemsize >= LEAN_FROM
-            and hard
-            and request.tolerance is None
-        )
+        whole = batch == 1 and n_frames == longest and hard and request.tolerance is None
+        lean = whole and longest * n_actions * itemsize >= LEAN_FROM
         p, allowed = request.frame_marginal, request.allowed
         plan = _plan(batch, longest, n_actions, itemsize, threads, lean, allowed is not None)
         given = [
@@ -111,7 +107,7 @@ class CpuBackend:
         )
         # Kept until the end: the kernel reads them by address.
         kept = _given_numbers(settings, request.radius, tuple(lengths))
-        gates = array("q", bytes(8 * parts.gates_of(plan.threads)))
+        gates = array("q", bytes(8 * (parts.CLAIMS + parts.CLAIM * plan.threads)))
         job = (
             *(plan.threads, plan.together, batch, n_frames, n_actions, lean, plan.size),
             *[0 if values is None else values.data_ptr() for values in given],
@@ -182,7 +178,7 @@ def _plan(
     sections = [
         itemsize * threads * parts.own_reals(n_actions),
         itemsize * groups * parts.shared_reals(size, n_actions, lean),
-        8 * threads * parts.own_doubles(),
+        8 * threads * parts.SUMS * parts.LANES,
         8 * groups * parts.shared_doubles(n_tiles, n_actions),
         n_scores if masked else 0,
     ]
@@ -194,13 +190,8 @@ def _plan(
     return MemoryPlan(threads, together, size, tuple(starts[:-1]), starts[-1])
 
 
-class _Kept(threading.local):
-    """A thread's working memory, for its next call: pages fresh from the system cost as much."""
-
-    memory = np.empty(0, dtype=np.uint8)
-
-
-_kept = _Kept()
+# A thread's working memory, for its next call: pages fresh from the system cost as much.
+_kept = threading.local()
 
 
 def _address(values: Any) -> int:
@@ -217,8 +208,9 @@ def _fresh(size: int) -> Any:
 
 def _working_memory(size: int) -> Any:
     """Take ``size`` bytes that nobody else uses until this thread's call has ended."""
-    if len(_kept.memory) >= size:
-        return _kept.memory
+    memory = getattr(_kept, "memory", b"")
+    if len(memory) >= size:
+        return memory
     memory = _fresh(size)
     if size <= KEPT_MEMORY:
         _kept.memory = memory
@@ -268,30 +260,16 @@ def _torch_openmp() -> tuple[Callable[..., None], int, int] | None:
     return parallel, number, count
 
 
-_was_forked = False
-
-
-def _after_fork() -> None:
-    global _was_forked
-    _was_forked = True
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
-
-
 def _openmp() -> tuple[Callable[..., None], int, int] | None:
     """Return torch's OpenMP, where it can be used: its threads do not survive a fork."""
-    return None if _was_forked else _torch_openmp()
+    return _torch_openmp() if os.getpid() == PROCESS else None
 
 
 def _threads_for(exponentials: int) -> int:
     """Return how many threads to ask for; the calling one is among them."""
-    if exponentials < WORTH_THREADS:
-        return 1
-    if exponentials < WORTH_STARTING_THREADS and _openmp() is None:
-        return 1
-    return torch.get_num_threads()
+    worth = exponentials >= WORTH_THREADS
+    worth = worth and (exponentials >= WORTH_STARTING_THREADS or _openmp() is not None)
+    return torch.get_num_threads() if worth else 1
 
 
 @functools.cache

@@ -31,13 +31,9 @@ from asot.transport import mirror_descent, solution
 from asot.transport.solution import Ending
 
 _RUNNING = tl.constexpr(-1)
-_CONVERGED, _ITERATION_LIMIT, _STALLED, _NOT_FINITE = (
-    tl.constexpr(place) for place in range(len(Ending))
-)
-_ENDING = tl.constexpr(solution.ENDING)
-_ITERATIONS = tl.constexpr(solution.ITERATIONS)
-_STEP_SIZE = tl.constexpr(solution.STEP_SIZE)
-_MOVED = tl.constexpr(solution.MOVED)
+_CONVERGED, _ITERATION_LIMIT, _STALLED, _NOT_FINITE = map(tl.constexpr, range(len(Ending)))
+_ENDING, _ITERATIONS = tl.constexpr(solution.ENDING), tl.constexpr(solution.ITERATIONS)
+_STEP_SIZE, _MOVED = tl.constexpr(solution.STEP_SIZE), tl.constexpr(solution.MOVED)
 _REPORTED = tl.constexpr(solution.REPORTED)
 # Rows of ``bands``, after the recordings' lengths.
 _HALF_WIDTH, _WEIGHT = tl.constexpr(1), tl.constexpr(2)
@@ -204,10 +200,9 @@ def _window(running, width, n, k, half_width, length):
     final = (length - 1).to(n.dtype)
     last = tl.minimum(n + half_width, final)[:, None]
     before = tl.minimum(n - half_width - 1, final)[:, None]
-    sums = tl.load(running + last * width + column, mask=column < width, other=0.0)
-    left = tl.load(
-        running + before * width + column, mask=(before >= 0) & (column < width), other=0.0
-    )
+    inside = column < width
+    sums = tl.load(running + last * width + column, mask=inside, other=0.0)
+    left = tl.load(running + before * width + column, mask=(before >= 0) & inside, other=0.0)
     return sums - left
 
 

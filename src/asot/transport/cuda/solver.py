@@ -12,7 +12,7 @@ import functools
 import importlib.metadata
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -94,7 +94,9 @@ class CudaBackend:
             *(request.tolerance, request.step_size),
         )
         limits = torch.finfo(cost.dtype)
-        with _on(cost.device):
+        # Triton launches on the current device.
+        device = torch.cuda.device(cost.device) if cost.is_cuda else contextlib.nullcontext()
+        with device:
             (kernel.descend_held if plan.held else kernel.descend_tiled)[(batch,)](
                 *(cost, *cost.stride(), allowed),
                 *map(laid_out, (request.initial, request.frame_marginal, request.action_marginal)),
@@ -161,8 +163,3 @@ def _bands(
         fraction = torch.full_like(frames, radius)
     bands = torch.stack([frames, torch.minimum(half_width, frames), 1.0 / fraction])
     return bands.to(device, non_blocking=True)
-
-
-def _on(device: torch.device) -> contextlib.AbstractContextManager[Any]:
-    """Make a device current: Triton launches on that."""
-    return torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
