@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from asot.data import DatasetFolder, check_dataset, find_dataset, standardise
-from asot.data.store import FOLDER
+from asot.data.features import FOLDER
 
 FRAMES = {
     "P03_cam01_P03_coffee": 917,

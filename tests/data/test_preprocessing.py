@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.preprocessing import StandardScaler
 
-from asot.data import preprocessing, standardise
+from asot.data import frames, standardise
 from asot.errors import ArgumentError
 
 values = st.floats(-1e6, 1e6, width=32)
@@ -30,7 +30,7 @@ def test_long_recordings_are_standardised_in_blocks(
     features[:, 2] = features.any(axis=1)
     whole = standardise(features)
     for block in (1, 25, 120):
-        monkeypatch.setattr(preprocessing, "BLOCK", block)
+        monkeypatch.setattr(frames, "BLOCK", block)
         np.testing.assert_allclose(standardise(features), whole, rtol=1e-6, atol=1e-7)
     features[41, 3] = np.nan
     with pytest.raises(ArgumentError, match="got nan in frame 41, column 3"):

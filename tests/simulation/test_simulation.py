@@ -221,6 +221,10 @@ def test_the_folder_holds_the_labels_frame_by_frame(
 ) -> None:
     monkeypatch.setenv("ASOT_CACHE", str(tmp_path / "cache"))
     steps: list[tuple[int, int]] = []
+
+    def note(stage: str, done: int, total: int, note: str = "") -> None:
+        steps.append((done, total))
+
     root = write_simulation(
         CORPUS,
         FeatureModel(width=4),
@@ -228,7 +232,7 @@ def test_the_folder_holds_the_labels_frame_by_frame(
         activity_pattern=pattern,
         format=suffix,
         mapping_files=("mapping.txt", "mappingeval.txt"),
-        progress=lambda done, total: steps.append((done, total)),
+        progress=note,
     )
     assert steps == [(0, 3), (1, 3), (2, 3), (3, 3)]
     report = check_dataset(root, "mappingeval.txt", pattern)
@@ -250,7 +254,7 @@ def test_a_folder_appears_complete_or_not_at_all(tmp_path: Path) -> None:
     class StopHereError(Exception):
         pass
 
-    def stop(done: int, total: int) -> None:
+    def stop(stage: str, done: int, total: int, note: str = "") -> None:
         if done == 2:
             raise StopHereError
 
@@ -379,6 +383,6 @@ def test_full_size_breakfast_without_drawing_it(shared: Path) -> None:
 
 
 def test_generated_labels_become_a_data_set(tmp_path: Path, seed: int) -> None:
-    corpus = LabelModel(recordings=4, actions=3, mean_length=60).draw(seed)
+    corpus = LabelModel(n_recordings=4, n_actions=3, mean_length=60).draw(seed)
     root = write_simulation(corpus, FeatureModel(width=5), tmp_path / "toys", seed=seed)
     assert check_dataset(root).ok

@@ -23,7 +23,7 @@ from asot.simulation import (
     read_label_corpus,
     write_simulation,
 )
-from asot.simulation.label_model import BACKGROUND
+from asot.simulation.labels import BACKGROUND
 
 seeds = st.integers(0, 2**31)
 RUNS = {"P1_tea": [[0, 3], [2, 4], [2, 1], [0, 2]], "P2_tea": [[1, 5]]}
@@ -97,7 +97,7 @@ def test_a_dataset_folder_without_features(tmp_path: Path) -> None:
 
 
 def test_a_simulated_folder_is_a_source(tmp_path: Path) -> None:
-    corpus = LabelModel(recordings=3, actions=4, background=0.2, mean_length=50).draw()
+    corpus = LabelModel(n_recordings=3, n_actions=4, background=0.2, mean_length=50).draw()
     root = write_simulation(corpus, FeatureModel(width=2), tmp_path / "toys")
     again = read_label_corpus(root)
     assert again.class_names == corpus.class_names
@@ -196,8 +196,8 @@ def test_the_first_of_each_activity() -> None:
 @given(
     model=st.builds(
         LabelModel,
-        recordings=st.integers(1, 5),
-        actions=st.integers(1, 6),
+        n_recordings=st.integers(1, 5),
+        n_actions=st.integers(1, 6),
         mean_length=st.floats(1, 300),
         order=st.floats(0, 1),
         missing=st.floats(0, 0.99),
@@ -209,7 +209,7 @@ def test_the_first_of_each_activity() -> None:
 )
 def test_any_numbers_give_sequences(model: LabelModel, seed: int) -> None:
     corpus = model.draw(seed)
-    assert len(corpus.sequences) == model.recordings
+    assert len(corpus.sequences) == model.n_recordings
     for sequence in corpus.sequences:
         assert (sequence.lengths >= 1).all()
         assert (np.diff(sequence.values) != 0).all(), "neighbouring runs differ"
@@ -220,7 +220,7 @@ def test_any_numbers_give_sequences(model: LabelModel, seed: int) -> None:
 
 
 def test_more_recordings_change_none_of_the_first(seed: int) -> None:
-    few, many = (LabelModel(recordings=n, order=0.5).draw(seed) for n in (3, 30))
+    few, many = (LabelModel(n_recordings=n, order=0.5).draw(seed) for n in (3, 30))
     for one, other in zip(few.sequences, many.sequences, strict=False):
         assert one.name == other.name
         np.testing.assert_array_equal(one.labels, other.labels)
@@ -228,7 +228,7 @@ def test_more_recordings_change_none_of_the_first(seed: int) -> None:
 
 def test_order(seed: int) -> None:
     def inversions(order: float) -> float:
-        corpus = LabelModel(recordings=300, actions=6, order=order).draw(seed)
+        corpus = LabelModel(n_recordings=300, n_actions=6, order=order).draw(seed)
         pairs = [np.triu(one.values[:, None] > one.values, 1).sum() for one in corpus.sequences]
         return float(np.mean(pairs)) / 15
 
@@ -239,7 +239,7 @@ def test_order(seed: int) -> None:
 
 
 def test_missing_and_repeats(seed: int) -> None:
-    model = LabelModel(recordings=500, actions=6, missing=0.3, repeats=0.4)
+    model = LabelModel(n_recordings=500, n_actions=6, missing=0.3, repeats=0.4)
     sequences = model.draw(seed).sequences
     present = np.mean([len(set(one.values.tolist())) for one in sequences]) / 6
     assert present == pytest.approx(0.7, abs=0.04)
@@ -249,7 +249,7 @@ def test_missing_and_repeats(seed: int) -> None:
 
 def test_lengths(seed: int) -> None:
     model = LabelModel(
-        recordings=800, actions=6, mean_length=2000, missing=0.2, repeats=0.3, background=0.25
+        n_recordings=800, n_actions=6, mean_length=2000, missing=0.2, repeats=0.3, background=0.25
     )
     corpus = model.draw(seed)
     assert corpus.n_frames / 800 == pytest.approx(2000, rel=0.12)
@@ -260,7 +260,7 @@ def test_lengths(seed: int) -> None:
 
 @pytest.mark.parametrize("tail", [0.0, 0.5, 1.2])
 def test_tail(seed: int, tail: float) -> None:
-    corpus = LabelModel(recordings=300, actions=40, mean_length=4e5, tail=tail).draw(seed)
+    corpus = LabelModel(n_recordings=300, n_actions=40, mean_length=4e5, tail=tail).draw(seed)
     logs = np.log(np.concatenate([one.lengths for one in corpus.sequences]))
     assert logs.std() == pytest.approx(tail, rel=0.25, abs=1e-9)
 
@@ -268,9 +268,9 @@ def test_tail(seed: int, tail: float) -> None:
 @pytest.mark.parametrize(
     "name, value",
     [
-        ("recordings", 0),
-        ("actions", 0),
-        ("actions", 1.5),
+        ("n_recordings", 0),
+        ("n_actions", 0),
+        ("n_actions", 1.5),
         ("mean_length", 0),
         ("order", 1.1),
         ("missing", 1.0),

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from asot.data.features import FeatureFile
-from asot.data.labels import ClassTable, GroundTruthFile, read_mapping
-from asot.data.layout import compile_pattern, is_folder, scan
+from asot.data.features import SUFFIXES, FeatureFile
+from asot.data.origin import origin_path, origin_problems, times_path
 from asot.data.recordings import Recording, Recordings
-from asot.errors import ArgumentError, DataError, FileError
-from asot.text import listing
+from asot.data.textfiles import ClassTable, GroundTruthFile, read_mapping
+from asot.errors import ArgumentError, DataError, Defect, FileError, require_number, unreadable
+from asot.text import listing, plural, printable, quote
 
 logger = logging.getLogger(__name__)
 
@@ -71,16 +75,16 @@ class DatasetFolder:
         activity_pattern: str | None = None,
         frame_rate: float | None = None,
     ) -> None:
-        if frame_rate is not None and not (np.isfinite(frame_rate) and frame_rate > 0):
-            raise ArgumentError(f"frame_rate must be positive, got {frame_rate}.")
+        if frame_rate is not None:
+            require_number("frame_rate", frame_rate, above=0)
         self.root = Path(root)
-        layout = scan(self.root, mapping, compile_pattern(activity_pattern))
-        errors = [problem for problem in layout.problems if problem.severity == "error"]
+        files = scan(self.root, mapping, compile_pattern(activity_pattern))
+        errors = [problem for problem in files.problems if problem.severity == "error"]
         if errors:
             raise FileError.of(errors)
-        files = [entry.ground_truth for entry in layout.entries if entry.ground_truth is not None]
-        ids = None if layout.mapping is None else read_mapping(layout.mapping)
-        self._classes = ClassTable(ids, layout.mapping, files)
+        truths = [entry.ground_truth for entry in files.entries if entry.ground_truth is not None]
+        ids = None if files.mapping is None else read_mapping(files.mapping)
+        self._classes = ClassTable(ids, files.mapping, truths)
         self._recordings = Recordings(
             Recording(
                 entry.name,
@@ -93,7 +97,7 @@ class DatasetFolder:
                 times=entry.times,
                 origin=entry.origin,
             )
-            for entry in layout.entries
+            for entry in files.entries
         )
 
     @property
@@ -103,11 +107,11 @@ class DatasetFolder:
 
     @property
     def activities(self) -> tuple[str, ...]:
-        """The activities found, sorted; empty when recordings have none."""
+        """The activities, sorted; empty when recordings have none."""
         return tuple(sorted({name for name in self._recordings.activities if name is not None}))
 
     def recordings(self, activity: str | None = None) -> Recordings:
-        """Give the recordings, sorted by activity folder and name.
+        """Return the recordings, sorted by activity folder and name.
 
         Parameters
         ----------
@@ -124,7 +128,8 @@ class DatasetFolder:
         if activity not in self.activities:
             known = listing(self.activities, 20) or "none"
             raise ArgumentError(
-                f"activity must be one of those in {self.root}: {known}; got {activity!r}."
+                f"activity must be one of those in {self.root}: {known}; but is {activity!r}.",
+                setting="activity",
             )
         return self._recordings[[name == activity for name in self._recordings.activities]]
 
@@ -169,18 +174,216 @@ def find_dataset(data_dir: str | Path, dataset: str | None = None) -> Path:
     try:
         names = sorted(path.name for path in data_dir.iterdir() if not path.name.startswith("."))
     except OSError as error:
-        raise DataError(f"{data_dir} cannot be read: {error.strerror}.") from error
+        raise FileError.at(data_dir, unreadable(error)) from error
     found = [name for name in names if is_folder(data_dir / name / "features")]
     if len(found) == 1:
         if dataset is not None:
             logger.warning("%s holds no %s: using %s", data_dir, dataset, found[0])
         return data_dir / found[0]
     if found:
-        raise DataError(
-            f"{data_dir} holds several data sets, {listing(found, 20)}: name one of them"
-            + (f" (there is no {dataset!r})." if dataset is not None else ".")
+        message = f"{data_dir} holds several data sets, {listing(found, 20)}: name one of them"
+        message += f" (there is no {dataset!r})." if dataset is not None else "."
+    else:
+        message = (
+            f"{data_dir} holds no data set: neither it nor a folder in it has a folder 'features'; "
+            f"it holds {listing(names, 10) or 'nothing'}."
         )
-    raise DataError(
-        f"{data_dir} holds no data set: neither it nor a folder in it has a folder 'features'; "
-        f"it holds {listing(names, 10) or 'nothing'}."
+    raise DataError(message, file=data_dir)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The files of one recording, whose name is that of the features file without its suffix."""
+
+    name: str
+    activity: str | None
+    features: Path
+    ground_truth: Path | None
+    times: Path | None
+    origin: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetFiles:
+    """The recordings of a dataset folder, its mapping, and what is wrong with places and names."""
+
+    entries: tuple[Entry, ...]
+    mapping: Path | None
+    problems: tuple[Defect, ...]
+
+
+def scan(root: Path, mapping: str | Path | None, pattern: re.Pattern[str] | None) -> DatasetFiles:
+    """List the recordings of a dataset folder, by activity folder and name; open no file.
+
+    ``mapping`` is a file in ``mapping/``, by default ``mapping.txt`` if there is one.
+    """
+    problems: list[Defect] = []
+    features: dict[str, tuple[str | None, Path]] = {}
+    for folder, path in _feature_files(root / "features", problems):
+        name = path.name[: -len(path.suffix)]
+        if name not in features:
+            features[name] = (folder, path)
+            continue
+        previous = features[name][1]
+        if previous.parent == path.parent:  # sorted: .npy came before .txt
+            message = f"is not read, because {printable(previous.name)} is there too"
+            problems.append(Defect(path, None, message, "warning"))
+        else:
+            other = printable(previous)
+            message = f"recording {quote(name, 80)} is also in {other}: names must differ"
+            problems.append(Defect(path, None, message))
+    if not features and not problems:
+        problems.append(Defect(root / "features", None, "holds no .npy or .txt file"))
+    if pattern is not None:
+        for name, (_, path) in features.items():
+            features[name] = (_activity(pattern, name, path, problems), path)
+    labels = _ground_truth_files(root / "groundTruth", features, problems)
+    times, origins = _present(root / "times"), _present(root / "origins")
+    if is_folder(root / "origins"):
+        problems += origin_problems(root, list(features))
+    entries = tuple(
+        Entry(
+            name,
+            activity,
+            path,
+            labels.get(name),
+            times_path(root, name) if f"{name}.npy" in times else None,
+            origin_path(root, name) if f"{name}.json" in origins else None,
+        )
+        for name, (activity, path) in features.items()
     )
+    return DatasetFiles(entries, _mapping_file(root / "mapping", mapping, problems), (*problems,))
+
+
+def compile_pattern(pattern: str | None) -> re.Pattern[str] | None:
+    """Compile an activity pattern, which must have exactly one group."""
+    if pattern is None:
+        return None
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        message = f"activity_pattern must be a regular expression, but is {pattern!r}: {error}."
+        raise ArgumentError(message, setting="activity_pattern") from None
+    if compiled.groups != 1:
+        raise ArgumentError(
+            f"activity_pattern must have one group, which holds the activity, but {pattern!r} "
+            f"has {compiled.groups}.",
+            setting="activity_pattern",
+        )
+    return compiled
+
+
+def is_folder(path: Path) -> bool:
+    """Tell whether there is a folder at ``path``, as far as the system lets it be seen."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def _activity(
+    pattern: re.Pattern[str], name: str, path: Path, problems: list[Defect]
+) -> str | None:
+    found = pattern.search(name)
+    if found is None or not found[1]:
+        message = f"name {quote(name, 80)} does not match the activity pattern {pattern.pattern!r}"
+        problems.append(Defect(path, None, message))
+        return None
+    return found[1]
+
+
+def _feature_files(folder: Path, problems: list[Defect]) -> Iterator[tuple[str | None, Path]]:
+    """Yield the feature files directly in ``folder``, then those in each activity's folder."""
+    children = _children(folder, problems)
+    yield from ((None, path) for path in _keep_features(folder, children, problems))
+    for child in filter(is_folder, children):
+        inner = _children(child, problems)
+        nested = [path.name for path in inner if is_folder(path)]
+        if nested:
+            message = f"holds folders that are not read, {listing(nested)}: activities do not nest"
+            problems.append(Defect(child, None, message, "warning"))
+        yield from ((child.name, path) for path in _keep_features(child, inner, problems))
+
+
+def _keep_features(folder: Path, children: list[Path], problems: list[Defect]) -> list[Path]:
+    files = [path for path in children if not is_folder(path)]
+    others = [path.name for path in files if path.suffix not in SUFFIXES]
+    if others:
+        message = f"holds {plural(len(others), 'file')} not ending in .npy or .txt, not read: "
+        problems.append(Defect(folder, None, message + listing(others), "warning"))
+    return [path for path in files if path.suffix in SUFFIXES]
+
+
+def _children(folder: Path, problems: list[Defect]) -> list[Path]:
+    """List what a folder holds but hidden files, sorted; names that are not text are problems."""
+    try:
+        names = sorted(path.name for path in folder.iterdir())
+    except FileNotFoundError:
+        problems.append(Defect(folder, None, "does not exist"))
+        return []
+    except (OSError, ValueError) as error:
+        problems.append(Defect(folder, None, unreadable(error)))
+        return []
+    children = []
+    for name in names:
+        if name.startswith("."):
+            continue
+        try:
+            name.encode("utf-8")
+        except UnicodeEncodeError:
+            shown = quote(os.fsencode(name).decode("utf-8", "backslashreplace"), 80)
+            problems.append(Defect(folder, None, f"holds a name that is not UTF-8, {shown}"))
+            continue
+        children.append(folder / name)
+    return children
+
+
+def _present(folder: Path) -> set[str]:
+    """Name the files in a folder that need not be there."""
+    return {path.name for path in folder.iterdir()} if is_folder(folder) else set()
+
+
+def _ground_truth_files(
+    folder: Path, features: dict[str, tuple[str | None, Path]], problems: list[Defect]
+) -> dict[str, Path]:
+    """Find each recording's ground truth; warn of what has only one of the two."""
+    if not os.path.lexists(folder):
+        return {}
+    children = _children(folder, problems)
+    files = {path.name: path for path in children if not is_folder(path)}
+    labels = {}
+    for name in features:
+        # A recording whose own name ends in .txt is why the exact name comes first.
+        file = files.get(name) or files.get(f"{name}.txt")
+        if file is not None:
+            labels[name] = file
+    used = {path.name for path in labels.values()}
+    # <recording>_idt lies beside the ground truth in YouTube Instructions.
+    used |= {f"{name}_idt{suffix}" for name in features for suffix in ("", ".txt")}
+    unread = [name for name in files if name not in used]
+    unread += [f"{path.name}/" for path in children if path.name not in files]
+    if unread:
+        message = "holds what belongs to no recording and is not read: "
+        problems.append(Defect(folder, None, message + listing(unread), "warning"))
+    bare = [name for name in features if name not in labels]
+    if bare:
+        message = f"has nothing for {plural(len(bare), 'recording')}: {listing(bare)}"
+        problems.append(Defect(folder, None, message, "warning"))
+    return labels
+
+
+def _mapping_file(folder: Path, mapping: str | Path | None, problems: list[Defect]) -> Path | None:
+    if os.path.lexists(folder) and not is_folder(folder):
+        problems.append(Defect(folder, None, "is not a folder"))
+        return None
+    path = folder / (mapping or "mapping.txt")
+    if os.path.lexists(path):
+        return path
+    if mapping is not None:
+        problems.append(Defect(path, None, "does not exist"))
+    elif is_folder(folder):
+        others = [child.name for child in _children(folder, problems)]
+        if others:
+            message = f"holds no mapping.txt; to use another file, name it: {listing(others)}"
+            problems.append(Defect(folder, None, message, "warning"))
+    return None

@@ -1,9 +1,10 @@
-"""Text files: their lines, and features written as one line of numbers a frame."""
+"""The text files of a data set: action names, one a line; mappings; and features, one line a frame."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import TextIO
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 
 from asot.errors import Defect, FileError, unreadable
 from asot.files import require_file
-from asot.text import quote
+from asot.text import listing, plural, printable, quote
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
+_INT64 = np.iinfo(np.int64)
 
 
 def read_lines(path: Path) -> list[str]:
@@ -32,13 +34,12 @@ def read_lines(path: Path) -> list[str]:
     require_file(path)
     try:
         data = path.read_bytes()
-    except OSError as error:
-        raise FileError.at(path, unreadable(error)) from error
-    try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise FileError.at(path, "is not UTF-8 text", line) from None
+    except OSError as error:
+        raise FileError.at(path, unreadable(error)) from error
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     lines = [line.strip() for line in text.split("\n")]
     while lines and not lines[-1]:
@@ -48,18 +49,148 @@ def read_lines(path: Path) -> list[str]:
     return lines
 
 
+def read_mapping(path: str | Path) -> dict[str, int]:
+    """Read a mapping file, ``<id> <action name>`` a line, as action name to class id.
+
+    Several names may have one id, as in the coarser mappings of 50 Salads: they are one class.
+    Names may hold spaces, ids may be negative, empty lines are skipped.
+
+    Raises
+    ------
+    FileError
+        With every malformed line, and every name that comes twice.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "mapping.txt"
+    >>> _ = path.write_text("-1 background\\n0 pour milk\\n0 pour coffee\\n")
+    >>> read_mapping(path)
+    {'background': -1, 'pour milk': 0, 'pour coffee': 0}
+    """
+    path = Path(path)
+    ids: dict[str, int] = {}
+    lines: dict[str, int] = {}
+    problems: list[Defect] = []
+    for number, line in enumerate(read_lines(path), 1):
+        if not line:
+            continue
+        key, *rest = line.split(None, 1)
+        class_id = _class_id(key)
+        if class_id is None or not rest:
+            problems.append(Defect(path, number, f"{quote(line)} is not '<id> <action name>'"))
+        elif rest[0] in ids:
+            message = f"{quote(rest[0])} is already on line {lines[rest[0]]}"
+            problems.append(Defect(path, number, message))
+        else:
+            ids[rest[0]], lines[rest[0]] = class_id, number
+    if problems:
+        raise FileError.of(problems)
+    return ids
+
+
+def class_names(ids: Mapping[str, int]) -> dict[int, str]:
+    """Give each class id its name, or the first of its names and how many more there are.
+
+    Examples
+    --------
+    >>> class_names({"cut_cheese": 4, "cut_tomato": 4, "peel": 7})
+    {4: 'cut_cheese +1', 7: 'peel'}
+    """
+    names: dict[int, list[str]] = {}
+    for name, class_id in ids.items():
+        names.setdefault(class_id, []).append(name)
+    return {
+        class_id: first + (f" +{len(others)}" if others else "")
+        for class_id, (first, *others) in names.items()
+    }
+
+
+def _class_id(text: str) -> int | None:
+    digits = text[1:] if text[:1] in "+-" else text
+    # The length is limited because int() of a very long number is slow, or refused.
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 19):
+        return None
+    value = int(text)
+    return value if _INT64.min <= value <= _INT64.max else None
+
+
+class ClassTable:
+    """Class ids of action names.
+
+    They are those of ``mapping``, which was read from ``source``. Without a mapping, ids 0, 1, ...
+    go to the sorted names in ``files``, which are read when the ids are first asked for.
+    """
+
+    def __init__(
+        self, mapping: Mapping[str, int] | None, source: Path | None, files: Iterable[Path]
+    ) -> None:
+        self.source = source
+        self._files = tuple(files)
+        self._ids: dict[str, int] | None = None if mapping is None else dict(mapping)
+
+    @property
+    def names(self) -> dict[int, str] | None:
+        """Class id to action name; None when there is neither a mapping nor ground truth."""
+        return class_names(self.ids) if self._files or self._ids is not None else None
+
+    @property
+    def ids(self) -> dict[str, int]:
+        """Action name to class id."""
+        if self._ids is None:
+            names = {name for path in self._files for name in read_lines(path)}
+            self._ids = {name: i for i, name in enumerate(sorted(names - {""}))}
+        return self._ids
+
+
+class GroundTruthFile:
+    """The frame labels of one recording, in a file with one action name a line."""
+
+    def __init__(self, path: Path, classes: ClassTable) -> None:
+        self.path = path
+        self._classes = classes
+
+    def read(self) -> NDArray[np.int64]:
+        """Read the (N,) class ids; an empty line or an unknown name is a FileError."""
+        names = read_lines(self.path)
+        ids = self._classes.ids
+        problems = label_problems(self.path, names, ids, self._classes.source)
+        if problems:
+            raise FileError.of(problems)
+        return np.fromiter((ids[name] for name in names), dtype=np.int64, count=len(names))
+
+
+def label_problems(
+    path: Path, names: list[str], ids: Mapping[str, int], mapping: Path | None
+) -> list[Defect]:
+    """List the empty lines and the unknown names among a recording's labels.
+
+    Each unknown name is named at its first line; past five names, all others are one problem.
+    """
+    lines: dict[str, list[int]] = {}
+    for number, name in enumerate(names, 1):
+        if not name or name not in ids:
+            lines.setdefault(name, []).append(number)
+    problems = []
+    if "" in lines:
+        empty = lines.pop("")
+        problems.append(Defect(path, empty[0], "is empty" + _and_more(len(empty))))
+    unknown = list(lines)
+    known = "among the known actions" if mapping is None else f"in {printable(mapping.name)}"
+    for name in unknown[:5]:
+        message = f"label {quote(name)} is not {known}{_and_more(len(lines[name]))}"
+        problems.append(Defect(path, lines[name][0], message))
+    if unknown[5:]:
+        count = plural(len(unknown) - 5, "more label")
+        message = f"{count} not {known}: {listing(unknown[5:])}"
+        problems.append(Defect(path, lines[unknown[5]][0], message))
+    return problems
+
+
 def parse_features(path: Path) -> NDArray[np.float32]:
-    """Parse a text file of features: one line a frame, numbers separated by blanks.
+    """Parse a text of features, one line a frame and numbers separated by blanks, to (N, D).
 
-    Parameters
-    ----------
-    path : Path
-        The file. A byte order mark, Windows line ends and empty lines at the end are tolerated.
-
-    Returns
-    -------
-    (N, D) float32 array
-        One row a frame, every value finite.
+    A byte order mark, Windows line ends and empty lines at the end are tolerated.
 
     Raises
     ------
@@ -102,19 +233,19 @@ def _rows(stream: TextIO) -> Iterator[str]:
 
 
 def _defects(path: Path) -> list[Defect]:
-    """Find what is wrong in a text file of features, one problem a kind at its first line."""
+    """List the defects of a text of features, one problem a kind at its first line."""
     lines = read_lines(path)
     widths = [len(line.split()) for line in lines]
     usual = Counter(width for width in widths if width).most_common(1)[0][0]
-    found: dict[str, tuple[int, str]] = {}
+    first: dict[str, tuple[int, str]] = {}
     counts: Counter[str] = Counter()
     for number, (line, width) in enumerate(zip(lines, widths, strict=True), 1):
         for kind, message in _line_defects(line, width, usual).items():
-            found.setdefault(kind, (number, message))
+            first.setdefault(kind, (number, message))
             counts[kind] += 1
     return [
-        Defect(path, number, message + and_more(counts[kind]))
-        for kind, (number, message) in sorted(found.items(), key=lambda item: item[1][0])
+        Defect(path, number, message + _and_more(counts[kind]))
+        for kind, (number, message) in sorted(first.items(), key=lambda item: item[1][0])
     ]
 
 
@@ -131,15 +262,17 @@ def _line_defects(line: str, width: int, usual: int) -> dict[str, str]:
         except ValueError:
             value = None
         if value is None:
-            found.setdefault("number", f"{quote(token)} in column {column} is not a number")
-        elif value != value or value in (float("inf"), float("-inf")):
-            found.setdefault("finite", f"{quote(token)} in column {column} is not finite")
+            kind, what = "number", "is not a number"
+        elif not math.isfinite(value):
+            kind, what = "finite", "is not finite"
         elif abs(value) > _FLOAT32_MAX:
-            message = f"{quote(token)} in column {column} is too large for float32"
-            found.setdefault("range", message)
+            kind, what = "range", "is too large for float32"
+        else:
+            continue
+        found.setdefault(kind, f"{quote(token)} in column {column} {what}")
     return found
 
 
-def and_more(count: int) -> str:
+def _and_more(count: int) -> str:
     """Say that a problem holds for more lines than the one it names."""
     return f" (the first of {count:,} such lines)" if count > 1 else ""

@@ -25,8 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.data import DatasetFolder, Recording, Recordings
-from asot.data.labels import ClassTable, GroundTruthFile
-from asot.data.textfiles import read_lines
+from asot.data.textfiles import ClassTable, GroundTruthFile, read_lines
 from asot.errors import DataError
 from asot.export.csv import write_csv
 from asot.files import write_array, write_json, write_text

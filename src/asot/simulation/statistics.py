@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.data.preprocessing import standardise
+from asot.data.frames import standardise
 from asot.data.recordings import Recording, Recordings
 from asot.errors import ArgumentError
 
@@ -18,13 +18,8 @@ AXES = (1, 5, 10, 20)
 def describe_features(recordings: Recordings) -> dict[str, float]:
     """Measure what makes actions in features easy or hard to find.
 
-    Two recordings are in memory at a time at most. Frames that are all zero count in
-    ``zero_frames`` alone.
-
-    Parameters
-    ----------
-    recordings : Recordings
-        Two or more with ground truth, of one width.
+    ``recordings`` are two or more with ground truth, of one width; two are in memory at a time at
+    most. Frames that are all zero count in ``zero_frames`` alone.
 
     Returns
     -------
@@ -55,14 +50,17 @@ def describe_features(recordings: Recordings) -> dict[str, float]:
     >>> figures["ncm_left_out"], round(figures["zero_frames"], 3)
     (1.0, 0.0)
     """
-    if len(recordings) < 2:
-        raise ArgumentError(f"recordings must be two or more, got {len(recordings)}.")
-    bare = next((one.name for one in recordings if not one.labelled), None)
-    if bare is not None:
-        raise ArgumentError(f"recordings must have ground truth, but {bare!r} has none.")
+    bare = [one.name for one in recordings if not one.labelled]
     widths = sorted({one.width for one in recordings})
-    if len(widths) > 1:
-        raise ArgumentError(f"recordings must have one width, got {widths[0]} and {widths[-1]}.")
+    broken = ""
+    if len(recordings) < 2:
+        broken = f"be two or more, but there is {len(recordings)}"
+    elif bare:
+        broken = f"have ground truth, but {bare[0]!r} has none"
+    elif len(widths) > 1:
+        broken = f"have one width, but have {widths[0]} and {widths[-1]}"
+    if broken:
+        raise ArgumentError(f"recordings must {broken}.", setting="recordings")
     classes = np.unique(np.concatenate([np.unique(_labels(one)) for one in recordings]))
     figures = _norms(recordings) | _correlations(recordings)
     plain = _Sums(recordings, classes, standardised=False)
@@ -91,15 +89,10 @@ def _labels(recording: Recording) -> NDArray[np.int64]:
 
 
 def _norms(recordings: Recordings) -> dict[str, float]:
-    lengths = [np.linalg.norm(frames, axis=1) for frames, _ in _frames(recordings)]
-    norms = np.concatenate(lengths)
-    n_frames = sum(one.n_frames for one in recordings)
+    norms = np.concatenate([np.linalg.norm(frames, axis=1) for frames, _ in _frames(recordings)])
+    zero_frames = 1 - len(norms) / sum(one.n_frames for one in recordings)
     mean, deviation = (float(norms.mean()), float(norms.std())) if len(norms) else (0.0, 0.0)
-    return {
-        "norm_mean": mean,
-        "norm_sd": deviation,
-        "zero_frames": 1 - len(norms) / n_frames,
-    }
+    return {"norm_mean": mean, "norm_sd": deviation, "zero_frames": zero_frames}
 
 
 def _correlations(recordings: Recordings) -> dict[str, float]:

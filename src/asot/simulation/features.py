@@ -1,23 +1,21 @@
-"""A model of the features of labelled recordings, from which features can be drawn."""
+"""A model of the features of labelled recordings, and its numbers fitted to real ones: presets."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from functools import lru_cache
+from dataclasses import dataclass, fields
+from functools import cache, lru_cache
+from importlib import resources
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from asot.errors import ArgumentError
+from asot.errors import ArgumentError, require_integer, require_number
+from asot.text import listing
 from asot.timeline.segments import run_lengths
-
-
-def _setting(default: float, text: str, least: float = 0) -> float:
-    return field(default=default, metadata={"help": text, "least": least})
 
 
 @dataclass(frozen=True)
@@ -54,8 +52,10 @@ class FeatureModel:
         Size of what a recording adds to all its frames of one action.
     motion : float
         Size of the blurred noise, after blurring.
-    window, track : int
-        Frames of the two averages of ``blur``; 1 for none.
+    window : int
+        Frames of the first average of ``blur``; 1 for none.
+    track : int
+        Frames of the second average of ``blur``; 1 for none.
     drift : float
         Size of the slow noise.
     drift_frames : float
@@ -78,27 +78,27 @@ class FeatureModel:
     ((5, 8), [False, False, True, True, True])
     """
 
-    width: int = field(default=64, metadata={"help": "Columns.", "least": 1})
-    spectrum: float = _setting(25.0, "Axes over which the variance falls to 1/e.", 1e-3)
-    offset: float = _setting(0.0, "Length of the vector that all frames share.")
-    separation: float = _setting(1.0, "Size of the class means.")
-    shift: float = _setting(0.5, "Size of what a recording adds to all its frames.")
-    appearance: float = _setting(0.5, "Size of what a recording adds to its frames of an action.")
-    motion: float = _setting(1.0, "Size of the blurred noise.")
-    window: int = field(default=20, metadata={"help": "Frames of the blur.", "least": 1})
-    track: int = field(default=5, metadata={"help": "Frames of the second blur.", "least": 1})
-    drift: float = _setting(0.3, "Size of the slow noise.")
-    drift_frames: float = _setting(200.0, "Frames in which its correlation falls to 1/e.", 1e-3)
-    jitter: float = _setting(0.1, "Size of the noise of single frames.")
-    blank: int = field(default=0, metadata={"help": "All-zero frames at the start.", "least": 0})
+    width: int = 64
+    spectrum: float = 25.0
+    offset: float = 0.0
+    separation: float = 1.0
+    shift: float = 0.5
+    appearance: float = 0.5
+    motion: float = 1.0
+    window: int = 20
+    track: int = 5
+    drift: float = 0.3
+    drift_frames: float = 200.0
+    jitter: float = 0.1
+    blank: int = 0
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        require_settings(self, width=1, spectrum=1e-3, window=1, track=1, drift_frames=1e-3)
 
     def draw(
         self, labels: ArrayLike, name: str, class_names: Mapping[int, str], seed: int = 0
     ) -> NDArray[np.float32]:
-        """Draw the features of one recording.
+        """Draw the (N, D) float32 features of one recording.
 
         They depend on the seed, on the recording's name and labels, and on the names of its
         classes alone: not on other recordings or classes.
@@ -114,10 +114,6 @@ class FeatureModel:
         seed : int
             From 0.
 
-        Returns
-        -------
-        (N, D) float32 array
-
         Raises
         ------
         ArgumentError
@@ -125,10 +121,11 @@ class FeatureModel:
         """
         starts, ends, values = run_lengths(labels)
         if not len(values):
-            raise ArgumentError("labels must have a frame or more, got none.")
+            raise ArgumentError("labels must hold at least one frame.", setting="labels")
         missing = next((int(value) for value in values if int(value) not in class_names), None)
         if missing is not None:
-            raise ArgumentError(f"class_names must name every class, but {missing} has no name.")
+            message = f"class_names must name every class, but {missing} has no name."
+            raise ArgumentError(message, setting="class_names")
         rng = named_generator(seed, "recording", name)
         shift = self.shift * rng.standard_normal(self.width)
         # In the order of first appearance, so that the classes' ids do not matter.
@@ -155,9 +152,8 @@ class FeatureModel:
         """Average the means and white noise over the window; the noise's variance stays."""
         from scipy.ndimage import uniform_filter1d
 
-        kernel = np.convolve(
-            np.full(self.window, 1 / self.window), np.full(self.track, 1 / self.track)
-        )
+        window, track = np.full(self.window, 1 / self.window), np.full(self.track, 1 / self.track)
+        kernel = np.convolve(window, track)
         margin = len(kernel)
         frames = np.pad(means, ((margin, margin), (0, 0)), mode="edge")
         if self.motion:
@@ -184,34 +180,73 @@ def _corpus(seed: int, width: int) -> tuple[NDArray[np.float64], NDArray[np.floa
     return mean / np.linalg.norm(mean), np.linalg.qr(rng.standard_normal((width, width)))[0]
 
 
-def check_settings(model: Any) -> None:
-    """Refuse a dataclass of numbers whose metadata ``least`` and ``most`` are not kept.
-
-    Raises
-    ------
-    ArgumentError
-        If one is no number of its type or out of its range.
-    """
+def require_settings(model: Any, **least: float) -> None:
+    """Refuse a dataclass with a number below its least value, which is 0 unless given."""
     for setting in fields(model):
-        value = getattr(model, setting.name)
-        low, high = setting.metadata["least"], setting.metadata.get("most", math.inf)
-        whole = setting.type == "int"
-        if isinstance(value, bool) or (whole and not isinstance(value, (int, np.integer))):
-            raise ArgumentError(f"{setting.name} must be an integer, got {value!r}.")
-        if not (math.isfinite(value) and low <= value <= high):
-            limits = f"from {low} up" if high == math.inf else f"from {low} to {high}"
-            raise ArgumentError(f"{setting.name} must be a number {limits}, got {value}.")
+        value, low = getattr(model, setting.name), least.get(setting.name, 0)
+        if setting.type == "int":
+            require_integer(setting.name, value, at_least=int(low))
+        else:
+            require_number(setting.name, value, at_least=low)
 
 
 def named_generator(seed: int, kind: str, name: str) -> np.random.Generator:
-    """Make the generator of one thing, independent of all others.
+    """Make the generator of one thing, independent of all others; seeds count from 0."""
+    require_integer("seed", seed, at_least=0)
+    digest = hashlib.sha256(f"{kind}\0{name}".encode()).digest()
+    return np.random.default_rng([seed, int.from_bytes(digest[:16], "little")])
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A fitted feature model, and how the data set that it stands for is laid out.
+
+    ``source`` is what it was fitted to; ``recipe`` fits such data, and a ``{granularity}`` in it
+    stands for that of the labels.
+    """
+
+    model: FeatureModel
+    source: str
+    activity_pattern: str | None
+    recipe: str
+
+
+def preset_names() -> list[str]:
+    """Name the presets, sorted.
+
+    Examples
+    --------
+    >>> preset_names()
+    ['breakfast', 'salads', 'salads_svm']
+    """
+    return sorted(_presets())
+
+
+def load_preset(name: str) -> Preset:
+    """Load a preset: a model whose numbers were fitted to real recordings.
 
     Raises
     ------
     ArgumentError
-        If the seed is negative.
+        If there is none of this name; the message lists them.
+
+    Examples
+    --------
+    >>> load_preset("breakfast").model.width
+    64
     """
-    if seed < 0:
-        raise ArgumentError(f"seed must be from 0 up, got {seed}.")
-    digest = hashlib.sha256(f"{kind}\0{name}".encode()).digest()
-    return np.random.default_rng([seed, int.from_bytes(digest[:16], "little")])
+    if name not in _presets():
+        known = listing(preset_names(), 20)
+        raise ArgumentError(f"like must be one of {known}, but is {name!r}.", setting="like")
+    return _presets()[name]
+
+
+@cache
+def _presets() -> dict[str, Preset]:
+    import yaml
+
+    text = (resources.files("asot.simulation") / "presets.yaml").read_text(encoding="utf-8")
+    return {
+        name: Preset(**{**values, "model": FeatureModel(**values["model"])})
+        for name, values in yaml.safe_load(text).items()
+    }

