@@ -1,10 +1,10 @@
 """The scores: each a function of matched frames.
 
 All take ``Frames`` (N,) with N >= 1, such as ``match(predictions, ground_truth).frames``, pooled
-over their recordings, and return a number in [0, 1] unless they say otherwise. A segment is a run of one
-label within one recording; excluded frames end a run, so no segment reaches across them, and a
-ground-truth segment of an excluded class is gone. Two clusters that are both unmatched remain two
-labels.
+over their recordings, and return a number in [0, 1] unless they say otherwise. A segment is a run
+of one label within one recording; excluded frames end a run, so no segment reaches across them,
+and a ground-truth segment of an excluded class is gone. Two clusters that are both unmatched
+remain two labels.
 """
 
 from __future__ import annotations
