@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from asot.cli import main
 
@@ -46,12 +47,26 @@ def places(values: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def alter_json(path: Path, rng: np.random.Generator) -> str:
-    """Put another value at a place, take the place away, or add one."""
+    """Alter the values of a JSON file."""
     values = json.loads(path.read_text(encoding="utf-8"))
+    done = alter_values(values, rng)
+    path.write_text(json.dumps(values), encoding="utf-8", errors="surrogatepass")
+    return done
+
+
+def alter_checkpoint(path: Path, rng: np.random.Generator) -> str:
+    """Alter the values of a file of torch's."""
+    values = torch.load(path, weights_only=True)
+    done = alter_values(values, rng)
+    torch.save(values, path)
+    return done
+
+
+def alter_values(values: Any, rng: np.random.Generator) -> str:
+    """Put another value at a place, take the place away, or add one."""
     known = list(places(values))
     if not known:
-        path.write_text("[1]")
-        return "a list in place of nothing"
+        return "nothing"
     *before, last = known[rng.integers(len(known))]
     parent = values
     for key in before:
@@ -64,9 +79,11 @@ def alter_json(path: Path, rng: np.random.Generator) -> str:
         parent["strange"] = parent[last]
         done = "strange beside it"
     else:
-        parent[last] = WORDS[rng.integers(len(WORDS))]
+        others = WORDS
+        if isinstance(parent[last], torch.Tensor):
+            others = (*WORDS, parent[last][:1], parent[last] * float("nan"), parent[last][None])
+        parent[last] = others[rng.integers(len(others))]
         done = repr(parent[last])[:60]
-    path.write_text(json.dumps(values), encoding="utf-8", errors="surrogatepass")
     return f"{'.'.join(map(str, (*before, last)))}: {done}"
 
 
@@ -121,7 +138,7 @@ def alter(path: Path, rng: np.random.Generator) -> str:
     """Alter a file in a drawn way that is its own, or byte by byte."""
     own: dict[str, Callable[[Path, np.random.Generator], str]] = {
         ".json": alter_json, ".txt": alter_text, ".yaml": alter_text, ".csv": alter_text,
-        ".npy": alter_array,
+        ".npy": alter_array, ".ckpt": alter_checkpoint,
     }  # fmt: skip
     usual = own.get(path.suffix, alter_bytes)
     return (usual if rng.random() < 0.8 else alter_bytes)(path, rng)
