@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from asot.data.features import SUFFIXES, FeatureFile
 from asot.data.origin import origin_path, origin_problems, times_path
 from asot.data.recordings import Recording, Recordings

@@ -19,7 +19,7 @@ from asot.data.features import npy_header
 from asot.data.folder import compile_pattern, is_folder
 from asot.data.textfiles import ClassTable, GroundTruthFile, class_names, read_mapping
 from asot.data.writing import name_defect
-from asot.errors import ArgumentError, DataError, FileError, require_integer, unreadable
+from asot.errors import ArgumentError, AsotError, DataError, FileError, require_integer, unreadable
 from asot.files import require_file
 from asot.schema import read_json
 from asot.simulation.features import named_generator, require_settings
@@ -305,9 +305,7 @@ def read_label_corpus(
         raise FileError.at(path, str(error).rstrip(".")) from None
 
 
-def _class_names(
-    path: Path, names: Path | None, sequences: list[LabelSequence]
-) -> dict[int, str]:
+def _class_names(path: Path, names: Path | None, sequences: list[LabelSequence]) -> dict[int, str]:
     occurring = sorted({value for sequence in sequences for value in sequence.values.tolist()})
     if names is None:
         head, found, _ = path.name.partition("_labels")
@@ -354,7 +352,9 @@ def _from_json(path: Path) -> list[LabelSequence]:
                 msgspec.convert(run, _Run)
             except msgspec.ValidationError:
                 rule = "a run [class, frames] of 1 to 10,000,000 frames"
-                raise FileError.at(path, f"{where} holds {quote(str(run))} in place of {rule}") from None
+                raise FileError.at(
+                    path, f"{where} holds {quote(str(run))} in place of {rule}"
+                ) from None
         if sum(frames for _, frames in runs) > _MOST_FRAMES:
             raise FileError.at(path, f"{where} has more than {_MOST_FRAMES:,} frames")
         values, lengths = np.array(runs, dtype=np.int64).T
@@ -372,7 +372,11 @@ def _from_npz(path: Path, granularity: str | None) -> list[LabelSequence]:
             for key, name in _chosen_keys(path, keys, granularity).items():
                 with archive.open(f"{key}.npy") as stream:
                     shape, _, dtype = npy_header(stream)
-                    if len(shape) != 1 or dtype.kind not in "iu" or not 0 < shape[0] <= _MOST_FRAMES:
+                    if (
+                        len(shape) != 1
+                        or dtype.kind not in "iu"
+                        or not 0 < shape[0] <= _MOST_FRAMES
+                    ):
                         message = (
                             f"array {quote(key)} must hold an integer for each of 1 to "
                             f"{_MOST_FRAMES:,} frames, but has shape {shape} and type {dtype}"
@@ -381,7 +385,7 @@ def _from_npz(path: Path, granularity: str | None) -> list[LabelSequence]:
                     labels = np.frombuffer(stream.read(shape[0] * dtype.itemsize), dtype, shape[0])
                 sequences.append(LabelSequence.of(name, labels))
             return sequences
-    except FileError:
+    except AsotError:
         raise
     except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         what = f"array {quote(key)} cannot be read" if key else "is no .npz archive"
