@@ -185,7 +185,7 @@ def test_describe_refuses(asot, toys: Path, tmp_path: Path) -> None:
     assert outcome.code == 1
     assert "holds no data set" in outcome.sentence
     outcome = asot("data", "describe", toys, "--activity", "tea")
-    assert outcome.sentence.startswith("activity must be one of those in")
+    assert outcome.sentence.startswith("activity must be among")
 
 
 def test_interrupted_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

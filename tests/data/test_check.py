@@ -202,7 +202,7 @@ SOUND = _npy(np.random.default_rng(0).normal(size=(4, 3)))
         (_npy(np.array([[object()]]), allow_pickle=True), "holds Python objects"),
         (_npy(np.array([["a", "b"]])), "holds values of type <U1, not real numbers"),
         (_npy(np.ones((4, 3), dtype=complex)), "complex128, not real numbers"),
-        (_npy(np.ones(4)), "has shape (4,) where (frames, columns) are needed"),
+        (_npy(np.ones(4)), "has shape (4,) where (frames, columns) is needed"),
         (_npy(np.ones((1, 4, 3))), "has shape (1, 4, 3)"),
         (_npy(np.array(3.0)), "has shape ()"),
         (_npy(np.ones((0, 3))), "is empty: its shape is (0, 3)"),

@@ -39,7 +39,7 @@ def test_activities_come_from_the_folders_of_features(tmp_path: Path) -> None:
     assert data.recordings().names == ("loose", "one", "two")
     assert data.recordings().activities == (None, "coffee", "tea")
     assert data.recordings("tea").names == ("two",)
-    with pytest.raises(ArgumentError, match="'coffee', 'tea'; but is 'milk'"):
+    with pytest.raises(ArgumentError, match="'coffee', 'tea', but is 'milk'"):
         data.recordings("milk")
 
 

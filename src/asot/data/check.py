@@ -27,35 +27,20 @@ MUCH_TEXT = 2**26
 
 @dataclass(frozen=True, slots=True)
 class ActivityRow:
-    """What there is of one activity; ``activity`` is None for recordings that have none.
-
-    ``frames`` counts those that can be read, ``width`` is that of most recordings, ``labelled``
-    counts recordings with ground truth, and ``classes`` the different actions in it. ``hours`` is
-    None without a frame rate, ``width`` where no features can be read.
-    """
+    """What there is of one activity, or of recordings that have none."""
 
     activity: str | None
     recordings: int
-    frames: int
-    hours: float | None
-    width: int | None
-    labelled: int
-    classes: int
+    frames: int  # that can be read
+    hours: float | None  # None without a frame rate
+    width: int | None  # of most recordings; None where no features can be read
+    labelled: int  # recordings with ground truth
+    classes: int  # different actions in it
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetReport:
-    """What is in a data folder, and what is wrong.
-
-    Parameters
-    ----------
-    root : Path
-        The folder.
-    rows : tuple of ActivityRow
-        One an activity.
-    problems : tuple of Defect
-        Errors first, each group by file and line.
-    """
+    """What is in a data folder, and what is wrong: errors first, each group by file and line."""
 
     root: Path
     rows: tuple[ActivityRow, ...]
@@ -77,15 +62,7 @@ class DatasetReport:
         return not self.errors
 
     def require_valid(self) -> None:
-        """Raise DataError where there are errors: the first, and the command that lists them all.
-
-        Examples
-        --------
-        >>> problem = Defect(Path("toys/features"), None, "does not exist")
-        >>> DatasetReport(Path("toys"), (), (problem,)).require_valid()
-        Traceback (most recent call last):
-        asot.errors.DataError: toys/features: does not exist.
-        """
+        """Raise the first error as a DataError, with the command that lists them all."""
         if self.ok:
             return
         more = len(self.errors) - 1
@@ -96,14 +73,13 @@ class DatasetReport:
 
 @dataclass(slots=True)
 class _Checked:
-    """What was found in one recording's files."""
+    """What was found in one recording's files; ``dull`` counts zero frames, constant columns."""
 
     entry: Entry
     problems: list[Defect]
     shape: tuple[int, int] | None = None
     classes: frozenset[str | int] = frozenset()
-    zero_frames: int = 0
-    constant_columns: int = 0
+    dull: tuple[int, int] = (0, 0)
 
 
 def check_dataset(
@@ -121,27 +97,19 @@ def check_dataset(
 
     Parameters
     ----------
-    root : path-like
-        The folder that holds ``features/``.
-    mapping, activity_pattern, frame_rate
+    root, mapping, activity_pattern, frame_rate
         As for :class:`~asot.data.DatasetFolder`.
     width : int, optional
         The number of columns that features must have; by default that of most recordings.
-    progress : callable, optional
-        Told of the recordings done; see :mod:`asot.progress`.
+    progress : Progress, optional
+        Told of the recordings done.
     processes : int
-        How many parse text at once, where there is much of it. More than one needs, in a script,
-        the usual ``if __name__ == "__main__":`` around the call.
+        How many parse much text at once; in a script, with ``if __name__ == "__main__":`` around.
 
     Returns
     -------
     DatasetReport
         Whatever the folder holds: defects are reported, not raised.
-
-    Raises
-    ------
-    ArgumentError
-        If the pattern, the width or the frame rate cannot be used.
 
     Examples
     --------
@@ -157,18 +125,17 @@ def check_dataset(
         require_integer("width", width, at_least=1)
     if frame_rate is not None:
         require_number("frame_rate", frame_rate, above=0)
-    files = scan(Path(root), mapping, compile_pattern(activity_pattern))
-    problems = list(files.problems)
+    entries, mapping_file, problems = scan(Path(root), mapping, compile_pattern(activity_pattern))
     ids: dict[str, int] | None = None
-    if files.mapping is not None:
+    if mapping_file is not None:
         try:
-            ids = read_mapping(files.mapping)
+            ids = read_mapping(mapping_file)
         except FileError as error:
             problems += error.problems
-    check = partial(_check_recording, ids=ids, mapping=files.mapping)
-    jobs = list(enumerate(files.entries))
+    check = partial(_check_recording, ids=ids, mapping=mapping_file)
+    jobs = list(enumerate(entries))
     results: Iterable[tuple[tuple[int, Entry], _Checked | Died]]
-    if processes > 1 and sum(map(_text_bytes, files.entries)) >= MUCH_TEXT:
+    if processes > 1 and sum(map(_text_bytes, entries)) >= MUCH_TEXT:
         results = run_jobs(check, jobs, processes)
     else:
         results = ((job, check(job)) for job in jobs)
@@ -179,7 +146,7 @@ def check_dataset(
         progress("Checking the data", len(by_number), len(jobs))
     checked = [by_number[number] for number in range(len(jobs))]
     problems += [problem for one in checked for problem in one.problems]
-    problems += _width_problems(checked, width) + _dull_features(checked) + _wide_features(checked)
+    problems += _features_problems(checked, width)
     problems.sort(key=lambda found: (found.severity, str(found.path), found.line or 0))
     return DatasetReport(Path(root), _rows(checked, frame_rate), tuple(problems))
 
@@ -199,7 +166,7 @@ def _check_recording(
     try:
         features = FeatureFile(entry.features).open()
         found.shape = (features.shape[0], features.shape[1])
-        found.zero_frames, found.constant_columns = _count_dull(features)
+        found.dull = _count_dull(features)
         if entry.times is not None:
             read_times(entry.times, features.shape[0])
     except FileError as error:
@@ -234,74 +201,53 @@ def _count_dull(features: Features) -> tuple[int, int]:
     return zero, int(constant.sum()) if len(features) > 1 else 0
 
 
-def _width_problems(checked: list[_Checked], width: int | None) -> list[Defect]:
-    counts = Counter(found.shape[1] for found in checked if found.shape is not None)
-    if not counts:
+def _features_problems(checked: list[_Checked], width: int | None) -> list[Defect]:
+    """Compare the features of all recordings: their columns, and what says nothing in them."""
+    sound = [(one, *one.shape) for one in checked if one.shape is not None]
+    if not sound:
         return []
-    usual, others = counts.most_common(1)[0]
-    wanted = f"{others} of {sum(counts.values())} recordings have {usual}"
+    usual, others = Counter(columns for _, _, columns in sound).most_common(1)[0]
+    wanted = f"{others} of {len(sound)} recordings have {usual}"
     if width is not None:
         usual, wanted = width, f"{width} are expected"
-    return [
-        Defect(found.entry.features, None, f"has {plural(found.shape[1], 'column')} where {wanted}")
-        for found in checked
-        if found.shape is not None and found.shape[1] != usual
+    problems = [
+        Defect(one.entry.features, None, f"has {plural(columns, 'column')} where {wanted}")
+        for one, _, columns in sound
+        if columns != usual
     ]
-
-
-def _wide_features(checked: list[_Checked]) -> list[Defect]:
-    """Warn where every recording has more columns than frames: it may be stored the other way."""
-    shapes = [found.shape for found in checked if found.shape is not None]
-    if not shapes or any(frames >= columns for frames, columns in shapes):
-        return []
-    if all(found.entry.times is not None for found in checked):
-        return []  # as many times as frames: nothing is stored the other way
-    frames, columns = shapes[0]
-    message = (
-        f"{frames:,} frames of {columns:,} columns, and more columns than frames everywhere: if "
-        "these are (columns, frames), save their transpose"
-    )
-    return [Defect(checked[0].entry.features, None, message, "warning")]
-
-
-def _dull_features(checked: list[_Checked]) -> list[Defect]:
-    """Warn, once for the whole folder, of frames and columns that say nothing."""
-    problems = []
-    for what, count, total in [
-        ("frames are all zero", lambda found: found.zero_frames, 0),
-        ("columns never change", lambda found: found.constant_columns, 1),
-    ]:
-        dull = [found for found in checked if found.shape is not None and count(found)]
-        if not dull:
-            continue
-        worst = max(dull, key=count)
-        assert worst.shape is not None
-        message = f"{count(worst):,} of {worst.shape[total]:,} {what}"
-        if len(dull) > 1:
-            rest = sum(map(count, dull)) - count(worst)
-            message += f", and {rest:,} in {plural(len(dull) - 1, 'other recording')}"
-        problems.append(Defect(worst.entry.features, None, message, "warning"))
+    for i, what in enumerate(("frames are all zero", "columns never change")):
+        counts = [one.dull[i] for one, *_ in sound]
+        worst, *shape = sound[int(np.argmax(counts))]
+        if worst.dull[i]:
+            message = f"{worst.dull[i]:,} of {shape[i]:,} {what}"
+            rest = sum(map(bool, counts)) - 1
+            if rest:
+                more = sum(counts) - worst.dull[i]
+                message += f", and {more:,} in {plural(rest, 'other recording')}"
+            problems.append(Defect(worst.entry.features, None, message, "warning"))
+    # Where there are as many times as frames, nothing is stored the other way.
+    timed = all(one.entry.times is not None for one in checked)
+    if not timed and all(frames < columns for _, frames, columns in sound):
+        _, frames, columns = sound[0]
+        message = (
+            f"{frames:,} frames of {columns:,} columns, and more columns than frames everywhere: "
+            "if these are (columns, frames), save their transpose"
+        )
+        problems.append(Defect(checked[0].entry.features, None, message, "warning"))
     return problems
 
 
 def _rows(checked: list[_Checked], frame_rate: float | None) -> tuple[ActivityRow, ...]:
     groups: dict[str | None, list[_Checked]] = {}
-    for found in checked:
-        groups.setdefault(found.entry.activity, []).append(found)
+    for one in checked:
+        groups.setdefault(one.entry.activity, []).append(one)
     rows = []
     for activity, group in sorted(groups.items(), key=lambda item: item[0] or ""):
-        shapes = [found.shape for found in group if found.shape is not None]
-        frames = sum(shape[0] for shape in shapes)
-        widths = Counter(shape[1] for shape in shapes).most_common(1)
-        rows.append(
-            ActivityRow(
-                activity=activity,
-                recordings=len(group),
-                frames=frames,
-                hours=None if frame_rate is None else frames / frame_rate / 3600,
-                width=widths[0][0] if widths else None,
-                labelled=sum(found.entry.ground_truth is not None for found in group),
-                classes=len(frozenset().union(*(found.classes for found in group))),
-            )
-        )
+        frames = sum(one.shape[0] for one in group if one.shape is not None)
+        widths = Counter(one.shape[1] for one in group if one.shape is not None).most_common(1)
+        hours = None if frame_rate is None else frames / frame_rate / 3600
+        width = widths[0][0] if widths else None
+        labelled = sum(one.entry.ground_truth is not None for one in group)
+        classes = len(frozenset().union(*(one.classes for one in group)))
+        rows.append(ActivityRow(activity, len(group), frames, hours, width, labelled, classes))
     return tuple(rows)

@@ -1,9 +1,8 @@
-"""Features on disk: ``.npy`` files mapped into memory, and text that is parsed once into such a file.
+"""Features on disk: ``.npy`` files mapped into memory, and text that is parsed once into one.
 
 The copy of a text is float32: it is what the models compute in, half the size of float64, and its
-seven digits are more than features measured on images or sensors carry. Beside the copy lies a
-sidecar, written after it, with the size and time of the text and of the copy. A copy that does not
-agree with its sidecar is stale or half-written, and is made anew.
+seven digits are more than features of images or sensors carry. A sidecar, written after the copy,
+holds the size and time of both. What does not agree with it is stale or half-written.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-import msgspec
 import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
@@ -46,24 +44,20 @@ class FeatureFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._features: NDArray[np.float32] | None = None
-        self._checked: _Version | None = None
+        self._checked: dict[str, int] | None = None
 
     def open(self) -> NDArray[np.float32]:
         """Open the (N, D) float32 features: finite, read-only, mapped where the file allows it."""
         if self._features is None:
-            if self.path.suffix == ".txt":
-                self._features = open_text(self.path)
-            else:
-                self._features = self._open_npy()
+            text = self.path.suffix == ".txt"
+            self._features = open_text(self.path) if text else self._open_npy()
         return self._features
 
     @property
     def shape(self) -> tuple[int, int]:
         """Frames and columns; of a ``.npy`` file only the header is read."""
-        if self._features is None and self.path.suffix != ".txt":
-            frames, width = _header(self.path, 2)[0]
-        else:
-            frames, width = self.open().shape
+        unopened = self._features is None and self.path.suffix != ".txt"
+        frames, width = _header(self.path, 2)[0] if unopened else self.open().shape
         return frames, width
 
     def _open_npy(self) -> NDArray[np.float32]:
@@ -71,7 +65,7 @@ class FeatureFile:
         if features.dtype != np.float32:
             with np.errstate(over="ignore"):
                 features = np.array(features, dtype=np.float32)
-        version = _Version.of(require_file(self.path))
+        version = _version(require_file(self.path))
         if version != self._checked:
             _require_finite(self.path, features)
             self._checked = version
@@ -85,13 +79,8 @@ class FeatureFile:
 def map_array(path: Path, dimensions: int = 2) -> NDArray[Any]:
     """Map a ``.npy`` file of real numbers into memory, read-only and in its own type.
 
-    Nothing is unpickled, and the header is checked against the file's size before memory is taken.
-
-    Raises
-    ------
-    FileError
-        If the file is not a ``.npy`` file, is cut, is empty, or holds something other than real
-        numbers in so many dimensions.
+    Nothing is unpickled. A file whose header does not fit its size, or that holds anything else
+    than real numbers in so many dimensions, is a FileError before memory is taken for it.
     """
     shape, fortran, dtype, offset = _header(path, dimensions)
     order: Any = "F" if fortran else "C"
@@ -101,17 +90,25 @@ def map_array(path: Path, dimensions: int = 2) -> NDArray[Any]:
         raise FileError.at(path, unreadable(error)) from error
 
 
-def npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
-    """Read shape, order ("F" or not) and type of a ``.npy`` stream, or raise ValueError."""
-    version = npy_format.read_magic(stream)
-    # Version 3 differs from 2 only for field names, which numbers do not have.
-    if version == (1, 0):
-        shape, fortran, dtype = npy_format.read_array_header_1_0(stream)
-    else:
-        shape, fortran, dtype = npy_format.read_array_header_2_0(stream)
+def npy_header(
+    stream: IO[bytes],
+) -> tuple[tuple[int, ...], bool, np.dtype[np.generic], int]:
+    """Read shape, order ("F" or not), type and length of the header of a ``.npy`` stream.
+
+    A header that cannot be read is a ValueError.
+    """
+    try:
+        # Version 3 differs from 2 only for field names, which numbers do not have.
+        first = npy_format.read_magic(stream) == (1, 0)
+        read = npy_format.read_array_header_1_0 if first else npy_format.read_array_header_2_0
+        shape, fortran, dtype = read(stream)
+    except OSError:
+        raise
+    except Exception as error:  # NumPy evaluates the header as Python: anything can come out
+        raise ValueError("is not an .npy file, or is damaged") from error
     if min(shape, default=0) < 0:
-        raise ValueError("a negative shape")
-    return shape, fortran, dtype
+        raise ValueError("is not an .npy file, or is damaged")
+    return shape, fortran, dtype, stream.tell()
 
 
 def _header(path: Path, dimensions: int) -> tuple[Any, bool, np.dtype[np.generic], int]:
@@ -121,29 +118,29 @@ def _header(path: Path, dimensions: int) -> tuple[Any, bool, np.dtype[np.generic
         raise FileError.at(path, "is empty")
     try:
         with path.open("rb") as stream:
-            archive = stream.read(4) == b"PK\x03\x04"
+            if stream.read(4) == b"PK\x03\x04":
+                raise ValueError("is an .npz archive, not an .npy file: save one array")
             stream.seek(0)
-            shape, fortran, dtype = ((), False, np.dtype("f4")) if archive else npy_header(stream)
-            offset = stream.tell()
+            shape, fortran, dtype, offset = npy_header(stream)
     except OSError as error:
         raise FileError.at(path, unreadable(error)) from error
-    except Exception as error:  # NumPy evaluates the header as Python: anything can come out
-        raise FileError.at(path, "is not an .npy file, or is damaged") from error
-    if archive:
-        raise FileError.at(path, "is an .npz archive, not an .npy file: save one array")
-    if dtype.hasobject:
-        raise FileError.at(path, "holds Python objects: save an array of numbers instead")
-    if dtype.kind not in "fiub":
-        raise FileError.at(path, f"holds values of type {dtype}, not real numbers")
-    if len(shape) != dimensions:
-        needed = "(frames, columns)" if dimensions == 2 else f"{dimensions} dimension(s)"
-        raise FileError.at(path, f"has shape {shape} where {needed} are needed")
-    if 0 in shape:
-        raise FileError.at(path, f"is empty: its shape is {shape}")
+    except ValueError as error:
+        raise FileError.at(path, str(error)) from error
     wanted = offset + dtype.itemsize * math.prod(shape)
-    if size < wanted:
-        message = f"is truncated: {size:,} bytes where its header announces {wanted:,}"
-        raise FileError.at(path, message)
+    needed = "(frames, columns)" if dimensions == 2 else "one dimension"
+    broken = ""
+    if dtype.hasobject:
+        broken = "holds Python objects: save an array of numbers instead"
+    elif dtype.kind not in "fiub":
+        broken = f"holds values of type {dtype}, not real numbers"
+    elif len(shape) != dimensions:
+        broken = f"has shape {shape} where {needed} is needed"
+    elif 0 in shape:
+        broken = f"is empty: its shape is {shape}"
+    elif size < wanted:
+        broken = f"is truncated: {size:,} bytes where its header announces {wanted:,}"
+    if broken:
+        raise FileError.at(path, broken)
     return shape, fortran, dtype, offset
 
 
@@ -155,91 +152,51 @@ def blocks(features: NDArray[np.floating[Any]]) -> Iterator[tuple[int, NDArray[A
 
 
 def _require_finite(path: Path, features: NDArray[np.float32]) -> None:
-    count, first = 0, ""
-    for start, block in blocks(features):
-        if np.isfinite(block).all():
-            continue
-        bad = ~np.isfinite(block)
-        frames = np.flatnonzero(bad.any(axis=1))
-        if not count:
-            column = int(np.flatnonzero(bad[frames[0]])[0])
-            value = block[frames[0], column]
-            what = "NaN" if np.isnan(value) else "infinite or too large for float32"
-            first = f"column {column} of frame {start + int(frames[0])} (from 0) is {what}"
-        count += len(frames)
-    if count:
-        raise FileError.at(path, first + (f"; {count:,} frames have such values" * (count > 1)))
-
-
-class _Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What tells one state of a file from another."""
-
-    size: int
-    mtime_ns: int
-
-    @classmethod
-    def of(cls, found: os.stat_result) -> _Version:
-        return cls(found.st_size, found.st_mtime_ns)
-
-
-class _Sidecar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a copy was made of, and what it is."""
-
-    format: int
-    source: _Version
-    store: _Version
-    shape: tuple[int, int]
+    frames = [
+        start + int(i)
+        for start, block in blocks(features)
+        if not np.isfinite(block).all()
+        for i in np.flatnonzero(~np.isfinite(block).all(axis=1))
+    ]
+    if frames:
+        row = np.asarray(features[frames[0]])
+        column = int(np.flatnonzero(~np.isfinite(row))[0])
+        what = "NaN" if np.isnan(row[column]) else "infinite or too large for float32"
+        more = f"; {len(frames):,} frames have such values" if len(frames) > 1 else ""
+        raise FileError.at(path, f"column {column} of frame {frames[0]} (from 0) is {what}{more}")
 
 
 def open_text(path: str | Path) -> NDArray[np.float32]:
     """Open the features of a text file, parsing it only if there is no valid copy yet.
 
-    The copy lies beside the text in ``.asot-store``, or in the user's cache
-    (:func:`cache_folder`) where that folder cannot be written. Where neither can be written, the
-    features are in memory and not mapped.
-
-    Raises
-    ------
-    FileError
-        With the first line of each kind of defect.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "recording.txt"
-    >>> _ = path.write_text("1 2\\n3 4\\n5 6\\n")
-    >>> open_text(path).shape
-    (3, 2)
+    The copy lies beside the text in ``.asot-store``, or in the user's cache where that folder
+    cannot be written. Without any place to write, the features are in memory and not mapped.
     """
     path = Path(path)
-    source = _Version.of(require_file(path))
     places = [path.parent / FOLDER / path.name]
     cache = cache_folder()
     if cache is not None:
         key = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()
         places.append(cache / "features" / key)
+    source = _version(require_file(path))
     for place in places:
-        stored = _load(place, source)
-        if stored is not None:
+        if (stored := _load(place, source)) is not None:
             return stored
     features, source = _parse(path)
     for place in places:
-        if _sealed(place.parent):
-            continue
-        try:
-            _save(place, features, source)
-        except OSError as error:
-            logger.debug("cannot write the feature store %s: %s", place, error)
-            continue
-        stored = _load(place, source)
-        if stored is not None:
-            return stored
+        if not _sealed(place.parent):
+            try:
+                _save(place, features, source)
+            except OSError as error:
+                logger.debug("cannot write the feature store %s: %s", place, error)
+            if (stored := _load(place, source)) is not None:
+                return stored
     logger.warning("no feature store can be written for %s: it is parsed at each use", path)
     return features
 
 
 def cache_folder() -> Path | None:
-    """Return ``$ASOT_CACHE``, ``$XDG_CACHE_HOME/asot`` or ``~/.cache/asot``; None without a home."""
+    """Return ``$ASOT_CACHE``, ``$XDG_CACHE_HOME/asot`` or ``~/.cache/asot``; None without any."""
     if os.environ.get("ASOT_CACHE"):
         return Path(os.environ["ASOT_CACHE"])
     if os.environ.get("XDG_CACHE_HOME"):
@@ -263,44 +220,48 @@ def _sealed(folder: Path) -> bool:
     return False
 
 
-def _parse(path: Path) -> tuple[NDArray[np.float32], _Version]:
+def _version(found: os.stat_result) -> dict[str, int]:
+    """Tell what distinguishes one state of a file from another."""
+    return {"size": found.st_size, "mtime_ns": found.st_mtime_ns}
+
+
+def _parse(path: Path) -> tuple[NDArray[np.float32], dict[str, int]]:
     """Parse a text and return it with the version it had throughout."""
     for _ in range(3):
-        source = _Version.of(require_file(path))
-        age = time.time_ns() - source.mtime_ns
+        source = _version(require_file(path))
+        age = time.time_ns() - source["mtime_ns"]
         if 0 <= age < _TICK_NS:
             time.sleep((_TICK_NS - age) / 1e9)
         features = parse_features(path)
-        if _Version.of(require_file(path)) == source:
+        if _version(require_file(path)) == source:
             return features, source
     raise FileError.at(path, "changes while it is read: wait until it is complete")
 
 
-def _beside(place: Path, suffix: str) -> Path:
-    return place.with_name(place.name + suffix)
-
-
-def _save(place: Path, features: NDArray[np.float32], source: _Version) -> None:
+def _save(place: Path, features: NDArray[np.float32], source: dict[str, int]) -> None:
     """Write copy and sidecar, each in one step, so that two writers cannot spoil each other."""
-    with atomic_path(_beside(place, ".npy")) as temporary:
+    with atomic_path(place.with_name(f"{place.name}.npy")) as temporary:
         save_array(temporary, features)
         # The copy bears the time of its text: a sidecar never fits the copy of another version.
-        os.utime(temporary, ns=(source.mtime_ns, source.mtime_ns))
-        store = _Version.of(temporary.stat())
-    frames, width = features.shape
-    sidecar = _Sidecar(_FORMAT, source, store, (frames, width))
-    write_json(_beside(place, ".json"), msgspec.to_builtins(sidecar))
+        os.utime(temporary, ns=(source["mtime_ns"], source["mtime_ns"]))
+        sidecar = _sidecar(features, source, temporary.stat())
+    write_json(place.with_name(f"{place.name}.json"), sidecar)
 
 
-def _load(place: Path, source: _Version) -> NDArray[np.float32] | None:
+def _load(place: Path, source: dict[str, int]) -> NDArray[np.float32] | None:
     """Map the copy at ``place``, or return None if it is missing, stale or half-written."""
-    copy = _beside(place, ".npy")
+    copy = place.with_name(f"{place.name}.npy")
     try:
-        sidecar = read_json(_beside(place, ".json"), _Sidecar)
+        found = read_json(place.with_name(f"{place.name}.json"), dict[str, Any])
         features = map_array(copy)
-        store = _Version.of(copy.stat())
+        agrees = found == _sidecar(features, source, copy.stat())
     except (OSError, FileError):
         return None
-    frames, width = features.shape
-    agrees = sidecar == _Sidecar(_FORMAT, source, store, (frames, width))
     return features if agrees and features.dtype == np.float32 else None
+
+
+def _sidecar(
+    features: NDArray[np.float32], source: dict[str, int], copy: os.stat_result
+) -> dict[str, Any]:
+    shape = list(features.shape)
+    return {"format": _FORMAT, "source": source, "store": _version(copy), "shape": shape}

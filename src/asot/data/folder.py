@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asot.data.features import SUFFIXES, FeatureFile
-from asot.data.origin import origin_path, origin_problems, times_path
+from asot.data.origin import origin_problems
 from asot.data.recordings import Recording, Recordings
-from asot.data.textfiles import ClassTable, GroundTruthFile, read_mapping
-from asot.errors import ArgumentError, DataError, Defect, FileError, require_number, unreadable
+from asot.data.textfiles import ClassTable, GroundTruthFile
+from asot.errors import ArgumentError, Defect, FileError, require_number, unreadable
 from asot.text import listing, plural, printable, quote
 
 logger = logging.getLogger(__name__)
@@ -49,21 +49,19 @@ class DatasetFolder:
 
     Raises
     ------
-    ArgumentError
-        If the pattern or the frame rate cannot be used.
-    DataError
-        If there is no features file, a recording's name comes twice or does not match the
-        pattern, or the mapping is malformed.
+    ArgumentError, DataError
+        If the pattern or the frame rate cannot be used; if there is no features file, a name comes
+        twice or does not match the pattern, or the mapping is malformed.
 
     Examples
     --------
     >>> import tempfile
     >>> root = Path(tempfile.mkdtemp())
     >>> (root / "features").mkdir()
-    >>> np.save(root / "features" / "P03_coffee.npy", np.zeros((4, 2), np.float32))
+    >>> _ = (root / "features" / "P03_coffee.txt").write_text("1 2\\n3 4\\n")
     >>> data = DatasetFolder(root, activity_pattern="_([^_]+)$")
     >>> data.activities, data.recordings("coffee")[0].n_frames
-    (('coffee',), 4)
+    (('coffee',), 2)
     """
 
     def __init__(
@@ -76,13 +74,16 @@ class DatasetFolder:
         if frame_rate is not None:
             require_number("frame_rate", frame_rate, above=0)
         self.root = Path(root)
-        files = scan(self.root, mapping, compile_pattern(activity_pattern))
-        errors = [problem for problem in files.problems if problem.severity == "error"]
+        entries, mapping_file, problems = scan(
+            self.root, mapping, compile_pattern(activity_pattern)
+        )
+        errors = [problem for problem in problems if problem.severity == "error"]
         if errors:
             raise FileError.of(errors)
-        truths = [entry.ground_truth for entry in files.entries if entry.ground_truth is not None]
-        ids = None if files.mapping is None else read_mapping(files.mapping)
-        self._classes = ClassTable(ids, files.mapping, truths)
+        truths = [entry.ground_truth for entry in entries if entry.ground_truth is not None]
+        self._classes = ClassTable(mapping_file, truths)
+        if mapping_file is not None:
+            _ = self._classes.ids  # read now, because a malformed mapping is refused at once
         self._recordings = Recordings(
             Recording(
                 entry.name,
@@ -95,7 +96,7 @@ class DatasetFolder:
                 times=entry.times,
                 origin=entry.origin,
             )
-            for entry in files.entries
+            for entry in entries
         )
 
     @property
@@ -109,26 +110,12 @@ class DatasetFolder:
         return tuple(sorted({name for name in self._recordings.activities if name is not None}))
 
     def recordings(self, activity: str | None = None) -> Recordings:
-        """Return the recordings, sorted by activity folder and name.
-
-        Parameters
-        ----------
-        activity : str, optional
-            Only those of this activity.
-
-        Raises
-        ------
-        ArgumentError
-            If there is no such activity.
-        """
+        """Return the recordings, or those of an activity, sorted by activity folder and name."""
         if activity is None:
             return self._recordings
         if activity not in self.activities:
-            known = listing(self.activities, 20) or "none"
-            raise ArgumentError(
-                f"activity must be one of those in {self.root}: {known}; but is {activity!r}.",
-                setting="activity",
-            )
+            message = f"activity must be among {listing(self.activities, 20) or 'none'}"
+            raise ArgumentError(f"{message}, but is {activity!r}.", setting="activity")
         return self._recordings[[name == activity for name in self._recordings.activities]]
 
     def __repr__(self) -> str:
@@ -138,23 +125,8 @@ class DatasetFolder:
 def find_dataset(data_dir: str | Path, dataset: str | None = None) -> Path:
     """Find the folder that holds ``features/``.
 
-    Parameters
-    ----------
-    data_dir : path-like
-        The dataset folder itself, or a folder of dataset folders.
-    dataset : str, optional
-        The name of the sub-folder to take.
-
-    Returns
-    -------
-    Path
-        ``data_dir`` if it holds ``features/``; else ``data_dir/dataset``; else the only
-        sub-folder that holds ``features/``.
-
-    Raises
-    ------
-    DataError
-        If none of the three is there; the message lists what is.
+    It is ``data_dir`` itself, or else ``data_dir/dataset``, or else the only sub-folder that holds
+    ``features/``. Where there is none, the DataError lists what is there.
 
     Examples
     --------
@@ -179,14 +151,12 @@ def find_dataset(data_dir: str | Path, dataset: str | None = None) -> Path:
             logger.warning("%s holds no %s: using %s", data_dir, dataset, found[0])
         return data_dir / found[0]
     if found:
-        message = f"{data_dir} holds several data sets, {listing(found, 20)}: name one of them"
-        message += f" (there is no {dataset!r})." if dataset is not None else "."
+        what = f"several data sets, {listing(found, 20)}: name one of them"
+        what += f" (there is no {dataset!r})" if dataset is not None else ""
     else:
-        message = (
-            f"{data_dir} holds no data set: neither it nor a folder in it has a folder 'features'; "
-            f"it holds {listing(names, 10) or 'nothing'}."
-        )
-    raise DataError(message, file=data_dir)
+        here = listing(names, 10) or "nothing"
+        what = f"no data set: there is no folder 'features' in it or below, it holds {here}"
+    raise FileError.at(data_dir, f"holds {what}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,19 +171,13 @@ class Entry:
     origin: Path | None
 
 
-@dataclass(frozen=True, slots=True)
-class DatasetFiles:
-    """The recordings of a dataset folder, its mapping, and what is wrong with places and names."""
+def scan(
+    root: Path, mapping: str | Path | None, pattern: re.Pattern[str] | None
+) -> tuple[list[Entry], Path | None, list[Defect]]:
+    """List the recordings of a dataset folder, its mapping file, and what is wrong with places.
 
-    entries: tuple[Entry, ...]
-    mapping: Path | None
-    problems: tuple[Defect, ...]
-
-
-def scan(root: Path, mapping: str | Path | None, pattern: re.Pattern[str] | None) -> DatasetFiles:
-    """List the recordings of a dataset folder, by activity folder and name; open no file.
-
-    ``mapping`` is a file in ``mapping/``, by default ``mapping.txt`` if there is one.
+    No file is opened but origins. ``mapping`` is a file in ``mapping/``, by default
+    ``mapping.txt`` if there is one. Recordings are sorted by activity folder and name.
     """
     problems: list[Defect] = []
     features: dict[str, tuple[str | None, Path]] = {}
@@ -234,23 +198,26 @@ def scan(root: Path, mapping: str | Path | None, pattern: re.Pattern[str] | None
         problems.append(Defect(root / "features", None, "holds no .npy or .txt file"))
     if pattern is not None:
         for name, (_, path) in features.items():
-            features[name] = (_activity(pattern, name, path, problems), path)
+            match = pattern.search(name)
+            if match is None or not match[1]:
+                message = f"does not match the activity pattern {pattern.pattern!r}"
+                problems.append(Defect(path, None, f"name {quote(name, 80)} {message}"))
+            features[name] = (match[1] if match else None, path)
     labels = _ground_truth_files(root / "groundTruth", features, problems)
-    times, origins = _present(root / "times"), _present(root / "origins")
+    present: dict[str, Path] = {}
+    for place in filter(is_folder, (root / "times", root / "origins")):
+        present |= {f"{place.name}/{path.name}": path for path in place.iterdir()}
     if is_folder(root / "origins"):
         problems += origin_problems(root, list(features))
-    entries = tuple(
+    entries = [
         Entry(
-            name,
-            activity,
-            path,
-            labels.get(name),
-            times_path(root, name) if f"{name}.npy" in times else None,
-            origin_path(root, name) if f"{name}.json" in origins else None,
+            *(name, activity, path, labels.get(name)),
+            times=present.get(f"times/{name}.npy"),
+            origin=present.get(f"origins/{name}.json"),
         )
         for name, (activity, path) in features.items()
-    )
-    return DatasetFiles(entries, _mapping_file(root / "mapping", mapping, problems), (*problems,))
+    ]
+    return entries, _mapping_file(root / "mapping", mapping, problems), problems
 
 
 def compile_pattern(pattern: str | None) -> re.Pattern[str] | None:
@@ -259,16 +226,14 @@ def compile_pattern(pattern: str | None) -> re.Pattern[str] | None:
         return None
     try:
         compiled = re.compile(pattern)
+        why = f"it has {plural(compiled.groups, 'group')}"
     except re.error as error:
-        message = f"activity_pattern must be a regular expression, but is {pattern!r}: {error}."
-        raise ArgumentError(message, setting="activity_pattern") from None
-    if compiled.groups != 1:
-        raise ArgumentError(
-            f"activity_pattern must have one group, which holds the activity, but {pattern!r} "
-            f"has {compiled.groups}.",
-            setting="activity_pattern",
-        )
-    return compiled
+        compiled, why = None, str(error)
+    if compiled is not None and compiled.groups == 1:
+        return compiled
+    rule = "a regular expression with one group, which is the activity"
+    message = f"activity_pattern must be {rule}, but is {pattern!r}: {why}."
+    raise ArgumentError(message, setting="activity_pattern")
 
 
 def is_folder(path: Path) -> bool:
@@ -279,37 +244,22 @@ def is_folder(path: Path) -> bool:
         return False
 
 
-def _activity(
-    pattern: re.Pattern[str], name: str, path: Path, problems: list[Defect]
-) -> str | None:
-    found = pattern.search(name)
-    if found is None or not found[1]:
-        message = f"name {quote(name, 80)} does not match the activity pattern {pattern.pattern!r}"
-        problems.append(Defect(path, None, message))
-        return None
-    return found[1]
-
-
 def _feature_files(folder: Path, problems: list[Defect]) -> Iterator[tuple[str | None, Path]]:
     """Yield the feature files directly in ``folder``, then those in each activity's folder."""
-    children = _children(folder, problems)
-    yield from ((None, path) for path in _keep_features(folder, children, problems))
-    for child in filter(is_folder, children):
-        inner = _children(child, problems)
-        nested = [path.name for path in inner if is_folder(path)]
+    above = _children(folder, problems)
+    for place in (folder, *filter(is_folder, above)):
+        children = above if place == folder else _children(place, problems)
+        nested = [path.name for path in children if is_folder(path)] if place != folder else []
         if nested:
             message = f"holds folders that are not read, {listing(nested)}: activities do not nest"
-            problems.append(Defect(child, None, message, "warning"))
-        yield from ((child.name, path) for path in _keep_features(child, inner, problems))
-
-
-def _keep_features(folder: Path, children: list[Path], problems: list[Defect]) -> list[Path]:
-    files = [path for path in children if not is_folder(path)]
-    others = [path.name for path in files if path.suffix not in SUFFIXES]
-    if others:
-        message = f"holds {plural(len(others), 'file')} not ending in .npy or .txt, not read: "
-        problems.append(Defect(folder, None, message + listing(others), "warning"))
-    return [path for path in files if path.suffix in SUFFIXES]
+            problems.append(Defect(place, None, message, "warning"))
+        files = [path for path in children if not is_folder(path)]
+        others = [path.name for path in files if path.suffix not in SUFFIXES]
+        if others:
+            message = f"holds {plural(len(others), 'file')} not ending in .npy or .txt, not read: "
+            problems.append(Defect(place, None, message + listing(others), "warning"))
+        activity = None if place == folder else place.name
+        yield from ((activity, path) for path in files if path.suffix in SUFFIXES)
 
 
 def _children(folder: Path, problems: list[Defect]) -> list[Path]:
@@ -334,11 +284,6 @@ def _children(folder: Path, problems: list[Defect]) -> list[Path]:
             continue
         children.append(folder / name)
     return children
-
-
-def _present(folder: Path) -> set[str]:
-    """Name the files in a folder that need not be there."""
-    return {path.name for path in folder.iterdir()} if is_folder(folder) else set()
 
 
 def _ground_truth_files(

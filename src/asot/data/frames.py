@@ -14,31 +14,11 @@ BLOCK = 2**22  # numbers that are held at once
 
 
 def stratified_frames(n_frames: int, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Draw one frame from each of ``count`` equal strata: the frames of a training batch.
+    """Draw a frame from each of ``count`` equal strata of N frames: those of a training batch.
 
-    Stratum i holds the frames ``i * n_frames // count`` up to, not including,
-    ``(i + 1) * n_frames // count``; their lengths differ by one frame at most. Every frame can be
-    drawn, and no frame twice.
-
-    Parameters
-    ----------
-    n_frames : int
-        The recording's length in frames, N.
-    count : int
-        Frames to draw, at least 1.
-    rng : numpy.random.Generator
-        Draws.
-
-    Returns
-    -------
-    (M,) int64 array
-        Rising frame numbers, ``M = min(n_frames, count)``: a recording that is too short gives
-        all its frames, for the caller to pad.
-
-    Raises
-    ------
-    ArgumentError
-        If a number is below 1.
+    Stratum i holds the frames ``i * N // count`` up to, not including, ``(i + 1) * N // count``.
+    Every frame can be drawn, and no frame twice. The result is (M,) int64 and rises; a recording
+    of fewer than ``count`` frames gives all of them, for the caller to pad.
 
     Examples
     --------
@@ -54,22 +34,8 @@ def stratified_frames(n_frames: int, count: int, rng: np.random.Generator) -> ND
 def even_frames(n_frames: int, count: int) -> NDArray[np.int64]:
     """Choose ``count`` evenly spaced frames, the first and the last among them: for validation.
 
-    Parameters
-    ----------
-    n_frames : int
-        The recording's length in frames, N.
-    count : int
-        Frames to choose, at least 1; a single one is the middle frame.
-
-    Returns
-    -------
-    (M,) int64 array
-        Rising frame numbers, ``M = min(n_frames, count)``.
-
-    Raises
-    ------
-    ArgumentError
-        If a number is below 1.
+    The result is (M,) int64 and rises; a recording of fewer frames gives all of them, and a count
+    of 1 the middle frame.
 
     Examples
     --------
@@ -99,18 +65,13 @@ def standardise(features: ArrayLike) -> NDArray[np.float32]:
     Parameters
     ----------
     features : (N, D) array-like
-        One row a frame; finite.
+        One row a frame; real and finite, or else an ArgumentError is raised.
 
     Returns
     -------
     (N, D) float32 array
         Frames that are not all zero have a mean squared norm of one (less, where columns never
         change).
-
-    Raises
-    ------
-    ArgumentError
-        If the array is not two-dimensional, holds no column, or is not finite.
 
     References
     ----------
@@ -123,11 +84,12 @@ def standardise(features: ArrayLike) -> NDArray[np.float32]:
     """
     array = np.asarray(features)
     if array.ndim != 2 or array.shape[1] == 0:
-        raise ArgumentError(
-            f"features must be two-dimensional, (frames, columns), got shape {array.shape}."
-        )
+        but = f"but has shape {array.shape}"
+        raise ArgumentError(f"features must be (frames, columns), {but}.", setting="features")
     result = np.zeros(array.shape, dtype=np.float32)
-    blocks = [slice(i, i + _rows(array)) for i in range(0, len(array), _rows(array))]
+    # Few enough frames at once that a recording of hours fits into memory.
+    step = max(1, BLOCK // array.shape[1])
+    blocks = [slice(i, i + step) for i in range(0, len(array), step)]
     present = np.zeros(len(array), dtype=bool)
     lowest = np.full(array.shape[1], np.inf)
     highest = -lowest
@@ -135,10 +97,8 @@ def standardise(features: ArrayLike) -> NDArray[np.float32]:
         part = np.asarray(array[rows])
         if not np.isfinite(part).all():
             frame, column = np.argwhere(~np.isfinite(part))[0]
-            raise ArgumentError(
-                f"features must be finite, got {part[frame, column]} in frame "
-                f"{rows.start + frame}, column {column}."
-            )
+            but = f"but is {part[frame, column]} in frame {rows.start + frame}, column {column}"
+            raise ArgumentError(f"features must be finite, {but}.", setting="features")
         present[rows] = part.any(axis=1)
         if present[rows].any():
             lowest = np.minimum(lowest, part[present[rows]].min(axis=0))
@@ -154,7 +114,7 @@ def standardise(features: ArrayLike) -> NDArray[np.float32]:
     # Each is kept for the next pass where there is a single block.
     @lru_cache(maxsize=1)
     def scaled(start: int) -> NDArray[np.float64]:
-        rows = slice(start, start + _rows(array))
+        rows = slice(start, start + step)
         # float64: the mean of a long recording in float32 is wrong in the fourth digit.
         part = np.asarray(array[rows])
         values = part.astype(np.float64) if all_present else part[present[rows]].astype(np.float64)
@@ -181,26 +141,15 @@ def standardise(features: ArrayLike) -> NDArray[np.float32]:
     return result
 
 
-def _rows(array: NDArray[Any]) -> int:
-    """Frames to work on at once: few enough that a recording of hours fits into memory."""
-    return max(1, BLOCK // array.shape[1])
-
-
 def sliding_windows(values: NDArray[Any], window: int, hop: int) -> NDArray[Any]:
     """Cut (S, ...) samples into windows of ``window``, a read-only view (S // hop, ..., window).
 
     There is a window for each whole hop, its middle in the middle of the hop. Windows that reach
     beyond the ends see the first or last sample repeated.
-
-    Examples
-    --------
-    >>> sliding_windows(np.arange(6), window=4, hop=2).tolist()
-    [[0, 0, 1, 2], [1, 2, 3, 4], [3, 4, 5, 5]]
     """
     if not 1 <= hop <= window:
-        raise ArgumentError(
-            f"hop and window must be 1 <= hop <= window, but they are {hop} and {window}."
-        )
+        message = f"hop and window must be 1 <= hop <= window, but are {hop} and {window}."
+        raise ArgumentError(message, setting="hop")
     count = len(values) // hop
     if count == 0:
         return np.empty((0, *values.shape[1:], window), dtype=values.dtype)
@@ -219,12 +168,11 @@ def window_features(
 ) -> NDArray[np.float32]:
     """Describe the windows of a signal (S, C) by their mean, deviation and energy in octaves.
 
-    One sample says little of what is being done; a window of a repetition or so tells the posture
-    (its mean), the vigour (its deviation) and the rhythm (its energy in octaves). Octave ``i``
-    gathers ``2**i`` to ``2**(i + 1) - 1`` cycles a window. Its feature is the logarithm of
-    ``floor`` (an energy that counts as rest, above 0, of all or each channel) plus the energy: the
-    sum of squared Fourier coefficients, windowed by Hann's function, over the window's length. The
-    columns of the result are all means, then all deviations, then the octaves from low to high.
+    A window tells the posture (its mean), the vigour (its deviation) and the rhythm. Octave ``i``
+    gathers ``2**i`` to ``2**(i + 1) - 1`` cycles a window; its feature is the logarithm of
+    ``floor``, an energy that counts as rest, plus the energy: the sum of squared Fourier
+    coefficients, windowed by Hann's function, over the window's length. The columns of the result
+    are all means, then all deviations, then the octaves from low to high.
 
     Examples
     --------
@@ -239,10 +187,8 @@ def window_features(
     2
     """
     if 2**octaves > window // 2 + 1:
-        raise ArgumentError(
-            f"a window of {window} samples is too short for {octaves} octaves: it must hold at "
-            f"least {2 ** (octaves + 1) - 2} samples."
-        )
+        rule = f"at least {2 ** (octaves + 1) - 2} samples for {octaves} octaves"
+        raise ArgumentError(f"window must be {rule}, but is {window}.", setting="window")
     windows = sliding_windows(signal, window, hop)
     taper = np.hanning(window)
     step = max(1, BLOCK // (window * max(1, signal.shape[1])))

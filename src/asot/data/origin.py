@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.data.features import map_array
-from asot.errors import ArgumentError, DataError, Defect, FileError
+from asot.errors import ArgumentError, Defect, FileError
 from asot.files import write_array, write_json
 from asot.schema import convert, first_difference, read_json
 from asot.text import listing, plural
@@ -31,15 +32,13 @@ class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Parameters
     ----------
-    kind : str
-        "video", "series", "pose" or "features" (taken as they were).
-    path : str
-        The file, absolute.
-    fingerprint : str
-        Of its content.
+    kind : {"video", "series", "pose", "features"}
+        What the file is; "features" were taken as they are.
+    path, fingerprint : str
+        The file, absolute, and what tells its content from any other.
     extractor : dict
-        All that decides the features but the file: the backbone and its weights, the sampling,
-        the preparation. Plain JSON values. Features of two extractors do not go together.
+        All that decides the features but the file, in plain JSON values: the backbone and its
+        weights, the sampling, the preparation. Features of two extractors do not go together.
     media : dict
         What the file says of itself: for a video ``start_s``, ``end_s``, ``frame_rate``,
         ``width``, ``height``, ``codec``, ``rotation``; for others ``columns``.
@@ -108,12 +107,9 @@ def read_origin(path: Path) -> Origin | None:
 def finished_origin(root: Path, name: str) -> Origin | None:
     """Return the origin of a recording whose features and times are there; None for any other."""
     arrays = (root / "features" / f"{name}.npy", times_path(root, name))
-    if not all(path.is_file() for path in arrays):
-        return None
-    try:
-        return read_origin(origin_path(root, name))
-    except DataError:
-        return None
+    with suppress(FileError):
+        return read_origin(origin_path(root, name)) if all(map(Path.is_file, arrays)) else None
+    return None
 
 
 def read_times(path: Path, n_frames: int) -> NDArray[np.float64]:
@@ -122,16 +118,12 @@ def read_times(path: Path, n_frames: int) -> NDArray[np.float64]:
         return require_times(np.array(map_array(path, 1)), n_frames)
     except (FileError, ArgumentError) as error:
         reason = error.problems[0].message if isinstance(error, FileError) else str(error)
-    message = f"cannot be used: {reason.rstrip('.')}: extract the features again"
-    raise FileError.at(path, message)
+    reason = reason.rstrip(".")
+    raise FileError.at(path, f"cannot be used: {reason}: extract the features again")
 
 
 def origin_problems(root: Path, names: Sequence[str]) -> list[Defect]:
-    """Tell whether the features of the recordings in a data folder go together.
-
-    A problem is that they were made in different ways, or that some are unfinished. A folder whose
-    origins say nothing of any of them has none.
-    """
+    """Tell whether the features of a data folder go together: all finished, and made in one way."""
     folder = root / "origins"
     first: tuple[str, dict[str, Any]] | None = None
     difference, bare = "", []

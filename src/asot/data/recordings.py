@@ -29,32 +29,23 @@ class Recording:
 
     Parameters
     ----------
-    name : str
-        The recording's name.
+    name, activity : str
+        Its name, and the activity it belongs to (None where there is none).
     features : (N, D) array or FeatureFile
         One row a frame.
     ground_truth : (N,) int64 array, GroundTruthFile or None
         One class id a frame.
-    activity : str or None
-        The activity it belongs to.
     frame_rate : float or None
         Frames per second.
-    times : Path or None
-        A file of the frames' times, which then go before ``frame_rate``.
-    origin : Path or None
-        A file that says where the features come from.
+    times, origin : Path or None
+        Files of the frames' times, which go before ``frame_rate``, and of where the features come
+        from.
     """
-
-    __slots__ = (
-        *("_features", "_ground_truth", "_origin", "_times"),
-        *("activity", "frame_rate", "name"),
-    )
 
     def __init__(
         self,
         name: str,
         features: Features | FeatureFile,
-        *,
         ground_truth: NDArray[np.int64] | GroundTruthFile | None = None,
         activity: str | None = None,
         frame_rate: float | None = None,
@@ -71,11 +62,7 @@ class Recording:
 
     @property
     def features(self) -> Features:
-        """The (N, D) features, every value finite.
-
-        float32 and read-only from a file (mapped into memory from text and from float32
-        ``.npy``); from arrays, what was given.
-        """
+        """The finite (N, D) features: what was given, or float32 and read-only from a file."""
         return self._features.open() if isinstance(self._features, FeatureFile) else self._features
 
     @property
@@ -92,7 +79,7 @@ class Recording:
     def files(self) -> tuple[Path, ...]:
         """The files of features and ground truth; none where it came as arrays."""
         held = self._features, self._ground_truth
-        return tuple(one.path for one in held if isinstance(one, (FeatureFile, GroundTruthFile)))
+        return tuple(one.path for one in held if isinstance(one, FeatureFile | GroundTruthFile))
 
     @property
     def labelled(self) -> bool:
@@ -150,11 +137,6 @@ def length_defect(shape: tuple[int, ...], n_labels: int, path: str) -> str | Non
 class Recordings(Sequence[Recording]):
     """A sequence of recordings; slices and index arrays give recordings again.
 
-    Parameters
-    ----------
-    recordings : iterable of Recording
-        The recordings, in order.
-
     Examples
     --------
     >>> corpus = Recordings.from_arrays([np.zeros((5, 2)), np.ones((3, 2))], names=["a", "b"])
@@ -174,7 +156,7 @@ class Recordings(Sequence[Recording]):
         activities: Sequence[str | None] | None = None,
         frame_rate: float | None = None,
     ) -> Recordings:
-        """Make recordings of arrays in memory.
+        """Make recordings of arrays in memory; what breaks a rule is an ArgumentError.
 
         Parameters
         ----------
@@ -182,17 +164,10 @@ class Recordings(Sequence[Recording]):
             Real and finite. Floating arrays are kept as they are, others become float32.
         names : sequence of str, optional
             One name a recording, each once; ``recording-1``, ... by default.
-        ground_truth : sequence of (N_i,) int array-like or None, optional
-            Class ids.
-        activities : sequence of str or None, optional
-            One activity a recording.
+        ground_truth, activities : sequence, optional
+            For each recording (N_i,) int class ids and a name, or None.
         frame_rate : float, optional
             Frames per second, of all recordings.
-
-        Raises
-        ------
-        ArgumentError
-            If the arguments differ in length, or an array breaks one of these rules.
         """
         count = len(features)
         if names is None:
@@ -200,11 +175,9 @@ class Recordings(Sequence[Recording]):
         lists = {"names": names, "ground_truth": ground_truth, "activities": activities}
         for setting, values in lists.items():
             if values is not None and len(values) != count:
-                raise ArgumentError(
-                    f"{setting} must have one entry for each of the {count} recordings, but has "
-                    f"{len(values)}.",
-                    setting=setting,
-                )
+                rule = f"must have one entry for each of the {count} recordings"
+                message = f"{setting} {rule}, but has {len(values)}."
+                raise ArgumentError(message, setting=setting)
         if len(set(names)) != count:
             twice = Counter(names).most_common(1)[0][0]
             message = f"names must differ from each other, but {twice!r} comes twice."
@@ -215,14 +188,10 @@ class Recordings(Sequence[Recording]):
         for i in range(count):
             array = _checked_features(i, features[i])
             truth = None if ground_truth is None else ground_truth[i]
+            labels = None if truth is None else _checked_labels(i, truth, len(array))
+            activity = None if activities is None else activities[i]
             recordings.append(
-                Recording(
-                    names[i],
-                    array,
-                    ground_truth=None if truth is None else _checked_labels(i, truth, len(array)),
-                    activity=None if activities is None else activities[i],
-                    frame_rate=frame_rate,
-                )
+                Recording(names[i], array, labels, activity=activity, frame_rate=frame_rate)
             )
         return cls(recordings)
 
@@ -251,10 +220,20 @@ class Recordings(Sequence[Recording]):
     @overload
     def __getitem__(self, index: slice | ArrayLike) -> Recordings: ...
     def __getitem__(self, index: Any) -> Recording | Recordings:
-        positions = _positions(len(self), index)
-        if isinstance(positions, int):
-            return self._recordings[positions]
-        return Recordings(self._recordings[i] for i in positions)
+        if isinstance(index, slice):
+            return Recordings(self._recordings[index])
+        array = np.asarray(index)
+        if array.dtype == bool and array.shape == (len(self),):
+            array = np.flatnonzero(array)
+        if array.ndim > 1 or (array.dtype.kind not in "iu" and array.shape != (0,)):
+            raise ArgumentError(
+                "recordings are chosen by an integer, a slice, a list of integers or a mask with "
+                f"one entry a recording, but the index is a {type(index).__name__} of shape "
+                f"{array.shape}."
+            )
+        if array.ndim == 0:
+            return self._recordings[int(array)]
+        return Recordings(self._recordings[i] for i in array.tolist())
 
     def __len__(self) -> int:
         return len(self._recordings)
@@ -272,66 +251,35 @@ class FeatureSequence(Sequence[Features]):
     def __init__(self, recordings: Recordings) -> None:
         self._recordings = recordings
 
-    @overload
-    def __getitem__(self, index: int) -> Features: ...
-    @overload
-    def __getitem__(self, index: slice | ArrayLike) -> FeatureSequence: ...
-    def __getitem__(self, index: Any) -> Features | FeatureSequence:
+    def __getitem__(self, index: Any) -> Any:
         return self._recordings[index].features
 
     def __len__(self) -> int:
         return len(self._recordings)
 
-    def __repr__(self) -> str:
-        return f"<features of {len(self)} Recordings>"
-
-
-def _positions(length: int, index: Any) -> int | list[int]:
-    """Turn an index, slice, index array or mask into positions."""
-    if isinstance(index, slice):
-        return list(range(length))[index]
-    array = np.asarray(index)
-    if array.size == 0 and array.ndim == 1:
-        return []
-    if array.dtype == bool and array.shape == (length,):
-        return [int(i) for i in np.flatnonzero(array)]
-    if array.dtype.kind not in "iu" or array.ndim > 1:
-        raise ArgumentError(
-            "recordings are chosen by an integer, a slice, a list of integers or a mask with one "
-            f"entry a recording, but the index is a {type(index).__name__} of shape {array.shape}."
-        )
-    return int(array) if array.ndim == 0 else [int(i) for i in array]
-
 
 def _checked_features(i: int, values: ArrayLike) -> Features:
     array = np.asarray(values)
-    name = f"features[{i}]"
+    broken = ""
     if array.ndim != 2 or array.dtype.kind not in "fiub":
-        raise ArgumentError(
-            f"{name} must be a two-dimensional array of real numbers, (frames, columns), but has "
-            f"shape {array.shape} and type {array.dtype}.",
-            setting=name,
-        )
-    if 0 in array.shape:
-        message = f"{name} must hold at least one number, but has shape {array.shape}."
-        raise ArgumentError(message, setting=name)
+        broken = "be a two-dimensional array of real numbers, (frames, columns)"
+    elif 0 in array.shape:
+        broken = "hold at least one number"
+    if broken:
+        but = f"but has shape {array.shape} and type {array.dtype}"
+        raise ArgumentError(f"features[{i}] must {broken}, {but}.", setting=f"features[{i}]")
     floating = array if array.dtype.kind == "f" else array.astype(np.float32)
     if not np.isfinite(floating).all():
         frame, column = np.argwhere(~np.isfinite(floating))[0]
-        raise ArgumentError(
-            f"{name} must be finite, but is {floating[frame, column]} in frame {frame}, "
-            f"column {column}.",
-            setting=name,
-        )
+        but = f"but is {floating[frame, column]} in frame {frame}, column {column}"
+        raise ArgumentError(f"features[{i}] must be finite, {but}.", setting=f"features[{i}]")
     return floating
 
 
 def _checked_labels(i: int, values: ArrayLike, n_frames: int) -> NDArray[np.int64]:
     labels = np.asarray(values)
     if labels.shape != (n_frames,) or labels.dtype.kind not in "iu":
-        raise ArgumentError(
-            f"ground_truth[{i}] must hold one integer for each of the {n_frames} frames, but has "
-            f"shape {labels.shape} and type {labels.dtype}.",
-            setting=f"ground_truth[{i}]",
-        )
+        rule = f"must hold one integer for each of the {n_frames} frames"
+        message = f"{rule}, but has shape {labels.shape} and type {labels.dtype}"
+        raise ArgumentError(f"ground_truth[{i}] {message}.", setting=f"ground_truth[{i}]")
     return labels.astype(np.int64)

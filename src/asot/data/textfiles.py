@@ -1,8 +1,9 @@
-"""The text files of a data set: action names, one a line; mappings; and features, one line a frame."""
+"""The text files of a data set: action names, mappings, and features, one line a frame."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
@@ -24,12 +25,7 @@ def read_lines(path: Path) -> list[str]:
     """Read a text file's lines, stripped, without the empty ones at its end.
 
     Windows line ends and a byte order mark are tolerated; an empty line in the middle stays, as
-    ``""``.
-
-    Raises
-    ------
-    FileError
-        If the file cannot be read, is empty, or is not UTF-8 text.
+    ``""``. A file that cannot be read, is empty, or is not UTF-8 text is a FileError.
     """
     require_file(path)
     try:
@@ -53,20 +49,8 @@ def read_mapping(path: str | Path) -> dict[str, int]:
     """Read a mapping file, ``<id> <action name>`` a line, as action name to class id.
 
     Several names may have one id, as in the coarser mappings of 50 Salads: they are one class.
-    Names may hold spaces, ids may be negative, empty lines are skipped.
-
-    Raises
-    ------
-    FileError
-        With every malformed line, and every name that comes twice.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "mapping.txt"
-    >>> _ = path.write_text("-1 background\\n0 pour milk\\n0 pour coffee\\n")
-    >>> read_mapping(path)
-    {'background': -1, 'pour milk': 0, 'pour coffee': 0}
+    Names may hold spaces, ids may be negative, empty lines are skipped. A FileError holds every
+    malformed line and every name that comes twice.
     """
     path = Path(path)
     ids: dict[str, int] = {}
@@ -75,28 +59,22 @@ def read_mapping(path: str | Path) -> dict[str, int]:
     for number, line in enumerate(read_lines(path), 1):
         if not line:
             continue
-        key, *rest = line.split(None, 1)
-        class_id = _class_id(key)
-        if class_id is None or not rest:
+        # The length is limited because int() of a very long number is slow, or refused.
+        found = re.fullmatch(r"([+-]?[0-9]{1,19})\s+(.+)", line)
+        if found is None or not _INT64.min <= int(found[1]) <= _INT64.max:
             problems.append(Defect(path, number, f"{quote(line)} is not '<id> <action name>'"))
-        elif rest[0] in ids:
-            message = f"{quote(rest[0])} is already on line {lines[rest[0]]}"
+        elif found[2] in ids:
+            message = f"{quote(found[2])} is already on line {lines[found[2]]}"
             problems.append(Defect(path, number, message))
         else:
-            ids[rest[0]], lines[rest[0]] = class_id, number
+            ids[found[2]], lines[found[2]] = int(found[1]), number
     if problems:
         raise FileError.of(problems)
     return ids
 
 
 def class_names(ids: Mapping[str, int]) -> dict[int, str]:
-    """Give each class id its name, or the first of its names and how many more there are.
-
-    Examples
-    --------
-    >>> class_names({"cut_cheese": 4, "cut_tomato": 4, "peel": 7})
-    {4: 'cut_cheese +1', 7: 'peel'}
-    """
+    """Give each class id its name, or the first of its names and how many more: ``cut +1``."""
     names: dict[int, list[str]] = {}
     for name, class_id in ids.items():
         names.setdefault(class_id, []).append(name)
@@ -106,38 +84,28 @@ def class_names(ids: Mapping[str, int]) -> dict[int, str]:
     }
 
 
-def _class_id(text: str) -> int | None:
-    digits = text[1:] if text[:1] in "+-" else text
-    # The length is limited because int() of a very long number is slow, or refused.
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= 19):
-        return None
-    value = int(text)
-    return value if _INT64.min <= value <= _INT64.max else None
-
-
 class ClassTable:
-    """Class ids of action names.
+    """Class ids of action names: those of a mapping file, or 0, 1, ... of the sorted names.
 
-    They are those of ``mapping``, which was read from ``source``. Without a mapping, ids 0, 1, ...
-    go to the sorted names in ``files``, which are read when the ids are first asked for.
+    The files are read when the ids are first asked for.
     """
 
-    def __init__(
-        self, mapping: Mapping[str, int] | None, source: Path | None, files: Iterable[Path]
-    ) -> None:
-        self.source = source
+    def __init__(self, mapping: Path | None, files: Iterable[Path]) -> None:
+        self.mapping = mapping
         self._files = tuple(files)
-        self._ids: dict[str, int] | None = None if mapping is None else dict(mapping)
+        self._ids: dict[str, int] | None = None
 
     @property
     def names(self) -> dict[int, str] | None:
         """Class id to action name; None when there is neither a mapping nor ground truth."""
-        return class_names(self.ids) if self._files or self._ids is not None else None
+        return class_names(self.ids) if self._files or self.mapping is not None else None
 
     @property
     def ids(self) -> dict[str, int]:
         """Action name to class id."""
-        if self._ids is None:
+        if self._ids is None and self.mapping is not None:
+            self._ids = read_mapping(self.mapping)
+        elif self._ids is None:
             names = {name for path in self._files for name in read_lines(path)}
             self._ids = {name: i for i, name in enumerate(sorted(names - {""}))}
         return self._ids
@@ -154,7 +122,7 @@ class GroundTruthFile:
         """Read the (N,) class ids; an empty line or an unknown name is a FileError."""
         names = read_lines(self.path)
         ids = self._classes.ids
-        problems = label_problems(self.path, names, ids, self._classes.source)
+        problems = label_problems(self.path, names, ids, self._classes.mapping)
         if problems:
             raise FileError.of(problems)
         return np.fromiter((ids[name] for name in names), dtype=np.int64, count=len(names))
@@ -163,40 +131,41 @@ class GroundTruthFile:
 def label_problems(
     path: Path, names: list[str], ids: Mapping[str, int], mapping: Path | None
 ) -> list[Defect]:
-    """List the empty lines and the unknown names among a recording's labels.
-
-    Each unknown name is named at its first line; past five names, all others are one problem.
-    """
-    lines: dict[str, list[int]] = {}
-    for number, name in enumerate(names, 1):
-        if not name or name not in ids:
-            lines.setdefault(name, []).append(number)
-    problems = []
-    if "" in lines:
-        empty = lines.pop("")
-        problems.append(Defect(path, empty[0], "is empty" + _and_more(len(empty))))
-    unknown = list(lines)
+    """List the empty lines and the unknown names; past five names, all others are one problem."""
+    unknown = list(dict.fromkeys(name for name in names if name and name not in ids))
     known = "among the known actions" if mapping is None else f"in {printable(mapping.name)}"
-    for name in unknown[:5]:
-        message = f"label {quote(name)} is not {known}{_and_more(len(lines[name]))}"
-        problems.append(Defect(path, lines[name][0], message))
+    messages = {name: f"label {quote(name)} is not {known}" for name in unknown[:5]}
+    messages[""] = "is empty"
+    problems = _first_of_each(
+        path,
+        ((name, i, messages[name]) for i, name in enumerate(names, 1) if name in messages),
+    )
     if unknown[5:]:
         count = plural(len(unknown) - 5, "more label")
         message = f"{count} not {known}: {listing(unknown[5:])}"
-        problems.append(Defect(path, lines[unknown[5]][0], message))
+        problems.append(Defect(path, names.index(unknown[5]) + 1, message))
     return problems
+
+
+def _first_of_each(path: Path, found: Iterable[tuple[str, int, str]]) -> list[Defect]:
+    """Make one problem of each kind (kind, line, message), at its first line, with their number."""
+    first: dict[str, tuple[int, str]] = {}
+    counts: Counter[str] = Counter()
+    for kind, line, message in found:
+        first.setdefault(kind, (line, message))
+        counts[kind] += 1
+    more = {
+        kind: f" (the first of {n:,} such lines)" if n > 1 else "" for kind, n in counts.items()
+    }
+    return [Defect(path, line, message + more[kind]) for kind, (line, message) in first.items()]
 
 
 def parse_features(path: Path) -> NDArray[np.float32]:
     """Parse a text of features, one line a frame and numbers separated by blanks, to (N, D).
 
-    A byte order mark, Windows line ends and empty lines at the end are tolerated.
-
-    Raises
-    ------
-    FileError
-        With a problem for each kind of defect, at its first line: lines with another number of
-        columns, empty lines, what is not a number, NaN and infinity.
+    A byte order mark, Windows line ends and empty lines at the end are tolerated. A FileError has
+    a problem for each kind of defect, at its first line: lines with another number of columns,
+    empty lines, what is not a number, NaN and infinity.
     """
     require_file(path)
     try:
@@ -237,16 +206,12 @@ def _defects(path: Path) -> list[Defect]:
     lines = read_lines(path)
     widths = [len(line.split()) for line in lines]
     usual = Counter(width for width in widths if width).most_common(1)[0][0]
-    first: dict[str, tuple[int, str]] = {}
-    counts: Counter[str] = Counter()
-    for number, (line, width) in enumerate(zip(lines, widths, strict=True), 1):
-        for kind, message in _line_defects(line, width, usual).items():
-            first.setdefault(kind, (number, message))
-            counts[kind] += 1
-    return [
-        Defect(path, number, message + _and_more(counts[kind]))
-        for kind, (number, message) in sorted(first.items(), key=lambda item: item[1][0])
-    ]
+    found = (
+        (kind, number, message)
+        for number, (line, width) in enumerate(zip(lines, widths, strict=True), 1)
+        for kind, message in _line_defects(line, width, usual).items()
+    )
+    return _first_of_each(path, found)
 
 
 def _line_defects(line: str, width: int, usual: int) -> dict[str, str]:
@@ -262,17 +227,12 @@ def _line_defects(line: str, width: int, usual: int) -> dict[str, str]:
         except ValueError:
             value = None
         if value is None:
-            kind, what = "number", "is not a number"
+            kind = "is not a number"
         elif not math.isfinite(value):
-            kind, what = "finite", "is not finite"
+            kind = "is not finite"
         elif abs(value) > _FLOAT32_MAX:
-            kind, what = "range", "is too large for float32"
+            kind = "is too large for float32"
         else:
             continue
-        found.setdefault(kind, f"{quote(token)} in column {column} {what}")
+        found.setdefault(kind, f"{quote(token)} in column {column} {kind}")
     return found
-
-
-def _and_more(count: int) -> str:
-    """Say that a problem holds for more lines than the one it names."""
-    return f" (the first of {count:,} such lines)" if count > 1 else ""

@@ -36,24 +36,17 @@ def write_dataset(
         What to write: features as float32 ``.npy``, in a folder of their activity where they have
         one, and ground truth where there is some.
     root : path-like
-        The folder to make.
+        The folder to make, which is returned.
     class_names : mapping of int to str, optional
         Class id to action name, for all ids in the ground truth.
     overwrite : bool
         Replace ``root`` if it already holds a data set.
 
-    Returns
-    -------
-    Path
-        ``root``.
-
     Raises
     ------
-    ArgumentError
-        If a name cannot be that of a file or fill one line, two recordings have the same name, or
-        a class id has no name.
-    DataError
-        If ``root`` already holds something, or cannot be written.
+    ArgumentError, DataError
+        If a name cannot be that of a file or fill one line, comes twice, or is missing; if
+        ``root`` already holds something, or cannot be written.
 
     Examples
     --------
@@ -66,14 +59,15 @@ def write_dataset(
     """
     names = dict(class_names or {})
     defect = name_defect(recordings.names, filter(None, recordings.activities), names.values())
-    if not recordings or defect is not None:
-        message = defect or "recordings must hold at least one recording"
-        raise ArgumentError(f"{message}.", setting="recordings")
+    defect = defect if recordings else "recordings must hold at least one recording"
+    if defect is not None:
+        raise ArgumentError(f"{defect}.", setting="recordings")
     with new_folder(Path(root), overwrite) as folder:
         for recording in recordings:
             write_recording(folder, recording.name, recording.features, recording.activity)
-            if recording.ground_truth is not None:
-                write_ground_truth(folder, recording.name, recording.ground_truth, names)
+            labels = recording.ground_truth
+            if labels is not None:
+                write_ground_truth(folder, recording.name, labels, names)
         if names:
             write_mapping(folder, names)
     return Path(root)
@@ -85,7 +79,7 @@ def new_folder(root: Path, overwrite: bool = False) -> Iterator[Path]:
 
     With ``overwrite`` it replaces a data set that is there; nothing else is ever replaced.
     """
-    held = os.path.lexists(root) and not (is_folder(root) and not any(root.iterdir()))
+    held = os.path.lexists(root) and (not is_folder(root) or any(root.iterdir()))
     if held and not (overwrite and is_folder(root / "features")):
         raise FileError.at(root, "already exists and is not empty: choose another folder")
     try:
@@ -129,11 +123,8 @@ def write_ground_truth(
     """Write the class names of (N,) labels, one a line; each class must have a name."""
     missing = sorted(set(np.unique(labels).tolist()) - set(class_names))
     if missing:
-        raise ArgumentError(
-            f"class_names must name every class, but {missing[0]} of recording {name!r} has no "
-            "name.",
-            setting="class_names",
-        )
+        message = f"class_names must name every class, but {missing[0]} of recording {name!r}"
+        raise ArgumentError(f"{message} has no name.", setting="class_names")
     _write_lines(folder / "groundTruth" / name, (class_names[one] for one in labels.tolist()))
 
 

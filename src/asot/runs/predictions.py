@@ -213,7 +213,7 @@ class PredictionFolder:
         if not corrected:
             recordings = Recordings([known[name] for name in names])
             return Opened(recordings, dataset.class_names or {}, source.exclude)
-        classes = ClassTable(None, None, corrected.values())
+        classes = ClassTable(None, corrected.values())
         truths = {name: GroundTruthFile(path, classes) for name, path in corrected.items()}
         recordings = Recordings([known[name].with_ground_truth(truths.get(name)) for name in names])
         return Opened(recordings, classes.names or {}, [])

@@ -39,7 +39,7 @@ def write_simulation(
     model : FeatureModel
         Where the features come from.
     root : path-like
-        The folder to make. ``root/simulation.yaml`` says how it was made.
+        The folder to make, which is returned. ``root/simulation.yaml`` says how it was made.
     seed : int
         From 0. A recording does not depend on the others.
     activity_pattern : str, optional
@@ -49,20 +49,8 @@ def write_simulation(
         float32 arrays, or text with a line a frame.
     mapping_files : sequence of str
         Names of the mapping files, all alike.
-    progress : callable, optional
-        Told of the recordings done; see :mod:`asot.progress`.
-
-    Returns
-    -------
-    Path
-        ``root``.
-
-    Raises
-    ------
-    ArgumentError
-        If the pattern or the format cannot be used, or a name does not match the pattern.
-    DataError
-        If ``root`` already holds something or cannot be written.
+    progress : Progress, optional
+        Told of the recordings done.
 
     Examples
     --------
@@ -90,6 +78,6 @@ def write_simulation(
             write_ground_truth(folder, sequence.name, sequence.labels, names)
         progress("Simulating", count, count)
         numbers = {name: np.asarray(value).item() for name, value in asdict(model).items()}
-        account = {"seed": seed, "model": numbers}
-        write_text(folder / "simulation.yaml", yaml.safe_dump(account, sort_keys=False))
+        account = yaml.safe_dump({"seed": seed, "model": numbers}, sort_keys=False)
+        write_text(folder / "simulation.yaml", account)
     return Path(root)

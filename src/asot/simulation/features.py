@@ -28,13 +28,10 @@ class FeatureModel:
 
     ``offset`` and ``mean`` are the corpus's, drawn once for each seed and class name;
     ``shift`` is drawn for a recording, ``appearance`` for a recording and action; ``motion`` and
-    ``jitter`` are white noise, ``drift`` an autoregressive process of order one. ``blur`` averages
-    over ``window`` frames and again over ``track`` frames, as descriptors computed on a moving
-    window do, so that actions fade into each other as well. All parts share one covariance, whose
-    axes are turned at random against the columns.
-
-    A *size* is a root mean square length: of the part's vector over all D columns, in the unit of
-    the features. The squared sizes of independent parts add up to the mean squared length.
+    ``jitter`` are white noise, ``drift`` an autoregressive process of order one. All parts share
+    one covariance, whose axes are turned at random against the columns. A *size* is a root mean
+    square length: of the part's vector over all D columns, in the unit of the features. The squared
+    sizes of independent parts add up to the mean squared length.
 
     Parameters
     ----------
@@ -53,7 +50,7 @@ class FeatureModel:
     motion : float
         Size of the blurred noise, after blurring.
     window : int
-        Frames of the first average of ``blur``; 1 for none.
+        Frames of the first average of ``blur``, as of descriptors on a moving window; 1 for none.
     track : int
         Frames of the second average of ``blur``; 1 for none.
     drift : float
@@ -64,11 +61,6 @@ class FeatureModel:
         Size of the noise that is independent from frame to frame.
     blank : int
         Frames at the start of each recording that are all zero, "no feature here".
-
-    Raises
-    ------
-    ArgumentError
-        If a number is not finite or too small; the sentence names it.
 
     Examples
     --------
@@ -93,38 +85,23 @@ class FeatureModel:
     blank: int = 0
 
     def __post_init__(self) -> None:
-        require_settings(self, width=1, spectrum=1e-3, window=1, track=1, drift_frames=1e-3)
+        low = {"width": 1, "spectrum": 1e-3, "window": 1, "track": 1, "drift_frames": 1e-3}
+        require_settings(self, low, {})
 
     def draw(
         self, labels: ArrayLike, name: str, class_names: Mapping[int, str], seed: int = 0
     ) -> NDArray[np.float32]:
-        """Draw the (N, D) float32 features of one recording.
+        """Draw the (N, D) float32 features of one recording with (N,) labels, class ids.
 
-        They depend on the seed, on the recording's name and labels, and on the names of its
-        classes alone: not on other recordings or classes.
-
-        Parameters
-        ----------
-        labels : (N,) int array-like
-            One class id a frame.
-        name : str
-            The recording's name.
-        class_names : mapping of int to str
-            The name of each class.
-        seed : int
-            From 0.
-
-        Raises
-        ------
-        ArgumentError
-            If there is no label, a class has no name, or the seed is negative.
+        They depend on the seed (from 0), on the recording's name and labels, and on the names of
+        its classes alone: not on other recordings or classes.
         """
         starts, ends, values = run_lengths(labels)
         if not len(values):
             raise ArgumentError("labels must hold at least one frame.", setting="labels")
-        missing = next((int(value) for value in values if int(value) not in class_names), None)
-        if missing is not None:
-            message = f"class_names must name every class, but {missing} has no name."
+        missing = sorted(set(values.tolist()) - set(class_names))
+        if missing:
+            message = f"class_names must name every class, but {missing[0]} has no name."
             raise ArgumentError(message, setting="class_names")
         rng = named_generator(seed, "recording", name)
         shift = self.shift * rng.standard_normal(self.width)
@@ -138,7 +115,8 @@ class FeatureModel:
         frames = self._blurred(frames, rng)
         frames += shift
         if self.drift:
-            frames += self.drift * self._slow(len(frames), rng)
+            keep = math.exp(-1 / self.drift_frames)
+            frames += self.drift * autoregressive(len(frames), self.width, keep, rng)
         if self.jitter:
             frames += self.jitter * rng.standard_normal(frames.shape)
         mean, axes = _corpus(seed, self.width)
@@ -152,24 +130,27 @@ class FeatureModel:
         """Average the means and white noise over the window; the noise's variance stays."""
         from scipy.ndimage import uniform_filter1d
 
-        window, track = np.full(self.window, 1 / self.window), np.full(self.track, 1 / self.track)
+        sizes = self.window, self.track
+        window, track = (np.full(size, 1 / size) for size in sizes)
         kernel = np.convolve(window, track)
         margin = len(kernel)
         frames = np.pad(means, ((margin, margin), (0, 0)), mode="edge")
         if self.motion:
             frames += self.motion / np.linalg.norm(kernel) * rng.standard_normal(frames.shape)
-        for size in (self.window, self.track):
+        for size in sizes:
             frames = uniform_filter1d(frames, size, axis=0)
         return frames[margin:-margin]
 
-    def _slow(self, n_frames: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Draw a stationary autoregressive process of order one with unit variance."""
-        from scipy.signal import lfilter
 
-        keep = math.exp(-1 / self.drift_frames)
-        noise = rng.standard_normal((n_frames, self.width))
-        noise[1:] *= math.sqrt(1 - keep**2)  # the first frame has the process's own variance
-        return lfilter([1.0], [1.0, -keep], noise, axis=0)
+def autoregressive(
+    n_frames: int, width: int, keep: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Draw a stationary process of order one with unit variance, which keeps a share each frame."""
+    from scipy.signal import lfilter
+
+    noise = rng.standard_normal((n_frames, width))
+    noise[1:] *= math.sqrt(1 - keep**2)  # the first frame has the process's own variance
+    return lfilter([1.0], [1.0, -keep], noise, axis=0)
 
 
 @lru_cache(maxsize=1)
@@ -180,14 +161,18 @@ def _corpus(seed: int, width: int) -> tuple[NDArray[np.float64], NDArray[np.floa
     return mean / np.linalg.norm(mean), np.linalg.qr(rng.standard_normal((width, width)))[0]
 
 
-def require_settings(model: Any, **least: float) -> None:
-    """Refuse a dataclass with a number below its least value, which is 0 unless given."""
+def require_settings(model: Any, low: Mapping[str, float], high: Mapping[str, float]) -> None:
+    """Refuse a dataclass of numbers with one below its lower bound (0 by default) or above."""
     for setting in fields(model):
-        value, low = getattr(model, setting.name), least.get(setting.name, 0)
+        name, value = setting.name, getattr(model, setting.name)
+        least, most = low.get(setting.name, 0), high.get(setting.name, math.inf)
         if setting.type == "int":
-            require_integer(setting.name, value, at_least=int(low))
+            require_integer(name, value, at_least=int(least))
         else:
-            require_number(setting.name, value, at_least=low)
+            require_number(name, value, at_least=least)
+        if value > most:
+            message = f"{name} must be a number from {least:g} to {most:g}, but is {value}."
+            raise ArgumentError(message, setting=name)
 
 
 def named_generator(seed: int, kind: str, name: str) -> np.random.Generator:
@@ -199,42 +184,21 @@ def named_generator(seed: int, kind: str, name: str) -> np.random.Generator:
 
 @dataclass(frozen=True)
 class Preset:
-    """A fitted feature model, and how the data set that it stands for is laid out.
-
-    ``source`` is what it was fitted to; ``recipe`` fits such data, and a ``{granularity}`` in it
-    stands for that of the labels.
-    """
+    """A feature model, what it was fitted to, and the layout and recipe of such data sets."""
 
     model: FeatureModel
     source: str
     activity_pattern: str | None
-    recipe: str
+    recipe: str  # a {granularity} in it stands for that of the labels
 
 
 def preset_names() -> list[str]:
-    """Name the presets, sorted.
-
-    Examples
-    --------
-    >>> preset_names()
-    ['breakfast', 'salads', 'salads_svm']
-    """
+    """Name the presets, sorted: breakfast, salads, salads_svm."""
     return sorted(_presets())
 
 
 def load_preset(name: str) -> Preset:
-    """Load a preset: a model whose numbers were fitted to real recordings.
-
-    Raises
-    ------
-    ArgumentError
-        If there is none of this name; the message lists them.
-
-    Examples
-    --------
-    >>> load_preset("breakfast").model.width
-    64
-    """
+    """Load a preset such as ``breakfast``: a model whose numbers were fitted to recordings."""
     if name not in _presets():
         known = listing(preset_names(), 20)
         raise ArgumentError(f"like must be one of {known}, but is {name!r}.", setting="like")

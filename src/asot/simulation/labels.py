@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import zipfile
 import zlib
@@ -35,14 +36,7 @@ _Run = tuple[
 
 @dataclass(frozen=True, slots=True)
 class LabelSequence:
-    """The labels of one recording, as S runs: class ids (S,) and lengths in frames (S,).
-
-    Examples
-    --------
-    >>> sequence = LabelSequence.of("P03_tea", [0, 0, 5, 5, 5])
-    >>> sequence.values.tolist(), sequence.lengths.tolist(), sequence.n_frames
-    ([0, 5], [2, 3], 5)
-    """
+    """The labels of one recording, as S runs: class ids (S,) and lengths in frames (S,)."""
 
     name: str
     values: NDArray[np.int64]
@@ -67,20 +61,10 @@ class LabelSequence:
 
 @dataclass(frozen=True)
 class LabelCorpus:
-    """Label sequences and the names of their classes.
+    """Label sequences, and the name of each class id that occurs in them.
 
-    Parameters
-    ----------
-    sequences : sequence of LabelSequence
-        One a recording; their names differ.
-    class_names : mapping of int to str
-        Class id to action name, for all ids that occur.
-
-    Raises
-    ------
-    DataError
-        If there is no sequence, a recording has no frame or a name that a file cannot have, a name
-        comes twice, or a class has no name.
+    A DataError says where there is no sequence, a recording has no frame or a name that a file
+    cannot have, a name comes twice, or a class has no name.
     """
 
     sequences: Sequence[LabelSequence]
@@ -89,15 +73,13 @@ class LabelCorpus:
     def __post_init__(self) -> None:
         names = [sequence.name for sequence in self.sequences]
         defect = name_defect(names, (), self.class_names.values())
-        if not names:
-            defect = "there are no label sequences"
-        for sequence in self.sequences:
+        defect = defect if names else "there are no label sequences"
+        for name, sequence in zip(names, self.sequences, strict=True):
             unnamed = set(sequence.values.tolist()) - set(self.class_names)
             if not len(sequence.lengths):
-                defect = defect or f"recording {quote(sequence.name)} has no frames"
+                defect = defect or f"recording {quote(name)} has no frames"
             elif unnamed:
-                recording = quote(sequence.name)
-                defect = defect or f"class {min(unnamed)} of recording {recording} has no name"
+                defect = defect or f"class {min(unnamed)} of recording {quote(name)} has no name"
         if defect is not None:
             raise DataError(f"{defect}.")
 
@@ -107,14 +89,7 @@ class LabelCorpus:
         return sum(sequence.n_frames for sequence in self.sequences)
 
     def activities(self, pattern: str | None) -> list[str | None]:
-        """Find each recording's activity in its name, by a regular expression with one group.
-
-        Raises
-        ------
-        ArgumentError
-            If the pattern cannot be used, or finds no activity in a name, or one that no folder
-            can have.
-        """
+        """Find each recording's activity in its name, by a regular expression with one group."""
         compiled = compile_pattern(pattern)
         if compiled is None:
             return [None] * len(self.sequences)
@@ -122,11 +97,9 @@ class LabelCorpus:
         for sequence in self.sequences:
             match = compiled.search(sequence.name)
             if match is None or not match[1] or match[1].startswith("."):
-                raise ArgumentError(
-                    f"activity_pattern {pattern!r} finds no activity in the name "
-                    f"{quote(sequence.name, 80)}.",
-                    setting="activity_pattern",
-                )
+                message = f"finds no activity in the name {quote(sequence.name, 80)}"
+                setting = "activity_pattern"
+                raise ArgumentError(f"{setting} {pattern!r} {message}.", setting=setting)
             activities.append(match[1])
         return activities
 
@@ -164,11 +137,6 @@ class LabelModel:
     background : float
         Share of frames before, between and after the actions, in [0, 0.99].
 
-    Raises
-    ------
-    ArgumentError
-        If a number is out of its range; the sentence names it.
-
     Examples
     --------
     >>> corpus = LabelModel(n_recordings=3, n_actions=4, tail=0, mean_length=40).draw(seed=0)
@@ -186,13 +154,9 @@ class LabelModel:
     background: float = 0.0
 
     def __post_init__(self) -> None:
-        require_settings(self, n_recordings=1, n_actions=1, mean_length=1)
-        most = {"order": 1.0, "missing": 0.99, "repeats": 1.0, "tail": 3.0, "background": 0.99}
-        for name, limit in most.items():
-            value = getattr(self, name)
-            if value > limit:
-                message = f"{name} must be a number from 0 to {limit:g}, but is {value}."
-                raise ArgumentError(message, setting=name)
+        low = {"n_recordings": 1, "n_actions": 1, "mean_length": 1}
+        high = {"order": 1, "missing": 0.99, "repeats": 1, "tail": 3, "background": 0.99}
+        require_settings(self, low, high)
 
     def draw(self, seed: int = 0) -> LabelCorpus:
         """Draw the label sequences.
@@ -251,6 +215,8 @@ def read_label_corpus(
 ) -> LabelCorpus:
     """Read the label sequences of a data set, whose features are not needed.
 
+    A file that holds something else is a DataError, a granularity that it lacks an ArgumentError.
+
     Parameters
     ----------
     path : path-like
@@ -267,13 +233,6 @@ def read_label_corpus(
     granularity : str, optional
         Which labels to take of an ``.npz`` file with ``/`` in its keys.
 
-    Raises
-    ------
-    DataError
-        If a file cannot be read or holds something else; the sentence names it.
-    ArgumentError
-        If ``granularity`` is needed, is not there, or does not apply.
-
     Examples
     --------
     >>> import tempfile
@@ -286,8 +245,7 @@ def read_label_corpus(
     path = Path(path)
     names = None if names is None else Path(names)
     if granularity is not None and (is_folder(path) or path.suffix != ".npz"):
-        message = f"granularity is for an .npz file, and {path} is none."
-        raise ArgumentError(message, setting="granularity")
+        raise ArgumentError(f"granularity is for an .npz file, not {path}.", setting="granularity")
     if is_folder(path):
         sequences, named = _from_folder(path, names)
     else:
@@ -317,8 +275,7 @@ def _class_names(path: Path, names: Path | None, sequences: list[LabelSequence])
     given = read_json(names, list[str])
     missing = [class_id for class_id in occurring if not 0 <= class_id < len(given)]
     if missing:
-        last = len(given) - 1
-        message = f"names the classes 0 to {last}, but class {missing[0]} occurs in {path}"
+        message = f"names {len(given)} classes from 0, but class {missing[0]} occurs in {path}"
         raise FileError.at(names, message)
     return dict(enumerate(given))
 
@@ -332,8 +289,7 @@ def _from_folder(root: Path, names: Path | None) -> tuple[list[LabelSequence], d
     except OSError as error:
         raise FileError.at(folder, unreadable(error)) from error
     default = root / "mapping" / "mapping.txt"
-    source = names if names is not None else default if default.exists() else None
-    table = ClassTable(None if source is None else read_mapping(source), source, files)
+    table = ClassTable(names or (default if default.exists() else None), files)
     sequences = [
         LabelSequence.of(file.name.removesuffix(".txt"), GroundTruthFile(file, table).read())
         for file in files
@@ -351,10 +307,9 @@ def _from_json(path: Path) -> list[LabelSequence]:
             try:
                 msgspec.convert(run, _Run)
             except msgspec.ValidationError:
-                rule = "a run [class, frames] of 1 to 10,000,000 frames"
-                raise FileError.at(
-                    path, f"{where} holds {quote(str(run))} in place of {rule}"
-                ) from None
+                rule = f"a run [class, frames] of 1 to {_MOST_FRAMES:,} frames"
+                message = f"{where} holds {quote(str(run))} in place of {rule}"
+                raise FileError.at(path, message) from None
         if sum(frames for _, frames in runs) > _MOST_FRAMES:
             raise FileError.at(path, f"{where} has more than {_MOST_FRAMES:,} frames")
         values, lengths = np.array(runs, dtype=np.int64).T
@@ -364,25 +319,20 @@ def _from_json(path: Path) -> list[LabelSequence]:
 
 def _from_npz(path: Path, granularity: str | None) -> list[LabelSequence]:
     """Read the frame labels of an archive, each only after its header has been checked."""
-    key = ""
+    key, sequences = "", []
     try:
         with zipfile.ZipFile(path) as archive:
             keys = [name[:-4] for name in archive.namelist() if name.endswith(".npy")]
-            sequences = []
             for key, name in _chosen_keys(path, keys, granularity).items():
                 with archive.open(f"{key}.npy") as stream:
-                    shape, _, dtype = npy_header(stream)
-                    if (
-                        len(shape) != 1
-                        or dtype.kind not in "iu"
-                        or not 0 < shape[0] <= _MOST_FRAMES
-                    ):
-                        message = (
-                            f"array {quote(key)} must hold an integer for each of 1 to "
-                            f"{_MOST_FRAMES:,} frames, but has shape {shape} and type {dtype}"
-                        )
-                        raise FileError.at(path, message)
-                    labels = np.frombuffer(stream.read(shape[0] * dtype.itemsize), dtype, shape[0])
+                    data = stream.read(8 * _MOST_FRAMES + 2**16)  # labels and header, at most
+                shape, _, dtype, offset = npy_header(io.BytesIO(data))
+                long = len(shape) == 1 and 0 < shape[0] <= _MOST_FRAMES
+                if not long or dtype.kind not in "iu":
+                    rule = f"must hold an integer for each of 1 to {_MOST_FRAMES:,} frames"
+                    but = f"but has shape {shape} and type {dtype}"
+                    raise FileError.at(path, f"array {quote(key)} {rule}, {but}")
+                labels = np.frombuffer(data, dtype, shape[0], offset)
                 sequences.append(LabelSequence.of(name, labels))
             return sequences
     except AsotError:
@@ -395,13 +345,12 @@ def _from_npz(path: Path, granularity: str | None) -> list[LabelSequence]:
 
 def _chosen_keys(path: Path, keys: list[str], granularity: str | None) -> dict[str, str]:
     """Choose the archive's keys to read, and give the recording of each."""
-    kinds = sorted({key.rpartition("/")[2] for key in keys if "/" in key})
+    parts = {key: key.rpartition("/") for key in keys}
+    kinds = sorted({kind for _, slash, kind in parts.values() if slash})
     if granularity is None and not kinds:
         return {key: key for key in keys}
     if granularity is None or granularity not in kinds:
-        raise ArgumentError(
-            f"granularity must choose among the labels in {path}: "
-            f"{listing(kinds, 10) or 'it has no granularity'}.",
-            setting="granularity",
-        )
-    return {key: key.rpartition("/")[0] for key in keys if key.rpartition("/")[2] == granularity}
+        known = listing(kinds, 10) or "it has no granularity"
+        message = f"granularity must choose among the labels in {path}: {known}."
+        raise ArgumentError(message, setting="granularity")
+    return {key: name for key, (name, _, kind) in parts.items() if kind == granularity}

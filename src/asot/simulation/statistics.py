@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.data.frames import standardise
-from asot.data.recordings import Recording, Recordings
+from asot.data.recordings import Recordings
 from asot.errors import ArgumentError
 
 LAGS = (1, 2, 5, 10, 20, 50)
@@ -24,24 +24,17 @@ def describe_features(recordings: Recordings) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        - ``norm_mean``, ``norm_sd``: of the frames' lengths, in the features' unit
-        - ``zero_frames``: share of frames that are all zero
+        - ``norm_mean``, ``norm_sd``: of the frames' lengths; ``zero_frames``: share of zero frames
         - ``lag_1`` ... ``lag_50``: correlation of a column with itself so many frames later, mean
           over columns and recordings; ``within_lag_1`` ... the same after each action's mean in
           the recording is taken off
         - ``between_recordings``, ``between_classes``, ``recording_and_class``, ``within``: shares
-          of the variance, which sum to one: that of the recordings' means; of the classes' means
-          once recordings are centred; of what the means of classes in single recordings add; the
-          rest
+          of the variance, which sum to 1: of the recordings' means; of the classes' means once
+          recordings are centred; of what means of classes in single recordings add; the rest
         - ``axes_1`` ... ``axes_20``: share of the variance along so many principal axes
         - ``ncm``, ``ncm_left_out``: share of frames whose class has the nearest mean (Euclidean),
           with means of all recordings, and of all others than the frame's; ``ncm_standardised``,
           ``ncm_left_out_standardised``: after :func:`~asot.data.standardise`
-
-    Raises
-    ------
-    ArgumentError
-        If there are fewer than two recordings, one has no ground truth, or widths differ.
 
     Examples
     --------
@@ -61,7 +54,8 @@ def describe_features(recordings: Recordings) -> dict[str, float]:
         broken = f"have one width, but have {widths[0]} and {widths[-1]}"
     if broken:
         raise ArgumentError(f"recordings must {broken}.", setting="recordings")
-    classes = np.unique(np.concatenate([np.unique(_labels(one)) for one in recordings]))
+    labels = [np.unique(np.asarray(one.ground_truth)) for one in recordings]
+    classes = np.unique(np.concatenate(labels))
     figures = _norms(recordings) | _correlations(recordings)
     plain = _Sums(recordings, classes, standardised=False)
     scaled = _Sums(recordings, classes, standardised=True)
@@ -79,13 +73,8 @@ def _frames(
     for recording in recordings:
         features = standardise(recording.features) if standardised else recording.features
         present = np.asarray(features).any(axis=1)
-        yield np.asarray(features[present], dtype=np.float64), _labels(recording)[present]
-
-
-def _labels(recording: Recording) -> NDArray[np.int64]:
-    labels = recording.ground_truth
-    assert labels is not None
-    return labels
+        labels = np.asarray(recording.ground_truth)[present]
+        yield np.asarray(features[present], dtype=np.float64), labels
 
 
 def _norms(recordings: Recordings) -> dict[str, float]:
@@ -109,8 +98,7 @@ def _correlations(recordings: Recordings) -> dict[str, float]:
                 if len(values) > lag and varies.any():
                     product = (values[lag:, varies] * values[:-lag, varies]).sum(axis=0)
                     found.setdefault(f"{name}_{lag}", []).append((product / power[varies]).mean())
-    keys = [f"{name}_{lag}" for name in ("lag", "within_lag") for lag in LAGS]
-    return {key: float(np.mean(found[key])) for key in keys if key in found}
+    return {key: float(np.mean(values)) for key, values in found.items()}
 
 
 class _Sums:

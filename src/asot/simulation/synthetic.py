@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from asot.data.recordings import Recordings
 from asot.errors import ArgumentError, require_integer, require_number
+from asot.simulation.features import autoregressive
 
 _CORRELATION = 0.8  # of the noise between neighbouring frames
 _TAIL = 0.7  # standard deviation of the log of the durations
@@ -38,7 +39,8 @@ def make_recordings(
     n_recordings, n_actions, width : int
         How many recordings, actions in each (K) and feature columns (D).
     n_frames : (int, int)
-        The shortest and the longest length in frames, both possible.
+        The shortest and the longest length in frames, both possible; a recording needs a frame for
+        each action, beside its background.
     noise : float
         The noise's standard deviation in each column; the actions' own spread is 1.
     order : {"fixed", "varied"}
@@ -54,33 +56,24 @@ def make_recordings(
         float32 features (N, D) and ground truth 0 .. K - 1, -1 for background; in the fixed order,
         action k is the k-th.
 
-    Raises
-    ------
-    ArgumentError
-        If a number is too small; a recording needs a frame for each action, beside its background.
-
     Examples
     --------
     >>> corpus = make_recordings(3, n_actions=4, n_frames=(50, 60), random_state=0)
     >>> len(corpus), np.unique(corpus[0].ground_truth).tolist()
     (3, [0, 1, 2, 3])
     """
-    sizes = {"n_recordings": n_recordings, "n_actions": n_actions, "width": width}
-    for name, size in sizes.items():
+    for name, size in (("n_recordings", n_recordings), ("n_actions", n_actions), ("width", width)):
         require_integer(name, size, at_least=1)
     require_number("background", background, at_least=0, below=1)
     require_number("noise", noise, at_least=0)
     low, high = n_frames
     least = math.ceil(n_actions / (1.0 - background))
     if not least <= low <= high:
-        raise ArgumentError(
-            f"n_frames must be (low, high) with {least} <= low <= high, so that each action "
-            f"has a frame, but is {n_frames}.",
-            setting="n_frames",
-        )
+        rule = f"{least} <= low <= high, so that each action has a frame"
+        message = f"n_frames must be (low, high) with {rule}, but is {n_frames}."
+        raise ArgumentError(message, setting="n_frames")
     if order not in ("fixed", "varied"):
-        message = f'order must be "fixed" or "varied", but is {order!r}.'
-        raise ArgumentError(message, setting="order")
+        raise ArgumentError(f'order must be "fixed" or "varied", not {order!r}.', setting="order")
     rng = np.random.default_rng(random_state)
     actions = rng.standard_normal((n_actions, width))
     weights = np.exp(_TAIL * rng.standard_normal(n_actions))
@@ -93,7 +86,7 @@ def make_recordings(
         points = actions[labels]
         if n_background:
             labels, points = _with_background(labels, points, n_background, rng)
-        frames = points + noise * _correlated(length, width, rng)
+        frames = points + noise * autoregressive(length, width, _CORRELATION, rng)
         features.append(frames.astype(np.float32))
         ground_truth.append(labels)
     return Recordings.from_arrays(features, ground_truth=ground_truth)
@@ -113,15 +106,9 @@ def make_affinity(
 
     Returns
     -------
-    affinity : (N, K) float32 array
-        ``n_frames`` by ``n_actions``, in [-1, 1]; ``1 - affinity`` is the cost to decode.
-    labels : (N,) int64 array
-        The true actions.
-
-    Raises
-    ------
-    ArgumentError
-        If a number is too small; each action needs a frame.
+    (N, K) float32 array, (N,) int64 array
+        The affinity of N frames and K actions, ``1 - affinity`` being the cost to decode, and the
+        true actions.
 
     Examples
     --------
@@ -136,7 +123,9 @@ def make_affinity(
     weights = np.exp(_TAIL * rng.standard_normal(n_actions))
     labels = np.repeat(np.arange(n_actions), _durations(n_frames, weights, rng))
     clean = np.where(labels[:, None] == np.arange(n_actions), 0.5, -0.1)
-    affinity = np.clip(clean + noise * _correlated(n_frames, n_actions, rng), -1, 1)
+    affinity = np.clip(
+        clean + noise * autoregressive(n_frames, n_actions, _CORRELATION, rng), -1, 1
+    )
     return affinity.astype(np.float32), labels
 
 
@@ -163,12 +152,3 @@ def _durations(
     share = weights * np.exp(_TAIL * rng.standard_normal(len(weights)))
     ends = np.cumsum(share) / share.sum() * (n_frames - len(weights))
     return np.diff(np.rint(ends).astype(np.int64), prepend=0) + 1
-
-
-def _correlated(n_frames: int, width: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Draw an autoregressive process of order one with unit variance in each column."""
-    noise = rng.standard_normal((n_frames, width))
-    fresh = np.sqrt(1 - _CORRELATION**2)
-    for i in range(1, n_frames):
-        noise[i] = _CORRELATION * noise[i - 1] + fresh * noise[i]
-    return noise
