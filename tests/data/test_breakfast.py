@@ -24,7 +24,8 @@ PATTERN = "_([^_]+)$"
 @pytest.fixture
 def breakfast(shared: Path, tmp_path: Path) -> Path:
     root = tmp_path / "Breakfast"
-    shutil.copytree(shared / "data" / "Breakfast", root)
+    source = shared / "data" / "Breakfast"
+    shutil.copytree(source, root, ignore=shutil.ignore_patterns(FOLDER))
     for folder in [root, *root.rglob("*/")]:
         folder.chmod(0o755)
     return root

@@ -198,6 +198,7 @@ SOUND = _npy(np.random.default_rng(0).normal(size=(4, 3)))
         (SOUND.replace(b"(4, 3)", b"(-4,3)"), "is not an .npy file, or is damaged"),
         (SOUND.replace(b"(4, 3)", b"(4,9**"), "is not an .npy file, or is damaged"),
         (SOUND.replace(b"(4, 3), }  ", b"(4, 300), }"), "is truncated"),
+        (SOUND.replace(b"(4, 3), }            ", b"(4, 9999999999999), }"), "is truncated"),
         (_npz(), "is an .npz archive"),
         (_npy(np.array([[object()]]), allow_pickle=True), "holds Python objects"),
         (_npy(np.array([["a", "b"]])), "holds values of type <U1, not real numbers"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -31,6 +32,17 @@ ORIGIN = Origin(
     {"rate": 20.0},
     ["two rows had no value"],
 )
+
+
+def _npy(array: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array, allow_pickle=True)
+    return stream.getvalue()
+
+
+# A header that claims eight terabytes, which must not be taken.
+HUGE = _npy(np.zeros(21)).replace(b"(21,), }           ", b"(999999999999,), } ")
+PICKLED = _npy(np.array([{}] * 21))
 
 
 @pytest.fixture
@@ -186,7 +198,9 @@ def test_times_that_do_not_fit(folder: Path, times: np.ndarray, part: str) -> No
         _ = DatasetFolder(folder).recordings()[1].times
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", b"\x93NUMPY\x01\x00"])
+@pytest.mark.parametrize(
+    "content", [b"", b"hello", b"\x93NUMPY\x01\x00", HUGE, PICKLED, b"PK\x03\x04"]
+)
 def test_times_that_are_damaged(folder: Path, content: bytes) -> None:
     times_path(folder, "tea").write_bytes(content)
     [error] = [one for one in check_dataset(folder).problems if one.severity == "error"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -115,6 +116,16 @@ def _npy() -> bytes:
 
 NPY = _npy()
 Write = Callable[[Path], object]
+
+
+def _archive(path: Path, member: bytes) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.npy", member)
+
+
+# A header that claims eight terabytes, and one whose length is more than the file's.
+HUGE = NPY.replace(b"(1,), }           ", b"(999999999999,), }")
+LONG = b"\x93NUMPY\x02\x00\xff\xff\xff\x7f{"
 DAMAGE: dict[str, tuple[str, Write, str]] = {
     "missing": ("x.json", lambda path: None, "does not exist"),
     "another kind": ("x.csv", lambda path: path.write_text("1"), "neither a folder nor a .json"),
@@ -155,6 +166,9 @@ DAMAGE: dict[str, tuple[str, Write, str]] = {
         "is no .npz archive",
     ),
     "floats": ("x.npz", lambda path: np.savez(path, a=[0.5]), "must hold an integer for each"),
+    "a huge array": ("x.npz", lambda path: _archive(path, HUGE), "an integer for each of 1 to"),
+    "a cut array": ("x.npz", lambda path: _archive(path, NPY[:-1]), "'a' cannot be read"),
+    "a long header": ("x.npz", lambda path: _archive(path, LONG), "'a' cannot be read"),
     "objects": ("x.npz", lambda path: np.savez(path, a=np.array([{}])), "type object"),
     "no frames": ("x.npz", lambda path: np.savez(path, a=np.zeros(0, int)), "an integer for each"),
     "a folder": ("x", lambda path: path.mkdir(), "holds no folder 'groundTruth'"),

@@ -27,7 +27,7 @@ MUCH_TEXT = 2**26
 
 @dataclass(frozen=True, slots=True)
 class ActivityRow:
-    """What there is of one activity, or of recordings that have none."""
+    """The recordings of one activity, or those that have none."""
 
     activity: str | None
     recordings: int
@@ -40,7 +40,7 @@ class ActivityRow:
 
 @dataclass(frozen=True, slots=True)
 class DatasetReport:
-    """What is in a data folder, and what is wrong: errors first, each group by file and line."""
+    """The contents of a data folder, and its problems: errors first, each kind by file and line."""
 
     root: Path
     rows: tuple[ActivityRow, ...]
@@ -73,7 +73,7 @@ class DatasetReport:
 
 @dataclass(slots=True)
 class _Checked:
-    """What was found in one recording's files; ``dull`` counts zero frames, constant columns."""
+    """The findings in a recording's files; ``dull`` counts zero frames and constant columns."""
 
     entry: Entry
     problems: list[Defect]

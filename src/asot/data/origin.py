@@ -55,7 +55,7 @@ class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Media(msgspec.Struct):
-    """What is read of an origin's media, for its types."""
+    """The types of the media's values that are used."""
 
     start_s: float = 0.0
     frame_rate: float | None = None

@@ -20,7 +20,7 @@ from asot.timeline.segments import run_lengths
 
 @dataclass(frozen=True)
 class FeatureModel:
-    """How the features of a recording come about: a sum of parts, each with its own size.
+    """A model of a recording's features: a sum of parts, each with its own size.
 
     The frame ``t`` of a recording with labels ``y`` is ::
 

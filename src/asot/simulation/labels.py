@@ -115,7 +115,7 @@ class LabelCorpus:
 
 @dataclass(frozen=True)
 class LabelModel:
-    """How the label sequences of a generated data set come about.
+    """A model of the label sequences of a generated data set.
 
     Parameters
     ----------
