@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from asot.errors import ArgumentError
 from asot.figures import plot_comparison, plot_objective
-from asot.figures.palette import line_colour
+from asot.figures.style import line_style
 
 Layout = Callable[[Figure], None]
 VALUES = st.floats(-1e6, 1e6)
@@ -49,7 +49,10 @@ def test_traces_come_in_many_forms(traces: Any) -> None:
 def test_named_traces_are_in_the_legend_and_many_are_counted(check_layout: Layout) -> None:
     figure = plot_objective({"a": [2.0, 1.0], "_b": [3.0, 1.0]}, title="J")
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "_b"]
-    assert [line.get_color() for line in figure.axes[0].lines] == [line_colour(0), line_colour(1)]
+    assert [line.get_color() for line in figure.axes[0].lines] == [
+        line_style(0).colour,
+        line_style(1).colour,
+    ]
     many = plot_objective(np.linspace(1, 0, 20) + np.zeros((500, 1)))
     assert not many.legends
     assert [text.get_text() for text in many.texts] == ["Each line is one of 500 traces."]

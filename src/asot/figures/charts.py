@@ -10,19 +10,18 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from asot.errors import ArgumentError
-from asot.figures.arrays import as_array
-from asot.figures.page import (
+from asot.figures.segmentations import as_array
+from asot.figures.sheet import (
     AXIS_SPACE,
     COLUMN_WIDTH,
     MARGIN,
     SMALL_SIZE,
     TEXT_SIZE,
-    TICK_SPACE,
-    Page,
+    Sheet,
     house_style,
     number_ticks,
 )
-from asot.figures.palette import Style, line_colour
+from asot.figures.style import line_style
 
 MAX_NAMED_TRACES = 7
 LOWER_IS_BETTER = frozenset({"jsd"})
@@ -44,13 +43,8 @@ def plot_objective(
         recordings that stopped early, are left out. Up to seven traces have a colour of their
         own, and a legend if they come with names.
     title : str, optional
-        Title of the figure.
     width : float
-        Width of the figure in inches.
-
-    Returns
-    -------
-    Figure
+        Of the figure, in inches.
 
     Raises
     ------
@@ -72,17 +66,16 @@ def plot_objective(
     ticks, labels = number_ticks(low - pad, high + pad, most=5)
     longest = max(len(trace) for _, trace in named)
 
-    page = Page(width)
-    widest = max(page.ruler.width(label, SMALL_SIZE) for label in labels)
-    left = MARGIN + 0.2 + widest + TICK_SPACE
-    page.row(1.7)
-    axes = page.axes(left, width - 2 * MARGIN)
+    sheet = Sheet(width)
+    left = 0.2 + sheet.beside(labels, SMALL_SIZE, 1)[1]
+    sheet.row(1.7)
+    axes = sheet.axes(left, width - 2 * MARGIN)
     few = len(named) <= MAX_NAMED_TRACES
     for i, (_, trace) in enumerate(named):
         axes.plot(
             np.arange(len(trace)),
             trace,
-            color=line_colour(i) if few else "0.2",
+            color=line_style(i).colour if few else "0.2",
             alpha=1 if few else max(0.15, 10 / (10 + len(named))),
             linewidth=1.2 if few else 0.7,
             marker="o" if len(trace) <= 50 and few else "" if len(trace) > 1 else ".",
@@ -96,14 +89,12 @@ def plot_objective(
     axes.set_xlabel("iteration", size=SMALL_SIZE, labelpad=2)
     axes.set_ylabel("objective J", size=SMALL_SIZE, labelpad=3)
     axes.spines[["right", "top"]].set_visible(False)
-    page.space(AXIS_SPACE)
+    sheet.space(AXIS_SPACE)
     entries = [
-        (name, Style(line_colour(i), "", "#000000"))
-        for i, (name, _) in enumerate(named)
-        if few and name is not None
+        (name, line_style(i)) for i, (name, _) in enumerate(named) if few and name is not None
     ]
     notes = [] if few else [f"Each line is one of {len(named):,} traces."]
-    return page.finish(title, entries, notes)
+    return sheet.finish(title, entries, notes)
 
 
 @house_style()
@@ -123,13 +114,8 @@ def plot_comparison(
     score_names : sequence of str, optional
         The scores to draw, from top to bottom; those of the first method without it.
     title : str, optional
-        Title of the figure.
     width : float
-        Width of the figure in inches.
-
-    Returns
-    -------
-    Figure
+        Of the figure, in inches.
 
     Raises
     ------
@@ -152,27 +138,17 @@ def plot_comparison(
     finite = table[np.isfinite(table)]
     low, high = min(0.0, finite.min(initial=0)), max(1.0, finite.max(initial=1))
 
-    page = Page(width)
-    shown = [
-        page.ruler.fit(
-            f"{name} (lower is better)" if name in LOWER_IS_BETTER else name, TEXT_SIZE, 0.4 * width
-        )
-        for name in wanted
-    ]
+    sheet = Sheet(width)
+    titles = [f"{n} (lower is better)" if n in LOWER_IS_BETTER else n for n in wanted]
+    shown, left = sheet.beside(titles, TEXT_SIZE, 0.4)
     figures = [["n/a" if np.isnan(v) else f"{v:.3f}" for v in row] for row in table]
-    left = MARGIN + max(page.ruler.width(name, TEXT_SIZE) for name in shown) + TICK_SPACE
-    right = (
-        width
-        - 2 * MARGIN
-        - TICK_SPACE
-        - max(page.ruler.width(text, SMALL_SIZE) for row in figures for text in row)
-    )
+    right = width - MARGIN - sheet.beside([t for row in figures for t in row], SMALL_SIZE, 1)[1]
     group = len(scores) + 0.6
-    page.row(BAR * group * len(wanted))
-    axes = page.axes(left, right)
+    sheet.row(BAR * group * len(wanted))
+    axes = sheet.axes(left, right)
     for m, row in enumerate(table):
         places = np.arange(len(wanted)) * group + 0.8 + m
-        axes.barh(places, np.nan_to_num(row), height=0.86, color=line_colour(m))
+        axes.barh(places, np.nan_to_num(row), height=0.86, color=line_style(m).colour)
         for place, value, text in zip(places, row, figures[m], strict=True):
             axes.annotate(
                 text,
@@ -190,9 +166,9 @@ def plot_comparison(
     axes.set_xlim(low, high)
     axes.spines[["left", "right", "top"]].set_visible(False)
     axes.axvline(0, color="black", linewidth=0.5)
-    page.space(AXIS_SPACE - 0.1)
-    entries = [(method, Style(line_colour(m), "", "#000000")) for m, method in enumerate(scores)]
-    return page.finish(title, entries)
+    sheet.space(AXIS_SPACE - 0.1)
+    entries = [(method, line_style(m)) for m, method in enumerate(scores)]
+    return sheet.finish(title, entries)
 
 
 def _traces(traces: Any) -> list[tuple[str | None, NDArray[np.float64]]]:

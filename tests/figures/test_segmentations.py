@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from asot.errors import ArgumentError
 from asot.figures import plot_corpus, plot_segmentation
-from asot.figures.palette import GREYS, class_style, unmatched_style
+from asot.figures.style import GREYS, class_style, unmatched_style
 
 Layout = Callable[[Figure], None]
 LABELS = st.lists(st.integers(-1, 30), min_size=1, max_size=80)

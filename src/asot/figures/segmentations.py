@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch, Rectangle
+from matplotlib.path import Path
+from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike, NDArray
 
 from asot.errors import ArgumentError
-from asot.figures.arrays import as_labels, check_frame_rate
-from asot.figures.key import Key, Matching, Names
-from asot.figures.page import (
-    AXIS_SPACE,
+from asot.figures.sheet import (
     FULL_WIDTH,
-    MARGIN,
     SMALL_SIZE,
     TEXT_SIZE,
-    TICK_SPACE,
-    Page,
+    Sheet,
     house_style,
+    patch_options,
 )
-from asot.figures.timeline import draw_bar, time_axis
+from asot.figures.style import Key, Matching, Names, Style
+from asot.timeline.segments import UNLABELLED, run_lengths
 
 GROUND_TRUTH = "ground truth"
 MAX_RECORDINGS = 30
+MAX_RUNS = 2000  # finer than the dots of a print
+MAX_BOUNDARIES = 400
 RIGHT = 0.25  # inches that the last tick's label may reach past the axes
 
 
@@ -56,13 +60,8 @@ def plot_segmentation(
     frame_rate : float, optional
         Frames per second. Time is in minutes and seconds with it, in frames without.
     title : str, optional
-        Title of the figure.
     width : float
         Width of the figure in inches; the text stays 7 to 9 points.
-
-    Returns
-    -------
-    Figure
 
     Raises
     ------
@@ -85,34 +84,22 @@ def plot_segmentation(
     bars: dict[str, NDArray[np.int64]] = {}
     for track, labels in tracks.items():
         bars[track] = as_labels(labels, f"the track {track!r}")
-        _same_length(bars, track)
-    n_frames = len(next(iter(bars.values())))
+        first = next(iter(bars))
+        if len(bars[track]) != len(bars[first]):
+            raise ArgumentError(
+                "tracks must have a label for each frame of the same recording, "
+                f"but {first!r} has {len(bars[first])} and {track!r} has {len(bars[track])}."
+            )
     matchings = _by_track(matching, list(bars))
     several = sum(m is not None for m in matchings.values()) > 1
 
-    page = Page(width)
-    shown = [page.ruler.fit(track, TEXT_SIZE, 0.26 * width) for track in bars]
-    left = MARGIN + max(page.ruler.width(track, TEXT_SIZE) for track in shown) + TICK_SPACE
-    right = width - RIGHT
-    page.row(0.3 * len(bars))
-    axes = page.axes(left, right)
+    sheet = Sheet(width)
+    axes = _rows(sheet, [*bars], (TEXT_SIZE, 0.26, 0.3), len(bars[first]), frame_rate)
     key = Key(names)
     for row, (track, labels) in enumerate(bars.items()):
-        draw_bar(
-            axes,
-            labels,
-            key,
-            place=(row + 0.1, row + 0.9),
-            matching=matchings[track],
-            owner=track if several else "",
-        )
-    axes.set_yticks(np.arange(len(bars)) + 0.5, shown, size=TEXT_SIZE)
-    axes.tick_params(axis="y", length=0)
-    axes.set_ylim(len(bars), 0)
-    axes.spines[["left", "right", "top"]].set_visible(False)
-    time_axis(axes, n_frames, frame_rate, right - left)
-    page.space(AXIS_SPACE)
-    return page.finish(title, key.entries())
+        place, owner = (row + 0.1, row + 0.9), track if several else ""
+        draw_bar(axes, labels, key, place=place, matching=matchings[track], owner=owner)
+    return sheet.finish(title, key.entries())
 
 
 @house_style()
@@ -145,16 +132,11 @@ def plot_corpus(
     frame_rate : float, optional
         Frames per second. Time is in minutes and seconds with it, in frames without.
     title : str, optional
-        Title of the figure.
     most : int
         The largest number of recordings to draw, the first ones; a sentence below says how
         many are left out.
     width : float
         Width of the figure in inches.
-
-    Returns
-    -------
-    Figure
 
     Raises
     ------
@@ -178,15 +160,13 @@ def plot_corpus(
     per_recording = matching if isinstance(matching, Sequence) else [matching] * total
     truths = [None] * total if ground_truth is None else ground_truth
     titles = [str(i + 1) for i in range(total)] if recordings is None else recordings
-    for name, items in (
-        ("ground_truth", truths),
-        ("matching", per_recording),
-        ("recordings", titles),
-    ):
+    lists = {"ground_truth": truths, "matching": per_recording, "recordings": titles}
+    for name, items in lists.items():
         if len(items) != total:
             raise ArgumentError(
                 f"{name} must have one entry for each of the {total} predictions, "
-                f"but it has {len(items)}."
+                f"but it has {len(items)}.",
+                setting=name,
             )
     shown = min(total, most)
     bars = []
@@ -199,24 +179,15 @@ def plot_corpus(
         bars.append((predicted, truth, {} if one is None and matching is not None else one))
     n_frames = max(len(predicted) for predicted, _, _ in bars)
 
-    page = Page(width)
-    labels = [page.ruler.fit(name, SMALL_SIZE, 0.3 * width) for name in titles[:shown]]
-    left = MARGIN + max(page.ruler.width(name, SMALL_SIZE) for name in labels) + TICK_SPACE
-    right = width - RIGHT
-    page.row((0.15 if ground_truth is None else 0.22) * shown)
-    axes = page.axes(left, right)
+    sheet = Sheet(width)
+    look = (SMALL_SIZE, 0.3, 0.15 if ground_truth is None else 0.22)
+    axes = _rows(sheet, titles[:shown], look, n_frames, frame_rate)
     key = Key(names)
     for row, (predicted, truth, one) in enumerate(bars):
         middle = row + (0.9 if truth is None else 0.5)
         draw_bar(axes, predicted, key, place=(row + 0.1, middle), matching=one)
         if truth is not None:
             draw_bar(axes, truth, key, place=(middle, row + 0.9))
-    axes.set_yticks(np.arange(shown) + 0.5, labels)
-    axes.tick_params(axis="y", length=0)
-    axes.set_ylim(shown, 0)
-    axes.spines[["left", "right", "top"]].set_visible(False)
-    time_axis(axes, n_frames, frame_rate, right - left)
-    page.space(AXIS_SPACE)
     notes = []
     if any(truth is not None for _, truth, _ in bars):
         notes.append("In each pair the prediction is above the ground truth.")
@@ -225,16 +196,28 @@ def plot_corpus(
             f"The first {shown:,} of {total:,} recordings are shown; "
             f"{total - shown:,} are left out."
         )
-    return page.finish(title, key.entries(), [" ".join(notes)] if notes else [])
+    return sheet.finish(title, key.entries(), [" ".join(notes)] if notes else [])
 
 
-def _same_length(bars: Mapping[str, NDArray[np.int64]], track: str) -> None:
-    first = next(iter(bars))
-    if len(bars[track]) != len(bars[first]):
-        raise ArgumentError(
-            "tracks must have a label for each frame of the same recording, "
-            f"but {first!r} has {len(bars[first])} and {track!r} has {len(bars[track])}."
-        )
+def _rows(
+    sheet: Sheet,
+    names: Sequence[str],
+    look: tuple[float, float, float],
+    n_frames: int,
+    frame_rate: float | None,
+) -> Axes:
+    """Add axes over time with a row for each name, of a size, share of the width and height."""
+    size, share, height = look
+    shown, left = sheet.beside(names, size, share)
+    right = sheet.width - RIGHT
+    sheet.row(height * len(shown))
+    axes = sheet.axes(left, right)
+    axes.set_yticks(np.arange(len(shown)) + 0.5, shown, size=size)
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(len(shown), 0)
+    axes.spines[["left", "right", "top"]].set_visible(False)
+    sheet.time_axis(axes, n_frames, frame_rate, right - left)
+    return axes
 
 
 def _by_track(
@@ -255,3 +238,109 @@ def _by_track(
         return {track: named.get(track) for track in tracks}
     one = cast(Matching, matching)
     return {track: None if track == GROUND_TRUTH else one for track in tracks}
+
+
+def draw_bar(
+    axes: Axes,
+    labels: NDArray[np.int64],
+    key: Key,
+    place: tuple[float, float] = (0.0, 1.0),
+    matching: Matching | None = None,
+    owner: str = "",
+    upright: bool = False,
+) -> None:
+    """Draw the segments of labels (N,) as a bar from and to a ``place`` across the axis of time.
+
+    A recording of more than ``MAX_RUNS`` segments is drawn from as many evenly spaced frames.
+    """
+    edges = np.arange(len(labels) + 1, dtype=np.float64)
+    starts, ends, values = run_lengths(labels)
+    if len(starts) > MAX_RUNS:
+        edges = np.linspace(0, len(labels), MAX_RUNS + 1)
+        starts, ends, values = run_lengths(labels[((edges[:-1] + edges[1:]) / 2).astype(int)])
+    corners = np.empty((len(starts), 4, 2))
+    corners[:, :, 0] = edges[np.stack([starts, ends, ends, starts], axis=1)]
+    corners[:, :, 1] = [place[0], place[0], place[1], place[1]]
+    (x0, y0), (x1, y1) = (0.0, place[0]), (len(labels), place[1])
+    if upright:
+        corners = corners[:, :, ::-1]
+        x0, y0, x1, y1 = y0, x0, y1, x1
+
+    by_style: dict[Style, NDArray[np.bool_]] = {}
+    for label in np.unique(values):
+        style = key.style(int(label), matching, owner)
+        by_style[style] = by_style.get(style, False) | (values == label)
+    for style, chosen in by_style.items():
+        # One patch for all segments: hatching each by itself takes seconds where there are many.
+        path = Path.make_compound_path_from_polys(corners[chosen])
+        # Smoothed edges would let white shine through between neighbours.
+        axes.add_artist(PathPatch(path, antialiased=False, **patch_options(style)))
+    # White, unlabelled ends need an outline to be seen as part of the bar.
+    line: dict[str, Any] = {"fill": False, "edgecolor": "0.3", "linewidth": 0.4, "clip_on": False}
+    axes.add_artist(Rectangle((x0, y0), x1 - x0, y1 - y0, **line))
+
+
+def strip_axes(axes: Axes) -> None:
+    """Strip axes that hold a single bar from 0 to 1 of ticks and frame."""
+    axes.set(xlim=(0, 1), ylim=(1, 0), xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+
+
+def draw_boundaries(axes: Axes, truth: NDArray[np.int64], across: float, both: bool) -> list[str]:
+    """Draw lines of length ``across`` where segments begin, also across y where that is in frames.
+
+    Returns a sentence that says so where there are too many to be drawn.
+    """
+    at = run_lengths(truth)[0][1:]
+    if len(at) > MAX_BOUNDARIES:
+        return [f"The {len(at):,} boundaries of the ground truth are too many to be drawn."]
+    stroke = [withStroke(linewidth=1.3, foreground="black")]
+    for draw in (axes.vlines, axes.hlines) if both else (axes.vlines,):
+        draw(at, 0, across, colors="white", linewidth=0.7, path_effects=stroke)
+    return []
+
+
+def as_array(value: Any, name: str) -> NDArray:
+    """Turn a list, an array or a tensor on any device into an array of numbers."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        if value.is_floating_point():
+            # NumPy has no bfloat16.
+            value = value.double()
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"{name} must be an array of numbers: {error}", setting=name) from error
+    if array.dtype.kind not in "biuf":
+        raise ArgumentError(
+            f"{name} must hold numbers, but its values have the type {array.dtype}; "
+            "give class names as whole numbers and a list of names.",
+            setting=name,
+        )
+    return array
+
+
+def as_labels(value: Any, name: str, n_frames: int | None = None) -> NDArray[np.int64]:
+    """Check a label a frame, from -1 on; for ``n_frames`` frames where that is given."""
+    array = as_array(value, name)
+    fault = ""
+    if array.ndim != 1 or array.size == 0:
+        fault = f"have one axis (N,) with at least one frame, but its shape is {array.shape}"
+    elif n_frames is not None and len(array) != n_frames:
+        fault = f"have one label for each of the {n_frames} frames, but it has {len(array)}"
+    elif array.dtype.kind not in "iu":
+        fault = f"hold whole numbers, but its values have the type {array.dtype}"
+    elif array.min() < UNLABELLED:
+        fault = f"hold whole numbers from -1 (no label) on, but the smallest is {array.min()}"
+    if fault:
+        raise ArgumentError(f"{name} must {fault}.", setting=name)
+    return array.astype(np.int64)
+
+
+def check_frame_rate(frame_rate: float | None) -> None:
+    """Refuse a frame rate that is given but is not a finite positive number of frames a second."""
+    if frame_rate is not None and not (frame_rate > 0 and math.isfinite(frame_rate)):
+        raise ArgumentError(
+            f"frame_rate must be a positive number of frames per second, but it is {frame_rate}.",
+            setting="frame_rate",
+        )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from asot.errors import ArgumentError
-from asot.page import ActionView, Example, RecordingView, Report, Track
+from asot.page import ActionView, Example, Page, RecordingView, Track
 
 LABELS = np.array([0, 0, 1])
 
@@ -44,13 +44,13 @@ def test_a_recording_whose_parts_do_not_fit_is_refused(
         ([ActionView(0)], {"typical": {0: [Example("tea", 2, 2, 0.5)]}}, "[2, 2)"),
     ],
 )
-def test_a_report_whose_parts_do_not_fit_is_refused(
+def test_a_page_whose_parts_do_not_fit_is_refused(
     actions: list[ActionView], values: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(ArgumentError) as error:
-        Report("Tea", actions, [], **values)
+        Page("Tea", actions, [], **values)
     assert sentence in str(error.value)
 
 
 def test_merges_may_follow_each_other() -> None:
-    Report("Tea", [ActionView(0, merged_into=1), ActionView(1, merged_into=2), ActionView(2)], [])
+    Page("Tea", [ActionView(0, merged_into=1), ActionView(1, merged_into=2), ActionView(2)], [])

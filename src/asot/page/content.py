@@ -1,4 +1,4 @@
-"""What the report shows, as plain values: no file is read and nothing is computed here."""
+"""What a page shows, as plain values: no file is read and nothing is computed here."""
 
 from __future__ import annotations
 
@@ -11,55 +11,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.errors import ArgumentError
-from asot.figures.evidence_chart import Finding
+from asot.figures.evidence import Finding
 from asot.timeline.segments import UNLABELLED
 from asot.timeline.timelines import require_times
 
 
 class Identity:
-    """Of a report: the same as long as its actions and what they label are the same.
-
-    Parameters
-    ----------
-    actions : iterable of int
-        Their ids.
-
-    Examples
-    --------
-    >>> one, other = Identity([0, 1]), Identity([0, 1])
-    >>> one.add("tea", np.array([0, 1]))
-    >>> other.add("tea", np.array([1, 1]))
-    >>> one.text == other.text
-    False
-    """
+    """The name of a page, the same as long as its actions and what they label are the same."""
 
     def __init__(self, actions: Iterable[int]) -> None:
         self._digest = hashlib.sha256(repr(sorted(actions)).encode())
 
     def add(self, recording: str, labels: NDArray[np.int64]) -> None:
-        """Take the next recording in, with its labels (N,)."""
+        """Take in the next recording, with its labels (N,)."""
         self._digest.update(recording.encode("utf-8", "surrogatepass") + labels.tobytes())
 
     @property
     def text(self) -> str:
-        """Sixteen characters."""
+        """Return it in sixteen characters."""
         return self._digest.hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
 class ActionView:
-    """One action of the report.
+    """One action of the page.
 
     Parameters
     ----------
     id : int
         Its label in the recordings, 0 or more.
     name : str
-        Its name; empty where it has none yet, and is shown as "action 3".
+        Its name; without one it is shown as "action 3".
     merged_into : int, optional
-        The action it is a part of, by people's decision.
+        The action that people merged it into.
     background : bool
-        Whether it is nothing of interest, by people's decision.
+        Whether people marked it as nothing of interest.
     """
 
     id: int
@@ -79,7 +65,7 @@ class Track:
     labels : (N,) int array
         A label a frame, -1 for none.
     names : mapping of int to str, optional
-        What the labels mean; None where they are the report's own actions.
+        What the labels mean; None where they are the page's own actions.
     """
 
     name: str
@@ -89,7 +75,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecordingView:
-    """One recording of the report.
+    """One recording of the page.
 
     Parameters
     ----------
@@ -99,7 +85,7 @@ class RecordingView:
         The action of each frame, -1 for none; N is at least 1.
     times : (N + 1,) float array, optional
         Seconds of the recording's file: frame ``i`` lasts from ``times[i]`` to ``times[i + 1]``.
-        Without them the report counts in frames, and a video cannot follow the timeline.
+        Without them the page counts in frames, and a video cannot follow the timeline.
     confidence : (N,) float array, optional
         How sure the action of each frame is, in [0, 1].
     tracks : tuple of Track
@@ -193,13 +179,13 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Report:
-    """All that one report shows.
+class Page:
+    """All that one page shows.
 
     Parameters
     ----------
     title : str
-        Heading of the report.
+        Heading of the page.
     actions : sequence of ActionView
         All actions, those without a frame too; their order gives the colours.
     recordings : sequence of RecordingView
