@@ -89,7 +89,7 @@ def test_every_score_is_a_bar_with_its_figure(
 def test_scores_can_be_chosen_and_missing_values_are_said() -> None:
     scores = {"asot": {"mof": 0.5, "jsd": float("nan"), "edit": 1}}
     (axes,) = plot_comparison(scores, ["jsd", "mof"]).axes
-    assert [t.get_text() for t in axes.get_yticklabels()] == ["jsd (lower is better)", "mof"]
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["JSD (lower is better)", "MoF"]
     assert [text.get_text() for text in axes.texts] == ["n/a", "0.500"]
 
 
@@ -98,8 +98,8 @@ def test_scores_can_be_chosen_and_missing_values_are_said() -> None:
     [
         ({}, None, "there are 0 methods"),
         ({"asot": {}}, None, "0 scores"),
-        ({"asot": {"mof": 1}, "b": {}}, None, "'b' has no 'mof'"),
-        ({"asot": {"mof": 1}}, ["miou"], "'asot' has no 'miou'"),
+        ({"asot": {"mof": 1}, "b": {}}, None, "'mof' of 'b' is missing"),
+        ({"asot": {"mof": 1}}, ["miou"], "'miou' of 'asot' is missing"),
         ({"asot": {"mof": np.inf}}, None, "'mof' of 'asot' is inf"),
     ],
 )

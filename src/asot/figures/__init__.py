@@ -14,9 +14,9 @@ from asot.errors import MissingExtraError
 if TYPE_CHECKING:
     from asot.figures.charts import plot_comparison, plot_objective
     from asot.figures.evidence_figure import draw_evidence
+    from asot.figures.layout import save_figure
     from asot.figures.matrices import plot_matrix, plot_pairwise_distances
     from asot.figures.segmentations import plot_corpus, plot_segmentation
-    from asot.figures.sheet import save_figure
 
 __all__ = [
     "draw_evidence",
@@ -28,7 +28,7 @@ __all__ = [
     "plot_segmentation",
     "save_figure",
 ]
-_MODULES = ("charts", "evidence_figure", "matrices", "segmentations", "sheet")
+_MODULES = ("charts", "evidence_figure", "layout", "matrices", "segmentations")
 
 
 def __getattr__(name: str) -> Any:

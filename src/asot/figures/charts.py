@@ -10,21 +10,20 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from asot.errors import ArgumentError
-from asot.figures.segmentations import as_array
-from asot.figures.sheet import (
-    AXIS_SPACE,
+from asot.figures.layout import (
     COLUMN_WIDTH,
     MARGIN,
-    SMALL_SIZE,
     TEXT_SIZE,
     Sheet,
     house_style,
     number_ticks,
+    write_beside,
 )
+from asot.figures.segmentations import as_array
 from asot.figures.style import line_style
+from asot.metrics import SCORE_TITLES
 
 MAX_NAMED_TRACES = 7
-LOWER_IS_BETTER = frozenset({"jsd"})
 BAR = 0.15  # inches
 
 
@@ -67,7 +66,7 @@ def plot_objective(
     longest = max(len(trace) for _, trace in named)
 
     sheet = Sheet(width)
-    left = 0.2 + sheet.beside(labels, SMALL_SIZE, 1)[1]
+    left = 0.2 + sheet.beside(labels)[1]
     sheet.row(1.7)
     axes = sheet.axes(left, width - 2 * MARGIN)
     few = len(named) <= MAX_NAMED_TRACES
@@ -86,10 +85,10 @@ def plot_objective(
     end = max(longest - 1, 1)
     axes.set_xticks(*number_ticks(0, end, most=5, whole=True))
     axes.set_xlim(-0.02 * end, 1.02 * end)
-    axes.set_xlabel("iteration", size=SMALL_SIZE, labelpad=2)
-    axes.set_ylabel("objective J", size=SMALL_SIZE, labelpad=3)
+    axes.set_xlabel("iteration", labelpad=2)
+    axes.set_ylabel("objective J", labelpad=3)
     axes.spines[["right", "top"]].set_visible(False)
-    sheet.space(AXIS_SPACE)
+    sheet.space()
     entries = [
         (name, line_style(i)) for i, (name, _) in enumerate(named) if few and name is not None
     ]
@@ -134,15 +133,22 @@ def plot_comparison(
             "scores must hold at least one method and one score, "
             f"but there are {len(scores)} methods and {len(wanted)} scores."
         )
-    table = np.array([[_score(scores, method, name) for name in wanted] for method in scores])
+    table = np.array([[float(scores[m].get(name, np.inf)) for name in wanted] for m in scores])
+    for m, n in np.argwhere(np.isinf(table)):
+        method, name = list(scores)[m], wanted[n]
+        raise ArgumentError(
+            "scores must hold a finite value or NaN of every score for every method, "
+            f"but {name!r} of {method!r} is {scores[method].get(name, 'missing')}.",
+            setting="scores",
+        )
     finite = table[np.isfinite(table)]
     low, high = min(0.0, finite.min(initial=0)), max(1.0, finite.max(initial=1))
 
     sheet = Sheet(width)
-    titles = [f"{n} (lower is better)" if n in LOWER_IS_BETTER else n for n in wanted]
-    shown, left = sheet.beside(titles, TEXT_SIZE, 0.4)
+    titles = {**SCORE_TITLES, "jsd": "JSD (lower is better)"}
+    shown, left = sheet.beside([titles.get(name, name) for name in wanted], 0.4, TEXT_SIZE)
     figures = [["n/a" if np.isnan(v) else f"{v:.3f}" for v in row] for row in table]
-    right = width - MARGIN - sheet.beside([t for row in figures for t in row], SMALL_SIZE, 1)[1]
+    right = width - MARGIN - sheet.beside([text for row in figures for text in row])[1]
     group = len(scores) + 0.6
     sheet.row(BAR * group * len(wanted))
     axes = sheet.axes(left, right)
@@ -150,15 +156,7 @@ def plot_comparison(
         places = np.arange(len(wanted)) * group + 0.8 + m
         axes.barh(places, np.nan_to_num(row), height=0.86, color=line_style(m).colour)
         for place, value, text in zip(places, row, figures[m], strict=True):
-            axes.annotate(
-                text,
-                (max(0.0, np.nan_to_num(value)), place),
-                xytext=(3, 0),
-                textcoords="offset points",
-                va="center_baseline",
-                size=SMALL_SIZE,
-                annotation_clip=False,
-            )
+            write_beside(axes, text, max(0.0, np.nan_to_num(value)), place)
     axes.set_yticks((np.arange(len(wanted)) + 0.5) * group, shown, size=TEXT_SIZE)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(wanted) * group, 0)
@@ -166,7 +164,7 @@ def plot_comparison(
     axes.set_xlim(low, high)
     axes.spines[["left", "right", "top"]].set_visible(False)
     axes.axvline(0, color="black", linewidth=0.5)
-    sheet.space(AXIS_SPACE - 0.1)
+    sheet.space(0.26)
     entries = [(method, line_style(m)) for m, method in enumerate(scores)]
     return sheet.finish(title, entries)
 
@@ -184,7 +182,7 @@ def _traces(traces: Any) -> list[tuple[str | None, NDArray[np.float64]]]:
         pairs = [(None, trace) for trace in (traces if several else [traces])]
     if not pairs:
         raise ArgumentError("traces must hold at least one trace, but it is empty.")
-    named: list[tuple[str | None, NDArray[np.float64]]] = []
+    named = []
     for i, (name, trace) in enumerate(pairs):
         which = f"the trace {i if name is None else repr(name)}"
         values = as_array(trace, which).astype(np.float64)
@@ -197,14 +195,3 @@ def _traces(traces: Any) -> list[tuple[str | None, NDArray[np.float64]]]:
             )
         named.append((name, values))
     return named
-
-
-def _score(scores: Mapping[str, Mapping[str, float]], method: str, name: str) -> float:
-    if name not in scores[method]:
-        raise ArgumentError(
-            f"scores must hold every score of every method, but {method!r} has no {name!r}."
-        )
-    value = float(scores[method][name])
-    if np.isinf(value):
-        raise ArgumentError(f"scores must be finite or NaN, but {name!r} of {method!r} is {value}.")
-    return value

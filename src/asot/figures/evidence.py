@@ -27,7 +27,6 @@ Number = Annotated[float, Meta(ge=-1e9, le=1e9)]
 Size = Annotated[float, Meta(ge=1e-9, le=1e9)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Tick = tuple[float, str]
-Point = tuple[float, float, str]
 
 
 class RadiusCurve(Struct):
@@ -39,8 +38,7 @@ class RadiusCurve(Struct):
     segment_length: list[Size]
 
     def __post_init__(self) -> None:
-        _check_lengths(self, "radii", "agreement", "segment_length")
-        _check_choice(self.chosen, self.radii)
+        _check_curve(self, "radii", "agreement", "segment_length")
 
 
 class OrderTest(Struct):
@@ -64,8 +62,7 @@ class NumberCurve(Struct):
     used: list[Number]
 
     def __post_init__(self) -> None:
-        _check_lengths(self, "numbers", "stability", "silhouette", "used")
-        _check_choice(self.chosen, self.numbers)
+        _check_curve(self, "numbers", "stability", "silhouette", "used")
 
 
 class BackgroundTest(Struct):
@@ -107,39 +104,25 @@ class ModelEvidence(Struct):
             raise ValueError("must have a learner whose weight is above 0")
 
 
-def _check_lengths(values: Struct, first: str, *others: str) -> None:
-    length = len(getattr(values, first))
-    for name in others:
-        if len(getattr(values, name)) != length:
-            got = len(getattr(values, name))
-            raise ValueError(f"must have as many {name} as {first}, {length}, not {got}")
-
-
-def _check_choice(chosen: int, tried: list[int]) -> None:
-    if chosen not in tried:
-        raise ValueError(f"must have a chosen value that was tried, not {chosen}")
+def _check_curve(values: RadiusCurve | NumberCurve, tried: str, *found: str) -> None:
+    length = len(getattr(values, tried))
+    for name in found:
+        if (got := len(getattr(values, name))) != length:
+            raise ValueError(f"must have as many {name} as {tried}, {length}, not {got}")
+    if values.chosen not in getattr(values, tried):
+        raise ValueError(f"must have a chosen value that was tried, not {values.chosen}")
 
 
 def read_evidence(path: str | os.PathLike[str]) -> dict[str, ModelEvidence]:
-    """Read the evidence of each model of a run; empty where there is no file.
-
-    Raises
-    ------
-    FileError
-        If the file is damaged.
-    """
-    path = Path(path)
-    if not path.exists():
+    """Read the evidence of each model of a run; empty where there is no file."""
+    if not Path(path).exists():
         return {}
-    return read_json(path, dict[str, ModelEvidence], "remove it, or train again")
+    return read_json(Path(path), dict[str, ModelEvidence], "remove it, or train again")
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One direction of a chart, from ``low`` to ``high``; of equal factors where ``log``.
-
-    Ticks rise inside the range; their words stand on one line or two.
-    """
+    """One direction of a chart; the words of its ticks stand on one line or two."""
 
     label: str
     low: float
@@ -150,26 +133,19 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A curve of points (x, y, the same in words) or bars (from, to, height) with a choice marked.
-
-    The title says what is drawn upwards; ``mark`` is the x of the choice, and what to write there.
-    """
+    """A curve of points (x, y, words) or bars (from, to, height), the choice (x, words) marked."""
 
     title: str
     x: Axis
     y: Axis
-    points: tuple[Point, ...] = ()
+    points: tuple[tuple[float, float, str], ...] = ()
     bars: tuple[tuple[float, float, float], ...] = ()
     mark: Tick | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One setting, what was found in a sentence for everybody, and what shows it.
-
-    ``reading`` says how to read the charts, at most two; ``shares`` are fractions of a whole, and
-    ``head`` and ``rows`` the charts as a table.
-    """
+    """One setting, what was found, how to read the charts, at most two, and these as a table."""
 
     heading: str
     sentence: str
@@ -182,18 +158,15 @@ class Finding:
 
 def findings(evidence: ModelEvidence) -> list[Finding]:
     """Tell what was found for one model."""
-    found = []
-    if evidence.radius is not None:
-        found.append(_tell_radius(evidence.radius, evidence.frame_rate))
-    if evidence.order is not None:
-        found.append(_tell_order(evidence.order))
-    if evidence.n_actions is not None:
-        found.append(_tell_number(evidence.n_actions))
-    if evidence.background is not None:
-        found.append(_tell_background(evidence.background))
-    if evidence.learners is not None:
-        found.append(_tell_learners(evidence.learners))
-    return found
+    rate = evidence.frame_rate
+    told = [
+        _tell_radius(evidence.radius, rate) if evidence.radius else None,
+        _tell_order(evidence.order) if evidence.order else None,
+        _tell_number(evidence.n_actions) if evidence.n_actions else None,
+        _tell_background(evidence.background) if evidence.background else None,
+        _tell_learners(evidence.learners) if evidence.learners else None,
+    ]
+    return [one for one in told if one is not None]
 
 
 def _tell_radius(values: RadiusCurve, rate: float | None) -> Finding:
@@ -226,21 +199,12 @@ def _tell_radius(values: RadiusCurve, rate: float | None) -> Finding:
     names, shown = [length_text(r, rate) for r in radii], [length_text(n, rate) for n in lengths]
     agreed = [f"{name}: {one:.2f}" for name, one in zip(names, agreement, strict=True)]
     long_at = [f"{name}: segments of {one}" for name, one in zip(names, shown, strict=True)]
-    charts = (
-        Chart(
-            "Agreement between scales nearby",
-            across,
-            _agreement_axis(agreement),
-            tuple(zip(radii, agreement, agreed, strict=True)),
-            mark=mark,
-        ),
-        Chart(
-            f"Mean segment, {unit}",
-            across,
-            log_axis(unit, in_units),
-            tuple(zip(radii, in_units, long_at, strict=True)),
-            mark=mark,
-        ),
+    charts = tuple(
+        Chart(title, across, upwards, tuple(zip(radii, curve, words, strict=True)), mark=mark)
+        for title, upwards, curve, words in (
+            ("Agreement between scales nearby", _agreement_axis(agreement), agreement, agreed),
+            (f"Mean segment, {unit}", log_axis(unit, in_units), in_units, long_at),
+        )
     )
     columns = [map(frames_text, radii), names, [f"{a:.3f}" for a in agreement], shown]
     titles = ["Time scale", "The same", "Agreement", "Mean segment"]
@@ -274,12 +238,13 @@ def _tell_order(values: OrderTest) -> Finding:
     low, high = min(*turned, share), max(*turned, share)
     room = 0.04 * (high - low) or 0.05
     across = linear_axis("share of the variation", low - room, high + room)
-    bars = histogram(turned, across.low, across.high)
+    counts, edges = np.histogram(turned, BINS, (across.low, across.high))
+    ends = edges.tolist()
     chart = Chart(
         f"{len(turned):,} times turned round at random",
         across,
-        linear_axis("times", 0.0, max(n for *_, n in bars), most=4, whole=True),
-        bars=tuple(bars),
+        linear_axis("times", 0.0, float(counts.max()), most=4, whole=True),
+        bars=tuple(zip(ends[:-1], ends[1:], counts.tolist(), strict=True)),
         mark=(share, f"as they are: {share:.2f}"),
     )
     return Finding(
@@ -302,14 +267,13 @@ def _tell_order(values: OrderTest) -> Finding:
 def _tell_number(values: NumberCurve) -> Finding:
     numbers, chosen = values.numbers, values.chosen
     stability, silhouette = values.stability, values.silhouette
-    stable, compact = values.stable, values.compact
-    sentence = (
-        f"{chosen} actions: between {stable}, the most that several starts find alike, and "
-        f"{compact}, the most whose segments are compact."
-        if stable != compact
-        else f"{chosen} actions: the most that several starts find alike, and whose segments are "
-        "compact."
-    )
+    alike = f"{chosen} actions: the most that several starts find alike"
+    sentence = f"{alike}, and whose segments are compact."
+    if values.stable != values.compact:
+        sentence = (
+            f"{chosen} actions: between {values.stable}, the most that several starts find alike, "
+            f"and {values.compact}, the most whose segments are compact."
+        )
     room = 0.04 * max(1.0, max(numbers) - min(numbers))
     across = linear_axis(
         "number of actions", min(numbers) - room, max(numbers) + room, most=8, whole=True
@@ -382,22 +346,16 @@ def _tell_learners(learners: list[LearnerWeight]) -> Finding:
     else:
         sentence = f"{len(shares)} learners vote; {name} counts most ({100 * most:.0f} %)."
     agreement = [one.agreement for one in learners if one.agreement is not None]
-    known = len(agreement) == len(learners)
-    return Finding(
-        "Learners",
-        sentence,
-        "A learner counts the more, the more its labels agree with those of the others."
-        if known and len(shares) > 1
-        else "",
-        shares=shares,
-        head=("Learner", "Share", "Agreement") if known else (),
-        rows=tuple(
-            (name, f"{100 * share:.1f} %", f"{one:.3f}")
-            for (name, share), one in zip(shares, agreement, strict=True)
-        )
-        if known
-        else (),
+    if len(agreement) < len(learners):
+        return Finding("Learners", sentence, shares=shares)
+    reading = "A learner counts the more, the more its labels agree with those of the others."
+    rows = tuple(
+        (name, f"{100 * share:.1f} %", f"{one:.3f}")
+        for (name, share), one in zip(shares, agreement, strict=True)
     )
+    head = ("Learner", "Share", "Agreement")
+    reading = reading if len(shares) > 1 else ""
+    return Finding("Learners", sentence, reading, shares=shares, head=head, rows=rows)
 
 
 def _agreement_axis(values: list[float]) -> Axis:
@@ -431,32 +389,17 @@ def log_axis(label: str, values: Sequence[float], *, unit: float | None = None) 
     ticks = [one for one in ticks if low <= one <= high]
     if len(ticks) < 3:
         ticks = [one for one, _ in linear_axis(label, low, high, most=3).ticks]
-
-    def seconds(tick: float) -> str:
-        return "" if unit is None else f"\n{_short(float(f'{tick / unit:.2g}'))} s"
-
-    every = math.ceil(len(ticks) / (7 if unit is None else 5))
-    return Axis(
-        label,
-        low,
-        high,
-        tuple((one, _short(one) + seconds(one)) for one in ticks[::every]),
-        log=True,
-    )
+    ticks = ticks[:: math.ceil(len(ticks) / (7 if unit is None else 5))]
+    words = [_short(one) for one in ticks]
+    if unit is not None:
+        seconds = [_short(float(f"{one / unit:.2g}")) for one in ticks]
+        words = [f"{one}\n{second} s" for one, second in zip(words, seconds, strict=True)]
+    return Axis(label, low, high, tuple(zip(ticks, words, strict=True)), log=True)
 
 
 def _short(value: float) -> str:
     """Write a tick in five characters or so: 0.25, 1500, 15k."""
     return f"{value:.6g}" if abs(value) < 9999.5 else f"{value / 1000:.6g}k"
-
-
-def histogram(values: Sequence[float], low: float, high: float) -> list[tuple[float, float, float]]:
-    """Count values in equal bins between ``low`` and ``high``: from, to and count of each."""
-    counts, edges = np.histogram(values, BINS, (low, high))
-    return [
-        (float(a), float(b), float(n))
-        for a, b, n in zip(edges[:-1], edges[1:], counts, strict=True)
-    ]
 
 
 def frames_text(frames: float) -> str:

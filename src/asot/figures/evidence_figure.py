@@ -5,23 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from asot.errors import ArgumentError
 from asot.figures.evidence import Chart, Finding, ModelEvidence, findings
-from asot.figures.sheet import (
+from asot.figures.layout import (
     AXIS_SPACE,
     FULL_WIDTH,
-    LINE_HEIGHT,
     MARGIN,
-    SMALL_SIZE,
     TEXT_SIZE,
     Sheet,
     drawable,
     house_style,
     save_figure,
+    text_height,
+    write_beside,
 )
 from asot.figures.style import line_style
 from asot.text import file_stems
@@ -30,7 +31,6 @@ HEIGHT = 1.05  # inches of a chart
 BAR = 0.2
 TITLE = 0.28  # over a chart
 GAP = 0.16
-SMALL_LINE = SMALL_SIZE * LINE_HEIGHT / 72
 LEFT = 0.25  # for the labels of ticks
 NAME = 0.3  # of the width, for the name of a share
 WORDS = 0.31  # of the width, for heading and sentence
@@ -40,7 +40,7 @@ GREY = "0.55"
 def draw_evidence(
     evidence: Mapping[str, ModelEvidence], path: str | os.PathLike[str]
 ) -> list[Path]:
-    """Draw the evidence of each model of a run.
+    """Draw the evidence of each model of a run, where there is some, and return the files.
 
     Parameters
     ----------
@@ -49,11 +49,6 @@ def draw_evidence(
     path : path-like
         A name that ends in .png, .svg or .pdf; where there are several models, the name of each
         is added: ``evidence-coffee.png``.
-
-    Returns
-    -------
-    list of Path
-        The files: none for a model of which nothing was found.
 
     Raises
     ------
@@ -70,12 +65,10 @@ def draw_evidence(
     several = len(evidence) > 1
     stems = file_stems([f"{path.stem}-{model}" for model in evidence]) if several else [path.stem]
     for stem, (model, given) in zip(stems, evidence.items(), strict=False):
-        title = (
-            f"{model}: how the settings were found" if several else "How the settings were found"
-        )
+        title = f"{model}: how" if several else "How"
         if told := findings(given):
             written.append(path.with_name(stem + path.suffix))
-            save_figure(plot_evidence(told, title), written[-1])
+            save_figure(plot_evidence(told, f"{title} the settings were found"), written[-1])
     return written
 
 
@@ -88,8 +81,8 @@ def plot_evidence(told: Sequence[Finding], title: str | None = None) -> Figure:
     words = WORDS * sheet.width
     left, right = words + 2 * GAP, sheet.width - MARGIN
     for place, one in enumerate(told):
-        lines = sheet.ruler.wrap(one.sentence, SMALL_SIZE, words - MARGIN)
-        text = TEXT_SIZE * LINE_HEIGHT / 72 + SMALL_LINE * len(lines)
+        lines = sheet.ruler.wrap(one.sentence, words - MARGIN)
+        text = text_height(1, TEXT_SIZE) + text_height(len(lines))
         title_height = TITLE if one.charts else 0.0
         height = HEIGHT if one.charts else BAR * len(one.shares) or text
         sheet.row(height, above=(GAP if place else 0.0) + title_height)
@@ -98,12 +91,10 @@ def plot_evidence(told: Sequence[Finding], title: str | None = None) -> Figure:
             _shares(sheet.axes(left, right), one.shares, sheet)
         each = (right - left) / 2
         for column, chart in enumerate(one.charts):
-            start = left + column * each
-            _draw(
-                sheet.axes(start + LEFT, start + each - MARGIN), chart, sheet, each - LEFT - MARGIN
-            )
+            start, width = left + column * each + LEFT, each - LEFT - MARGIN
+            _draw(sheet.axes(start, start + width), chart, sheet, width)
         ticks = [label for chart in one.charts for _, label in chart.x.ticks]
-        two = SMALL_LINE if any("\n" in label for label in ticks) else 0.0
+        two = text_height(1) if any("\n" in label for label in ticks) else 0.0
         sheet.space(max(AXIS_SPACE + two if one.charts else 0.0, text - title_height - height))
     return sheet.finish(title)
 
@@ -113,8 +104,7 @@ def _words(axes: Axes, heading: str, lines: Sequence[str], height: float, raised
     axes.set_axis_off()
     axes.set(xlim=(0, 1), ylim=(height, 0))
     axes.text(0, -raised, drawable(heading), size=TEXT_SIZE, weight="bold", va="top")
-    under = TEXT_SIZE * LINE_HEIGHT / 72 - raised
-    axes.text(0, under, "\n".join(lines), size=SMALL_SIZE, va="top")
+    axes.text(0, text_height(1, TEXT_SIZE) - raised, "\n".join(lines), va="top")
 
 
 def _shares(axes: Axes, shares: Sequence[tuple[str, float]], sheet: Sheet) -> None:
@@ -124,14 +114,8 @@ def _shares(axes: Axes, shares: Sequence[tuple[str, float]], sheet: Sheet) -> No
     # A third for the longest bar, the rest for the names.
     axes.set(xlim=(0, 3 * max(share for _, share in shares)), ylim=(len(shares) - 0.5, -0.5))
     for place, (name, share) in zip(places, shares, strict=True):
-        axes.annotate(
-            f"{sheet.ruler.fit(name, SMALL_SIZE, NAME * sheet.width)}  {100 * share:.0f} %",
-            (share, place),
-            xytext=(3, 0),
-            textcoords="offset points",
-            va="center_baseline",
-            size=SMALL_SIZE,
-        )
+        shown = sheet.ruler.fit(name, NAME * sheet.width)
+        write_beside(axes, f"{shown}  {100 * share:.0f} %", share, place)
 
 
 def _draw(axes: Axes, chart: Chart, sheet: Sheet, width: float) -> None:
@@ -147,21 +131,16 @@ def _draw(axes: Axes, chart: Chart, sheet: Sheet, width: float) -> None:
         xlim=(chart.x.low, chart.x.high),
         ylim=(chart.y.low, chart.y.low + room * (chart.y.high - chart.y.low)),
     )
-    axes.set_xlabel(chart.x.label, size=SMALL_SIZE, labelpad=2)
+    axes.set_xlabel(chart.x.label, labelpad=2)
     axes.spines[["right", "top"]].set_visible(False)
     for start, end, height in chart.bars:
         axes.bar(start, height, width=end - start, align="edge", color=GREY, edgecolor="white")
     if chart.points:
         x, y, _ = zip(*chart.points, strict=True)
         axes.plot(x, y, color=line_style(0).colour, linewidth=1.2, marker="o", markersize=2.5)
-    axes.annotate(
-        sheet.ruler.fit(chart.title, SMALL_SIZE, width),
-        (0, 1),
-        xytext=(0, 11),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        size=SMALL_SIZE,
-    )
+    points: dict[str, Any] = {"textcoords": "offset points"}
+    title = sheet.ruler.fit(chart.title, width)
+    axes.annotate(title, (0, 1), xytext=(0, 11), xycoords="axes fraction", **points)
     if chart.mark is None:
         return
     at, text = chart.mark
@@ -172,12 +151,11 @@ def _draw(axes: Axes, chart: Chart, sheet: Sheet, width: float) -> None:
     low, high = axes.get_xlim()
     early = at < ((low * high) ** 0.5 if chart.x.log else (low + high) / 2)
     axes.annotate(
-        sheet.ruler.fit(text, SMALL_SIZE, width / 2),
+        sheet.ruler.fit(text, width / 2),
         (at, 1),
         xytext=(-1 if early else 1, 2),
         xycoords=axes.get_xaxis_transform(),
-        textcoords="offset points",
         ha="left" if early else "right",
-        size=SMALL_SIZE,
         weight="bold",
+        **points,
     )

@@ -8,24 +8,23 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from asot.errors import ArgumentError
+from asot.errors import ArgumentError, require_number
+from asot.figures.layout import (
+    FULL_WIDTH,
+    SMALL_SIZE,
+    TICK_WIDTH,
+    Sheet,
+    house_style,
+    patch_options,
+    time_ticks,
+)
 from asot.figures.segmentations import (
     GROUND_TRUTH,
     as_array,
     as_labels,
-    check_frame_rate,
     draw_bar,
     draw_boundaries,
     strip_axes,
-)
-from asot.figures.sheet import (
-    FULL_WIDTH,
-    SMALL_SIZE,
-    Sheet,
-    house_style,
-    patch_options,
-    tick_count,
-    time_ticks,
 )
 from asot.figures.style import Key, Matching, Names, matched_class
 
@@ -33,6 +32,7 @@ MOST = 1000  # blocks or frames along an axis
 SWATCH = 0.09  # inches
 STRIP = 0.15
 
+_CELLS: dict[str, Any] = {"aspect": "auto", "interpolation": "nearest"}
 # Bright is always the better fit: high affinity, much mass, low cost.
 _COLOUR_MAPS = {"affinity": "viridis", "assignment": "viridis", "cost": "viridis_r"}
 
@@ -69,14 +69,14 @@ def plot_matrix(
         Name of each class; more than K are welcome. A class is filled by its place among the
         names, so that a mapping of few classes gives those plain colours.
     frame_rate : float, optional
-        Frames per second. Time is in minutes and seconds with it, in frames without.
+        Frames per second; without it, time is in frames.
     labels : array-like of int (N,), optional
         Decoded action of each frame, -1 for none, for a strip of its own.
     matching : mapping of int to int, optional
         Class of each matched action where the actions are clusters; rows and strip then have
         the colours and names of the classes. Without it action k is class k.
     width : float
-        Width of the figure in inches; the text stays 7 to 9 points.
+        Of the figure, in inches; the text stays 7 to 9 points.
 
     Raises
     ------
@@ -94,7 +94,8 @@ def plot_matrix(
         raise ArgumentError(
             f"kind must be one of {', '.join(_COLOUR_MAPS)}, but it is {kind!r}.", setting="kind"
         )
-    check_frame_rate(frame_rate)
+    if frame_rate is not None:
+        require_number("frame_rate", frame_rate, above=0)
     n_frames, n_actions = values.shape
     strips: list[tuple[str, NDArray[np.int64], Matching | None]] = []
     if labels is not None:
@@ -105,27 +106,18 @@ def plot_matrix(
 
     sheet = Sheet(width)
     size = SMALL_SIZE if n_actions <= 48 else SMALL_SIZE - 1
-    rows, left = sheet.beside(_row_names(n_actions, action_names, matching), size, 0.26)
+    rows, left = sheet.beside(_row_names(n_actions, action_names, matching), 0.26, size)
     if strips:
-        left = max(left + SWATCH, sheet.beside([name for name, _, _ in strips], SMALL_SIZE, 1)[1])
-    values = _blocks(values, "max" if kind == "assignment" else "mean")
-    low, high = values.min(), values.max()
-    if kind == "assignment":
-        low = min(low, 0.0)
+        left = max(left + SWATCH, sheet.beside([name for name, _, _ in strips])[1])
+    values = _blocks(values, largest=kind == "assignment")
+    high, low = values.max(), values.min(initial=0.0 if kind == "assignment" else np.inf)
     height = min(6.4, max(0.13 * n_actions, min(0.4 * n_actions, 1.6)))
     right = width - sheet.scale_width(low, high, height)
 
     sheet.row(height)
     axes = sheet.axes(left, right)
-    image = axes.imshow(
-        values.T,
-        cmap=_COLOUR_MAPS[kind],
-        vmin=low,
-        vmax=high,
-        extent=(0, n_frames, n_actions, 0),
-        aspect="auto",
-        interpolation="nearest",
-    )
+    colours: dict[str, Any] = {"cmap": _COLOUR_MAPS[kind], "vmin": low, "vmax": high}
+    image = axes.imshow(values.T, extent=(0, n_frames, n_actions, 0), **colours, **_CELLS)
     sheet.scale(image, right, kind)
     notes = [] if truth is None else draw_boundaries(axes, truth, across=n_actions, both=False)
 
@@ -182,9 +174,9 @@ def plot_pairwise_distances(
     names : sequence of str or mapping of int to str, optional
         Name of each class.
     frame_rate : float, optional
-        Frames per second. Time is in minutes and seconds with it, in frames without.
+        Frames per second; without it, time is in frames.
     width : float
-        Width of the figure in inches.
+        Of the figure, in inches.
 
     Raises
     ------
@@ -198,7 +190,8 @@ def plot_pairwise_distances(
     [0.0, 0.01, 1.0]
     """
     values = _as_matrix(features, "features", "(N, D)")
-    check_frame_rate(frame_rate)
+    if frame_rate is not None:
+        require_number("frame_rate", frame_rate, above=0)
     n_frames = len(values)
     truth = None if ground_truth is None else as_labels(ground_truth, "ground_truth", n_frames)
     drawn = min(n_frames, MOST)
@@ -206,20 +199,14 @@ def plot_pairwise_distances(
     distances = _distances(values[chosen], metric)
 
     sheet = Sheet(width)
-    positions, time_labels, _ = time_ticks(n_frames, frame_rate, tick_count(width - 1.4))
+    positions, time_labels, _ = time_ticks(n_frames, frame_rate, int((width - 1.4) / TICK_WIDTH))
     strip = STRIP if truth is not None else 0.0
-    left = sheet.beside(time_labels, SMALL_SIZE, 1)[1] + 0.05 + strip
+    left = sheet.beside(time_labels)[1] + 0.05 + strip
     right = width - sheet.scale_width(0.0, distances.max(), height=width / 2)
     sheet.row(right - left)
     axes = sheet.axes(left, right)
-    image = axes.imshow(
-        distances,
-        cmap="viridis_r",
-        vmin=0,
-        extent=(0, n_frames, n_frames, 0),
-        aspect="auto",
-        interpolation="nearest",
-    )
+    colours: dict[str, Any] = {"cmap": "viridis_r", "vmin": 0}
+    image = axes.imshow(distances, extent=(0, n_frames, n_frames, 0), **colours, **_CELLS)
     sheet.scale(image, right, f"{metric} distance")
 
     key = Key(names)
@@ -258,13 +245,13 @@ def _distances(values: NDArray[np.float64], metric: str) -> NDArray[np.float64]:
     return np.sqrt(distances) if metric == "euclidean" else distances
 
 
-def _blocks(values: NDArray[np.float64], reduce: Literal["mean", "max"]) -> NDArray[np.float64]:
-    """Shorten (N, K) to at most MOST rows, each the mean or maximum of its frames."""
+def _blocks(values: NDArray[np.float64], *, largest: bool) -> NDArray[np.float64]:
+    """Shorten (N, K) to at most MOST rows, each the mean or the largest value of its frames."""
     n_frames = len(values)
     if n_frames <= MOST:
         return values
     edges = np.arange(MOST + 1) * n_frames // MOST
-    if reduce == "max":
+    if largest:
         return np.maximum.reduceat(values, edges[:-1], axis=0)
     return np.add.reduceat(values, edges[:-1], axis=0) / np.diff(edges)[:, None]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -14,15 +13,8 @@ from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike, NDArray
 
-from asot.errors import ArgumentError
-from asot.figures.sheet import (
-    FULL_WIDTH,
-    SMALL_SIZE,
-    TEXT_SIZE,
-    Sheet,
-    house_style,
-    patch_options,
-)
+from asot.errors import ArgumentError, require_number
+from asot.figures.layout import FULL_WIDTH, SMALL_SIZE, TEXT_SIZE, Sheet, house_style, patch_options
 from asot.figures.style import Key, Matching, Names, Style
 from asot.timeline.segments import UNLABELLED, run_lengths
 
@@ -58,10 +50,10 @@ def plot_segmentation(
         A cluster has the colour of its class; unmatched ones are grey, each with its own
         hatch. Without it, all labels are classes.
     frame_rate : float, optional
-        Frames per second. Time is in minutes and seconds with it, in frames without.
+        Frames per second; without it, time is in frames.
     title : str, optional
     width : float
-        Width of the figure in inches; the text stays 7 to 9 points.
+        Of the figure, in inches; the text stays 7 to 9 points.
 
     Raises
     ------
@@ -80,7 +72,8 @@ def plot_segmentation(
     """
     if not tracks:
         raise ArgumentError("tracks must hold at least one labelling, but it is empty.")
-    check_frame_rate(frame_rate)
+    if frame_rate is not None:
+        require_number("frame_rate", frame_rate, above=0)
     bars: dict[str, NDArray[np.int64]] = {}
     for track, labels in tracks.items():
         bars[track] = as_labels(labels, f"the track {track!r}")
@@ -130,13 +123,13 @@ def plot_corpus(
     recordings : sequence of str, optional
         Name of each recording; numbers from 1 without it.
     frame_rate : float, optional
-        Frames per second. Time is in minutes and seconds with it, in frames without.
+        Frames per second; without it, time is in frames.
     title : str, optional
     most : int
         The largest number of recordings to draw, the first ones; a sentence below says how
         many are left out.
     width : float
-        Width of the figure in inches.
+        Of the figure, in inches.
 
     Raises
     ------
@@ -156,7 +149,8 @@ def plot_corpus(
             "predictions and most must allow for at least one recording, "
             f"but there are {total} predictions and most is {most}."
         )
-    check_frame_rate(frame_rate)
+    if frame_rate is not None:
+        require_number("frame_rate", frame_rate, above=0)
     per_recording = matching if isinstance(matching, Sequence) else [matching] * total
     truths = [None] * total if ground_truth is None else ground_truth
     titles = [str(i + 1) for i in range(total)] if recordings is None else recordings
@@ -208,7 +202,7 @@ def _rows(
 ) -> Axes:
     """Add axes over time with a row for each name, of a size, share of the width and height."""
     size, share, height = look
-    shown, left = sheet.beside(names, size, share)
+    shown, left = sheet.beside(names, share, size)
     right = sheet.width - RIGHT
     sheet.row(height * len(shown))
     axes = sheet.axes(left, right)
@@ -261,7 +255,7 @@ def draw_bar(
     corners = np.empty((len(starts), 4, 2))
     corners[:, :, 0] = edges[np.stack([starts, ends, ends, starts], axis=1)]
     corners[:, :, 1] = [place[0], place[0], place[1], place[1]]
-    (x0, y0), (x1, y1) = (0.0, place[0]), (len(labels), place[1])
+    x0, y0, x1, y1 = 0.0, place[0], float(len(labels)), place[1]
     if upright:
         corners = corners[:, :, ::-1]
         x0, y0, x1, y1 = y0, x0, y1, x1
@@ -335,12 +329,3 @@ def as_labels(value: Any, name: str, n_frames: int | None = None) -> NDArray[np.
     if fault:
         raise ArgumentError(f"{name} must {fault}.", setting=name)
     return array.astype(np.int64)
-
-
-def check_frame_rate(frame_rate: float | None) -> None:
-    """Refuse a frame rate that is given but is not a finite positive number of frames a second."""
-    if frame_rate is not None and not (frame_rate > 0 and math.isfinite(frame_rate)):
-        raise ArgumentError(
-            f"frame_rate must be a positive number of frames per second, but it is {frame_rate}.",
-            setting="frame_rate",
-        )

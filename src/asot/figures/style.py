@@ -86,7 +86,7 @@ class Key:
         if names is not None:
             self._names = dict(names if isinstance(names, Mapping) else enumerate(names))
             self._places = {label: place for place, label in enumerate(sorted(self._names))}
-        self._classes: set[int] = set()
+        self._classes: dict[int, Style] = {}
         self._clusters: dict[tuple[str, int], int] = {}
         self._unlabelled = False
 
@@ -112,12 +112,13 @@ class Key:
         matched = matched_class(label, matching)
         if matched is None:
             return unmatched_style(self._place((owner, label)))
-        self._classes.add(matched)
-        return self._class_style(matched)
+        self.name(matched)
+        self._classes[matched] = class_style(self._places.get(matched, matched))
+        return self._classes[matched]
 
     def entries(self) -> list[tuple[str, Style]]:
         """List name and fill of all that was used: classes, clusters, frames without a label."""
-        entries = [(self.name(label), self._class_style(label)) for label in sorted(self._classes)]
+        entries = [(self.name(label), self._classes[label]) for label in sorted(self._classes)]
         for (owner, label), place in self._clusters.items():
             suffix = f" of {owner}" if owner else ""
             entries.append((f"action {label}{suffix}, unmatched", unmatched_style(place)))
@@ -134,10 +135,6 @@ class Key:
                 place += 1
             self._clusters[cluster] = place
         return self._clusters[cluster]
-
-    def _class_style(self, label: int) -> Style:
-        self.name(label)
-        return class_style(self._places.get(label, label))
 
 
 def matched_class(label: int, matching: Matching | None) -> int | None:

@@ -15,21 +15,9 @@ from numpy.typing import NDArray
 
 from asot.errors import ArgumentError
 from asot.figures.style import Style, class_style
+from asot.page import packing
 from asot.page.content import Example, Identity, Page, RecordingView, Track
 from asot.page.media import PlayerMedia
-from asot.page.packing import (
-    bin_means,
-    even_bins,
-    fill,
-    histogram,
-    histogram_edges,
-    number,
-    packed,
-    packed_signals,
-    rounded,
-    snippet,
-    strip,
-)
 from asot.timeline.segments import UNLABELLED, run_lengths
 
 MOST_EXAMPLES = {"typical": 4, "atypical": 2}
@@ -76,13 +64,7 @@ class Book:
     def add(
         self, recording: RecordingView, player: PlayerMedia | None
     ) -> tuple[dict[str, Any], list[Clip]]:
-        """Take in the next recording; return its values, and what the actions' pages show of it.
-
-        Raises
-        ------
-        ArgumentError
-            If its name is taken, a label is no action, or an example ends after it.
-        """
+        """Take in the next recording; return its values, and what the actions' pages show of it."""
         place, where = len(self.rows), f"recording {recording.name!r}"
         if recording.name in self._names:
             raise ArgumentError(f"recordings need names of their own, but there are two {where}.")
@@ -93,72 +75,61 @@ class Book:
             raise ArgumentError(f"{where} has the label {min(strange)}, which is no action.")
         self._identity.add(recording.name, labels)
         timed = recording.times is not None
-        edges = np.asarray(
-            recording.times if timed else np.arange(len(labels) + 1), dtype=np.float64
-        )
+        moments = recording.times if timed else np.arange(len(labels) + 1)
+        edges = np.asarray(moments, dtype=np.float64)
         self.all_in_seconds &= timed
         used = self._count(labels, edges)
-        confidence = recording.confidence
-        if confidence is not None:
-            confidence = np.nan_to_num(np.asarray(confidence, dtype=np.float64))
+        confidence: NDArray[np.float64] | None = None
+        if recording.confidence is not None:
+            confidence = np.nan_to_num(np.asarray(recording.confidence, dtype=np.float64))
         self._columns.update(dict.fromkeys(recording.scores))
         row = {
             "name": recording.name,
             "frames": len(labels),
-            "seconds": rounded(edges[-1] - edges[0]) if timed else None,
+            "seconds": packing.rounded(edges[-1] - edges[0]) if timed else None,
             "activity": recording.activity,
-            "confidence": None if confidence is None else number(confidence.mean()),
-            "scores": {name: number(score) for name, score in recording.scores.items()},
-            "strip": strip(labels, edges),
+            "confidence": None if confidence is None else packing.number(confidence.mean()),
+            "scores": {name: packing.number(score) for name, score in recording.scores.items()},
+            "strip": packing.strip(labels, edges),
             "used": [[action, frames] for action, frames in sorted(used.items())],
         }
         self.rows.append(row)
-        bins = even_bins(edges)
-        signals, media = recording.signals, recording.media
+        signals, media, curve = recording.signals, recording.media, None
+        if confidence is not None:
+            means = packing.bin_means(confidence, packing.even_bins(edges))
+            curve = packing.packed(means, 0.0, 1.0)
         tracks = (Track("prediction", labels), *recording.tracks)
         values = {
             "unit": "s" if timed else "frames",
-            "start": rounded(edges[0]),
-            "end": rounded(edges[-1]),
+            "start": packing.rounded(edges[0]),
+            "end": packing.rounded(edges[-1]),
             "tracks": [
                 self._track(track, edges, where, None if place else confidence)
                 for place, track in enumerate(tracks)
             ],
-            "confidence": None
-            if confidence is None
-            else packed(bin_means(confidence, bins), 0.0, 1.0),
+            "confidence": curve,
             "signals": []
             if signals is None
-            else packed_signals(signals, recording.signal_names, edges),
-            "media": None
-            if player is None
-            else {"src": player.src, "offset": rounded(player.offset), "note": player.note},
+            else packing.packed_signals(signals, recording.signal_names, edges),
+            "media": None if player is None else asdict(player),
             "original": None if media is None else str(media),
             "remarks": list(recording.remarks),
         }
         return values, self._clips(place, recording, edges)
 
     def values(self) -> dict[str, Any]:
-        """Return plain values for the index, the actions and the overview, when all are in.
-
-        Raises
-        ------
-        ArgumentError
-            If an example is of a recording that is missing.
-        """
+        """Return plain values for the index, the actions and the overview, when all are in."""
         page = self.page
         lost = self._examples.keys() - self._names
         if lost:
-            raise ArgumentError(
-                f"an example is of {min(lost)!r}, which is not among the {len(self.rows)} "
-                f"recordings."
-            )
+            raise ArgumentError(f"an example is of {min(lost)!r}, which is not a recording here.")
         seconds = self.all_in_seconds
+        amounts: Mapping[int, float] = self._seconds if seconds else self._frames
         lengths = {
             action: np.array([pair[1 if seconds else 0] for pair in pairs])
             for action, pairs in self._lengths.items()
         }
-        edges = histogram_edges(lengths.values())
+        edges = packing.histogram_edges(lengths.values())
         return {
             "id": self._identity.text,
             "title": page.title,
@@ -169,23 +140,21 @@ class Book:
                     "name": action.name,
                     "merged": action.merged_into,
                     "background": action.background,
-                    "style": fill(class_style(place)),
+                    "style": packing.fill(class_style(place)),
                     "segments": len(self._lengths[action.id]),
                     "frames": self._frames[action.id],
-                    "amount": rounded(
-                        self._seconds[action.id] if seconds else self._frames[action.id]
-                    ),
-                    "histogram": histogram(lengths.get(action.id, ()), edges),
-                    "match": None if page.matching is None else page.matching.get(action.id),
+                    "amount": packing.rounded(amounts[action.id]),
+                    "histogram": packing.histogram(lengths.get(action.id, ()), edges),
+                    "match": (page.matching or {}).get(action.id),
                 }
                 for place, action in enumerate(page.actions)
             ],
             "classes": [
-                {"name": name, "style": fill(style)} for name, style in self._classes.items()
+                {"name": n, "style": packing.fill(style)} for n, style in self._classes.items()
             ],
             "columns": list(self._columns),
             "recordings": self.rows,
-            "histogram": [rounded(edge) for edge in edges],
+            "histogram": [packing.rounded(edge) for edge in edges],
             "transitions": [[a, b, count] for (a, b), count in sorted(self._transitions.items())],
             "examples": {
                 kind: {
@@ -196,15 +165,11 @@ class Book:
                 for ranked in [sorted(clips, key=lambda clip: clip.rank)]
             },
             "scores": {
-                matching: {name: number(score) for name, score in scores.items()}
+                matching: {name: packing.number(score) for name, score in scores.items()}
                 for matching, scores in page.scores.items()
             },
-            "confusion": None
-            if page.confusion is None
-            else {
-                "counts": np.asarray(page.confusion[0]).tolist(),
-                "classes": [str(name) for name in page.confusion[1]],
-            },
+            "confusion": page.confusion
+            and {"counts": np.asarray(page.confusion[0]).tolist(), "classes": page.confusion[1]},
             "findings": [asdict(one) for one in page.findings],
             "settings": {str(k): str(v) for k, v in page.settings.items()},
             "versions": {str(k): str(v) for k, v in page.versions.items()},
@@ -236,30 +201,27 @@ class Book:
         confidence: NDArray[np.float64] | None,
     ) -> dict[str, Any]:
         starts, ends, labels = run_lengths(np.asarray(track.labels, dtype=np.int64))
-        shown = []
-        for label in labels.tolist():
-            known: Mapping[int, Any] = self.positions if track.names is None else track.names
-            if label != UNLABELLED and label not in known:
-                raise ArgumentError(
-                    f"the track {track.name!r} of {where} has the label {label}, which has no name."
-                )
-            if label == UNLABELLED or track.names is None:
-                shown.append(label)
-            else:
-                shown.append(self._class(str(track.names[label])))
+        known: Mapping[int, Any] = self.positions if track.names is None else track.names
+        lost = set(labels.tolist()) - known.keys() - {UNLABELLED}
+        if lost:
+            raise ArgumentError(
+                f"the track {track.name!r} of {where} has the label {min(lost)}, without a name."
+            )
+        shown = labels.tolist()
+        if track.names is not None:
+            classes = {one: self._class(str(known[one])) for one in shown if one != UNLABELLED}
+            shown = [classes.get(one, UNLABELLED) for one in shown]
+        means = None
+        if confidence is not None:
+            means = (np.add.reduceat(confidence, starts) / (ends - starts)).round(4).tolist()
         frames = [*starts.tolist(), len(edges) - 1]
         return {
             "name": track.name,
             "own": track.names is None,
             "frames": frames,
-            "edges": [rounded(edges[frame]) for frame in frames],
+            "edges": [packing.rounded(edges[frame]) for frame in frames],
             "labels": shown,
-            "confidence": None
-            if confidence is None
-            else [
-                round(float(mean), 4)
-                for mean in np.add.reduceat(confidence, starts) / (ends - starts)
-            ],
+            "confidence": means,
         }
 
     def _class(self, name: str) -> int:
@@ -285,10 +247,10 @@ class Book:
                 )
             start, end = example.start_frame, example.end_frame
             ends = float(edges[start]), float(edges[end])
-            clip = Clip(action, rank, place, *ends, number(example.typicality))
+            clip = Clip(action, rank, place, *ends, packing.number(example.typicality))
             signals, names = recording.signals, recording.signal_names
             if signals is not None and recording.media is None:
-                clip.signals = snippet(signals, names, edges, slice(start, end))
+                clip.signals = packing.snippet(signals, names, edges, slice(start, end))
             self.clips[kind].append(clip)
             clips.append(clip)
         return clips

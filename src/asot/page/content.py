@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,8 +86,8 @@ class RecordingView:
     labels : (N,) int array
         The action of each frame, -1 for none; N is at least 1.
     times : (N + 1,) float array, optional
-        Seconds of the recording's file: frame ``i`` lasts from ``times[i]`` to ``times[i + 1]``.
-        Without them the page counts in frames, and a video cannot follow the timeline.
+        Seconds of its file: frame ``i`` lasts from ``times[i]`` to ``times[i + 1]``. Without them
+        the page counts in frames, and a video cannot follow the timeline.
     confidence : (N,) float array, optional
         How sure the action of each frame is, in [0, 1].
     tracks : tuple of Track
@@ -95,7 +97,7 @@ class RecordingView:
     media_start_s : float
         The time of the video's first frame in its file, in seconds.
     media_sound : bool
-        Whether the video's file is in order. Browsers may not play what is damaged.
+        False for a damaged video, which browsers may not play.
     signals : (N, C) float array, optional
         What was recorded where it was no video, one row a frame.
     signal_names : tuple of str
@@ -137,9 +139,8 @@ class RecordingView:
             )
         if self.times is not None:
             require_times(self.times, labels.size)
-        for what, array in [("confidence", self.confidence)] + [
-            (f"labels of the track {track.name!r}", track.labels) for track in self.tracks
-        ]:
+        arrays: dict[str, Any] = {f"labels of the track {t.name!r}": t.labels for t in self.tracks}
+        for what, array in {**arrays, "confidence": self.confidence}.items():
             if array is not None and np.shape(array) != labels.shape:
                 raise ArgumentError(
                     f"{what} of {where} must have one value for each of its {labels.size} "
@@ -245,13 +246,12 @@ class Page:
                     )
                 passed.append(at)
                 at = merged[at]
-        for kind in (self.typical, self.atypical):
-            for example in (e for examples in kind.values() for e in examples):
-                if not 0 <= example.start_frame < example.end_frame:
-                    raise ArgumentError(
-                        f"an example needs 0 <= start_frame < end_frame, but one of "
-                        f"{example.recording!r} is [{example.start_frame}, {example.end_frame})."
-                    )
+        for example in chain(*self.typical.values(), *self.atypical.values()):
+            if not 0 <= example.start_frame < example.end_frame:
+                raise ArgumentError(
+                    "an example needs 0 <= start_frame < end_frame, but that of "
+                    f"{example.recording!r} is [{example.start_frame}, {example.end_frame})."
+                )
         if self.confusion is not None:
             counts, classes = self.confusion
             if np.shape(counts) != (len(self.actions), len(classes)):

@@ -36,14 +36,10 @@ _BROWSER_SUFFIXES = {".mp4", ".m4v", ".webm", ".mov", ".ogv"}
 
 @dataclass(frozen=True, slots=True)
 class PlayerMedia:
-    """What the player of a recording opens: a link from the page, or None where nothing plays.
+    """What the player of a recording opens, and a sentence for people where something is amiss."""
 
-    ``offset`` is the time in the recording's file of the player's 0, in seconds; ``note`` a sentence
-    for people, empty where all is well.
-    """
-
-    src: str | None
-    offset: float = 0.0
+    src: str | None  # a link from the page; None where nothing plays
+    offset: float = 0.0  # the time in the recording's file of the player's 0, in seconds
     note: str = ""
 
 
@@ -54,10 +50,7 @@ class _Preview(msgspec.Struct):
 
 
 class Studio:
-    """Makes the videos of the page in ``root``: previews and clips in ``folder``.
-
-    An embedded page must not link anything outside ``folder``.
-    """
+    """Makes previews and clips in ``folder`` for the page in ``root``, which may embed them."""
 
     def __init__(self, root: Path, folder: Path, *, embed: bool) -> None:
         self.root = root

@@ -27,7 +27,7 @@ _SCRIPTS = [
 
 
 def render_page(page: Page, out: Path, *, embed: bool = False, progress: Progress = silent) -> Path:
-    """Write the interactive page.
+    """Write the interactive page, and return the path of its ``index.html``.
 
     Parameters
     ----------
@@ -40,11 +40,6 @@ def render_page(page: Page, out: Path, *, embed: bool = False, progress: Progres
         of files beside a page that opens the original videos where a browser can play them.
     progress : callable, optional
         Called with the stage ("Page: recordings", "Page: clips"), what is done, and all there is.
-
-    Returns
-    -------
-    Path
-        ``out/index.html``.
 
     Raises
     ------

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -29,7 +30,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from asot.errors import ArgumentError
+from asot.errors import ArgumentError, require_number
 from asot.figures.style import UNLABELLED_STYLE, Style
 from asot.files import atomic_path
 
@@ -44,15 +45,26 @@ AXIS_SPACE = 0.36  # inches for the labels of ticks and axis
 TICK_WIDTH = 0.55  # inches that the label of a time may take
 SCALE = 0.16  # inches from an image to the far side of its colour scale
 SCALE_LABEL = 0.2
-ELLIPSIS = "..."
 _SURPLUS = 1 + 1e-9  # decides ties the same way whatever the rounding
 
+_FONTS: Any = ("font.family", "font.serif", "font.sans-serif", "font.monospace")
 _SETTINGS = {
     "axes.linewidth": 0.5,
+    "font.size": SMALL_SIZE,
     "hatch.linewidth": 0.6,
     "pdf.fonttype": 42,
     "svg.hashsalt": "asot",
     "text.usetex": False,
+}
+_LEGEND: dict[str, Any] = {
+    "loc": "lower left",
+    "frameon": False,
+    "borderpad": 0,
+    "borderaxespad": 0,
+}
+_SPACING: dict[str, Any] = {  # in units of the text size
+    **{"handlelength": 1.8, "handleheight": 1.0, "handletextpad": 0.5},
+    **{"columnspacing": 1.2, "labelspacing": 0.45},
 }
 # None leaves out the time and the version of matplotlib.
 _METADATA: dict[str, dict[str, None]] = {
@@ -65,8 +77,7 @@ _METADATA: dict[str, dict[str, None]] = {
 @contextmanager
 def house_style() -> Iterator[None]:
     """Draw with matplotlib's defaults and the reader's fonts, whatever else their style sets."""
-    names = ("font.family", "font.serif", "font.sans-serif", "font.monospace")
-    fonts = {name: matplotlib.rcParams[name] for name in names}
+    fonts: dict[Any, Any] = {name: matplotlib.rcParams[name] for name in _FONTS}
     with matplotlib.style.context(["default", {**fonts, **_SETTINGS}]):
         yield
 
@@ -108,13 +119,10 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
 
 
 class Sheet:
-    """Rows of axes under a title, with notes and a legend below; from 2 to 100 inches wide."""
+    """Rows of axes under a title, with notes and a legend below; at least 2 inches wide."""
 
     def __init__(self, width: float) -> None:
-        if not 2 <= width <= 100:
-            raise ArgumentError(
-                f"width must be from 2 to 100 inches, but it is {width}.", setting="width"
-            )
+        require_number("width", width, at_least=2, below=101)
         self.width = float(width)
         self.figure = Figure(figsize=(self.width, 1.0), dpi=200)
         self.ruler = Ruler(self.figure)
@@ -130,12 +138,12 @@ class Sheet:
     def axes(self, left: float, right: float) -> Axes:
         """Add axes to the row, from ``left`` to ``right`` in inches from the sheet's left edge."""
         axes = self.figure.add_axes((0, 0, 1, 1))
-        axes.tick_params(labelsize=SMALL_SIZE, width=0.5, length=2.5, pad=2)
+        axes.tick_params(width=0.5, length=2.5, pad=2)
         self._cells.append((axes, left, right, *self._row))
         return axes
 
-    def space(self, height: float) -> None:
-        """Leave room under the last row, for its ticks and its axis label."""
+    def space(self, height: float = AXIS_SPACE) -> None:
+        """Leave room under the last row, for the labels of its ticks and its axis."""
         self._used += height
 
     def time_axis(self, axes: Axes, n_frames: int, frame_rate: float | None, width: float) -> None:
@@ -143,31 +151,33 @@ class Sheet:
 
         Data coordinates are frames in either case: frame ``i`` covers ``[i, i + 1)``.
         """
-        positions, labels, unit = time_ticks(n_frames, frame_rate, tick_count(width))
+        positions, labels, unit = time_ticks(n_frames, frame_rate, int(width / TICK_WIDTH))
         axes.set_xticks(positions, labels)
         axes.set_xlim(0, n_frames)
-        axes.set_xlabel(unit, size=SMALL_SIZE, labelpad=2)
-        self.space(AXIS_SPACE)
+        axes.set_xlabel(unit, labelpad=2)
+        self.space()
 
-    def beside(self, names: Sequence[str], size: float, share: float) -> tuple[list[str], float]:
+    def beside(
+        self, names: Sequence[str], share: float = 1, size: float = SMALL_SIZE
+    ) -> tuple[list[str], float]:
         """Fit names into a share of the width; return them and where axes beside them begin."""
-        shown = [self.ruler.fit(name, size, share * self.width) for name in names]
+        shown = [self.ruler.fit(name, share * self.width, size) for name in names]
         return shown, MARGIN + max(self.ruler.width(name, size) for name in shown) + TICK_SPACE
 
     def scale_width(self, low: float, high: float, height: float) -> float:
         """Return the inches that :meth:`scale` needs for values in a range, with a margin."""
-        labels = number_ticks(low, high, _scale_ticks(height))[1]
-        widest = max((self.ruler.width(label, SMALL_SIZE) for label in labels), default=0.0)
+        labels = number_ticks(low, high, 2 if height < 0.8 else 4)[1]
+        widest = max((self.ruler.width(label) for label in labels), default=0.0)
         return SCALE + TICK_SPACE + widest + SCALE_LABEL + MARGIN
 
     def scale(self, image: AxesImage, left: float, label: str) -> None:
         """Add the colour scale of ``image`` to the row, at the right of ``left``."""
         low, high = image.get_clim()
-        ticks, labels = number_ticks(low, high, _scale_ticks(self._row[1]))
+        ticks, labels = number_ticks(low, high, 2 if self._row[1] < 0.8 else 4)
         bar = self.figure.colorbar(image, cax=self.axes(left + SCALE / 2, left + SCALE))
         bar.set_ticks(ticks.tolist(), labels=labels)
         bar.outline.set_linewidth(0.5)
-        bar.set_label(label, size=SMALL_SIZE, labelpad=3)
+        bar.set_label(label, labelpad=3)
 
     def finish(
         self,
@@ -177,10 +187,10 @@ class Sheet:
     ) -> Figure:
         """Add title, notes and a legend of names and fills, and put everything in its place."""
         inner = self.width - 2 * MARGIN
-        title_lines = self.ruler.wrap(title, TEXT_SIZE + 1, inner) if title else []
-        note_lines = [line for n in notes for line in self.ruler.wrap(n, SMALL_SIZE, inner)]
-        title_height = _text_height(len(title_lines), TEXT_SIZE + 1) + (0.06 if title else 0)
-        note_height = _text_height(len(note_lines), SMALL_SIZE) + (0.06 if notes else 0)
+        title_lines = self.ruler.wrap(title, inner, TEXT_SIZE + 1) if title else []
+        note_lines = [line for n in notes for line in self.ruler.wrap(n, inner)]
+        title_height = text_height(len(title_lines), TEXT_SIZE + 1) + (0.06 if title else 0)
+        note_height = text_height(len(note_lines)) + (0.06 if notes else 0)
         legend = self._legend(entries, inner) if entries else None
         legend_height = 0.0
         if legend is not None:
@@ -200,7 +210,7 @@ class Sheet:
             text(x, y, "\n".join(title_lines), size=TEXT_SIZE + 1, va="top")
         if note_lines:
             y = (MARGIN + legend_height + note_height - 0.06) / height
-            text(x, y, "\n".join(note_lines), size=SMALL_SIZE, va="top", color="0.3")
+            text(x, y, "\n".join(note_lines), va="top", color="0.3")
         if legend is not None:
             legend.set_bbox_to_anchor((x, MARGIN / height), self.figure.transFigure)
         # Ticks are made when first drawn; they shall be made in this style.
@@ -210,25 +220,19 @@ class Sheet:
     def _legend(self, entries: Sequence[tuple[str, Style]], inner: float) -> Legend:
         """Make the legend with as many columns as fit."""
         swatch = (1.8 + 0.5 + 0.1) * SMALL_SIZE / 72
-        names = [self.ruler.fit(name, SMALL_SIZE, inner - swatch) for name, _ in entries]
-        widest = max(self.ruler.width(name, SMALL_SIZE) for name in names)
+        names = [self.ruler.fit(name, inner - swatch) for name, _ in entries]
+        widest = max(self.ruler.width(name) for name in names)
+        outline = {"facecolor": "white", "edgecolor": "0.3", "linewidth": 0.4}
+        fills = [outline if s == UNLABELLED_STYLE else patch_options(s) for _, s in entries]
         columns = max(1, min(len(entries), int(1.8 * inner / (widest + swatch))))
         while True:
             legend = Legend(
                 self.figure,
-                [Patch(**patch_options(style, outlined=True)) for _, style in entries],
+                [Patch(**fill) for fill in fills],
                 [str(i) for i in range(len(entries))],
                 ncols=columns,
-                loc="lower left",
-                frameon=False,
-                fontsize=SMALL_SIZE,
-                borderpad=0,
-                borderaxespad=0,
-                handlelength=1.8,
-                handleheight=1.0,
-                handletextpad=0.5,
-                columnspacing=1.2,
-                labelspacing=0.45,
+                **_LEGEND,
+                **_SPACING,
             )
             # Set afterwards: a legend drops labels that begin with an underscore.
             for text, name in zip(legend.get_texts(), names, strict=True):
@@ -241,23 +245,20 @@ class Sheet:
         return legend
 
 
-def patch_options(style: Style, *, outlined: bool = False) -> dict[str, Any]:
-    """Return how a patch gets the fill of ``style``; where ``outlined``, white has an outline."""
-    if outlined and style == UNLABELLED_STYLE:
-        return {"facecolor": style.colour, "edgecolor": "0.3", "linewidth": 0.4}
-    return {
-        "facecolor": style.colour,
-        "edgecolor": style.hatch_colour,
-        "hatch": style.hatch or None,
-        "linewidth": 0,
-    }
+def write_beside(axes: Axes, text: str, x: float, y: float) -> None:
+    """Write a text beside the end of a bar."""
+    place: dict[str, Any] = {"xytext": (3, 0), "textcoords": "offset points"}
+    axes.annotate(text, (x, y), **place, va="center_baseline", annotation_clip=False)
 
 
-def _scale_ticks(height: float) -> int:
-    return 2 if height < 0.8 else 4
+def patch_options(style: Style) -> dict[str, Any]:
+    """Return the options that give a patch the fill of ``style``."""
+    colours = {"facecolor": style.colour, "edgecolor": style.hatch_colour}
+    return {**colours, "hatch": style.hatch or None, "linewidth": 0}
 
 
-def _text_height(lines: int, size: float) -> float:
+def text_height(lines: int, size: float = SMALL_SIZE) -> float:
+    """Return the height of lines of text in inches."""
     return lines * size * LINE_HEIGHT / 72
 
 
@@ -270,7 +271,7 @@ class Ruler:
         self._probe = Text()
         self._probe.set_figure(figure)
 
-    def width(self, text: str, size: float) -> float:
+    def width(self, text: str, size: float = SMALL_SIZE) -> float:
         """Return the width in inches of drawable ``text`` at ``size`` points."""
         if not text:
             return 0.0
@@ -278,7 +279,7 @@ class Ruler:
         extent = self._probe.get_window_extent(self.renderer)
         return extent.width / self._figure.dpi
 
-    def fit(self, text: object, size: float, width: float) -> str:
+    def fit(self, text: object, width: float, size: float = SMALL_SIZE) -> str:
         """Make ``text`` drawable and, where needed, leave out its middle to fit in ``width``.
 
         Both ends stay, as names in a list often differ in their last word or number.
@@ -288,29 +289,23 @@ class Ruler:
             return drawable(text)
 
         def shortened(kept: int) -> str:
-            return drawable(text[: (kept + 1) // 2] + ELLIPSIS + text[len(text) - kept // 2 :])
+            return drawable(text[: (kept + 1) // 2] + "..." + text[len(text) - kept // 2 :])
 
-        # The widest that fits: widths grow with the number of letters kept.
-        low, high = 0, len(text) - 1
-        while low < high:
-            middle = (low + high + 1) // 2
-            if self.width(shortened(middle), size) <= width:
-                low = middle
-            else:
-                high = middle - 1
-        return shortened(low)
+        # Widths grow with the number of letters kept.
+        kept = range(1, len(text))
+        return shortened(bisect_right(kept, width, key=lambda n: self.width(shortened(n), size)))
 
-    def wrap(self, text: object, size: float, width: float) -> list[str]:
+    def wrap(self, text: object, width: float, size: float = SMALL_SIZE) -> list[str]:
         """Break ``text`` at spaces into drawable lines no wider than ``width``."""
         lines: list[str] = []
         line = ""
         for word in str(text).split():
             longer = f"{line} {word}".lstrip()
             if line and self.width(drawable(longer), size) > width:
-                lines.append(self.fit(line, size, width))
+                lines.append(self.fit(line, width, size))
                 longer = word
             line = longer
-        return [*lines, self.fit(line, size, width)] if line else lines
+        return [*lines, self.fit(line, width, size)] if line else lines
 
 
 def drawable(text: object) -> str:
@@ -327,10 +322,8 @@ def drawable(text: object) -> str:
 
 
 def _glyphs(families: tuple[str, ...]) -> frozenset[int]:
-    found: frozenset[int] = frozenset()
-    for family in families:
-        found |= _glyphs_of(font_manager.findfont(font_manager.FontProperties(family=[family])))
-    return found
+    fonts = [font_manager.FontProperties(family=[family]) for family in families]
+    return frozenset().union(*(_glyphs_of(font_manager.findfont(font)) for font in fonts))
 
 
 @lru_cache
@@ -351,19 +344,15 @@ def number_ticks(
     return ticks, [f"{tick + 0.0:.12g}" for tick in ticks]
 
 
-def tick_count(width: float) -> int:
-    """Return the number of times that an axis of ``width`` inches has room for."""
-    return max(2, int(width / TICK_WIDTH))
-
-
 def time_ticks(
     n_frames: int, frame_rate: float | None, most: int
 ) -> tuple[NDArray[np.float64], list[str], str]:
-    """Choose at most ``most`` (2 or more) round moments of a recording.
+    """Choose round moments of a recording, at most ``most`` but no fewer than 2.
 
     Returns their positions in frames, their labels, and the unit of the labels: frames without a
     frame rate; else seconds up to one second, ``h:mm`` from one hour on, and ``m:ss`` between.
     """
+    most = max(2, most)
     if frame_rate is None:
         whole = max(1, math.ceil(_round_up(n_frames / most * _SURPLUS)))
         frames = np.arange(0, n_frames + 1, whole, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Texts and ticks on a sheet."""
+"""Texts and ticks of the layout."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from asot.figures.sheet import Ruler, drawable, time_ticks
+from asot.figures.layout import Ruler, drawable, time_ticks
 
 LENGTHS = st.integers(1, 10**6)
 RATES = st.floats(0.001, 10_000)
@@ -30,12 +30,12 @@ def test_any_text_becomes_drawable(text: str) -> None:
 @given(st.text(max_size=60), st.floats(0.3, 5))
 def test_fitted_text_fits(text: str, width: float) -> None:
     ruler = Ruler(Figure(dpi=200))
-    assert ruler.width(ruler.fit(text, 8, width), 8) <= width
+    assert ruler.width(ruler.fit(text, width, 8), 8) <= width
 
 
 def test_short_text_stays_and_long_text_keeps_both_ends(ruler: Ruler) -> None:
-    assert ruler.fit("pour milk", 8, 2) == "pour milk"
-    fitted = ruler.fit("connect the long wire number 1 to the drive number 2", 8, 1.5)
+    assert ruler.fit("pour milk", 2, 8) == "pour milk"
+    fitted = ruler.fit("connect the long wire number 1 to the drive number 2", 1.5, 8)
     assert fitted.startswith("connect")
     assert fitted.endswith("number 2")
     assert "..." in fitted
@@ -45,7 +45,7 @@ def test_short_text_stays_and_long_text_keeps_both_ends(ruler: Ruler) -> None:
 def test_wrapped_text_keeps_its_words(words: list[str], width: float) -> None:
     ruler = Ruler(Figure(dpi=200))
     text = " ".join(words)
-    lines = ruler.wrap(text, 8, width)
+    lines = ruler.wrap(text, width, 8)
     assert all(ruler.width(line, 8) <= width for line in lines)
     if all(ruler.width(word, 8) <= width for word in text.split()):
         assert " ".join(lines).split() == text.split()
