@@ -188,7 +188,7 @@ def test_labels_come_as_lists_arrays_or_tensors(convert: Callable[[Any], Any]) -
         ({"tracks": {"a": [-2]}}, "smallest is -2"),
         ({"tracks": {"a": [2]}, "names": ["x", "y"]}, "class 2 has none among the 2"),
         ({"tracks": {"a": [2]}, "names": {1: "x"}}, "class 2 has none among the 1"),
-        ({"tracks": {"a": [2]}, "matching": {"b": {2: 0}}}, "'b' is none of 'a'"),
+        ({"tracks": {"a": [2]}, "matching": {"b": {2: 0}}}, "'b' is not among 'a'"),
         ({"tracks": {"a": [2]}, "matching": {2: "pour"}}, "cluster 2 is matched to 'pour'"),
         (
             {"tracks": {"a": [2]}, "frame_rate": 0},

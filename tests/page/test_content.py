@@ -37,7 +37,7 @@ def test_a_recording_whose_parts_do_not_fit_is_refused(
     [
         ([ActionView(1), ActionView(1)], {}, "ids of their own"),
         ([ActionView(-1)], {}, "0 or more"),
-        ([ActionView(0, merged_into=4)], {}, "no action"),
+        ([ActionView(0, merged_into=4)], {}, "not an action"),
         ([ActionView(0, merged_into=0)], {}, "the action itself"),
         ([ActionView(0, merged_into=1), ActionView(1, merged_into=0)], {}, "leads to 0"),
         ([ActionView(0)], {"confusion": (np.zeros((2, 1), int), ["a"])}, "confusion"),

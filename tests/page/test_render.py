@@ -168,16 +168,16 @@ def test_the_page_goes_through_lazy_recordings_once(tmp_path: Path) -> None:
 
     lazy = Lazy()
     told: list[tuple[str, int, int]] = []
-    render_page(small_page(lazy), tmp_path, progress=lambda *step: told.append(step))  # type: ignore[arg-type]
+    render_page(small_page(lazy), tmp_path, progress=lambda *step: told.append(step))
     assert lazy.made == 5
-    assert told == [("recordings", n, 5) for n in range(6)]
+    assert told == [("Page: recordings", n, 5) for n in range(6)]
 
 
 @pytest.mark.parametrize(
     ("views", "rest", "sentence"),
     [
         ([series_view("a", 0), series_view("a", 1)], {}, "two recording 'a'"),
-        ([RecordingView("a", np.array([9]))], {}, "label 9, which is no action"),
+        ([RecordingView("a", np.array([9]))], {}, "label 9, which is not an action"),
         (
             [series_view("a", 0)],
             {"typical": {0: [Example("b", 0, 1, 1.0)]}},

@@ -42,7 +42,7 @@ class RadiusCurve(Struct):
 
 
 class OrderTest(Struct):
-    """The order that recordings share, and what turned ones share by chance."""
+    """The order that recordings share, and that recordings turned round share by chance."""
 
     share: Number
     by_chance: list[Number]
@@ -66,7 +66,7 @@ class NumberCurve(Struct):
 
 
 class BackgroundTest(Struct):
-    """The distances of frames to other recordings, as a histogram; no counts if not looked for."""
+    """The distances of frames to other recordings, as a histogram; empty if not looked for."""
 
     cost: Number | None
     share: Share
@@ -90,7 +90,7 @@ class LearnerWeight(Struct):
 
 
 class ModelEvidence(Struct):
-    """All that was found for one model; what was not looked for is None."""
+    """The evidence of one model; parts that were not looked for are None."""
 
     radius: RadiusCurve | None = None
     order: OrderTest | None = None
@@ -145,7 +145,7 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One setting, what was found, how to read the charts, at most two, and these as a table."""
+    """A setting, its choice in a sentence, how to read its charts (two or less), and a table."""
 
     heading: str
     sentence: str
@@ -157,7 +157,7 @@ class Finding:
 
 
 def findings(evidence: ModelEvidence) -> list[Finding]:
-    """Tell what was found for one model."""
+    """Tell the evidence of one model, a finding for each setting that was looked for."""
     rate = evidence.frame_rate
     told = [
         _tell_radius(evidence.radius, rate) if evidence.radius else None,

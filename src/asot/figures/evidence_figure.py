@@ -1,4 +1,4 @@
-"""The picture of how settings were found: a sentence and its charts for each."""
+"""The picture of a run's evidence: a sentence and its charts for each setting."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ class Sheet:
         self._used += height
 
     def time_axis(self, axes: Axes, n_frames: int, frame_rate: float | None, width: float) -> None:
-        """Give the x axis of ``axes``, ``width`` inches wide, frames or times, and room for them.
+        """Label the x axis of ``axes``, ``width`` inches wide, with frames or times.
 
         Data coordinates are frames in either case: frame ``i`` covers ``[i, i + 1)``.
         """
@@ -347,7 +347,7 @@ def number_ticks(
 def time_ticks(
     n_frames: int, frame_rate: float | None, most: int
 ) -> tuple[NDArray[np.float64], list[str], str]:
-    """Choose round moments of a recording, at most ``most`` but no fewer than 2.
+    """Choose round moments of a recording, from 2 to ``most``.
 
     Returns their positions in frames, their labels, and the unit of the labels: frames without a
     frame rate; else seconds up to one second, ``h:mm`` from one hour on, and ``m:ss`` between.

@@ -226,7 +226,7 @@ def _by_track(
         unknown = [track for track in named if track not in tracks]
         if unknown:
             raise ArgumentError(
-                f"matching must be for tracks that are drawn, but {unknown[0]!r} is none of "
+                f"matching must be for tracks that are drawn, but {unknown[0]!r} is not among "
                 f"{', '.join(map(repr, tracks))}."
             )
         return {track: named.get(track) for track in tracks}
@@ -315,7 +315,7 @@ def as_array(value: Any, name: str) -> NDArray:
 
 
 def as_labels(value: Any, name: str, n_frames: int | None = None) -> NDArray[np.int64]:
-    """Check a label a frame, from -1 on; for ``n_frames`` frames where that is given."""
+    """Check that labels are whole numbers from -1 on, a label for each of ``n_frames`` frames."""
     array = as_array(value, name)
     fault = ""
     if array.ndim != 1 or array.size == 0:

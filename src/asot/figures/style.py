@@ -1,4 +1,4 @@
-"""Fills that keep many actions apart, for colour-blind readers too, and which label has which.
+"""Fills that keep many actions apart, for colour-blind readers too, and their key.
 
 Twelve colours come first: the seven hues of Okabe and Ito (2008, "Color universal design"), then
 five that were searched in sRGB for the largest smallest distance to all others, to white and to
@@ -38,7 +38,7 @@ LINE_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#183d92", "#920c00"
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """A fill: its colour, its hatch in matplotlib's notation, and the black or white of that."""
+    """A fill: a colour, a hatch in matplotlib's notation, and the colour of the hatch."""
 
     colour: str
     hatch: str

@@ -25,7 +25,7 @@ MOST_EXAMPLES = {"typical": 4, "atypical": 2}
 
 @dataclass(slots=True)
 class Clip:
-    """A segment that an action's page shows, and what there is to show of it."""
+    """A segment that an action's page shows, with its signals or links to its clip and still."""
 
     action: int
     rank: int
@@ -39,7 +39,7 @@ class Clip:
 
 
 class Book:
-    """Collects what the index, the actions and the overview say about all recordings."""
+    """The collected content of the index, the actions and the overview, over all recordings."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -72,7 +72,9 @@ class Book:
         labels = np.asarray(recording.labels, dtype=np.int64)
         strange = set(np.unique(labels).tolist()) - self.positions.keys() - {UNLABELLED}
         if strange:
-            raise ArgumentError(f"{where} has the label {min(strange)}, which is no action.")
+            raise ArgumentError(
+                f"{where} has the label {min(strange)}, which is not an action of the page."
+            )
         self._identity.add(recording.name, labels)
         timed = recording.times is not None
         moments = recording.times if timed else np.arange(len(labels) + 1)

@@ -1,4 +1,4 @@
-"""What a page shows, as plain values: no file is read and nothing is computed here."""
+"""The content of a page as plain values: no file is read and nothing is computed here."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Identity:
 
     @property
     def text(self) -> str:
-        """Return it in sixteen characters."""
+        """Return the name in sixteen characters."""
         return self._digest.hexdigest()[:16]
 
 
@@ -181,7 +181,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Page:
-    """All that one page shows.
+    """The content of one page.
 
     Parameters
     ----------
@@ -241,7 +241,7 @@ class Page:
                 if at not in merged or at in passed:
                     raise ArgumentError(
                         f"merged_into of action {action} leads to {at}, which is "
-                        f"{'the action itself' if at in passed else 'no action'}: "
+                        f"{'the action itself' if at in passed else 'not an action of the page'}: "
                         f"merge into an action that stays."
                     )
                 passed.append(at)

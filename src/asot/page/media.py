@@ -36,7 +36,7 @@ _BROWSER_SUFFIXES = {".mp4", ".m4v", ".webm", ".mov", ".ogv"}
 
 @dataclass(frozen=True, slots=True)
 class PlayerMedia:
-    """What the player of a recording opens, and a sentence for people where something is amiss."""
+    """The video that a recording's player opens, and a note for people where something is amiss."""
 
     src: str | None  # a link from the page; None where nothing plays
     offset: float = 0.0  # the time in the recording's file of the player's 0, in seconds
@@ -44,7 +44,7 @@ class PlayerMedia:
 
 
 class _Preview(msgspec.Struct):
-    """What lies beside a preview: the time in its source of the preview's 0, in seconds."""
+    """The notes beside a preview: the time in its source of the preview's 0, in seconds."""
 
     start_s: Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]
 
@@ -121,7 +121,7 @@ class Studio:
                 path.unlink(missing_ok=True)
 
     def _preview(self, source: Path) -> tuple[str, float]:
-        """Make a preview, or find it made; returns its file's name and its time 0."""
+        """Make a preview unless it is there; return its file's name and its time 0."""
         key = _key(source, "preview", PREVIEW_SIZE)
         name, beside = f"{key}.mp4", self.folder / f"{key}.json"
         self.made.add(name)
