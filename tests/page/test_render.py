@@ -244,6 +244,19 @@ def test_a_video_that_starts_late_gets_a_preview_on_its_own_clock(real_page: Pat
     assert media["note"] == ""
 
 
+@pytest.mark.parametrize("notes", ["{", '{"start_s": "late"}', "[]"])
+def test_a_preview_with_damaged_notes_is_made_again(
+    tmp_path: Path, late_clip: Path, notes: str
+) -> None:
+    pytest.importorskip("av")
+    render_page(small_page([late_view(late_clip)]), tmp_path)
+    [beside] = (tmp_path / "media").glob("*.json")
+    beside.write_text(notes, encoding="utf-8")
+    render_page(small_page([late_view(late_clip)]), tmp_path)
+    assert recording_of(tmp_path, 0)["media"]["offset"] == pytest.approx(0.54, abs=1e-3)
+    assert json.loads(beside.read_text(encoding="utf-8"))["start_s"] == pytest.approx(0.54)
+
+
 def test_what_cannot_be_shown_is_said(real_page: Path, tmp_path: Path) -> None:
     lost = recording_of(real_page, 3)["media"]
     assert lost["src"] is None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -19,7 +20,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from asot.errors import AsotError
+from asot.errors import AsotError, FileError
 from asot.files import write_json
 from asot.page.content import RecordingView
 from asot.schema import read_json
@@ -126,7 +127,8 @@ class Studio:
         name, beside = f"{key}.mp4", self.folder / f"{key}.json"
         self.made.add(name)
         if (self.folder / name).is_file() and beside.is_file():
-            return name, read_json(beside, _Preview, "remove it").start_s
+            with suppress(FileError):  # of damaged notes: the preview is made again
+                return name, read_json(beside, _Preview).start_s
         start_s = float(self._tools.write_preview(source, self.folder / name, longest=PREVIEW_SIZE))
         write_json(beside, {"source": os.fspath(source), "start_s": start_s})
         return name, start_s
