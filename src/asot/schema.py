@@ -64,7 +64,11 @@ def read_json(path: Path, kind: type[T], cure: str = "") -> T:
     try:
         return msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError as error:
-        sentence = _sentence(error, msgspec.json.decode(content))
+        try:
+            values = msgspec.json.decode(content)
+        except (msgspec.MsgspecError, RecursionError):  # numbers out of range, and deep nesting
+            values = None
+        sentence = _sentence(error, values)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         sentence = f"is not JSON: {error}"
     raise FileError.at(path, sentence.rstrip(".") + (f": {cure}" if cure else "")) from None
@@ -88,7 +92,8 @@ def convert(path: Path, values: Any, kind: type[T], cure: str = "") -> T:
 def _sentence(error: Exception, values: Any) -> str:
     """Say the place, the rule and the value of what does not fit."""
     message, _, place = str(error).partition(" - at `")
-    place = place.rstrip("`").removeprefix("$").removeprefix(".").replace("[...]", "")
+    of_key, _, of = place.partition("key` in `")
+    place = (of or of_key).rstrip("`").removeprefix("$").removeprefix(".").replace("[...]", "")
     if found := re.fullmatch(r"Object missing required field `(.+)`", message):
         return f"{place or 'the file'} lacks {found[1]}"
     if found := re.fullmatch(r"Object contains unknown field `(.+)`", message):
@@ -100,6 +105,8 @@ def _sentence(error: Exception, values: Any) -> str:
         rule = rule.replace("Expected ", "must be ").replace("Invalid", "has an invalid")
     shown = _value(values, place)
     but = f", but is {shown}" if shown is not None else f", got {got}" if got else ""
+    if of:
+        place = f"a key of {place}" if place else "a key"
     return f"{place or 'a value'} {rule}{but}"
 
 

@@ -20,7 +20,7 @@ from asot.data.origin import (
     write_features,
 )
 from asot.errors import ArgumentError, DataError
-from asot.export.csv import read_csv
+from asot.export import read_csv
 from asot.runs.predictions import PredictionFolder, Source
 
 ORIGIN = Origin(

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from asot.errors import ArgumentError
-from asot.export.names import actions
-from asot.export.seconds import milliseconds, video_rate
+from asot.export.common import actions, milliseconds, video_rate
 from asot.files import write_text
 from asot.timeline.timelines import Timeline
 
@@ -24,14 +23,8 @@ _KEYS = string.ascii_lowercase + string.digits
 _PLAYERS = 8
 
 
-def write(timelines: Sequence[Timeline], out: Path) -> list[Path]:
-    """Write ``project.boris`` into the folder ``out``; see :func:`asot.export.export`.
-
-    Raises
-    ------
-    ArgumentError
-        If a recording has no times, or an action's name holds ``|``, which BORIS refuses.
-    """
+def write_boris(timelines: Sequence[Timeline], out: Path) -> list[Path]:
+    """Write ``project.boris`` into the folder ``out``."""
     codes = actions(timelines)
     for code in codes:
         if "|" in code:
@@ -62,17 +55,8 @@ def write(timelines: Sequence[Timeline], out: Path) -> list[Path]:
 
 
 def _behaviour(code: str, key: str) -> dict[str, Any]:
-    return {
-        "type": "State event",
-        "key": key,
-        "code": code,
-        "description": "",
-        "color": "",
-        "category": "",
-        "modifiers": {},
-        "excluded": "",
-        "coding map": "",
-    }
+    empty = dict.fromkeys(("description", "color", "category", "excluded", "coding map"), "")
+    return {"type": "State event", "key": key, "code": code, "modifiers": {}, **empty}
 
 
 def _observation(timeline: Timeline, now: str) -> dict[str, Any]:

@@ -8,14 +8,13 @@ the frame rate. The label -1 means "no action": padding, or a frame that nobody 
 from __future__ import annotations
 
 import heapq
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from asot.errors import ArgumentError
+from asot.errors import ArgumentError, require_integer
 
 UNLABELLED = -1
 
@@ -60,33 +59,6 @@ class Segment:
     def length(self) -> int:
         """Number of frames."""
         return self.end - self.start
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentRow:
-    """One row of a segment table, which metrics, exports and reports all read.
-
-    Parameters
-    ----------
-    recording : str
-        Name of the recording.
-    start_frame, end_frame : int
-        The half-open run of frames ``[start_frame, end_frame)``.
-    start_s, end_s : float, optional
-        The same in seconds; None where the frame rate is unknown.
-    action : str
-        Name of the action.
-    confidence : float, optional
-        Mean soft assignment of the action over the frames, in [0, 1].
-    """
-
-    recording: str
-    start_frame: int
-    end_frame: int
-    start_s: float | None
-    end_s: float | None
-    action: str
-    confidence: float | None
 
 
 def run_lengths(labels: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray]:
@@ -249,11 +221,12 @@ def smooth(labels: ArrayLike, window: int) -> NDArray[np.int64]:
     [0, 0, 0, 0, 0, 2, 2, 2]
     """
     labels = _integer_labels(labels)
-    if isinstance(window, bool) or window != int(window) or window < 1 or window % 2 == 0:
-        raise ArgumentError(f"window must be an odd number of frames >= 1, but it is {window}.")
+    require_integer("window", window, at_least=1)
+    if window % 2 == 0:
+        raise ArgumentError(f"window must be odd, but is {window}.", setting="window")
     frames = np.arange(len(labels))
-    low = np.maximum(frames - int(window) // 2, 0)
-    high = np.minimum(frames + int(window) // 2 + 1, len(labels))
+    low = np.maximum(frames - window // 2, 0)
+    high = np.minimum(frames + window // 2 + 1, len(labels))
     result = np.full(len(labels), UNLABELLED, dtype=np.int64)
     best = np.zeros(len(labels), dtype=np.int64)
     for value in np.unique(labels[labels != UNLABELLED]):
@@ -296,17 +269,11 @@ def minimum_duration(labels: ArrayLike, frames: int) -> NDArray[np.int64]:
     [0, 0, 0, 2, 2, 2, 2, 2]
     """
     labels = _integer_labels(labels)
-    if isinstance(frames, bool) or frames != int(frames) or frames < 0:
-        raise ArgumentError(f"frames must be a whole number >= 0, but it is {frames}.")
-    run_starts, run_ends, run_values = run_lengths(labels)
-    start, end, value = run_starts.tolist(), run_ends.tolist(), run_values.tolist()
+    require_integer("frames", frames, at_least=0)
+    start, end, value = (part.tolist() for part in run_lengths(labels))
     n_runs = len(start)
     before, after = list(range(-1, n_runs - 1)), list(range(1, n_runs + 1))
     alive = [True] * n_runs
-
-    def neighbours(run: int) -> list[int]:
-        sides = (before[run], after[run])
-        return [s for s in sides if 0 <= s < n_runs and value[s] != UNLABELLED]
 
     def absorb(left: int, right: int) -> None:
         """Let ``left`` take over the frames of ``right``, the run after it."""
@@ -324,7 +291,8 @@ def minimum_duration(labels: ArrayLike, frames: int) -> NDArray[np.int64]:
         # Runs that have grown since they were queued were queued again.
         if not alive[run] or (end[run] - start[run], start[run]) != (length, first):
             continue
-        sides = neighbours(run)
+        sides = [s for s in (before[run], after[run]) if 0 <= s < n_runs]
+        sides = [s for s in sides if value[s] != UNLABELLED]
         if not sides:
             continue
         target = max(sides, key=lambda s: (end[s] - start[s], -start[s]))
@@ -337,95 +305,13 @@ def minimum_duration(labels: ArrayLike, frames: int) -> NDArray[np.int64]:
             absorb(run, after[run])
         if end[run] - start[run] < frames:
             heapq.heappush(short, (end[run] - start[run], start[run], run))
-    kept = [r for r in range(n_runs) if alive[r]]
-    return np.repeat(
-        np.array([value[r] for r in kept], dtype=np.int64),
-        np.array([end[r] - start[r] for r in kept], dtype=np.int64),
-    )
-
-
-def segment_table(
-    recording: str,
-    labels: ArrayLike,
-    probabilities: ArrayLike | None = None,
-    frame_rate: float | None = None,
-    action_names: Sequence[str] | Mapping[int, str] | None = None,
-    times: ArrayLike | None = None,
-) -> list[SegmentRow]:
-    """Make the segment table of one recording.
-
-    Parameters
-    ----------
-    recording : str
-        Name of the recording.
-    labels : array-like of int (N,)
-        A label for each frame. Frames labelled -1 have no action and give no row, unless
-        ``action_names`` is a mapping with a name for -1.
-    probabilities : array-like (N, K), optional
-        Soft assignment of each frame, for the confidence.
-    frame_rate : float, optional
-        Frames a second. Without it the seconds are None.
-    action_names : sequence or mapping of int to str, optional
-        Name of each label; the label's number if not given.
-    times : array-like (N + 1,), optional
-        Seconds in place of ``frame_rate``: frame ``i`` lasts from ``times[i]`` to ``times[i + 1]``.
-
-    Returns
-    -------
-    list of SegmentRow
-        In order of time.
-
-    Raises
-    ------
-    ArgumentError
-        If ``frame_rate`` is not a positive number or a label has no name.
-
-    Examples
-    --------
-    >>> names = ["boil", "pour"]
-    >>> for row in segment_table("tea_1", [0, 0, 0, 1], frame_rate=2, action_names=names):
-    ...     print(row.action, row.start_frame, row.end_frame, row.start_s, row.end_s)
-    boil 0 3 0.0 1.5
-    pour 3 4 1.5 2.0
-    """
-    if frame_rate is not None and not (math.isfinite(frame_rate) and frame_rate > 0):
-        raise ArgumentError(
-            f"frame_rate must be a positive number of frames a second, but it is {frame_rate}."
-        )
-    if action_names is not None and not isinstance(action_names, Mapping):
-        action_names = dict(enumerate(action_names))
-    edges = None if times is None else np.asarray(times, dtype=np.float64)
-
-    def second(frame: int) -> float | None:
-        if edges is not None:
-            return float(edges[frame])
-        return None if frame_rate is None else frame / frame_rate
-
-    rows = []
-    for segment in to_segments(labels, probabilities):
-        if segment.label == UNLABELLED and UNLABELLED not in (action_names or {}):
-            continue
-        if action_names is not None and segment.label not in action_names:
-            raise ArgumentError(
-                f"action_names has no name for label {segment.label}, which recording "
-                f"'{recording}' uses at frame {segment.start}."
-            )
-        rows.append(
-            SegmentRow(
-                recording=recording,
-                start_frame=segment.start,
-                end_frame=segment.end,
-                start_s=second(segment.start),
-                end_s=second(segment.end),
-                action=str(action_names[segment.label] if action_names else segment.label),
-                confidence=segment.confidence,
-            )
-        )
-    return rows
+    kept = [(value[r], end[r] - start[r]) for r in range(n_runs) if alive[r]]
+    values, lengths = np.array(kept, dtype=np.int64).reshape(-1, 2).T
+    return np.repeat(values, lengths)
 
 
 def _integer_labels(labels: ArrayLike) -> NDArray[np.int64]:
-    """Check frame labels (N,) and return them as int64."""
+    """Return frame labels (N,) as int64, or an ArgumentError where they are not labels."""
     array = np.asarray(labels)
     if array.ndim != 1:
         raise ArgumentError(f"labels must have one axis (N,), but their shape is {array.shape}.")
