@@ -40,7 +40,7 @@ def results(logs: tuple[Path, Truth], tmp_path_factory: pytest.TempPathFactory) 
 
 def labels(results: Path) -> dict[str, str]:
     folder = results / "predictions"
-    folder = folder if folder.is_dir() else results / "run" / "predictions"
+    folder = folder if folder.is_dir() else results / "predictions"
     return {path.stem: path.read_text() for path in (folder / "labels").iterdir()}
 
 
@@ -51,8 +51,8 @@ def test_what_it_leaves(results: Path) -> None:
         assert found == RECORDINGS
     assert sorted(labels(results)) == RECORDINGS
     assert (results / "run" / "models" / "all.ckpt").is_file()
-    assert (results / "report" / "index.html").is_file()
-    with (results / "run" / "predictions" / "segments.csv").open(encoding="utf-8") as stream:
+    assert (results / "page" / "index.html").is_file()
+    with (results / "predictions" / "segments.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     assert sorted({row["recording"] for row in rows}) == RECORDINGS
     for name in RECORDINGS:
@@ -72,7 +72,7 @@ def test_the_regimes_are_found(
     outcome = asot("evaluate", copy, "--truth", write_truth(tmp_path / "truth.csv", logs[1]))
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.startswith("The labels of 3 recordings were read as the ground truth.\n")
-    predictions = copy / "run" / "predictions"
+    predictions = copy / "predictions"
     scores = json.loads((predictions / "scores.json").read_text())
     assert scores["evaluations"]["activity"]["scores"]["mof"] > 0.9
     assert sorted(scores["class_names"].values()) == ["rest", "shake", "walk"]
@@ -82,19 +82,19 @@ def test_the_regimes_are_found(
 
 
 def test_the_same_command_again(asot, logs: tuple[Path, Truth], results: Path) -> None:
-    before = {name: one for name, one in snapshot(results).items() if "report" not in name}
+    before = {name: one for name, one in snapshot(results).items() if "page/" not in name}
     outcome = asot("segment", logs[0], "--actions", "3", "--out", results)
     assert (outcome.code, outcome.err) == (0, "")
     assert "Features of 3 recordings in " in outcome.out
     assert "features, 3 from before.\n" in outcome.out
-    after = {name: one for name, one in snapshot(results).items() if "report" not in name}
+    after = {name: one for name, one in snapshot(results).items() if "page/" not in name}
     # Nothing is made again; only what was asked for may be written down once more.
     assert {name for name in after if after[name] != before[name]} <= {"segment.json"}
     assert after["segment.json"][1] == before["segment.json"][1]
     paths = shown_paths(outcome, results)
     assert paths == [
-        results / "report" / "index.html",
-        results / "run" / "predictions" / "segments.csv",
+        results / "page" / "index.html",
+        results / "predictions" / "segments.csv",
     ]
     assert all(path.is_file() for path in paths)
     assert f"asot relabel '{results}' names.json" in outcome.out
@@ -215,8 +215,8 @@ def break_after(
         ("asot.runs.fitting.learner_state", lambda learner: learner.title == "motion, linear"),
         ("asot.model.network.decode", lambda *_: True),
         ("asot.runs.segment.train_run", lambda *_: True),
-        ("asot.runs.reporting.gather", lambda *_: True),
-        ("asot.runs.reporting.write_report", lambda *_: True),
+        ("asot.runs.page.gather", lambda *_: True),
+        ("asot.runs.page.write_report", lambda *_: True),
     ],
 )
 def test_interrupted_at_any_stage_and_given_again(
@@ -240,7 +240,7 @@ def test_interrupted_at_any_stage_and_given_again(
     after = snapshot(tmp_path / "out" / "data")
     assert {name: after[name] for name in before} == before, "what is finished is kept"
     assert labels(tmp_path / "out") == labels(results)
-    assert (tmp_path / "out" / "report" / "index.html").is_file()
+    assert (tmp_path / "out" / "page" / "index.html").is_file()
 
 
 def test_a_process_that_is_killed(
@@ -359,7 +359,7 @@ def test_names_come_along_with_a_model(
     assert ours == theirs
     assert "action 0" not in ours
     assert asot("segment", logs[0], "--actions", "3", "--out", model).code == 0
-    assert (model / "run" / "predictions" / "segments.csv").read_text() == theirs
+    assert (model / "predictions" / "segments.csv").read_text() == theirs
 
 
 def test_a_model_refuses_features_made_in_another_way(
@@ -395,7 +395,7 @@ def test_a_model_that_is_not_finished(
     tmp_path: Path,
 ) -> None:
     model = shutil.copytree(results, tmp_path / "model")
-    (model / "run" / "predictions" / "predictions.json").unlink()
+    (model / "predictions" / "predictions.json").unlink()
     outcome = asot("segment", logs[0], "--model", model, "--out", tmp_path / "out")
     assert outcome.code == 1
     assert outcome.sentence == (
@@ -496,10 +496,10 @@ def test_arrays_of_features_have_frames_and_no_seconds(
     outcome = asot("segment", tmp_path / "in", "--actions", "3", "--out", out)
     assert (outcome.code, outcome.err) == (0, "")
     assert "mean, frames" in outcome.out
-    with (out / "run" / "predictions" / "segments.csv").open(encoding="utf-8") as stream:
+    with (out / "predictions" / "segments.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     assert {(row["start_s"], row["end_s"]) for row in rows} == {("", "")}
-    assert (out / "report" / "index.html").is_file()
+    assert (out / "page" / "index.html").is_file()
     assert asot("export", out, "--to", "csv,txt,parquet").code == 0
     outcome = asot("export", out, "--to", "elan,csv")
     assert outcome.code == 1
@@ -515,13 +515,13 @@ def test_arrays_of_features_have_frames_and_no_seconds(
         assert "have frames but no times: give their frames a second with --fr" in outcome.sentence
         outcome = asot("evaluate", out, "--truth", out / truth_of, "--frame_rate", "10")
         assert (outcome.code, outcome.err) == (0, "")
-        scores = json.loads((out / "run" / "predictions" / "scores.json").read_text())
+        scores = json.loads((out / "predictions" / "scores.json").read_text())
         assert scores["evaluations"]["activity"]["scores"]["mof"] == 1
     for name, order in truth.items():
         (tmp_path / "truth").mkdir(exist_ok=True)
         (tmp_path / "truth" / f"{name}.txt").write_text("".join(f"is {one}\n" for one in order))
     assert asot("evaluate", out, "--truth", tmp_path / "truth").code == 0
-    scores = json.loads((out / "run" / "predictions" / "scores.json").read_text())
+    scores = json.loads((out / "predictions" / "scores.json").read_text())
     assert scores["evaluations"]["activity"]["scores"]["mof"] > 0.9
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from asot.model import datamodule
 from asot.model.recipe import Recipe
 from asot.runs.predictions import PredictionFolder
-from asot.runs.run import train_run
+from asot.runs.train import train_run
 from asot.model.training import is_main_process
 
 data, out = map(Path, sys.argv[1:])

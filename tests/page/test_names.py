@@ -44,7 +44,7 @@ def test_names_merges_and_background_are_shown_kept_and_saved(visit: Visit, tmp_
         "action 3",
     ]
     content = saved(page)
-    assert len(content.pop("report")) == 16
+    assert len(content.pop("page")) == 16
     assert content == {
         "format": 1,
         "names": {"0": "pour <b>water</b>"},
@@ -150,7 +150,7 @@ def test_two_windows_agree(visit: Visit, tmp_path: Path) -> None:
 
 def test_what_else_is_in_the_browsers_store_does_no_harm(visit: Visit, tmp_path: Path) -> None:
     page = visit(tea(tmp_path), "#/actions")
-    report = saved(page)["report"]
+    report = saved(page)["page"]
     for stored in (
         "not json",
         '{"0": 1}',

@@ -14,7 +14,7 @@ from asot.errors import DataError
 from asot.figures.evidence import FILE, findings
 from asot.files import write_json
 from asot.model.recipe import DatasetSettings, Recipe
-from asot.runs.reporting import write_page
+from asot.runs.page import write_page
 from asot.runs.run import Run, plan_run
 from asot.simulation import make_recordings
 from tests.figures.evidences import found

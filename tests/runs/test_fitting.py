@@ -17,7 +17,9 @@ from asot.model.network import ActionModel
 from asot.model.recipe import Recipe, load_recipe
 from asot.model.team import KINDS, TeamModel
 from asot.runs.predictions import PredictionFolder
-from asot.runs.run import Run, predict_run, train_run
+from asot.runs.predict import predict_run
+from asot.runs.run import Run
+from asot.runs.train import train_run
 from asot.simulation import make_recordings
 
 MakeRecipe = Callable[..., Recipe]

@@ -15,8 +15,10 @@ from asot.data import Recordings, write_dataset
 from asot.errors import AsotError, ConfigurationError, DataError
 from asot.model import training
 from asot.model.recipe import Recipe, load_recipe
+from asot.runs.predict import predict_run
 from asot.runs.predictions import PredictionFolder, score
-from asot.runs.run import Run, plan_run, predict_run, train_run
+from asot.runs.run import Run, plan_run
+from asot.runs.train import train_run
 from asot.simulation import make_recordings
 
 NAMES = {0: "take cup", 1: "pour tea", 2: "stir"}
@@ -246,14 +248,14 @@ def test_a_run_that_was_cut_goes_on(
             raise PowerCutError
 
     with pytest.raises(PowerCutError):
-        train(data, both, report=cut)
+        train(data, both, progress=cut)
     run = Run(whole.root.parent / "run")
     with pytest.raises(DataError, match=r"tea\.ckpt is missing|holds no finished predictions"):
         run.predictions.index()
     finished = run.checkpoint("black coffee")
     written = finished.stat().st_mtime_ns
     heard: list[tuple[str, int]] = []
-    train(data, both, report=lambda stage, done, total, note: heard.append((stage, done)))
+    train(data, both, progress=lambda stage, done, total, note: heard.append((stage, done)))
     assert [one for one in heard if one[0].startswith("Training")] == [
         ("Training tea", 3),
         ("Training tea", 4),
@@ -352,7 +354,7 @@ def test_a_prediction_that_was_cut_is_not_taken_for_finished(
             raise PowerCutError
 
     with pytest.raises(PowerCutError):
-        predict_run(run, data, out, report=cut)
+        predict_run(run, data, out, progress=cut)
     with pytest.raises(DataError, match="holds no finished predictions"):
         score(PredictionFolder(out))
     assert contents(predict_run(run, data, out)) == whole
@@ -402,7 +404,7 @@ def test_damaged_predictions_are_named(make_data: MakeData, train: Train) -> Non
 
 
 def test_a_refused_prediction_leaves_the_earlier_one(tmp_path: Path, make_recipe: Any) -> None:
-    from asot.runs.run import Run, predict_run, train_run
+    from asot.runs.run import Run
 
     for name, width, count in (("five", 5, 2), ("other", 5, 1), ("six", 6, 2)):
         made = make_recordings(count, 3, (40, 60), width=width, random_state=0)
@@ -451,7 +453,7 @@ def test_without_ground_truth_the_number_of_actions_is_found(
     def report(stage: str, done: int, total: int, note: str = "") -> None:
         heard.append(stage)
 
-    plan = plan_run(make_recipe(n_actions=n_actions), data, report=report, seed=seed)
+    plan = plan_run(make_recipe(n_actions=n_actions), data, progress=report, seed=seed)
     found = plan.numbers["all"]
     assert plan.n_actions == {"all": found.chosen}
     assert found.chosen in found.numbers

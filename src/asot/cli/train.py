@@ -43,7 +43,8 @@ def run(words: Sequence[str]) -> None:
         "--figures", type=int, default=3, help="Recordings of each activity to draw; 0 for none."
     )
     values, recipe = parse_recipe(parser, words)
-    from asot.runs.run import Run, recipe_yaml, train_run
+    from asot.runs.run import Run, recipe_yaml
+    from asot.runs.train import train_run
 
     if values.print_config:
         sys.stdout.write(recipe_yaml(recipe))
@@ -58,7 +59,7 @@ def run(words: Sequence[str]) -> None:
     from asot.cli.results import show_results
 
     before = Run(out)
-    was_finished, was_begun = before.finished, (out / "models").is_dir()
+    was_finished, was_begun = before.predictions.finished, (out / "models").is_dir()
     with progress() as told:
         trained = train_run(
             recipe,

@@ -254,25 +254,22 @@ def _interval(row: dict[str, str], decimal_comma: bool, times: Mapping[str, Arra
         )
     else:
         if recording not in times:
-            raise ValueError(
-                f"there are no seconds, and the times of the frames of {recording!r} are not known"
-            )
+            raise ValueError(f"the row has no seconds, and frames of {recording!r} are not known")
         edges = np.asarray(times[recording], dtype=np.float64).tolist()
-        places = [_frame(name, row.get(name, "").strip()) for name in ("start_frame", "end_frame")]
-        for name, place in zip(("start_frame", "end_frame"), places, strict=True):
-            if place >= len(edges):
-                raise ValueError(
-                    f"{name} is {place}, but the recording has {len(edges) - 1} frames"
-                )
-        start, end = (edges[place] for place in places)
+        start, end = (
+            edges[_frame(name, row.get(name, "").strip(), len(edges) - 1)]
+            for name in ("start_frame", "end_frame")
+        )
     # An ArgumentError, which is a ValueError, says so where the stretch is empty.
     return Interval(recording, start, end, action)
 
 
-def _frame(column: str, text: str) -> int:
+def _frame(column: str, text: str, n_frames: int | None = None) -> int:
     # int() alone would also take signs, underscores, digits of other scripts and endless numbers.
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         raise ValueError(f"{column} must be a whole number of frames >= 0, but it is '{text}'")
+    if n_frames is not None and int(text) > n_frames:
+        raise ValueError(f"{column} is {text}, but the recording has {n_frames} frames")
     return int(text)
 
 

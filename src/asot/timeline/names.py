@@ -29,21 +29,9 @@ FORMAT = 1
 class ActionNames:
     """Names of the actions of one model.
 
-    Parameters
-    ----------
-    names : mapping of int to str
-        Name of an action, where somebody gave one. Actions of one name are one action.
-    merged : mapping of int to int
-        Actions that are part of another action.
-    background : frozenset of int
-        Actions whose frames count as frames without an action.
-    page : str, optional
-        The identity of the page that the names were given in.
-
-    Raises
-    ------
-    ArgumentError
-        If merges lead from an action back to itself.
+    Actions of one name are one action, and so are those ``merged`` into another. Frames of
+    ``background`` count as frames without an action. ``page`` is the identity of the page that the
+    names were given in.
 
     Examples
     --------
@@ -142,20 +130,7 @@ def write_names(path: Path, names: ActionNames) -> None:
 
 
 def read_names(path: Path, n_actions: int) -> ActionNames:
-    """Read names for K actions.
-
-    Parameters
-    ----------
-    path : Path
-        A file that the page downloaded, or a plain ``{"0": "pour", "1": "stir"}``.
-    n_actions : int
-        K: the actions are 0 to K - 1.
-
-    Raises
-    ------
-    FileError
-        If the file does not hold names, or a rule is broken: an action that does not exist, a name
-        without text, or actions that are merged into each other.
+    """Read names for K actions, as the page downloads them, or a plain ``{"0": "pour"}``.
 
     Examples
     --------

@@ -21,21 +21,7 @@ UNLABELLED = -1
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A run of frames with one label.
-
-    Parameters
-    ----------
-    start, end : int
-        First frame and first frame after the segment, ``0 <= start < end``.
-    label : int
-        The action, or -1 for unlabelled frames.
-    confidence : float, optional
-        Mean soft assignment of ``label`` over the frames, in [0, 1].
-
-    Raises
-    ------
-    ArgumentError
-        If the segment is empty or starts before frame 0.
+    """A run of frames ``[start, end)`` with one label, and the mean soft assignment of the label.
 
     Examples
     --------
@@ -57,29 +43,12 @@ class Segment:
 
     @property
     def length(self) -> int:
-        """Number of frames."""
+        """The number of frames."""
         return self.end - self.start
 
 
 def run_lengths(labels: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray]:
-    """Find the runs of equal labels.
-
-    Parameters
-    ----------
-    labels : array-like (N,)
-        A label for each frame; any type that can be compared. N may be 0.
-
-    Returns
-    -------
-    starts, ends : ndarray (S,), int64
-        The half-open runs ``[start, end)``, in order of time.
-    values : ndarray (S,)
-        The label of each run.
-
-    Raises
-    ------
-    ArgumentError
-        If ``labels`` has another number of axes than one.
+    """Find the runs of equal labels (N,): their starts, ends and labels, each (S,).
 
     Examples
     --------
@@ -98,30 +67,15 @@ def run_lengths(labels: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]
 
 
 def to_segments(labels: ArrayLike, probabilities: ArrayLike | None = None) -> list[Segment]:
-    """Cut frame labels into segments.
+    """Cut frame labels (N,) into segments, which together cover every frame once.
 
-    Parameters
-    ----------
-    labels : array-like of int (N,)
-        A label for each frame. Runs of -1 are kept, as segments with label -1 and no confidence.
-    probabilities : array-like (N, K), optional
-        Soft assignment of each frame; labels are its columns. Gives the segments' confidence.
-
-    Returns
-    -------
-    list of Segment
-        In order of time; together they cover every frame once.
-
-    Raises
-    ------
-    ArgumentError
-        If a label is no integer or below -1, or the two arguments do not fit each other.
+    Runs of -1 are kept, without a confidence. The confidence is the mean of ``probabilities``
+    (N, K), the soft assignment of each frame, whose columns are the labels.
 
     Examples
     --------
-    >>> to_segments([0, 0, 1])
-    [Segment(start=0, end=2, label=0, confidence=None), \
-Segment(start=2, end=3, label=1, confidence=None)]
+    >>> [(s.start, s.end, s.label) for s in to_segments([0, 0, 1])]
+    [(0, 2, 0), (2, 3, 1)]
     >>> [s.confidence for s in to_segments([0, 0, 1], [[1.0, 0.0], [0.5, 0.5], [0.25, 0.75]])]
     [0.75, 0.75]
     """
@@ -152,24 +106,7 @@ Segment(start=2, end=3, label=1, confidence=None)]
 
 
 def to_labels(segments: Iterable[Segment], n_frames: int) -> NDArray[np.int64]:
-    """Paint segments onto frames, the inverse of :func:`to_segments`.
-
-    Parameters
-    ----------
-    segments : iterable of Segment
-        In any order.
-    n_frames : int
-        Length N of the recording in frames.
-
-    Returns
-    -------
-    ndarray (N,), int64
-        A label for each frame; -1 where there is no segment.
-
-    Raises
-    ------
-    ArgumentError
-        If two segments share a frame, or one ends after ``n_frames``.
+    """Paint segments, in any order, onto N frames; those without a segment are -1.
 
     Examples
     --------
@@ -194,26 +131,11 @@ def to_labels(segments: Iterable[Segment], n_frames: int) -> NDArray[np.int64]:
 
 
 def smooth(labels: ArrayLike, window: int) -> NDArray[np.int64]:
-    """Give each frame the majority label of the frames around it.
+    """Give each frame of labels (N,) the majority label of the ``window`` frames around it.
 
     Ties go to the frame's own label if it is among the most frequent, else to the smallest label.
-    The window is cut at both ends of the recording. Frames labelled -1 have no vote and stay -1.
-
-    Parameters
-    ----------
-    labels : array-like of int (N,)
-        A label for each frame.
-    window : int
-        Width of the window in frames, odd, the frame itself in its middle; 1 changes nothing.
-
-    Returns
-    -------
-    ndarray (N,), int64
-
-    Raises
-    ------
-    ArgumentError
-        If ``window`` is even or below 1.
+    The window is odd, and cut at both ends of the recording. Frames labelled -1 have no vote and
+    stay -1.
 
     Examples
     --------
@@ -240,28 +162,12 @@ def smooth(labels: ArrayLike, window: int) -> NDArray[np.int64]:
 
 
 def minimum_duration(labels: ArrayLike, frames: int) -> NDArray[np.int64]:
-    """Merge segments shorter than ``frames`` into a neighbour.
+    """Merge segments of labels (N,) shorter than ``frames`` into a neighbour.
 
     The shortest segment goes first (the earliest of equals), into its longer neighbour (the
     earlier of equals); neighbours that come to touch with one label become one segment. This
     repeats until no segment is too short. Runs of -1 neither move nor take part, so a segment
     that has no labelled neighbour stays, however short.
-
-    Parameters
-    ----------
-    labels : array-like of int (N,)
-        A label for each frame.
-    frames : int
-        Shortest length allowed, in frames; 0 and 1 change nothing.
-
-    Returns
-    -------
-    ndarray (N,), int64
-
-    Raises
-    ------
-    ArgumentError
-        If ``frames`` is negative or no whole number.
 
     Examples
     --------

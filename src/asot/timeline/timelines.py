@@ -24,18 +24,8 @@ BACKGROUND = "background"
 class SegmentRow:
     """One row of a segment table, which metrics, exports and the page all read.
 
-    Parameters
-    ----------
-    recording : str
-        Name of the recording.
-    start_frame, end_frame : int
-        The half-open run of frames ``[start_frame, end_frame)``.
-    start_s, end_s : float, optional
-        The same in seconds; None where the frame rate is unknown.
-    action : str
-        Name of the action.
-    confidence : float, optional
-        Mean soft assignment of the action over the frames, in [0, 1].
+    The frames ``[start_frame, end_frame)`` are half-open, their seconds None where the frame rate
+    is unknown. The confidence is the mean soft assignment of the action over the frames.
     """
 
     recording: str
@@ -49,22 +39,7 @@ class SegmentRow:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A label over a stretch of time, as people draw it in an annotation tool.
-
-    Parameters
-    ----------
-    recording : str
-        Name of the recording.
-    start_s, end_s : float
-        Seconds of the recording's file, ``start_s < end_s``.
-    action : str
-        The label.
-
-    Raises
-    ------
-    ArgumentError
-        If the stretch is empty or not finite.
-    """
+    """A label over a stretch of the recording's time, as people draw it in an annotation tool."""
 
     recording: str
     start_s: float
@@ -83,21 +58,9 @@ class Interval:
 class Timeline:
     """One recording's segments, and what is known of the recording.
 
-    Parameters
-    ----------
-    recording : str
-        Name of the recording.
-    rows : tuple of SegmentRow
-        In order of time, without overlap; frames that no row covers have no action.
-    n_frames : int
-        N, the length in frames.
-    times : (N + 1,) float64 array, optional
-        Seconds: frame ``i`` lasts from ``times[i]`` to ``times[i + 1]``. None where frames have no
-        known time.
-    media : Path, optional
-        The video the recording was made from.
-    media_rate : float, optional
-        Frames a second of that video, as its file says.
+    The ``rows`` are in order of time, without overlap; frames that no row covers have no action.
+    Frame ``i`` of N lasts from ``times[i]`` to ``times[i + 1]`` (N + 1,), in seconds, where known.
+    ``media`` is the video that the recording was made from, ``media_rate`` its frames a second.
     """
 
     recording: str
@@ -143,7 +106,7 @@ def segment_table(
     action_names: Sequence[str] | Mapping[int, str] | None = None,
     times: ArrayLike | None = None,
 ) -> list[SegmentRow]:
-    """Make the segment table of one recording.
+    """Make the segment table of one recording, in order of time.
 
     Parameters
     ----------
@@ -161,17 +124,6 @@ def segment_table(
     times : array-like (N + 1,), optional
         Seconds in place of ``frame_rate``: frame ``i`` lasts from ``times[i]`` to ``times[i + 1]``.
 
-    Returns
-    -------
-    list of SegmentRow
-        In order of time.
-
-    Raises
-    ------
-    ArgumentError
-        If ``frame_rate`` is not a positive number, ``times`` do not fit the frames or do not
-        increase, or a label has no name.
-
     Examples
     --------
     >>> names = ["boil", "pour"]
@@ -184,15 +136,15 @@ def segment_table(
         require_number("frame_rate", frame_rate, above=0)
     if action_names is not None and not isinstance(action_names, Mapping):
         action_names = dict(enumerate(action_names))
-    edges = None if times is None else require_times(times, len(np.asarray(labels))).tolist()
-
-    def second(frame: int) -> float | None:
-        if edges is not None:
-            return float(edges[frame])
-        return None if frame_rate is None else frame / frame_rate
-
+    segments = to_segments(labels, probabilities)
+    n_frames = segments[-1].end if segments else 0
+    edges: Sequence[float | None] = [None] * (n_frames + 1)
+    if times is not None:
+        edges = require_times(times, n_frames).tolist()
+    elif frame_rate is not None:
+        edges = even_times(n_frames, frame_rate).tolist()
     rows = []
-    for segment in to_segments(labels, probabilities):
+    for segment in segments:
         start, end, label = segment.start, segment.end, segment.label
         if label == UNLABELLED and UNLABELLED not in (action_names or {}):
             continue
@@ -203,7 +155,7 @@ def segment_table(
                 setting="action_names",
             )
         action = str(action_names[label] if action_names else label)
-        seconds = (second(start), second(end))
+        seconds = edges[start], edges[end]
         rows.append(SegmentRow(recording, start, end, *seconds, action, segment.confidence))
     return rows
 
@@ -220,22 +172,12 @@ def even_times(n_frames: int, frame_rate: float) -> NDArray[np.float64]:
 
 
 def frame_actions(intervals: Iterable[Interval], times: ArrayLike) -> list[str | None]:
-    """Label frames with the interval that covers their middle.
+    """Label each frame with the interval that covers its middle, or None.
 
     The middle, because annotation tools round times to milliseconds or to frames of the video:
-    an interval that was exported and read again covers the same frames.
-
-    Parameters
-    ----------
-    intervals : iterable of Interval
-        Of one recording, in any order. Where two overlap, the later start wins.
-    times : array-like (N + 1,)
-        Seconds, as in :class:`Timeline`.
-
-    Returns
-    -------
-    list of str or None
-        The label of each frame; None where no interval covers it.
+    an interval that was exported and read again covers the same frames. The intervals are of one
+    recording, in any order; where two overlap, the later start wins. ``times`` (N + 1,) are as in
+    :class:`Timeline`.
 
     Examples
     --------

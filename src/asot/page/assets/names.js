@@ -81,7 +81,7 @@ const names = (() => {
     const all = [...base.keys()].map(get);
     return {
       format: 1,
-      report: data.id,
+      page: data.id,
       names: Object.fromEntries(all.filter((a) => a.name).map((a) => [a.id, a.name])),
       merged: Object.fromEntries(all.filter((a) => a.merged !== null).map((a) => [a.id, root(a.id)])),
       background: all.filter((a) => a.background).map((a) => a.id),
