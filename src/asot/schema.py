@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -64,10 +65,10 @@ def read_json(path: Path, kind: type[T], cure: str = "") -> T:
     try:
         return msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError as error:
-        try:
+        values = None
+        # The content may be malformed behind the place that does not fit.
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             values = msgspec.json.decode(content)
-        except (msgspec.MsgspecError, RecursionError):  # numbers out of range, and deep nesting
-            values = None
         sentence = _sentence(error, values)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         sentence = f"is not JSON: {error}"
