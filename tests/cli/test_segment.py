@@ -39,13 +39,12 @@ def results(logs: tuple[Path, Truth], tmp_path_factory: pytest.TempPathFactory) 
 
 
 def labels(results: Path) -> dict[str, str]:
-    folder = results / "predictions"
-    folder = folder if folder.is_dir() else results / "predictions"
-    return {path.stem: path.read_text() for path in (folder / "labels").iterdir()}
+    return {path.stem: path.read_text() for path in (results / "predictions/labels").iterdir()}
 
 
 def test_what_it_leaves(results: Path) -> None:
-    assert {path.name for path in results.iterdir()} == {"segment.json", "data", "run", "report"}
+    parts = {"segment.json", "data", "run", "predictions", "page"}
+    assert {path.name for path in results.iterdir()} == parts
     for kind in ("features", "times", "signals", "origins"):
         found = sorted(path.stem for path in (results / "data" / kind).iterdir())
         assert found == RECORDINGS
@@ -354,7 +353,7 @@ def test_names_come_along_with_a_model(
     assert (outcome.code, outcome.err) == (0, "")
     ours, theirs = (
         (root / "predictions" / "segments.csv").read_text()
-        for root in (tmp_path / "out", model / "run")
+        for root in (tmp_path / "out", model)
     )
     assert ours == theirs
     assert "action 0" not in ours

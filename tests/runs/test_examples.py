@@ -25,7 +25,7 @@ def predicted(
         features = rng.normal(rng.normal(), 2.0, size=(len(own), width)).astype(np.float32)
         features[:, 0] = 3.0  # a column that never changes says nothing
         recordings.append(Recording(name, features))
-        folder.write(name, own, np.ones((len(own), 1), dtype=np.float32))
+        folder.write(name, own, np.ones((len(own), 4), dtype=np.float32))
     return folder, Recordings(recordings)
 
 

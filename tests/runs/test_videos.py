@@ -138,9 +138,7 @@ def test_given_again_and_with_other_words(
     assert "(video.fps was None, now 5.0)" in capsys.readouterr().err
     new = ("segment", films[0] / "even.mkv", "--model", results, "--out", tmp_path / "new")
     run(*new)
-    labels = [
-        root / "predictions" / "labels" / "even.txt" for root in (tmp_path / "new", results / "run")
-    ]
+    labels = [root / "predictions" / "labels" / "even.txt" for root in (tmp_path / "new", results)]
     assert labels[0].read_bytes() == labels[1].read_bytes()
     capsys.readouterr()
     assert main([str(word) for word in (*new[:-1], tmp_path / "no", "--fps", "5")]) == 1

@@ -59,7 +59,7 @@ def run(words: Sequence[str]) -> None:
     from asot.cli.results import show_results
 
     before = Run(out)
-    was_finished, was_begun = before.predictions.finished, (out / "models").is_dir()
+    was_finished, was_begun = before.finished, (out / "models").is_dir()
     with progress() as told:
         trained = train_run(
             recipe,

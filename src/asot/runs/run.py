@@ -120,6 +120,11 @@ class Run:
             return PredictionFolder(self.root.parent / "predictions")
         return PredictionFolder(self.root / "predictions")
 
+    @property
+    def finished(self) -> bool:
+        """Whether every recording of it has been segmented."""
+        return self.predictions.finished
+
     def begin(self, recipe: Recipe, seed: int, plan: TrainingPlan) -> None:
         """Write what is about to be trained, or check that the folder holds the same run."""
         now = RunDescription(

@@ -104,7 +104,7 @@ def find_run(root: Path) -> Run:
     for place in (Path(applied) if applied else root / "run", root):
         if (place / FILE).is_file():
             run = Run(place)
-            if not run.predictions.finished:
+            if not run.finished:
                 raise FileError.at(place, "is not finished: give its command again first")
             return run
     raise FileError.at(root, "holds no trained model: name a folder of asot segment or asot train")
