@@ -352,8 +352,7 @@ def test_names_come_along_with_a_model(
     outcome = asot("segment", logs[0], "--model", model, "--out", tmp_path / "out")
     assert (outcome.code, outcome.err) == (0, "")
     ours, theirs = (
-        (root / "predictions" / "segments.csv").read_text()
-        for root in (tmp_path / "out", model)
+        (root / "predictions" / "segments.csv").read_text() for root in (tmp_path / "out", model)
     )
     assert ours == theirs
     assert "action 0" not in ours

@@ -97,7 +97,10 @@ def test_a_merge_makes_one_segment_with_the_confidence_of_both() -> None:
         [[0.7, 0.2, 0.1], [0.3, 0.1, 0.6], [0.4, 0.1, 0.5], [0.0, 1.0, 0.0]], dtype=np.float32
     )
     table = segment_table(
-        "tea", names.apply(labels), names.shares(assignment), action_names=names.table(3)
+        "tea",
+        names.apply(labels),
+        names.shares(assignment),
+        action_names={k: names.name(k) for k in range(3)},
     )
     assert [(row.action, row.start_frame, row.end_frame) for row in table] == [("pour", 0, 3)]
     assert table[0].confidence == pytest.approx((0.8 + 0.9 + 0.9) / 3, abs=1e-6)
@@ -122,7 +125,7 @@ def test_nothing_named_changes_nothing() -> None:
     assert not names
     assert names.shares(assignment) is assignment
     assert names.apply(np.array([2, -1, 0])).tolist() == [2, -1, 0]
-    assert names.table(2) == {0: "action 0", 1: "action 1"}
+    assert [names.name(k) for k in range(2)] == ["action 0", "action 1"]
 
 
 @given(names=action_names())

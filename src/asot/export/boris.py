@@ -21,6 +21,7 @@ from asot.timeline.timelines import Timeline
 
 _KEYS = string.ascii_lowercase + string.digits
 _PLAYERS = 8
+_EMPTY_DICTS = ("subjects_conf", "independent_variables", "coding_map", "converters")
 
 
 def write_boris(timelines: Sequence[Timeline], out: Path) -> list[Path]:
@@ -36,17 +37,13 @@ def write_boris(timelines: Sequence[Timeline], out: Path) -> list[Path]:
         "project_name": "asot",
         "project_description": "",
         "project_format_version": "7.0",
-        "subjects_conf": {},
         "behaviors_conf": {
             str(number): _behaviour(code, _KEYS[number % len(_KEYS)])
             for number, code in enumerate(codes)
         },
         "observations": {one.recording: _observation(one, now) for one in timelines},
-        "behavioral_categories": [],
-        "independent_variables": {},
-        "coding_map": {},
-        "behaviors_coding_map": [],
-        "converters": {},
+        **{key: {} for key in _EMPTY_DICTS},
+        **{key: [] for key in ("behavioral_categories", "behaviors_coding_map")},
     }
     path = out / "project.boris"
     # ASCII, because BORIS reads the file in the encoding of the machine it runs on.

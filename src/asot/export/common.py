@@ -23,17 +23,13 @@ def require_names(timelines: Sequence[Timeline]) -> None:
     """Refuse no recording, two of one name, blank names, and names that are not Unicode text."""
     if not timelines:
         raise ArgumentError("timelines must hold at least one recording, got none.")
-    seen = set()
-    for timeline in timelines:
-        if timeline.recording in seen:
-            raise ArgumentError(
-                f"recordings must have names that differ, but {timeline.recording!r} comes twice."
-            )
-        seen.add(timeline.recording)
-    names = [*seen, *actions(timelines)]
-    for name in names:
-        if not name.strip():
-            raise ArgumentError(f"recordings and actions need a name, got {name!r}.")
+    names = [one.recording for one in timelines]
+    if len(set(names)) < len(names):
+        twice = max(names, key=names.count)
+        raise ArgumentError(f"recordings must have names that differ, but {twice!r} comes twice.")
+    names += actions(timelines)
+    if not all(name.strip() for name in names):
+        raise ArgumentError("recordings and actions need a name, but a name is blank.")
     for text in [*names, *(str(one.media) for one in timelines)]:
         try:
             text.encode()
@@ -41,6 +37,15 @@ def require_names(timelines: Sequence[Timeline]) -> None:
             raise ArgumentError(
                 f"names must be text, but {text!r} holds what UTF-8 has no code for: rename it."
             ) from None
+
+
+def require_media(timeline: Timeline, tool: str) -> Path:
+    """Return the video of a recording, or an ArgumentError where it has none."""
+    if timeline.media is None:
+        raise ArgumentError(
+            f"{tool} shows videos, but {timeline.recording} was made from none: leave it out."
+        )
+    return timeline.media.absolute()
 
 
 def require_lines(texts: Iterable[str], format: str) -> None:
@@ -124,12 +129,6 @@ def video_rate(timeline: Timeline) -> float | None:
 
     None where the rate is not known, or a boundary is more than half a millisecond from the frame
     next to it, as in videos of a variable frame rate.
-
-    Examples
-    --------
-    >>> row = SegmentRow("tea", 0, 2, None, None, "boil", None)
-    >>> video_rate(Timeline("tea", (row,), 2, np.array([0.0, 0.2, 0.4]), media_rate=25.0))
-    25.0
     """
     times, rate = timeline.seconds, timeline.media_rate
     if rate is None or not (math.isfinite(rate) and 0 < rate <= 1000):

@@ -10,8 +10,7 @@
                                {"label": index, "timestamps": [s, s], "confidence": c}]}}
 
 What is not known is left out. Seconds are written to the microsecond. NAME is the recording's, with
-what FiftyOne would take for a folder escaped; its
-``fiftyone.Dataset.from_dir("fiftyone", fiftyone.types.FiftyOneTemporalDetectionDataset)`` reads it.
+what FiftyOne, which has a ``FiftyOneTemporalDetectionDataset``, would take for a folder escaped.
 """
 
 from __future__ import annotations
@@ -21,8 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from asot.errors import ArgumentError
-from asot.export.common import actions
+from asot.export.common import actions, require_media
 from asot.files import write_json, write_text
 from asot.text import file_stems
 from asot.timeline.timelines import Timeline
@@ -51,12 +49,9 @@ def write_fiftyone(timelines: Sequence[Timeline], out: Path) -> list[Path]:
     labels: dict[str, list[dict[str, Any]]] = {}
     stems = file_stems([timeline.recording for timeline in timelines])
     for stem, timeline in zip(stems, timelines, strict=True):
-        if timeline.media is None:
-            raise ArgumentError(
-                f"FiftyOne shows videos, but {timeline.recording} was made from none: leave it out."
-            )
+        media = require_media(timeline, "FiftyOne")
         # FiftyOne drops the ending, and would take the dot of a name without one for its start.
-        videos[stem + (timeline.media.suffix or ".video")] = str(timeline.media.absolute())
+        videos[stem + (media.suffix or ".video")] = str(media)
         numbers = [classes.index(row.action) for row in timeline.rows]
         labels[stem] = _detections(timeline, "timestamps", "label", numbers, "confidence")
     files = {"data.json": videos, "labels.json": {"classes": classes, "labels": labels}}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -171,27 +171,27 @@ def read(
             f"only {readable} can be read as intervals, not {_format(format).name}{hint}.",
             setting="format",
         )
+    endings = [ending for ending, kind in _SUFFIXES.items() if format in (None, kind)]
+    files = [path]
     if path.is_dir():
-        files = sorted(file for file in path.iterdir() if not file.name.startswith("."))
-        known = {file: _SUFFIXES.get(file.suffix.lower()) for file in files}
-        kinds = {file: kind for file, kind in known.items() if kind and format in (None, kind)}
-        if not kinds:
-            endings = [ending for ending, kind in _SUFFIXES.items() if format in (None, kind)]
+        files = [
+            file
+            for file in sorted(path.iterdir())
+            if file.suffix.lower() in endings and not file.name.startswith(".")
+        ]
+        if not files:
             raise FileError.at(path, f"holds no file that ends in {', '.join(endings)}")
-        if len(set(kinds.values())) > 1:
-            several = ", ".join(sorted(set(kinds.values())))
+        kinds = sorted({_SUFFIXES[file.suffix.lower()] for file in files})
+        if len(kinds) > 1:
+            several = ", ".join(kinds)
             raise FileError.at(path, f"holds files of several formats ({several}): name one file")
-    else:
-        kind = format or _SUFFIXES.get(path.suffix.lower())
-        if kind is None:
-            readable = ", ".join(name for name, one in FORMATS.items() if one.reads)
-            endings = list(_SUFFIXES)
-            raise FileError.at(
-                path, f"ends in none of {', '.join(endings)}: say which format it is ({readable})"
-            )
-        kinds = {path: kind}
+    elif format is None and path.suffix.lower() not in endings:
+        readable = ", ".join(name for name, one in FORMATS.items() if one.reads)
+        message = f"ends in none of {', '.join(endings)}: say which format it is ({readable})"
+        raise FileError.at(path, message)
     found: list[Interval] = []
-    for file, kind in kinds.items():
+    for file in files:
+        kind = format or _SUFFIXES[file.suffix.lower()]
         if kind == "elan":
             found += _function("elan:read_elan")(file, tier)
         elif kind == "labelstudio":
@@ -212,5 +212,4 @@ def _format(name: str) -> Format:
 def _function(name: str) -> Callable[..., Any]:
     """Import a writer or reader when it is needed: some need heavy libraries."""
     module, _, function = name.partition(":")
-    found: Callable[..., Any] = getattr(import_module(f"asot.export.{module}"), function)
-    return found
+    return cast(Callable[..., Any], getattr(import_module(f"asot.export.{module}"), function))

@@ -23,8 +23,8 @@ from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.etree import ElementTree
 
-from asot.errors import ArgumentError, FileError
-from asot.export.common import actions, milliseconds, require_lines, video_rate
+from asot.errors import FileError
+from asot.export.common import actions, milliseconds, require_lines, require_media, video_rate
 from asot.files import write_json, write_text
 from asot.schema import read_json
 from asot.timeline.timelines import Interval, SegmentRow, Timeline
@@ -76,10 +76,9 @@ def read_tasks(path: Path) -> list[Interval]:
 
 
 def _task(timeline: Timeline) -> dict[str, Any]:
-    if timeline.media is None:
-        raise ArgumentError(
-            f"Label Studio shows videos, but {timeline.recording} was made from none: leave it out."
-        )
+    media = require_media(timeline, "Label Studio")
+    # Label Studio serves local files under this address.
+    url = "/data/local-files/?d=" + quote(media.relative_to(media.anchor).as_posix())
     rate, frames = _frames(timeline)
     shared = {"type": "timelinelabels", "from_name": _CONTROL, "to_name": _VIDEO}
     results = [
@@ -98,7 +97,7 @@ def _task(timeline: Timeline) -> dict[str, Any]:
         weights = [row.end_frame - row.start_frame for row in known]
         total = sum(w * (row.confidence or 0.0) for w, row in zip(weights, known, strict=True))
         prediction["score"] = total / sum(weights)
-    data = {"video": _url(timeline.media), "recording": timeline.recording, "framerate": rate}
+    data = {"video": url, "recording": timeline.recording, "framerate": rate}
     return {"data": data, "predictions": [prediction]}
 
 
@@ -115,11 +114,6 @@ def _frames(timeline: Timeline) -> tuple[float, list[tuple[int, int, SegmentRow]
         return round(float(times[number]) * rate)
 
     return rate, [(frame(row.start_frame) + 1, frame(row.end_frame), row) for *_, row in rows]
-
-
-def _url(media: Path) -> str:
-    media = media.absolute()
-    return "/data/local-files/?d=" + quote(media.relative_to(media.anchor).as_posix())
 
 
 def _interface(labels: Sequence[str]) -> str:

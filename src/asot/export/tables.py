@@ -12,7 +12,7 @@ import io
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, fields
+from dataclasses import asdict, astuple, fields
 from pathlib import Path
 
 import numpy as np
@@ -134,18 +134,14 @@ def write_parquet(timelines: Sequence[Timeline], out: Path) -> list[Path]:
         import pyarrow.parquet as pq
     except ImportError as error:
         raise MissingExtraError("pyarrow", "parquet", "writing Parquet") from error
-    types = (pa.string(), pa.int64(), pa.int64(), pa.float64(), pa.float64(), pa.string())
-    rows = [astuple(row) for timeline in timelines for row in timeline.rows]
-    columns = zip(*rows, strict=True) if rows else [()] * len(COLUMNS)
-    table = pa.table(
-        {
-            name: pa.array(column, kind)
-            for name, column, kind in zip(COLUMNS, columns, (*types, pa.float64()), strict=True)
-        }
+    types = ("string", "int64", "int64", "float64", "float64", "string", "float64")
+    schema = pa.schema(
+        [(name, getattr(pa, kind)()) for name, kind in zip(COLUMNS, types, strict=True)]
     )
+    rows = [asdict(row) for timeline in timelines for row in timeline.rows]
     path = out / "segments.parquet"
     with atomic_path(path) as temporary:
-        pq.write_table(table, temporary)
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary)
     return [path]
 
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from asot.errors import ArgumentError, DataError, FileError
 from asot.export import read, read_frames
@@ -135,27 +134,22 @@ def _read(place: Path, known: Mapping[str, Timeline]) -> dict[str, list[str]]:
     _refuse_others(place, by_recording, known)
     found = {}
     for name, intervals in by_recording.items():
-        if name in times:
-            _refuse_outside(place, intervals, times[name])
         try:
-            frames = frame_actions(intervals, known[name].seconds)
+            edges = known[name].seconds
         except ArgumentError as error:
             raise FileError.at(place, f"cannot be used: {error}".rstrip(".")) from error
+        frame = float(np.diff(edges).max())
+        for one in intervals:
+            if one.start_s < edges[0] - frame or one.end_s > edges[-1] + frame:
+                raise FileError.at(
+                    place,
+                    f"has {one.action!r} from {one.start_s:.3f} to {one.end_s:.3f} s of {name}, "
+                    f"which lasts from {edges[0]:.3f} to {edges[-1]:.3f} s: is it of another "
+                    "recording, or does it count from the first frame (--from_zero)",
+                )
+        frames = frame_actions(intervals, edges)
         found[name] = [BACKGROUND if one is None else one for one in frames]
     return found
-
-
-def _refuse_outside(place: Path, intervals: Sequence[Interval], times: NDArray[np.float64]) -> None:
-    """Refuse labels that begin before a recording, or go on after it, by more than a frame."""
-    frame = float(np.diff(times).max())
-    for one in intervals:
-        if one.start_s < times[0] - frame or one.end_s > times[-1] + frame:
-            raise FileError.at(
-                place,
-                f"has {one.action!r} from {one.start_s:.3f} to {one.end_s:.3f} s of "
-                f"{one.recording}, which lasts from {times[0]:.3f} to {times[-1]:.3f} s: is it of "
-                "another recording, or does it count from the first frame (--from_zero)",
-            )
 
 
 def _is_text(place: Path) -> bool:

@@ -16,7 +16,6 @@ from asot.data.npyfiles import blocks, map_npy
 from asot.data.recording import Features
 from asot.errors import ConfigurationError, DataError
 from asot.figures import evidence
-from asot.figures.evidence_chart import Finding
 from asot.files import write_json
 from asot.page import ActionView, Example, RecordingView, Report, Track, write_report
 from asot.progress import Progress, silent
@@ -139,6 +138,7 @@ def gather(
             "more."
         )
     run = find_training(folder)
+    found = {} if run is None else evidence.read_evidence(run.root / evidence.FILE)
     return Report(
         title=title,
         actions=[
@@ -151,7 +151,7 @@ def gather(
         scores={} if scored is None else {n: e.scores for n, e in scored.evaluations.items()},
         matching=None if scored is None else _matching(scored, model),
         confusion=None if scored is None else _confusion(folder, recordings, scored, n_actions),
-        findings=[] if run is None else _findings(run, model),
+        findings=evidence.findings(found[model]) if model in found else [],
         settings=_settings(run, recordings),
         versions=versions(),
         remarks=remarks,
@@ -234,10 +234,7 @@ def _as_track(name: str, labels: Labels, names: Mapping[int, str]) -> Track:
 
 
 def _matching(scored: Scored, model: str) -> dict[int, str]:
-    matching: Any = scored.evaluations["activity"].matching
-    nested = matching.get(model)
-    pairs = nested if isinstance(nested, dict) else matching
-    names = scored.class_names
+    names, pairs = scored.class_names, scored.matchings.get(model, {})
     return {int(action): names.get(int(one), str(one)) for action, one in pairs.items()}
 
 
@@ -295,11 +292,6 @@ def _flat(values: Mapping[str, Any], place: str = "") -> dict[str, str]:
             else {f"{place}{key}": str(value)}
         )
     return found
-
-
-def _findings(run: Run, model: str) -> list[Finding]:
-    of_models = evidence.read_evidence(run.root / evidence.FILE)
-    return evidence.findings(of_models[model]) if model in of_models else []
 
 
 def find_examples(folder: PredictionFolder, recordings: Recordings) -> tuple[Examples, Examples]:

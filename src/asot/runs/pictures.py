@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -27,9 +27,7 @@ def draw(
     index = folder.index()
     rate = index.source.frame_rate
     truths = {} if scored is None else {one.name: one.ground_truth for one in scored.recordings}
-    matchings: dict[str, Any] = {}
-    if scored is not None:
-        matchings = cast(dict[str, Any], scored.evaluations["activity"].matching)
+    matchings = {} if scored is None else scored.matchings
     # A class of a negative id cannot be drawn by it: all move up.
     shift = max([0, *(-one for pairs in matchings.values() for one in pairs.values())])
     if shift > 0:
@@ -115,7 +113,7 @@ def draw_comparison(
     first = scored.recordings[0]
     ours = scored.evaluations["activity"]
     tracks = {"asot": folder.labels(first.name)}
-    matchings: dict[str, Any] = {"asot": next(iter(cast(dict[str, Any], ours.matching).values()))}
+    matchings: dict[str, Any] = {"asot": next(iter(scored.matchings.values()))}
     for name, (labels, evaluation) in others.items():
         tracks[name] = labels[0]
         matchings[name] = evaluation.matching

@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import msgspec
 import numpy as np
@@ -106,6 +106,11 @@ class Scored:
     evaluations: dict[str, Evaluation]
     recordings: Recordings
     class_names: dict[int, str]
+
+    @property
+    def matchings(self) -> dict[str, dict[int, int]]:
+        """The class that each action was matched with, by model."""
+        return cast(dict[str, dict[int, int]], self.evaluations["activity"].matching)
 
 
 class PredictionFolder:
@@ -280,7 +285,7 @@ class PredictionFolder:
             recording.name,
             names.apply(labels),
             names.shares(assignment),
-            action_names=names.table(n_actions),
+            action_names={action: names.name(action) for action in range(n_actions)},
             times=times,
         )
         is_video = origin is not None and origin.kind == "video"

@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import platform
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -60,12 +61,6 @@ class TrainingPlan:
     activities: dict[str, Recordings]
     n_actions: dict[str, int]
     numbers: dict[str, NumberEvidence]
-
-    @property
-    def extractor(self) -> dict[str, Any] | None:
-        """What made the features, where the data set says so; the same for all of them."""
-        origin = self.dataset.recordings()[0].origin
-        return None if origin is None else origin.extractor
 
 
 class RunDescription(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -127,18 +122,15 @@ class Run:
 
     def begin(self, recipe: Recipe, seed: int, plan: TrainingPlan) -> None:
         """Write what is about to be trained, or check that the folder holds the same run."""
+        origin = plan.dataset.recordings()[0].origin
+        extractor = None if origin is None else origin.extractor
+        used = {"python": platform.python_version(), **versions()}
         now = RunDescription(
-            recipe.to_dict(),
-            seed,
-            plan.source.root,
-            plan.n_actions,
-            plan.extractor,
-            {"python": platform.python_version(), **versions()},
+            recipe.to_dict(), seed, plan.source.root, plan.n_actions, extractor, used
         )
         if (self.root / FILE).exists():
-            before = msgspec.structs.replace(
-                self.description(), recipe=self.recipe().to_dict(), versions=now.versions
-            )
+            here, recipe_here = self.description(), self.recipe().to_dict()
+            before = msgspec.structs.replace(here, recipe=recipe_here, versions=used)
             difference = first_difference(*map(msgspec.to_builtins, (before, now)))
             if difference is not None:
                 raise ConfigurationError(
@@ -238,21 +230,14 @@ def open_checked(
 ) -> tuple[DatasetFolder, DatasetSource]:
     """Find, check and open a data set; a DataError says what is wrong in it."""
     root = find_dataset(data_dir, settings.folder).resolve()
-    mapping = settings.mapping
+    mapping, pattern, rate = settings.mapping, settings.activity_pattern, settings.frame_rate
     if mapping is not None and not (root / "mapping").is_dir():
         mapping = None
     found = check_dataset(
-        root,
-        mapping,
-        settings.activity_pattern,
-        frame_rate=settings.frame_rate,
-        progress=progress,
-        processes=processes,
+        root, mapping, pattern, frame_rate=rate, progress=progress, processes=processes
     )
     require_valid(found)
-    source = DatasetSource(
-        str(root), mapping, settings.activity_pattern, settings.frame_rate, settings.exclude
-    )
+    source = DatasetSource(str(root), mapping, pattern, rate, settings.exclude)
     return source.open(), source
 
 
@@ -301,8 +286,6 @@ def versions() -> dict[str, str]:
     """Return the versions of the libraries that decide results."""
     found = {}
     for name in LIBRARIES:
-        try:
+        with suppress(PackageNotFoundError):
             found[name] = version(name)
-        except PackageNotFoundError:
-            continue
     return found

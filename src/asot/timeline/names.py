@@ -105,10 +105,6 @@ class ActionNames:
                 result[:, target] += assignment[:, action]
         return result
 
-    def table(self, n_actions: int) -> dict[int, str]:
-        """Return the name of each of K actions, for ``timelines.segment_table``."""
-        return {action: self.name(action) for action in range(n_actions)}
-
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
     names: dict[Count, str] = {}

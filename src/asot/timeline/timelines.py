@@ -108,21 +108,11 @@ def segment_table(
 ) -> list[SegmentRow]:
     """Make the segment table of one recording, in order of time.
 
-    Parameters
-    ----------
-    recording : str
-        Name of the recording.
-    labels : array-like of int (N,)
-        A label for each frame. Frames labelled -1 have no action and give no row, unless
-        ``action_names`` is a mapping with a name for -1.
-    probabilities : array-like (N, K), optional
-        Soft assignment of each frame, for the confidence.
-    frame_rate : float, optional
-        Frames a second. Without it the seconds are None.
-    action_names : sequence or mapping of int to str, optional
-        Name of each label; the label's number if not given.
-    times : array-like (N + 1,), optional
-        Seconds in place of ``frame_rate``: frame ``i`` lasts from ``times[i]`` to ``times[i + 1]``.
+    Frames whose label (N,) is -1 have no action and give no row, unless ``action_names`` is a
+    mapping with a name for -1; without names, an action is called by its number. The confidence is
+    of ``probabilities`` (N, K), the soft assignment of each frame. Seconds are those of ``times``
+    (N + 1,), where frame ``i`` lasts from ``times[i]`` to ``times[i + 1]``, or of ``frame_rate``
+    in frames a second, or None.
 
     Examples
     --------
