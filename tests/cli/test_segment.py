@@ -131,7 +131,7 @@ def test_other_recordings_into_the_same_folder(
     came = "'[b]wed', 'tuesday' came"
     assert f"something else ({came} and 'monday', 'ward 2-[b]wed', " in outcome.sentence
     outcome = asot("segment", results / "data", "--actions", "3", "--out", results)
-    assert "something else ('data' came and 'monday', " in outcome.sentence
+    assert "something else ('monday', 'ward 2-[b]wed', 'ward 2-tuesday' went)" in outcome.sentence
     outcome = asot("segment", logs[0], "--model", results, "--out", results)
     assert "something else (model was None, now " in outcome.sentence
     assert snapshot(results) == before
@@ -150,7 +150,7 @@ def test_a_folder_of_something_else_is_left_alone(
     (tmp_path / "results" / "segment.json").write_text("[]")
     outcome = asot("segment", logs[0], "--actions", "3", "--out", tmp_path / "results")
     assert outcome.code == 1
-    assert "does not describe a segmentation" in outcome.sentence
+    assert outcome.sentence.startswith(str(tmp_path / "results" / "segment.json"))
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_folder_of_something_else_is_left_alone(
         (["--actions", "3", "--rate", "0"], 1, "rate must be rows a second, above 0"),
         (["--actions", "3", "--recipe", "none"], 1, "none"),
         (["--actions", "3", "--model", "x"], 1, "--actions cannot be given with --model"),
-        (["--model", "x"], 1, "x holds no trained model: name a folder of asot segment or"),
+        (["--model", "x"], 1, "x: holds no trained model: name a folder of asot segment or"),
     ],
 )
 def test_words_that_are_refused(
@@ -396,9 +396,7 @@ def test_a_model_that_is_not_finished(
     (model / "predictions" / "predictions.json").unlink()
     outcome = asot("segment", logs[0], "--model", model, "--out", tmp_path / "out")
     assert outcome.code == 1
-    assert outcome.sentence == (
-        f"The model in {model / 'run'} is not finished: give its command again first."
-    )
+    assert outcome.sentence == (f"{model / 'run'}: is not finished: give its command again first.")
     assert not (tmp_path / "out").exists()
 
 
@@ -547,9 +545,7 @@ def test_results_that_were_moved(
     shutil.rmtree(moved / "data")
     outcome = asot("report", moved)
     assert outcome.code == 1
-    assert outcome.sentence.endswith(
-        "is no longer there: say where the data set is now with --data."
-    )
+    assert outcome.sentence.endswith("is gone: say where the data set is now with --data.")
     assert asot("report", moved, "--data", results / "data").code == 0
 
 

@@ -152,7 +152,7 @@ def test_a_plain_mapping_and_what_editors_add(tmp_path: Path) -> None:
         ({"format": 1, "names": {"0": "pour"}, "report": "x"}, "'report'"),
         ({"format": 1, "merged": 3}, "merged"),
         ({"format": 1, "background": {"0": True}}, "background"),
-        ({"6": "pour"}, "speaks of action 6, but the actions are 0 to 5: is it the file of"),
+        ({"6": "pour"}, "speaks of action 6, but the actions are 0 to 5"),
         ({"-1": "pour"}, "a key"),
         ({"²": "pour"}, "a key"),
         ({"pour": "0"}, "a key"),
