@@ -215,7 +215,7 @@ def break_after(
         ("asot.model.network.decode", lambda *_: True),
         ("asot.runs.segment.train_run", lambda *_: True),
         ("asot.runs.page.gather", lambda *_: True),
-        ("asot.runs.page.write_report", lambda *_: True),
+        ("asot.runs.page.render_page", lambda *_: True),
     ],
 )
 def test_interrupted_at_any_stage_and_given_again(

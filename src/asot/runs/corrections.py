@@ -11,7 +11,7 @@ import numpy as np
 from asot.errors import ArgumentError, DataError, FileError
 from asot.export import read, read_frames
 from asot.files import write_text
-from asot.page.model import Identity
+from asot.page.content import Identity
 from asot.runs.predictions import PredictionFolder
 from asot.text import listing
 from asot.timeline.names import ActionNames, read_names

@@ -17,7 +17,7 @@ from asot.data.recording import Features
 from asot.errors import ConfigurationError, DataError
 from asot.figures import evidence
 from asot.files import write_json
-from asot.page import ActionView, Example, RecordingView, Report, Track, write_report
+from asot.page import ActionView, Example, Page, RecordingView, Track, render_page
 from asot.progress import Progress, silent
 from asot.runs.predictions import PredictionFolder, Scored, find_predictions, score
 from asot.runs.run import FILE, Run, versions
@@ -82,7 +82,7 @@ def write_page(
         title = f"{model}: {count}" if len(known) > 1 else f"Actions in {count}"
         gathered = gather(folder, recordings, scored, title=title, others=beneath)
         place = out / model if len(known) > 1 else out
-        pages.append(write_report(gathered, place, embed=embed, progress=progress))
+        pages.append(render_page(gathered, place, embed=embed, progress=progress))
     return pages
 
 
@@ -122,7 +122,7 @@ def gather(
     *,
     title: str,
     others: Mapping[str, Mapping[str, Labels]] | None = None,
-) -> Report:
+) -> Page:
     """Gather all that the page of one model's recordings shows."""
     models = folder.models()
     (model,) = {models[one.name] for one in recordings}
@@ -139,7 +139,7 @@ def gather(
         )
     run = find_training(folder)
     found = {} if run is None else evidence.read_evidence(run.root / evidence.FILE)
-    return Report(
+    return Page(
         title=title,
         actions=[
             ActionView(k, names.names.get(k, ""), names.merged.get(k), k in names.background)

@@ -20,9 +20,8 @@ def draw(
     folder: PredictionFolder, scored: Scored | None, most: int, progress: Progress
 ) -> list[Path]:
     """Draw each model's corpus, and ``most`` of its recordings by themselves, as PNG files."""
-    from asot.figures import plot_corpus, plot_matrix, plot_segmentation, save_figure
+    from asot.figures import draw_evidence, plot_corpus, plot_matrix, plot_segmentation, save_figure
     from asot.figures.evidence import FILE, read_evidence
-    from asot.figures.evidence_figure import draw_evidence
 
     index = folder.index()
     rate = index.source.frame_rate
