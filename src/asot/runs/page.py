@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.data import Recording, Recordings
-from asot.data.npyfiles import blocks, map_npy
-from asot.data.recording import Features
+from asot.data.features import blocks, map_array
+from asot.data.recordings import Features
 from asot.errors import ConfigurationError, DataError
 from asot.figures import evidence
 from asot.files import write_json
@@ -265,7 +265,7 @@ def _signals(one: Recording) -> tuple[NDArray[np.float32], tuple[str, ...]]:
         for root in feature_file.parents[1:3]:
             path = root / "signals" / f"{one.name}.npy"
             if path.is_file():
-                raw = map_npy(path)
+                raw = np.asarray(map_array(path), dtype=np.float32)
                 origin = one.origin
                 columns = [] if origin is None else origin.media.get("columns", [])
                 return raw, tuple(columns) if len(columns) == raw.shape[1] else ()

@@ -25,9 +25,8 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from asot.data import DatasetFolder, Recording, Recordings
-from asot.data.labels import ClassTable, GroundTruthFile
-from asot.data.npyfiles import finite_problem, map_npy, read_header
-from asot.data.textfiles import read_lines
+from asot.data.features import FeatureFile
+from asot.data.textfiles import ClassTable, GroundTruthFile, read_lines
 from asot.errors import FileError
 from asot.export import write_csv
 from asot.files import write_array, write_json, write_text
@@ -176,7 +175,7 @@ class PredictionFolder:
     def n_actions(self, model: str) -> int:
         """Return K of a model, which is the same for all its recordings."""
         own = [self._assignment(name) for name, one in self.models().items() if one == model]
-        counts = {read_header(path).shape[1]: path for path in own}
+        counts = {FeatureFile(path).shape[1]: path for path in own}
         if len(counts) > 1:
             found = " and ".join(f"{count} in {path.name}" for count, path in counts.items())
             message = f"holds different numbers of actions for the model {model!r} ({found})"
@@ -186,7 +185,7 @@ class PredictionFolder:
     def labels(self, name: str) -> NDArray[np.int64]:
         """Read the labels (N,) of a recording, from -1 to K - 1."""
         path = self._labels(name)
-        n_frames, n_actions = read_header(self._assignment(name)).shape
+        n_frames, n_actions = FeatureFile(self._assignment(name)).shape
         try:
             labels = np.array(read_lines(path), dtype=np.int64)
         except (ValueError, OverflowError):
@@ -214,10 +213,7 @@ class PredictionFolder:
         """Read the soft assignment (N, K) of a recording."""
         path = self._assignment(name)
         # Read as a whole: a file that is mapped cannot be replaced everywhere.
-        assignment = np.array(map_npy(path))
-        defect = finite_problem(path, assignment)
-        if defect is not None:
-            raise FileError.of([defect])
+        assignment = np.array(FeatureFile(path).open())
         if assignment.min() < 0:
             raise FileError.at(path, f"holds a share below 0, {assignment.min()}: {AGAIN}")
         return assignment
@@ -270,7 +266,7 @@ class PredictionFolder:
         if not corrected:
             recordings = Recordings([known[name] for name in names])
             return Opened(recordings, dataset.class_names or {}, source.exclude)
-        classes = ClassTable(None, None, corrected.values())
+        classes = ClassTable(None, corrected.values())
         truths = {name: GroundTruthFile(path, classes) for name, path in corrected.items()}
         recordings = Recordings([known[name].with_ground_truth(truths.get(name)) for name in names])
         return Opened(recordings, classes.names or {}, [])

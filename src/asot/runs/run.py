@@ -26,7 +26,7 @@ import numpy as np
 import yaml
 from msgspec import Meta
 
-from asot.data import DatasetFolder, Recordings, check_dataset, find_dataset, require_valid
+from asot.data import DatasetFolder, Recordings, check_dataset, find_dataset
 from asot.errors import ConfigurationError, DataError, FileError
 from asot.files import write_json, write_text
 from asot.inputs.find import DESCRIPTION
@@ -236,7 +236,7 @@ def open_checked(
     found = check_dataset(
         root, mapping, pattern, frame_rate=rate, progress=progress, processes=processes
     )
-    require_valid(found)
+    found.require_valid()
     source = DatasetSource(str(root), mapping, pattern, rate, settings.exclude)
     return source.open(), source
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from asot.data import DatasetFolder
-from asot.data.layout import is_folder
+from asot.data.folder import is_folder
 from asot.errors import ConfigurationError, FileError
 from asot.files import write_json
 from asot.inputs.extract import Outcome, VideoSettings, extract
