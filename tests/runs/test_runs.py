@@ -15,6 +15,7 @@ from asot.data import Recordings, write_dataset
 from asot.errors import AsotError, ConfigurationError, DataError
 from asot.model import training
 from asot.model.recipe import Recipe, load_recipe
+from asot.runs.page import rewrite_page
 from asot.runs.predict import predict_run
 from asot.runs.predictions import PredictionFolder, score
 from asot.runs.run import Run, plan_run
@@ -515,3 +516,35 @@ def test_an_activity_that_the_recipe_has_no_number_for_is_named(
     with pytest.raises(ConfigurationError, match="does not say how many actions to look for"):
         train(data, recipe, activities=[other])
     assert not (tmp_path / "run").exists()
+
+
+def test_the_predictions_of_a_segmentation_lie_beside_its_run(tmp_path: Path) -> None:
+    request = {"inputs": {}, "data": "x", "video": None, "series": None, "recipe": {}, "seed": 0}
+    run = Run(tmp_path / "run")
+    assert run.predictions.root == run.root / "predictions"
+    (tmp_path / "segment.json").write_text(json.dumps({**request, "model": None}))
+    assert run.predictions.root == tmp_path / "predictions"
+    assert Run(tmp_path / "other").predictions.root == tmp_path / "other" / "predictions"
+    # Where a model was applied, the predictions there are not those of a run.
+    (tmp_path / "segment.json").write_text(json.dumps({**request, "model": "elsewhere"}))
+    assert run.predictions.root == run.root / "predictions"
+    (tmp_path / "segment.json").write_text("[]")
+    with pytest.raises(DataError) as caught:
+        _ = run.predictions
+    assert caught.value.file == tmp_path / "segment.json"
+
+
+def test_an_altered_page_is_named(make_data: MakeData, train: Train) -> None:
+    folder = train(make_data()).predictions
+    results = folder.root.parent
+    assert rewrite_page(folder, results) == []
+    good = {"embed": False, "others": {"gone": "/nowhere"}}
+    path = results / "page" / "page.json"
+    path.parent.mkdir()
+    for values in ([], {**good, "embed": 1}, {**good, "others": {"x": 3}}, {"embed": True}):
+        path.write_text(json.dumps(values))
+        with pytest.raises(DataError) as caught:
+            rewrite_page(folder, results)
+        assert caught.value.file == path
+    path.write_text(json.dumps(good))
+    assert rewrite_page(folder, results) == [results / "page" / "index.html"]

@@ -1,4 +1,4 @@
-"""What formats share: rules for names, whole milliseconds, frames of the video, text of people."""
+"""Rules for names, whole milliseconds, frames of the video and text, which formats share."""
 
 from __future__ import annotations
 

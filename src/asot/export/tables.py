@@ -24,7 +24,7 @@ from asot.files import atomic_path
 from asot.timeline.timelines import Interval, SegmentRow, Timeline
 
 COLUMNS = tuple(field.name for field in fields(SegmentRow))
-# What a column may be called, in small letters; the first is what asot calls it.
+# The names that a column may have, in small letters; the first is what asot calls it.
 _HEADINGS = {
     "recording": ("recording", "video", "file"),
     "action": ("action", "label"),

@@ -145,7 +145,7 @@ class PredictionFolder:
 
     @property
     def finished(self) -> bool:
-        """Whether all recordings have been written."""
+        """True once all recordings have been written."""
         return (self.root / INDEX).is_file()
 
     def covers(self, recordings: Recordings) -> bool:

@@ -50,7 +50,7 @@ LIBRARIES = ["asot", "torch", "lightning", "numpy", "scipy", "scikit-learn", "nu
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """What a run trains: checked before anything starts.
+    """The models that a run trains, and on what: checked before anything starts.
 
     ``activities`` are the recordings of each model, ``n_actions`` is K of each model, and
     ``numbers`` says how K was found, where it was.
@@ -117,7 +117,7 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether every recording of it has been segmented."""
+        """True once every recording has been segmented."""
         return self.predictions.finished
 
     def begin(self, recipe: Recipe, seed: int, plan: TrainingPlan) -> None:
