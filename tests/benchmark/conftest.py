@@ -14,7 +14,7 @@ from asot.benchmark.folder import BenchmarkFolder, Candidate, Cell, CellResult
 from asot.benchmark.tables import TITLES
 from asot.data import Recordings, write_dataset
 from asot.model.recipe import Recipe
-from asot.runs.run import Plan, plan_run
+from asot.runs.run import TrainingPlan, plan_run
 from asot.simulation import make_recordings
 
 NAMES = {0: "take cup", 1: "pour tea", 2: "stir"}
@@ -84,7 +84,7 @@ def data(make_data: Callable[..., Path]) -> Path:
 
 
 @pytest.fixture
-def plan(recipe: Recipe, data: Path) -> Plan:
+def plan(recipe: Recipe, data: Path) -> TrainingPlan:
     """Both activities of ``data``."""
     return plan_run(recipe, data, ["each"])
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from asot.benchmark.folder import BenchmarkFolder, Candidate, Cell, CellResult
 from asot.errors import ConfigurationError, DataError
 from asot.model.recipe import Recipe
-from asot.runs.run import Plan, plan_run
+from asot.runs.run import TrainingPlan, plan_run
 from tests.benchmark.conftest import EGG, TEA, scores
 
 MakeRecipe = Callable[..., Recipe]
@@ -117,7 +117,7 @@ def test_damaged_labels_are_one_sentence(
     )
 
 
-def test_what_begin_writes(folder: BenchmarkFolder, recipe: Recipe, plan: Plan) -> None:
+def test_what_begin_writes(folder: BenchmarkFolder, recipe: Recipe, plan: TrainingPlan) -> None:
     folder.begin(recipe, plan, True)
     described = folder.description()
     frames = {name: sum(len(one.features) for one in plan.activities[name]) for name in (TEA, EGG)}
@@ -181,7 +181,7 @@ def test_another_benchmark_in_the_same_folder_is_refused(
 
 @pytest.mark.parametrize("mark, kind", [("features", "a data set"), ("run.json", "a run")])
 def test_a_folder_of_something_else_is_refused(
-    tmp_path: Path, recipe: Recipe, plan: Plan, mark: str, kind: str
+    tmp_path: Path, recipe: Recipe, plan: TrainingPlan, mark: str, kind: str
 ) -> None:
     (tmp_path / "taken" / mark).mkdir(parents=True)
     with pytest.raises(ConfigurationError, match=f"taken is {kind}: choose another --out"):

@@ -13,7 +13,7 @@ from PIL import Image
 
 from asot import solve, temporal_prior
 from asot.decoding import decode_segments
-from asot.export.csv import read_csv
+from asot.export import read_csv
 from asot.metrics import evaluate
 from asot.model.recipe import Recipe
 from asot.simulation import make_affinity

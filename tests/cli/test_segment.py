@@ -39,20 +39,19 @@ def results(logs: tuple[Path, Truth], tmp_path_factory: pytest.TempPathFactory) 
 
 
 def labels(results: Path) -> dict[str, str]:
-    folder = results / "predictions"
-    folder = folder if folder.is_dir() else results / "run" / "predictions"
-    return {path.stem: path.read_text() for path in (folder / "labels").iterdir()}
+    return {path.stem: path.read_text() for path in (results / "predictions/labels").iterdir()}
 
 
 def test_what_it_leaves(results: Path) -> None:
-    assert {path.name for path in results.iterdir()} == {"segment.json", "data", "run", "report"}
+    parts = {"segment.json", "data", "run", "predictions", "page"}
+    assert {path.name for path in results.iterdir()} == parts
     for kind in ("features", "times", "signals", "origins"):
         found = sorted(path.stem for path in (results / "data" / kind).iterdir())
         assert found == RECORDINGS
     assert sorted(labels(results)) == RECORDINGS
     assert (results / "run" / "models" / "all.ckpt").is_file()
-    assert (results / "report" / "index.html").is_file()
-    with (results / "run" / "predictions" / "segments.csv").open(encoding="utf-8") as stream:
+    assert (results / "page" / "index.html").is_file()
+    with (results / "predictions" / "segments.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     assert sorted({row["recording"] for row in rows}) == RECORDINGS
     for name in RECORDINGS:
@@ -72,7 +71,7 @@ def test_the_regimes_are_found(
     outcome = asot("evaluate", copy, "--truth", write_truth(tmp_path / "truth.csv", logs[1]))
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.startswith("The labels of 3 recordings were read as the ground truth.\n")
-    predictions = copy / "run" / "predictions"
+    predictions = copy / "predictions"
     scores = json.loads((predictions / "scores.json").read_text())
     assert scores["evaluations"]["activity"]["scores"]["mof"] > 0.9
     assert sorted(scores["class_names"].values()) == ["rest", "shake", "walk"]
@@ -82,19 +81,19 @@ def test_the_regimes_are_found(
 
 
 def test_the_same_command_again(asot, logs: tuple[Path, Truth], results: Path) -> None:
-    before = {name: one for name, one in snapshot(results).items() if "report" not in name}
+    before = {name: one for name, one in snapshot(results).items() if "page/" not in name}
     outcome = asot("segment", logs[0], "--actions", "3", "--out", results)
     assert (outcome.code, outcome.err) == (0, "")
     assert "Features of 3 recordings in " in outcome.out
     assert "features, 3 from before.\n" in outcome.out
-    after = {name: one for name, one in snapshot(results).items() if "report" not in name}
+    after = {name: one for name, one in snapshot(results).items() if "page/" not in name}
     # Nothing is made again; only what was asked for may be written down once more.
     assert {name for name in after if after[name] != before[name]} <= {"segment.json"}
     assert after["segment.json"][1] == before["segment.json"][1]
     paths = shown_paths(outcome, results)
     assert paths == [
-        results / "report" / "index.html",
-        results / "run" / "predictions" / "segments.csv",
+        results / "page" / "index.html",
+        results / "predictions" / "segments.csv",
     ]
     assert all(path.is_file() for path in paths)
     assert f"asot relabel '{results}' names.json" in outcome.out
@@ -132,7 +131,7 @@ def test_other_recordings_into_the_same_folder(
     came = "'[b]wed', 'tuesday' came"
     assert f"something else ({came} and 'monday', 'ward 2-[b]wed', " in outcome.sentence
     outcome = asot("segment", results / "data", "--actions", "3", "--out", results)
-    assert "something else ('data' came and 'monday', " in outcome.sentence
+    assert "something else ('monday', 'ward 2-[b]wed', 'ward 2-tuesday' went)" in outcome.sentence
     outcome = asot("segment", logs[0], "--model", results, "--out", results)
     assert "something else (model was None, now " in outcome.sentence
     assert snapshot(results) == before
@@ -151,7 +150,7 @@ def test_a_folder_of_something_else_is_left_alone(
     (tmp_path / "results" / "segment.json").write_text("[]")
     outcome = asot("segment", logs[0], "--actions", "3", "--out", tmp_path / "results")
     assert outcome.code == 1
-    assert "does not describe a segmentation" in outcome.sentence
+    assert outcome.sentence.startswith(str(tmp_path / "results" / "segment.json"))
 
 
 @pytest.mark.parametrize(
@@ -165,7 +164,7 @@ def test_a_folder_of_something_else_is_left_alone(
         (["--actions", "3", "--rate", "0"], 1, "rate must be rows a second, above 0"),
         (["--actions", "3", "--recipe", "none"], 1, "none"),
         (["--actions", "3", "--model", "x"], 1, "--actions cannot be given with --model"),
-        (["--model", "x"], 1, "x holds no trained model: name a folder of asot segment or"),
+        (["--model", "x"], 1, "x: holds no trained model: name a folder of asot segment or"),
     ],
 )
 def test_words_that_are_refused(
@@ -215,8 +214,8 @@ def break_after(
         ("asot.runs.fitting.learner_state", lambda learner: learner.title == "motion, linear"),
         ("asot.model.network.decode", lambda *_: True),
         ("asot.runs.segment.train_run", lambda *_: True),
-        ("asot.runs.reporting.gather", lambda *_: True),
-        ("asot.runs.reporting.write_report", lambda *_: True),
+        ("asot.runs.page.gather", lambda *_: True),
+        ("asot.runs.page.render_page", lambda *_: True),
     ],
 )
 def test_interrupted_at_any_stage_and_given_again(
@@ -240,7 +239,7 @@ def test_interrupted_at_any_stage_and_given_again(
     after = snapshot(tmp_path / "out" / "data")
     assert {name: after[name] for name in before} == before, "what is finished is kept"
     assert labels(tmp_path / "out") == labels(results)
-    assert (tmp_path / "out" / "report" / "index.html").is_file()
+    assert (tmp_path / "out" / "page" / "index.html").is_file()
 
 
 def test_a_process_that_is_killed(
@@ -353,13 +352,17 @@ def test_names_come_along_with_a_model(
     outcome = asot("segment", logs[0], "--model", model, "--out", tmp_path / "out")
     assert (outcome.code, outcome.err) == (0, "")
     ours, theirs = (
-        (root / "predictions" / "segments.csv").read_text()
-        for root in (tmp_path / "out", model / "run")
+        (root / "predictions" / "segments.csv").read_text() for root in (tmp_path / "out", model)
     )
     assert ours == theirs
     assert "action 0" not in ours
     assert asot("segment", logs[0], "--actions", "3", "--out", model).code == 0
-    assert (model / "run" / "predictions" / "segments.csv").read_text() == theirs
+    assert (model / "predictions" / "segments.csv").read_text() == theirs
+    # Without its model, the actions are learnt anew, and the names of the old ones go.
+    shutil.rmtree(model / "run")
+    assert asot("segment", logs[0], "--actions", "3", "--out", model).code == 0
+    assert (model / "run" / "models" / "all.ckpt").is_file()
+    assert "action 0" in (model / "predictions" / "segments.csv").read_text()
 
 
 def test_a_model_refuses_features_made_in_another_way(
@@ -395,12 +398,10 @@ def test_a_model_that_is_not_finished(
     tmp_path: Path,
 ) -> None:
     model = shutil.copytree(results, tmp_path / "model")
-    (model / "run" / "predictions" / "predictions.json").unlink()
+    (model / "predictions" / "predictions.json").unlink()
     outcome = asot("segment", logs[0], "--model", model, "--out", tmp_path / "out")
     assert outcome.code == 1
-    assert outcome.sentence == (
-        f"The model in {model / 'run'} is not finished: give its command again first."
-    )
+    assert outcome.sentence == (f"{model / 'run'}: is not finished: give its command again first.")
     assert not (tmp_path / "out").exists()
 
 
@@ -496,10 +497,10 @@ def test_arrays_of_features_have_frames_and_no_seconds(
     outcome = asot("segment", tmp_path / "in", "--actions", "3", "--out", out)
     assert (outcome.code, outcome.err) == (0, "")
     assert "mean, frames" in outcome.out
-    with (out / "run" / "predictions" / "segments.csv").open(encoding="utf-8") as stream:
+    with (out / "predictions" / "segments.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     assert {(row["start_s"], row["end_s"]) for row in rows} == {("", "")}
-    assert (out / "report" / "index.html").is_file()
+    assert (out / "page" / "index.html").is_file()
     assert asot("export", out, "--to", "csv,txt,parquet").code == 0
     outcome = asot("export", out, "--to", "elan,csv")
     assert outcome.code == 1
@@ -515,13 +516,13 @@ def test_arrays_of_features_have_frames_and_no_seconds(
         assert "have frames but no times: give their frames a second with --fr" in outcome.sentence
         outcome = asot("evaluate", out, "--truth", out / truth_of, "--frame_rate", "10")
         assert (outcome.code, outcome.err) == (0, "")
-        scores = json.loads((out / "run" / "predictions" / "scores.json").read_text())
+        scores = json.loads((out / "predictions" / "scores.json").read_text())
         assert scores["evaluations"]["activity"]["scores"]["mof"] == 1
     for name, order in truth.items():
         (tmp_path / "truth").mkdir(exist_ok=True)
         (tmp_path / "truth" / f"{name}.txt").write_text("".join(f"is {one}\n" for one in order))
     assert asot("evaluate", out, "--truth", tmp_path / "truth").code == 0
-    scores = json.loads((out / "run" / "predictions" / "scores.json").read_text())
+    scores = json.loads((out / "predictions" / "scores.json").read_text())
     assert scores["evaluations"]["activity"]["scores"]["mof"] > 0.9
 
 
@@ -549,9 +550,7 @@ def test_results_that_were_moved(
     shutil.rmtree(moved / "data")
     outcome = asot("report", moved)
     assert outcome.code == 1
-    assert outcome.sentence.endswith(
-        "is no longer there: say where the data set is now with --data."
-    )
+    assert outcome.sentence.endswith("is gone: say where the data set is now with --data.")
     assert asot("report", moved, "--data", results / "data").code == 0
 
 

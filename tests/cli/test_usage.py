@@ -181,7 +181,7 @@ def test_a_library_is_missing(
     def train_run(*_: object, **__: object) -> None:
         raise ModuleNotFoundError(f"No module named '{library}'", name=library)
 
-    monkeypatch.setattr("asot.runs.run.train_run", train_run)
+    monkeypatch.setattr("asot.runs.train.train_run", train_run)
     words = ("train", "default", "--n_actions", "4", "--data", toys, "--out", tmp_path / "run")
     if extra is None:
         with pytest.raises(ModuleNotFoundError):

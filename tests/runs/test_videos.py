@@ -13,7 +13,7 @@ import pytest
 
 from asot.cli import main
 from asot.export import FORMATS
-from asot.runs.exporting import timelines
+from asot.runs.corrections import timelines
 from asot.runs.predictions import find_predictions
 from tests.runs.regimes import snapshot
 
@@ -76,7 +76,7 @@ def results(films: tuple[Path, dict[str, Truth]], tmp_path_factory: pytest.TempP
 def test_every_cut_is_found_at_its_second(
     films: tuple[Path, dict[str, Truth]], results: Path
 ) -> None:
-    with (results / "run" / "predictions" / "segments.csv").open() as stream:
+    with (results / "predictions" / "segments.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     called: dict[str, str] = {}
     for name, truth in films[1].items():
@@ -98,9 +98,9 @@ def test_the_videos_go_on_to_the_page_and_to_other_tools(
         assert one.media.is_file()
         assert one.times is not None
         assert one.times[0] == pytest.approx(0.54, abs=0.001)
-    data = [path.read_text() for path in (results / "report" / "data").glob("*.js")]
+    data = [path.read_text() for path in (results / "page" / "data").glob("*.js")]
     assert len(data) == 3
-    assert list((results / "report" / "media").glob("*.mp4"))
+    assert list((results / "page" / "media").glob("*.mp4"))
 
 
 @pytest.mark.parametrize("to", FORMATS)
@@ -110,7 +110,7 @@ def test_each_format_takes_them_and_what_is_read_is_the_truth(
     run("export", results, "--to", to, "--out", tmp_path)
     if not FORMATS[to].reads:
         return
-    out = results / "run" / "predictions"
+    out = results / "predictions"
     place = tmp_path / to
     files = [path for path in place.iterdir() if path.suffix in (".csv", ".json", ".eaf")]
     run("evaluate", results, "--truth", *(files or [place]))
@@ -138,9 +138,7 @@ def test_given_again_and_with_other_words(
     assert "(video.fps was None, now 5.0)" in capsys.readouterr().err
     new = ("segment", films[0] / "even.mkv", "--model", results, "--out", tmp_path / "new")
     run(*new)
-    labels = [
-        root / "predictions" / "labels" / "even.txt" for root in (tmp_path / "new", results / "run")
-    ]
+    labels = [root / "predictions" / "labels" / "even.txt" for root in (tmp_path / "new", results)]
     assert labels[0].read_bytes() == labels[1].read_bytes()
     capsys.readouterr()
     assert main([str(word) for word in (*new[:-1], tmp_path / "no", "--fps", "5")]) == 1

@@ -38,7 +38,7 @@ from asot.data import Recordings
 from asot.errors import ConfigurationError, DataError
 from asot.files import atomic_path, write_json, write_text
 from asot.model.recipe import Recipe
-from asot.runs.run import WHOLE, Plan, recipe_yaml, refuse_to_fill, versions
+from asot.runs.run import WHOLE, TrainingPlan, recipe_yaml, refuse_to_fill, versions
 from asot.schema import first_difference
 
 DESCRIPTION = "benchmark.json"
@@ -130,7 +130,7 @@ class BenchmarkFolder:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def begin(self, recipe: Recipe, plan: Plan, keep_epochs: bool) -> None:
+    def begin(self, recipe: Recipe, plan: TrainingPlan, keep_epochs: bool) -> None:
         """Write what is compared, or see that it is what the folder already compares.
 
         Methods, seeds and activities may be added to a benchmark; the recipe and the data may not

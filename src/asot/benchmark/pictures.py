@@ -14,12 +14,12 @@ from asot.benchmark.methods import find_method
 from asot.benchmark.summary import ordered
 from asot.data import Recording
 from asot.metrics import match
-from asot.runs.run import Plan
+from asot.runs.run import TrainingPlan
 
 GROUND_TRUTH = "ground truth"
 
 
-def draw_timelines(folder: BenchmarkFolder, plan: Plan, most: int) -> list[Path]:
+def draw_timelines(folder: BenchmarkFolder, plan: TrainingPlan, most: int) -> list[Path]:
     """Draw the first labelled recordings of each activity, one track for each method.
 
     A method is drawn with its first seed, and its actions in the colours of the classes that they
@@ -29,7 +29,7 @@ def draw_timelines(folder: BenchmarkFolder, plan: Plan, most: int) -> list[Path]
     ----------
     folder : BenchmarkFolder
         The finished cells.
-    plan : Plan
+    plan : TrainingPlan
         The data set and its activities.
     most : int
         Recordings of each activity to draw.
@@ -91,7 +91,7 @@ def _tracks(
 
 
 def _numbered(
-    plan: Plan, tracks: dict[str, NDArray[Any]], matchings: dict[str, dict[Any, Any]]
+    plan: TrainingPlan, tracks: dict[str, NDArray[Any]], matchings: dict[str, dict[Any, Any]]
 ) -> dict[int, str]:
     """Number the classes that are drawn from 0, in place, and name them.
 

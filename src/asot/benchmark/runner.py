@@ -24,8 +24,8 @@ from asot.errors import AsotError, DataError
 from asot.metrics import evaluate
 from asot.model.recipe import Recipe
 from asot.progress import Progress, silent
-from asot.runs.predictions import Source
-from asot.runs.run import Plan
+from asot.runs.predictions import DatasetSource
+from asot.runs.run import TrainingPlan
 from asot.workers import available_cores, run_jobs
 
 LONGEST_REASON = 300
@@ -41,7 +41,7 @@ class Job:
     activity: str | None  # None for all recordings, which may be called as an activity is
     recipe: dict[str, Any]
     n_actions: int
-    source: Source
+    source: DatasetSource
     out: str
     keep_epochs: bool
 
@@ -54,12 +54,12 @@ class Failure:
     reason: str
 
 
-def plan_cells(plan: Plan, methods: Sequence[str], seeds: Iterable[int]) -> list[Cell]:
+def plan_cells(plan: TrainingPlan, methods: Sequence[str], seeds: Iterable[int]) -> list[Cell]:
     """The cells of a benchmark, those that take longest first.
 
     Parameters
     ----------
-    plan : Plan
+    plan : TrainingPlan
         The data set and its activities.
     methods : sequence of str
         Names of methods; one that draws nothing is run once, as seed 0.
@@ -92,7 +92,7 @@ def plan_cells(plan: Plan, methods: Sequence[str], seeds: Iterable[int]) -> list
 
 def run_benchmark(
     recipe: Recipe,
-    plan: Plan,
+    plan: TrainingPlan,
     folder: BenchmarkFolder,
     cells: Sequence[Cell],
     *,
@@ -108,7 +108,7 @@ def run_benchmark(
     ----------
     recipe : Recipe
         The settings.
-    plan : Plan
+    plan : TrainingPlan
         The data set and its activities.
     folder : BenchmarkFolder
         Where the cells go.
@@ -232,7 +232,7 @@ def _dataset(root: str, mapping: str | None, pattern: str | None, rate: float | 
     return DatasetFolder(Path(root), mapping, pattern, rate)
 
 
-def _recordings(source: Source, activity: str | None) -> Recordings:
+def _recordings(source: DatasetSource, activity: str | None) -> Recordings:
     dataset = _dataset(source.root, source.mapping, source.activity_pattern, source.frame_rate)
     found: Recordings = dataset.recordings(activity)
     return found

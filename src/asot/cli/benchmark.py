@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from asot.benchmark.folder import BenchmarkFolder
     from asot.benchmark.tables import Results, Table
-    from asot.runs.run import Plan
+    from asot.runs.run import TrainingPlan
 
 USAGE = "RECIPE --data DIR --out DIR [--seeds 5] [--methods ...] [--ablate ...] [settings]"
 SUMMARY = (
@@ -169,7 +169,7 @@ def _choices(chosen: Sequence[str], oracle: bool) -> list[str]:
     return [*dict.fromkeys(chosen), *(["oracle"] if oracle else [])]
 
 
-def _draw(folder: BenchmarkFolder, plan: Plan, most: int) -> None:
+def _draw(folder: BenchmarkFolder, plan: TrainingPlan, most: int) -> None:
     from asot.benchmark.pictures import draw_timelines
     from asot.cli.console import say
 

@@ -203,9 +203,9 @@ def write(
     frame_rate: float | None,
 ) -> None:
     """Write the labels and the segment table of one recording."""
-    from asot.export.csv import write_csv
+    from asot.export import write_csv
     from asot.files import write_text
-    from asot.timeline.segments import segment_table
+    from asot.timeline.timelines import segment_table
 
     write_csv(out / f"{name}.segments.csv", segment_table(name, labels, shares, frame_rate))
     write_text(out / f"{name}.labels.txt", "".join(f"{label}\n" for label in labels.tolist()))

@@ -50,7 +50,7 @@ def run(words: Sequence[str]) -> None:
     from asot.model.recipe import load_recipe
     from asot.runs.pictures import draw, draw_comparison
     from asot.runs.predictions import score
-    from asot.runs.run import train_run
+    from asot.runs.train import train_run
 
     recipe = load_recipe("watch")
     with progress() as told:

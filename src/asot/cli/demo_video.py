@@ -26,7 +26,7 @@ def run_video(out: Path, seed: int) -> None:
     from asot.inputs.extract import VideoSettings
     from asot.inputs.series import SeriesSettings
     from asot.model.recipe import load_recipe
-    from asot.runs.reporting import write_page
+    from asot.runs.page import write_page
     from asot.runs.segment import segment
 
     console().print(WHAT_IT_IS)
@@ -46,7 +46,7 @@ def run_video(out: Path, seed: int) -> None:
         folder = segmented.folder
         shots = "".join(f"shot {shot + 1}\n" for shot in bikes_shots().tolist())
         write_text(folder.truth_path(clip.stem), shots)
-        pages = write_page(folder, out / "report", progress=told)
+        pages = write_page(folder, out / "page", progress=told)
     (recording,) = folder.open_data().recordings
     times = recording.times
     assert times is not None

@@ -45,10 +45,10 @@ def run(words: Sequence[str]) -> None:
     from asot.text import plural
 
     folder = find_predictions(Path(values.run))
-    was = Path(folder.index()["source"]["root"])
+    was = Path(folder.index().source.root)
     data = find_dataset(values.data, was.name) if values.data else None
     if values.truth:
-        from asot.runs.exporting import take_truth
+        from asot.runs.corrections import take_truth
 
         names = take_truth(
             folder,

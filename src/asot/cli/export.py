@@ -58,7 +58,7 @@ def run(words: Sequence[str]) -> None:
     from asot.cli.console import say, show_files
     from asot.data import find_dataset
     from asot.export import export
-    from asot.runs.exporting import timelines
+    from asot.runs.corrections import timelines
     from asot.runs.predictions import find_predictions
     from asot.text import plural
 

@@ -71,7 +71,7 @@ def add_feature_options(parser: Parser) -> None:
 
 def feature_settings(
     values: Namespace,
-    earlier: tuple[dict[str, Any] | None, dict[str, Any] | None] | None = None,
+    earlier: tuple[VideoSettings | None, SeriesSettings | None] | None = None,
 ) -> tuple[VideoSettings, SeriesSettings]:
     """The settings of these options.
 
@@ -79,7 +79,7 @@ def feature_settings(
     ----------
     values : Namespace
         The parsed options.
-    earlier : (dict or None, dict or None), optional
+    earlier : (VideoSettings or None, SeriesSettings or None), optional
         Settings of a segmentation whose model is applied, in place of the usual ones.
 
     Raises
@@ -91,8 +91,8 @@ def feature_settings(
     from asot.inputs.series import SeriesSettings
 
     old_video, old_series = earlier or (None, None)
-    video = VideoSettings(**(old_video or {}))
-    series = SeriesSettings(**(old_series or {}))
+    video = old_video or VideoSettings()
+    series = old_series or SeriesSettings()
     if values.fps is not None:
         fps = None if values.fps == EVERY else _number(values.fps)
         video, series = replace(video, fps=fps), replace(series, fps=fps or 0.0)

@@ -30,7 +30,8 @@ def run(words: Sequence[str]) -> None:
     values = parser.parse(words)
     from asot.cli.console import progress
     from asot.cli.results import show_results
-    from asot.runs.run import Run, predict_run
+    from asot.runs.predict import predict_run
+    from asot.runs.run import Run
 
     data, trained = Path(values.data), Run(Path(values.run))
     out = out_folder(values.out or str(trained.root / f"predictions-{data.resolve().name}"))

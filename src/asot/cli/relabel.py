@@ -30,19 +30,17 @@ def run(words: Sequence[str]) -> None:
     from asot.cli.console import progress, say, show_files
     from asot.cli.summary import show_actions
     from asot.data import find_dataset
-    from asot.runs.naming import relabel
+    from asot.runs.corrections import relabel
+    from asot.runs.page import rewrite_page
     from asot.runs.predictions import find_predictions
-    from asot.runs.reporting import page_folder, rewrite_page
 
     folder = find_predictions(Path(values.results))
     data = find_dataset(values.data) if values.data else None
     names = relabel(folder, Path(values.names), values.model, data)
     files = [(folder.root / "segments.csv", "the segments, under these names")]
-    report_folder = page_folder(Path(values.results))
-    if report_folder is not None:
-        with progress() as told:
-            pages = rewrite_page(folder, report_folder, data, told)
-        files += [(page, "the page") for page in pages]
+    with progress() as told:
+        pages = rewrite_page(folder, Path(values.results), data, told)
+    files += [(page, "the page") for page in pages]
     say(
         f"{len(names.names)} actions have names, {len(names.merged)} were merged into others, "
         f"{len(names.background)} are background."

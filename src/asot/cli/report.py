@@ -19,7 +19,7 @@ def run(words: Sequence[str]) -> None:
     """Run the command."""
     parser = Parser("report", SUMMARY, USAGE)
     parser.add_argument("results", type=str, help="Folder of asot segment, train or predict.")
-    parser.add_argument("--out", type=str, help="Where to write; RESULTS/report unless given.")
+    parser.add_argument("--out", type=str, help="Where to write; RESULTS/page unless given.")
     parser.add_argument(
         "--embed",
         action="store_true",
@@ -38,11 +38,11 @@ def run(words: Sequence[str]) -> None:
     )
     values = parser.parse(words)
     results = Path(values.results)
-    out = out_folder(values.out or str(results / "report"))
+    out = out_folder(values.out or str(results / "page"))
     from asot.cli.console import progress, say
     from asot.data import find_dataset
+    from asot.runs.page import named_predictions, write_page
     from asot.runs.predictions import find_predictions
-    from asot.runs.reporting import named_predictions, write_page
 
     folder = find_predictions(results)
     others = named_predictions(values.other)

@@ -65,7 +65,7 @@ def run(words: Sequence[str]) -> None:
     from asot.cli.console import progress
     from asot.cli.summary import show_segmented
     from asot.model.recipe import load_recipe
-    from asot.runs.reporting import write_page
+    from asot.runs.page import write_page
     from asot.runs.segment import earlier_settings, segment
 
     model = None if values.model is None else Path(values.model)
@@ -86,5 +86,5 @@ def run(words: Sequence[str]) -> None:
             model=model,
             progress=told,
         )
-        pages = write_page(segmented.folder, out / "report", embed=values.embed, progress=told)
+        pages = write_page(segmented.folder, out / "page", embed=values.embed, progress=told)
     show_segmented(segmented, out, pages)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from asot.cli.console import console, new_table, say, show_files
 from asot.cli.outcome import show_outcome
-from asot.runs.exporting import timelines
+from asot.runs.corrections import timelines
 from asot.text import plural, printable
 
 if TYPE_CHECKING:

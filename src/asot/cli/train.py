@@ -43,7 +43,8 @@ def run(words: Sequence[str]) -> None:
         "--figures", type=int, default=3, help="Recordings of each activity to draw; 0 for none."
     )
     values, recipe = parse_recipe(parser, words)
-    from asot.runs.run import Run, recipe_yaml, train_run
+    from asot.runs.run import Run, recipe_yaml
+    from asot.runs.train import train_run
 
     if values.print_config:
         sys.stdout.write(recipe_yaml(recipe))
