@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from asot.data import Recordings, standardise
-from asot.discover.radius import MOST_RECORDINGS, choose_radius, evenly, find_radius, ladder
+from asot.discover.prototypes import evenly
+from asot.discover.stability import MOST_RECORDINGS, choose_radius, find_radius, ladder
 from asot.simulation import make_recordings
 
 
@@ -54,12 +55,12 @@ def test_it_follows_the_frame_rate(recordings: Recordings, n_actions: int, seed:
 
 
 def test_progress_is_told_for_each_scale(recordings: Recordings) -> None:
-    heard: list[tuple[int, int]] = []
+    heard: list[tuple[object, ...]] = []
     evidence = find_radius(
         prepared(recordings.features[:2]), 3, progress=lambda *told: heard.append(told)
     )
     total = len(evidence.radii)
-    assert heard == [(done, total) for done in range(1, total + 1)]
+    assert heard == [("Finding the time scale", done, total) for done in range(1, total + 1)]
 
 
 @pytest.mark.parametrize("lengths", [[1], [2, 1], [5, 7]])

@@ -8,9 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from asot.discover.number import find_n_actions
 from asot.discover.order import find_order
-from asot.discover.radius import find_radius
+from asot.discover.stability import find_n_actions, find_radius
 from asot.simulation import make_recordings
 
 LEARNERS = [{"name": "frames, linear", "weight": 0.18}, {"name": "velocity", "weight": 0.54}]

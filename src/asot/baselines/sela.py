@@ -62,21 +62,10 @@ class SeLASegmenter(RecipeSegmenter):
 
 
 def equipartition(cost: Any, lengths: Any, epsilon: float) -> Any:
-    """The entropic optimal transport with uniform marginals on both sides, as assignments.
+    """Transport frames to actions with uniform marginals on both sides, and an entropy weight > 0.
 
-    Parameters
-    ----------
-    cost : array or tensor (B, N, K)
-        A padded batch.
-    lengths : sequence of int (B,)
-        Frames of each recording.
-    epsilon : float
-        Entropy weight, > 0.
-
-    Returns
-    -------
-    array or tensor (B, N, K)
-        Rows sum to 1; over a recording of N frames, columns sum to N / K.
+    ``cost`` is a padded batch (B, N, K) of recordings of ``lengths`` frames. Returns assignments
+    of the same shape: rows sum to 1, and columns to N / K over a recording of N frames.
 
     Examples
     --------

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from asot.baselines.cte import estimated_order, ordered_viterbi
 from asot.baselines.sela import equipartition
-from asot.baselines.viterbi import estimated_order, ordered_viterbi
-from asot.errors import ArgumentError
+from asot.errors import require_number
 from asot.model.features import PreparedFeatures
 from asot.model.recipe import Recipe
 from asot.model.segmenter import RecipeSegmenter, log_probabilities
@@ -85,8 +85,7 @@ class TOTSegmenter(RecipeSegmenter):
         self.sigma = sigma
 
     def _recipe(self) -> Recipe:
-        if not self.sigma > 0:
-            raise ArgumentError(f"sigma must be above 0, but is {self.sigma!r}.")
+        require_number("sigma", self.sigma, above=0)
         return super()._recipe()
 
     def _pseudo_labels(self, recipe: Recipe) -> Callable[[Tensor, Tensor], Tensor]:
@@ -114,7 +113,7 @@ class TOTSegmenter(RecipeSegmenter):
 
 
 def squared_distances(n_frames: int, n_actions: int) -> NDArray[np.float64]:
-    """Squared distances (N, K) of the cells from the diagonal, the prior's d^2.
+    """Square the distances (N, K) of the cells from the diagonal: the prior's d^2.
 
     Examples
     --------

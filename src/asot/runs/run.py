@@ -33,7 +33,7 @@ from asot.runs.predictions import INDEX, PredictionFolder, Source
 from asot.schema import first_difference
 
 if TYPE_CHECKING:
-    from asot.discover.number import NumberEvidence
+    from asot.discover.stability import NumberEvidence
 
 logger = logging.getLogger(__name__)
 
