@@ -9,13 +9,10 @@ from numpy.typing import NDArray
 
 from asot.baselines.base import ClusteringBaseline, Segmented
 from asot.baselines.cte import estimated_order
-from asot.discover.prototypes import unit_rows
+from asot.discover.prototypes import TINY, unit_rows
 from asot.errors import require_number
 from asot.model.features import PreparedFeatures
 from asot.transport import solve, temporal_prior
-
-# The shortest row of float32 that has a direction.
-SHORTEST = float(np.finfo(np.float32).tiny)
 
 
 class KMeansSegmenter(ClusteringBaseline):
@@ -158,7 +155,7 @@ class KMeansTransportSegmenter(ClusteringBaseline):
 
     def _segment(self, features: NDArray[np.float32]) -> Segmented:
         centres = self.cluster_centers_
-        cost = 1 - unit_rows(features, SHORTEST) @ unit_rows(centres, SHORTEST).T
+        cost = 1 - unit_rows(features, TINY) @ unit_rows(centres, TINY).T
         if self.order_prior > 0:
             cost += temporal_prior(len(features), len(centres), float(self.order_prior), like=cost)
         solution = solve(

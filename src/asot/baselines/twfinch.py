@@ -11,8 +11,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from asot.baselines.base import Baseline, Segmented
-from asot.baselines.kmeans import SHORTEST
-from asot.discover.prototypes import unit_rows
+from asot.discover.prototypes import TINY, unit_rows
 
 # Cosine distances below this are rounding errors of float32.
 RESOLUTION = 1e-6
@@ -29,10 +28,10 @@ class TWFINCHSegmenter(Baseline):
     clusters are merged until K are left. Labels are numbered by first appearance. Score it with
     one matching for each recording.
 
-    Where the paper leaves a choice: of equally near neighbours the earliest is taken; a frame that is
-    all zero has a cosine of 0 to any other; and feature distances under 1e-6, which float32 cannot
-    tell apart, count as 1e-6, so that among frames that are alike time decides. A recording of
-    fewer than K frames gets an action for each frame.
+    Where the paper leaves a choice: of equally near neighbours the earliest is taken; a frame that
+    is all zero has a cosine of 0 to any other; and feature distances under 1e-6, which float32
+    cannot tell apart, count as 1e-6, so that time decides among frames that are alike. A recording
+    of fewer than K frames gets an action for each frame.
 
     Parameters
     ----------
@@ -115,7 +114,7 @@ def _merge(
     n = len(clusters.sizes)
     labels = np.arange(n)
     features = clusters.features.astype(np.float64)
-    units = unit_rows(features, SHORTEST)
+    units = unit_rows(features, TINY)
     times, sizes = clusters.times.copy(), clusters.sizes.copy()
     alive = np.ones(n, dtype=bool)
     for _ in range(n - n_clusters):
@@ -125,7 +124,7 @@ def _merge(
         features[kept] += features[gone]
         times[kept] += times[gone]
         sizes[kept] += sizes[gone]
-        units[kept] = unit_rows(features[kept : kept + 1], SHORTEST)[0]
+        units[kept] = unit_rows(features[kept : kept + 1], TINY)[0]
         alive[gone] = False
         distances[gone] = np.inf
         means = times / sizes
@@ -146,7 +145,7 @@ def _merge(
 
 def _nearest(clusters: _Clusters) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Find the nearest other cluster of each of n > 1 clusters, (n,), and its distance."""
-    units, means = unit_rows(clusters.features, SHORTEST), clusters.times / clusters.sizes
+    units, means = unit_rows(clusters.features, TINY), clusters.times / clusters.sizes
     n = len(units)
     neighbours = np.empty(n, dtype=np.int64)
     distances = np.empty(n, dtype=np.float32)

@@ -25,6 +25,7 @@ Rows = TypeVar("Rows", bound=NDArray[Any])
 FRAMES = 256  # of each recording, for k-means
 BINS = 20  # of a recording, for the order
 EPSILON, ALPHA, PENALTY = 0.04, 0.6, 0.01  # the paper's for decoding
+TINY = float(np.finfo(np.float32).tiny)  # the shortest row of float32 that has a direction
 PLACE_WEIGHT = 0.5  # of the place in the recording beside features of unit length, in k-means
 
 
