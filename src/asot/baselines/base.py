@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,30 +18,13 @@ if TYPE_CHECKING:
     from sklearn.cluster import KMeans
 
 Segmented = tuple[NDArray[np.int64], float | None]
-Self = TypeVar("Self", bound="Baseline")
 
 
 class Baseline(Segmenter, ABC):
     """A method that learns from all recordings, if at all, and then segments each by itself.
 
-    Parameters
-    ----------
-    n_actions : int
-        K.
-    standardise : bool
-        Standardise the features of each recording first.
-    random_state : int, RandomState or None
-        Decides everything that is drawn.
-
-    Attributes
-    ----------
-    labels_ : list of (N_i,) int64 arrays
-        Labels of the recordings that were fitted.
-    n_features_in_ : int
-        Columns of the features.
-    objective_ : float
-        The quantity that the method minimises, per fitted frame. It is computed without labels, so
-        that a seed may be chosen by it. Missing where the method minimises nothing.
+    ``objective_`` is what a method minimises, per fitted frame, if anything. It is computed without
+    labels, so that a seed may be chosen by it.
     """
 
     def __init__(
@@ -51,8 +34,8 @@ class Baseline(Segmenter, ABC):
         self.standardise = standardise
         self.random_state = random_state
 
-    def fit(self: Self, X: Any, y: Any = None) -> Self:
-        """Learn from recordings, and segment them.
+    def fit(self, X: Any, y: Any = None) -> Any:
+        """Learn from recordings, and segment them; return the segmenter.
 
         Parameters
         ----------
@@ -60,11 +43,6 @@ class Baseline(Segmenter, ABC):
             Frame features, time first.
         y : ignored
             Present for scikit-learn's conventions.
-
-        Returns
-        -------
-        Self
-            Itself.
 
         Raises
         ------
@@ -85,24 +63,17 @@ class Baseline(Segmenter, ABC):
         return self
 
     def predict(self, X: Any) -> Any:
-        """Segment recordings.
+        """Segment recordings, those that were fitted or others.
 
         Parameters
         ----------
         X : as for ``fit``
-            Recordings that were fitted, or others.
+            Recordings of the columns that were fitted.
 
         Returns
         -------
         list of (N_i,) int64 arrays, or one array for one array
             An action number, 0 to K - 1, for each frame.
-
-        Raises
-        ------
-        ArgumentError
-            If the features are not like those that were fitted.
-        NotFittedError
-            Before ``fit``.
         """
         if not hasattr(self, "labels_"):
             raise NotFittedError(f"This {type(self).__name__} is not fitted yet: call fit first.")
@@ -166,10 +137,8 @@ class UniformSegmenter(Baseline):
 
     Attributes
     ----------
-    labels_ : list of (N_i,) int64 arrays
-        Labels of the recordings that were fitted.
-    n_features_in_ : int
-        Columns of the features.
+    labels_, n_features_in_
+        As for :class:`~asot.baselines.KMeansSegmenter`.
 
     Examples
     --------

@@ -42,14 +42,12 @@ class HMMSegmenter(ClusteringBaseline):
 
     Attributes
     ----------
-    labels_ : list of (N_i,) int64 arrays
-        Labels of the recordings that were fitted.
     model_ : hmmlearn.hmm.GaussianHMM
         The model; it has fewer states where there are fewer frames than K.
     objective_ : float
         Minus the log-likelihood of the fitted frames together with their labels, per frame.
-    n_features_in_ : int
-        Columns of the features.
+    labels_, n_features_in_
+        As for :class:`~asot.baselines.KMeansSegmenter`.
 
     Raises
     ------
@@ -81,13 +79,9 @@ class HMMSegmenter(ClusteringBaseline):
         n_init: int = 10,
         random_state: Any = None,
     ) -> None:
-        super().__init__(
-            n_actions,
-            standardise=standardise,
-            frames_per_recording=frames_per_recording,
-            n_init=n_init,
-            random_state=random_state,
-        )
+        super().__init__(n_actions, standardise=standardise, random_state=random_state)
+        self.frames_per_recording = frames_per_recording
+        self.n_init = n_init
         self.max_iterations = max_iterations
         self.tolerance = tolerance
 
@@ -124,7 +118,10 @@ class HMMSegmenter(ClusteringBaseline):
             covars_weight=1 + weight,
         )
         model.startprob_ = np.full(n_states, 1 / n_states)
-        model.transmat_ = _sticky(n_states, float(np.mean(lengths)))
+        # An action stays for about 1/K of a recording; a single one for ever.
+        leave = min(n_states / float(np.mean(lengths)), 0.5) if n_states > 1 else 0.0
+        model.transmat_ = np.full((n_states, n_states), leave / max(n_states - 1, 1))
+        np.fill_diagonal(model.transmat_, 1 - leave)
         model.means_ = centres
         model.covars_ = np.tile(variance, (n_states, 1))
         # Keeps back hmmlearn's advice, which the priors make void.
@@ -139,13 +136,3 @@ class HMMSegmenter(ClusteringBaseline):
     def _segment(self, features: NDArray[np.float32]) -> Segmented:
         log_likelihood, states = self.model_.decode(features)
         return states.astype(np.int64), -float(log_likelihood)
-
-
-def _sticky(n_states: int, n_frames: float) -> NDArray[np.float64]:
-    """Make transitions (K, K) in which a state stays for about ``n_frames`` / K frames."""
-    if n_states == 1:
-        return np.ones((1, 1))
-    leave = min(n_states / n_frames, 0.5)
-    transitions = np.full((n_states, n_states), leave / (n_states - 1))
-    np.fill_diagonal(transitions, 1 - leave)
-    return transitions

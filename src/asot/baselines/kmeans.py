@@ -125,13 +125,9 @@ class KMeansTransportSegmenter(ClusteringBaseline):
         n_init: int = 10,
         random_state: Any = None,
     ) -> None:
-        super().__init__(
-            n_actions,
-            standardise=standardise,
-            frames_per_recording=frames_per_recording,
-            n_init=n_init,
-            random_state=random_state,
-        )
+        super().__init__(n_actions, standardise=standardise, random_state=random_state)
+        self.frames_per_recording = frames_per_recording
+        self.n_init = n_init
         self.order_prior = order_prior
         self.radius = radius
         self.epsilon = epsilon

@@ -66,11 +66,6 @@ def equipartition(cost: Any, lengths: Any, epsilon: float) -> Any:
 
     ``cost`` is a padded batch (B, N, K) of recordings of ``lengths`` frames. Returns assignments
     of the same shape: rows sum to 1, and columns to N / K over a recording of N frames.
-
-    Examples
-    --------
-    >>> equipartition(np.array([[[0.0, 1.0], [0.0, 0.6]]]), [2], 0.01).round(3)[0].tolist()
-    [[1.0, 0.0], [0.0, 1.0]]
     """
     # One step of this length from p q' is exp(-C / epsilon), which is projected on the marginals.
     return solve(

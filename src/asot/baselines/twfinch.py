@@ -46,10 +46,8 @@ class TWFINCHSegmenter(Baseline):
     ----------
     shared : bool
         False: an action number means another action in each recording.
-    labels_ : list of (N_i,) int64 arrays
-        Labels of the recordings that were fitted.
-    n_features_in_ : int
-        Columns of the features.
+    labels_, n_features_in_
+        As for :class:`~asot.baselines.KMeansSegmenter`.
 
     References
     ----------
@@ -66,7 +64,10 @@ class TWFINCHSegmenter(Baseline):
     shared: ClassVar[bool] = False
 
     def _segment(self, features: NDArray[np.float32]) -> Segmented:
-        return _by_appearance(_cluster(features, self.n_actions)), None
+        labels = _cluster(features, self.n_actions)
+        # Numbered by their first appearance.
+        _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+        return first.argsort().argsort()[inverse], None
 
 
 @dataclass
@@ -76,12 +77,6 @@ class _Clusters:
     features: NDArray[np.floating[Any]]  # (n, D)
     times: NDArray[np.float64]  # (n,)
     sizes: NDArray[np.float64]  # (n,)
-
-    def joined(self, labels: NDArray[np.integer[Any]], count: int) -> _Clusters:
-        """Join clusters of equal label to ``count`` clusters."""
-        ones = np.ones(len(labels))
-        sums = csr_array((ones, (labels, np.arange(len(labels)))), (count, len(labels)))
-        return _Clusters(sums @ self.features, sums @ self.times, sums @ self.sizes)
 
 
 def _cluster(features: NDArray[np.float32], n_clusters: int) -> NDArray[np.int64]:
@@ -96,7 +91,8 @@ def _cluster(features: NDArray[np.float32], n_clusters: int) -> NDArray[np.int64
         if count < n_clusters:
             return _merge(clusters, n_clusters, neighbours, distances)[labels]
         labels = component[labels].astype(np.int64)
-        clusters = clusters.joined(component, count)
+        sums = csr_array((np.ones(n), (component, np.arange(n))), (count, n))
+        clusters = _Clusters(sums @ clusters.features, sums @ clusters.times, sums @ clusters.sizes)
     return labels
 
 
@@ -172,11 +168,3 @@ def _weights(
     apart = np.subtract.outer(times, other_times).astype(np.float32)
     weights *= np.abs(apart, out=apart)
     return weights
-
-
-def _by_appearance(labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Number labels by their first appearance."""
-    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    number = np.empty(len(first), dtype=np.int64)
-    number[first.argsort()] = np.arange(len(first))
-    return number[inverse]

@@ -38,6 +38,7 @@ from asot.benchmark.methods import all_methods
 from asot.data import Recordings
 from asot.errors import ConfigurationError, DataError, FileError
 from asot.files import atomic_path, write_json, write_text
+from asot.metrics import SCORE_TITLES
 from asot.model.recipe import Recipe
 from asot.runs.run import WHOLE, Plan, recipe_yaml, refuse_to_fill, versions
 from asot.schema import Count, Positive, first_difference, read_json
@@ -48,7 +49,7 @@ SIMULATED = "simulation.yaml"
 FAILED = ".failed"
 RUN_AGAIN = "remove it, to run the cell again"
 # What reading a damaged file of labels can raise.
-UNREADABLE = (
+DAMAGE = (
     BadZipFile,
     zlib.error,
     EOFError,
@@ -59,19 +60,6 @@ UNREADABLE = (
     ValueError,
 )
 
-# What a score is called in a table; all are percentages there.
-TITLES = {
-    "mof": "MoF",
-    "miou": "mIoU",
-    "f1_macro": "F1 macro",
-    "f1@10": "F1@10",
-    "f1@25": "F1@25",
-    "f1@50": "F1@50",
-    "edit": "Edit",
-    "boundary_f1": "Boundary F1",
-    "jsd": "JSD",
-    "legacy_f1": "Legacy F1",
-}
 MATCHINGS = {
     "activity": "one matching of actions to classes for each activity",
     "video": "one matching for each recording",
@@ -96,61 +84,44 @@ class Cell:
 
 @dataclass
 class Candidate:
-    """One segmentation of a cell: the last, or that of an earlier epoch.
+    """One segmentation of a cell: the last, or that of an earlier epoch that was kept."""
 
-    Attributes
-    ----------
-    scores : dict of str to dict of str to float
-        By matching ("activity", where labels are shared, and "video"): every score.
-    objective : float or None
-        The quantity that the method minimises, where it is finite; computed without ground truth.
-    epoch : int or None
-        Epochs trained by then, where epochs were kept.
-    """
-
-    scores: dict[str, Scores]
-    objective: float | None = None
-    epoch: Count | None = None
+    scores: dict[str, Scores]  # by matching: "activity", where labels are shared, and "video"
+    objective: float | None = None  # what the method minimises, without ground truth
+    epoch: Count | None = None  # epochs trained by then, where epochs were kept
 
     def __post_init__(self) -> None:
         if self.objective is not None and not math.isfinite(self.objective):
             self.objective = None
         for matching, scores in self.scores.items():
-            lacking = next((name for name in TITLES if name not in scores), None)
+            lacking = next((name for name in SCORE_TITLES if name not in scores), None)
             if matching not in MATCHINGS or lacking is not None:
                 raise ValueError(f"lacks the score {lacking} for the matching {matching!r}")
 
 
 @dataclass
 class CellResult:
-    """A finished cell.
-
-    Attributes
-    ----------
-    n_actions : int
-        K.
-    n_recordings, n_frames : int
-        Recordings and frames that were scored.
-    seconds : float
-        Wall-clock time of fitting and labelling, on one thread; the first cell of a process
-        also loads compiled code.
-    candidates : list of Candidate
-        The last is the cell's result.
-    matching : dict of str to int
-        For the matching by activity: the class of each action.
-    """
+    """A finished cell."""
 
     n_actions: Positive
-    n_recordings: Count
-    n_frames: Count
-    seconds: float
-    candidates: Annotated[list[Candidate], Meta(min_length=1)]
-    matching: dict[ActionNumber, int] = field(default_factory=dict)
+    n_recordings: Count  # that were scored
+    n_frames: Count  # that were scored
+    seconds: float  # of fitting and labelling on one thread, for the first cell also of loading
+    candidates: Annotated[list[Candidate], Meta(min_length=1)]  # the last is the cell's result
+    matching: dict[ActionNumber, int] = field(default_factory=dict)  # class of each action
 
     @property
     def scores(self) -> dict[str, Scores]:
         """Return the scores of the cell's result, by matching."""
         return self.candidates[-1].scores
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A cell that could not be run, and why."""
+
+    cell: Cell
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -190,15 +161,10 @@ class BenchmarkFolder:
         self.root = root
 
     def begin(self, recipe: Recipe, plan: Plan, keep_epochs: bool) -> None:
-        """Write what is compared, or make sure that the folder compares the same.
+        """Write what is compared; refuse a folder that compares something else.
 
         Methods, seeds and activities may be added to a benchmark; the recipe and the data may not
         change under it.
-
-        Raises
-        ------
-        ConfigurationError
-            If the folder holds another benchmark.
         """
         now = Description(
             recipe.to_dict(),
@@ -241,13 +207,7 @@ class BenchmarkFolder:
         return replace(now, activities={**here.activities, **now.activities}, versions=used)
 
     def description(self) -> Description:
-        """Read what ``begin`` wrote.
-
-        Raises
-        ------
-        DataError
-            If the folder is not a benchmark's, or its description does not fit.
-        """
+        """Read what ``begin`` wrote."""
         path = self.root / DESCRIPTION
         if not path.is_file():
             raise DataError(
@@ -257,10 +217,9 @@ class BenchmarkFolder:
             )
         described = read_json(path, Description, "choose another folder")
         try:
-            Recipe.from_dict(described.recipe)
+            return replace(described, recipe=Recipe.from_dict(described.recipe).to_dict())
         except ConfigurationError as error:
             raise FileError.at(path, f"holds a recipe that does not fit: {error}") from error
-        return described
 
     def finished(self, cell: Cell) -> bool:
         """Tell whether a cell is done."""
@@ -286,35 +245,30 @@ class BenchmarkFolder:
         with suppress(OSError):
             write_text(self._path(cell, FAILED), f"{reason}\n")
 
-    def failures(self) -> Iterator[tuple[Cell, str]]:
-        """Yield the cells that failed, and why, in order."""
+    def failures(self) -> Iterator[Failure]:
+        """Yield the cells that failed and have not been run since, in order."""
         for cell, path in self._found(FAILED):
             if not self.finished(cell):
-                yield cell, path.read_text(encoding="utf-8", errors="replace").strip()
+                yield Failure(cell, path.read_text(encoding="utf-8", errors="replace").strip())
 
     def read(self, cell: Cell) -> CellResult:
-        """Read the scores of a finished cell; raise FileError where its file does not fit."""
+        """Read the scores of a finished cell."""
         return read_json(self._path(cell, ".json"), CellResult, RUN_AGAIN)
 
     def labels(self, cell: Cell) -> dict[str, NDArray[np.int32]]:
-        """Read the labels (N_i,) of a finished cell, by recording.
-
-        Raises
-        ------
-        FileError
-            If the file is damaged or does not fit.
-        """
+        """Read the labels (N_i,) of a finished cell, by recording."""
         path = self._path(cell, ".npz")
         cure = f"remove it and {path.stem}.json, to run the cell again"
         try:
             # Opened here, as numpy.load leaves a damaged file open.
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
                 names, lengths, labels = (stored[one] for one in ("names", "lengths", "labels"))
-            if (names.dtype.kind, labels.dtype, lengths.sum()) != ("U", np.int32, len(labels)):
+            form = names.dtype.kind, labels.dtype, labels.shape
+            if form != ("U", np.int32, (lengths.sum(),)):
                 raise ValueError("names, lengths and labels do not fit together")
             parts = np.split(labels, np.cumsum(lengths)[:-1])
             return dict(zip(names.tolist(), parts, strict=True))
-        except UNREADABLE as error:
+        except DAMAGE as error:
             raise FileError.at(path, f"cannot be read: {cure}") from error
 
     def cells(self) -> Iterator[tuple[Cell, CellResult]]:

@@ -19,24 +19,12 @@ from asot.model.recipe import Recipe
 
 @dataclass(frozen=True)
 class Method:
-    """A method to compare.
+    """A method to compare."""
 
-    Attributes
-    ----------
-    title : str
-        Its name in tables.
-    make : callable
-        Makes the estimator from a recipe, K, a seed, and whether to keep epochs.
-    seeded : bool
-        Whether the seed makes a difference; if not, a single seed is run.
-    library : (str, str) or None
-        A library that it needs, and the extra that brings it.
-    """
-
-    title: str
-    make: Callable[[Recipe, int, int, bool], Any]
-    seeded: bool = True
-    library: tuple[str, str] | None = None
+    title: str  # its name in tables
+    make: Callable[[Recipe, int, int, bool], Any]  # from a recipe, K, a seed, "keep epochs"
+    seeded: bool = True  # whether the seed makes a difference; if not, a single seed is run
+    library: tuple[str, str] | None = None  # that it needs, and the extra that brings it
 
     @property
     def available(self) -> bool:
@@ -44,9 +32,11 @@ class Method:
         return self.library is None or find_spec(self.library[0]) is not None
 
 
-def _asot(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
+def _asot(part: str | None, recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
+    """Make ASOT, or ASOT without a part."""
     from asot.model.segmenter import RecipeSegmenter
 
+    recipe = recipe if part is None else ablate(recipe, part)
     return RecipeSegmenter(recipe, n_actions, keep_epochs=keep_epochs, random_state=seed)
 
 
@@ -55,8 +45,7 @@ def _network(kind: str, recipe: Recipe, n_actions: int, seed: int, keep_epochs: 
     from asot import baselines
 
     alone = replace(recipe, team=0, background=False)
-    make = getattr(baselines, kind)
-    return make(alone, n_actions, keep_epochs=keep_epochs, random_state=seed)
+    return getattr(baselines, kind)(alone, n_actions, keep_epochs=keep_epochs, random_state=seed)
 
 
 def _baseline(kind: str, recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
@@ -81,7 +70,7 @@ def _baseline(kind: str, recipe: Recipe, n_actions: int, seed: int, keep_epochs:
 
 
 METHODS: dict[str, Method] = {
-    "asot": Method("ASOT", _asot),
+    "asot": Method("ASOT", partial(_asot, None)),
     "sela": Method("SeLA", partial(_network, "SeLASegmenter")),
     "tot": Method("TOT", partial(_network, "TOTSegmenter")),
     "kmeans_asot": Method("k-means + ASOT", partial(_baseline, "KMeansTransportSegmenter")),
@@ -93,16 +82,11 @@ METHODS: dict[str, Method] = {
 }
 
 # The parts of ASOT that can be switched off: the title in tables, and the settings that change.
+_USES = ("transport_train", "transport_eval")
 ABLATIONS: dict[str, tuple[str, dict[str, float | None]]] = {
-    "temporal": (
-        "ASOT, no temporal term",
-        {"transport_train.alpha": 0.0, "transport_eval.alpha": 0.0},
-    ),
+    "temporal": ("ASOT, no temporal term", {f"{use}.alpha": 0.0 for use in _USES}),
     "prior": ("ASOT, no order prior", {"order_prior": 0.0}),
-    "unbalanced": (
-        "ASOT, balanced",
-        {"transport_train.lambda_actions": None, "transport_eval.lambda_actions": None},
-    ),
+    "unbalanced": ("ASOT, balanced", {f"{use}.lambda_actions": None for use in _USES}),
     "training": ("ASOT, no training", {"training.epochs": 0}),
     "kmeans": ("ASOT, random start", {"training.kmeans_restarts": 0}),
 }
@@ -110,13 +94,7 @@ ABLATED = "asot-no-"
 
 
 def ablate(recipe: Recipe, part: str) -> Recipe:
-    """Copy the recipe with a part of ASOT, of ``ABLATIONS``, switched off.
-
-    Examples
-    --------
-    >>> ablate(Recipe(), "prior").order_prior
-    0.0
-    """
+    """Copy the recipe with a part of ASOT, of ``ABLATIONS``, switched off."""
     changed = copy.deepcopy(recipe)
     for place, value in ABLATIONS[part][1].items():
         group, _, name = place.rpartition(".")
@@ -124,32 +102,15 @@ def ablate(recipe: Recipe, part: str) -> Recipe:
     return changed
 
 
-def _ablated(part: str, recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
-    return _asot(ablate(recipe, part), n_actions, seed, keep_epochs)
-
-
 def all_methods() -> dict[str, Method]:
     """List all methods in the order of tables: ASOT, ASOT without each part, the others."""
-    parts = {
-        ABLATED + part: Method(title, partial(_ablated, part))
-        for part, (title, _) in ABLATIONS.items()
-    }
+    titles = {part: title for part, (title, _) in ABLATIONS.items()}
+    parts = {ABLATED + part: Method(one, partial(_asot, part)) for part, one in titles.items()}
     return {"asot": METHODS["asot"], **parts, **METHODS}
 
 
 def find_method(name: str) -> Method:
-    """Find a method by its name in results.
-
-    Raises
-    ------
-    ConfigurationError
-        If there is no such method.
-
-    Examples
-    --------
-    >>> find_method("asot-no-prior").title
-    'ASOT, no order prior'
-    """
+    """Find a method by its name in results."""
     methods = all_methods()
     if name not in methods:
         raise ConfigurationError(
@@ -161,36 +122,15 @@ def find_method(name: str) -> Method:
 
 
 def ordered(methods: Iterable[str]) -> list[str]:
-    """Sort names of methods into the order of tables.
-
-    Examples
-    --------
-    >>> ordered(["kmeans", "asot-no-prior", "asot"])
-    ['asot', 'asot-no-prior', 'kmeans']
-    """
+    """Sort names of methods into the order of tables."""
     return sorted(methods, key=list(all_methods()).index)
 
 
 def choose_methods(names: Sequence[str] | None, parts: Sequence[str] | None) -> list[str]:
-    """Choose the methods to run.
+    """Choose the methods to run, of ``METHODS``, and the parts of ASOT to switch off.
 
-    Parameters
-    ----------
-    names : sequence of str or None
-        Of ``METHODS``, or "all"; None stands for all that are installed, or for ASOT alone where
-        parts are switched off, beside which ASOT always stands.
-    parts : sequence of str or None
-        Of ``ABLATIONS``, or "all".
-
-    Raises
-    ------
-    ConfigurationError, MissingExtraError
-        If a name is unknown, or a method that was asked for is not installed.
-
-    Examples
-    --------
-    >>> choose_methods(None, ["prior"])
-    ['asot', 'asot-no-prior']
+    ``None`` stands for all methods that are installed, or for ASOT alone where parts are switched
+    off: ASOT always stands beside itself without a part.
     """
     parts = list(ABLATIONS) if list(parts or []) == ["all"] else list(parts or [])
     for part in parts:

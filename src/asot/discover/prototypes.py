@@ -40,24 +40,12 @@ class PlainEvidence:
 
 @dataclass(frozen=True)
 class Prototypes:
-    """Actions as directions in the space of smoothed features.
+    """Actions as directions in the space of smoothed features."""
 
-    Attributes
-    ----------
-    centres : (K, D) float64 array
-        Unit rows.
-    radius : int
-        Half-width of the temporal band, frames.
-    order : (bins, K) float64 array or None
-        ``log p(place | action) / p(place)`` over equal parts of a recording; None without order.
-    order_weight : float
-        Weight of ``order``, which is subtracted from the cost.
-    """
-
-    centres: NDArray[np.float64]
-    radius: int
-    order: NDArray[np.float64] | None = None
-    order_weight: float = 0.0
+    centres: NDArray[np.float64]  # (K, D), unit rows
+    radius: int  # half-width of the temporal band, frames
+    order: NDArray[np.float64] | None = None  # log p(place | action) / p(place), (bins, K)
+    order_weight: float = 0.0  # of the order, which is subtracted from the cost
 
     def assign(self, features: NDArray[np.float32], half: int) -> NDArray[np.float64]:
         """Assign one recording's prepared frames, smoothed by ``half``, softly: (N, K)."""
@@ -79,31 +67,12 @@ def learn_prototypes(
     restarts: int = 10,
     seed: int = 0,
 ) -> Prototypes:
-    """Find prototypes of the actions in recordings.
+    """Find prototypes of K actions, or of fewer where there are fewer frames.
 
-    Parameters
-    ----------
-    recordings : sequence of (N_i, D) float32 arrays
-        Prepared features.
-    n_actions : int
-        K; fewer prototypes are returned where there are fewer frames.
-    radius : int
-        Half-width of the smoothing and of the temporal band, frames.
-    rounds : int
-        Times that all recordings are decoded and the centres moved to the means of their frames.
-    order_weight : float
-        Above 0, a common order of the actions is learned as well: k-means also sees each frame's
-        place, and the cost of an action is lowered where other recordings have it.
-    restarts, seed : int
-        Of k-means.
-
-    Examples
-    --------
-    >>> from asot.simulation import make_recordings
-    >>> features = make_recordings(4, 3, random_state=0).features
-    >>> found = learn_prototypes([one.astype("float32") for one in features], 3, radius=10)
-    >>> found.centres.shape
-    (3, 16)
+    Prepared features (N_i, D) are smoothed by ``radius`` frames, the half-width of the temporal
+    band, too. In each round all recordings are decoded and the centres moved to the means of their
+    frames. An ``order_weight`` above 0 learns a common order of the actions as well: k-means also
+    sees each frame's place, and an action costs less where other recordings have it.
     """
     smooth = [unit_rows(window_mean(one, radius)) for one in recordings]
     ordered = order_weight > 0 and len(smooth) > 2
@@ -168,13 +137,7 @@ def fit_kmeans(frames: NDArray[Any], n_clusters: int, restarts: int, seed: Any) 
 
 
 def window_mean(features: ArrayLike, half: int) -> NDArray[np.float64]:
-    """Average the ``2 half + 1`` frames around each frame; the first and last are repeated.
-
-    Examples
-    --------
-    >>> window_mean([[0.0], [3.0], [6.0]], 1).tolist()
-    [[1.0], [3.0], [5.0]]
-    """
+    """Average the ``2 half + 1`` frames around each frame; the first and last are repeated."""
     array = np.asarray(features, dtype=np.float64)
     if half == 0:
         return array

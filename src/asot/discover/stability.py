@@ -56,81 +56,38 @@ COMPACT = 0.75  # of the best silhouette
 
 @dataclass(frozen=True)
 class RadiusEvidence(PlainEvidence):
-    """Evidence for a time scale.
+    """Evidence for a time scale."""
 
-    Attributes
-    ----------
-    chosen : int
-        Half-width of the temporal band, frames.
-    radii : list of int
-        The ladder of scales that were tried, frames.
-    agreement : list of float
-        Adjusted Rand index between the labels at a scale and those at its neighbours and from
-        another start; 1 for the same labels.
-    segment_length : list of float
-        Mean length of the segments at each scale, frames.
-    """
-
-    chosen: int
-    radii: list[int]
-    agreement: list[float]
-    segment_length: list[float]
+    chosen: int  # half-width of the temporal band, frames
+    radii: list[int]  # the scales that were tried, frames
+    agreement: list[float]  # adjusted Rand index with the labels of neighbours and other starts
+    segment_length: list[float]  # mean at each scale, frames
 
 
 @dataclass(frozen=True)
 class NumberEvidence(PlainEvidence):
-    """Evidence for a number of actions.
-
-    Attributes
-    ----------
-    chosen : int
-        K.
-    reason : {"stability", "silhouette"}
-        Which of ``stable`` and ``compact`` is lower.
-    stable, compact : int
-        The largest number that all starts repeat, and the largest whose segments are compact.
-    numbers : list of int
-        The numbers that were tried.
-    stability : list of float
-        Adjusted mutual information between the labels from several starts; 1 for the same labels.
-    silhouette : list of float
-        Mean silhouette of segments, by the cosine between their mean features, in [-1, 1].
-    used : list of float
-        Effective number of actions: the exponential of the entropy of their shares of frames.
-    """
+    """Evidence for a number of actions."""
 
     chosen: int
-    reason: str
-    stable: int
-    compact: int
-    numbers: list[int]
-    stability: list[float]
-    silhouette: list[float]
-    used: list[float]
+    reason: str  # which of the next two is lower: "stability" or "silhouette"
+    stable: int  # the largest number that all starts repeat
+    compact: int  # the largest number whose segments are compact
+    numbers: list[int]  # that were tried
+    stability: list[float]  # adjusted mutual information of the labels from several starts
+    silhouette: list[float]  # mean over segments, by the cosine between their mean features
+    used: list[float]  # effective number: the exponential of the entropy of the shares of frames
 
 
 def find_radius(
     recordings: Frames, n_actions: int, *, seed: int = 0, progress: Progress = silent
 ) -> RadiusEvidence:
-    """Find the half-width of the temporal band.
-
-    Parameters
-    ----------
-    recordings : sequence of (N_i, D) float32 arrays
-        Prepared features; of more than 30, 30 evenly chosen ones are used.
-    n_actions : int
-        K.
-    seed : int
-        Of the starts.
-    progress : Progress
-        Called after each scale.
+    """Find the half-width of the temporal band, in frames, from prepared features (N_i, D).
 
     Examples
     --------
     >>> from asot.simulation import make_recordings
     >>> features = make_recordings(4, 3, random_state=0).features
-    >>> evidence = find_radius([one.astype("float32") for one in features], 3)
-    >>> 10 < evidence.chosen < 60
+    >>> 10 < find_radius([one.astype("float32") for one in features], 3).chosen < 60
     True
     """
     from sklearn.metrics import adjusted_rand_score
@@ -187,22 +144,13 @@ def choose_radius(
     if not fits.any():
         return int(radii[int(np.abs(ratio - SHORTEST).argmin())])
     agree = np.array(agreement)
-    inside = np.flatnonzero(fits).tolist()
-
-    def rises_to(index: int, other: int) -> bool:
-        outside = not 0 <= other < len(agree) or not fits[other]
-        return outside or bool(agree[index] >= agree[other])
-
-    best = agree[inside].max()
+    best = agree[fits].max()
     enough = min(PEAK * best, best)  # it may be below 0
-    peaks = [
-        one
-        for one in inside
-        if agree[one] >= enough and rises_to(one, one - 1) and rises_to(one, one + 1)
-    ]
-    chosen = peak = peaks[-1]
-    after = range(peak + 1, len(agree))
-    while chosen + 1 in after and fits[chosen + 1] and agree[chosen + 1] >= TOLERANCE * agree[peak]:
+    inside = np.where(fits, agree, -np.inf)
+    before, after = np.append(-np.inf, inside[:-1]), np.append(inside[1:], -np.inf)
+    peaks = np.flatnonzero(fits & (agree >= enough) & (agree >= before) & (agree >= after))
+    chosen = peak = int(peaks[-1])
+    while chosen + 1 < len(agree) and inside[chosen + 1] >= TOLERANCE * agree[peak]:
         chosen += 1
     return int(radii[chosen])
 
@@ -215,20 +163,9 @@ def find_n_actions(
     seed: int = 0,
     progress: Progress = silent,
 ) -> NumberEvidence:
-    """Find the number of actions.
+    """Find the number of actions, 2 to ``most``, from prepared features (N_i, D).
 
-    Parameters
-    ----------
-    recordings : sequence of (N_i, D) float32 arrays
-        Prepared features; of more than 30, 30 evenly chosen ones are used.
-    radius : int
-        Half-width of the temporal band, frames.
-    most : int
-        The largest number to try; fewer where there is no room for so many segments.
-    seed : int
-        Of the starts.
-    progress : Progress
-        Called after each number.
+    Fewer numbers are tried where there is no room for so many segments of two radii.
 
     Examples
     --------
@@ -268,11 +205,6 @@ def choose_numbers(
 
     At a single number starts may differ about which action to split: two in a row must be unstable,
     after one that is repeated.
-
-    Examples
-    --------
-    >>> choose_numbers([2, 3, 4, 5, 6, 7], [1, 0.9, 1, 0.8, 0.7, 0.7], [0.5, 0.6, 0.6, 0.6, 0.4, 0])
-    (4, 5)
     """
     repeated = np.array(stability) >= SAME
     first = int(np.argmax(repeated)) if repeated.any() else int(np.argmax(stability))
@@ -287,17 +219,11 @@ def choose_numbers(
     return stable, compact
 
 
-def principal(recordings: Frames, most: int = MOST_COLUMNS) -> list[NDArray[np.float32]]:
+def _principal(recordings: Frames, most: int = MOST_COLUMNS) -> list[NDArray[np.float32]]:
     """Project recordings on their ``most`` main directions from the origin.
 
     Cosines hardly change, and a search over many settings is as many times faster as there are
     fewer columns. Recordings of ``most`` columns or fewer are returned as they are.
-
-    Examples
-    --------
-    >>> wide = np.ones((5, 300), dtype=np.float32)
-    >>> principal([wide])[0].shape
-    (5, 64)
     """
     if recordings[0].shape[1] <= most:
         return list(recordings)
@@ -313,7 +239,7 @@ def _searched(recordings: Frames) -> list[NDArray[np.float32]]:
     for one in evenly(recordings, MOST_RECORDINGS):
         start = max(0, (len(one) - MOST_FRAMES) // 2)
         middles.append(one[start : start + MOST_FRAMES])
-    return principal(middles)
+    return _principal(middles)
 
 
 def _labels(
