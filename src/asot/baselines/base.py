@@ -1,4 +1,4 @@
-"""What the baselines share: they segment one recording at a time. The simplest of them."""
+"""The base of the baselines, which segment one recording at a time, and the simplest of them."""
 
 from __future__ import annotations
 
