@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from asot.benchmark.folder import BenchmarkFolder, Cell
+from asot.benchmark.folder import BenchmarkFolder, Cell, Failure
 from asot.benchmark.methods import find_method
-from asot.benchmark.runner import Failure, plan_cells, run_benchmark
+from asot.benchmark.runner import plan_cells, run_benchmark
 from asot.errors import DataError
 from asot.metrics import evaluate
 from asot.model.recipe import Recipe
@@ -83,9 +83,9 @@ def test_finished_cells_are_not_run_again(
     here: list[Cell], recipe: Recipe, plan: TrainingPlan, folder: BenchmarkFolder
 ) -> None:
     cells = plan_cells(plan, CHEAP, [0])
-    heard: list[tuple[int, int, Cell]] = []
+    heard: list[tuple[object, ...]] = []
     run_benchmark(recipe, plan, folder, cells[:2], progress=lambda *told: heard.append(told))
-    assert heard == [(1, 2, cells[0]), (2, 2, cells[1])]
+    assert heard == [("Cells", done, 2, str(cells[done - 1])) for done in (1, 2)]
     before = stamps(folder)
     del here[:]
     more = plan_cells(plan, [*CHEAP, "hmm"], [0, 1])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
     from asot.benchmark.folder import BenchmarkFolder
-    from asot.benchmark.tables import Results, Table
+    from asot.benchmark.report import Results, ScoreTable
     from asot.runs.run import TrainingPlan
 
 USAGE = "RECIPE --data DIR --out DIR [--seeds 5] [--methods ...] [--ablate ...] [settings]"
@@ -99,8 +99,8 @@ def run(words: Sequence[str]) -> None:
     methods = choose_methods(values.methods, values.ablate)
     choices = _choices(values.choose, values.oracle)
     from asot.benchmark.folder import BenchmarkFolder
+    from asot.benchmark.report import collect, write_results
     from asot.benchmark.runner import plan_cells, run_benchmark
-    from asot.benchmark.tables import collect, name_of, write_results
     from asot.cli.console import progress, say
     from asot.runs.run import plan_run
     from asot.workers import available_cores
@@ -129,7 +129,7 @@ def run(words: Sequence[str]) -> None:
     if failures:
         say("Failed:", style="bold")
         for one in failures:
-            say(f"  {name_of(one)}: {one.reason}")
+            say(f"  {one.cell}: {one.reason}")
         raise CellsFailedError(
             f"{len(failures)} of {len(cells)} cells failed: give the same command again to run "
             "them once more."
@@ -160,7 +160,7 @@ def _add_choices(parser: Parser) -> None:
 
 
 def _choices(chosen: Sequence[str], oracle: bool) -> list[str]:
-    from asot.benchmark.choice import CHOICES
+    from asot.benchmark.summary import CHOICES
 
     known = [name for name in CHOICES if name != "oracle"]
     for name in chosen:
@@ -170,7 +170,7 @@ def _choices(chosen: Sequence[str], oracle: bool) -> list[str]:
 
 
 def _draw(folder: BenchmarkFolder, plan: TrainingPlan, most: int) -> None:
-    from asot.benchmark.pictures import draw_timelines
+    from asot.benchmark.report import draw_timelines
     from asot.cli.console import say
 
     if most < 1:
@@ -191,7 +191,7 @@ def _show_again(words: Sequence[str]) -> None:
     values = parser.parse(words)
     choices = _choices(values.choose, values.oracle)
     from asot.benchmark.folder import BenchmarkFolder
-    from asot.benchmark.tables import collect
+    from asot.benchmark.report import collect
 
     folder = BenchmarkFolder(Path(values.table))
     folder.description()
@@ -202,7 +202,7 @@ def _show_again(words: Sequence[str]) -> None:
 
 def show(results: Results, folder: BenchmarkFolder) -> None:
     """Print the main tables, what stands behind them, and where the rest is."""
-    from asot.benchmark.tables import heading, key, sources
+    from asot.benchmark.report import heading, key, sources
     from asot.cli.console import console, say, show_files
 
     for matching in ("activity", "video"):
@@ -229,20 +229,21 @@ def show(results: Results, folder: BenchmarkFolder) -> None:
     show_files([(path, meaning) for path, meaning in files if path.exists()])
 
 
-def _table(table: Table) -> RichTable:
-    from asot.benchmark.tables import TITLES, figure, published_figure, seeds
+def _table(table: ScoreTable) -> RichTable:
+    from asot.benchmark.report import figure, published_figures, seeds
     from asot.cli.console import console, new_table
+    from asot.metrics import SCORE_TITLES
     from asot.text import printable
 
-    names = tuple(TITLES) if console().width >= WIDE_ENOUGH else NARROW
+    names = tuple(SCORE_TITLES) if console().width >= WIDE_ENOUGH else NARROW
     if names is NARROW and any(row.choice for row in table.rows):
         names = tuple(name for name in NARROW if name != "edit")
-    headings = [TITLES[name] for name in names]
+    headings = [SCORE_TITLES[name] for name in names]
     shown = new_table("method", "seeds", *headings, right=("seeds", *headings))
     for row in table.rows:
         cells = [figure(row, name, "±").replace(" ± ", "±") for name in names]
         shown.add_row(printable(row.title), seeds(row), *cells)
     for number, one in enumerate(table.published, start=1):
-        cells = [published_figure(one, name) for name in names]
+        cells = published_figures(one, names)
         shown.add_row(printable(f"{one.method} [{number}]"), "", *cells, style="italic")
     return shown

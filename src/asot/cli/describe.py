@@ -68,7 +68,7 @@ def run(words: Sequence[str]) -> None:
         }
         found |= describe_features(recordings)
         if values.kmeans is not None:
-            from asot.baselines.kmeans import KMeansSegmenter
+            from asot.baselines import KMeansSegmenter
             from asot.metrics import evaluate
 
             model = KMeansSegmenter(values.kmeans, random_state=values.seed)
