@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.errors import ArgumentError
-from asot.inputs.series.model import Series
+from asot.inputs.series.signals import Series
 from asot.text import listing, quote
 
 # Names of points on the body's axis, the first that is there counts; compared without case,
@@ -32,7 +32,7 @@ def egocentric(series: Series, body_axis: Sequence[str] | None = None) -> Series
     Parameters
     ----------
     series : Series
-        Poses; see :class:`asot.inputs.series.model.Series` for the columns. Columns that are no
+        Poses; see :class:`asot.inputs.series.signals.Series` for the columns. Columns that are no
         coordinates, and points that have x or y alone, are kept as they are. ``z`` is taken
         relative to the middle, and not turned.
     body_axis : (str, str), optional
@@ -60,7 +60,13 @@ def egocentric(series: Series, body_axis: Sequence[str] | None = None) -> Series
     """
     individuals = _individuals(series.columns)
     if body_axis is not None:
-        _check_axis(body_axis, individuals)
+        if len(body_axis) != 2 or body_axis[0] == body_axis[1]:
+            message = f"body_axis must be two points, rear and front, but is {list(body_axis)}."
+            raise ArgumentError(message, setting="body_axis")
+        known = list(dict.fromkeys(point for points in individuals.values() for point in points))
+        for point in (point for point in body_axis if point not in known):
+            message = f"body_axis names {quote(point)}, but the poses have {listing(known, 12)}."
+            raise ArgumentError(message, setting="body_axis")
     values = series.values.copy()
     moments = series.times[:-1]
     extra: list[tuple[str, NDArray[np.float64]]] = []
@@ -101,14 +107,7 @@ def distances(series: Series) -> Series:
 
     Distances do not change when the individual moves or turns, also where its heading is unknown.
 
-    Parameters
-    ----------
-    series : Series
-        Poses; P points of an individual give P (P - 1) / 2 columns ``nose-tailbase``.
-
-    Returns
-    -------
-    Series
+    P points of an individual give P (P - 1) / 2 columns, such as ``nose-tailbase``.
 
     Examples
     --------
@@ -126,23 +125,20 @@ def distances(series: Series) -> Series:
     return _with(series, series.values, extra)
 
 
-def heading_points(
-    columns: Sequence[str], body_axis: Sequence[str] | None
-) -> dict[str, tuple[str, str] | None]:
-    """The rear and front point that give each individual's heading; None where none is known.
+def lacks_heading(columns: Sequence[str], body_axis: Sequence[str] | None) -> bool:
+    """Tell poses whose individuals have no known rear and front point.
 
     Examples
     --------
-    >>> heading_points(["tail_base.x", "tail_base.y", "Nose.x", "Nose.y"], None)
-    {'': ('tail_base', 'Nose')}
+    >>> lacks_heading(["tail_base.x", "tail_base.y", "Nose.x", "Nose.y"], None)
+    False
     """
-    return {
-        individual: _axis(points, body_axis) for individual, points in _individuals(columns).items()
-    }
+    individuals = _individuals(columns).values()
+    return bool(individuals) and not any(_axis(points, body_axis) for points in individuals)
 
 
 def _individuals(columns: Sequence[str]) -> dict[str, dict[str, dict[str, int]]]:
-    """The position of each coordinate of each point of each individual, where x and y are there."""
+    """Return the position of each coordinate of each individual's points that have x and y."""
     found: dict[str, dict[str, dict[str, int]]] = {}
     for position, column in enumerate(columns):
         name, _, axis = column.rpartition(".")
@@ -154,22 +150,6 @@ def _individuals(columns: Sequence[str]) -> dict[str, dict[str, dict[str, int]]]
         for individual, points in found.items()
     }
     return {individual: points for individual, points in whole.items() if points}
-
-
-def _check_axis(
-    body_axis: Sequence[str], individuals: dict[str, dict[str, dict[str, int]]]
-) -> None:
-    if len(body_axis) != 2 or body_axis[0] == body_axis[1]:
-        raise ArgumentError(
-            f"body_axis must be two points, rear and front, but is {list(body_axis)}."
-        )
-    known = list(dict.fromkeys(point for points in individuals.values() for point in points))
-    for point in body_axis:
-        if point not in known:
-            raise ArgumentError(
-                f"body_axis names {quote(point)}, which is no point of the poses, only "
-                f"{listing(known, 12)}."
-            )
 
 
 def _axis(

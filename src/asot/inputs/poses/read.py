@@ -1,24 +1,43 @@
-"""Poses over time: the tables of DeepLabCut and of SLEAP, in CSV and HDF5."""
+"""Poses over time: the tables of DeepLabCut and of SLEAP, in CSV and HDF5.
+
+DeepLabCut: A. Mathis et al., Nature Neuroscience 2018. SLEAP: T. Pereira et al., Nature Methods
+2022.
+"""
 
 from __future__ import annotations
 
+import csv
 import os
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from asot.errors import FileError
+from asot.errors import AsotError, FileError, unreadable
 from asot.files import require_file
-from asot.inputs.poses.tables import read_pose_hdf5, read_pose_text, text_layout
-from asot.inputs.series.model import Series, fill_gaps
-from asot.inputs.series.tables import PARQUET_SUFFIXES, TEXT_SUFFIXES
-from asot.inputs.series.text import look_at
+from asot.inputs.find import HDF5
+from asot.inputs.poses.hdf5 import open_hdf5, read_dlc, read_sleap
+from asot.inputs.series.columns import require_pandas
+from asot.inputs.series.signals import Series, fill_gaps
+from asot.inputs.series.tables import (
+    PARQUET_SUFFIXES,
+    TEXT_SUFFIXES,
+    Dialect,
+    line_of,
+    look_at,
+    read_text_table,
+)
 from asot.text import listing, quote
 
-HDF5_SUFFIXES = (".h5", ".hdf5")
-SUFFIXES = (*TEXT_SUFFIXES, *PARQUET_SUFFIXES, ".npy", *HDF5_SUFFIXES)
+# DeepLabCut lists every point with its likelihood, and itself leaves out those below 0.6; SLEAP
+# has left out what it does not trust by the time it writes.
+_DLC_CONFIDENCE = 0.6
+_HEADERS = ("scorer", "individuals", "bodyparts", "coords")
+SUFFIXES = (*TEXT_SUFFIXES, *PARQUET_SUFFIXES, ".npy", *sorted(HDF5))
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -43,7 +62,7 @@ def kind_of(path: str | os.PathLike[str]) -> Literal["series", "pose"]:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise FileError.at(path, f"is no recording that asot reads ({', '.join(SUFFIXES)})")
-    if suffix in HDF5_SUFFIXES:
+    if suffix in HDF5:
         with path.open("rb") as stream:
             if stream.read(8) != _HDF5:
                 raise FileError.at(path, "is not an HDF5 file, or is damaged")
@@ -55,7 +74,7 @@ def kind_of(path: str | os.PathLike[str]) -> Literal["series", "pose"]:
         raise FileError.at(
             path, "has a row for each point: export it from SLEAP as analysis CSV or HDF5"
         )
-    return "series" if text_layout(dialect) is None else "pose"
+    return "series" if _text_layout(dialect) is None else "pose"
 
 
 def read_pose(
@@ -97,11 +116,6 @@ def read_pose(
     MissingExtraError
         If pandas, or h5py for HDF5, is not installed.
 
-    References
-    ----------
-    DeepLabCut: A. Mathis et al., Nature Neuroscience 2018. SLEAP: T. Pereira et al., Nature
-    Methods 2022.
-
     Examples
     --------
     >>> import tempfile
@@ -120,7 +134,7 @@ def read_pose(
         raise FileError.at(
             path, "holds poses, whose frames have no times: give the frames a second (--rate)"
         )
-    poses = read_pose_hdf5(path) if path.suffix.lower() in HDF5_SUFFIXES else read_pose_text(path)
+    poses = _read_hdf5(path) if path.suffix.lower() in HDF5 else _read_text(path)
     least = poses.confidence if min_confidence is None else min_confidence
     names: list[str] = []
     arrays = []
@@ -154,3 +168,249 @@ def _choose(path: Path, names: list[str], asked: Sequence[str]) -> list[int]:
             raise FileError.at(path, f"has no point {quote(one)}, only {listing(points, 12)}")
         chosen += [i for i in found if i not in chosen]
     return chosen
+
+
+@dataclass(frozen=True)
+class Poses:
+    """P points of N frames, as they were read.
+
+    A point has a name, with the individual before a dot where there are several; coordinates, such
+    as ("x", "y"); places (N, A) in these A axes, NaN where it is missing; and scores (N,), the
+    confidence, NaN where there is none. ``first`` is the frame of row 0, and ``confidence`` what
+    the tracker itself asks of a point.
+    """
+
+    names: list[str]
+    axes: list[tuple[str, ...]]
+    places: list[NDArray[np.float64]]
+    scores: list[NDArray[np.float64]]
+    first: int
+    confidence: float
+
+
+def _text_layout(dialect: Dialect) -> Literal["dlc", "sleap"] | None:
+    """Tell by the header whose poses a text file holds; None where it holds none."""
+    header = [name.lower() for name in dialect.header or ()]
+    if header[:1] == ["scorer"]:
+        return "dlc"
+    return "sleap" if "frame_idx" in header and any(_points(header)) else None
+
+
+def _points(header: Sequence[str]) -> list[str]:
+    """List the points of SLEAP's columns ``nose.x``."""
+    return [name[:-2] for name in header if name.lower().endswith(".x")]
+
+
+def _read_hdf5(path: Path) -> Poses:
+    try:
+        with open_hdf5(path) as file:
+            if "tracks" in file and "node_names" in file:
+                tracks, points, places, scores = read_sleap(path, file)
+                return _of_tracks(path, tracks, points, places, scores, 0)
+            keys, levels, index, values = read_dlc(path, file)
+        return _of_header(path, keys, levels, index, values)
+    except (AsotError, MemoryError):
+        raise
+    except Exception as error:  # of h5py, where the file is damaged, and of what it then hands on
+        raise FileError.at(
+            path, "is damaged, or of a layout that asot does not know: export it as CSV"
+        ) from error
+
+
+def _read_text(path: Path) -> Poses:
+    dialect = look_at(path)
+    layout = _text_layout(dialect)
+    if layout == "dlc":
+        return _read_dlc_text(path, dialect)
+    if layout == "sleap":
+        return _read_sleap_text(path, dialect)
+    raise FileError.at(
+        path, "is no table of poses: neither DeepLabCut's nor the analysis table of SLEAP"
+    )
+
+
+def _read_dlc_text(path: Path, dialect: Dialect) -> Poses:
+    rows: dict[str, tuple[str, ...]] = {"scorer": dialect.header or ()}
+    try:
+        with path.open(encoding=dialect.encoding, newline="") as stream:
+            for row in csv.reader(stream, delimiter=dialect.separator):
+                if row and row[0].strip().lower() in _HEADERS:
+                    rows[row[0].strip().lower()] = tuple(cell.strip() for cell in row)
+                elif len(rows) > 1:
+                    break
+    except OSError as error:
+        raise FileError.at(path, unreadable(error)) from error
+    levels = [level for level in _HEADERS if level in rows]
+    skip = dialect.skip - 1 + len(levels)
+    if not {"bodyparts", "coords"} <= set(levels):
+        raise FileError.at(
+            path, f"begins like DeepLabCut's, but has no line {'bodyparts, coords'!r}"
+        )
+    width = len(rows["coords"])
+    uneven = [level for level in levels if len(rows[level]) != width]
+    if uneven:
+        raise FileError.at(
+            path,
+            f"has {width - 1} columns in its line 'coords' and {len(rows[uneven[0]]) - 1} in its "
+            f"line {uneven[0]!r}",
+        )
+    keys = [tuple(rows[level][i] for level in levels) for i in range(1, width)]
+    body = replace(dialect, header=rows["coords"], skip=skip)
+    frame = read_text_table(path, body)
+    numbers = _all_numbers(path, body, frame, ["frame", *(".".join(key[1:]) for key in keys)])
+    return _of_header(path, keys, levels, numbers[:, 0], numbers[:, 1:])
+
+
+def _all_numbers(path: Path, dialect: Dialect, frame: Any, names: list[str]) -> NDArray[np.float64]:
+    pandas = require_pandas("Reading tables of poses")
+    arrays = []
+    for position, name in enumerate(names):
+        numbers = pandas.to_numeric(frame[position], errors="coerce")
+        wrong = (numbers.isna() & frame[position].notna()).to_numpy()
+        if wrong.any():
+            row = int(wrong.argmax())
+            cell = quote(str(frame[position].iloc[row]))
+            message = f"{cell} in column {quote(name)} is no number"
+            if position == 0:
+                message = f"{cell} is no frame number: labelled images are no recording"
+            raise FileError.at(path, message, line_of(path, dialect, row))
+        arrays.append(numbers.to_numpy(dtype=np.float64, na_value=np.nan))
+    return np.column_stack(arrays)
+
+
+def _of_header(
+    path: Path,
+    keys: Sequence[tuple[str, ...]],
+    levels: Sequence[str],
+    index: NDArray[Any],
+    values: NDArray[np.float64],
+) -> Poses:
+    """Take DeepLabCut's table apart: a column for each individual, body part and coordinate."""
+    if index.dtype.kind not in "fiu" or not {"bodyparts", "coords"} <= set(levels):
+        raise FileError.at(path, "has no frame numbers: labelled images are no recording")
+    points: dict[tuple[str, str], dict[str, int]] = {}
+    for position, key in enumerate(keys):
+        parts = dict(zip(levels, key, strict=True))
+        owner = (_clean(parts.get("individuals", "")), _clean(parts["bodyparts"]))
+        coordinates = points.setdefault(owner, {})
+        if parts["coords"] in coordinates:
+            name = ".".join(filter(None, (*owner, parts["coords"])))
+            raise FileError.at(path, f"has two columns {quote(name)}")
+        coordinates[parts["coords"]] = position
+    several = len({individual for individual, _ in points}) > 1
+    first, (values,) = _by_frame(path, index, [values])
+    poses = Poses([], [], [], [], first, _DLC_CONFIDENCE)
+    for (individual, point), coordinates in points.items():
+        axes = tuple(axis for axis in ("x", "y", "z") if axis in coordinates)
+        if not axes:
+            raise FileError.at(path, f"has no coordinates of {quote(point)}")
+        poses.names.append(f"{individual}.{point}" if several else point)
+        poses.axes.append(axes)
+        poses.places.append(values[:, [coordinates[axis] for axis in axes]])
+        likelihood = coordinates.get("likelihood")
+        nothing = np.full(len(values), np.nan)
+        poses.scores.append(nothing if likelihood is None else values[:, likelihood])
+    return poses
+
+
+def _by_frame(
+    path: Path, index: NDArray[Any], arrays: list[NDArray[np.float64]]
+) -> tuple[int, list[NDArray[np.float64]]]:
+    """Put rows in the places of their frames, NaN in those of frames that are not there."""
+    rows, first, length = _frame_rows(path, index)
+    values, counts = np.unique(rows, return_counts=True)
+    if counts.max() > 1:
+        raise FileError.at(path, f"has two rows for frame {first + values[counts > 1][0]}")
+    placed = []
+    for array in arrays:
+        full = np.full((length, *array.shape[1:]), np.nan)
+        full[rows] = array
+        placed.append(full)
+    return first, placed
+
+
+def _frame_rows(path: Path, index: NDArray[Any]) -> tuple[NDArray[np.int64], int, int]:
+    """Return each frame's place after the first one, the first, and how many to the last."""
+    frames = np.asarray(index, dtype=np.float64)
+    if not len(frames):
+        raise FileError.at(path, "is empty: it holds no frame")
+    if not (np.isfinite(frames).all() and (frames == np.round(frames)).all() and frames.min() >= 0):
+        raise FileError.at(path, "numbers its frames with other than whole numbers from 0 on")
+    first, length = int(frames.min()), int(frames.max() - frames.min()) + 1
+    if length > 100 * len(frames) + 1000:
+        raise FileError.at(
+            path,
+            f"holds only {len(frames)} of {length:,} frames: labelled images are no recording",
+        )
+    return frames.astype(np.int64) - first, first, length
+
+
+def _read_sleap_text(path: Path, dialect: Dialect) -> Poses:
+    """Read SLEAP's table: a row for each frame and track."""
+    header = list(dialect.header or ())
+    lower = [name.lower() for name in header]
+    points = [point for point in _points(header) if f"{point.lower()}.y" in lower]
+    frame = read_text_table(path, dialect)
+    place = {name: position for position, name in enumerate(lower)}
+    wanted = ["frame_idx"]
+    for point in points:
+        wanted += [f"{point.lower()}.x", f"{point.lower()}.y"]
+        wanted += [f"{point.lower()}.score"] if f"{point.lower()}.score" in place else []
+    table = frame[[place[name] for name in wanted]]
+    table.columns = range(len(wanted))
+    column = dict(zip(wanted, _all_numbers(path, dialect, table, wanted).T, strict=True))
+    labels = np.zeros(len(frame), dtype=np.int64)
+    tracks = [""]
+    if "track" in place:
+        column_of_tracks = frame[place["track"]]
+        cells = column_of_tracks.astype(str).where(column_of_tracks.notna(), "")
+        tracks = list(dict.fromkeys(cells)) or [""]
+        numbers = {track: number for number, track in enumerate(tracks)}
+        labels = np.array([numbers[cell] for cell in cells], dtype=np.int64)
+    rows, first, length = _frame_rows(path, column["frame_idx"])
+    twins = np.unique(rows * len(tracks) + labels, return_counts=True)
+    if twins[1].max() > 1:
+        number = int(twins[0][twins[1] > 1][0]) // len(tracks) + first
+        raise FileError.at(
+            path, f"has two animals of one track in frame {number}: track them in SLEAP first"
+        )
+    places = np.full((length, len(tracks), len(points), 2), np.nan)
+    scores = np.full((length, len(tracks), len(points)), np.nan)
+    for i, point in enumerate(points):
+        for axis, letter in enumerate("xy"):
+            places[rows, labels, i, axis] = column[f"{point.lower()}.{letter}"]
+        if f"{point.lower()}.score" in column:
+            scores[rows, labels, i] = column[f"{point.lower()}.score"]
+    return _of_tracks(path, tracks, points, places, scores, first)
+
+
+def _of_tracks(
+    path: Path,
+    tracks: list[str],
+    points: list[str],
+    places: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    first: int,
+) -> Poses:
+    """Take apart SLEAP's arrays (N, A, P, 2) and (N, A, P), of frame ``first`` and on."""
+    if places.shape[1] == 0 or not points:
+        raise FileError.at(path, "holds no track and point")
+    names = [
+        f"{_clean(track) or 'untracked'}.{_clean(point)}" if len(tracks) > 1 else _clean(point)
+        for track in tracks
+        for point in points
+    ]
+    cells = [(a, p) for a in range(len(tracks)) for p in range(len(points))]
+    return Poses(
+        names,
+        [("x", "y")] * len(cells),
+        [places[:, a, p] for a, p in cells],
+        [scores[:, a, p] for a, p in cells],
+        first,
+        0.0,
+    )
+
+
+def _clean(name: str) -> str:
+    """Make a name that can stand between the dots of a column."""
+    return re.sub(r"\.+", "_", name.strip())

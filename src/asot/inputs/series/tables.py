@@ -1,10 +1,21 @@
-"""Tables of signals: CSV and the like, Parquet, and plain arrays."""
+"""Tables of signals: text such as CSV, whose layout is recognised, Parquet, and plain arrays.
+
+Of text is understood: UTF-8 (also with a byte-order mark), UTF-16 and Windows encodings; commas,
+tabs or semicolons between cells; decimal commas where the separator is another; lines that begin
+with ``#`` before the table, the last of which may be its header; Excel's ``sep=;`` line; no header.
+"""
 
 from __future__ import annotations
 
+import csv
+import itertools
 import os
+import re
+import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -12,15 +23,26 @@ from numpy.typing import NDArray
 
 from asot.errors import FileError, MissingExtraError, unreadable
 from asot.files import require_file
-from asot.inputs.series.clock import ClockError, close, find_time_column, moments
-from asot.inputs.series.columns import Table, signals_of
-from asot.inputs.series.model import Series, fill_gaps
-from asot.inputs.series.text import line_of, look_at, read_text_table, require_pandas
-from asot.text import listing, quote
+from asot.inputs.series.columns import (
+    ClockError,
+    SignalTable,
+    find_time_column,
+    moments,
+    require_pandas,
+    signals_of,
+)
+from asot.inputs.series.signals import Series, fill_gaps
+from asot.text import listing, plural, quote
 from asot.timeline.timelines import even_times
+
+if TYPE_CHECKING:
+    import pandas
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".tab")
 PARQUET_SUFFIXES = (".parquet", ".pq")
+_LOOK = 30  # lines looked at
+# Cells that loggers write where there is no value, beside those that pandas knows.
+_MISSING = ["-", "--", "?", "none", "None", "NONE", "Nan", "inf", "-inf", "Inf", "-Inf"]
 
 
 def read_series(
@@ -81,21 +103,17 @@ def read_series(
     if suffix in PARQUET_SUFFIXES:
         table = _open_parquet(path)
     elif suffix in TEXT_SUFFIXES:
-        table = _open_text(path)
+        dialect = look_at(path)
+        frame = read_text_table(path, dialect)
+        header = dialect.header or tuple(str(i + 1) for i in range(frame.shape[1]))
+        table = SignalTable(path, _unique(header), frame, lambda row: line_of(path, dialect, row))
     else:
         known = ", ".join((*TEXT_SUFFIXES, *PARQUET_SUFFIXES, ".npy"))
         raise FileError.at(path, f"is no table of signals that asot reads ({known})")
     return _series_of(table, rate, time_column, columns)
 
 
-def _open_text(path: Path) -> Table:
-    dialect = look_at(path)
-    frame = read_text_table(path, dialect)
-    header = dialect.header or tuple(str(i + 1) for i in range(frame.shape[1]))
-    return Table(path, _unique(header), frame, lambda row: line_of(path, dialect, row))
-
-
-def _open_parquet(path: Path) -> Table:
+def _open_parquet(path: Path) -> SignalTable:
     pandas = require_pandas("Reading Parquet")
     try:
         import pyarrow  # noqa: F401 - pandas says less clearly what it misses
@@ -111,7 +129,7 @@ def _open_parquet(path: Path) -> Table:
         ".".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in frame.columns
     ]
     frame.columns = range(frame.shape[1])
-    return Table(path, _unique(names), frame, lambda row: None)
+    return SignalTable(path, _unique(names), frame, lambda row: None)
 
 
 def _unique(names: Sequence[str]) -> tuple[str, ...]:
@@ -128,7 +146,7 @@ def _unique(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _series_of(
-    table: Table, rate: float | None, time_column: str | None, columns: Sequence[str] | None
+    table: SignalTable, rate: float | None, time_column: str | None, columns: Sequence[str] | None
 ) -> Series:
     path, names = table.path, table.names
     n_rows = len(table.frame)
@@ -142,7 +160,7 @@ def _series_of(
             path, f"has no column {quote(time_column)} for the times, only {listing(names, 12)}"
         )
     else:
-        clock = find_time_column(names)
+        clock = find_time_column(names, table.frame)
         use_clock = rate is None
     remarks: list[str] = []
     start = None
@@ -153,7 +171,8 @@ def _series_of(
             line = None if error.row is None else table.line(error.row)
             row = "" if error.row is None or line else f"in row {error.row + 1}, "
             raise FileError.at(path, f"{row}{error}", line) from error
-        times = close(seconds)
+        # The last row lasts a median interval.
+        times = np.append(seconds, seconds[-1] + np.median(np.diff(seconds)))
         remarks += _pauses(times)
     elif rate is not None:
         times = even_times(n_rows, rate)
@@ -224,3 +243,155 @@ def _read_array(path: Path, rate: float | None, columns: Sequence[str] | None) -
     filled, kept, remarks = fill_gaps(values, names, times)
     _require_kept(path, columns, kept)
     return Series(filled, kept, times, None, tuple(remarks))
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """The layout of a table in a text file.
+
+    ``separator`` stands between cells and ``decimal`` in numbers; ``header`` is None where the
+    first line holds numbers. ``skip`` lines come before the first row of values, of which ``rows``
+    holds the cells of the first few.
+    """
+
+    encoding: str
+    separator: str
+    decimal: str
+    header: tuple[str, ...] | None
+    skip: int
+    rows: tuple[tuple[str, ...], ...]
+
+
+def look_at(path: Path) -> Dialect:
+    """Recognise how a text file lays out its table.
+
+    Raises
+    ------
+    FileError
+        If there is no table in it.
+    """
+    encoding, lines = _first_lines(path)
+    skip, comment, separator = 0, "", None
+    while skip < len(lines) and (not lines[skip].strip() or lines[skip].startswith(("#", "sep="))):
+        if lines[skip].startswith("#"):
+            comment = lines[skip].lstrip("#").strip()
+        elif lines[skip].startswith("sep="):
+            separator = lines[skip][4:5]
+        skip += 1
+    body = [line for line in lines[skip:] if line.strip()]
+    if not body:
+        raise FileError.at(path, "is empty: it holds no row")
+    separator = separator or _separator(body)
+    rows = [tuple(cell.strip() for cell in row) for row in csv.reader(body, delimiter=separator)]
+    decimal = _decimal(rows[1:] or rows, separator)
+    header: tuple[str, ...] | None = None
+    if not any(_is_number(cell, decimal) for cell in rows[0]):
+        header, rows = rows[0], rows[1:]
+        skip += 1
+    elif comment:
+        cells = next(csv.reader([comment], delimiter=separator))
+        if len(cells) == len(rows[0]):
+            header = tuple(cell.strip() for cell in cells)
+    # A separator at the end of each line makes no column.
+    while header and not header[-1] and not any("".join(row[len(header) - 1 :]) for row in rows):
+        header = header[:-1]
+    return Dialect(encoding, separator, decimal, header, skip, tuple(rows))
+
+
+def read_text_table(path: Path, dialect: Dialect) -> pandas.DataFrame:
+    """Read the rows of values, as pandas does; the columns are numbered.
+
+    Raises
+    ------
+    FileError
+        If a row has more cells than the first, or the file is damaged.
+    """
+    pandas = require_pandas("Reading tables of signals")
+    width = len(dialect.header or dialect.rows[0] if dialect.rows else dialect.header or ())
+    surplus = f"has more than {plural(width, 'cell')}"
+    options: dict[str, Any] = {
+        "sep": dialect.separator,
+        "decimal": dialect.decimal,
+        "header": None,
+        "names": list(range(width + 1)),  # one more, so that a cell too many is not lost
+        "index_col": False,
+        "skiprows": dialect.skip,
+        "skipinitialspace": True,
+        "na_values": _MISSING,
+        "low_memory": False,
+    }
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pandas.errors.ParserWarning)
+            frame = pandas.read_csv(path, encoding=dialect.encoding, **options)
+    except pandas.errors.EmptyDataError:
+        return pandas.DataFrame({name: [] for name in range(width)})
+    except pandas.errors.ParserWarning as error:
+        raise FileError.at(path, surplus, line_of(path, dialect, 0)) from error
+    except (pandas.errors.ParserError, OSError, ValueError) as error:
+        found = re.search(r"Expected \d+ fields in line (\d+)", str(error))
+        if found:
+            raise FileError.at(path, surplus, int(found.group(1))) from error
+        said = quote(str(error).splitlines()[0] if str(error) else type(error).__name__, 120)
+        raise FileError.at(path, f"cannot be read as a table: {said}") from error
+    beyond = frame.pop(width).notna().to_numpy()
+    if beyond.any():
+        raise FileError.at(path, surplus, line_of(path, dialect, int(beyond.argmax())))
+    return frame
+
+
+def line_of(path: Path, dialect: Dialect, row: int) -> int | None:
+    """Return the line, from 1, of row ``row`` (from 0) of the values; None where it is unclear."""
+    with path.open(encoding=dialect.encoding, errors="replace", newline="") as stream:
+        full = (number for number, line in enumerate(stream, 1) if line.strip("\r\n"))
+        after = (number for number in full if number > dialect.skip)
+        return next(itertools.islice(after, row, None), None)
+
+
+def _first_lines(path: Path) -> tuple[str, list[str]]:
+    require_file(path)
+    try:
+        with path.open("rb") as stream:
+            mark = stream.read(2)
+        encodings = ["utf-16"] if mark in (b"\xff\xfe", b"\xfe\xff") else ["utf-8-sig", "cp1252"]
+        for encoding in [*encodings, "latin-1"]:
+            try:
+                with path.open(encoding=encoding) as stream:
+                    lines = [line.rstrip("\n") for line in itertools.islice(stream, _LOOK)]
+                    # One odd letter in a million lines would otherwise be met halfway through.
+                    while stream.read(1 << 20):
+                        pass
+            except UnicodeError:
+                continue
+            if any("\0" in line for line in lines):
+                raise FileError.at(path, "is not a text file: save it as CSV")
+            return encoding, lines
+    except OSError as error:
+        raise FileError.at(path, unreadable(error)) from error
+    raise FileError.at(path, "is not a text file: save it as CSV")
+
+
+def _separator(lines: list[str]) -> str:
+    """Recognise what separates cells; the comma comes last, as it may be a decimal mark."""
+    counts = {}
+    for separator in "\t;,":
+        widths = [len(row) for row in csv.reader(lines, delimiter=separator)]
+        if widths[0] > 1 and len(set(widths)) == 1:
+            return separator
+        counts[separator] = widths[0]
+    return max(counts, key=lambda separator: counts[separator])
+
+
+def _decimal(rows: list[tuple[str, ...]], separator: str) -> str:
+    cells = [cell for row in rows for cell in row]
+    commas = any(re.fullmatch(r"[-+]?\d*,\d+([eE][-+]?\d+)?", cell) for cell in cells)
+    points = any(re.fullmatch(r"[-+]?\d*\.\d+([eE][-+]?\d+)?", cell) for cell in cells)
+    return "," if commas and not points and separator != "," else "."
+
+
+def _is_number(cell: str, decimal: str) -> bool:
+    try:
+        float(cell.replace(decimal, "."))
+    except ValueError:
+        return False
+    return cell.strip().lower().lstrip("+-") not in ("nan", "inf", "infinity")

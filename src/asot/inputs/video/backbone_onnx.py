@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.errors import ConfigurationError, DataError, MissingExtraError
+from asot.errors import ConfigurationError, FileError, MissingExtraError
 from asot.files import file_hash
-from asot.inputs.video.backbones import Backbone
+from asot.inputs.video.backbone import Backbone, brief
+from asot.schema import Positive, read_json
 from asot.workers import available_cores
 
 # Of ImageNet: what most image models were trained with.
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 _FLOATS = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
-_TOKENS = ("first", "mean")
+_Above0 = Annotated[float, msgspec.Meta(gt=0)]
 
 
-@dataclass(frozen=True)
-class OnnxOptions:
+class OnnxOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How images become the input of a model, and its output features.
 
     These are also what ``model.json`` beside ``model.onnx`` may say, each where the default is
@@ -44,39 +43,27 @@ class OnnxOptions:
         Of an output (B, tokens, D): "first" or "mean". A map (B, D, H, W) is averaged.
     """
 
-    size: tuple[int, int] | None = None
-    mean: tuple[float, ...] = MEAN
-    std: tuple[float, ...] = STD
+    size: tuple[Positive, Positive] | None = None
+    mean: tuple[float, float, float] = MEAN
+    std: tuple[_Above0, _Above0, _Above0] = STD
     output: str | None = None
-    tokens: str = "first"
+    tokens: Literal["first", "mean"] = "first"
 
 
 class OnnxBackbone(Backbone):
-    """An ONNX model with one input of images.
+    """An ONNX model, in bytes or a file, with one input of images.
 
-    On the processor each call uses one thread, and calls come from several at once: networks of
-    this size spend much of several threads' time on waiting for each other, and all of it when
-    something else, such as a decoder, wants a core as well.
-
-    Parameters
-    ----------
-    name : str
-        What people call it.
-    model : bytes or Path
-        The model.
-    identity : mapping
-        What decides the features besides ``options``: its weights.
-    options : OnnxOptions
-        Preparation and output.
-    device : str
-        "auto", "cpu" or "cuda".
-    threads : int, optional
-        Calls at once on the processor; the cores of this process unless given.
+    ``identity`` is what decides the features besides ``options``: the model's weights. On the
+    processor each call uses one thread, and calls come from several at once: networks of this size
+    spend much of several threads' time on waiting for each other, and all of it when something
+    else, such as a decoder, wants a core as well.
 
     Raises
     ------
     ConfigurationError
         If the model cannot be run or is no model of images.
+    MissingExtraError
+        If onnxruntime is not installed.
     """
 
     def __init__(
@@ -173,7 +160,7 @@ class OnnxBackbone(Backbone):
         return made
 
 
-def open_onnx(path: Path, device: str, threads: int | None) -> OnnxBackbone:
+def open_onnx(name: str, device: str, threads: int | None) -> OnnxBackbone:
     """Open a model file, with what ``model.json`` beside it says of it.
 
     Raises
@@ -183,17 +170,18 @@ def open_onnx(path: Path, device: str, threads: int | None) -> OnnxBackbone:
     ConfigurationError
         If the model cannot be run or is no model of images.
     """
+    path = Path(name)
     if not path.is_file():
-        raise DataError(f"{path} does not exist: a backbone is needed there.")
+        raise FileError.at(path, "does not exist: a backbone is needed there")
     identity = {"kind": "onnx", "name": path.name, "weights": _weights_hash(path)}
+    beside = path.with_suffix(".json")
+    options = read_json(beside, OnnxOptions) if beside.is_file() else OnnxOptions()
     # By its path, because the weights of large models lie in files beside it.
-    return OnnxBackbone(
-        str(path), path, identity, _read_options(path.with_suffix(".json")), device, threads
-    )
+    return OnnxBackbone(str(path), path, identity, options, device, threads)
 
 
 def _weights_hash(path: Path) -> str:
-    """SHA-256 of a model file and of the files beside it that hold its weights."""
+    """Hash a model file and the files beside it that hold its weights."""
     from onnx import TensorProto, load
 
     try:
@@ -212,29 +200,6 @@ def _weights_hash(path: Path) -> str:
         return file_hash(path)
     digests = "".join(file_hash(one) for one in (path, *files))
     return hashlib.sha256(digests.encode()).hexdigest()
-
-
-def _read_options(path: Path) -> OnnxOptions:
-    if not path.is_file():
-        return OnnxOptions()
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as JSON: {error}.") from error
-    known = [one.name for one in fields(OnnxOptions)]
-    if not isinstance(values, dict) or not set(values) <= set(known):
-        raise DataError(f"{path} may say {', '.join(known)}, and nothing else.")
-    for key, length in (("size", 2), ("mean", 3), ("std", 3)):
-        value = values.get(key)
-        if value is None:
-            continue
-        numbers = isinstance(value, list) and all(isinstance(one, int | float) for one in value)
-        if not numbers or len(value) != length or (key != "mean" and min(value) <= 0):
-            raise DataError(f"{path}: {key} must be {length} numbers, but is {value!r}.")
-        values[key] = tuple(int(one) if key == "size" else float(one) for one in value)
-    if values.get("tokens", "first") not in _TOKENS:
-        raise DataError(f"{path}: tokens must be first or mean, but is {values['tokens']!r}.")
-    return OnnxOptions(**values)
 
 
 def _session(name: str, model: bytes | Path, device: str) -> tuple[Any, bool]:
@@ -261,8 +226,8 @@ def _session(name: str, model: bytes | Path, device: str) -> tuple[Any, bool]:
             providers=[*providers, "CPUExecutionProvider"],
         )
     except Exception as error:  # onnxruntime's own kinds come with each version
-        reason = " ".join(str(error).split())[:300].rstrip(".")
-        raise ConfigurationError(f"{name} is no model that onnxruntime runs: {reason}.") from error
+        message = f"{name} is no model that onnxruntime runs: {brief(error)}."
+        raise ConfigurationError(message) from error
     # What it could not use it leaves out without a word.
     on_gpu = "CUDAExecutionProvider" in session.get_providers()
     if device == "cuda" and not on_gpu:

@@ -1,6 +1,6 @@
 """Videos as a stream of frames with their true times, from files as people have them.
 
-What cannot be used is passed over and counted, never hidden: :attr:`Source.remarks` says it in
+What cannot be used is passed over and counted, never hidden: :attr:`OpenVideo.remarks` says it in
 sentences once the stream has ended. The rules:
 
 - A frame that cannot be decoded, or that the decoder calls corrupt, is skipped.
@@ -26,8 +26,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from asot.errors import DataError, MissingExtraError
-from asot.inputs.video.opening import open_container, reason, video_stream
+from asot.errors import FileError, MissingExtraError
+from asot.files import require_file
+from asot.text import plural
 
 # A clock that falls back by more was set anew; by less, frames are out of order.
 RESET_S = 1.0
@@ -39,23 +40,18 @@ USUAL_RATE = 25.0
 PATIENCE = 100
 # Formats where not every frame has a time of its own: the others' are counted from the start.
 _COUNTED = ("mpeg",)
+# What FFmpeg would show as a video, but nobody means: pictures, and text as a terminal shows it.
+_PICTURES = ("image2", "tty", "bin", "xbin", "adf", "idf")
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A decoded frame, and when it is shown.
+    """A decoded frame, as it is stored, and when it is shown.
 
-    Parameters
-    ----------
-    time_s : float
-        Seconds of the file's own clock.
-    usual_end_s : float
-        When it would end by its own duration, or else by the usual spacing; later than
-        ``time_s``. The next frame, where there is one, ends it.
-    frame : av.VideoFrame
-        As it is stored: see :class:`asot.inputs.video.pictures.Pictures`.
+    ``time_s`` are seconds of the file's own clock. ``usual_end_s`` is when it would end by its own
+    duration, or else by the usual spacing; the next frame, where there is one, ends it.
     """
 
     time_s: float
@@ -64,7 +60,7 @@ class Shown:
 
 
 @dataclass
-class Source:
+class OpenVideo:
     """An open video.
 
     Parameters
@@ -119,22 +115,18 @@ class Source:
     @property
     def remarks(self) -> list[str]:
         """What people should know of the file, in sentences."""
-        counted = [
-            (self.damaged, "{} could not be decoded and {} skipped.", "frame"),
-            (self.repeated, "{} had the time of another and {} skipped.", "frame"),
-            (
-                self.reordered,
-                "{} stood out of order and {} put in order; none is missing.",
-                "frame",
-            ),
-            (self.untimed, "{} had no time and {} given the usual one.", "frame"),
-            (self.resets, "{} of its clock {} evened out.", "jump"),
+        sentences = (
+            (self.damaged, "frame", "could not be decoded and {} skipped."),
+            (self.repeated, "frame", "had the time of another and {} skipped."),
+            (self.reordered, "frame", "stood out of order and {} put in order; none is missing."),
+            (self.untimed, "frame", "had no time and {} given the usual one."),
+            (self.resets, "jump", "of its clock {} evened out."),
+        )
+        found = [
+            f"{plural(count, noun)} {sentence.format('was' if count == 1 else 'were')}"
+            for count, noun, sentence in sentences
+            if count
         ]
-        found = []
-        for count, sentence, noun in counted:
-            if count:
-                nouns = f"{count:,} {noun}{'' if count == 1 else 's'}"
-                found.append(sentence.format(nouns, "was" if count == 1 else "were"))
         announced = self.announced_end_s
         missing = 0.0 if announced is None or self.end_s is None else announced - self.end_s
         if missing > max(1.0, 2 * self.spacing_s):
@@ -145,18 +137,10 @@ class Source:
         return found
 
     def frames(self, after_s: float | None = None) -> Iterator[Shown]:
-        """Decode the frames in order.
+        """Decode the frames in order, each later than the one before.
 
-        Parameters
-        ----------
-        after_s : float, optional
-            Begin with the frame that is shown at this moment, or with the first if that is later.
-            Found by way of the keyframe before, where the file lets one trust its times.
-
-        Yields
-        ------
-        Shown
-            Each later than the one before.
+        They begin with the frame that is shown at ``after_s``, or with the first if that is later;
+        by way of the keyframe before, where the file lets one trust its times.
         """
         if after_s is None:
             yield from self._timed(self._decoded())
@@ -174,7 +158,7 @@ class Source:
                 setattr(self, name, getattr(again, name))
 
     def _from_keyframe(self, after_s: float, back_s: float) -> Iterator[Shown] | None:
-        """Frames from the one at ``after_s`` on, or None where seeking does not lead there."""
+        """Return the frames from ``after_s`` on, or None where seeking does not lead there."""
         import av
 
         base = self.stream.time_base
@@ -285,20 +269,15 @@ class Source:
 
 
 @contextmanager
-def open_video(path: Path, threads: int | None = None) -> Iterator[Source]:
-    """Open a video file.
+def open_video(path: Path, threads: int | None = None) -> Iterator[OpenVideo]:
+    """Open a video file; nothing but it is read, whatever it refers to.
 
-    Parameters
-    ----------
-    path : Path
-        The file. Nothing but it is read, whatever it refers to.
-    threads : int, optional
-        Of the decoder; FFmpeg's choice unless given.
+    ``threads`` are those of the decoder; FFmpeg's choice unless given.
 
     Raises
     ------
     DataError
-        If the file is missing, empty, no video, or has no video stream that can be decoded.
+        If it is missing, empty, no video, or has no video stream that can be decoded.
     MissingExtraError
         If PyAV is not installed.
     """
@@ -306,16 +285,51 @@ def open_video(path: Path, threads: int | None = None) -> Iterator[Source]:
         import av
     except ModuleNotFoundError as error:
         raise MissingExtraError("av", "video", "reading a video") from error
-
-    container = open_container(path)
+    if require_file(path).st_size == 0:
+        raise FileError.at(path, "is empty")
+    try:
+        container = av.open(
+            # Absolute, so that no part of a name is taken for a protocol.
+            str(path.absolute()),
+            metadata_errors="replace",
+            container_options={"protocol_whitelist": "file"},
+        )
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise FileError.at(path, f"is no video that FFmpeg can read: {_reason(error)}") from error
     with container:
-        stream = video_stream(path, container)
+        stream = _video_stream(path, container)
         stream.codec_context.thread_type = "AUTO"
         stream.codec_context.thread_count = threads or 0
         try:
-            yield Source(path, container, stream)
+            yield OpenVideo(path, container, stream)
         except av.error.FFmpegError as error:
-            raise DataError(f"{path} cannot be read: {reason(error)}.") from error
+            raise FileError.at(path, f"cannot be read: {_reason(error)}") from error
+
+
+def _video_stream(path: Path, container: Any) -> Any:
+    """Return the stream of moving pictures in an open file."""
+    from av.stream import Disposition
+
+    name = container.format.name
+    if name in _PICTURES or name.endswith("_pipe"):
+        raise FileError.at(path, f"is no video (FFmpeg takes it for {name!r})")
+    streams = [
+        stream
+        for stream in container.streams.video
+        if not stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails)
+    ]
+    if not streams:
+        held = "only sound" if container.streams.audio else "no moving picture"
+        raise FileError.at(path, f"holds {held}: a video stream is needed")
+    playable = [stream for stream in streams if stream.codec_context is not None]
+    if not playable:
+        raise FileError.at(path, "has a codec that FFmpeg cannot decode here: convert it first")
+    return playable[0]
+
+
+def _reason(error: Exception) -> str:
+    """Return what FFmpeg, or the system, says."""
+    return (getattr(error, "strerror", None) or str(error)).rstrip(".")
 
 
 def _announced_end(container: Any, stream: Any) -> float | None:

