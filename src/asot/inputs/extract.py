@@ -35,12 +35,8 @@ Arrays = dict[str, NDArray[Any]]
 class Extractor(Protocol):
     """A way to make features of files of one kind.
 
-    Attributes
-    ----------
-    stage : str
-        What the progress calls the work.
-    folders : tuple of str
-        Where the arrays of a finished recording lie.
+    ``stage`` is what the progress calls the work; ``folders`` are those in which the arrays of a
+    finished recording lie.
     """
 
     stage: str
@@ -70,8 +66,10 @@ class FeatureArrays:
     """Takes arrays as the features that they are: (frames, columns), without times."""
 
     stage = "Reading the recordings"
-    folders = ("features",)
-    identity: dict[str, Any] = {"kind": "features"}  # noqa: RUF012 - never changed
+    folders: tuple[str, ...] = ("features",)
+
+    def __init__(self) -> None:
+        self.identity = {"kind": "features"}
 
     def fingerprint(self, path: Path) -> str:
         """Return the file's size and time of change."""
@@ -102,14 +100,8 @@ class FeatureArrays:
 class Extraction:
     """What became of each recording.
 
-    Attributes
-    ----------
-    made, kept : list of str
-        Recordings whose features were made now, and were there before.
-    failed : dict of str to str
-        Why the others have no features.
-    remarks : dict of str to list of str
-        What people should know of a recording.
+    ``made`` and ``kept`` name those whose features were made now, and were there before; ``failed``
+    says why the others have none, and ``remarks`` what people should know of a recording.
     """
 
     made: list[str] = field(default_factory=list)
@@ -200,13 +192,7 @@ def _require_expected(identity: dict[str, Any], expected: dict[str, Any]) -> Non
 def extract_with(
     extractors: Sequence[Extractor], inputs: Sequence[Input], root: Path, progress: Progress
 ) -> Extraction:
-    """Make the features of recordings, each with its extractor.
-
-    Raises
-    ------
-    DataError
-        As :func:`extract`.
-    """
+    """Make the features of recordings, each with its extractor; see :func:`extract`."""
     # They mark the folder as one of features before there are any: it may lie among recordings.
     for kind in ("features", "origins"):
         (root / kind).mkdir(parents=True, exist_ok=True)
@@ -277,16 +263,15 @@ def _fail(result: Extraction, one: Input, extractor: Extractor, root: Path, reas
     """
     origin = _finished(one, extractor, root)
     try:
-        same = origin is not None and origin.fingerprint == extractor.fingerprint(one.path)
-        away = False
+        mark = extractor.fingerprint(one.path)
     except DataError:
-        same, away = origin is not None, True
-    if same:
+        mark = None
+    if origin is not None and mark in (None, origin.fingerprint):
         result.kept.append(one.name)
         result.remarks[one.name] = [f"Its earlier features are used, for now: {reason}"]
         return
     result.failed[one.name] = reason
-    if not away:
+    if mark is not None:
         for folder in ("features", "times", "signals"):
             (root / folder / f"{one.name}.npy").unlink(missing_ok=True)
         origin_path(root, one.name).unlink(missing_ok=True)

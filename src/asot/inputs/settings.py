@@ -14,7 +14,7 @@ DEVICES = ("auto", "cpu", "cuda")
 
 @dataclass(frozen=True)
 class VideoSettings:
-    """How features are made of videos.
+    """How features are made of videos; a value that breaks its rule is a ConfigurationError.
 
     Parameters
     ----------
@@ -26,11 +26,6 @@ class VideoSettings:
         "auto", "cpu" or "cuda".
     batch_size : int or None
         Frames for the network at once; None for what suits it.
-
-    Raises
-    ------
-    ConfigurationError
-        With the setting, its rule and its value.
     """
 
     backbone: str = "efficientnet-lite0"
@@ -55,15 +50,16 @@ class SeriesSettings:
 
     None stands for a choice that fits the file:
 
-    ==============  =========================================  ====================  =============
-    setting         signals, fewer than 64 columns             64 columns and more   poses
-    ==============  =========================================  ====================  =============
-    ``frame_rate``  5, or the rows a second if fewer           every row             10, or fewer
-    ``window_s``    2.56 s if that holds 8 rows, else 0        0                     1 s, likewise
-    ``smooth_s``    0                                          0                     0.1 s
-    ==============  =========================================  ====================  =============
+    ==============  ========================================  ====================  =============
+    setting         signals, fewer than 64 columns            64 columns and more   poses
+    ==============  ========================================  ====================  =============
+    ``frame_rate``  5, or the rows a second if fewer          every row             10, or fewer
+    ``window_s``    2.56 s if that holds 8 rows, else 0       0                     1 s, likewise
+    ``smooth_s``    0                                         0                     0.1 s
+    ==============  ========================================  ====================  =============
 
-    A table of 64 columns and more is taken for features that are ready.
+    A table of 64 columns and more is taken for features that are ready. A value that breaks its
+    rule is a ConfigurationError.
 
     Parameters
     ----------
@@ -76,30 +72,19 @@ class SeriesSettings:
     frame_rate : float, optional
         Rows of features a second; 0 for every row of the file.
     window_s : float, optional
-        Seconds that each row of features describes by mean, deviation and octaves of energy; 0
-        for plain signals.
+        Seconds that each row of features describes by mean, deviation and octaves of energy; 0 for
+        plain signals.
     smooth_s : float, optional
         Seconds of a moving median over the signals; 0 for none.
     velocity : bool
         Add the change per second of each signal.
-    egocentric : bool
-        Poses: points relative to the middle and heading of their individual.
+    egocentric, distances : bool
+        Poses: give points relative to the middle and heading of their individual; add the distances
+        between its points.
     body_axis : list of str, optional
         Poses: the rear and the front point that give the heading; recognised by name by default.
-    distances : bool
-        Poses: add the distances between an individual's points.
     min_confidence : float, optional
         Poses: points below it count as missing; 0.6 for DeepLabCut and 0 for SLEAP by default.
-
-    Raises
-    ------
-    ConfigurationError
-        With the setting, its rule and its value.
-
-    Examples
-    --------
-    >>> SeriesSettings(rate=50.0).frame_rate is None
-    True
     """
 
     rate: float | None = None

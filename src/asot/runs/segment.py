@@ -16,23 +16,21 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from asot.data import DatasetFolder
 from asot.data.layout import is_folder
 from asot.errors import ConfigurationError, DataError
 from asot.files import write_json
-from asot.inputs.extract import Outcome, VideoSettings, extract
+from asot.inputs.extract import Extraction, extract
 from asot.inputs.find import DESCRIPTION, find_inputs, is_ours
+from asot.inputs.settings import SeriesSettings, VideoSettings
 from asot.model.recipe import Recipe
 from asot.progress import Progress
 from asot.runs.predictions import PredictionFolder, fingerprints
 from asot.runs.run import Run, predict_run, train_run
 from asot.schema import first_difference
 from asot.text import listing
-
-if TYPE_CHECKING:
-    from asot.inputs.series import SeriesSettings
 
 logger = logging.getLogger(__name__)
 
@@ -51,12 +49,12 @@ class Segmented:
     ----------
     folder : PredictionFolder
         The segments.
-    outcome : Outcome or None
+    outcome : Extraction or None
         What became of the extraction; None where there were features already.
     """
 
     folder: PredictionFolder
-    outcome: Outcome | None
+    outcome: Extraction | None
 
 
 def segment(

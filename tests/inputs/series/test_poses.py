@@ -12,7 +12,8 @@ import pytest
 
 from asot.errors import DataError, MissingExtraError
 from asot.inputs.poses.hdf5 import plain_pickle
-from asot.inputs.series import kind_of, read_pose, read_series
+from asot.inputs.poses.read import kind_of, read_pose
+from asot.inputs.series.tables import read_series
 
 pandas = pytest.importorskip("pandas")
 POINTS = ["nose", "left ear", "tail.base"]

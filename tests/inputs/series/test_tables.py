@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asot.errors import DataError, MissingExtraError
-from asot.inputs.series import Series, read_series
-from asot.inputs.series.clock import find_time_column, time_unit
+from asot.inputs.series.columns import find_time_column, time_unit
+from asot.inputs.series.signals import Series
+from asot.inputs.series.tables import read_series
 
 pandas = pytest.importorskip("pandas")
 
@@ -137,6 +138,46 @@ def test_other_names_are_no_times(name: str) -> None:
 
 def test_a_clock_beside_a_date_is_the_clock() -> None:
     assert find_time_column(["date", "time", "x"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "clock"),
+    [
+        (["T", "timestamp"], "timestamp"),
+        (["t", "time"], "time"),
+        (["s", "time"], "time"),
+        (["ms", "x", "Time"], "Time"),
+        (["T (s)", "time"], "time"),
+        (["t", "time_ms"], "time_ms"),
+        (["T", "date"], "date"),
+        (["s", "T"], "s"),
+        (["t", "s", "v"], "t"),
+        (["t", "ms"], "ms"),
+        (["T", "seconds"], "seconds"),
+        (["time", "seconds"], "seconds"),
+        (["timestamp", "time"], "timestamp"),
+        (["T", "x"], "T"),
+    ],
+)
+def test_a_full_name_wins_over_a_letter(names: list[str], clock: str) -> None:
+    assert find_time_column(names) == names.index(clock)
+
+
+def test_a_temperature_before_the_clock_is_a_signal(tmp_path: Path) -> None:
+    rows = "".join(f"{20 + i % 3},{1717156800 + i},{i * i}\n" for i in range(5))
+    series = read_series(write(tmp_path / "log.csv", "T,timestamp,x\n" + rows))
+    assert series.columns == ("T", "x")
+    assert series.rate == 1
+    assert series.start is not None
+
+
+def test_a_date_is_the_clock_unless_it_is_the_day_alone(tmp_path: Path) -> None:
+    rows = "".join(f"2024-05-31 12:0{i},{20 - i}\n" for i in range(5))
+    series = read_series(write(tmp_path / "a.csv", "date,T\n" + rows))
+    assert (series.columns, series.rate) == (("T",), pytest.approx(1 / 60))
+    rows = "".join(f"2024-05-31,{i / 2},{i * i}\n" for i in range(5))
+    series = read_series(write(tmp_path / "b.csv", "date,t,x\n" + rows))
+    assert (series.columns, series.rate) == (("x",), 2)
 
 
 @pytest.mark.parametrize(

@@ -42,21 +42,7 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 def kind_of(path: str | os.PathLike[str]) -> Literal["series", "pose"]:
-    """Tell poses from other signals by a look at the file's head.
-
-    Raises
-    ------
-    DataError
-        If the file is missing, empty, or of no kind that asot reads.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "mouse.csv"
-    >>> _ = path.write_text("scorer,DLC,DLC\\nbodyparts,nose,nose\\ncoords,x,y\\n0,1.5,2.5\\n")
-    >>> kind_of(path)
-    'pose'
-    """
+    """Tell poses from other signals by a look at the file's head."""
     path = Path(path)
     require_file(path)
     suffix = path.suffix.lower()
@@ -96,25 +82,11 @@ def read_pose(
     rate : float
         Frames a second of the video: poses say in which frame they were, not when.
     min_confidence : float, optional
-        Points of lower likelihood or score are taken as missing. By default 0.6 for DeepLabCut,
-        and 0 for SLEAP, which leaves out such points by itself.
+        Points of lower likelihood or score are taken as missing. By default 0.6 for DeepLabCut, and
+        0 for SLEAP, which leaves out such points by itself.
     columns : sequence of str, optional
         What to read, in this order: columns such as "nose.x", points such as "nose" or
         "mouse1.nose", or individuals such as "mouse1". All by default.
-
-    Returns
-    -------
-    Series
-        Pixels, or the unit of the file. Columns ``point.x`` and ``point.y``, with the individual
-        before them where there are several: ``mouse1.nose.x``. Dots in names become ``_``.
-
-    Raises
-    ------
-    DataError
-        If the file is no such table, there is no ``rate``, or a point that was asked for is not
-        there.
-    MissingExtraError
-        If pandas, or h5py for HDF5, is not installed.
 
     Examples
     --------

