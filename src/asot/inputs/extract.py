@@ -33,14 +33,15 @@ Arrays = dict[str, NDArray[Any]]
 
 
 class Extractor(Protocol):
-    """A way to make features of files of one kind.
+    """A way to make features of files of one kind."""
 
-    ``stage`` is what the progress calls the work; ``folders`` are those in which the arrays of a
-    finished recording lie.
-    """
+    @property
+    def stage(self) -> str:
+        """What the progress calls the work."""
 
-    stage: str
-    folders: tuple[str, ...]
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Where the arrays of a finished recording lie."""
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -66,7 +67,7 @@ class FeatureArrays:
     """Takes arrays as the features that they are: (frames, columns), without times."""
 
     stage = "Reading the recordings"
-    folders: tuple[str, ...] = ("features",)
+    folders = ("features",)
 
     def __init__(self) -> None:
         self.identity = {"kind": "features"}

@@ -90,7 +90,9 @@ def find_inputs(named: Sequence[str | Path]) -> list[Input]:
             "together: name one kind."
         )
     for one in inputs:
-        if not one.name.isprintable() or one.name.startswith(".") or not _is_text(one.path):
+        # Names of old disks may be bytes of another encoding, which are no text.
+        is_text = str(one.path).encode("utf-8", "ignore").decode() == str(one.path)
+        if not one.name.isprintable() or one.name.startswith(".") or not is_text:
             message = f"{str(one.path)!r} has a name that no recording can have: rename it."
             raise DataError(message, file=one.path)
     return inputs
@@ -122,15 +124,6 @@ def _in_folder(folder: Path) -> list[Input]:
         Input("-".join(path.relative_to(folder).with_suffix("").parts), path.resolve())
         for path in files
     ]
-
-
-def _is_text(path: Path) -> bool:
-    """Tell paths that can be written down: names of old disks may be of another encoding."""
-    try:
-        str(path).encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def is_ours(folder: Path) -> bool:

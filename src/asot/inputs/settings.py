@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,14 +33,11 @@ class VideoSettings:
     batch_size: int | None = None
 
     def __post_init__(self) -> None:
-        _require(self, "frame_rate", "above 0, or all", lambda rate: rate is None or _above_0(rate))
-        _require(self, "device", f"one of {', '.join(DEVICES)}", lambda device: device in DEVICES)
-        _require(
-            self,
-            "batch_size",
-            "an integer of at least 1",
-            lambda size: size is None or (isinstance(size, int) and _above_0(size)),
-        )
+        rate, size = self.frame_rate, self.batch_size
+        whole = size is None or (isinstance(size, int) and _above_0(size))
+        _require(self, "frame_rate", "above 0, or all", rate is None or _above_0(rate))
+        _require(self, "device", f"one of {', '.join(DEVICES)}", self.device in DEVICES)
+        _require(self, "batch_size", "an integer of at least 1", whole)
 
 
 @dataclass(frozen=True)
@@ -100,27 +96,21 @@ class SeriesSettings:
     min_confidence: float | None = None
 
     def __post_init__(self) -> None:
-        _require(
-            self, "rate", "rows a second, above 0", lambda rate: rate is None or _above_0(rate)
-        )
+        rate, least, axis = self.rate, self.min_confidence, self.body_axis
+        _require(self, "rate", "rows a second, above 0", rate is None or _above_0(rate))
         for name in ("frame_rate", "window_s", "smooth_s"):
-            _require(self, name, "0 or more", lambda value: value in (None, 0) or _above_0(value))
-        _require(
-            self,
-            "min_confidence",
-            "in [0, 1]",
-            lambda least: least in (None, 0) or (_above_0(least) and least <= 1),
-        )
+            value = getattr(self, name)
+            _require(self, name, "0 or more", value is None or _above_0(value) or value == 0)
+        in_range = least is None or least == 0 or (_above_0(least) and least <= 1)
+        _require(self, "min_confidence", "in [0, 1]", in_range)
         for name in ("velocity", "egocentric", "distances"):
-            _require(self, name, "true or false", lambda value: isinstance(value, bool))
-        _require(self, "time_column", "the name of a column", lambda one: one is None or _name(one))
-        _require(self, "columns", "one or more names, each once", lambda some: _names(some, 1))
-        _require(
-            self,
-            "body_axis",
-            "two different points, rear and front",
-            lambda axis: _names(axis, 2) and (axis is None or len(axis) == 2),
-        )
+            _require(self, name, "true or false", isinstance(getattr(self, name), bool))
+        clock = self.time_column is None or _are_names([self.time_column])
+        _require(self, "time_column", "the name of a column", clock)
+        some = self.columns is None or (_are_names(self.columns) and len(self.columns) > 0)
+        _require(self, "columns", "one or more names, each once", some)
+        two = axis is None or (_are_names(axis) and len(axis) == 2)
+        _require(self, "body_axis", "two different points, rear and front", two)
         if self.frame_rate == 0 and self.window_s:
             raise ConfigurationError(
                 f"window_s is {self.window_s}, but frame_rate 0 keeps every row of the file: give "
@@ -129,10 +119,10 @@ class SeriesSettings:
             )
 
 
-def _require(settings: Any, name: str, rule: str, fits: Callable[[Any], bool]) -> None:
-    value = getattr(settings, name)
-    if not fits(value):
-        raise ConfigurationError(f"{name} must be {rule}, but is {value!r}.", setting=name)
+def _require(settings: Any, name: str, rule: str, fits: bool) -> None:
+    if not fits:
+        message = f"{name} must be {rule}, but is {getattr(settings, name)!r}."
+        raise ConfigurationError(message, setting=name)
 
 
 def _above_0(value: Any) -> bool:
@@ -140,14 +130,9 @@ def _above_0(value: Any) -> bool:
     return is_number and math.isfinite(value) and value > 0
 
 
-def _name(value: Any) -> bool:
-    return isinstance(value, str) and bool(value)
-
-
-def _names(values: Any, least: int) -> bool:
-    """Tell None, and a list of at least so many names that differ."""
-    return values is None or (
+def _are_names(values: Any) -> bool:
+    return (
         isinstance(values, list)
-        and all(map(_name, values))
-        and len(set(values)) == len(values) >= least
+        and all(isinstance(value, str) and value for value in values)
+        and len(set(values)) == len(values)
     )

@@ -7,7 +7,6 @@ DeepLabCut: A. Mathis et al., Nature Neuroscience 2018. SLEAP: T. Pereira et al.
 from __future__ import annotations
 
 import csv
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -41,9 +40,8 @@ SUFFIXES = (*TEXT_SUFFIXES, *PARQUET_SUFFIXES, ".npy", *sorted(HDF5))
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
-def kind_of(path: str | os.PathLike[str]) -> Literal["series", "pose"]:
+def kind_of(path: Path) -> Literal["series", "pose"]:
     """Tell poses from other signals by a look at the file's head."""
-    path = Path(path)
     require_file(path)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
@@ -57,14 +55,13 @@ def kind_of(path: str | os.PathLike[str]) -> Literal["series", "pose"]:
         return "series"
     dialect = look_at(path)
     if {"frame_idx", "node", "x", "y"} <= set(dialect.header or ()):
-        raise FileError.at(
-            path, "has a row for each point: export it from SLEAP as analysis CSV or HDF5"
-        )
+        message = "has a row for each point: export it from SLEAP as analysis CSV or HDF5"
+        raise FileError.at(path, message)
     return "series" if _text_layout(dialect) is None else "pose"
 
 
 def read_pose(
-    path: str | os.PathLike[str],
+    path: Path,
     *,
     rate: float | None,
     min_confidence: float | None = None,
@@ -77,7 +74,7 @@ def read_pose(
 
     Parameters
     ----------
-    path : path-like
+    path : Path
         DeepLabCut's CSV or HDF5, of one animal or several; SLEAP's analysis CSV or HDF5.
     rate : float
         Frames a second of the video: poses say in which frame they were, not when.
@@ -100,7 +97,6 @@ def read_pose(
     >>> poses.columns, poses.values.tolist()
     (('nose.x', 'nose.y'), [[10.0, 20.0], [12.0, 21.0], [14.0, 22.0]])
     """
-    path = Path(path)
     require_file(path)
     if rate is None:
         raise FileError.at(
@@ -108,14 +104,7 @@ def read_pose(
         )
     poses = _read_hdf5(path) if path.suffix.lower() in HDF5 else _read_text(path)
     least = poses.confidence if min_confidence is None else min_confidence
-    names: list[str] = []
-    arrays = []
-    for name, axes, places, scores in zip(
-        poses.names, poses.axes, poses.places, poses.scores, strict=True
-    ):
-        names += [f"{name}.{axis}" for axis in axes]
-        arrays.append(np.where((scores < least)[:, None], np.nan, places))
-    values = np.concatenate(arrays, axis=1)
+    names, values = poses.columns, np.where(poses.scores < least, np.nan, poses.values)
     if len(values) < 2:
         raise FileError.at(path, f"holds {len(values)} frames; at least 2 are needed")
     if columns is not None:
@@ -144,18 +133,17 @@ def _choose(path: Path, names: list[str], asked: Sequence[str]) -> list[int]:
 
 @dataclass(frozen=True)
 class Poses:
-    """P points of N frames, as they were read.
+    """Coordinates of points over N frames, as they were read.
 
-    A point has a name, with the individual before a dot where there are several; coordinates, such
-    as ("x", "y"); places (N, A) in these A axes, NaN where it is missing; and scores (N,), the
-    confidence, NaN where there is none. ``first`` is the frame of row 0, and ``confidence`` what
-    the tracker itself asks of a point.
+    There are D columns, such as ``nose.x``, with the individual before a dot where there are
+    several; values (N, D), NaN where a point is missing; and scores (N, D), the confidences, NaN
+    where there are none. ``first`` is the frame of row 0, and ``confidence`` what the tracker
+    itself asks of a point.
     """
 
-    names: list[str]
-    axes: list[tuple[str, ...]]
-    places: list[NDArray[np.float64]]
-    scores: list[NDArray[np.float64]]
+    columns: list[str]
+    values: NDArray[np.float64]
+    scores: NDArray[np.float64]
     first: int
     confidence: float
 
@@ -184,21 +172,17 @@ def _read_hdf5(path: Path) -> Poses:
     except (AsotError, MemoryError):
         raise
     except Exception as error:  # of h5py, where the file is damaged, and of what it then hands on
-        raise FileError.at(
-            path, "is damaged, or of a layout that asot does not know: export it as CSV"
-        ) from error
+        message = "is damaged, or of a layout that asot does not know: export it as CSV"
+        raise FileError.at(path, message) from error
 
 
 def _read_text(path: Path) -> Poses:
     dialect = look_at(path)
     layout = _text_layout(dialect)
-    if layout == "dlc":
-        return _read_dlc_text(path, dialect)
-    if layout == "sleap":
-        return _read_sleap_text(path, dialect)
-    raise FileError.at(
-        path, "is no table of poses: neither DeepLabCut's nor the analysis table of SLEAP"
-    )
+    if layout is None:
+        message = "is no table of poses: neither DeepLabCut's nor the analysis table of SLEAP"
+        raise FileError.at(path, message)
+    return (_read_dlc_text if layout == "dlc" else _read_sleap_text)(path, dialect)
 
 
 def _read_dlc_text(path: Path, dialect: Dialect) -> Poses:
@@ -215,17 +199,12 @@ def _read_dlc_text(path: Path, dialect: Dialect) -> Poses:
     levels = [level for level in _HEADERS if level in rows]
     skip = dialect.skip - 1 + len(levels)
     if not {"bodyparts", "coords"} <= set(levels):
-        raise FileError.at(
-            path, f"begins like DeepLabCut's, but has no line {'bodyparts, coords'!r}"
-        )
+        raise FileError.at(path, "begins like DeepLabCut's, but has no line 'bodyparts, coords'")
     width = len(rows["coords"])
-    uneven = [level for level in levels if len(rows[level]) != width]
-    if uneven:
-        raise FileError.at(
-            path,
-            f"has {width - 1} columns in its line 'coords' and {len(rows[uneven[0]]) - 1} in its "
-            f"line {uneven[0]!r}",
-        )
+    for level in levels:
+        if len(rows[level]) != width:
+            counts = f"{width - 1} columns in its line 'coords' and {len(rows[level]) - 1}"
+            raise FileError.at(path, f"has {counts} in its line {level!r}")
     keys = [tuple(rows[level][i] for level in levels) for i in range(1, width)]
     body = replace(dialect, header=rows["coords"], skip=skip)
     frame = read_text_table(path, body)
@@ -269,36 +248,27 @@ def _of_header(
             name = ".".join(filter(None, (*owner, parts["coords"])))
             raise FileError.at(path, f"has two columns {quote(name)}")
         coordinates[parts["coords"]] = position
+    rows, first, length = _frame_rows(path, index)
+    frames, counts = np.unique(rows, return_counts=True)
+    if counts.max() > 1:
+        raise FileError.at(path, f"has two rows for frame {first + frames[counts > 1][0]}")
+    # NaN in the places of frames that are not there, and, last of all, for a missing likelihood.
+    placed = np.full((length, values.shape[1] + 1), np.nan)
+    placed[rows, :-1] = values
     several = len({individual for individual, _ in points}) > 1
-    first, (values,) = _by_frame(path, index, [values])
-    poses = Poses([], [], [], [], first, _DLC_CONFIDENCE)
+    columns: list[str] = []
+    places: list[int] = []
+    scores: list[int] = []
     for (individual, point), coordinates in points.items():
-        axes = tuple(axis for axis in ("x", "y", "z") if axis in coordinates)
+        axes = [axis for axis in ("x", "y", "z") if axis in coordinates]
         if not axes:
             raise FileError.at(path, f"has no coordinates of {quote(point)}")
-        poses.names.append(f"{individual}.{point}" if several else point)
-        poses.axes.append(axes)
-        poses.places.append(values[:, [coordinates[axis] for axis in axes]])
-        likelihood = coordinates.get("likelihood")
-        nothing = np.full(len(values), np.nan)
-        poses.scores.append(nothing if likelihood is None else values[:, likelihood])
-    return poses
-
-
-def _by_frame(
-    path: Path, index: NDArray[Any], arrays: list[NDArray[np.float64]]
-) -> tuple[int, list[NDArray[np.float64]]]:
-    """Put rows in the places of their frames, NaN in those of frames that are not there."""
-    rows, first, length = _frame_rows(path, index)
-    values, counts = np.unique(rows, return_counts=True)
-    if counts.max() > 1:
-        raise FileError.at(path, f"has two rows for frame {first + values[counts > 1][0]}")
-    placed = []
-    for array in arrays:
-        full = np.full((length, *array.shape[1:]), np.nan)
-        full[rows] = array
-        placed.append(full)
-    return first, placed
+        columns += [
+            f"{individual}.{point}.{axis}" if several else f"{point}.{axis}" for axis in axes
+        ]
+        places += [coordinates[axis] for axis in axes]
+        scores += [coordinates.get("likelihood", -1)] * len(axes)
+    return Poses(columns, placed[:, places], placed[:, scores], first, _DLC_CONFIDENCE)
 
 
 def _frame_rows(path: Path, index: NDArray[Any]) -> tuple[NDArray[np.int64], int, int]:
@@ -310,10 +280,8 @@ def _frame_rows(path: Path, index: NDArray[Any]) -> tuple[NDArray[np.int64], int
         raise FileError.at(path, "numbers its frames with other than whole numbers from 0 on")
     first, length = int(frames.min()), int(frames.max() - frames.min()) + 1
     if length > 100 * len(frames) + 1000:
-        raise FileError.at(
-            path,
-            f"holds only {len(frames)} of {length:,} frames: labelled images are no recording",
-        )
+        some = f"{len(frames)} of {length:,} frames"
+        raise FileError.at(path, f"holds only {some}: labelled images are no recording")
     return frames.astype(np.int64) - first, first, length
 
 
@@ -331,21 +299,18 @@ def _read_sleap_text(path: Path, dialect: Dialect) -> Poses:
     table = frame[[place[name] for name in wanted]]
     table.columns = range(len(wanted))
     column = dict(zip(wanted, _all_numbers(path, dialect, table, wanted).T, strict=True))
-    labels = np.zeros(len(frame), dtype=np.int64)
-    tracks = [""]
+    cells = [""] * len(frame)
     if "track" in place:
-        column_of_tracks = frame[place["track"]]
-        cells = column_of_tracks.astype(str).where(column_of_tracks.notna(), "")
-        tracks = list(dict.fromkeys(cells)) or [""]
-        numbers = {track: number for number, track in enumerate(tracks)}
-        labels = np.array([numbers[cell] for cell in cells], dtype=np.int64)
+        named = frame[place["track"]]
+        cells = named.astype(str).where(named.notna(), "").tolist()
+    tracks = list(dict.fromkeys(cells)) or [""]
+    labels = np.array([tracks.index(cell) for cell in cells], dtype=np.int64)
     rows, first, length = _frame_rows(path, column["frame_idx"])
     twins = np.unique(rows * len(tracks) + labels, return_counts=True)
     if twins[1].max() > 1:
         number = int(twins[0][twins[1] > 1][0]) // len(tracks) + first
-        raise FileError.at(
-            path, f"has two animals of one track in frame {number}: track them in SLEAP first"
-        )
+        message = f"has two animals of one track in frame {number}: track them in SLEAP first"
+        raise FileError.at(path, message)
     places = np.full((length, len(tracks), len(points), 2), np.nan)
     scores = np.full((length, len(tracks), len(points)), np.nan)
     for i, point in enumerate(points):
@@ -372,15 +337,10 @@ def _of_tracks(
         for track in tracks
         for point in points
     ]
-    cells = [(a, p) for a in range(len(tracks)) for p in range(len(points))]
-    return Poses(
-        names,
-        [("x", "y")] * len(cells),
-        [places[:, a, p] for a, p in cells],
-        [scores[:, a, p] for a, p in cells],
-        first,
-        0.0,
-    )
+    columns = [f"{name}.{axis}" for name in names for axis in "xy"]
+    n_frames = len(places)
+    of_columns = np.repeat(scores.reshape(n_frames, -1), 2, axis=1)
+    return Poses(columns, places.reshape(n_frames, -1), of_columns, first, 0.0)
 
 
 def _clean(name: str) -> str:

@@ -121,7 +121,7 @@ def moments(name: str, values: Any) -> tuple[NDArray[np.float64], str | None, li
     pandas = require_pandas("Reading tables of signals")
     remarks: list[str] = []
     start: str | None = None
-    numbers = pandas.to_numeric(values, errors="coerce") if _is_plain(pandas, values) else None
+    numbers = None if _dated(values) else pandas.to_numeric(values, errors="coerce")
     if numbers is not None and (numbers.notna() | values.isna()).all():
         unit = time_unit(name) or 0.0
         # Nanoseconds since 1970 as integers: doubles would round them to a quarter microsecond.
@@ -175,9 +175,8 @@ def _parse(pandas: Any, name: str, values: Any) -> tuple[NDArray[np.float64], st
     wrong = np.flatnonzero((dates.isna() & there).to_numpy())
     if len(wrong):
         # In a column of numbers it is the odd one out that is wrong, not the numbers.
-        words = np.flatnonzero(
-            (pandas.to_numeric(values, errors="coerce").isna() & there).to_numpy()
-        )
+        odd = pandas.to_numeric(values, errors="coerce").isna() & there
+        words = np.flatnonzero(odd.to_numpy())
         wrong = words if len(words) * 2 < len(values) else wrong
         cell = str(values.iloc[wrong[0]])[:40]
         raise ClockError(
@@ -189,9 +188,10 @@ def _parse(pandas: Any, name: str, values: Any) -> tuple[NDArray[np.float64], st
     return elapsed, str(dates.iloc[0].isoformat())
 
 
-def _is_plain(pandas: Any, values: Any) -> bool:
-    types = pandas.api.types
-    return not (types.is_datetime64_any_dtype(values) or types.is_timedelta64_dtype(values))
+def _dated(values: Any) -> bool:
+    """Tell columns of dates or times by their type."""
+    types = require_pandas("Reading tables of signals").api.types
+    return bool(types.is_datetime64_any_dtype(values) or types.is_timedelta64_dtype(values))
 
 
 def _date(pandas: Any, seconds: float) -> str | None:
@@ -236,7 +236,9 @@ def signals_of(
     wanted = [names.index(name) for name in columns] if columns is not None else range(len(names))
     chosen: list[str] = []
     arrays: list[NDArray[np.float64]] = []
-    text, odd, counters, labels = [], [], [], []
+    text, counters, labels = "it is text", "it only counts the rows", "it seems to hold labels"
+    left_out: dict[str, list[str]] = {text: [], counters: [], labels: []}
+    remarks = []
     for position in wanted:
         name, asked = names[position], columns is not None
         if position == clock and not asked:
@@ -247,44 +249,36 @@ def signals_of(
                 cell = frame[position].iloc[row or 0]
                 message = f"{quote(str(cell))} in column {quote(name)} is no number"
                 raise FileError.at(path, message, table.line(row or 0))
-            text.append(name)
-            continue
-        if not asked and name.strip().lower().replace(" ", "_") in _LABELS:
-            labels.append(name)
-        elif not asked and _counts_rows(numbers):
-            counters.append(name)
+            left_out[text].append(name)
+        elif not asked and name.strip().lower().replace(" ", "_") in _LABELS:
+            left_out[labels].append(name)
+        elif not asked and len(numbers) > 2 and (np.diff(numbers) == 1).all():
+            left_out[counters].append(name)
         else:
             chosen.append(name)
             arrays.append(numbers)
             if row is not None:
-                odd.append((name, row))
+                line = table.line(row)
+                place = f"line {line}" if line else f"row {row + 1}"
+                first = f"first {quote(str(frame[position].iloc[row]))} in {place}"
+                column = quote(name)
+                remarks.append(f"Text in column {column} was taken for missing values, {first}.")
     if not chosen:
         raise FileError.at(path, f"has no column of numbers beside its times: {listing(names, 12)}")
-    remarks = []
-    for found, why in (
-        (text, "it is text"),
-        (counters, "it only counts the rows"),
-        (labels, "it seems to hold labels"),
-    ):
-        if found:
-            one = len(found) == 1
+    notes = []
+    for why, left in left_out.items():
+        if left:
+            one = len(left) == 1
             each = why if one else why.replace("it ", "each ", 1)
-            remarks.append(f"Column{'' if one else 's'} {listing(found, 6)} left out: {each}.")
-    for name, row in odd:
-        line = table.line(row)
-        place = f"line {line}" if line else f"row {row + 1}"
-        cell = quote(str(frame[names.index(name)].iloc[row]))
-        remarks.append(
-            f"Text in column {quote(name)} was taken for missing values, first {cell} in {place}."
-        )
-    return chosen, np.column_stack(arrays), remarks
+            notes.append(f"Column{'' if one else 's'} {listing(left, 6)} left out: {each}.")
+    return chosen, np.column_stack(arrays), notes + remarks
 
 
 def _numbers(cells: Any) -> tuple[NDArray[np.float64] | None, int | None]:
     """Return a column as numbers, None if it is mostly text; and the first row of other text."""
     pandas = require_pandas("Reading tables of signals")
     types = pandas.api.types
-    if types.is_datetime64_any_dtype(cells) or types.is_timedelta64_dtype(cells):
+    if _dated(cells):
         return None, None
     if types.is_numeric_dtype(cells) and not types.is_complex_dtype(cells):
         return cells.to_numpy(dtype=np.float64, na_value=np.nan), None
@@ -298,7 +292,3 @@ def _numbers(cells: Any) -> tuple[NDArray[np.float64] | None, int | None]:
     if lost.sum() * 10 > cells.notna().sum():
         return None, row
     return numbers.to_numpy(dtype=np.float64, na_value=np.nan), row
-
-
-def _counts_rows(numbers: NDArray[np.float64]) -> bool:
-    return len(numbers) > 2 and bool((np.diff(numbers) == 1).all())

@@ -36,7 +36,7 @@ class SeriesExtractor:
     """
 
     stage = "Reading the recordings"
-    folders: tuple[str, ...] = ("features", "times", "signals")
+    folders = ("features", "times", "signals")
 
     def __init__(self, settings: SeriesSettings) -> None:
         self.settings = settings

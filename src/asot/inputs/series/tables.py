@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import csv
 import itertools
-import os
 import re
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +45,7 @@ _MISSING = ["-", "--", "?", "none", "None", "NONE", "Nan", "inf", "-inf", "Inf",
 
 
 def read_series(
-    path: str | os.PathLike[str],
+    path: Path,
     *,
     rate: float | None = None,
     time_column: str | None = None,
@@ -63,7 +62,7 @@ def read_series(
 
     Parameters
     ----------
-    path : path-like
+    path : Path
         ``.csv``, ``.tsv``, ``.tab``, ``.parquet``, ``.pq``; or ``.npy`` with an (N, D) or (N,)
         array, whose columns are called ``1``, ``2``, ...
     rate : float, optional
@@ -90,7 +89,6 @@ def read_series(
     >>> series.columns, series.values.ravel().tolist(), series.times.tolist()
     (('ax',), [1.5, 2.0, 2.5], [0.0, 0.02, 0.04, 0.06])
     """
-    path = Path(path)
     require_file(path)
     suffix = path.suffix.lower()
     if suffix == ".npy":
@@ -151,12 +149,10 @@ def _series_of(
     if time_column is not None and time_column in names:
         clock, use_clock = names.index(time_column), True
     elif time_column is not None and rate is None:
-        raise FileError.at(
-            path, f"has no column {quote(time_column)} for the times, only {listing(names, 12)}"
-        )
+        message = f"has no column {quote(time_column)} for the times, only {listing(names, 12)}"
+        raise FileError.at(path, message)
     else:
-        clock = find_time_column(names, table.frame)
-        use_clock = rate is None
+        clock, use_clock = find_time_column(names, table.frame), rate is None
     remarks: list[str] = []
     start = None
     if clock is not None and use_clock:
@@ -168,7 +164,13 @@ def _series_of(
             raise FileError.at(path, f"{row}{error}", line) from error
         # The last row lasts a median interval.
         times = np.append(seconds, seconds[-1] + np.median(np.diff(seconds)))
-        remarks += _pauses(times)
+        steps = np.diff(seconds)
+        longest = int(steps.argmax())
+        if steps[longest] > max(1.0, 10 * float(np.median(steps))):
+            remarks.append(
+                f"No rows for {steps[longest]:.1f} s after {times[longest]:.1f} s, the longest "
+                "pause: what was between was filled in with straight lines."
+            )
     elif rate is not None:
         times = even_times(n_rows, rate)
     else:
@@ -178,29 +180,25 @@ def _series_of(
             f"column of the times (--time_column); its columns are {listing(names, 12)}",
         )
     chosen, values, notes = signals_of(table, clock, columns)
-    remarks += notes
-    filled, kept, notes = fill_gaps(values, chosen, times)
-    _require_kept(path, columns, kept)
-    return Series(filled, kept, times, start, tuple(remarks + notes))
+    series = _filled(path, values, chosen, times, columns)
+    return replace(series, start=start, remarks=(*remarks, *notes, *series.remarks))
 
 
-def _require_kept(path: Path, asked: Sequence[str] | None, kept: Sequence[str]) -> None:
+def _filled(
+    path: Path,
+    values: NDArray[np.float64],
+    names: Sequence[str],
+    times: NDArray[np.float64],
+    asked: Sequence[str] | None,
+) -> Series:
+    """Fill the gaps; refuse a file without values, or without those of a column asked for."""
+    filled, kept, remarks = fill_gaps(values, names, times)
     empty = [name for name in asked or () if name not in kept]
     if empty:
         raise FileError.at(path, f"holds no value in column {quote(empty[0])}, which was asked for")
     if not kept:
         raise FileError.at(path, "holds no values: every cell of its columns is missing")
-
-
-def _pauses(times: NDArray[np.float64]) -> list[str]:
-    steps = np.diff(times[:-1])
-    longest = int(steps.argmax())
-    if steps[longest] <= max(1.0, 10 * float(np.median(steps))):
-        return []
-    return [
-        f"No rows for {steps[longest]:.1f} s after {times[longest]:.1f} s, the longest pause: what "
-        "was between was filled in with straight lines."
-    ]
+    return Series(filled, kept, times, None, tuple(remarks))
 
 
 def _read_array(path: Path, rate: float | None, columns: Sequence[str] | None) -> Series:
@@ -215,11 +213,9 @@ def _read_array(path: Path, rate: float | None, columns: Sequence[str] | None) -
     except Exception as error:  # NumPy evaluates the header as Python: anything can come out
         raise FileError.at(path, "is not an .npy file of numbers, or is damaged") from error
     if array.dtype.kind not in "fiub" or array.ndim not in (1, 2):
-        raise FileError.at(
-            path,
-            f"holds an array of shape {array.shape} and type {array.dtype}: signals are real "
-            "numbers, (rows, columns) or (rows,)",
-        )
+        shape = f"an array of shape {array.shape} and type {array.dtype}"
+        rule = "signals are real numbers, (rows, columns) or (rows,)"
+        raise FileError.at(path, f"holds {shape}: {rule}")
     values = array.reshape(len(array), -1).astype(np.float64)
     if len(values) < 2 or values.shape[1] == 0:
         raise FileError.at(path, f"has shape {array.shape}: at least 2 rows and 1 column needed")
@@ -228,16 +224,11 @@ def _read_array(path: Path, rate: float | None, columns: Sequence[str] | None) -
     if columns is not None:
         absent = [name for name in columns if name not in names]
         if absent:
-            raise FileError.at(
-                path,
-                f"has no column {quote(absent[0])}: the columns of an array are '1' to "
-                f"{quote(names[-1])}",
-            )
+            known = f"the columns of an array are '1' to {quote(names[-1])}"
+            raise FileError.at(path, f"has no column {quote(absent[0])}: {known}")
         values = values[:, [int(name) - 1 for name in columns]]
         names = list(columns)
-    filled, kept, remarks = fill_gaps(values, names, times)
-    _require_kept(path, columns, kept)
-    return Series(filled, kept, times, None, tuple(remarks))
+    return _filled(path, values, names, times, columns)
 
 
 @dataclass(frozen=True)

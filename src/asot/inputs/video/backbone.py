@@ -30,6 +30,8 @@ class Backbone(ABC):
         Images, or clips, to give at once, and from how many threads.
     width : int
         D, the length of a feature.
+    made_of : dict
+        What decides the features besides the sizes: the model and its weights.
     """
 
     name: str
@@ -38,11 +40,17 @@ class Backbone(ABC):
     batch_size: int = 8
     parallel: int = 1
     width: int = 0
+    made_of: dict[str, Any]
 
     @property
-    @abstractmethod
     def identity(self) -> dict[str, Any]:
         """All that decides the features of an image, as plain JSON values."""
+        return {
+            **self.made_of,
+            "size": list(self.size),
+            "width": self.width,
+            "clip": self.clip,
+        }
 
     @abstractmethod
     def features(self, images: NDArray[np.uint8]) -> Any:

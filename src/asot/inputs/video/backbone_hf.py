@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.errors import ConfigurationError, DataError, MissingExtraError
+from asot.errors import ConfigurationError, DataError, FileError, MissingExtraError
 from asot.inputs.video.backbone import Backbone, brief
 from asot.inputs.video.backbone_onnx import MEAN, STD
 from asot.schema import convert, read_json
@@ -61,37 +61,25 @@ class TransformersBackbone(Backbone):
             prepared = _preparation(name)
         lost = [one for one in missing if "pooler" not in one and "head" not in one.split(".")]
         if lost:
-            raise ConfigurationError(
-                f"{self.name} lacks weights that its features need, such as {lost[0]}."
-            )
+            message = f"{self.name} lacks weights that its features need, such as {lost[0]}."
+            raise ConfigurationError(message)
         self._pooled = not missing
-        self._weights = _hash(model, missing)
+        weights = _hash(model, missing)
         self._model: Any = model.to(self._device).float().eval()
         self._config = getattr(model.config, "vision_config", None) or model.config
         signature = inspect.signature(model.forward).parameters
-        self._videos = "pixel_values_videos" in signature
         self._skips_predictor = "skip_predictor" in signature
         self._patches = "spatial_shapes" in inspect.signature(self._images_in()).parameters
         frames = [getattr(self._config, key, None) for key in ("frames_per_clip", "num_frames")]
         self.clip = next((int(one) for one in frames if one), 1)
         self.size = self._size(prepared)
         self._scale, self._shift = _normalisation(self.name, prepared)
-        self.batch_size = max(1, (64 if self._device == "cuda" else 8) // self.clip)
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """All that decides the features of an image."""
-        return {
-            "kind": "transformers",
-            "name": self.name,
-            "weights": self._weights,
-            "scale": self._scale.tolist(),
-            "shift": self._shift.tolist(),
+        self.made_of = {
+            **{"kind": "transformers", "name": self.name, "weights": weights},
+            **{"scale": self._scale.tolist(), "shift": self._shift.tolist()},
             "pooled": self._pooled,
-            "size": list(self.size),
-            "width": self.width,
-            "clip": self.clip,
         }
+        self.batch_size = max(1, (64 if self._device == "cuda" else 8) // self.clip)
 
     def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run the model."""
@@ -100,11 +88,8 @@ class TransformersBackbone(Backbone):
         given = torch.from_numpy(images).to(self._device).float()
         given = given * torch.from_numpy(self._scale).to(self._device)
         given = given + torch.from_numpy(self._shift).to(self._device)
-        arguments: dict[str, Any] = {}
-        if self._patches:
-            given, arguments = self._in_patches(given)
-        else:
-            given = given.movedim(-1, -3)
+        in_patches = self._in_patches(given) if self._patches else None
+        given, arguments = in_patches or (given.movedim(-1, -3), {})
         if self._skips_predictor:
             arguments["skip_predictor"] = True
         with torch.inference_mode():
@@ -165,20 +150,20 @@ def _load(name: str) -> tuple[Any, list[str]]:
     """Load the model; return it and the weights that were not in its file."""
     from transformers import AutoModel
 
-    places: tuple[dict[str, bool], ...] = ({"local_files_only": True},)
-    if not Path(name).is_dir():
-        if name.startswith((".", "/", "~")):
-            raise DataError(f"The folder {name} of the backbone hf:{name} does not exist.")
-        places = (*places, {})
-    failure: Exception | None = None
-    for where in places:
+    here = Path(name).is_dir()
+    if not here and name.startswith((".", "/", "~")):
+        raise FileError.at(Path(name), f"does not exist, but is the folder of hf:{name}")
+    for local in (True,) if here else (True, False):
         try:
-            model, told = AutoModel.from_pretrained(name, output_loading_info=True, **where)
+            model, told = AutoModel.from_pretrained(
+                name, output_loading_info=True, local_files_only=local
+            )
             return model, sorted(str(one) for one in told["missing_keys"])
         except Exception as error:  # the hub, the file and the model's code each have their own
-            failure = error
-    assert failure is not None
-    raise DataError(f"The backbone hf:{name} cannot be loaded: {brief(failure)}.") from failure
+            if here or not local:
+                message = f"The backbone hf:{name} cannot be loaded: {brief(error)}."
+                raise DataError(message) from error
+    raise AssertionError
 
 
 def _preparation(name: str) -> _Preparation:
@@ -200,9 +185,7 @@ def _preparation(name: str) -> _Preparation:
     return _Preparation()
 
 
-def _normalisation(
-    name: str, prepared: _Preparation
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _normalisation(name: str, prepared: _Preparation) -> tuple[Any, Any]:
     """Return scale and shift, so that inputs are ``image * scale + shift``."""
     factor = prepared.rescale_factor if prepared.do_rescale else 1.0
     mean, std = np.zeros(3), np.ones(3)

@@ -68,15 +68,12 @@ class OnnxBackbone(Backbone):
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or len(inputs[0].shape) != 4:
             shapes = ", ".join(f"{one.name} {one.shape}" for one in inputs)
-            raise ConfigurationError(
-                f"{name} must have one input of images (B, 3, H, W) or (B, H, W, 3), but has "
-                f"{shapes}."
-            )
+            rule = "must have one input of images (B, 3, H, W) or (B, H, W, 3)"
+            raise ConfigurationError(f"{name} {rule}, but has {shapes}.")
         self._input = inputs[0].name
         if inputs[0].type != "tensor(uint8)" and inputs[0].type not in _FLOATS:
-            raise ConfigurationError(
-                f"{name} must take float, float16 or uint8, but takes {inputs[0].type}."
-            )
+            message = f"{name} must take float, float16 or uint8, but takes {inputs[0].type}."
+            raise ConfigurationError(message)
         self._float = _FLOATS.get(inputs[0].type)
         fixed = [one if isinstance(one, int) and one > 0 else None for one in inputs[0].shape]
         self._batch = fixed[0]
@@ -89,29 +86,16 @@ class OnnxBackbone(Backbone):
         outputs = [one.name for one in self._session.get_outputs()]
         self._output = options.output or outputs[0]
         if self._output not in outputs:
-            raise ConfigurationError(
-                f"{name} has no output {self._output!r}: it has {', '.join(outputs)}."
-            )
+            message = f"{name} has no output {self._output!r}: it has {', '.join(outputs)}."
+            raise ConfigurationError(message)
         scale = np.asarray(options.std, dtype=np.float32) * np.float32(255)
         self._scale = np.float32(1) / scale
         self._shift = -np.asarray(options.mean, dtype=np.float32) * np.float32(255) * self._scale
-        self._identity = dict(identity)
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """All that decides the features of an image."""
         prepared: dict[str, Any] = {"input": "uint8"}
         if self._float is not None:
-            prepared = {"mean": list(self._options.mean), "std": list(self._options.std)}
-        return {
-            **self._identity,
-            **prepared,
-            "output": self._output,
-            "tokens": self._options.tokens,
-            "size": list(self.size),
-            "width": self.width,
-            "clip": self.clip,
-        }
+            prepared = {"mean": list(options.mean), "std": list(options.std)}
+        chosen_output = {"output": self._output, "tokens": options.tokens}
+        self.made_of = {**identity, **prepared, **chosen_output}
 
     def features(self, images: NDArray[np.uint8]) -> NDArray[Any]:
         """Run the model."""
@@ -137,11 +121,9 @@ class OnnxBackbone(Backbone):
     def _reduced(self, made: NDArray[Any]) -> NDArray[Any]:
         if made.ndim == 4:
             return np.asarray(made.mean(axis=(2, 3), dtype=np.float32))
-        if made.ndim == 3:
-            if self._options.tokens == "mean":
-                return np.asarray(made.mean(axis=1, dtype=np.float32))
-            return made[:, 0]
-        return made
+        if made.ndim == 3 and self._options.tokens == "mean":
+            return np.asarray(made.mean(axis=1, dtype=np.float32))
+        return made[:, 0] if made.ndim == 3 else made
 
 
 def open_onnx(name: str, device: str, threads: int | None) -> OnnxBackbone:
@@ -172,10 +154,8 @@ def _weights_hash(path: Path) -> str:
         if entry.key == "location"
     }
     files = [one for one in (path.parent / name for name in sorted(beside)) if one.is_file()]
-    if not files:
-        return file_hash(path)
-    digests = "".join(file_hash(one) for one in (path, *files))
-    return hashlib.sha256(digests.encode()).hexdigest()
+    digests = [file_hash(one) for one in (path, *files)]
+    return hashlib.sha256("".join(digests).encode()).hexdigest() if files else digests[0]
 
 
 def _session(name: str, model: bytes | Path, device: str) -> tuple[Any, bool]:
@@ -196,18 +176,15 @@ def _session(name: str, model: bytes | Path, device: str) -> tuple[Any, bool]:
     options.log_severity_level = 3
     providers = ["CUDAExecutionProvider"] if on_gpu else []
     try:
-        session = onnxruntime.InferenceSession(
-            str(model) if isinstance(model, Path) else model,
-            options,
-            providers=[*providers, "CPUExecutionProvider"],
-        )
+        given = str(model) if isinstance(model, Path) else model
+        every = [*providers, "CPUExecutionProvider"]
+        session = onnxruntime.InferenceSession(given, options, providers=every)
     except Exception as error:  # onnxruntime's own kinds come with each version
         message = f"{name} is no model that onnxruntime runs: {brief(error)}."
         raise ConfigurationError(message) from error
     # What it could not use it leaves out without a word.
     on_gpu = "CUDAExecutionProvider" in session.get_providers()
     if device == "cuda" and not on_gpu:
-        raise ConfigurationError(
-            f"{name} cannot run on a GPU: onnxruntime does not find one that it can use."
-        )
+        message = f"{name} cannot run on a GPU: onnxruntime does not find one that it can use."
+        raise ConfigurationError(message)
     return session, on_gpu

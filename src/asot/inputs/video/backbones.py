@@ -116,25 +116,14 @@ class CallableBackbone(Backbone):
             if min(height, width, self.clip, self.batch_size) < 1:
                 raise ValueError("they must be at least 1")
             own = getattr(function, "identity", None)
-            self._own = json.loads(json.dumps(own)) if own is not None else _source_hash(module)
+            weights = json.loads(json.dumps(own)) if own is not None else _source_hash(module)
+            self.made_of = {"kind": "callable", "name": name, "weights": weights}
         except (TypeError, ValueError) as error:
             raise ConfigurationError(
                 f"The backbone {name} has attributes size, clip, batch_size or identity that "
                 f"cannot be used: {error}.",
                 setting="backbone",
             ) from error
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """All that decides the features of an image, as far as can be known."""
-        return {
-            "kind": "callable",
-            "name": self.name,
-            "weights": self._own,
-            "size": list(self.size),
-            "width": self.width,
-            "clip": self.clip,
-        }
 
     def features(self, images: NDArray[np.uint8]) -> Any:
         """Call it; a torch tensor is taken as well as an array."""

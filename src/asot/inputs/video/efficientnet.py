@@ -46,18 +46,16 @@ def open_efficientnet(
     identity = {"kind": "onnx", "name": name, "weights": digest, "graph": GRAPH}
     options = OnnxOptions(size=(SIDE, SIDE))
     folder = cache_folder()
-    cached = None
-    if folder is not None:
-        cached = folder / "backbones" / f"{name}-{digest[:16]}-{GRAPH}.onnx"
-        if cached.is_file():
-            try:
-                return OnnxBackbone(name, cached, identity, options, device, threads)
-            except ConfigurationError as error:
-                if device == "cuda":
-                    raise
-                logger.warning("%s is made anew: %s", cached, error)
+    cached = folder and folder / "backbones" / f"{name}-{digest[:16]}-{GRAPH}.onnx"
+    if cached and cached.is_file():
+        try:
+            return OnnxBackbone(name, cached, identity, options, device, threads)
+        except ConfigurationError as error:
+            if device == "cuda":
+                raise
+            logger.warning("%s is made anew: %s", cached, error)
     graph = onnx_graph(read_weights(weights))
-    if cached is not None:
+    if cached:
         try:
             with atomic_path(cached) as temporary:
                 temporary.write_bytes(graph)
@@ -103,17 +101,18 @@ def onnx_graph(weights: dict[str, NDArray[np.float64]]) -> bytes:
     # Not folded into the stem: its padding is zero after this.
     x = writer.add("Sub", x, writer.constant(np.float32(MIDDLE)))
     x = writer.convolve(x, "_conv_stem", "_bn0", stride=2, scale=1 / RANGE)
+    channels = len(weights["_conv_stem.weight"])
     for number, stride in enumerate(STRIDES):
         block = f"_blocks.{number}."
-        before, height = x, writer.height
+        before = x
         if f"{block}_expand_conv.weight" in weights:
             x = writer.convolve(x, f"{block}_expand_conv", f"{block}_bn0")
         x = writer.convolve(x, f"{block}_depthwise_conv", f"{block}_bn1", stride, depthwise=True)
         x = writer.convolve(x, f"{block}_project_conv", f"{block}_bn2", active=False)
-        channels = writer.channels[x]
-        if channels == writer.channels.get(before) and writer.height == height:
+        made = len(weights[f"{block}_project_conv.weight"])
+        if made == channels and stride == 1:
             x = writer.add("Add", x, before)
-            writer.channels[x] = channels
+        channels = made
     x = writer.convolve(x, "_conv_head", "_bn1")
     x = writer.add("Flatten", writer.add("GlobalAveragePool", x))
     width = weights["_conv_head.weight"].shape[0]
@@ -137,7 +136,6 @@ class _Writer:
         self.weights = weights
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
-        self.channels: dict[str, int] = {}
         self.height = SIDE
         self._bounds = (self.constant(np.float32(0)), self.constant(np.float32(6)))
 
@@ -189,7 +187,4 @@ class _Writer:
             group=len(weight) if depthwise else 1,
         )
         self.height = out_height
-        if active:
-            x = self.add("Clip", x, *self._bounds)
-        self.channels[x] = len(weight)
-        return x
+        return self.add("Clip", x, *self._bounds) if active else x

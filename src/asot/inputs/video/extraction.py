@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,6 +39,7 @@ _Moment = tuple[float, int, int]
 _Image = NDArray[np.uint8]
 
 
+@dataclass(frozen=True)
 class VideoExtractor:
     """Makes the features of videos: an :class:`asot.inputs.extract.Extractor`.
 
@@ -48,19 +49,13 @@ class VideoExtractor:
     those of the decoder: unless given one, or all cores for pictures larger than 1280 x 720.
     """
 
-    stage = "Extracting features, seconds of video"
-    folders: tuple[str, ...] = ("features", "times")
+    backbone: Backbone
+    frame_rate: float | None = None
+    batch_size: int | None = None
+    threads: int | None = None
 
-    def __init__(
-        self,
-        backbone: Backbone,
-        frame_rate: float | None = None,
-        *,
-        batch_size: int | None = None,
-        threads: int | None = None,
-    ) -> None:
-        self.backbone, self.frame_rate = backbone, frame_rate
-        self.batch_size, self.threads = batch_size or backbone.batch_size, threads
+    stage = "Extracting features, seconds of video"
+    folders = ("features", "times")
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -84,11 +79,15 @@ class VideoExtractor:
         """Make features (N, D) and times (N + 1,), on from what an earlier call left."""
         mark, info = fingerprint(path), probe(path)
         state = {"fingerprint": mark, "extractor": self.identity}
-        with Partial(target, state, self.backbone.width, self.batch_size) as partial:
+        batch_size = self.batch_size or self.backbone.batch_size
+        with Partial(target, state, self.backbone.width, batch_size) as partial:
             # One thread keeps up with the backbone up to a size, and leaves it its caches.
             large = info.width * info.height > _LARGE
             threads = self.threads or (available_cores() if large else 1)
-            video = _Run(self, path, info, threads, partial, tell).finish()
+            run = _Run(
+                path, info, self.backbone, self.frame_rate, batch_size, threads, partial, tell
+            )
+            video = run.finish()
             moments = partial.moments
             if len(moments) < 2:
                 rate = self.frame_rate
@@ -116,22 +115,19 @@ class _Damaged(Exception):  # noqa: N818 - as above
     """FFmpeg conceals damage as its threads happen to be scheduled: one must go on alone."""
 
 
+@dataclass
 class _Run:
     """One extraction: what it works on, and how far it is."""
 
-    def __init__(
-        self,
-        extractor: VideoExtractor,
-        path: Path,
-        info: VideoInfo,
-        threads: int,
-        partial: Partial,
-        tell: Callable[[float], None],
-    ) -> None:
-        self.extractor, self.backbone = extractor, extractor.backbone
-        self.path, self.info, self.threads = path, info, threads
-        self.partial, self.tell = partial, tell
-        self.video: OpenVideo | None = None
+    path: Path
+    info: VideoInfo
+    backbone: Backbone
+    frame_rate: float | None
+    batch_size: int
+    threads: int
+    partial: Partial
+    tell: Callable[[float], None]
+    video: OpenVideo | None = None
 
     def finish(self) -> OpenVideo:
         """Make what is missing, and return the video, read to its end."""
@@ -180,7 +176,7 @@ class _Run:
         with open_video(self.path, threads=self.threads) as video:
             pictures = Pictures()
             after = float(known["time_s"][first]) if seek else None
-            shown = sample(video, self.extractor.frame_rate, after, self.info.start_s)
+            shown = sample(video, self.frame_rate, after, self.info.start_s)
             for number, (one, _) in enumerate(shown, start=first if seek else 0):
                 if number < first:
                     continue
@@ -206,7 +202,7 @@ class _Run:
         for moment, image in clips:
             images.append(image)
             moments.append(moment)
-            if len(images) == self.extractor.batch_size:
+            if len(images) == self.batch_size:
                 yield np.stack(images), np.array(moments, dtype=MOMENT)
                 images, moments = [], []
         if images:

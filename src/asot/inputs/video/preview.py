@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import chain, takewhile
+from itertools import chain, pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
 from asot.errors import ArgumentError, DataError, FileError, require_integer, require_number
 from asot.files import atomic_path
-from asot.inputs.video.decoding import OpenVideo, Shown, open_video
+from asot.inputs.video.decoding import Shown, open_video
 from asot.inputs.video.reading import Pictures
 
 # Where the moments of a preview lie: fine enough for any rate that cameras have.
@@ -22,14 +21,13 @@ _CODECS = {"mov,mp4,m4a,3gp,3g2,mj2": ("h264", "av1"), "matroska,webm": ("vp8", 
 _SOUND = ("aac", "mp3", "opus", "vorbis", "flac")
 
 
-def browser_plays(path: str | os.PathLike[str]) -> bool:
+def browser_plays(path: Path) -> bool:
     """Tell whether every current browser plays a file as it is, on the file's own clock.
 
     They do for H.264 or AV1 in MP4 and VP8, VP9 or AV1 in WebM, of 8 bits and 4:2:0, with no sound
     or one that browsers know, if container and video both start at 0 to a millisecond: otherwise
     the player's seconds are not the file's. An unreadable file does not play.
     """
-    path = Path(path)
     try:
         with open_video(path) as video:
             container, stream = video.container, video.stream
@@ -47,8 +45,8 @@ def browser_plays(path: str | os.PathLike[str]) -> bool:
 
 
 def write_preview(
-    path: str | os.PathLike[str],
-    out: str | os.PathLike[str],
+    path: Path,
+    out: Path,
     *,
     longest: int = 480,
     start_s: float | None = None,
@@ -61,7 +59,7 @@ def write_preview(
 
     Parameters
     ----------
-    path, out : path-like
+    path, out : Path
         A video of any kind, and the ``.mp4`` to write; complete or not there at all.
     longest : int
         Pixels of the longer side, at most; an even number of at least 2.
@@ -81,7 +79,6 @@ def write_preview(
     if start_s is not None and end_s is not None and end_s <= start_s:
         message = f"a preview from {start_s} to {end_s} s would be empty."
         raise ArgumentError(message, setting="end_s")
-    path = Path(path)
     with open_video(path) as video, atomic_path(out) as temporary:
         until = takewhile(lambda one: end_s is None or one.time_s < end_s, video.frames(start_s))
         shown = _thinned(until, max_frame_rate)
@@ -92,14 +89,16 @@ def write_preview(
             raise FileError.at(path, f"shows nothing {stretch} that can be decoded")
         zero = first.time_s if start_s is None else max(start_s, first.time_s)
         begun = [one for one in (first, second) if one is not None]
-        _encode(temporary, video, chain(begun, shown), zero, end_s, longest)
+        pictures = Pictures()
+        size = _fitting_size(pictures, first.frame, video.pixel_aspect, longest)
+        _encode(temporary, pictures, size, chain(begun, shown), zero, end_s)
     return zero
 
 
 def write_still(
-    path: str | os.PathLike[str],
+    path: Path,
     time_s: float,
-    out: str | os.PathLike[str],
+    out: Path,
     *,
     longest: int = 240,
 ) -> None:
@@ -108,7 +107,6 @@ def write_still(
     ``time_s`` are seconds of the file's clock; before its start the first frame is shown, after its
     end the last.
     """
-    path = Path(path)
     with open_video(path) as video:
         shown = next(video.frames(after_s=time_s), None)
         if shown is None:
@@ -131,21 +129,18 @@ def write_still(
 
 def _encode(
     out: Path,
-    video: OpenVideo,
+    pictures: Pictures,
+    size: tuple[int, int],
     shown: Iterator[Shown],
     zero: float,
     end_s: float | None,
-    longest: int,
 ) -> None:
     import av
 
-    first = next(shown)
-    pictures = Pictures()
-    size = _fitting_size(pictures, first.frame, video.pixel_aspect, longest)
     # MP4 whatever the suffix of ``out``.
     with av.open(str(out), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         stream: Any = container.add_stream("libx264", rate=Fraction(30))
-        stream.width, stream.height = size[1], size[0]
+        stream.height, stream.width = size
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = _BASE
         # Without B-frames the first frame is at 0 without an edit list; a keyframe a second
@@ -153,27 +148,23 @@ def _encode(
         stream.options = {"preset": "veryfast", "crf": "28", "bf": "0", "g": "30"}
         lengths: dict[int, int] = {}
 
-        def write(one: Shown, ends: float) -> None:
-            # What began before the stretch begins with it.
-            picture = pictures.fitted(one.frame, size, "yuv420p")
-            # The encoder would keep to the kinds of frames that the source had.
-            picture.pict_type = 0
-            picture.pts = max(0, round((one.time_s - zero) / _BASE))
-            picture.time_base = _BASE
-            lengths[picture.pts] = max(1, round((ends - zero) / _BASE) - picture.pts)
-            mux(stream.encode(picture))
-
         def mux(packets: Any) -> None:
             for packet in packets:
                 packet.duration = lengths.pop(packet.pts, 0)
                 container.mux(packet)
 
-        before = first
-        for one in shown:
-            write(before, one.time_s)
-            before = one
-        last = before.usual_end_s if end_s is None else min(end_s, before.usual_end_s)
-        write(before, last)
+        for one, following in pairwise(chain(shown, [None])):
+            assert one is not None
+            last = one.usual_end_s if end_s is None else min(end_s, one.usual_end_s)
+            ends = last if following is None else following.time_s
+            picture = pictures.fitted(one.frame, size, "yuv420p")
+            # The encoder would keep to the kinds of frames that the source had.
+            picture.pict_type = 0
+            # What began before the stretch begins with it.
+            picture.pts = max(0, round((one.time_s - zero) / _BASE))
+            picture.time_base = _BASE
+            lengths[picture.pts] = max(1, round((ends - zero) / _BASE) - picture.pts)
+            mux(stream.encode(picture))
         mux(stream.encode(None))
 
 

@@ -18,8 +18,6 @@ from asot.inputs.video.decoding import OpenVideo, Shown, open_video
 
 # Containers round times, some to the millisecond: a moment this little before a frame is its own.
 _ROUNDING_S = 1e-3
-# FFmpeg's kernels grow as they shrink a picture: what is left out is averaged, not skipped.
-_INTERPOLATION = "BILINEAR"
 # What is read of a large file to know it again.
 _BLOCK, _BLOCKS = 1 << 20, 8
 
@@ -54,9 +52,9 @@ class VideoFrame:
     image: NDArray[np.uint8]
 
 
-def probe(path: str | os.PathLike[str]) -> VideoInfo:
+def probe(path: Path) -> VideoInfo:
     """Look at a video file; no more than its first frame is decoded."""
-    with open_video(Path(path), threads=1) as video:
+    with open_video(path, threads=1) as video:
         first, stream, pictures = _first_frame(video), video.stream, Pictures()
         turns, _ = pictures.orientation(first.frame)
         height, width = pictures.shown_size(first.frame)
@@ -82,7 +80,7 @@ def _first_frame(video: OpenVideo) -> Shown:
     return first
 
 
-def fingerprint(path: str | os.PathLike[str]) -> str:
+def fingerprint(path: Path) -> str:
     """Hash the content of a file, to know it again whatever its name and date.
 
     It is a SHA-256 of the size and of eight blocks of a megabyte, from the first to the last, at
@@ -90,7 +88,6 @@ def fingerprint(path: str | os.PathLike[str]) -> str:
     misses a change that keeps the size and falls between the blocks, which no recoding, cutting or
     copying makes.
     """
-    path = Path(path)
     try:
         with path.open("rb") as stream:
             size = stream.seek(0, os.SEEK_END)
@@ -106,7 +103,7 @@ def fingerprint(path: str | os.PathLike[str]) -> str:
 
 
 def read_frames(
-    path: str | os.PathLike[str],
+    path: Path,
     *,
     frame_rate: float | None = None,
     size: tuple[int, int] | None = None,
@@ -122,7 +119,7 @@ def read_frames(
 
     Parameters
     ----------
-    path : path-like
+    path : Path
         The file.
     frame_rate : float, optional
         Moments a second; every frame unless given.
@@ -138,7 +135,6 @@ def read_frames(
     DataError
         If the file is missing, empty, no video, has no video stream, or shows no frame.
     """
-    path = Path(path)
     with open_video(path, threads=threads) as video:
         start_s = None if after is None else probe(path).start_s
         pictures, empty = Pictures(), True
@@ -198,12 +194,13 @@ class Pictures:
 
         self._reformatter: Any = VideoReformatter()
         self._orientation: tuple[int, bool] | None = None
+        # FFmpeg's kernels grow as they shrink a picture: what is left out is averaged, not skipped.
         # Newer versions of PyAV start threads for each frame unless told not to.
-        self._options: dict[str, Any] = {"threads": 1}
+        self._options: dict[str, Any] = {"interpolation": "BILINEAR", "threads": 1}
         try:
             self._reformatter.reformat(VideoFrame(2, 2, "rgb24"), 2, 2, "bgr24", threads=1)
         except TypeError:
-            self._options = {}
+            del self._options["threads"]
 
     def orientation(self, frame: Any) -> tuple[int, bool]:
         """Return the quarter turns against the clock, and whether to mirror left-right before."""
@@ -239,9 +236,7 @@ class Pictures:
         return self._converted(frame, *size, pixels)
 
     def _converted(self, frame: Any, height: int, width: int, pixels: str) -> Any:
-        return self._reformatter.reformat(
-            frame, width, height, pixels, interpolation=_INTERPOLATION, **self._options
-        )
+        return self._reformatter.reformat(frame, width, height, pixels, **self._options)
 
 
 def _orientation(frame: Any) -> tuple[int, bool]:
