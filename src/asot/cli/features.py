@@ -14,39 +14,37 @@ if TYPE_CHECKING:
     from asot.inputs.settings import SeriesSettings, VideoSettings
 
 EVERY = "all"
-# The options that are settings of the same name: their type, what they mean, and more.
-VIDEO: dict[str, tuple[type, str, dict[str, Any]]] = {
+# The options that are settings of the same name: their type, and what they mean.
+VIDEO: dict[str, tuple[type, str]] = {
     "backbone": (
         str,
         "The network: efficientnet-lite0 (unless given; it comes with asot[video]), an ONNX "
         "file, hf:NAME of a vision model for transformers, or module:function of your own.",
-        {},
     ),
-    "device": (str, "auto (unless given), cpu or cuda.", {}),
-    "batch_size": (int, "Frames for the network at once.", {}),
+    "device": (str, "auto (unless given), cpu or cuda."),
+    "batch_size": (int, "Frames for the network at once."),
 }
-SERIES: dict[str, tuple[type, str, dict[str, Any]]] = {
-    "rate": (float, "Rows a second of the files, where they have no time column.", {}),
-    "time_column": (str, "The column with the time.", {}),
-    "columns": (str, "The columns, or points, to use; all unless given.", {"nargs": "+"}),
+SERIES: dict[str, tuple[type, str]] = {
+    "rate": (float, "Rows a second of the files, where they have no time column."),
+    "time_column": (str, "The column with the time."),
+    "columns": (str, "The columns, or points, to use; all unless given."),
     "window_s": (
         float,
         "Seconds of signal that each row of features describes; 0 for the plain signal.",
-        {},
     ),
-    "smooth_s": (float, "Seconds of a moving median; 0 for none.", {}),
-    "velocity": (bool, "Add the change a second: true or false.", {}),
+    "smooth_s": (float, "Seconds of a moving median; 0 for none."),
+    "velocity": (bool, "Add the change a second: true or false."),
 }
-POSES: dict[str, tuple[type, str, dict[str, Any]]] = {
+POSES: dict[str, tuple[type, str]] = {
     "egocentric": (
         bool,
         "Points relative to the middle and heading of the body: true (unless given) or false.",
-        {},
     ),
-    "body_axis": (str, "The rear and the front point that give the heading.", {"nargs": 2}),
-    "distances": (bool, "Add the distances between points: true or false.", {}),
-    "min_confidence": (float, "Points below it count as missing, in [0, 1].", {}),
+    "body_axis": (str, "The rear and the front point that give the heading."),
+    "distances": (bool, "Add the distances between points: true or false."),
+    "min_confidence": (float, "Points below it count as missing, in [0, 1]."),
 }
+SEVERAL: dict[str, Any] = {"columns": {"nargs": "+"}, "body_axis": {"nargs": 2}}
 
 
 def add_feature_options(parser: Parser) -> None:
@@ -57,33 +55,19 @@ def add_feature_options(parser: Parser) -> None:
         help="Frames, or rows of features, a second: a number or all. Unless given, 10 for videos "
         "and poses, 5 for sensor logs.",
     )
-    for title, options in (
-        ("videos", VIDEO),
-        ("sensor logs, arrays and poses", SERIES),
-        ("poses", POSES),
-    ):
+    groups = {"videos": VIDEO, "sensor logs, arrays and poses": SERIES, "poses": POSES}
+    for title, options in groups.items():
         group = parser.add_argument_group(title)
-        for name, (kind, meaning, more) in options.items():
-            group.add_argument(f"--{name}", type=kind, help=meaning, **more)
+        for name, (kind, meaning) in options.items():
+            group.add_argument(f"--{name}", type=kind, help=meaning, **SEVERAL.get(name, {}))
 
 
 def feature_settings(
-    values: Namespace,
-    earlier: tuple[dict[str, Any] | None, dict[str, Any] | None] | None = None,
+    values: Namespace, earlier: tuple[dict[str, Any] | None, dict[str, Any] | None] | None = None
 ) -> tuple[VideoSettings, SeriesSettings]:
     """Make the settings of these options.
 
-    Parameters
-    ----------
-    values : Namespace
-        The parsed options.
-    earlier : (dict or None, dict or None), optional
-        Settings of a segmentation whose model is applied, in place of the usual ones.
-
-    Raises
-    ------
-    ConfigurationError
-        With the setting, its rule and its value.
+    ``earlier`` are those of a segmentation whose model is applied, in place of the usual ones.
     """
     from asot.inputs.settings import SeriesSettings, VideoSettings
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from numpy.typing import NDArray
 
@@ -68,9 +68,7 @@ class FeatureArrays:
 
     stage = "Reading the recordings"
     folders = ("features",)
-
-    def __init__(self) -> None:
-        self.identity = {"kind": "features"}
+    identity: ClassVar[dict[str, Any]] = {"kind": "features"}
 
     def fingerprint(self, path: Path) -> str:
         """Return the file's size and time of change."""
@@ -137,12 +135,10 @@ def extract(
     progress : Progress
         Called with the recordings looked at, then with the work done.
     expected : dict, optional
-        What made the features that a model was trained on; others are refused.
+        What made the features that a model was trained on; others are refused, before any are made.
 
     Raises
     ------
-    ConfigurationError, MissingExtraError
-        Before anything is made.
     DataError
         If no recording at all can be used; the sentence says why the first cannot.
     """
@@ -205,7 +201,7 @@ def extract_with(
                 work.append((one, extractor, extractor.length(one.path)))
             else:
                 result.kept.append(one.name)
-                _remark(result, one, origin.remarks)
+                result.remarks[one.name] = origin.remarks
         except DataError as error:
             _fail(result, one, extractor, root, str(error))
         progress("Looking at the recordings", done, len(inputs))
@@ -217,12 +213,13 @@ def extract_with(
 
     for one, extractor, length in work:
         try:
-            _remark(result, one, _make(one, extractor, root, tell).remarks)
+            result.remarks[one.name] = _make(one, extractor, root, tell).remarks
             result.made.append(one.name)
         except DataError as error:
             _fail(result, one, extractor, root, str(error))
         before += length
         progress(extractor.stage, round(before), round(total))
+    result.remarks = {name: remarks for name, remarks in result.remarks.items() if remarks}
     if not result.usable:
         name, reason = next(iter(result.failed.items()))
         raise DataError(f"None of the {len(inputs)} recordings can be used; {name}: {reason}")
@@ -235,12 +232,10 @@ def _finished(one: Input, extractor: Extractor, root: Path) -> Origin | None:
         origin = read_origin(origin_path(root, one.name))
     except DataError:
         return None
-    if origin is None or not all(
-        (root / folder / f"{one.name}.npy").is_file() for folder in extractor.folders
-    ):
-        return None
+    whole = all((root / part / f"{one.name}.npy").is_file() for part in extractor.folders)
     identity = json.loads(json.dumps(extractor.identity))
-    return origin if identity.items() <= origin.extractor.items() else None
+    same = origin is not None and identity.items() <= origin.extractor.items()
+    return origin if whole and same else None
 
 
 def _make(one: Input, extractor: Extractor, root: Path, tell: Callable[[float], None]) -> Origin:
@@ -276,8 +271,3 @@ def _fail(result: Extraction, one: Input, extractor: Extractor, root: Path, reas
         for folder in ("features", "times", "signals"):
             (root / folder / f"{one.name}.npy").unlink(missing_ok=True)
         origin_path(root, one.name).unlink(missing_ok=True)
-
-
-def _remark(result: Extraction, one: Input, remarks: list[str]) -> None:
-    if remarks:
-        result.remarks[one.name] = remarks

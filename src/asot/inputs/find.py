@@ -76,11 +76,8 @@ def find_inputs(named: Sequence[str | Path]) -> list[Input]:
         for one in candidates:
             other = found.setdefault(one.name, one)
             if other.path != one.path:
-                raise DataError(
-                    f"{other.path} and {one.path} would both be called {one.name!r}: "
-                    "rename one of them.",
-                    file=one.path,
-                )
+                twins = f"{other.path} and {one.path} would both be called {one.name!r}"
+                raise DataError(f"{twins}: rename one of them.", file=one.path)
     inputs = sorted(found.values(), key=lambda one: one.name)
     videos = [one.path.name for one in inputs if one.is_video]
     others = [one.path.name for one in inputs if not one.is_video]
@@ -102,35 +99,26 @@ def _in_folder(folder: Path) -> list[Input]:
     """List the recordings in a folder, searched to its depths."""
     files = []
     for place, below, names in os.walk(folder):
-        below[:] = [
-            name for name in below if not name.startswith(".") and not is_ours(Path(place) / name)
-        ]
-        files += [
-            Path(place) / name
-            for name in names
-            if Path(name).suffix.lower() in VIDEOS | SERIES
-            and not name.startswith(".")
-            and (Path(place) / name).is_file()
-        ]
+        seen = [name for name in below if not name.startswith(".")]
+        below[:] = [name for name in seen if not is_ours(Path(place) / name)]
+        paths = [Path(place) / name for name in names if not name.startswith(".")]
+        files += [one for one in paths if one.suffix.lower() in VIDEOS | SERIES and one.is_file()]
     # DeepLabCut writes a table of what it writes as HDF5.
     twins = {path.with_suffix("") for path in files if path.suffix.lower() in HDF5}
     files = [
-        path for path in files if path.suffix.lower() != ".csv" or path.with_suffix("") not in twins
+        one for one in files if one.suffix.lower() != ".csv" or one.with_suffix("") not in twins
     ]
     if not files:
         kinds = ", ".join(sorted(VIDEOS | SERIES))
         raise FileError.at(folder, f"holds no recordings: no file in it ends in one of {kinds}")
-    return [
-        Input("-".join(path.relative_to(folder).with_suffix("").parts), path.resolve())
-        for path in files
-    ]
+    named = ["-".join(path.relative_to(folder).with_suffix("").parts) for path in files]
+    return [Input(name, path.resolve()) for name, path in zip(named, files, strict=True)]
 
 
 def is_ours(folder: Path) -> bool:
     """Tell folders that asot filled: with features, a training, predictions or a page."""
-    return any((folder / mark).is_file() for mark in OURS) or all(
-        (folder / part).is_dir() for part in ("features", "origins")
-    )
+    data = all((folder / part).is_dir() for part in ("features", "origins"))
+    return data or any((folder / mark).is_file() for mark in OURS)
 
 
 def take_shard(inputs: list[Input], shard: str | None) -> list[Input]:

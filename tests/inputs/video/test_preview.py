@@ -189,8 +189,9 @@ def test_a_preview_of_a_damaged_file_shows_what_can_be_decoded(
 def test_refusals_leave_nothing_behind(make_clip: MakeClip, tmp_path: Path) -> None:
     path = make_clip(EVEN)
     out = tmp_path / "previews" / "a.mp4"
-    with pytest.raises(ArgumentError, match="would be empty"):
+    with pytest.raises(ArgumentError) as caught:
         write_preview(path, out, start_s=1.0, end_s=1.0)
+    assert caught.value.setting == "end_s"
     with pytest.raises(ArgumentError) as caught:
         write_preview(path, out, longest=1)
     assert caught.value.setting == "longest"

@@ -68,9 +68,8 @@ def read_dlc(path: Path, file: Any) -> tuple[list[Key], list[str], NDArray[Any],
         kind = _text(group.attrs.get("pandas_type", b""))
         if kind in ("frame_table", "frame"):
             return _read_table(group) if kind == "frame_table" else _read_fixed(group)
-    raise FileError.at(
-        path, "is HDF5, but neither DeepLabCut's nor an analysis file of SLEAP: export it as CSV"
-    )
+    message = "is HDF5, but neither DeepLabCut's nor an analysis file of SLEAP: export it as CSV"
+    raise FileError.at(path, message)
 
 
 def _ordered(dataset: Any, default: tuple[str, ...]) -> NDArray[np.float64]:
@@ -144,10 +143,9 @@ def plain_pickle(data: bytes) -> Any:
         elif name in _EMPTY:
             stack.append(_EMPTY[name]())
         elif name in ("LIST", "TUPLE"):
-            stack.append(list(since_mark()) if name == "LIST" else tuple(since_mark()))
+            stack.append((list if name == "LIST" else tuple)(since_mark()))
         elif name in ("TUPLE1", "TUPLE2", "TUPLE3"):
-            count = int(name[-1])
-            stack[-count:] = [tuple(stack[-count:])]
+            stack[-int(name[-1]) :] = [tuple(stack[-int(name[-1]) :])]
         elif name == "DICT":
             items = since_mark()
             stack.append(dict(zip(items[::2], items[1::2], strict=True)))

@@ -67,23 +67,14 @@ def read_pose(
     min_confidence: float | None = None,
     columns: Sequence[str] | None = None,
 ) -> Series:
-    """Read poses from a table of DeepLabCut or SLEAP.
+    """Read poses of one or more animals from DeepLabCut's table or SLEAP's analysis file.
 
-    Points that the tracker is not sure of count as missing, and missing ones are filled in with
-    straight lines. A point that is never there is left out.
-
-    Parameters
-    ----------
-    path : Path
-        DeepLabCut's CSV or HDF5, of one animal or several; SLEAP's analysis CSV or HDF5.
-    rate : float
-        Frames a second of the video: poses say in which frame they were, not when.
-    min_confidence : float, optional
-        Points of lower likelihood or score are taken as missing. By default 0.6 for DeepLabCut, and
-        0 for SLEAP, which leaves out such points by itself.
-    columns : sequence of str, optional
-        What to read, in this order: columns such as "nose.x", points such as "nose" or
-        "mouse1.nose", or individuals such as "mouse1". All by default.
+    ``rate`` is the frames a second of the video: poses say in which frame they were, not when.
+    Points of a likelihood or score below ``min_confidence`` (0.6 unless given for DeepLabCut, and 0
+    for SLEAP, which leaves out such points by itself) count as missing, and missing ones are filled
+    in with straight lines. A point that is never there is left out. ``columns`` say what to read,
+    in this order: columns such as "nose.x", points such as "nose" or "mouse1.nose", or individuals
+    such as "mouse1"; all by default.
 
     Examples
     --------

@@ -145,8 +145,8 @@ def moments(name: str, values: Any) -> tuple[NDArray[np.float64], str | None, li
         row = int(early[0]) + 1
         count = f"; {len(early):,} rows are like that" if len(early) > 1 else ""
         raise ClockError(
-            f"the time in column {name!r}, {_short(seconds[row])} s, is not after that of the row "
-            f"before, {_short(seconds[row - 1])} s{count}: sort the rows, or give the rows a "
+            f"the time in column {name!r}, {seconds[row]:.9g} s, is not after that of the row "
+            f"before, {seconds[row - 1]:.9g} s{count}: sort the rows, or give the rows a "
             "second (rate) if the clock is too coarse",
             row,
         )
@@ -155,7 +155,7 @@ def moments(name: str, values: Any) -> tuple[NDArray[np.float64], str | None, li
         if step > 1:
             remarks.append(
                 f"The times in column {name!r} were taken for seconds, which makes a row every "
-                f"{_short(step)} s: if they are milliseconds, call the column time_ms."
+                f"{step:.9g} s: if they are milliseconds, call the column time_ms."
             )
     return seconds, start, remarks
 
@@ -199,10 +199,6 @@ def _date(pandas: Any, seconds: float) -> str | None:
         return str(pandas.Timestamp(seconds, unit="s", tz="UTC").isoformat())
     except (ValueError, OverflowError):
         return None
-
-
-def _short(seconds: float) -> str:
-    return f"{seconds:.9g}"
 
 
 @dataclass(frozen=True)

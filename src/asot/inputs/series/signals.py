@@ -22,22 +22,13 @@ _SLACK = 0.05  # of a sample in a row; a sensor of 50.1 Hz is one of 50 Hz
 
 @dataclass(frozen=True)
 class Series:
-    """Signals over time.
+    """Signals over time: finite values (N, D), one row a moment, with the names of their columns.
 
-    Parameters
-    ----------
-    values : (N, D) float64 array
-        One row a moment; finite.
-    columns : tuple of str
-        The D names, all different. Those of poses end in ``.x``, ``.y`` or ``.z``; before that
-        comes the point, and before the point, where there are several, the individual: ``nose.x``
-        or ``mouse2.nose.x``.
-    times : (N + 1,) float64 array
-        Seconds: row ``i`` lasts from ``times[i]``, when it was measured, to ``times[i + 1]``.
-    start : str, optional
-        The date and time, in ISO 8601, of second 0, where the file has one.
-    remarks : tuple of str
-        What people should know of how the file was read: sentences.
+    Row ``i`` lasts from ``times[i]`` (N + 1,), when it was measured, to ``times[i + 1]``, in
+    seconds; ``start`` is the date and time, in ISO 8601, of second 0, where the file has one.
+    Columns of poses end in ``.x``, ``.y`` or ``.z``; before that comes the point, and before the
+    point, where there are several, the individual: ``nose.x`` or ``mouse2.nose.x``. ``remarks`` say
+    what people should know of how the file was read.
     """
 
     values: NDArray[np.float64]

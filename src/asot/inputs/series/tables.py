@@ -51,26 +51,16 @@ def read_series(
     time_column: str | None = None,
     columns: Sequence[str] | None = None,
 ) -> Series:
-    """Read signals from a table: CSV, TSV, Parquet, or an array in a ``.npy`` file.
+    """Read signals from a table, CSV, TSV or Parquet, or from an array (N, D) in a ``.npy`` file.
 
-    The times come from ``time_column`` if the table has it, else from ``rate`` if it is given, else
-    from a column that is called as such columns are: ``time``, ``timestamp``, ``t``, ``seconds``,
-    ``time_ms``, ``Time (s)``, ... They may be numbers, dates in ISO 8601 or clock times. All other
-    columns of numbers are signals, but those that count the rows, as indices do, and those that are
-    called ``label``, ``activity`` or the like; name them in ``columns`` to have them. Missing
-    values are filled in with straight lines.
+    The times come from ``time_column`` if the table has it, else from ``rate``, the rows a second,
+    if it is given, else from a column that is called as such columns are: ``time``, ``timestamp``,
+    ``t``, ``seconds``, ``time_ms``, ``Time (s)``, ... They may be numbers, dates in ISO 8601 or
+    clock times.
 
-    Parameters
-    ----------
-    path : Path
-        ``.csv``, ``.tsv``, ``.tab``, ``.parquet``, ``.pq``; or ``.npy`` with an (N, D) or (N,)
-        array, whose columns are called ``1``, ``2``, ...
-    rate : float, optional
-        Rows a second, for tables without times.
-    time_column : str, optional
-        The column of the times.
-    columns : sequence of str, optional
-        The signals to read, in this order; all by default.
+    The signals are ``columns``, in this order, or all other columns of numbers but those that count
+    the rows, as indices do, and those that are called ``label``, ``activity`` or the like. Missing
+    values are filled in with straight lines. The columns of an array are called ``1``, ``2``, ...
 
     Raises
     ------
@@ -128,13 +118,10 @@ def _open_parquet(path: Path) -> SignalTable:
 def _unique(names: Sequence[str]) -> tuple[str, ...]:
     """Number the columns without a name, and tell those of one name apart."""
     result: list[str] = []
-    for position, name in enumerate(names):
-        name = name or f"column {position + 1}"
-        twin, count = name, 1
-        while twin in result:
-            count += 1
-            twin = f"{name} ({count})"
-        result.append(twin)
+    for position, name in enumerate(names, start=1):
+        name = name or f"column {position}"
+        twins = (f"{name} ({count})" for count in itertools.count(2))
+        result.append(next(one for one in itertools.chain([name], twins) if one not in result))
     return tuple(result)
 
 

@@ -45,12 +45,8 @@ class Backbone(ABC):
     @property
     def identity(self) -> dict[str, Any]:
         """All that decides the features of an image, as plain JSON values."""
-        return {
-            **self.made_of,
-            "size": list(self.size),
-            "width": self.width,
-            "clip": self.clip,
-        }
+        sizes = {"size": list(self.size), "width": self.width, "clip": self.clip}
+        return {**self.made_of, **sizes}
 
     @abstractmethod
     def features(self, images: NDArray[np.uint8]) -> Any:
@@ -82,10 +78,8 @@ class Backbone(ABC):
                 f"made {made.shape} of {len(images)} images."
             )
         if self.width and made.shape[1] != self.width:
-            raise ConfigurationError(
-                f"The backbone {self.name} made features of {made.shape[1]} numbers after some "
-                f"of {self.width}."
-            )
+            widths = f"{made.shape[1]} numbers after some of {self.width}"
+            raise ConfigurationError(f"The backbone {self.name} made features of {widths}.")
         return np.ascontiguousarray(made, dtype=np.float32)
 
     def try_out(self) -> None:
@@ -93,9 +87,8 @@ class Backbone(ABC):
         shape = (1, *((self.clip,) if self.clip > 1 else ()), *self.size, 3)
         made = self(np.full(shape, 127, dtype=np.uint8))
         if not np.isfinite(made).all():
-            raise ConfigurationError(
-                f"The backbone {self.name} makes features of a grey image that are not finite."
-            )
+            message = "makes features of a grey image that are not finite"
+            raise ConfigurationError(f"The backbone {self.name} {message}.")
         self.width = made.shape[1]
 
 

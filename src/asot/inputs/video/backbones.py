@@ -29,11 +29,7 @@ _KINDS = (
 
 
 def open_backbone(
-    name: str,
-    *,
-    device: str = "auto",
-    threads: int | None = None,
-    batch_size: int | None = None,
+    name: str, *, device: str = "auto", threads: int | None = None, batch_size: int | None = None
 ) -> Backbone:
     """Open a backbone by its name, and try it out on one image.
 
@@ -45,18 +41,9 @@ def open_backbone(
         video model of transformers, or a folder of one; or ``module:function``, any callable.
     device : str
         "auto" (a GPU where the library has one), "cpu" or "cuda". A callable sees to its own.
-    threads : int, optional
-        Of the processor; all that this process may use unless given.
-    batch_size : int, optional
-        Images, or clips, at once; what suits the model unless given.
-
-    Raises
-    ------
-    ArgumentError
-        If the name, or another argument, means nothing.
-    ConfigurationError, DataError, MissingExtraError
-        If the model does not work, or not on the device; if its file is missing or damaged; if it
-        needs a library that is not installed.
+    threads, batch_size : int, optional
+        Threads of the processor, all that this process may use unless given; images, or clips, at
+        once, what suits the model unless given.
     """
     if device not in DEVICES:
         message = f"device must be one of {', '.join(DEVICES)}, but is {device!r}."

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +48,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A decoded frame, as it is stored, and when it is shown.
+    """A decoded frame, as it is stored, and when it is shown, on the file's own clock.
 
-    ``time_s`` are seconds of the file's own clock. ``usual_end_s`` is when it would end by its own
-    duration, or else by the usual spacing; the next frame, where there is one, ends it.
+    ``usual_end_s`` is its end by its own duration, or else by the usual spacing.
     """
 
     time_s: float
@@ -322,17 +321,6 @@ def _announced_end(container: Any, stream: Any) -> float | None:
 
 def _from(after_s: float, shown: Iterator[Shown]) -> Iterator[Shown]:
     """Leave out what is over by ``after_s``: the last frame that began by then is the first."""
-    held: Shown | None = None
-    for one in shown:
-        if held is not None and one.time_s > after_s:
-            yield held
+    for one, following in pairwise(chain(shown, [None])):
+        if one is not None and (following is None or following.time_s > after_s):
             yield one
-            yield from shown
-            return
-        held = one
-        if one.time_s > after_s:
-            yield one
-            yield from shown
-            return
-    if held is not None:
-        yield held

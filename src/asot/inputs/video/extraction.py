@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,9 +34,7 @@ _TELL_EVERY_S = 0.1
 _LARGE = 1280 * 720
 _END = object()
 
-# Of a sampled frame: its time, a checksum of some of its pixels, and what the rules of
-# ``asot.inputs.video.decoding`` had been needed for by then.
-_Moment = tuple[float, int, int]
+_Moment = tuple[float, int, int]  # the values of a MOMENT
 _Image = NDArray[np.uint8]
 
 
@@ -60,8 +59,7 @@ class VideoExtractor:
     @property
     def identity(self) -> dict[str, Any]:
         """Return the backbone's identity and how frames are sampled."""
-        rate = "all" if self.frame_rate is None else self.frame_rate
-        return {**self.backbone.identity, "frame_rate": rate}
+        return {**self.backbone.identity, "frame_rate": self.frame_rate or "all"}
 
     def fingerprint(self, path: Path) -> str:
         """Return a hash of the file's size and of parts of it."""
@@ -84,14 +82,10 @@ class VideoExtractor:
             # One thread keeps up with the backbone up to a size, and leaves it its caches.
             large = info.width * info.height > _LARGE
             threads = self.threads or (available_cores() if large else 1)
-            run = _Run(
-                path, info, self.backbone, self.frame_rate, batch_size, threads, partial, tell
-            )
-            video = run.finish()
+            video = _Run(self, path, info, batch_size, threads, partial, tell).finish()
             moments = partial.moments
             if len(moments) < 2:
-                rate = self.frame_rate
-                at = "" if rate is None else f" at {rate:g} frames a second"
+                at = f" at {self.frame_rate:g} frames a second" if self.frame_rate else ""
                 partial.remove()
                 frames = plural(len(moments), "frame")
                 raise FileError.at(path, f"gives {frames}{at}: at least 2 are needed")
@@ -100,10 +94,11 @@ class VideoExtractor:
                 raise FileError.at(path, "was changed while it was read: wait until it is complete")
             assert video.end_s is not None
             times = require_times(np.append(moments["time_s"], video.end_s), len(moments))
-            origin = Origin(
-                "video", str(path.absolute()), mark, self.identity, asdict(info), video.remarks
-            )
-            yield {"features": partial.features, "times": times}, origin
+            media, file = asdict(info), str(path.absolute())
+            origin = Origin("video", file, mark, self.identity, media, video.remarks)
+            arrays: dict[str, NDArray[Any]] = {"features": partial.features, "times": times}
+            yield arrays, origin
+            arrays.clear()  # Windows removes no file that is mapped into memory.
         partial.remove()
 
 
@@ -119,10 +114,9 @@ class _Damaged(Exception):  # noqa: N818 - as above
 class _Run:
     """One extraction: what it works on, and how far it is."""
 
+    extractor: VideoExtractor
     path: Path
     info: VideoInfo
-    backbone: Backbone
-    frame_rate: float | None
     batch_size: int
     threads: int
     partial: Partial
@@ -152,14 +146,14 @@ class _Run:
     def _make(self, known: NDArray[Any], seek: bool) -> OpenVideo:
         done = len(known)
         # The frames that the next feature is of, and at least one that was seen before.
-        first = max(0, min(done - 1, done - self.backbone.clip // 2))
+        first = max(0, min(done - 1, done - self.extractor.backbone.clip // 2))
         frames = self._frames(known, first, seek)
-        clips = centred_clips(frames, self.backbone.clip, first, done)
-        depth = 2 * self.backbone.parallel + 1
+        clips = centred_clips(frames, self.extractor.backbone.clip, first, done)
+        depth = 2 * self.extractor.backbone.parallel + 1
         told = time.monotonic()
         with (
             closing(run_ahead(self._batches(clips), depth)) as batches,
-            closing(map_ordered(self._infer, batches, self.backbone.parallel)) as made,
+            closing(map_ordered(self._infer, batches, self.extractor.backbone.parallel)) as made,
         ):
             for features, moments in made:
                 self.partial.append(features, moments)
@@ -176,13 +170,13 @@ class _Run:
         with open_video(self.path, threads=self.threads) as video:
             pictures = Pictures()
             after = float(known["time_s"][first]) if seek else None
-            shown = sample(video, self.frame_rate, after, self.info.start_s)
+            shown = sample(video, self.extractor.frame_rate, after, self.info.start_s)
             for number, (one, _) in enumerate(shown, start=first if seek else 0):
                 if number < first:
                     continue
                 if video.damaged and self.threads != 1:
                     raise _Damaged
-                image = pictures.image(one.frame, self.backbone.size)
+                image = pictures.image(one.frame, self.extractor.backbone.size)
                 checksum = zlib.crc32(image[::8].tobytes())
                 if number < len(known):
                     was = known[number]
@@ -195,26 +189,19 @@ class _Run:
             self.video = video
 
     def _batches(
-        self, clips: Iterable[tuple[_Moment, _Image]]
+        self, clips: Iterator[tuple[_Moment, _Image]]
     ) -> Iterator[tuple[_Image, NDArray[Any]]]:
-        images: list[_Image] = []
-        moments: list[_Moment] = []
-        for moment, image in clips:
-            images.append(image)
-            moments.append(moment)
-            if len(images) == self.batch_size:
-                yield np.stack(images), np.array(moments, dtype=MOMENT)
-                images, moments = [], []
-        if images:
-            yield np.stack(images), np.array(moments, dtype=MOMENT)
+        while batch := list(islice(clips, self.batch_size)):
+            moments, images = zip(*batch, strict=True)
+            yield np.stack(images), np.array(list(moments), dtype=MOMENT)
 
     def _infer(
         self, batch: tuple[_Image, NDArray[Any]]
     ) -> tuple[NDArray[np.float32], NDArray[Any]]:
         images, moments = batch
-        features = self.backbone(images)
+        features = self.extractor.backbone(images)
         if not np.isfinite(features).all():
-            at = f"{moments['time_s'][0]:.3f} s, with {self.backbone.name}"
+            at = f"{moments['time_s'][0]:.3f} s, with {self.extractor.backbone.name}"
             raise FileError.at(self.path, f"gives features that are not finite at {at}")
         return features, moments
 
@@ -237,28 +224,19 @@ def centred_clips(
     before, after = length // 2, length - 1 - length // 2
     images: deque[_Image] = deque(maxlen=length)
     moments: deque[Any] = deque(maxlen=after + 1)
-    number = first - 1
 
-    def ready() -> bool:
-        return len(images) == length and len(moments) == after + 1 and number - after >= done
+    def padded() -> Iterator[tuple[Any, _Image]]:
+        yield from frames
+        if images:
+            yield from repeat((None, images[-1]), after)
 
-    def clip() -> _Image:
-        return np.stack(images) if length > 1 else images[0]
-
-    for moment, image in frames:
-        if number < 0:
+    for number, (moment, image) in enumerate(padded(), start=first):
+        if number == 0:
             images.extend([image] * before)
-        number += 1
         images.append(image)
         moments.append(moment)
-        if ready():
-            yield moments[0], clip()
-    for _ in range(after if moments else 0):
-        number += 1
-        images.append(images[-1])
-        moments.append(None)
-        if ready() and moments[0] is not None:
-            yield moments[0], clip()
+        if len(images) == length and len(moments) > after and number - after >= done:
+            yield moments[0], np.stack(images) if length > 1 else images[0]
 
 
 def run_ahead(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:

@@ -8,7 +8,7 @@ from itertools import chain, pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
-from asot.errors import ArgumentError, DataError, FileError, require_integer, require_number
+from asot.errors import DataError, FileError, require_integer, require_number
 from asot.files import atomic_path
 from asot.inputs.video.decoding import Shown, open_video
 from asot.inputs.video.reading import Pictures
@@ -55,30 +55,15 @@ def write_preview(
 ) -> float:
     """Write a video, or a stretch of one, as a small H.264 file without sound.
 
-    Frames keep their true spacing, which need not be even, and are turned as they are shown.
-
-    Parameters
-    ----------
-    path, out : Path
-        A video of any kind, and the ``.mp4`` to write; complete or not there at all.
-    longest : int
-        Pixels of the longer side, at most; an even number of at least 2.
-    start_s, end_s : float, optional
-        The stretch, in seconds of the source's clock; all of it unless given.
-    max_frame_rate : float
-        Frames a second, at most: those between are left out.
-
-    Returns
-    -------
-    float
-        The source's second that is the preview's 0: ``start_s``, or the first frame's time if that
-        is later.
+    Frames keep their true spacing, which need not be even, and are turned as they are shown. The
+    longer side has ``longest`` pixels at most. The stretch is in seconds of the source's clock; the
+    file is complete or not there at all. Returned is the source's second that is the preview's 0:
+    ``start_s``, or the first frame's time if that is later.
     """
     require_integer("longest", longest, at_least=2)
     require_number("max_frame_rate", max_frame_rate, above=0)
-    if start_s is not None and end_s is not None and end_s <= start_s:
-        message = f"a preview from {start_s} to {end_s} s would be empty."
-        raise ArgumentError(message, setting="end_s")
+    if start_s is not None and end_s is not None:
+        require_number("end_s", end_s, above=start_s)
     with open_video(path) as video, atomic_path(out) as temporary:
         until = takewhile(lambda one: end_s is None or one.time_s < end_s, video.frames(start_s))
         shown = _thinned(until, max_frame_rate)
@@ -95,13 +80,7 @@ def write_preview(
     return zero
 
 
-def write_still(
-    path: Path,
-    time_s: float,
-    out: Path,
-    *,
-    longest: int = 240,
-) -> None:
+def write_still(path: Path, time_s: float, out: Path, *, longest: int = 240) -> None:
     """Write the frame that is shown at a moment as a JPEG of at most ``longest`` pixels a side.
 
     ``time_s`` are seconds of the file's clock; before its start the first frame is shown, after its

@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -113,27 +114,11 @@ def read_frames(
     """Decode a video as a stream, at so many frames a second.
 
     At ``frame_rate``, the moments are ``start + k / frame_rate`` from the first frame on, and each
-    gives the frame that is shown then. A frame comes once, with its own time, however many moments
-    it is shown at: where the video has fewer frames a second, all of them come. See
-    :mod:`asot.inputs.video.decoding` for damaged files.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    frame_rate : float, optional
-        Moments a second; every frame unless given.
-    size : (int, int), optional
-        H and W to bring the whole frame to, whatever its shape; its own size unless given.
-    after : float, optional
-        Seconds of the file's clock: leave out frames that are over by then.
-    threads : int, optional
-        Of the decoder; FFmpeg's choice unless given.
-
-    Raises
-    ------
-    DataError
-        If the file is missing, empty, no video, has no video stream, or shows no frame.
+    gives the frame that is shown then; unless it is given, every frame comes. A frame comes once,
+    with its own time, however many moments it is shown at: where the video has fewer frames a
+    second, all of them come. The whole frame is brought to ``size`` (H, W), if given, whatever its
+    shape. Frames that are over ``after`` so many seconds of the file's clock are left out.
+    ``threads`` are those of the decoder. See :mod:`asot.inputs.video.decoding` for damaged files.
     """
     with open_video(path, threads=threads) as video:
         start_s = None if after is None else probe(path).start_s
@@ -158,23 +143,20 @@ def sample(
     """
     if frame_rate is not None:
         require_number("frame_rate", frame_rate, above=0)
-    before: Shown | None = None
-    for shown in video.frames(after_s):
-        if before is not None and _wanted(before.time_s, shown.time_s, frame_rate, start_s):
-            yield before, shown.time_s
-        if start_s is None:
-            start_s = shown.time_s
-        before = shown
-    if before is not None and _wanted(before.time_s, before.usual_end_s, frame_rate, start_s):
-        yield before, before.usual_end_s
+    for one, following in pairwise(chain(video.frames(after_s), [None])):
+        assert one is not None
+        start_s = one.time_s if start_s is None else start_s
+        end_s = one.usual_end_s if following is None else following.time_s
+        if _wanted(one.time_s, end_s, frame_rate, start_s):
+            yield one, end_s
 
 
-def _wanted(time_s: float, end_s: float, frame_rate: float | None, start_s: float | None) -> bool:
+def _wanted(time_s: float, end_s: float, frame_rate: float | None, start_s: float) -> bool:
     """Tell whether a moment ``start_s + k / frame_rate`` falls to the frame of these times.
 
     It depends on nothing before, so that sampling can begin anywhere.
     """
-    if frame_rate is None or start_s is None:
+    if frame_rate is None:
         return True
     rounding = min(_ROUNDING_S, 0.1 / frame_rate)
     moment = math.ceil((time_s - rounding - start_s) * frame_rate) / frame_rate
