@@ -217,7 +217,7 @@ def break_after(
 @pytest.mark.parametrize(
     ("stage", "when"),
     [
-        ("asot.inputs.extract.write_features", lambda root, name, *_: name == "[b]wed"),
+        ("asot.inputs.extract.write_features", lambda root, name, *_: name.endswith("[b]wed")),
         ("asot.runs.segment.extract", lambda *_: True),
         ("asot.runs.run.open_checked", lambda *_: True),
         ("asot.runs.fitting.learner_state", lambda learner: learner.title == "motion, linear"),

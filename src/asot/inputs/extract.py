@@ -63,7 +63,7 @@ class Extractor(Protocol):
         """
 
 
-class FeatureArrays:
+class ArrayExtractor:
     """Takes arrays as the features that they are: (frames, columns), without times."""
 
     stage = "Reading the recordings"
@@ -161,7 +161,7 @@ def _extractors(
         return [VideoExtractor(backbone, video.frame_rate)] * len(inputs)
     from asot.inputs.series.extraction import SeriesExtractor
 
-    arrays, signals = FeatureArrays(), SeriesExtractor(series)
+    arrays, signals = ArrayExtractor(), SeriesExtractor(series)
     return [
         # An array whose rows have no rate holds features already.
         arrays if one.path.suffix.lower() in ARRAYS and series.rate is None else signals

@@ -29,7 +29,7 @@ _COMBINED = "processor_config.json"
 _Size = int | dict[str, int | None] | list[int] | None
 
 
-class _Preparation(msgspec.Struct):
+class _ImagePreparation(msgspec.Struct):
     """What a model's own preparation of images says, as far as it is followed here."""
 
     do_rescale: bool | None = True
@@ -110,7 +110,7 @@ class TransformersBackbone(Backbone):
         # Convolutional models have a map in place of tokens.
         return tokens.mean((2, 3)) if tokens.ndim == 4 else tokens.mean(1)
 
-    def _size(self, prepared: _Preparation) -> tuple[int, int]:
+    def _size(self, prepared: _ImagePreparation) -> tuple[int, int]:
         if self._patches:
             # A square of as many patches as the model is made for.
             side = math.isqrt(int(self._config.num_patches)) * int(self._config.patch_size)
@@ -166,7 +166,7 @@ def _load(name: str) -> tuple[Any, list[str]]:
     raise AssertionError
 
 
-def _preparation(name: str) -> _Preparation:
+def _preparation(name: str) -> _ImagePreparation:
     """Read the model's own preparation of images, where it has one."""
     from transformers.utils import cached_file
 
@@ -181,11 +181,11 @@ def _preparation(name: str) -> _Preparation:
         if file == _COMBINED:
             values = values.get("image_processor") or values.get("video_processor")
         if values:
-            return convert(Path(path), values, _Preparation)
-    return _Preparation()
+            return convert(Path(path), values, _ImagePreparation)
+    return _ImagePreparation()
 
 
-def _normalisation(name: str, prepared: _Preparation) -> tuple[Any, Any]:
+def _normalisation(name: str, prepared: _ImagePreparation) -> tuple[Any, Any]:
     """Return scale and shift, so that inputs are ``image * scale + shift``."""
     factor = prepared.rescale_factor if prepared.do_rescale else 1.0
     mean, std = np.zeros(3), np.ones(3)

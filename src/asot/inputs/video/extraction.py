@@ -82,7 +82,7 @@ class VideoExtractor:
             # One thread keeps up with the backbone up to a size, and leaves it its caches.
             large = info.width * info.height > _LARGE
             threads = self.threads or (available_cores() if large else 1)
-            video = _Run(self, path, info, batch_size, threads, partial, tell).finish()
+            video = _VideoRun(self, path, info, batch_size, threads, partial, tell).finish()
             moments = partial.moments
             if len(moments) < 2:
                 at = f" at {self.frame_rate:g} frames a second" if self.frame_rate else ""
@@ -111,7 +111,7 @@ class _Damaged(Exception):  # noqa: N818 - as above
 
 
 @dataclass
-class _Run:
+class _VideoRun:
     """One extraction: what it works on, and how far it is."""
 
     extractor: VideoExtractor
