@@ -180,7 +180,7 @@ def test_arrays_without_a_rate_are_features_as_they_are(
 @pytest.mark.parametrize(
     ("values", "part"),
     [
-        (np.zeros(3), "has shape (3,): features have two dimensions"),
+        (np.zeros(3), "has shape (3,) where (frames, columns) is needed"),
         (np.zeros((3, 0)), "is empty"),
         (np.array([["a"]]), "not real numbers"),
         (np.array([[1.0, np.nan]]), "column 1 of frame 0 (from 0) is NaN"),
@@ -252,7 +252,7 @@ def test_a_disk_that_is_away_costs_nothing(
     }
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"kind": 1}'])
+@pytest.mark.parametrize("content", ["{", "[]", "[" * 100_000, '{"kind": 1}'])
 def test_an_origin_that_is_none_and_a_file_that_is_broken(
     logs: Path, tmp_path: Path, content: str
 ) -> None:

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Protocol
 
 from numpy.typing import NDArray
 
-from asot.data.npyfiles import finite_problem, map_npy
+from asot.data.features import FeatureFile
 from asot.data.origin import Origin, origin_path, read_origin, write_features
 from asot.errors import ConfigurationError, DataError, FileError, unreadable
 from asot.files import write_array
@@ -88,11 +88,7 @@ class ArrayExtractor:
     ) -> Iterator[tuple[Arrays, Origin]]:
         """Map the array into memory."""
         origin = Origin("features", str(path), self.fingerprint(path), self.identity)
-        values = map_npy(path)
-        problem = finite_problem(path, values)
-        if problem is not None:
-            raise DataError(f"{problem}.", file=path)
-        yield {"features": values}, origin
+        yield {"features": FeatureFile(path).open()}, origin
 
 
 @dataclass

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.data.windows import window_features
+from asot.data.frames import window_features
 from asot.errors import ArgumentError, require_number
 from asot.text import listing, plural
 from asot.timeline.timelines import require_times
@@ -175,7 +175,7 @@ def windows(series: Series, frame_rate: float, seconds: float, octaves: int = 4)
 
     Each of D columns gives its mean and its deviation in the window, and the logarithm of its
     energy in up to ``octaves`` octaves, as many as fit below half the rate of the series; see
-    :func:`asot.data.windows.window_features`. The first octave begins at one cycle a window. The
+    :func:`asot.data.frames.window_features`. The first octave begins at one cycle a window. The
     rows are those of :func:`resample`, and a window is at least as long as a row.
 
     Examples
