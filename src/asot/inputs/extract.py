@@ -37,15 +37,15 @@ class Extractor(Protocol):
 
     @property
     def stage(self) -> str:
-        """What the progress calls the work."""
+        """Name the work for the progress."""
 
     @property
     def folders(self) -> tuple[str, ...]:
-        """Where the arrays of a finished recording lie."""
+        """List the folders in which the arrays of a finished recording lie."""
 
     @property
     def identity(self) -> dict[str, Any]:
-        """All that decides the features but the file, as plain JSON values."""
+        """Return all that decides the features but the file, as plain JSON values."""
 
     def fingerprint(self, path: Path) -> str:
         """Return a text by which the content of a file is known again."""
@@ -93,7 +93,7 @@ class ArrayExtractor:
 
 @dataclass
 class Extraction:
-    """What became of each recording.
+    """The outcome for each recording.
 
     ``made`` and ``kept`` name those whose features were made now, and were there before; ``failed``
     says why the others have none, and ``remarks`` what people should know of a recording.
@@ -106,7 +106,7 @@ class Extraction:
 
     @property
     def usable(self) -> int:
-        """How many recordings have features."""
+        """Count the recordings that have features."""
         return len(self.made) + len(self.kept)
 
 

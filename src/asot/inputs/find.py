@@ -34,7 +34,7 @@ class Input:
 
     @property
     def is_video(self) -> bool:
-        """Whether its name is that of a video."""
+        """Tell by the name whether it is a video."""
         return self.path.suffix.lower() in VIDEOS
 
 

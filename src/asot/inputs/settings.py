@@ -13,7 +13,7 @@ DEVICES = ("auto", "cpu", "cuda")
 
 @dataclass(frozen=True)
 class VideoSettings:
-    """How features are made of videos; a value that breaks its rule is a ConfigurationError.
+    """Settings of the features of videos; a value that breaks its rule is a ConfigurationError.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class VideoSettings:
 
 @dataclass(frozen=True)
 class SeriesSettings:
-    """How signals and poses are read, and what features are made of them.
+    """Settings of the reading of signals and poses, and of their features.
 
     None stands for a choice that fits the file:
 

@@ -205,7 +205,7 @@ def test_labels_counters_and_text_are_left_out_unless_asked_for(tmp_path: Path) 
     assert series.columns == ("x",)
     assert len(series.remarks) == 3
     assert read_series(path, rate=10, columns=["label", "x"]).columns == ("label", "x")
-    with pytest.raises(DataError, match=r"line 2: 'me' in column 'who' is no number"):
+    with pytest.raises(DataError, match=r"line 2: 'me' in column 'who' is not a number"):
         read_series(path, rate=10, columns=["who"])
 
 
@@ -302,7 +302,7 @@ def test_broken_tables_are_refused_with_the_line(text: str, says: str, tmp_path:
 
 def test_other_refusals(tmp_path: Path) -> None:
     assert "does not exist" in refused(tmp_path / "absent.csv")
-    assert "no table of signals" in refused(write(tmp_path / "a.xlsx", "x"))
+    assert "not a table of signals" in refused(write(tmp_path / "a.xlsx", "x"))
     path = write(tmp_path / "log.csv", "time,x\n0,1\n1,2\n")
     assert "no column 'y', only 'time', 'x'" in refused(path, columns=["y"])
     assert "no column 'clock'" in refused(path, time_column="clock")

@@ -206,7 +206,7 @@ def test_onnx_models_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="does not exist"):
         open_backbone(str(path))
     path.write_bytes(b"no model")
-    with pytest.raises(ConfigurationError, match="is no model that onnxruntime runs"):
+    with pytest.raises(ConfigurationError, match="is not a model that onnxruntime runs"):
         open_backbone(str(path))
     write_onnx(path, ["B", 3, 32, 32])
     (tmp_path / "model.json").write_text('{"output": "nothing"}')

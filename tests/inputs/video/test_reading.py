@@ -331,10 +331,10 @@ def test_damage_is_passed_over_and_told(
     ("name", "content", "sentence"),
     [
         ("empty.mp4", b"", "is empty"),
-        ("noise.mp4", bytes(range(256)) * 40, "is no video that FFmpeg can read"),
-        ("text.txt", b"frame by frame\n" * 200, "is no video"),
-        ("list.m3u8", b"#EXTM3U\n#EXTINF:2,\n/etc/passwd\n#EXT-X-ENDLIST\n", "no video"),
-        ("cut.mp4", b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41", "is no video"),
+        ("noise.mp4", bytes(range(256)) * 40, "is not a video that FFmpeg can read"),
+        ("text.txt", b"frame by frame\n" * 200, "is not a video"),
+        ("list.m3u8", b"#EXTM3U\n#EXTINF:2,\n/etc/passwd\n#EXT-X-ENDLIST\n", "not a video"),
+        ("cut.mp4", b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41", "is not a video"),
     ],
 )
 def test_what_is_no_video_is_refused(
@@ -390,7 +390,7 @@ def test_pictures_are_no_videos(tmp_path: Path, make_clip: MakeClip) -> None:
     picture = make_clip(
         [0.0], name="a.png", codec="png", pixels="rgb24", container_options={"update": "1"}
     )
-    with pytest.raises(DataError, match="is no video"):
+    with pytest.raises(DataError, match="is not a video"):
         probe(picture)
 
 

@@ -45,7 +45,7 @@ def kind_of(path: Path) -> Literal["series", "pose"]:
     require_file(path)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise FileError.at(path, f"is no recording that asot reads ({', '.join(SUFFIXES)})")
+        raise FileError.at(path, f"is not a recording that asot reads ({', '.join(SUFFIXES)})")
     if suffix in HDF5:
         with path.open("rb") as stream:
             if stream.read(8) != _HDF5:
@@ -171,7 +171,7 @@ def _read_text(path: Path) -> Poses:
     dialect = look_at(path)
     layout = _text_layout(dialect)
     if layout is None:
-        message = "is no table of poses: neither DeepLabCut's nor the analysis table of SLEAP"
+        message = "is not a table of poses: neither DeepLabCut's nor the analysis table of SLEAP"
         raise FileError.at(path, message)
     return (_read_dlc_text if layout == "dlc" else _read_sleap_text)(path, dialect)
 
@@ -212,9 +212,9 @@ def _all_numbers(path: Path, dialect: Dialect, frame: Any, names: list[str]) -> 
         if wrong.any():
             row = int(wrong.argmax())
             cell = quote(str(frame[position].iloc[row]))
-            message = f"{cell} in column {quote(name)} is no number"
+            message = f"{cell} in column {quote(name)} is not a number"
             if position == 0:
-                message = f"{cell} is no frame number: labelled images are no recording"
+                message = f"{cell} is not a frame number: labelled images are not a recording"
             raise FileError.at(path, message, line_of(path, dialect, row))
         arrays.append(numbers.to_numpy(dtype=np.float64, na_value=np.nan))
     return np.column_stack(arrays)
@@ -229,7 +229,7 @@ def _of_header(
 ) -> Poses:
     """Take DeepLabCut's table apart: a column for each individual, body part and coordinate."""
     if index.dtype.kind not in "fiu" or not {"bodyparts", "coords"} <= set(levels):
-        raise FileError.at(path, "has no frame numbers: labelled images are no recording")
+        raise FileError.at(path, "has no frame numbers: labelled images are not a recording")
     points: dict[tuple[str, str], dict[str, int]] = {}
     for position, key in enumerate(keys):
         parts = dict(zip(levels, key, strict=True))
@@ -272,7 +272,7 @@ def _frame_rows(path: Path, index: NDArray[Any]) -> tuple[NDArray[np.int64], int
     first, length = int(frames.min()), int(frames.max() - frames.min()) + 1
     if length > 100 * len(frames) + 1000:
         some = f"{len(frames)} of {length:,} frames"
-        raise FileError.at(path, f"holds only {some}: labelled images are no recording")
+        raise FileError.at(path, f"holds only {some}: labelled images are not a recording")
     return frames.astype(np.int64) - first, first, length
 
 

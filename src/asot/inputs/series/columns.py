@@ -1,4 +1,4 @@
-"""The columns of a table: which one holds the times, and which are signals."""
+"""The columns of a table: its clock and its signals."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _LABELS = {
 
 
 class ClockError(ValueError):
-    """A column that cannot be times; ``row`` (from 0) is where, if it is one place."""
+    """A column that does not hold times; ``row`` (from 0) is the place, where there is one."""
 
     def __init__(self, message: str, row: int | None = None) -> None:
         super().__init__(message)
@@ -243,7 +243,7 @@ def signals_of(
         if numbers is None:
             if asked:
                 cell = frame[position].iloc[row or 0]
-                message = f"{quote(str(cell))} in column {quote(name)} is no number"
+                message = f"{quote(str(cell))} in column {quote(name)} is not a number"
                 raise FileError.at(path, message, table.line(row or 0))
             left_out[text].append(name)
         elif not asked and name.strip().lower().replace(" ", "_") in _LABELS:

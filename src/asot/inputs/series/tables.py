@@ -92,7 +92,7 @@ def read_series(
         table = SignalTable(path, _unique(header), frame, lambda row: line_of(path, dialect, row))
     else:
         known = ", ".join((*TEXT_SUFFIXES, *PARQUET_SUFFIXES, ".npy"))
-        raise FileError.at(path, f"is no table of signals that asot reads ({known})")
+        raise FileError.at(path, f"is not a table of signals that asot reads ({known})")
     return _series_of(table, rate, time_column, columns)
 
 

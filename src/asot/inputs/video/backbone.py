@@ -44,7 +44,7 @@ class Backbone(ABC):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """All that decides the features of an image, as plain JSON values."""
+        """Return all that decides the features of an image, as plain JSON values."""
         sizes = {"size": list(self.size), "width": self.width, "clip": self.clip}
         return {**self.made_of, **sizes}
 

@@ -30,7 +30,7 @@ _Size = int | dict[str, int | None] | list[int] | None
 
 
 class _ImagePreparation(msgspec.Struct):
-    """What a model's own preparation of images says, as far as it is followed here."""
+    """The parts of a model's own preparation of images that are followed here."""
 
     do_rescale: bool | None = True
     rescale_factor: float = 1 / 255
@@ -129,7 +129,7 @@ class TransformersBackbone(Backbone):
             if isinstance(size, int):
                 return size, size
         raise ConfigurationError(
-            f"{self.name} does not say the size of its images: it is no model of images or videos."
+            f"{self.name} does not say the size of its images: it is a model of something else."
         )
 
     def _in_patches(self, images: Any) -> tuple[Any, dict[str, Any]]:

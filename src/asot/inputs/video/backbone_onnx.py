@@ -25,7 +25,7 @@ _Above0 = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class OnnxOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How images become the input of a model, and its output features.
+    """Options of a model: how images become its input, and its output features.
 
     These are also what ``model.json`` beside ``model.onnx`` may say, each where the default is not
     right. ``size`` (H, W) is needed only where the model takes any. ``mean`` and ``std`` of red,
@@ -180,7 +180,7 @@ def _session(name: str, model: bytes | Path, device: str) -> tuple[Any, bool]:
         every = [*providers, "CPUExecutionProvider"]
         session = onnxruntime.InferenceSession(given, options, providers=every)
     except Exception as error:  # onnxruntime's own kinds come with each version
-        message = f"{name} is no model that onnxruntime runs: {brief(error)}."
+        message = f"{name} is not a model that onnxruntime runs: {brief(error)}."
         raise ConfigurationError(message) from error
     # What it could not use it leaves out without a word.
     on_gpu = "CUDAExecutionProvider" in session.get_providers()

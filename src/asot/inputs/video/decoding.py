@@ -92,12 +92,12 @@ class OpenVideo:
 
     @property
     def undisturbed(self) -> bool:
-        """Whether no rule of this module was needed so far."""
+        """Tell whether no rule of this module was needed so far."""
         return not (self.damaged or self.reordered or self.repeated or self.resets or self.untimed)
 
     @property
     def remarks(self) -> list[str]:
-        """What people should know of the file, in sentences."""
+        """Say what people should know of the file, in sentences."""
         sentences = (
             (self.damaged, "frame", "could not be decoded and {} skipped."),
             (self.repeated, "frame", "had the time of another and {} skipped."),
@@ -272,7 +272,9 @@ def open_video(path: Path, threads: int | None = None) -> Iterator[OpenVideo]:
             container_options={"protocol_whitelist": "file"},
         )
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise FileError.at(path, f"is no video that FFmpeg can read: {_reason(error)}") from error
+        raise FileError.at(
+            path, f"is not a video that FFmpeg can read: {_reason(error)}"
+        ) from error
     with container:
         stream = _video_stream(path, container)
         stream.codec_context.thread_type = "AUTO"
@@ -289,7 +291,7 @@ def _video_stream(path: Path, container: Any) -> Any:
 
     name = container.format.name
     if name in _PICTURES or name.endswith("_pipe"):
-        raise FileError.at(path, f"is no video (FFmpeg takes it for {name!r})")
+        raise FileError.at(path, f"is not a video (FFmpeg takes it for {name!r})")
     streams = [
         stream
         for stream in container.streams.video

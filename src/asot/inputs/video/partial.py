@@ -68,12 +68,12 @@ class Partial:
 
     @property
     def moments(self) -> NDArray[Any]:
-        """The frames made so far: an array of ``MOMENT``."""
+        """Return the frames made so far: an array of ``MOMENT``."""
         return np.fromfile(self._moments, dtype=MOMENT)
 
     @property
     def features(self) -> NDArray[np.float32]:
-        """The features made so far, at least one: (N, D), mapped into memory."""
+        """Return the features made so far, at least one: (N, D), mapped into memory."""
         rows: NDArray[np.float32] = np.memmap(self._rows, dtype="<f4", mode="r")
         return rows.reshape(-1, self._width)
 

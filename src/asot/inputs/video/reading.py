@@ -25,7 +25,7 @@ _BLOCK, _BLOCKS = 1 << 20, 8
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video file says of itself, and its first frame shows.
+    """A video's properties, as its file says and its first frame shows.
 
     ``start_s`` is when the first frame is shown, on the file's own clock, and ``end_s`` where the
     file announces its end. Width and height are those of the picture as it is shown; ``rotation``
