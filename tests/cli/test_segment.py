@@ -104,7 +104,7 @@ def test_the_same_command_again(asot, logs: tuple[Path, Truth], results: Path) -
     [
         (["--actions", "4"], "recipe.n_actions was 3, now 4"),
         (["--actions", "3", "--seed", "7"], "seed was 0, now 7"),
-        (["--actions", "3", "--fps", "2"], "series.fps was None, now 2.0"),
+        (["--actions", "3", "--frame_rate", "2"], "series.frame_rate was None, now 2.0"),
         (["--actions", "3", "--columns", "ax"], "series.columns was None, now ['ax']"),
     ],
 )
@@ -159,8 +159,16 @@ def test_a_folder_of_something_else_is_left_alone(
         (["--actions", "0"], 1, "--actions must be at least 1, not 0."),
         (["--actions", "three"], 2, "--actions must be an integer, not three."),
         (["--actions", "3", "--seed", "-1"], 1, "--seed must be from 0"),
-        (["--actions", "3", "--fps", "fast"], 1, "--fps must be a number or all, not 'fast'."),
-        (["--actions", "3", "--fps", "-1"], 1, "--fps must be above 0, or all, not -1.0."),
+        (
+            ["--actions", "3", "--frame_rate", "fast"],
+            1,
+            "--frame_rate must be a number or all, not 'fast'.",
+        ),
+        (
+            ["--actions", "3", "--frame_rate", "-1"],
+            1,
+            "frame_rate must be above 0, or all, but is -1.0.",
+        ),
         (["--actions", "3", "--rate", "0"], 1, "rate must be rows a second, above 0"),
         (["--actions", "3", "--recipe", "none"], 1, "none"),
         (["--actions", "3", "--model", "x"], 1, "--actions cannot be given with --model"),
@@ -208,7 +216,7 @@ def break_after(
 @pytest.mark.parametrize(
     ("stage", "when"),
     [
-        ("asot.inputs.series.extract_series", lambda path, *_: path.stem == "[b]wed"),
+        ("asot.inputs.extract.write_features", lambda root, name, *_: name.endswith("[b]wed")),
         ("asot.runs.segment.extract", lambda *_: True),
         ("asot.runs.run.open_checked", lambda *_: True),
         ("asot.runs.fitting.learner_state", lambda learner: learner.title == "motion, linear"),
@@ -369,11 +377,11 @@ def test_a_model_refuses_features_made_in_another_way(
     asot, logs: tuple[Path, Truth], results: Path, tmp_path: Path, rng: np.random.Generator
 ) -> None:
     words = ("segment", logs[0], "--model", results, "--out", tmp_path / "out")
-    outcome = asot(*words, "--fps", "2")
+    outcome = asot(*words, "--frame_rate", "2")
     assert outcome.code == 1
     assert outcome.sentence == (
         "The model was trained on features that were made in another way "
-        "(settings.fps was None, now 2.0): give the options that they were made with."
+        "(settings.frame_rate was None, now 2.0): give the options that they were made with."
     )
     assert not (tmp_path / "out" / "data").exists(), "refused before anything is extracted"
     (tmp_path / "arrays").mkdir()
@@ -466,7 +474,7 @@ def test_extract_in_two_ways_into_one_folder(
 ) -> None:
     data = tmp_path / "data"
     assert asot("extract", logs[0] / "monday.csv", "--out", data).code == 0
-    assert asot("extract", logs[0] / "ward 2", "--out", data, "--fps", "2").code == 0
+    assert asot("extract", logs[0] / "ward 2", "--out", data, "--frame_rate", "2").code == 0
     for words in (
         ("segment", data, "--actions", "3", "--out", tmp_path / "out"),
         ("train", "default", "--n_actions", "3", "--data", data, "--out", tmp_path / "run"),
@@ -476,7 +484,7 @@ def test_extract_in_two_ways_into_one_folder(
         assert "features were made in different ways and cannot be used together: " in (
             outcome.sentence
         )
-        assert "[b]wed and monday differ in fps (2.0 and 5.0)" in outcome.sentence
+        assert "[b]wed and monday differ in frame_rate (2.0 and 5.0)" in outcome.sentence
     outcome = asot("data", "check", data)
     assert outcome.code == 1
     assert "features were made in different ways" in outcome.out
@@ -607,19 +615,19 @@ def test_features_given_as_a_folder_are_named_by_the_cure_and_used_again(
 def test_a_passing_failure_costs_no_finished_features(
     asot, logs: tuple[Path, Truth], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import asot.inputs.series as series
     from asot.errors import DataError
+    from asot.inputs.series.extraction import SeriesExtractor
 
     words = ("extract", logs[0], "--out", tmp_path / "data")
     assert asot(*words).code == 0
     made = tmp_path / "data" / "features" / "monday.npy"
     before = made.read_bytes()
 
-    def fail(path: Path, *others: object) -> None:
+    def fail(extractor: SeriesExtractor, path: Path) -> None:
         raise DataError(f"{path} cannot be read: Input/output error.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(series, "is_extracted", fail)
+        patch.setattr(SeriesExtractor, "fingerprint", fail)
         outcome = asot(*words)
     assert outcome.code == 0
     assert "Its earlier features are used, for now: " in outcome.out

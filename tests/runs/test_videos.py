@@ -19,7 +19,7 @@ from tests.runs.regimes import snapshot
 
 av = pytest.importorskip("av", reason="PyAV is not installed")
 
-BACKBONE = ("--backbone", "asot.inputs.video.backbone_callable:mean_colour", "--fps", "all")
+BACKBONE = ("--backbone", "asot.inputs.video.backbones:mean_colour", "--frame_rate", "all")
 COLOURS = {"red": (200, 40, 40), "green": (40, 200, 40), "blue": (40, 40, 200)}
 BASE = Fraction(1, 90_000)
 Truth = list[tuple[float, float, str]]
@@ -134,17 +134,17 @@ def test_given_again_and_with_other_words(
     after = {name: one for name, one in snapshot(results).items() if name.startswith("data/")}
     assert after == before
     assert "3 from before" in capsys.readouterr().out
-    assert main([str(word) for word in (*words, "--fps", "5")]) == 1
-    assert "(video.fps was None, now 5.0)" in capsys.readouterr().err
+    assert main([str(word) for word in (*words, "--frame_rate", "5")]) == 1
+    assert "(video.frame_rate was None, now 5.0)" in capsys.readouterr().err
     new = ("segment", films[0] / "even.mkv", "--model", results, "--out", tmp_path / "new")
     run(*new)
     labels = [root / "predictions" / "labels" / "even.txt" for root in (tmp_path / "new", results)]
     assert labels[0].read_bytes() == labels[1].read_bytes()
     capsys.readouterr()
-    assert main([str(word) for word in (*new[:-1], tmp_path / "no", "--fps", "5")]) == 1
+    assert main([str(word) for word in (*new[:-1], tmp_path / "no", "--frame_rate", "5")]) == 1
     assert capsys.readouterr().err == (
-        "asot: The model was trained on features that were made in another way (fps was 'all', "
-        "now 5.0): give the options that they were made with.\n"
+        "asot: The model was trained on features that were made in another way (frame_rate was "
+        "'all', now 5.0): give the options that they were made with.\n"
     )
     assert not (tmp_path / "no" / "data").exists()
 

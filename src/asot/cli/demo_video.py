@@ -23,8 +23,7 @@ def run_video(out: Path, seed: int) -> None:
     from asot.cli.summary import show_segmented
     from asot.data.bundled import BIKES_CUTS, bikes_clip, bikes_shots
     from asot.files import write_text
-    from asot.inputs.extract import VideoSettings
-    from asot.inputs.series import SeriesSettings
+    from asot.inputs.settings import SeriesSettings, VideoSettings
     from asot.model.recipe import load_recipe
     from asot.runs.page import write_page
     from asot.runs.segment import segment
@@ -38,7 +37,7 @@ def run_video(out: Path, seed: int) -> None:
             out,
             recipe=recipe,
             seed=seed,
-            video=VideoSettings(fps=None),
+            video=VideoSettings(frame_rate=None),
             series=SeriesSettings(),
             model=None,
             progress=told,

@@ -44,7 +44,5 @@ def run(words: Sequence[str]) -> None:
         outcome = extract(inputs, out, video, series, told)
     show_outcome(outcome, out)
     if outcome.failed:
-        raise DataError(
-            f"{len(outcome.failed)} of {len(inputs)} recordings could not be used; they are listed "
-            "above."
-        )
+        failed = f"{len(outcome.failed)} of {len(inputs)} recordings"
+        raise DataError(f"{failed} could not be used; they are listed above.")

@@ -9,12 +9,12 @@ from asot.cli.console import console, new_table, say
 from asot.text import plural, printable
 
 if TYPE_CHECKING:
-    from asot.inputs.extract import Outcome
+    from asot.inputs.extract import Extraction
 
 MOST = 20
 
 
-def show_outcome(outcome: Outcome, data: Path) -> None:
+def show_outcome(outcome: Extraction, data: Path) -> None:
     """Print how many recordings have features, the remarks on them, and the failures."""
     kept = f", {len(outcome.kept)} from before" if outcome.kept else ""
     say(f"Features of {plural(outcome.usable, 'recording')} in {data / 'features'}{kept}.")

@@ -15,7 +15,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -23,8 +23,9 @@ from asot.data import DatasetFolder
 from asot.data.folder import is_folder
 from asot.errors import ConfigurationError, FileError
 from asot.files import write_json
-from asot.inputs.extract import Outcome, VideoSettings, extract
+from asot.inputs.extract import Extraction, extract
 from asot.inputs.find import DESCRIPTION, find_inputs, is_ours
+from asot.inputs.settings import SeriesSettings, VideoSettings
 from asot.model.recipe import Recipe
 from asot.progress import Progress
 from asot.runs.predict import predict_run
@@ -33,9 +34,6 @@ from asot.runs.run import FILE, Run, SegmentRequest
 from asot.runs.train import train_run
 from asot.schema import convert, first_difference
 from asot.text import listing
-
-if TYPE_CHECKING:
-    from asot.inputs.series import SeriesSettings
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +49,7 @@ class Segmented:
     """The segments, and the outcome of the extraction; None where there were features already."""
 
     folder: PredictionFolder
-    outcome: Outcome | None
+    outcome: Extraction | None
 
 
 def segment(
@@ -112,8 +110,6 @@ def find_run(root: Path) -> Run:
 
 def earlier_settings(root: Path) -> tuple[VideoSettings | None, SeriesSettings | None]:
     """Read how the videos, and how the series, of an earlier segmentation were extracted."""
-    from asot.inputs.series import SeriesSettings
-
     path = root / DESCRIPTION
     if not path.is_file():
         return None, None
