@@ -1,4 +1,4 @@
-"""What the commands show people: tables, progress, paths."""
+"""What the commands show people: tables, progress, scores, paths."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich import box
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
-
+from asot.errors import MissingExtraError
+from asot.progress import Progress
 from asot.text import printable
 
+# rich is imported where something is shown, so that help comes at once.
 if TYPE_CHECKING:
-    from rich.console import JustifyMethod
+    from rich.console import Console, JustifyMethod
+    from rich.table import Table
 
     from asot.metrics import Evaluation
-    from asot.runs.predictions import Scored
+    from asot.runs.predictions import PredictionFolder, Scored
 
 # Wider than any table: where there is no terminal, no line is folded.
 WIDE = 10_000
@@ -46,7 +45,9 @@ MATCHINGS = {
 
 
 def console() -> Console:
-    """Standard output, which takes every text as it is: names may look like markup."""
+    """Return standard output, which takes every text as it is: names may look like markup."""
+    from rich.console import Console
+
     folded = sys.stdout.isatty() or "COLUMNS" in os.environ
     return Console(highlight=False, markup=False, emoji=False, width=None if folded else WIDE)
 
@@ -57,13 +58,16 @@ def say(text: str = "", style: str | None = None) -> None:
 
 
 @contextmanager
-def progress() -> Iterator[Any]:
-    """Progress bars on standard error where that is a terminal, and nothing elsewhere.
+def progress() -> Iterator[Progress]:
+    """Draw a bar for each stage on standard error where that is a terminal; else show nothing.
 
-    Yields a function of the stage, the steps done, all steps and a note; a new stage starts a new
-    bar. The helping processes of a training with several devices show none.
+    The helping processes of a training with several devices show none.
     """
-    bars = Progress(
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    bars = Bars(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
@@ -84,7 +88,10 @@ def progress() -> Iterator[Any]:
 
 
 def new_table(*headings: str, right: Sequence[str] = ()) -> Table:
-    """A table of this house, with the columns in ``right`` justified to the right."""
+    """Make a table of the commands' style; the columns in ``right`` are justified to the right."""
+    from rich import box
+    from rich.table import Table
+
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in headings:
         justify: JustifyMethod = "right" if heading in right else "left"
@@ -93,7 +100,7 @@ def new_table(*headings: str, right: Sequence[str] = ()) -> Table:
 
 
 def score_table(rows: Mapping[str, Mapping[str, float]]) -> Table:
-    """Scores in percent, one row a method, activity or recording."""
+    """Make a table of scores in percent, with a row for each method, activity or recording."""
     headings = SCORE_TITLES.values()
     table = new_table("", *headings, right=tuple(headings))
     for name, scores in rows.items():
@@ -120,10 +127,9 @@ def _rows(evaluation: Evaluation) -> dict[str, Mapping[str, float]]:
     if len(activities) < 2:
         return {next(iter(activities), "all"): evaluation.scores}
     rows: dict[str, Mapping[str, float]] = dict(activities)
-    if evaluation.scope == "corpus":
-        rows["all"] = evaluation.scores
-    if evaluation.scope == "video":
-        rows["recordings' mean"] = evaluation.scores
+    if evaluation.scope != "activity":
+        title = "all" if evaluation.scope == "corpus" else "recordings' mean"
+        rows[title] = evaluation.scores
     if evaluation.unweighted_mean is not None and evaluation.frame_weighted_mean is not None:
         rows["unweighted mean"] = evaluation.unweighted_mean
         rows["frame-weighted mean"] = evaluation.frame_weighted_mean
@@ -137,3 +143,46 @@ def show_files(files: Sequence[tuple[Path, str]]) -> None:
     fits = all(longest + 2 + len(meaning) <= console().width for _, meaning in files)
     for path, (_, meaning) in zip(paths, files, strict=True):
         say(f"{path:<{longest}}  {meaning}" if fits else f"{path}\n    {meaning}")
+
+
+def show_results(folder: PredictionFolder, figures: int, models: Path | None = None) -> None:
+    """Score and draw a prediction, print the scores and say where everything is."""
+    from asot.runs.pictures import draw
+    from asot.runs.predictions import score
+
+    opened = folder.open_data()
+    scored = score(folder) if opened.labelled else None
+    if scored is None:
+        say("There is no ground truth, so there are no scores.")
+    else:
+        show_scores(scored)
+    pictures = []
+    if figures > 0:
+        try:
+            with progress() as told:
+                pictures = draw(folder, scored, figures, told)
+        except MissingExtraError as error:
+            say(f"No pictures: {error}")
+    files = [
+        (folder.root / "segments.csv", f"the segments of {len(opened.recordings)} recordings"),
+        (folder.root / "labels", "an action number for each frame"),
+        (folder.root / "assignments", "the soft assignments, (frames, actions)"),
+    ]
+    if scored is not None:
+        files.append((folder.root / "scores.json", "all scores, and which action is which class"))
+    if pictures:
+        files.append((folder.root / "figures", f"{len(pictures)} pictures"))
+    if models is not None:
+        files.append((models, "the trained models, for asot predict"))
+    show_files(files)
+
+
+def open_results(results: Path, data: Path | None) -> tuple[PredictionFolder, Path | None]:
+    """Open a folder of results, and find its data set where that is no longer where it was."""
+    from asot.data import find_dataset
+    from asot.runs.predictions import find_predictions
+
+    folder = find_predictions(results)
+    if data is None:
+        return folder, None
+    return folder, find_dataset(data, Path(folder.index()["source"]["root"]).name)
