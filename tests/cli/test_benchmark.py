@@ -294,7 +294,7 @@ def test_data_that_cannot_be_used(asot, kitchen: Path, tmp_path: Path) -> None:
 
 def check_everything(asot, kitchen: Path, out: Path, *words: str) -> None:
     """The default recipe and nothing else: every method, on all recordings together."""
-    outcome = asot("benchmark", "--recipe", "default", "--data", kitchen, "--out", out, *words)
+    outcome = asot("benchmark", "default", "--data", kitchen, "--out", out, *words)
     assert outcome.code == 0, outcome.err
     assert outcome.sentence == (
         "looking for 4 actions, as many as the ground truth has classes; "

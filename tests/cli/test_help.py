@@ -94,7 +94,7 @@ def leaves(settings: Any, place: str = "") -> dict[str, Any]:
         (["train", "--help"], "default"),
         (["train", "breakfast", "--help"], "breakfast"),
         (["help", "train", "salads_svm"], "salads_svm"),
-        (["benchmark", "--recipe", "watch", "-h"], "watch"),
+        (["benchmark", "watch", "-h"], "watch"),
     ],
 )
 def test_help_shows_the_values_that_will_be_used(asot, words: list[str], recipe: str) -> None:

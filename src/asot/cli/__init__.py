@@ -109,7 +109,7 @@ def _run(words: list[str]) -> int:
     if command not in COMMANDS:
         sentence = f"There is no command {command!r}: use one of {', '.join(COMMANDS)}."
         return _complain(sentence, USAGE_ERROR)
-    _show_warnings()
+    logging.getLogger("asot").addHandler(WARNINGS)
     from asot.cli.parsing import run_command
 
     module = import_module(f"asot.cli.{words[0]}")
@@ -128,10 +128,7 @@ class _Sentences(logging.Handler):
         _complain(record.getMessage(), OK)
 
 
-def _show_warnings() -> None:
-    log = logging.getLogger("asot")
-    if not any(isinstance(handler, _Sentences) for handler in log.handlers):
-        log.addHandler(_Sentences(logging.WARNING))
+WARNINGS = _Sentences(logging.WARNING)
 
 
 def _complain(sentence: str, status: int) -> int:

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from asot.cli.console import console, new_table, progress, say, show_files
-from asot.errors import AsotError, DataError, require_integer
+from asot.cli.console import console, drawing, new_table, progress, say, show_files
+from asot.errors import DataError, require_integer
 from asot.model.recipe import Recipe
 from asot.text import printable
 from asot.workers import available_cores
@@ -18,13 +18,10 @@ if TYPE_CHECKING:
     from asot.benchmark.folder import BenchmarkFolder
     from asot.benchmark.tables import Results, Table
 
+Choice = Literal["objective", "agreement"]
 # What is shown where the terminal is too narrow for every score.
 NARROW = ("mof", "miou", "f1@25", "f1@50", "edit", "legacy_f1")
 WIDE_ENOUGH = 150
-
-
-class CellsFailedError(AsotError):
-    """Some cells of a benchmark could not be run."""
 
 
 def run(
@@ -37,7 +34,7 @@ def run(
     methods: list[str] | None = None,
     ablate: list[str] | None = None,
     activities: list[str] | None = None,
-    choose: list[Literal["objective", "agreement"]] | None = None,
+    choose: list[Choice] | None = None,
     oracle: bool = False,
     keep_epochs: bool = False,
     figures: int = 1,
@@ -45,14 +42,13 @@ def run(
 ) -> None:
     """Run every activity of a data set with several methods and seeds.
 
-    The results are compared with the ground truth, and results.json, results.csv and the tables
-    table.md and table.tex written. Cells that are finished are never run again: an interrupted
-    benchmark goes on when the same command is given again, and methods, seeds and activities can
-    be added. asot benchmark --table DIR prints the tables again. Each setting below overrides the
-    recipe's. Example: asot benchmark default --data DIR --out OUT
+    All are compared with the ground truth. Finished cells are never run again: the same command
+    goes on where it was interrupted, and methods, seeds and activities can be added. asot benchmark
+    --table DIR prints the tables again. Each setting below overrides the recipe's.
+    Example: asot benchmark default --data DIR --out OUT
 
     data: Folder of the data set (required).
-    out: Folder of the results (required).
+    out: Folder for the results (required).
     seeds: How many seeds.
     seed: The first of them.
     methods: asot, sela, tot, kmeans_asot, kmeans, cte, hmm, twfinch, uniform, or all; all that are
@@ -60,9 +56,6 @@ def run(
     ablate: ASOT without a part: temporal, prior, unbalanced, training, kmeans, or all.
     activities: These only; all of the recipe's otherwise. The word each: every activity of the data
         set by itself.
-    choose: Add rows of a seed (and epoch) chosen without ground truth: objective (the lowest
-        training objective), agreement (of three seeds or more, that most like the others).
-    oracle: Add rows of the seed that the ground truth likes best.
     keep_epochs: Also segment every training.validate_every epochs, to choose an epoch from.
     processes: Cells at once; as many as cores otherwise.
     """
@@ -77,14 +70,8 @@ def run(
     chosen = choose_methods(methods, ablate)
     folder = BenchmarkFolder(out)
     processes = processes or available_cores()
-    with progress() as bars:
-
-        def told(stage: str, done: int, total: int, note: str = "") -> None:
-            bars(stage, done, total, note)
-            if stage == "Cells" and not sys.stderr.isatty():
-                sys.stderr.write(f"asot: cell {done} of {total}: {note}\n")
-
-        plan = plan_run(recipe, data, activities, bars, processes)
+    with progress() as told:
+        plan = plan_run(recipe, data, activities, told, processes)
         cells = plan_cells(plan, chosen, range(seed, seed + seeds))
         already = sum(folder.finished(cell) for cell in cells)
         failures = run_benchmark(
@@ -94,40 +81,30 @@ def run(
             cells,
             keep_epochs=keep_epochs,
             processes=processes,
-            progress=told,
+            progress=told if sys.stderr.isatty() else _tell,
         )
-    results = collect(folder, _choices(choose, oracle), failures)
+    results = collect(folder, [*(choose or []), *["oracle"][:oracle]], failures)
     write_results(results, folder)
     if already:
         say(f"{already} of {len(cells)} cells were finished before, and used as they are.")
     if figures > 0:
-        try:
+        with drawing():
             draw_timelines(folder, plan, figures)
-        except AsotError as error:
-            # The tables are what was waited for.
-            say(f"No pictures: {error}")
     show(results, folder)
     if failures:
         say("Failed:", style="bold")
         for one in failures:
             say(f"  {name_of(one)}: {one.reason}")
-        raise CellsFailedError(
+        raise DataError(
             f"{len(failures)} of {len(cells)} cells failed: give the same command again to run "
             "them once more."
         )
 
 
-def show_again(
-    *,
-    table: Path,
-    choose: list[Literal["objective", "agreement"]] | None = None,
-    oracle: bool = False,
-) -> None:
+def show_again(*, table: Path, choose: list[Choice] | None = None, oracle: bool = False) -> None:
     """Print the tables of a benchmark again.
 
     table: Folder of the results.
-    choose: Add rows of a seed (and epoch) chosen without ground truth.
-    oracle: Add rows of the seed that the ground truth likes best.
     """
     from asot.benchmark.folder import BenchmarkFolder
     from asot.benchmark.tables import collect
@@ -136,11 +113,12 @@ def show_again(
     folder.description()
     if not any(folder.cells()):
         raise DataError(f"{folder.root} holds no finished cell yet: run the benchmark first.")
-    show(collect(folder, choices=_choices(choose, oracle)), folder)
+    show(collect(folder, choices=[*(choose or []), *["oracle"][:oracle]]), folder)
 
 
-def _choices(chosen: list[Literal["objective", "agreement"]] | None, oracle: bool) -> list[str]:
-    return [*dict.fromkeys(chosen or []), *(["oracle"] if oracle else [])]
+def _tell(stage: str, done: int, total: int, note: str = "") -> None:
+    """Show a line for each cell where there is no terminal to draw bars on."""
+    sys.stderr.write(f"asot: cell {done} of {total}: {note}\n")
 
 
 def show(results: Results, folder: BenchmarkFolder) -> None:
@@ -160,15 +138,14 @@ def show(results: Results, folder: BenchmarkFolder) -> None:
             say(f"Not complete: {', '.join(table.incomplete)}.")
         say()
     say(key(results))
-    files = [
+    show_files(
         (folder.root / "table.md", "all tables, for each activity and every score"),
         (folder.root / "figures", "a recording of each activity, as every method segments it"),
         (folder.root / "table.tex", "the same for LaTeX"),
         (folder.root / "results.csv", "every figure of every seed"),
         (folder.root / "results.json", "the same with settings, versions and matchings"),
         (folder.root / "cells", "labels and scores of each cell"),
-    ]
-    show_files([(path, meaning) for path, meaning in files if path.exists()])
+    )
 
 
 def _table(table: Table) -> RichTable:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asot.errors import MissingExtraError
+from asot.errors import AsotError
 from asot.progress import Progress
 from asot.text import printable
 
@@ -24,19 +24,6 @@ if TYPE_CHECKING:
 # Wider than any table: where there is no terminal, no line is folded.
 WIDE = 10_000
 
-# What a score is called in print, in the order of the table; two short lines fit 80 columns.
-SCORE_TITLES = {
-    "mof": "MoF",
-    "miou": "mIoU",
-    "f1_macro": "F1\nmacro",
-    "f1@10": "F1\n@10",
-    "f1@25": "F1\n@25",
-    "f1@50": "F1\n@50",
-    "edit": "Edit",
-    "boundary_f1": "Bound.\nF1",
-    "jsd": "JSD\n(low)",
-    "legacy_f1": "Legacy\nF1",
-}
 MATCHINGS = {
     "activity": "One matching for each activity",
     "video": "One matching for each recording",
@@ -101,8 +88,11 @@ def new_table(*headings: str, right: Sequence[str] = ()) -> Table:
 
 def score_table(rows: Mapping[str, Mapping[str, float]]) -> Table:
     """Make a table of scores in percent, with a row for each method, activity or recording."""
-    headings = SCORE_TITLES.values()
-    table = new_table("", *headings, right=tuple(headings))
+    from asot.metrics import SCORE_TITLES
+
+    # Two short lines each, so that all fit 80 columns.
+    headings = [title.replace(" ", "\n").replace("@", "\n@") for title in SCORE_TITLES.values()]
+    table = new_table("", *headings, right=headings)
     for name, scores in rows.items():
         cells = [f"{100 * scores[key]:.1f}" if key in scores else "-" for key in SCORE_TITLES]
         table.add_row(printable(name), *cells)
@@ -136,16 +126,25 @@ def _rows(evaluation: Evaluation) -> dict[str, Mapping[str, float]]:
     return rows
 
 
-def show_files(files: Sequence[tuple[Path, str]]) -> None:
-    """Print where the results are, and what each is: beside it, or below it on a narrow screen."""
-    paths = [str(path) for path, _ in files]
-    longest = max(map(len, paths))
+def show_files(*files: tuple[Path, str]) -> None:
+    """Print which results are there: what each is beside it, or below it on a narrow screen."""
+    files = tuple((path, meaning) for path, meaning in files if path.exists())
+    longest = max(len(str(path)) for path, _ in files)
     fits = all(longest + 2 + len(meaning) <= console().width for _, meaning in files)
-    for path, (_, meaning) in zip(paths, files, strict=True):
-        say(f"{path:<{longest}}  {meaning}" if fits else f"{path}\n    {meaning}")
+    for path, meaning in files:
+        say(f"{path!s:<{longest}}  {meaning}" if fits else f"{path}\n    {meaning}")
 
 
-def show_results(folder: PredictionFolder, figures: int, models: Path | None = None) -> None:
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Draw pictures; where they cannot be drawn, say so: the results were what was waited for."""
+    try:
+        yield
+    except AsotError as error:
+        say(f"No pictures: {error}")
+
+
+def show_results(folder: PredictionFolder, figures: int, *files: tuple[Path, str]) -> None:
     """Score and draw a prediction, print the scores and say where everything is."""
     from asot.runs.pictures import draw
     from asot.runs.predictions import score
@@ -156,25 +155,17 @@ def show_results(folder: PredictionFolder, figures: int, models: Path | None = N
         say("There is no ground truth, so there are no scores.")
     else:
         show_scores(scored)
-    pictures = []
     if figures > 0:
-        try:
-            with progress() as told:
-                pictures = draw(folder, scored, figures, told)
-        except MissingExtraError as error:
-            say(f"No pictures: {error}")
-    files = [
+        with drawing(), progress() as told:
+            draw(folder, scored, figures, told)
+    show_files(
         (folder.root / "segments.csv", f"the segments of {len(opened.recordings)} recordings"),
         (folder.root / "labels", "an action number for each frame"),
         (folder.root / "assignments", "the soft assignments, (frames, actions)"),
-    ]
-    if scored is not None:
-        files.append((folder.root / "scores.json", "all scores, and which action is which class"))
-    if pictures:
-        files.append((folder.root / "figures", f"{len(pictures)} pictures"))
-    if models is not None:
-        files.append((models, "the trained models, for asot predict"))
-    show_files(files)
+        (folder.root / "scores.json", "all scores, and which action is which class"),
+        (folder.root / "figures", "the pictures"),
+        *files,
+    )
 
 
 def open_results(results: Path, data: Path | None) -> tuple[PredictionFolder, Path | None]:

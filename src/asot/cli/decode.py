@@ -13,15 +13,17 @@ import numpy as np
 from jsonargparse import Namespace
 from numpy.typing import NDArray
 
-from asot.cli.console import console, new_table, progress, say, score_table, show_files
-from asot.cli.parsing import Parser
-from asot.errors import (
-    ArgumentError,
-    ConfigurationError,
-    FileError,
-    MissingExtraError,
-    require_number,
+from asot.cli.console import (
+    console,
+    drawing,
+    new_table,
+    progress,
+    say,
+    score_table,
+    show_files,
 )
+from asot.cli.parsing import Parser
+from asot.errors import ArgumentError, ConfigurationError, FileError, require_number
 from asot.files import write_text
 from asot.model.recipe import AUTO, Recipe, TransportSettings
 from asot.text import plural, printable, quote
@@ -31,6 +33,12 @@ if TYPE_CHECKING:
 
 # Recordings can be shorter than their list of actions, but nobody looks for more actions than this.
 MOST_ACTIONS = 64
+# What each matrix gets.
+KINDS = {
+    ".segments.csv": "the segments",
+    ".labels.txt": "an action number for each frame",
+    ".png": "the matrix and its segments",
+}
 
 
 def _add_transport(parser: Parser) -> None:
@@ -84,59 +92,49 @@ def run(
     for name, rule in rules.items():
         if decoder == "argmax" and rule is not None:
             raise ConfigurationError(f"--{name} needs --decoder semi_markov.", setting=name)
-    shortest = None if minimum_duration is None else read_duration(minimum_duration, frame_rate)
+    shortest = 1 if minimum_duration is None else read_duration(minimum_duration, frame_rate)
     _check_names(files, ground_truth)
-    matrices = [read_matrix(file) for file in files]
-    truths = [read_truth(ground_truth, *pair) for pair in zip(files, matrices, strict=True)]
-    allowed = [
-        None if transitions is None else read_transitions(transitions, file, matrix.shape[1])
-        for file, matrix in zip(files, matrices, strict=True)
-    ]
+    jobs = []
+    for file in files:
+        matrix = read_matrix(file)
+        truth = None if ground_truth is None else read_truth(ground_truth, file, matrix)
+        follow = None if transitions is None else read_transitions(transitions, file, matrix)
+        jobs.append((file, matrix, truth, {"minimum_duration": shortest, "transitions": follow}))
     counts = ("frames", "segments", "actions used", "confidence")
     table = new_table("recording", *counts, right=counts)
     scores: dict[str, Any] = {}
-    transcripts, no_pictures = "", ""
+    transcripts, drawn = "", []
     with progress() as told:
-        jobs = zip(files, matrices, truths, allowed, strict=True)
-        for done, (file, matrix, truth, follow) in enumerate(jobs, 1):
+        for done, (file, matrix, truth, kept) in enumerate(jobs, 1):
             name = file.stem
             solution = solve_matrix(file, matrix, settings)
-            labels, shares = decode(solution, decoder, shortest, follow)
+            labels, shares = decode(solution, None if decoder == "argmax" else kept)
             write_csv(out / f"{name}.segments.csv", segment_table(name, labels, shares, frame_rate))
             write_text(out / f"{name}.labels.txt", "".join(f"{one}\n" for one in labels.tolist()))
+            drawn.append((out / f"{name}.png", matrix, truth, labels))
             actions = transcript(labels).tolist()
             transcripts += f"{printable(name)}\t{' '.join(map(str, actions))}\n"
             if truth is not None:
                 scores[name] = evaluate([labels], [truth])
-            if not no_pictures:
-                try:
-                    draw(out / f"{name}.png", matrix, truth, labels, cost, frame_rate)
-                except MissingExtraError as error:
-                    no_pictures = str(error)
-            table.add_row(
-                printable(name),
-                f"{len(matrix):,}",
-                f"{len(actions):,}",
-                f"{len(set(actions)):,}",
-                f"{shares.max(axis=1).mean():.2f}",
-            )
+            sizes = (f"{count:,}" for count in (len(matrix), len(actions), len(set(actions))))
+            table.add_row(printable(name), *sizes, f"{shares.max(axis=1).mean():.2f}")
             told("Decoding", done, len(files))
-    write_text(out / "transcripts.txt", transcripts)
+        write_text(out / "transcripts.txt", transcripts)
+        with drawing():
+            for done, picture in enumerate(drawn, 1):
+                draw(*picture, cost, frame_rate)
+                told("Drawing", done, len(files))
     console().print(table)
     say()
     if scores:
         say("One matching for each recording, in percent", style="bold")
         console().print(score_table(scores))
         say()
-    kinds = {".segments.csv": "the segments", ".labels.txt": "an action number for each frame"}
-    if no_pictures:
-        say(f"No pictures: {no_pictures}")
+    if len(files) == 1:
+        shown = [(out / f"{files[0].stem}{end}", kind) for end, kind in KINDS.items()]
     else:
-        kinds[".png"] = "the matrix and its segments"
-    shown = [(out / f"{files[0].stem}{end}", kind) for end, kind in kinds.items()]
-    if len(files) > 1:
-        shown = [(out, f"for each recording, {', '.join(f'NAME{end}' for end in kinds)}")]
-    show_files([*shown, (out / "transcripts.txt", "the actions of each recording in their order")])
+        shown = [(out, f"for each recording, {', '.join(f'NAME{end}' for end in KINDS)}")]
+    show_files(*shown, (out / "transcripts.txt", "the actions of each recording in their order"))
 
 
 def solve_matrix(file: Path, matrix: NDArray[Any], values: Namespace) -> Solution:
@@ -152,7 +150,8 @@ def solve_matrix(file: Path, matrix: NDArray[Any], values: Namespace) -> Solutio
         say(f"{printable(file.stem)}: radius {plural(settings['radius'], 'frame')}")
     cost = matrix if values.cost else 1 - matrix
     if values.order_prior > 0:
-        prior = temporal_prior(len(cost), cost.shape[1], values.order_prior, mode=settings["mode"])
+        n_frames, n_actions = cost.shape
+        prior = temporal_prior(n_frames, n_actions, values.order_prior, mode=settings["mode"])
         cost = cost + prior
     solution = solve(cost.astype(matrix.dtype, copy=False), **settings)
     if solution.status[0].outcome == "not finite":
@@ -161,7 +160,7 @@ def solve_matrix(file: Path, matrix: NDArray[Any], values: Namespace) -> Solutio
 
 
 def decode(
-    solution: Solution, decoder: str, shortest: int | None, allowed: NDArray[np.bool_] | None
+    solution: Solution, rules: dict[str, Any] | None
 ) -> tuple[NDArray[np.int64], NDArray[Any]]:
     """Return the labels (N,) of a recording, and how likely each action is in each frame (N, K)."""
     from asot.decoding import decode_segments, segment_confidence
@@ -169,10 +168,8 @@ def decode(
     # Where the frame side is relaxed, a frame may hold more or less than its share of mass.
     mass = solution.assignment.sum(axis=1, keepdims=True)
     shares = solution.assignment / np.where(mass > 0, mass, 1)
-    if decoder == "argmax":
+    if rules is None:
         return solution.labels, shares
-    rules: dict[str, Any] = {"minimum_duration": shortest, "transitions": allowed}
-    rules = {name: rule for name, rule in rules.items() if rule is not None}
     # A share that was rounded to nothing does not forbid the action.
     likelihood = np.log(np.maximum(shares, np.finfo(np.float32).tiny))
     labels = decode_segments(likelihood, **rules)
@@ -191,22 +188,19 @@ def draw(
     from asot.figures import plot_matrix, save_figure
     from asot.metrics import match
 
-    matching: Any = None
-    ids = names = None
+    given: dict[str, Any] = {}
     if truth is not None:
-        known = sorted(set(truth))
-        names = dict(enumerate(known))
-        ids = np.searchsorted(known, truth)
+        known, ids = np.unique(truth, return_inverse=True)
         matching = match([labels], [ids]).matching
+        names = dict(enumerate(known.tolist()))
+        given = {"ground_truth": ids, "action_names": names, "matching": matching}
     figure = plot_matrix(
         matrix,
-        ground_truth=ids,
         kind="cost" if is_cost else "affinity",
-        action_names=names,
-        matching=matching,
         labels=labels,
         frame_rate=frame_rate,
         title=path.stem,
+        **given,
     )
     save_figure(figure, path)
 
@@ -233,12 +227,10 @@ def read_matrix(file: Path) -> NDArray[Any]:
     return np.asarray(matrix)
 
 
-def read_truth(place: Path | None, file: Path, matrix: NDArray[Any]) -> list[str] | None:
+def read_truth(place: Path, file: Path, matrix: NDArray[Any]) -> list[str]:
     """Read the action names of a matrix's frames: of ``place``, or the file in it named alike."""
     from asot.data.textfiles import read_lines
 
-    if place is None:
-        return None
     if place.is_dir():
         names = (file.stem, f"{file.stem}.txt")
         place = next((place / name for name in names if (place / name).is_file()), place / names[0])
@@ -269,14 +261,15 @@ def read_duration(text: str, frame_rate: float | None) -> int:
     return max(1, math.ceil(round(float(words[2]) * frame_rate, 6)))
 
 
-def read_transitions(file: Path, matrix_file: Path, n_actions: int) -> NDArray[np.bool_]:
-    """Read which action (column) may follow which (row), (K, K), of a file of K = ``n_actions``.
+def read_transitions(file: Path, matrix_file: Path, matrix: NDArray[Any]) -> NDArray[np.bool_]:
+    """Read which action (column) may follow which (row), (K, K), for a matrix of K actions.
 
     The file holds K lines of K zeros and ones, or a line ``FROM TO`` for each pair that is allowed;
     numbers are parted by blanks or commas.
     """
     from asot.data.textfiles import read_lines
 
+    n_actions = matrix.shape[1]
     lines = [re.split(r"[,;\s]+", line.strip(" ,;")) for line in read_lines(file)]
     square = len(lines) == n_actions and all(len(words) == n_actions for words in lines)
     if square and all(word in ("0", "1") for words in lines for word in words):

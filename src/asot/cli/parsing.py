@@ -19,7 +19,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, NoReturn, Union, get_args, get_origin, get_type_hints
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 
 from asot.errors import ConfigurationError, require_integer, require_number
 from asot.model.recipe import Recipe, find_recipe, load_recipe, shipped_recipes
@@ -27,11 +27,14 @@ from asot.model.recipe import Recipe, find_recipe, load_recipe, shipped_recipes
 # The help of parameters that several commands share.
 HELP = {
     "activity_pattern": "Regular expression whose one group is the activity in a recording's name.",
+    "choose": "Add rows of a seed (and epoch) chosen without ground truth: objective (the lowest "
+    "training objective), agreement (of three seeds or more, that most like the others).",
     "data": "Folder of the data set, where it is no longer where it was.",
     "embed": "Write the page with its videos as a single file, to send to somebody.",
     "figures": "Recordings to draw, of each activity; 0 for none.",
     "frame_rate": "Frames a second, where the recordings have no times.",
     "mapping": "Mapping file in mapping/ to use.",
+    "oracle": "Add rows of the seed that the ground truth likes best.",
     "out": "Folder for the results.",
     "recordings": "Files, or folders of them.",
     "results": "Folder of asot segment, train or predict.",
@@ -51,21 +54,19 @@ def run_command(command: str, function: Callable[..., None], words: Sequence[str
     """Parse the words after a command, and call its function with them."""
     parser = Parser(command, function)
     words = [parser.spelt(word) for word in words]
-    recipe = None
-    if parser.takes_recipe:
-        words = _recipe_first(words)
-        if {"-h", "--help"} & set(words):
-            named = "default" if words[0].startswith("-") else words[0]
-            parser.default_config_files = [glob.escape(str(find_recipe(named)))]
+    if parser.takes_recipe and {"-h", "--help"} & set(words):
+        named = "default" if words[0].startswith("-") else words[0]
+        parser.default_config_files = [glob.escape(str(find_recipe(named)))]
     values = parser.parse_args(words)
     if parser.takes_recipe:
-        values, recipe = _with_recipe(parser, values, words)
+        values.recipe = _read_recipe(parser, values, words)
         if values.print_config:
             from asot.runs.run import recipe_yaml
 
-            sys.stdout.write(recipe_yaml(recipe))
+            sys.stdout.write(recipe_yaml(values.recipe))
             return
-    given = {name: parser.argument(name, values, recipe) for name in parser.hints}
+    # Options that another function added come together.
+    given = {name: values.get(name, values) for name in parser.hints}
     missing = [name for name in parser.needed if given[name] is None]
     if missing:
         parser.error(f"the following arguments are required: {', '.join(missing)}")
@@ -79,22 +80,24 @@ def run_command(command: str, function: Callable[..., None], words: Sequence[str
     function(**given)
 
 
-def _with_recipe(
-    parser: Parser, values: Namespace, words: Sequence[str]
-) -> tuple[Namespace, Recipe]:
-    """Parse again: settings of the recipe, under those of ``--config``, under options."""
-    files = [find_recipe(values.recipe)]
-    for file in values.config or []:
-        if not Path(file).is_file():
-            raise ConfigurationError(f"--config must be a YAML file, but {file} is no file.")
-        files.append(Path(file))
+def _read_recipe(parser: Parser, values: Namespace, words: Sequence[str]) -> Recipe:
+    """Read the settings of the recipe, under those of ``--config``, under options."""
+    files = [find_recipe(values.recipe), *map(Path, values.config or [])]
     for path in files:
+        if not path.is_file():
+            raise ConfigurationError(f"--config must be a YAML file, but {path} is no file.")
         load_recipe(str(path))  # refuses what is no recipe, in a sentence that names the file
     parser.default_config_files = [glob.escape(str(path)) for path in files]
-    values = parser.parse_args(words)
+    settings = parser.parse_args(words).as_dict()
     known = set(Recipe.__dataclass_fields__)
-    chosen = {key: value for key, value in values.as_dict().items() if key in known}
-    return values, Recipe.from_dict(chosen)
+    return Recipe.from_dict({key: one for key, one in settings.items() if key in known})
+
+
+class _Help(DefaultHelpFormatter):
+    """Help in which the type of a path is called so."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return super()._split_lines(text.replace("<class 'Path'>", "path"), width)
 
 
 class Parser(ArgumentParser):
@@ -109,7 +112,11 @@ class Parser(ArgumentParser):
         summary, *rest = re.split(rf"\n({'|'.join(parameters)}): ", document)
         helps = HELP | dict(zip(rest[::2], rest[1::2], strict=True))
         super().__init__(
-            prog=f"asot {command}", description=summary, allow_abbrev=False, print_config=None
+            prog=f"asot {command}",
+            description=summary,
+            formatter_class=_Help,
+            allow_abbrev=False,
+            print_config=None,
         )
         self.hints = get_type_hints(function, include_extras=True)
         del self.hints["return"]
@@ -129,44 +136,32 @@ class Parser(ArgumentParser):
             get_args(hint)[1](self)
             return ""
         kind, several = _kind_of(hint)
-        settings: dict[str, Any] = {"help": text, "type": str if kind is Path else kind}
+        settings: dict[str, Any] = {"help": text, "type": kind, "default": parameter.default}
         if kind is bool:
-            settings |= {"action": "store_true"}
+            settings["action"] = "store_true"
             del settings["type"]
+        if needed:
+            del settings["default"]
+        shown = name.upper() + ("..." if several else "")
         if several:
-            settings |= {"nargs": "+"}
-        if not needed:
-            default = parameter.default
-            settings |= {"default": str(default) if isinstance(default, Path) else default}
+            settings["nargs"] = "+"
         if parameter.kind is parameter.KEYWORD_ONLY:
             # With a recipe, --print_config does without them; they are asked for afterwards.
             self.add_argument(f"--{name}", **settings, required=needed and not self.takes_recipe)
-            return f"--{name} {name.upper()}" if needed else ""
-        shown = name.upper() + ("..." if several else "")
-        if needed:
-            self.add_argument(name, **settings)
-            return shown
-        self.add_argument(name, **settings, nargs="?")
-        return f"[{shown}]"
+            return f"--{name} {shown}" if needed else ""
+        if not needed:
+            settings["nargs"] = "?"
+        self.add_argument(name, **settings)
+        return shown if needed else f"[{shown}]"
 
     def _add_recipe(self) -> None:
         known = ", ".join(shipped_recipes())
         self.add_argument("recipe", type=str, help=f"Name of a recipe ({known}), or a YAML file.")
-        help_of_config = "YAML file with settings to put on top of the recipe's; can be repeated."
-        self.add_argument("--config", action="append", help=help_of_config)
-        help_of_print = "Print the recipe with all its settings as YAML, and do nothing else."
-        self.add_argument("--print_config", action="store_true", help=help_of_print)
+        text = "YAML file with settings to put on top of the recipe's; can be repeated."
+        self.add_argument("--config", action="append", help=text)
+        text = "Print the recipe with all its settings as YAML, and do nothing else."
+        self.add_argument("--print_config", action="store_true", help=text)
         self.add_class_arguments(Recipe)
-
-    def argument(self, name: str, values: Namespace, recipe: Recipe | None) -> Any:
-        """Return the argument of a parameter, of what was parsed."""
-        hint = self.hints[name]
-        if hint is Recipe or get_origin(hint) is Annotated:
-            return recipe if hint is Recipe else values
-        value = values[name]
-        if _kind_of(hint)[0] is not Path or value is None:
-            return value
-        return [Path(one) for one in value] if isinstance(value, list) else Path(value)
 
     def spelt(self, word: str) -> str:
         """Spell ``--ground-truth=my-file`` as ``--ground_truth=my-file``; activities stay."""
@@ -181,10 +176,7 @@ class Parser(ArgumentParser):
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Print the sentence and end."""
-        known = {
-            action.dest: action.option_strings[0] if action.option_strings else action.dest.upper()
-            for action in self._actions
-        }
+        known = {one.dest: (*one.option_strings, one.dest.upper())[0] for one in self._actions}
         sentence = _sentence(" ".join(message.split()), known)
         sys.stderr.write(f"asot: {sentence} ({self.prog} --help)\n")
         sys.exit(2)
@@ -204,16 +196,6 @@ def _kind_of(hint: Any) -> tuple[Any, bool]:
     kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     kind: Any = Union.__getitem__(tuple(one for one in kinds if one is not NoneType))
     return (get_args(kind)[0], True) if get_origin(kind) is list else (kind, False)
-
-
-def _recipe_first(words: list[str]) -> list[str]:
-    """Take ``--recipe NAME`` for the first word, for those who look for an option."""
-    for place, word in enumerate(words):
-        if word.startswith("--recipe="):
-            return [word.partition("=")[2], *words[:place], *words[place + 1 :]]
-        if word == "--recipe" and place + 1 < len(words):
-            return [words[place + 1], *words[:place], *words[place + 2 :]]
-    return words
 
 
 def _sentence(message: str, known: Mapping[str, str]) -> str:

@@ -14,7 +14,6 @@ from asot.text import printable
 
 if TYPE_CHECKING:
     from asot.model.notes import Published
-    from asot.model.recipe import Recipe
 
 WIDTH = 80
 INDENT = "    "
@@ -36,26 +35,20 @@ def run(recipe: str | None = None) -> None:
 
     recipe: Name of a recipe, or a YAML file.
     """
-    if recipe is None:
-        show_all()
-    else:
-        show_one(recipe)
-
-
-def show_all() -> None:
-    """Print a row for each recipe."""
     from asot.model.notes import Notes, read_notes
 
+    if recipe is not None:
+        show_one(recipe)
+        return
     right = ("K", "recordings", *PUBLISHED.values())
     table = new_table("recipe", *right, "data", right=right)
     for name in shipped_recipes():
-        recipe, notes = load_recipe(name), read_notes(name) or Notes()
-        counts = recipe.activities.values() or [recipe.n_actions]
-        numbers = sorted({str(count) for count in counts if count is not None}, key=int)
+        settings, notes = load_recipe(name), read_notes(name) or Notes()
+        numbers = sorted(settings.activities.values()) or [settings.n_actions or "-"]
         figures = next((one for one in notes.published if one.matching == "activity"), None)
         table.add_row(
             name,
-            "-".join(dict.fromkeys([*numbers[:1], *numbers[-1:]])) or "-",
+            "-".join(dict.fromkeys((str(numbers[0]), str(numbers[-1])))),
             "-" if notes.recordings is None else f"{notes.recordings:,}",
             *_percent(figures),
             notes.what,
@@ -95,12 +88,24 @@ def show_one(recipe_name: str) -> None:
         published.append(f"{one.method}, matching by {one.matching}: {figures}")
     for text in dict.fromkeys(one.source for one in notes.published):
         published.append(_filled(f"Source: {text}. F1 is the authors' own: legacy_f1 here."))
+    name, dataset = shlex.quote(recipe_name), recipe.dataset
+    options = {
+        "--dataset": dataset.folder,
+        "--mapping": dataset.mapping,
+        "--activity_pattern": dataset.activity_pattern,
+    }
+    check = "".join(f" {key} {shlex.quote(one)}" for key, one in options.items() if one is not None)
     sections = {
         "On disk": [*notes.disk.splitlines(), *inner] if notes.disk else [],
         "Where it is to be had": [_filled(text, "- ") for text in notes.sources],
         "Published, in percent": published,
         "A stand-in for the data": [_filled_command(text) for text in notes.stand_in],
-        "Commands": _commands(shlex.quote(recipe_name), recipe),
+        "Commands": [
+            f"asot data check DIR{check}",
+            f"asot train {name} --data DIR --out RUN",
+            f"asot benchmark {name} --data DIR --seeds 5 --out OUT",
+            f"asot train {name} --print_config    # all its settings",
+        ],
         "To know": [_filled(text, "- ") for text in notes.remarks],
     }
     for title, paragraphs in sections.items():
@@ -108,23 +113,6 @@ def show_one(recipe_name: str) -> None:
             say()
             say(title, style="bold")
             say(textwrap.indent("\n".join(paragraphs), INDENT))
-
-
-def _commands(name: str, recipe: Recipe) -> list[str]:
-    """Return the commands that check, train, benchmark and print, ready to be copied."""
-    dataset = recipe.dataset
-    options = {
-        "--dataset": dataset.folder,
-        "--mapping": dataset.mapping,
-        "--activity_pattern": dataset.activity_pattern,
-    }
-    check = "".join(f" {key} {shlex.quote(one)}" for key, one in options.items() if one is not None)
-    return [
-        f"asot data check DIR{check}",
-        f"asot train {name} --data DIR --out RUN",
-        f"asot benchmark {name} --data DIR --seeds 5 --out OUT",
-        f"asot train {name} --print_config    # all its settings",
-    ]
 
 
 def _percent(figures: Published | None) -> list[str]:

@@ -32,4 +32,4 @@ def run(results: Path, names: Path, *, model: str | None = None, data: Path | No
         f"{len(given.background)} are background."
     )
     show_actions(folder, place)
-    show_files(files)
+    show_files(*files)

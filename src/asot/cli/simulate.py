@@ -96,7 +96,8 @@ def simulate(
         )
     counts = plural(len(corpus.sequences), "recording"), plural(corpus.n_frames, "frame")
     say(f"{', '.join(counts)}, {plural(model.width, 'column')}, seed {seed}")
-    show_files([(out, "the data set"), (out / "simulation.yaml", "every number it was made with")])
+    numbers = out / "simulation.yaml"
+    show_files((out, "the data set"), (numbers, "every number it was made with"))
     say()
     recipe = "default"
     if labels is not None:

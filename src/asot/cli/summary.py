@@ -52,10 +52,8 @@ def show_segmented(segmented: Segmented, out: Path, pages: Sequence[Path]) -> No
             say(f"{one.heading}: {one.sentence}")
         say()
     show_files(
-        [
-            *((page, "the page: look at this first, name the actions there") for page in pages),
-            (folder.root / "segments.csv", "the segments: recording, start, end, action"),
-        ]
+        *((page, "the page: look at this first, name the actions there") for page in pages),
+        (folder.root / "segments.csv", "the segments: recording, start, end, action"),
     )
     say()
     place = shlex.quote(str(out))

@@ -58,4 +58,5 @@ def run(
         say("This run was trained before: its models were used as they are.")
     elif was_begun:
         say("This run was begun before: its training went on from there.")
-    show_results(trained.predictions, figures, models=trained.root / "models")
+    models = trained.root / "models", "the trained models, for asot predict"
+    show_results(trained.predictions, figures, models)
