@@ -327,7 +327,7 @@ def test_pictures_without_matplotlib(
     def draw(*_: object) -> None:
         raise MissingExtraError("matplotlib", "plot", "drawing a figure")
 
-    monkeypatch.setattr("asot.runs.pictures.draw", draw)
+    monkeypatch.setattr("asot.cli.console.draw", draw)
     outcome = asot("predict", trained, "--data", toys, "--out", tmp_path / "out")
     assert (outcome.code, outcome.err) == (0, "")
     assert "No pictures: drawing a figure needs the library 'matplotlib'" in outcome.out

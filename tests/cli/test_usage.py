@@ -65,7 +65,7 @@ def test_a_library_is_missing(
     def train_run(*_: object, **__: object) -> None:
         raise ModuleNotFoundError(f"No module named '{library}'", name=library)
 
-    monkeypatch.setattr("asot.runs.run.train_run", train_run)
+    monkeypatch.setattr("asot.cli.train.train_run", train_run)
     words = ("train", "default", "--n_actions", "4", "--data", toys, "--out", tmp_path / "run")
     if extra is None:
         with pytest.raises(ModuleNotFoundError):
@@ -80,7 +80,7 @@ def test_memory_runs_out(asot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     def check_dataset(*_: object, **__: object) -> None:
         raise MemoryError("Unable to allocate 7 TiB")
 
-    monkeypatch.setattr("asot.data.check_dataset", check_dataset)
+    monkeypatch.setattr("asot.cli.data.check_dataset", check_dataset)
     (tmp_path / "features").mkdir()
     outcome = asot("data", "check", tmp_path)
     assert outcome.code == 1
@@ -91,7 +91,7 @@ def test_a_bug_keeps_its_traceback(asot, monkeypatch: pytest.MonkeyPatch, tmp_pa
     def check_dataset(*_: object, **__: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("asot.data.check_dataset", check_dataset)
+    monkeypatch.setattr("asot.cli.data.check_dataset", check_dataset)
     (tmp_path / "features").mkdir()
     with pytest.raises(RuntimeError, match="a bug"):
         asot("data", "check", tmp_path)

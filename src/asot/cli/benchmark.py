@@ -4,19 +4,34 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from rich.table import Table as RichTable
+
+from asot.benchmark.folder import BenchmarkFolder
+from asot.benchmark.methods import choose_methods
+from asot.benchmark.pictures import draw_timelines
+from asot.benchmark.runner import plan_cells, run_benchmark
+from asot.benchmark.tables import (
+    TITLES,
+    Results,
+    Table,
+    collect,
+    figure,
+    heading,
+    key,
+    name_of,
+    published_figure,
+    seeds,
+    sources,
+    write_results,
+)
 from asot.cli.console import console, drawing, new_table, progress, say, show_files
 from asot.errors import DataError, require_integer
 from asot.model.recipe import Recipe
+from asot.runs.run import plan_run
 from asot.text import printable
 from asot.workers import available_cores
-
-if TYPE_CHECKING:
-    from rich.table import Table as RichTable
-
-    from asot.benchmark.folder import BenchmarkFolder
-    from asot.benchmark.tables import Results, Table
 
 Choice = Literal["objective", "agreement"]
 # What is shown where the terminal is too narrow for every score.
@@ -59,13 +74,6 @@ def run(
     keep_epochs: Also segment every training.validate_every epochs, to choose an epoch from.
     processes: Cells at once; as many as cores otherwise.
     """
-    from asot.benchmark.folder import BenchmarkFolder
-    from asot.benchmark.methods import choose_methods
-    from asot.benchmark.pictures import draw_timelines
-    from asot.benchmark.runner import plan_cells, run_benchmark
-    from asot.benchmark.tables import collect, name_of, write_results
-    from asot.runs.run import plan_run
-
     require_integer("--seed", seed, at_least=0, at_most=2**32 - seeds)
     chosen = choose_methods(methods, ablate)
     folder = BenchmarkFolder(out)
@@ -106,9 +114,6 @@ def show_again(*, table: Path, choose: list[Choice] | None = None, oracle: bool 
 
     table: Folder of the results.
     """
-    from asot.benchmark.folder import BenchmarkFolder
-    from asot.benchmark.tables import collect
-
     folder = BenchmarkFolder(table)
     folder.description()
     if not any(folder.cells()):
@@ -123,8 +128,6 @@ def _tell(stage: str, done: int, total: int, note: str = "") -> None:
 
 def show(results: Results, folder: BenchmarkFolder) -> None:
     """Print the main tables, what stands behind them, and where the rest is."""
-    from asot.benchmark.tables import heading, key, sources
-
     for matching in ("activity", "video"):
         table = results.main(matching)
         if not table.rows and not table.incomplete:
@@ -149,8 +152,6 @@ def show(results: Results, folder: BenchmarkFolder) -> None:
 
 
 def _table(table: Table) -> RichTable:
-    from asot.benchmark.tables import TITLES, figure, published_figure, seeds
-
     names = tuple(TITLES) if console().width >= WIDE_ENOUGH else NARROW
     if names is NARROW and any(row.choice for row in table.rows):
         names = tuple(name for name in NARROW if name != "edit")

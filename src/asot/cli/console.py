@@ -7,19 +7,21 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from rich import box
+from rich.console import Console, JustifyMethod
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+from asot.data import find_dataset
 from asot.errors import AsotError
+from asot.metrics import SCORE_TITLES, Evaluation
 from asot.progress import Progress
+from asot.runs.pictures import draw
+from asot.runs.predictions import PredictionFolder, Scored, find_predictions, score
 from asot.text import printable
-
-# rich is imported where something is shown, so that help comes at once.
-if TYPE_CHECKING:
-    from rich.console import Console, JustifyMethod
-    from rich.table import Table
-
-    from asot.metrics import Evaluation
-    from asot.runs.predictions import PredictionFolder, Scored
 
 # Wider than any table: where there is no terminal, no line is folded.
 WIDE = 10_000
@@ -33,8 +35,6 @@ MATCHINGS = {
 
 def console() -> Console:
     """Return standard output, which takes every text as it is: names may look like markup."""
-    from rich.console import Console
-
     folded = sys.stdout.isatty() or "COLUMNS" in os.environ
     return Console(highlight=False, markup=False, emoji=False, width=None if folded else WIDE)
 
@@ -50,10 +50,6 @@ def progress() -> Iterator[Progress]:
 
     The helping processes of a training with several devices show none.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bars
-
     bars = Bars(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -76,9 +72,6 @@ def progress() -> Iterator[Progress]:
 
 def new_table(*headings: str, right: Sequence[str] = ()) -> Table:
     """Make a table of the commands' style; the columns in ``right`` are justified to the right."""
-    from rich import box
-    from rich.table import Table
-
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in headings:
         justify: JustifyMethod = "right" if heading in right else "left"
@@ -88,8 +81,6 @@ def new_table(*headings: str, right: Sequence[str] = ()) -> Table:
 
 def score_table(rows: Mapping[str, Mapping[str, float]]) -> Table:
     """Make a table of scores in percent, with a row for each method, activity or recording."""
-    from asot.metrics import SCORE_TITLES
-
     # Two short lines each, so that all fit 80 columns.
     headings = [title.replace(" ", "\n").replace("@", "\n@") for title in SCORE_TITLES.values()]
     table = new_table("", *headings, right=headings)
@@ -146,9 +137,6 @@ def drawing() -> Iterator[None]:
 
 def show_results(folder: PredictionFolder, figures: int, *files: tuple[Path, str]) -> None:
     """Score and draw a prediction, print the scores and say where everything is."""
-    from asot.runs.pictures import draw
-    from asot.runs.predictions import score
-
     opened = folder.open_data()
     scored = score(folder) if opened.labelled else None
     if scored is None:
@@ -170,9 +158,6 @@ def show_results(folder: PredictionFolder, figures: int, *files: tuple[Path, str
 
 def open_results(results: Path, data: Path | None) -> tuple[PredictionFolder, Path | None]:
     """Open a folder of results, and find its data set where that is no longer where it was."""
-    from asot.data import find_dataset
-    from asot.runs.predictions import find_predictions
-
     folder = find_predictions(results)
     if data is None:
         return folder, None

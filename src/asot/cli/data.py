@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
 
 from asot.cli.console import console, new_table, progress, say
 from asot.cli.simulate import simulate as simulate  # asot data simulate
+from asot.data import DatasetFolder, DatasetReport, check_dataset, find_dataset
 from asot.errors import DataError
+from asot.metrics import evaluate
+from asot.simulation import describe_features
 from asot.text import plural, printable
 from asot.workers import available_cores
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from asot.data import DatasetReport
 
 LAGS = (1, 2, 5, 10, 20, 50)
 # The figures of a description as they are named in print.
@@ -56,8 +56,6 @@ def check(
     dir: The folder, or one that holds it.
     dataset: Folder below DIR, where DIR holds several.
     """
-    from asot.data import check_dataset, find_dataset
-
     root = find_dataset(dir, dataset)
     with progress() as told:
         report = check_dataset(
@@ -94,9 +92,6 @@ def describe(
     kmeans: Cluster with so many centres as well.
     seed: Decides the k-means.
     """
-    from asot.data import DatasetFolder, find_dataset
-    from asot.simulation import describe_features
-
     columns: list[dict[str, float]] = []
     roots = [find_dataset(one) for one in (dir, other) if one is not None]
     for root in roots:
@@ -109,7 +104,6 @@ def describe(
         }
         if kmeans is not None:
             from asot.baselines import KMeansSegmenter
-            from asot.metrics import evaluate
 
             labels = KMeansSegmenter(kmeans, random_state=seed).fit_predict(recordings.features)
             scores = evaluate(labels, recordings.ground_truth)
@@ -135,14 +129,11 @@ def show_report(report: DatasetReport) -> None:
     counts = ("recordings", "frames", "hours", "columns", "labelled", "classes")
     table = new_table("activity", *counts, right=counts)
     for row in report.rows:
+        hours = "-" if row.hours is None else f"{row.hours:.2f}"
+        width = "-" if row.width is None else str(row.width)
+        cells = (f"{row.recordings:,}", f"{row.frames:,}", hours, width)
         table.add_row(
-            printable(row.activity or "-"),
-            f"{row.recordings:,}",
-            f"{row.frames:,}",
-            "-" if row.hours is None else f"{row.hours:.2f}",
-            "-" if row.width is None else str(row.width),
-            f"{row.labelled:,}",
-            f"{row.classes:,}",
+            printable(row.activity or "-"), *cells, f"{row.labelled:,}", f"{row.classes:,}"
         )
     console().print(table)
     if report.problems:
@@ -154,8 +145,6 @@ def show_report(report: DatasetReport) -> None:
 
 def _problem_table(report: DatasetReport, width: int) -> Table:
     """List the problems; on a narrow screen, what is wrong stands below its file."""
-    from rich.text import Text
-
     files = [
         printable(path.relative_to(report.root) if path.is_relative_to(report.root) else path)
         for path in (problem.path for problem in report.problems)

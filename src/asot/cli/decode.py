@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from jsonargparse import Namespace
 from numpy.typing import NDArray
 
-from asot.cli.console import (
-    console,
-    drawing,
-    new_table,
-    progress,
-    say,
-    score_table,
-    show_files,
-)
+from asot.cli.console import console, drawing, new_table, progress, say, score_table, show_files
 from asot.cli.parsing import Parser
+from asot.data.npyfiles import map_matrix
+from asot.data.textfiles import read_lines
+from asot.decoding import decode_segments, segment_confidence, transcript
 from asot.errors import ArgumentError, ConfigurationError, FileError, require_number
+from asot.export.csv import write_csv
 from asot.files import write_text
+from asot.metrics import evaluate, match
 from asot.model.recipe import AUTO, Recipe, TransportSettings
 from asot.text import plural, printable, quote
-
-if TYPE_CHECKING:
-    from asot.transport import Solution
+from asot.timeline.segments import segment_table
 
 # Recordings can be shorter than their list of actions, but nobody looks for more actions than this.
 MOST_ACTIONS = 64
@@ -80,20 +74,24 @@ def run(
         or with a line FROM TO for each pair of actions that may follow each other. Actions count
         from 0.
     """
-    from asot.decoding import transcript
-    from asot.export.csv import write_csv
-    from asot.metrics import evaluate
-    from asot.timeline.segments import segment_table
-
     if cost and affinity:
         raise ConfigurationError("--cost must be left out with --affinity.", setting="cost")
     require_number("--order_prior", order_prior, at_least=0)
-    rules = {"minimum_duration": minimum_duration, "transitions": transitions}
-    for name, rule in rules.items():
+    for name, rule in (("minimum_duration", minimum_duration), ("transitions", transitions)):
         if decoder == "argmax" and rule is not None:
             raise ConfigurationError(f"--{name} needs --decoder semi_markov.", setting=name)
     shortest = 1 if minimum_duration is None else read_duration(minimum_duration, frame_rate)
-    _check_names(files, ground_truth)
+    stems = [file.stem for file in files]
+    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
+    if twice is not None:
+        raise ConfigurationError(
+            f"Two files are called {twice!r}, so their results would overwrite each other: "
+            "decode them into different --out folders."
+        )
+    if len(files) > 1 and ground_truth is not None and not ground_truth.is_dir():
+        rule = "a folder where there are several matrices"
+        message = f"--ground_truth must be {rule}, but is {ground_truth}."
+        raise ConfigurationError(message, setting="ground_truth")
     jobs = []
     for file in files:
         matrix = read_matrix(file)
@@ -107,8 +105,8 @@ def run(
     with progress() as told:
         for done, (file, matrix, truth, kept) in enumerate(jobs, 1):
             name = file.stem
-            solution = solve_matrix(file, matrix, settings)
-            labels, shares = decode(solution, None if decoder == "argmax" else kept)
+            rules = None if decoder == "argmax" else kept
+            labels, shares = decode(file, matrix, settings, rules)
             write_csv(out / f"{name}.segments.csv", segment_table(name, labels, shares, frame_rate))
             write_text(out / f"{name}.labels.txt", "".join(f"{one}\n" for one in labels.tolist()))
             drawn.append((out / f"{name}.png", matrix, truth, labels))
@@ -137,34 +135,25 @@ def run(
     show_files(*shown, (out / "transcripts.txt", "the actions of each recording in their order"))
 
 
-def solve_matrix(file: Path, matrix: NDArray[Any], values: Namespace) -> Solution:
-    """Solve the transport of one matrix."""
+def decode(
+    file: Path, matrix: NDArray[Any], values: Namespace, rules: dict[str, Any] | None
+) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Return the labels (N,) of a recording, and how likely each action is in each frame (N, K)."""
+    from asot.discover.radius import find_radius
     from asot.transport import solve, temporal_prior
 
+    n_frames, n_actions = matrix.shape
     settings = {name: values[name] for name in TransportSettings.__dataclass_fields__}
     if settings["radius"] == AUTO:
-        from asot.discover.radius import find_radius
-
-        rows = matrix.astype(np.float32, copy=False)
-        settings["radius"] = find_radius([rows], matrix.shape[1]).chosen
+        settings["radius"] = find_radius([matrix.astype(np.float32)], n_actions).chosen
         say(f"{printable(file.stem)}: radius {plural(settings['radius'], 'frame')}")
     cost = matrix if values.cost else 1 - matrix
     if values.order_prior > 0:
-        n_frames, n_actions = cost.shape
         prior = temporal_prior(n_frames, n_actions, values.order_prior, mode=settings["mode"])
         cost = cost + prior
     solution = solve(cost.astype(matrix.dtype, copy=False), **settings)
     if solution.status[0].outcome == "not finite":
         raise ArgumentError(f"{file} cannot be decoded: {solution.status[0]}", file=file)
-    return solution
-
-
-def decode(
-    solution: Solution, rules: dict[str, Any] | None
-) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Return the labels (N,) of a recording, and how likely each action is in each frame (N, K)."""
-    from asot.decoding import decode_segments, segment_confidence
-
     # Where the frame side is relaxed, a frame may hold more or less than its share of mass.
     mass = solution.assignment.sum(axis=1, keepdims=True)
     shares = solution.assignment / np.where(mass > 0, mass, 1)
@@ -186,7 +175,6 @@ def draw(
 ) -> None:
     """Draw a recording's matrix with its segments, and its ground truth where there is some."""
     from asot.figures import plot_matrix, save_figure
-    from asot.metrics import match
 
     given: dict[str, Any] = {}
     if truth is not None:
@@ -207,8 +195,6 @@ def draw(
 
 def read_matrix(file: Path) -> NDArray[Any]:
     """Read a (frames, actions) matrix of finite float32 or float64 numbers."""
-    from asot.data.npyfiles import map_matrix
-
     matrix = map_matrix(file)
     if matrix.dtype not in (np.float32, np.float64) or not matrix.dtype.isnative:
         small = matrix.dtype.kind == "f" and matrix.dtype.itemsize <= 4
@@ -229,8 +215,6 @@ def read_matrix(file: Path) -> NDArray[Any]:
 
 def read_truth(place: Path, file: Path, matrix: NDArray[Any]) -> list[str]:
     """Read the action names of a matrix's frames: of ``place``, or the file in it named alike."""
-    from asot.data.textfiles import read_lines
-
     if place.is_dir():
         names = (file.stem, f"{file.stem}.txt")
         place = next((place / name for name in names if (place / name).is_file()), place / names[0])
@@ -267,8 +251,6 @@ def read_transitions(file: Path, matrix_file: Path, matrix: NDArray[Any]) -> NDA
     The file holds K lines of K zeros and ones, or a line ``FROM TO`` for each pair that is allowed;
     numbers are parted by blanks or commas.
     """
-    from asot.data.textfiles import read_lines
-
     n_actions = matrix.shape[1]
     lines = [re.split(r"[,;\s]+", line.strip(" ,;")) for line in read_lines(file)]
     square = len(lines) == n_actions and all(len(words) == n_actions for words in lines)
@@ -286,19 +268,3 @@ def read_transitions(file: Path, matrix_file: Path, matrix: NDArray[Any]) -> NDA
             raise FileError.at(file, f"names action {max(pair)}, but {actions}", number)
         allowed[pair] = True
     return allowed
-
-
-def _check_names(files: Sequence[Path], ground_truth: Path | None) -> None:
-    stems = [file.stem for file in files]
-    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
-    if twice is not None:
-        raise ConfigurationError(
-            f"Two files are called {twice!r}, so their results would overwrite each other: "
-            "decode them into different --out folders."
-        )
-    if len(files) > 1 and ground_truth is not None and not ground_truth.is_dir():
-        raise ConfigurationError(
-            "--ground_truth must be a folder where there are several matrices, but is "
-            f"{ground_truth}.",
-            setting="ground_truth",
-        )

@@ -6,9 +6,23 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from asot.cli.console import console, new_table, progress, say, score_table, show_files
+from asot.cli.segment import RECIPE
+from asot.cli.summary import show_segmented
+from asot.data import WATCH_CLASSES, watch_sessions, write_dataset
+from asot.data.clips import BIKES_CUTS, bikes_clip, bikes_shots
 from asot.files import write_text
+from asot.inputs.extract import VideoSettings
+from asot.inputs.series import SeriesSettings
+from asot.metrics import evaluate
 from asot.model.recipe import load_recipe
+from asot.runs.pictures import draw, draw_comparison
+from asot.runs.predictions import score
+from asot.runs.reporting import PAGE, write_page
+from asot.runs.run import train_run
+from asot.runs.segment import segment
 
 WATCH = (
     "The data: 140 real recordings of shoulder exercises (Burns et al. 2018, in the seglearn "
@@ -43,11 +57,6 @@ def run(*, video: bool = False, out: Path | None = None, seed: int = 0) -> None:
 def segment_sessions(out: Path, seed: int) -> None:
     """Segment the sessions of the watch, and compare with k-means."""
     from asot.baselines import KMeansSegmenter
-    from asot.data import WATCH_CLASSES, watch_sessions, write_dataset
-    from asot.metrics import evaluate
-    from asot.runs.pictures import draw, draw_comparison
-    from asot.runs.predictions import score
-    from asot.runs.run import train_run
 
     console().print(WATCH)
     data = write_dataset(watch_sessions(), out / "data" / "watch", WATCH_CLASSES, overwrite=True)
@@ -87,16 +96,6 @@ def segment_sessions(out: Path, seed: int) -> None:
 
 def segment_clip(out: Path, seed: int) -> None:
     """Segment the clip, compare with its cuts, and write the page."""
-    import numpy as np
-
-    from asot.cli.segment import RECIPE
-    from asot.cli.summary import show_segmented
-    from asot.data.clips import BIKES_CUTS, bikes_clip, bikes_shots
-    from asot.inputs.extract import VideoSettings
-    from asot.inputs.series import SeriesSettings
-    from asot.runs.reporting import PAGE, write_page
-    from asot.runs.segment import segment
-
     console().print(CLIP)
     clip = bikes_clip()
     with progress() as told:

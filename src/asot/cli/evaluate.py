@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from asot.cli.console import open_results, say, show_files, show_scores
+from asot.runs.exporting import take_truth
+from asot.runs.predictions import score
 from asot.text import plural
 
 
@@ -26,9 +28,6 @@ def run(
         label a line and frame, as asot export writes them; or folders of these.
     from_zero: The times of --truth count from the first frame, as with asot export --from_zero.
     """
-    from asot.runs.exporting import take_truth
-    from asot.runs.predictions import score
-
     folder, place = open_results(results, data)
     if truth:
         names = take_truth(folder, truth, place, frame_rate, from_zero)

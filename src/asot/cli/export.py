@@ -7,6 +7,7 @@ from pathlib import Path
 from asot.cli.console import open_results, say, show_files
 from asot.errors import ArgumentError, ConfigurationError, DataError, MissingExtraError
 from asot.export import FORMATS, export
+from asot.runs.exporting import timelines
 from asot.text import plural
 
 
@@ -28,8 +29,6 @@ def run(
     out: Where to write; RESULTS/exports unless given.
     from_zero: Count time from the first frame, where a video's own clock starts later.
     """
-    from asot.runs.exporting import timelines
-
     wanted = [name for word in to for name in word.replace(" ", "").split(",") if name]
     everything = wanted == ["all"]
     if everything:

@@ -9,7 +9,10 @@ from jsonargparse import Namespace
 
 from asot.cli.console import progress, say
 from asot.cli.features import add_feature_options, feature_settings
+from asot.cli.summary import show_outcome
 from asot.errors import DataError
+from asot.inputs.extract import extract
+from asot.inputs.find import find_inputs, take_shard
 
 
 def run(
@@ -29,9 +32,6 @@ def run(
     shard: i/n: every n-th recording from the i-th on, for n machines at once.
     """
     video, series = feature_settings(options)
-    from asot.cli.summary import show_outcome
-    from asot.inputs.extract import extract
-    from asot.inputs.find import find_inputs, take_shard
 
     inputs = take_shard(find_inputs(recordings), shard)
     if not inputs:

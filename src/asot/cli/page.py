@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from asot.cli.console import open_results, progress, say
+from asot.runs.reporting import PAGE, named_predictions, write_page
 
 
 def run(
@@ -25,8 +26,6 @@ def run(
     open: Show the page in the browser.
     other: Other predictions of the same recordings to show beneath: NAME=FOLDER ...
     """
-    from asot.runs.reporting import PAGE, named_predictions, write_page
-
     out = out or results / PAGE
     folder, place = open_results(results, data)
     others = named_predictions(other or [])

@@ -23,6 +23,7 @@ from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 
 from asot.errors import ConfigurationError, require_integer, require_number
 from asot.model.recipe import Recipe, find_recipe, load_recipe, shipped_recipes
+from asot.runs.run import recipe_yaml
 
 # The help of parameters that several commands share.
 HELP = {
@@ -61,8 +62,6 @@ def run_command(command: str, function: Callable[..., None], words: Sequence[str
     if parser.takes_recipe:
         values.recipe = _read_recipe(parser, values, words)
         if values.print_config:
-            from asot.runs.run import recipe_yaml
-
             sys.stdout.write(recipe_yaml(values.recipe))
             return
     # Options that another function added come together.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from asot.cli.console import progress, show_results
 from asot.errors import ConfigurationError
+from asot.runs.run import Run, predict_run
 
 
 def run(
@@ -20,8 +21,6 @@ def run(
     out: Where to write; RUN/predictions-NAME unless given.
     model: Use this model (an activity) for every recording.
     """
-    from asot.runs.run import Run, predict_run
-
     trained = Run(run)
     out = out or run / f"predictions-{data.resolve().name}"
     if out.resolve() in (run.resolve(), trained.predictions.root.resolve()):

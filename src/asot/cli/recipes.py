@@ -6,14 +6,12 @@ import re
 import shlex
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 from asot.cli.console import console, new_table, say
+from asot.model.notes import Notes, Published, read_notes
 from asot.model.recipe import load_recipe, shipped_recipes
 from asot.text import printable
-
-if TYPE_CHECKING:
-    from asot.model.notes import Published
 
 WIDTH = 80
 INDENT = "    "
@@ -35,8 +33,6 @@ def run(recipe: str | None = None) -> None:
 
     recipe: Name of a recipe, or a YAML file.
     """
-    from asot.model.notes import Notes, read_notes
-
     if recipe is not None:
         show_one(recipe)
         return
@@ -44,7 +40,7 @@ def run(recipe: str | None = None) -> None:
     table = new_table("recipe", *right, "data", right=right)
     for name in shipped_recipes():
         settings, notes = load_recipe(name), read_notes(name) or Notes()
-        numbers = sorted(settings.activities.values()) or [settings.n_actions or "-"]
+        numbers: list[Any] = sorted(settings.activities.values()) or [settings.n_actions or "-"]
         figures = next((one for one in notes.published if one.matching == "activity"), None)
         table.add_row(
             name,
@@ -60,8 +56,6 @@ def run(recipe: str | None = None) -> None:
 
 def show_one(recipe_name: str) -> None:
     """Print what there is to know about a recipe."""
-    from asot.model.notes import Notes, read_notes
-
     recipe = load_recipe(recipe_name)
     notes = read_notes(recipe.name) or Notes()
     say(printable(recipe.name), style="bold")

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from asot.cli.console import open_results, progress, say, show_files
+from asot.cli.summary import show_actions
+from asot.runs.naming import relabel
+from asot.runs.reporting import page_folder, rewrite_page
 
 
 def run(results: Path, names: Path, *, model: str | None = None, data: Path | None = None) -> None:
@@ -16,10 +19,6 @@ def run(results: Path, names: Path, *, model: str | None = None, data: Path | No
     names: The file that the page downloads.
     model: Whose actions, where there are several models (activities).
     """
-    from asot.cli.summary import show_actions
-    from asot.runs.naming import relabel
-    from asot.runs.reporting import page_folder, rewrite_page
-
     folder, place = open_results(results, data)
     given = relabel(folder, names, model, place)
     files = [(folder.root / "segments.csv", "the segments, under these names")]

@@ -10,8 +10,11 @@ from jsonargparse import Namespace
 
 from asot.cli.console import progress
 from asot.cli.features import add_feature_options, feature_settings
+from asot.cli.summary import show_segmented
 from asot.errors import ConfigurationError, require_integer
 from asot.model.recipe import load_recipe
+from asot.runs.reporting import PAGE, write_page
+from asot.runs.segment import earlier_settings, segment
 
 RECIPE = "recordings"
 
@@ -47,9 +50,6 @@ def run(
         )
     if isinstance(n_actions, int):
         require_integer("--n_actions", n_actions, at_least=1)
-    from asot.cli.summary import show_segmented
-    from asot.runs.reporting import PAGE, write_page
-    from asot.runs.segment import earlier_settings, segment
 
     video, series = feature_settings(options, None if model is None else earlier_settings(model))
     settings = load_recipe(recipe)

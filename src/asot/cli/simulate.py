@@ -5,25 +5,24 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from jsonargparse import Namespace
 
 from asot.cli.console import progress, say, show_files
 from asot.cli.parsing import Parser
 from asot.errors import ArgumentError, ConfigurationError
+from asot.simulation import LabelCorpus
+from asot.simulation.dataset import write_simulation
+from asot.simulation.feature_model import FeatureModel
+from asot.simulation.label_model import LabelModel
+from asot.simulation.label_sources import read_label_corpus
+from asot.simulation.presets import Preset, load_preset
 from asot.text import plural
-
-if TYPE_CHECKING:
-    from asot.simulation import LabelCorpus
-    from asot.simulation.presets import Preset
 
 
 def _add_models(parser: Parser) -> None:
     """Add an option for each number of the models of the labels and of the features."""
-    from asot.simulation.feature_model import FeatureModel
-    from asot.simulation.label_model import LabelModel
-
     for prefix, model in (("generate.", LabelModel), ("", FeatureModel)):
         for setting in fields(model):
             if setting.name != "recordings":
@@ -63,11 +62,6 @@ def simulate(
         preset's by default, where it fits all names.
     recordings: Take the first so many of each activity, or generate so many.
     """
-    from asot.simulation.dataset import write_simulation
-    from asot.simulation.feature_model import FeatureModel
-    from asot.simulation.label_model import LabelModel
-    from asot.simulation.presets import load_preset
-
     preset = load_preset(like)
     model = replace(preset.model, **_given(settings, FeatureModel))
     generated = _given(settings, LabelModel, "generate.")
@@ -108,8 +102,6 @@ def simulate(
 
 def _read_labels(values: Namespace, preset: Preset) -> tuple[LabelCorpus, str | None]:
     """Read the label sequences, and choose the pattern that finds their activities."""
-    from asot.simulation.label_sources import read_label_corpus
-
     corpus = read_label_corpus(values.labels, values.names, values.granularity)
     pattern = values.activity_pattern
     if pattern is None:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from asot.cli.console import console, new_table, say, show_files
 from asot.figures.evidence import FILE, findings, read_evidence
+from asot.inputs.extract import Outcome
 from asot.runs.exporting import timelines
+from asot.runs.predictions import PredictionFolder
+from asot.runs.segment import Segmented
 from asot.text import plural, printable
-
-if TYPE_CHECKING:
-    from asot.inputs.extract import Outcome
-    from asot.runs.predictions import PredictionFolder
-    from asot.runs.segment import Segmented
 
 # A recording whose frames are this sure on average, or less, is worth a look.
 UNSURE = 0.6

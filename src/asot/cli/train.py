@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from asot.cli.console import progress, say, show_results
+from asot.model.loggers import check_logger
 from asot.model.recipe import Recipe
+from asot.runs.run import Run, train_run
 
 
 def run(
@@ -33,9 +35,6 @@ def run(
     device: auto, cpu, gpu, ... as for Lightning.
     devices: How many, or auto for all.
     """
-    from asot.model.loggers import check_logger
-    from asot.runs.run import Run, train_run
-
     check_logger(logger)
     before = Run(out)
     was_finished, was_begun = before.finished, (out / "models").is_dir()
