@@ -68,9 +68,9 @@ def name_them(folder: Path, values: object) -> Path:
 
 
 def test_page_writes_the_page_again(asot: Asot, results: Path) -> None:
-    page = results / "report" / "index.html"
+    page = results / "page" / "index.html"
     before = page.read_bytes()
-    shutil.rmtree(results / "report")
+    shutil.rmtree(results / "page")
     outcome = asot("page", results)
     assert (outcome.code, outcome.err) == (0, "")
     assert shown_paths(outcome, results) == [page]
@@ -117,16 +117,16 @@ def test_page_beside_other_predictions(asot: Asot, results: Path, tmp_path: Path
     assert asot("segment", results / "data", "--n_actions", "2", "--out", two).code == 0
     outcome = asot("page", results, "--other", f"two <b>actions={two}")
     assert (outcome.code, outcome.err) == (0, "")
-    data = (results / "report" / "data" / "0.js").read_text()
+    data = (results / "page" / "data" / "0.js").read_text()
     assert "two \\u003cb\\u003eactions" in data
     names = name_them(tmp_path, {"0": "rest"})
     assert asot("relabel", results, names).code == 0
-    assert "two \\u003cb\\u003eactions" in (results / "report" / "data" / "0.js").read_text()
+    assert "two \\u003cb\\u003eactions" in (results / "page" / "data" / "0.js").read_text()
     shutil.rmtree(two)
     outcome = asot("relabel", results, names)
     assert outcome.code == 0
     assert "is no longer in" in outcome.sentence
-    assert "two \\u003cb\\u003eactions" not in (results / "report" / "data" / "0.js").read_text()
+    assert "two \\u003cb\\u003eactions" not in (results / "page" / "data" / "0.js").read_text()
 
 
 def test_other_predictions_of_other_frames(asot: Asot, results: Path, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_page_opens_the_browser(asot: Asot, results: Path, monkeypatch: pytest.M
     opened: list[str] = []
     monkeypatch.setattr("webbrowser.open", opened.append)
     assert asot("page", results, "--open").code == 0
-    assert opened == [(results / "report" / "index.html").resolve().as_uri()]
+    assert opened == [(results / "page" / "index.html").resolve().as_uri()]
 
 
 def test_features_that_are_others_now(asot: Asot, results: Path) -> None:
@@ -165,7 +165,7 @@ def test_features_that_are_others_now(asot: Asot, results: Path) -> None:
 def test_relabel_writes_the_table_and_the_page(asot: Asot, results: Path, tmp_path: Path) -> None:
     before = table(results)
     labels = snapshot(results / "run" / "predictions" / "labels")
-    page = (results / "report" / "index.html").read_text(encoding="utf-8")
+    page = (results / "page" / "index.html").read_text(encoding="utf-8")
     values = {
         "format": 1,
         "names": {"0": HOSTILE, "1": "  pour\n milk "},
@@ -179,7 +179,7 @@ def test_relabel_writes_the_table_and_the_page(asot: Asot, results: Path, tmp_pa
     )
     assert shown_paths(outcome, results) == [
         results / "run" / "predictions" / "segments.csv",
-        results / "report" / "index.html",
+        results / "page" / "index.html",
     ]
     called = {
         "action 0": HOSTILE,
@@ -200,7 +200,7 @@ def test_relabel_writes_the_table_and_the_page(asot: Asot, results: Path, tmp_pa
     ]
     assert all(0 < float(row["confidence"]) <= 1.0001 for row in after)
     assert snapshot(results / "run" / "predictions" / "labels") == labels, "what was found stays"
-    written = (results / "report" / "index.html").read_text(encoding="utf-8")
+    written = (results / "page" / "index.html").read_text(encoding="utf-8")
     assert written != page
     assert "pour milk" in written
     assert "<img src=x" not in written
@@ -215,13 +215,13 @@ def test_relabel_again_replaces(asot: Asot, results: Path, tmp_path: Path) -> No
         assert asot("relabel", results, name_them(tmp_path, values)).code == 0
         found = {row["action"] for row in table(results)}
         assert ("walk" in found) == (values.get("0") == "walk")
-    assert "walk" not in (results / "report" / "index.html").read_text(encoding="utf-8")
+    assert "walk" not in (results / "page" / "index.html").read_text(encoding="utf-8")
     assert found <= {"action 0", "rest", "action 2", "action 3"}
     assert asot("relabel", results, name_them(tmp_path, {})).code == 0
     after = snapshot(results)
     name = "run/predictions/segments.csv"
     assert after[name][1] == before[name][1]
-    assert after["report/index.html"][1] == before["report/index.html"][1]
+    assert after["page/index.html"][1] == before["page/index.html"][1]
 
 
 def test_all_of_it_in_the_background(asot: Asot, results: Path, tmp_path: Path) -> None:
@@ -269,12 +269,12 @@ def test_relabel_refuses(asot: Asot, results: Path, tmp_path: Path) -> None:
 
 
 def test_relabel_without_a_page(asot: Asot, results: Path, tmp_path: Path) -> None:
-    shutil.rmtree(results / "report")
+    shutil.rmtree(results / "page")
     outcome = asot("relabel", results, name_them(tmp_path, {"0": "rest"}))
     assert (outcome.code, outcome.err) == (0, "")
-    assert not (results / "report").exists()
-    (results / "report").mkdir()
-    (results / "report" / "page.json").write_text("[]")
+    assert not (results / "page").exists()
+    (results / "page").mkdir()
+    (results / "page" / "page.json").write_text("[]")
     outcome = asot("relabel", results, tmp_path / "names.json")
     assert outcome.code == 1
     assert "page.json cannot be read" in outcome.sentence
@@ -294,7 +294,7 @@ def test_several_models_have_pages_and_names_of_their_own(
     assert asot(*words, "--figures", "0").code == 0
     outcome = asot("page", run)
     assert (outcome.code, outcome.err) == (0, "")
-    pages = [run / "report" / model / "index.html" for model in ("egg", "tea")]
+    pages = [run / "page" / model / "index.html" for model in ("egg", "tea")]
     assert shown_paths(outcome, run) == pages
     titles = [re.findall("<title>(.*?)</title>", page.read_text()) for page in pages]
     assert titles == [["egg: 1 recording"], ["tea: 2 recordings"]]
@@ -407,7 +407,7 @@ def test_what_is_exported_comes_back_as_the_truth(
         assert evaluation["scores"]["f1@50"] == 1
     assert set(scores["class_names"].values()) == {row["action"] for row in table(results)}
     assert asot("page", results).code == 0
-    assert "ground truth" in (results / "report" / "data" / "0.js").read_text()
+    assert "ground truth" in (results / "page" / "data" / "0.js").read_text()
 
 
 def test_frames_without_a_label_are_background(asot: Asot, results: Path, tmp_path: Path) -> None:
@@ -515,7 +515,7 @@ def test_truth_of_a_recording_that_changed_is_left_out(
 
 
 def test_names_from_the_page_of_other_results(asot: Asot, results: Path, tmp_path: Path) -> None:
-    page = (results / "report" / "index.html").read_text(encoding="utf-8")
+    page = (results / "page" / "index.html").read_text(encoding="utf-8")
     names = tmp_path / "names.json"
     [own] = set(re.findall(r'"id":\s*"([0-9a-f]{16})"', page))
     for report, warned in ((own, False), ("0" * 16, True)):

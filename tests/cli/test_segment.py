@@ -45,13 +45,13 @@ def labels(results: Path) -> dict[str, str]:
 
 
 def test_what_it_leaves(results: Path) -> None:
-    assert {path.name for path in results.iterdir()} == {"segment.json", "data", "run", "report"}
+    assert {path.name for path in results.iterdir()} == {"segment.json", "data", "run", "page"}
     for kind in ("features", "times", "signals", "origins"):
         found = sorted(path.stem for path in (results / "data" / kind).iterdir())
         assert found == RECORDINGS
     assert sorted(labels(results)) == RECORDINGS
     assert (results / "run" / "models" / "all.ckpt").is_file()
-    assert (results / "report" / "index.html").is_file()
+    assert (results / "page" / "index.html").is_file()
     with (results / "run" / "predictions" / "segments.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     assert sorted({row["recording"] for row in rows}) == RECORDINGS
@@ -82,18 +82,18 @@ def test_the_regimes_are_found(
 
 
 def test_the_same_command_again(asot, logs: tuple[Path, Truth], results: Path) -> None:
-    before = {name: one for name, one in snapshot(results).items() if "report" not in name}
+    before = {name: one for name, one in snapshot(results).items() if not name.startswith("page")}
     outcome = asot("segment", logs[0], "--n_actions", "3", "--out", results)
     assert (outcome.code, outcome.err) == (0, "")
     assert "Features of 3 recordings in " in outcome.out
     assert "features, 3 from before.\n" in outcome.out
-    after = {name: one for name, one in snapshot(results).items() if "report" not in name}
+    after = {name: one for name, one in snapshot(results).items() if not name.startswith("page")}
     # Nothing is made again; only what was asked for may be written down once more.
     assert {name for name in after if after[name] != before[name]} <= {"segment.json"}
     assert after["segment.json"][1] == before["segment.json"][1]
     paths = shown_paths(outcome, results)
     assert paths == [
-        results / "report" / "index.html",
+        results / "page" / "index.html",
         results / "run" / "predictions" / "segments.csv",
     ]
     assert all(path.is_file() for path in paths)
@@ -229,7 +229,7 @@ def test_interrupted_at_any_stage_and_given_again(
     after = snapshot(tmp_path / "out" / "data")
     assert {name: after[name] for name in before} == before, "what is finished is kept"
     assert labels(tmp_path / "out") == labels(results)
-    assert (tmp_path / "out" / "report" / "index.html").is_file()
+    assert (tmp_path / "out" / "page" / "index.html").is_file()
 
 
 def test_a_process_that_is_killed(
@@ -488,7 +488,7 @@ def test_arrays_of_features_have_frames_and_no_seconds(
     with (out / "run" / "predictions" / "segments.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     assert {(row["start_s"], row["end_s"]) for row in rows} == {("", "")}
-    assert (out / "report" / "index.html").is_file()
+    assert (out / "page" / "index.html").is_file()
     assert asot("export", out, "--to", "csv,txt,parquet").code == 0
     outcome = asot("export", out, "--to", "elan,csv")
     assert outcome.code == 1

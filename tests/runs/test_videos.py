@@ -98,9 +98,9 @@ def test_the_videos_go_on_to_the_page_and_to_other_tools(
         assert one.media.is_file()
         assert one.times is not None
         assert one.times[0] == pytest.approx(0.54, abs=0.001)
-    data = [path.read_text() for path in (results / "report" / "data").glob("*.js")]
+    data = [path.read_text() for path in (results / "page" / "data").glob("*.js")]
     assert len(data) == 3
-    assert list((results / "report" / "media").glob("*.mp4"))
+    assert list((results / "page" / "media").glob("*.mp4"))
 
 
 @pytest.mark.parametrize("to", FORMATS)

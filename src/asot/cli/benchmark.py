@@ -6,26 +6,13 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from rich.table import Table as RichTable
+from rich.table import Table
 
+from asot.benchmark import tables
 from asot.benchmark.folder import BenchmarkFolder
 from asot.benchmark.methods import choose_methods
 from asot.benchmark.pictures import draw_timelines
 from asot.benchmark.runner import plan_cells, run_benchmark
-from asot.benchmark.tables import (
-    TITLES,
-    Results,
-    Table,
-    collect,
-    figure,
-    heading,
-    key,
-    name_of,
-    published_figure,
-    seeds,
-    sources,
-    write_results,
-)
 from asot.cli.console import console, drawing, new_table, progress, say, show_files
 from asot.errors import DataError, require_integer
 from asot.model.recipe import Recipe
@@ -91,8 +78,8 @@ def run(
             processes=processes,
             progress=told if sys.stderr.isatty() else _tell,
         )
-    results = collect(folder, [*(choose or []), *["oracle"][:oracle]], failures)
-    write_results(results, folder)
+    results = tables.collect(folder, [*(choose or []), *["oracle"][:oracle]], failures)
+    tables.write_results(results, folder)
     if already:
         say(f"{already} of {len(cells)} cells were finished before, and used as they are.")
     if figures > 0:
@@ -102,7 +89,7 @@ def run(
     if failures:
         say("Failed:", style="bold")
         for one in failures:
-            say(f"  {name_of(one)}: {one.reason}")
+            say(f"  {tables.name_of(one)}: {one.reason}")
         raise DataError(
             f"{len(failures)} of {len(cells)} cells failed: give the same command again to run "
             "them once more."
@@ -118,7 +105,7 @@ def show_again(*, table: Path, choose: list[Choice] | None = None, oracle: bool 
     folder.description()
     if not any(folder.cells()):
         raise DataError(f"{folder.root} holds no finished cell yet: run the benchmark first.")
-    show(collect(folder, choices=[*(choose or []), *["oracle"][:oracle]]), folder)
+    show(tables.collect(folder, choices=[*(choose or []), *["oracle"][:oracle]]), folder)
 
 
 def _tell(stage: str, done: int, total: int, note: str = "") -> None:
@@ -126,21 +113,21 @@ def _tell(stage: str, done: int, total: int, note: str = "") -> None:
     sys.stderr.write(f"asot: cell {done} of {total}: {note}\n")
 
 
-def show(results: Results, folder: BenchmarkFolder) -> None:
+def show(results: tables.Results, folder: BenchmarkFolder) -> None:
     """Print the main tables, what stands behind them, and where the rest is."""
     for matching in ("activity", "video"):
         table = results.main(matching)
         if not table.rows and not table.incomplete:
             continue
-        say(heading(table, results), style="bold")
+        say(tables.heading(table, results), style="bold")
         if table.rows:
             console().print(_table(table))
         if table.published:
-            say(sources(table))
+            say(tables.sources(table))
         if table.incomplete:
             say(f"Not complete: {', '.join(table.incomplete)}.")
         say()
-    say(key(results))
+    say(tables.key(results))
     show_files(
         (folder.root / "table.md", "all tables, for each activity and every score"),
         (folder.root / "figures", "a recording of each activity, as every method segments it"),
@@ -151,16 +138,16 @@ def show(results: Results, folder: BenchmarkFolder) -> None:
     )
 
 
-def _table(table: Table) -> RichTable:
-    names = tuple(TITLES) if console().width >= WIDE_ENOUGH else NARROW
+def _table(table: tables.Table) -> Table:
+    names = tuple(tables.TITLES) if console().width >= WIDE_ENOUGH else NARROW
     if names is NARROW and any(row.choice for row in table.rows):
         names = tuple(name for name in NARROW if name != "edit")
-    headings = [TITLES[name] for name in names]
+    headings = [tables.TITLES[name] for name in names]
     shown = new_table("method", "seeds", *headings, right=("seeds", *headings))
     for row in table.rows:
-        cells = [figure(row, name, "±").replace(" ± ", "±") for name in names]
-        shown.add_row(printable(row.title), seeds(row), *cells)
+        cells = [tables.figure(row, name, "±").replace(" ± ", "±") for name in names]
+        shown.add_row(printable(row.title), tables.seeds(row), *cells)
     for number, one in enumerate(table.published, start=1):
-        cells = [published_figure(one, name) for name in names]
+        cells = [tables.published_figure(one, name) for name in names]
         shown.add_row(printable(f"{one.method} [{number}]"), "", *cells, style="italic")
     return shown

@@ -54,7 +54,7 @@ KINDS = {
 def run_command(command: str, function: Callable[..., None], words: Sequence[str]) -> None:
     """Parse the words after a command, and call its function with them."""
     parser = Parser(command, function)
-    words = [parser.spelt(word) for word in words]
+    words = [_spelt(word) for word in words]
     if parser.takes_recipe and {"-h", "--help"} & set(words):
         named = "default" if words[0].startswith("-") else words[0]
         parser.default_config_files = [glob.escape(str(find_recipe(named)))]
@@ -162,23 +162,23 @@ class Parser(ArgumentParser):
         self.add_argument("--print_config", action="store_true", help=text)
         self.add_class_arguments(Recipe)
 
-    def spelt(self, word: str) -> str:
-        """Spell ``--ground-truth=my-file`` as ``--ground_truth=my-file``; activities stay."""
-        if not word.startswith("--"):
-            return word
-        name, equals, value = word.partition("=")
-        spelt = "--" + name[2:].replace("-", "_")
-        if spelt not in self._option_string_actions:
-            head, dot, activity = name[2:].partition(".")
-            spelt = "--" + head.replace("-", "_") + dot + activity
-        return spelt + equals + value
-
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Print the sentence and end."""
         known = {one.dest: (*one.option_strings, one.dest.upper())[0] for one in self._actions}
         sentence = _sentence(" ".join(message.split()), known)
         sys.stderr.write(f"asot: {sentence} ({self.prog} --help)\n")
         sys.exit(2)
+
+
+def _spelt(word: str) -> str:
+    """Spell ``--ground-truth=my-file`` as ``--ground_truth=my-file``; activities stay."""
+    name, equals, value = word.partition("=")
+    head, dot, rest = name.replace("-", "_").partition(".")
+    if not name.startswith("--"):
+        return word
+    if head == "__n_actions":
+        rest = name.partition(".")[2]
+    return f"--{head[2:]}{dot}{rest}{equals}{value}"
 
 
 def _check_out(folder: Path) -> None:

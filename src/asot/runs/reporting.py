@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 # How a page was written, so that it can be written again under other names.
 SETTINGS = "page.json"
-PAGE = "report"
+PAGE = "page"
 
 
 def write_page(

@@ -6,7 +6,7 @@
     OUT/data/           the features, a data set like any other
     OUT/run/            the training, as asot train leaves it; none where a model was given
     OUT/predictions/    the segments, where a model was given; else in OUT/run/predictions
-    OUT/report/         the page
+    OUT/page/           the page
 """
 
 from __future__ import annotations
