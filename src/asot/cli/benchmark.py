@@ -69,14 +69,9 @@ def run(
         plan = plan_run(recipe, data, activities, told, processes)
         cells = plan_cells(plan, chosen, range(seed, seed + seeds))
         already = sum(folder.finished(cell) for cell in cells)
+        bars = told if sys.stderr.isatty() else _tell
         failures = run_benchmark(
-            recipe,
-            plan,
-            folder,
-            cells,
-            keep_epochs=keep_epochs,
-            processes=processes,
-            progress=told if sys.stderr.isatty() else _tell,
+            recipe, plan, folder, cells, keep_epochs=keep_epochs, processes=processes, progress=bars
         )
     results = tables.collect(folder, [*(choose or []), *["oracle"][:oracle]], failures)
     tables.write_results(results, folder)

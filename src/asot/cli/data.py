@@ -57,14 +57,10 @@ def check(
     dataset: Folder below DIR, where DIR holds several.
     """
     root = find_dataset(dir, dataset)
+    cores = available_cores()
     with progress() as told:
         report = check_dataset(
-            root,
-            mapping,
-            activity_pattern,
-            frame_rate=frame_rate,
-            progress=told,
-            processes=available_cores(),
+            root, mapping, activity_pattern, frame_rate=frame_rate, progress=told, processes=cores
         )
     show_report(report)
     if not report.ok:

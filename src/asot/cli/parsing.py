@@ -41,6 +41,8 @@ HELP = {
     "results": "Folder of asot segment, train or predict.",
     "seed": "Decides everything that is drawn.",
 }
+CONFIG = "YAML file with settings to put on top of the recipe's; can be repeated."
+PRINT_CONFIG = "Print the recipe with all its settings as YAML, and do nothing else."
 KINDS = {
     "int": "an integer",
     "float": "a number",
@@ -128,7 +130,11 @@ class Parser(ArgumentParser):
         """Add a parameter, and return its part of the usage."""
         hint, needed = self.hints[name], name in self.needed
         if hint is Recipe:
-            self._add_recipe()
+            known = ", ".join(shipped_recipes())
+            self.add_argument(name, type=str, help=f"Name of a recipe ({known}), or a YAML file.")
+            self.add_argument("--config", action="append", help=CONFIG)
+            self.add_argument("--print_config", action="store_true", help=PRINT_CONFIG)
+            self.add_class_arguments(Recipe)
             return "RECIPE"
         if get_origin(hint) is Annotated:
             self.needed.remove(name)
@@ -152,15 +158,6 @@ class Parser(ArgumentParser):
             settings["nargs"] = "?"
         self.add_argument(name, **settings)
         return shown if needed else f"[{shown}]"
-
-    def _add_recipe(self) -> None:
-        known = ", ".join(shipped_recipes())
-        self.add_argument("recipe", type=str, help=f"Name of a recipe ({known}), or a YAML file.")
-        text = "YAML file with settings to put on top of the recipe's; can be repeated."
-        self.add_argument("--config", action="append", help=text)
-        text = "Print the recipe with all its settings as YAML, and do nothing else."
-        self.add_argument("--print_config", action="store_true", help=text)
-        self.add_class_arguments(Recipe)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Print the sentence and end."""

@@ -82,13 +82,10 @@ def show_actions(folder: PredictionFolder, data: Path | None = None) -> None:
     headings = ("action", "segments", f"mean, {'s' if in_seconds else 'frames'}", "share")
     table = new_table(*headings, "in recordings", right=(*headings[1:], "in recordings"))
     for action, lengths in sorted(counts.items(), key=lambda item: -sum(item[1])):
-        table.add_row(
-            printable(action),
-            f"{len(lengths):,}",
-            f"{sum(lengths) / len(lengths):,.1f}",
-            f"{100 * sum(lengths) / total:.0f} %",
-            f"{len(seen[action]):,} of {len(found):,}",
-        )
+        mean, share = sum(lengths) / len(lengths), sum(lengths) / total
+        recordings = f"{len(seen[action]):,} of {len(found):,}"
+        cells = (f"{len(lengths):,}", f"{mean:,.1f}", f"{100 * share:.0f} %", recordings)
+        table.add_row(printable(action), *cells)
     console().print(table)
     for mean, name in sorted(unsure)[:3]:
         say(f"Look at {printable(name)}: its frames are {100 * mean:.0f} % sure on average.")
