@@ -326,7 +326,7 @@ def test_a_new_data_set_with_the_default_recipe_and_nothing_else(
 def test_the_recipe_is_printed(asot) -> None:
     outcome = asot("benchmark", "default", "--order_prior", "0.3", "--print_config")
     assert (outcome.code, outcome.complaints) == (0, "")
-    assert "\nrho: 0.3\n" in outcome.out
+    assert "\norder_prior: 0.3\n" in outcome.out
 
 
 def test_a_class_of_a_negative_id_is_drawn(asot, tmp_path: Path) -> None:
