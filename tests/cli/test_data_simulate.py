@@ -17,7 +17,7 @@ from asot.data import DatasetFolder
 from asot.simulation import FeatureModel, LabelModel, load_preset
 
 SMALL = ("--like", "breakfast", "--width", "5")
-GENERATED = ("--recordings", "3", "--generate.mean_length", "60", "--generate.actions", "4")
+GENERATED = ("--recordings", "3", "--generate.mean_length", "60", "--generate.n_actions", "4")
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_every_number_is_an_option(asot) -> None:
     for setting in fields(FeatureModel):
         assert f"--{setting.name} " in text
     for setting in fields(LabelModel):
-        assert f"--generate.{setting.name} " in text or setting.name == "recordings"
+        assert f"--generate.{setting.name} " in text or setting.name == "n_recordings"
 
 
 def test_describe_refuses(asot, toys: Path, tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_interrupted_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("asot.simulation.feature_model.FeatureModel.draw", interrupt)
+    monkeypatch.setattr("asot.simulation.features.FeatureModel.draw", interrupt)
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     assert main(["data", "simulate", *SMALL, *GENERATED, "--out", str(tmp_path / "new")]) == 130
     assert list(tmp_path.iterdir()) == []

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from asot.cli.console import console, drawing, new_table, progress, say, score_table, show_files
 from asot.cli.parsing import Parser
-from asot.data.npyfiles import map_matrix
+from asot.data import map_array
 from asot.data.textfiles import read_lines
 from asot.decoding import decode_segments, segment_confidence, transcript
 from asot.errors import ArgumentError, ConfigurationError, FileError, require_number
@@ -195,7 +195,7 @@ def draw(
 
 def read_matrix(file: Path) -> NDArray[Any]:
     """Read a (frames, actions) matrix of finite float32 or float64 numbers."""
-    matrix = map_matrix(file)
+    matrix = map_array(file)
     if matrix.dtype not in (np.float32, np.float64) or not matrix.dtype.isnative:
         small = matrix.dtype.kind == "f" and matrix.dtype.itemsize <= 4
         matrix = matrix.astype(np.float32 if small else np.float64)

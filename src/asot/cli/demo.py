@@ -12,7 +12,7 @@ from asot.cli.console import console, new_table, progress, say, score_table, sho
 from asot.cli.segment import RECIPE
 from asot.cli.summary import show_segmented
 from asot.data import WATCH_CLASSES, watch_sessions, write_dataset
-from asot.data.clips import BIKES_CUTS, bikes_clip, bikes_shots
+from asot.data.bundled import BIKES_CUTS, bikes_clip, bikes_shots
 from asot.files import write_text
 from asot.inputs.extract import VideoSettings
 from asot.inputs.series import SeriesSettings

@@ -7,29 +7,34 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from docstring_parser import parse
 from jsonargparse import Namespace
 
 from asot.cli.console import progress, say, show_files
 from asot.cli.parsing import Parser
 from asot.errors import ArgumentError, ConfigurationError
-from asot.simulation import LabelCorpus
-from asot.simulation.dataset import write_simulation
-from asot.simulation.feature_model import FeatureModel
-from asot.simulation.label_model import LabelModel
-from asot.simulation.label_sources import read_label_corpus
-from asot.simulation.presets import Preset, load_preset
+from asot.simulation import (
+    FeatureModel,
+    LabelCorpus,
+    LabelModel,
+    load_preset,
+    read_label_corpus,
+    write_simulation,
+)
+from asot.simulation.features import Preset
 from asot.text import plural
 
 
 def _add_models(parser: Parser) -> None:
     """Add an option for each number of the models of the labels and of the features."""
     for prefix, model in (("generate.", LabelModel), ("", FeatureModel)):
+        helps = {one.arg_name: one.description for one in parse(model.__doc__ or "").params}
         for setting in fields(model):
-            if setting.name != "recordings":
+            if setting.name != "n_recordings":
                 kind = int if setting.type == "int" else float
                 # No default, so that what was given is known from what was not.
-                name, text = f"--{prefix}{setting.name}", setting.metadata["help"]
-                parser.add_argument(name, type=kind, help=text)
+                name = f"--{prefix}{setting.name}"
+                parser.add_argument(name, type=kind, help=helps[setting.name])
 
 
 def simulate(
@@ -70,7 +75,7 @@ def simulate(
             if value is not None:
                 raise ConfigurationError(f"--{name} needs --labels.", setting=name)
         if recordings is not None:
-            generated["recordings"] = recordings
+            generated["n_recordings"] = recordings
         corpus = LabelModel(**generated).draw(seed)
     elif generated:
         name = f"generate.{next(iter(generated))}"
