@@ -69,7 +69,7 @@ def run(*words: object) -> None:
 def results(films: tuple[Path, dict[str, Truth]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What asot segment makes of them; nothing may be changed."""
     out = tmp_path_factory.mktemp("segmented") / "out"
-    run("segment", films[0], "--actions", 3, "--out", out, *BACKBONE)
+    run("segment", films[0], "--n_actions", 3, "--out", out, *BACKBONE)
     return out
 
 
@@ -128,7 +128,7 @@ def test_given_again_and_with_other_words(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     before = {name: one for name, one in snapshot(results).items() if name.startswith("data/")}
-    words = ("segment", films[0], "--actions", 3, "--out", results, *BACKBONE)
+    words = ("segment", films[0], "--n_actions", 3, "--out", results, *BACKBONE)
     # How fast it goes is nobody's business but the machine's.
     run(*words, "--device", "cpu", "--batch_size", 5)
     after = {name: one for name, one in snapshot(results).items() if name.startswith("data/")}

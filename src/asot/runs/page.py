@@ -93,7 +93,7 @@ def rewrite_page(
     out = results / PAGE
     if not (out / SETTINGS).is_file():
         return []
-    settings = read_json(out / SETTINGS, PageSettings, "write the page again with asot report")
+    settings = read_json(out / SETTINGS, PageSettings, "write the page again with asot page")
     others = {}
     for name, root in settings.others.items():
         try:
