@@ -15,7 +15,7 @@ from asot.benchmark.report import collect, draw_timelines, write_results
 from asot.benchmark.runner import plan_cells, run_benchmark
 from asot.errors import AsotError
 from asot.model.recipe import Recipe
-from asot.runs.run import Plan
+from asot.runs.run import TrainingPlan
 from tests.benchmark.conftest import TEA
 
 VALUES: list[Any] = [
@@ -47,7 +47,7 @@ def spoilt(content: bytes, rng: random.Random) -> bytes:
 
 
 def test_altered_files_end_in_sentences(
-    here: object, recipe: Recipe, plan: Plan, folder: BenchmarkFolder, seed: int, tmp_path: Path
+    here: object, recipe: Recipe, plan: TrainingPlan, folder: BenchmarkFolder, seed: int, tmp_path: Path
 ) -> None:
     cells = plan_cells(plan, ["kmeans", "twfinch", "uniform"], [0, 1, 2])
     assert run_benchmark(recipe, plan, folder, cells) == []
