@@ -47,7 +47,12 @@ def spoilt(content: bytes, rng: random.Random) -> bytes:
 
 
 def test_altered_files_end_in_sentences(
-    here: object, recipe: Recipe, plan: TrainingPlan, folder: BenchmarkFolder, seed: int, tmp_path: Path
+    here: object,
+    recipe: Recipe,
+    plan: TrainingPlan,
+    folder: BenchmarkFolder,
+    seed: int,
+    tmp_path: Path,
 ) -> None:
     cells = plan_cells(plan, ["kmeans", "twfinch", "uniform"], [0, 1, 2])
     assert run_benchmark(recipe, plan, folder, cells) == []
