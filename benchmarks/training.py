@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 from asot import solve
 from asot.data import DatasetFolder
-from asot.model import loop, model
+from asot.model import loop, network
 from asot.model.features import PreparedFeatures
 from asot.model.network import ActionModel, decode
 from asot.model.recipe import Recipe, load_recipe
@@ -90,7 +90,7 @@ def time_epochs(features: Any, recipe: Recipe, n_actions: int) -> tuple[list[flo
 @contextmanager
 def solving_with(backend: str) -> Iterator[None]:
     """Let the models solve with one backend."""
-    with patch.object(model, "solve", functools.partial(solve, backend=backend)):
+    with patch.object(network, "solve", functools.partial(solve, backend=backend)):
         yield
 
 

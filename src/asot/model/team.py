@@ -19,9 +19,15 @@ from torch import Tensor
 
 from asot.decoding.boundaries import sharpen_boundaries
 from asot.discover.background import Background, learn_background
-from asot.discover.prototypes import Prototypes, band, derived_seed, learn_prototypes
-from asot.discover.radius import evenly
-from asot.discover.windows import unit_rows, window_mean
+from asot.discover.prototypes import (
+    Prototypes,
+    band,
+    derived_seed,
+    evenly,
+    learn_prototypes,
+    unit_rows,
+    window_mean,
+)
 from asot.model.automatic import PAPER_STRENGTH
 from asot.model.features import PreparedFeatures
 from asot.model.loop import train

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.discover.windows import window_mean
+from asot.discover.prototypes import window_mean
 from asot.model.features import CACHE_BYTES, TrainingFeatures
 
 KINDS = ("frames", "smooth", "motion")
