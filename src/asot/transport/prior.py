@@ -20,7 +20,7 @@ def temporal_prior(
     mode: str = "default",
     like: Any = None,
 ) -> Any:
-    """A cost that nudges action k towards its place in a canonical order, to be added to a cost.
+    """Make a cost that nudges action k towards its place in a canonical order; add it to a cost.
 
     ``order_prior |(i + 1/2)/N - (k + 1/2)/K|`` with N the recording's own length; in parity mode
     ``order_prior |i/N - k/K|`` with N the padded number of frames.

@@ -25,7 +25,7 @@ PLAIN = (np.dtype(np.float32), np.dtype(np.float64))
 
 @dataclass(eq=False, slots=True)
 class Request:
-    """The arguments of ``solve``, of which see the meaning there; making one checks them.
+    """The arguments of ``solve``, whose docstring says what they mean; making one checks them.
 
     Afterwards ``cost`` is (B, N, K). ``lengths`` is a list, or a tensor where it lies on a GPU
     beside the cost, so that nobody waits for it. Marginals, mask and warm start are None where they

@@ -21,7 +21,7 @@ class Backend(Protocol):
     """One way to solve a request."""
 
     def covers(self, request: Request) -> str | None:
-        """Return what it does not cover in the request, or None where it covers all.
+        """Name what it does not cover in a request, if anything.
 
         Raises ``MissingExtraError`` where it was asked for by name and its library is missing.
         """

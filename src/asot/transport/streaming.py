@@ -251,7 +251,7 @@ class StreamingDecoder:
         return self._hand_back(start, found)
 
     def decode(self, costs: Iterable[Any]) -> Iterator[FrameLabels]:
-        """Push all of ``costs`` in turn, then finish; yields whatever got its label.
+        """Push all of ``costs`` in turn, then finish; yield whatever got its label.
 
         Parameters
         ----------
@@ -354,7 +354,7 @@ class Window:
         return len(self._recent) + len(self._distant)
 
     def append(self, rows: Tensor) -> int:
-        """Take rows (M, K) from the first on, until it is full; returns how many."""
+        """Take rows (M, K) from the first on, until it is full; return how many."""
         held = self.end - self._start
         taken = len(rows)
         if self._ahead is not None:

@@ -37,7 +37,7 @@ MOST = {bits: 0.9 * math.log2(np.finfo(f"f{bits // 8}").max) for bits in (32, 64
 
 
 def _exp2_coefficients(degree: int) -> list[float]:
-    """Of a polynomial through 2^r for r within a half."""
+    """Fit a polynomial to 2^r for r within a half."""
     fit = np.polynomial.Chebyshev.interpolate(np.exp2, degree, domain=[-0.5, 0.5])
     return [float(c) for c in fit.convert(kind=np.polynomial.Polynomial).coef]
 
