@@ -14,13 +14,14 @@ from statistics import median
 from typing import Any
 from unittest.mock import patch
 
+from asot.model.sampling import Batches
+
 from asot import solve
 from asot.data import DatasetFolder
 from asot.model import loop, model
 from asot.model.features import PreparedFeatures
 from asot.model.network import ActionModel, decode
 from asot.model.recipe import Recipe, load_recipe
-from asot.model.sampling import Batches
 from asot.simulation import LabelModel, load_preset, write_simulation
 from asot.transport.cpu.solver import is_installed
 

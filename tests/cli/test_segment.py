@@ -212,7 +212,7 @@ def break_after(
         ("asot.inputs.series.extract_series", lambda path, *_: path.stem == "[b]wed"),
         ("asot.runs.segment.extract", lambda *_: True),
         ("asot.runs.run.open_checked", lambda *_: True),
-        ("asot.runs.fitting.learner_state", lambda learner: learner.title == "motion, linear"),
+        ("asot.model.training.save", lambda path: path.name == "learner-03.ckpt"),
         ("asot.model.network.decode", lambda *_: True),
         ("asot.runs.segment.train_run", lambda *_: True),
         ("asot.runs.reporting.gather", lambda *_: True),

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from asot.data import Recordings, write_dataset
-from asot.model import team as room
-from asot.model.checkpoints import load_model
+from asot.model import training as room
+from asot.model.checkpoint import load_model
 from asot.model.network import ActionModel
 from asot.model.recipe import Recipe, load_recipe
 from asot.model.team import KINDS, TeamModel
@@ -104,7 +104,7 @@ def test_each_activity_has_evidence_of_its_own(train: Train, make_recipe: MakeRe
     run = train(
         make_recipe(team=1, n_actions="auto", training={"epochs": 1}, **OPEN),
         activities=["each"],
-        report=lambda stage, done, total, note: heard.append(stage),
+        progress=lambda stage, done, total, note="": heard.append(stage),
     )
     found = evidence(run)
     assert set(found) == {"tea", "coffee"}
@@ -114,7 +114,7 @@ def test_each_activity_has_evidence_of_its_own(train: Train, make_recipe: MakeRe
         assert model.n_actions == one["n_actions"]["chosen"]
         assert model.recipe.transport_eval.radius == one["radius"]["chosen"]
         assert one["frame_rate"] is None
-        assert f"Training {name}" in heard
+        assert f"Training of {name}" in heard
         assert f"Finding the time scale of {name}" in heard
     assert "Counting the actions" in heard
 
@@ -185,12 +185,12 @@ def test_a_network_that_was_cut_goes_on_with_what_was_found(
     recipe = make_recipe(**OPEN)
     whole = train(recipe, "whole")
 
-    def cut(stage: str, done: int, total: int, note: str) -> None:
-        if (stage, done) == ("Training all", 2):
+    def cut(stage: str, done: int, total: int, note: str = "") -> None:
+        if (stage, done) == ("Training", 2):
             raise PowerCutError
 
     with pytest.raises(PowerCutError):
-        train(recipe, "cut", report=cut)
+        train(recipe, "cut", progress=cut)
     assert Run(tmp_path / "cut").checkpoint("all").is_file()
     run = train(recipe, "cut")
     assert contents(run.predictions) == contents(whole.predictions)

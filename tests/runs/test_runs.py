@@ -267,7 +267,7 @@ def test_a_finished_run_may_be_run_again(
 ) -> None:
     data = make_data()
     found = contents(train(data).predictions)
-    monkeypatch.setattr(training, "_trainer", None)
+    monkeypatch.setattr(training, "find_devices", None)
     run = train(data)
     assert contents(run.predictions) == found
     assert sorted(one.name for one in (run.root / "logs" / "all").iterdir()) == [

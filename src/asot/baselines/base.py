@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from asot.errors import require_integer
 from asot.model.features import PreparedFeatures, prepare
-from asot.model.interface import NotFittedError, Segmenter, as_came, read_recordings
+from asot.model.segmenter import NotFittedError, Segmenter, as_came, read_recordings
 
 Segmented = tuple[NDArray[np.int64], float | None]
 Self = TypeVar("Self", bound="Baseline")

@@ -1,6 +1,6 @@
 """The methods of a benchmark, by name: how each is made from a recipe, and what it can do.
 
-A method is an estimator (``learning.interface.Segmenter``) made from a recipe, a number of actions
+A method is an estimator (``model.segmenter.Segmenter``) made from a recipe, a number of actions
 and a seed. It sees the features alone, never the ground truth.
 """
 

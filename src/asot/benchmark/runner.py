@@ -177,7 +177,7 @@ def run_cell(job: Job) -> str | None:
         estimator = find_method(job.cell.method).make(
             recipe, job.n_actions, job.cell.seed, job.keep_epochs
         )
-        from asot.model import loop  # noqa: F401 - what it imports is no part of the time
+        from asot.model import training  # noqa: F401 - what it imports is no part of the time
 
         started = time.perf_counter()
         estimator.fit(recordings.features)

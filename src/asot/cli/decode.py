@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from asot.cli.parsing import Parser, out_folder
 from asot.errors import ArgumentError, ConfigurationError, MissingExtraError
-from asot.model.recipe import Recipe, TransportSettings
+from asot.model.recipe import TransportSettings, load_recipe
 
 if TYPE_CHECKING:
     from asot.transport import Solution
@@ -131,7 +131,7 @@ def _parse(words: Sequence[str]) -> Namespace:
         "a line FROM TO for each pair of actions that may follow each other. Actions count from 0.",
     )
     parser.add_class_arguments(TransportSettings)
-    parser.set_defaults(asdict(Recipe().transport_eval))
+    parser.set_defaults(asdict(load_recipe("paper").transport_eval))
     values = parser.parse(words)
     if values.cost and values.affinity:
         parser.error("Give --cost or --affinity, not both.")

@@ -19,7 +19,7 @@ SUMMARY = (
     "segmented into the actions of an earlier run. "
     "Example: asot segment videos/ --out results"
 )
-RECIPE = "recordings"
+RECIPE = "default"
 
 
 def run(words: Sequence[str]) -> None:

@@ -36,7 +36,7 @@ def run(words: Sequence[str]) -> None:
         help="csv, tensorboard, wandb (offline with WANDB_MODE=offline) or none.",
     )
     parser.add_argument(
-        "--device", type=str, default="auto", help="auto, cpu, gpu, ... as for Lightning."
+        "--device", type=str, default="auto", help="auto, cpu, gpu, or a device of torch."
     )
     parser.add_argument("--devices", type=str, default="1", help="How many, or auto for all.")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""The scores as a torchmetrics metric, for Lightning and for training on several processes."""
+"""The scores as a torchmetrics metric, for training on several processes."""
 
 from __future__ import annotations
 

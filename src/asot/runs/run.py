@@ -339,7 +339,7 @@ def predict_run(
                 f"{run.root} has no model; it has: {', '.join(trained)}. Choose one with --model."
             )
         chosen[one.name] = str(name)
-    from asot.model.checkpoints import load_model
+    from asot.model.checkpoint import load_model
     from asot.model.features import prepare
     from asot.model.network import decode
 
