@@ -96,7 +96,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"n_actions": 0}, "n_actions"),
     ({"n_actions": 2.5}, "n_actions"),
     ({"n_actions": "Auto"}, "n_actions"),
-    ({"n_actions": {"tea": "auto"}}, "n_actions"),
+    ({"n_actions": {"tea": "auto"}}, "n_actions.tea"),
     ({"team": -1}, "team"),
     ({"team": True}, "team"),
     ({"transport_eval": {"radius": 0}}, "transport_eval.radius"),

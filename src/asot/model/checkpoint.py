@@ -167,7 +167,7 @@ def _reading(path: Path) -> Iterator[_File]:
     except Exception as error:  # a damaged file can lead the reader anywhere
         raise FileError.at(path, f"is no checkpoint that can be read: {CURE}") from error
     try:
-        yield convert(path, values, _File, CURE, _tensor)
+        yield convert(path, _opaque(values), _File, CURE, _tensor)
     except (_UnfitError, ConfigurationError) as error:
         raise FileError.at(path, f"{str(error).rstrip('.')}: {CURE}") from None
 
@@ -181,8 +181,24 @@ def _require(fits: bool, sentence: str) -> None:
         raise _UnfitError(sentence)
 
 
+class _Array:
+    """A tensor that msgspec does not take for a mapping or a sequence."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+
+
+def _opaque(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _opaque(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_opaque(one) for one in value]
+    return _Array(value) if isinstance(value, Tensor) else value
+
+
 def _tensor(kind: Any, value: Any) -> Any:
     """Take a tensor as what a type asks for: a tensor, or an array of a type of numbers."""
+    value = value.tensor if isinstance(value, _Array) else None
     dense = isinstance(value, Tensor) and value.device.type == "cpu" and value.dtype in DTYPES
     if not dense or value.layout is not torch.strided or not value.is_contiguous():
         raise ValueError("must be an array of numbers")
@@ -256,6 +272,9 @@ def _team_of(stored: _Team) -> TeamModel:
         references, radius = stored.background.references, stored.background.radius
         fits = all(one.ndim == 2 and one.shape[1] == n_features for one in references)
         fits = fits and 1 <= radius <= LARGEST_RADIUS
+        evidence = stored.background.evidence
+        is_told = evidence.near < evidence.far < LARGEST and len(references) > 1
+        fits = fits and (evidence.cost is None or is_told)
         _require(fits, "team.background does not fit the features")
     recipe = _recipe_of(stored.recipe)
     return TeamModel(recipe, n_features, n_actions, learners, vote, stored.background)

@@ -68,11 +68,6 @@ class PreparedFeatures(TrainingFeatures):
         super().__init__(features, int(features[0].shape[1]), keeps=standardised)
         self._standardised = standardised
 
-    @classmethod
-    def of(cls, features: Sequence[NDArray[Any]], standardised: bool) -> PreparedFeatures:
-        """Return prepared features, which ``features`` may be already."""
-        return features if isinstance(features, cls) else cls(features, standardised)
-
     def _make(self, index: int) -> NDArray[np.float32]:
         raw = self._recordings[index]
         if raw.shape[1] != self.width:

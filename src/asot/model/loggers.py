@@ -53,7 +53,7 @@ class _CsvLogger(Logger):
         rows: list[Mapping[str, Any]] = []
         if self.path.is_file():
             with self.path.open(newline="", encoding="utf-8", errors="replace") as stream:
-                before = [row for row in csv.DictReader(stream) if (row["epoch"] or "").isdigit()]
+                before = [row for row in csv.DictReader(stream) if str(row.get("epoch")).isdigit()]
             rows += [row for row in before if int(row["epoch"]) < epoch]
         text = io.StringIO()
         writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")

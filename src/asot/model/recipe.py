@@ -194,11 +194,8 @@ class Recipe:
     def check(self) -> None:
         """Refuse values of another type, or outside their ranges.
 
-        Raises
-        ------
-        ConfigurationError
-            With a sentence that names the setting, its rule and its value; ``setting`` has the
-            dotted name.
+        The ConfigurationError names the setting, its rule and its value; its ``setting`` has the
+        dotted name.
         """
         for name, (kind, rule) in _KINDS.items():
             if not isinstance(value := attrgetter(name)(self), kind):
@@ -247,13 +244,7 @@ class Recipe:
         return self.n_actions if isinstance(self.n_actions, dict) else {}
 
     def actions_of(self, activity: str | None) -> int:
-        """Return how many actions to look for in an activity (None: data without activities).
-
-        Raises
-        ------
-        ConfigurationError
-            If the recipe does not say.
-        """
+        """Return how many actions to look for in an activity (None: data without activities)."""
         if isinstance(self.n_actions, int):
             return self.n_actions
         if activity is not None and activity in self.activities:
@@ -356,13 +347,7 @@ def shipped_recipes() -> tuple[str, ...]:
 
 
 def find_recipe(recipe: str) -> Path:
-    """Find the YAML file of a shipped recipe's name or of a path.
-
-    Raises
-    ------
-    ConfigurationError
-        If there is neither such a recipe nor such a file.
-    """
+    """Find the YAML file of a shipped recipe's name or of a path, which must be there."""
     if recipe in shipped_recipes():
         return Path(str(resources.files("asot") / "recipes" / f"{recipe}.yaml"))
     path = Path(recipe)

@@ -264,35 +264,28 @@ def score_evenly(
     losses, labels = place.gather(losses), place.gather(labels)
     total, n_frames = (sum(part) for part in zip(*losses.values(), strict=True))
     found = {"val_loss": total / n_frames}
-    truth = {index: _even_truth(batches, ground_truth, index) for index in sorted(labels)}
-    labelled = [index for index, one in truth.items() if one is not None]
-    if labelled:
+    pairs = []
+    for index in sorted(labels):
+        truth = None if ground_truth is None else ground_truth[index]
+        if truth is not None:
+            length = len(batches.features[index])
+            if len(truth) != length:
+                raise DataError(
+                    f"Recording {index} has {length} frames, but {len(truth)} labels: "
+                    "ground truth needs one for each frame."
+                )
+            pairs.append((labels[index], truth[batches.frames(index, length, None)]))
+    if pairs:
         exclude = model.recipe.dataset.exclude or None
-        pairs = [labels[index] for index in labelled], [truth[index] for index in labelled]
         try:
-            values = evaluate(*pairs, exclude=exclude)
+            predicted, truths = zip(*pairs, strict=True)
+            values = evaluate(predicted, truths, exclude=exclude)
         except ArgumentError as error:
             # Such as frames that are all excluded: nothing to stop a training for.
             logger.warning("no val scores: %s", error)
             return found
         found.update({f"val_{name}": float(values[name]) for name in SCORES if name in values})
     return found
-
-
-def _even_truth(
-    batches: Batches, ground_truth: GroundTruth | None, index: int
-) -> NDArray[np.int64] | None:
-    """Return the ground truth of a recording's evenly spaced frames."""
-    truth = None if ground_truth is None else ground_truth[index]
-    if truth is None:
-        return None
-    length = len(batches.features[index])
-    if len(truth) != length:
-        raise DataError(
-            f"Recording {index} has {length} frames, but {len(truth)} labels: "
-            "ground truth needs one for each frame."
-        )
-    return np.asarray(truth)[batches.frames(index, length, None)]
 
 
 @dataclass(frozen=True)
@@ -354,19 +347,18 @@ def find_devices(device: str, devices: int | str = 1) -> Devices:
 
 
 def _several(accelerator: str, count: int) -> Devices:
-    log = logging.getLogger("lightning.fabric")
-    level = log.level
+    before = logging.root.manager.disable
+    # Keep back what Lightning says to everybody about processes and hardware.
+    logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             from lightning.fabric import Fabric
 
-            # Keep back what Lightning says to everybody about processes and hardware.
-            log.setLevel(logging.ERROR)
             fabric = Fabric(accelerator=accelerator, devices=count, strategy="ddp")
             fabric.launch()
     finally:
-        log.setLevel(level)
+        logging.disable(before)
     return Devices(fabric.device, fabric.global_rank, fabric.world_size)
 
 
