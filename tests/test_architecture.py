@@ -53,6 +53,53 @@ def test_rooms_import_from_above_only(path: Path) -> None:
     assert imports_of(path) - {room} <= above - APART.get(room, set())
 
 
+def module_of(path: Path) -> str:
+    parts = path.relative_to(SOURCE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(path: Path, modules: set[str]) -> set[str]:
+    """The modules of asot that a file imports, anywhere but for type checkers alone."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module in modules:
+            inner = {f"{node.module}.{one.name}" for one in node.names}
+            found |= (inner & modules) | ({node.module} if inner - modules else set())
+    return found
+
+
+def test_no_imports_run_in_a_circle() -> None:
+    files = {module_of(path): path for path in SOURCE.rglob("*.py")}
+    after = {name: imported(path, set(files)) - {name} for name, path in files.items()}
+    # Packages' __init__ files name what is public, and are no part of a circle by that alone.
+    inner = {name: {one for one in to if "__init__" not in str(files[one])}
+             for name, to in after.items()}  # fmt: skip
+    done: set[str] = set()
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, " -> ".join((*way[way.index(name) :], name))
+        if name not in done:
+            for other in sorted(inner[name]):
+                visit(other, (*way, name))
+            done.add(name)
+
+    for name in sorted(inner):
+        visit(name, ())
+
+
+def test_a_class_has_a_name_of_its_own() -> None:
+    homes: dict[str, list[str]] = {}
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(str(path.relative_to(SOURCE)))
+    assert {name: found for name, found in homes.items() if len(found) > 1} == {}
+
+
 def test_nothing_is_pickled() -> None:
     for path in SOURCE.rglob("*.py"):
         text = path.read_text(encoding="utf-8")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -65,7 +66,11 @@ def read_json(path: Path, kind: type[T], cure: str = "") -> T:
     try:
         return msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError as error:
-        sentence = _sentence(error, msgspec.json.decode(content))
+        values = None
+        # The content may be malformed behind the place that does not fit.
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            values = msgspec.json.decode(content)
+        sentence = _sentence(error, values)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         sentence = f"is not JSON: {error}"
     raise FileError.at(path, sentence.rstrip(".") + (f": {cure}" if cure else "")) from None

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from asot.metrics import evaluate, match
-from asot.metrics.legacy import majority_probability
+from asot.metrics.scores import majority_probability
 
 CASES = json.loads((Path(__file__).parent / "golden" / "reference_metrics.json").read_text())
 cases = pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from asot.metrics import legacy_f1, match
-from asot.metrics.legacy import majority_probability
+from asot.metrics.scores import majority_probability
 from tests.metrics.sequences import noisy_corpus
 
 

@@ -12,7 +12,7 @@ from torchmetrics.functional.text import edit_distance
 
 from asot.errors import ArgumentError
 from asot.metrics import boundary_f1, edit, evaluate, jsd, levenshtein, match, segmental_f1
-from asot.metrics.boundaries import count_matches
+from asot.metrics.scores import count_matches
 from tests.metrics import sequences as loops
 
 exclusions = st.sets(st.integers(0, 3), max_size=2)

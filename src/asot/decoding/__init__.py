@@ -1,8 +1,7 @@
 """Labels of a whole recording at once: lengths, transitions and transcripts that must be kept."""
 
-from asot.decoding.confidence import Confidence, segment_confidence
-from asot.decoding.durations import Durations, NegativeBinomial
-from asot.decoding.semi_markov import decode_segments
+from asot.decoding.rules import Durations, NegativeBinomial
+from asot.decoding.semi_markov import Confidence, decode_segments, segment_confidence
 from asot.decoding.transcripts import align, learn_transitions, transcript
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Boundaries put where the frames themselves change."""
+"""Boundaries moved to where the frames themselves change."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Lattice:
         start: Floats,
         end: Floats,
     ) -> Lattice:
-        """Add what follows from the scores."""
+        """Make a lattice, with the sums that follow from the scores."""
         impossible = scores == -np.inf
         total = np.zeros((len(scores) + 1, scores.shape[1]))
         np.cumsum(np.where(impossible, 0.0, scores), axis=0, out=total[1:])
@@ -74,7 +74,7 @@ class Lattice:
         return cls(scores, total, since, minimum, durations, transitions, start, end)
 
     def reversed(self) -> Lattice:
-        """The same with time running backwards."""
+        """Turn the time around."""
         return Lattice.of(
             self.scores[::-1],
             self.minimum,
@@ -96,19 +96,11 @@ class Lattice:
         return np.where(allowed, values, -np.inf)
 
     def reach(self, log_sum: bool) -> tuple[Floats, Floats]:
-        """The best score, or the log of the sum, of what comes before each frame.
+        """Fold all segmentations of what comes before each frame, into ``enter`` and ``leave``.
 
-        Parameters
-        ----------
-        log_sum : bool
-            The log of the sum of the exponentials of all scores, in place of the best.
-
-        Returns
-        -------
-        enter : ndarray (N + 1, K)
-            Of the segmentations of the frames before each, with the transition to the action.
-        leave : ndarray (N + 1, K)
-            Of those whose last segment is of the action.
+        Both are (N + 1, K): the best score, or with ``log_sum`` the log of the sum of the
+        exponentials of all scores. ``enter`` includes the transition to the action; ``leave`` is of
+        those whose last segment is of the action.
         """
         n_frames, n_actions = self.scores.shape
         fold: Callable[..., Any] = _log_sum if log_sum else np.max
@@ -134,7 +126,7 @@ class Lattice:
         return enter, leave
 
     def _best_starts(self, offers: Floats, pad: int, log_sum: bool) -> Callable[[int], Floats]:
-        """The function of an end that folds the offers (K,) of the starts that can have it."""
+        """Return the function of an end that folds the offers (K,) of its possible starts."""
         actions = np.arange(len(offers))
         if self.durations is None:
             merge: Callable[..., Floats] = np.logaddexp if log_sum else np.maximum
@@ -166,7 +158,7 @@ class Lattice:
 
 
 def _log_sum(values: Floats, axis: int) -> Floats:
-    """``log(sum(exp(values)))`` along an axis, -inf where all are."""
+    """Return ``log(sum(exp(values)))`` along an axis, -inf where all are."""
     top = values.max(axis=axis, keepdims=True)
     top = np.where(np.isneginf(top), 0.0, top)
     total: Floats = np.log(np.exp(values - top).sum(axis=axis)) + top.squeeze(axis)
@@ -174,7 +166,7 @@ def _log_sum(values: Floats, axis: int) -> Floats:
 
 
 def _log_sum_of_rows(values: Floats) -> Floats:
-    """The same (K,) for long rows (K, S), of which few entries count: only those cost an exp."""
+    """Return ``_log_sum`` of rows (K, S) of which few entries count: only those cost an exp."""
     top = values.max(axis=1)
     top[np.isneginf(top)] = 0.0
     flat = np.flatnonzero(values > (top - NEGLIGIBLE)[:, None])

@@ -1,21 +1,91 @@
-"""What segmentations must obey, checked: refusals name the argument, its rule and its value."""
+"""Rules that segmentations must obey: lengths, transitions, first and last actions, checked."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from asot.decoding.durations import Durations
 from asot.decoding.lattice import Floats, Lattice
 from asot.errors import ArgumentError
 
 
+class Durations(Protocol):
+    """A prior on the lengths of segments, as ``decode_segments`` takes it."""
+
+    def log_probability(self, lengths: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the log-probability (D, K), or (D,) for all actions, of lengths (D,) in frames."""
+        ...
+
+
+@dataclass(frozen=True)
+class NegativeBinomial:
+    """A prior under which a length less one frame has the negative binomial distribution.
+
+    Parameters
+    ----------
+    mean : float or (K,) array-like
+        Mean length in frames, at least 1.
+    shape : float or (K,) array-like
+        Above 0. 1 gives the geometric lengths of a hidden Markov model, for which short segments
+        are the likeliest; the larger, the closer lengths stay to their mean: their standard
+        deviation is about ``mean / sqrt(shape)`` where that is many frames.
+
+    Raises
+    ------
+    ArgumentError
+        If a mean or a shape is out of its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> geometric = NegativeBinomial(mean=2.0, shape=1.0)
+    >>> np.exp(geometric.log_probability(np.array([1, 2, 3]))).round(3).tolist()
+    [0.5, 0.25, 0.125]
+    >>> NegativeBinomial(mean=[5, 50], shape=4).log_probability(np.arange(1, 9)).shape
+    (8, 2)
+    """
+
+    mean: ArrayLike
+    shape: ArrayLike = 2.0
+
+    def __post_init__(self) -> None:
+        for name, values, rule, fits in (
+            ("mean", self.mean, "at least 1", lambda values: values >= 1),
+            ("shape", self.shape, "above 0", lambda values: values > 0),
+        ):
+            array = np.asarray(values, dtype=np.float64)
+            if array.ndim > 1 or not (np.isfinite(array) & fits(array)).all():
+                raise ArgumentError(
+                    f"{name} must be finite and {rule}, one number or one an action, but is "
+                    f"{values!r}."
+                )
+
+    def log_probability(self, lengths: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the log-probability of lengths (D,): (D, K), or (D,) where no parameter has K."""
+        from scipy.special import gammaln, xlog1py, xlogy
+
+        mean = np.asarray(self.mean, dtype=np.float64) - 1
+        shape = np.asarray(self.shape, dtype=np.float64)
+        excess = np.asarray(lengths, dtype=np.float64) - 1
+        if mean.ndim or shape.ndim:
+            excess = excess[:, None]
+        stop = shape / (shape + mean)
+        values: NDArray[np.float64] = (
+            gammaln(excess + shape)
+            - gammaln(shape)
+            - gammaln(excess + 1)
+            + xlogy(shape, stop)
+            + xlog1py(excess, -stop)
+        )
+        return values
+
+
 @dataclass(frozen=True)
 class Rules:
-    """What segmentations must obey, as :func:`asot.decoding.decode_segments` takes it."""
+    """The rules of :func:`asot.decoding.decode_segments`, as they were given."""
 
     minimum_duration: ArrayLike = 1
     maximum_duration: ArrayLike | None = None
@@ -26,13 +96,7 @@ class Rules:
     switch_cost: float = 0.0
 
     def lattice(self, log_probabilities: ArrayLike) -> Lattice:
-        """Check the rules and the log-probabilities (N, K), and put them together.
-
-        Raises
-        ------
-        ArgumentError
-            With a sentence that names the argument, its rule and its value.
-        """
+        """Check the rules and the log-probabilities (N, K), and put them together."""
         scores = checked_scores(log_probabilities)
         n_frames, n_actions = scores.shape
         minimum = _frames("minimum_duration", self.minimum_duration, n_actions)
@@ -65,15 +129,9 @@ class Rules:
 
 
 def checked_scores(log_probabilities: ArrayLike) -> Floats:
-    """Log-probabilities (N, K) as float64, less the largest of each frame.
+    """Check log-probabilities (N, K); return them as float64, less the largest of each frame.
 
     Sums over thousands of frames keep more digits where no row has a large constant in it.
-
-    Raises
-    ------
-    ArgumentError
-        If they are no (N, K) array of numbers, one of them is NaN or +inf, or a frame has no
-        action above -inf.
     """
     array: NDArray[Any] = np.asarray(log_probabilities)
     if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "fiu":
@@ -100,7 +158,7 @@ def checked_scores(log_probabilities: ArrayLike) -> Floats:
 
 
 def _frames(name: str, values: ArrayLike, n_actions: int) -> NDArray[np.int64]:
-    """A number of frames for each action (K,), of one number or one an action."""
+    """Read a number of frames for all actions, or one for each, as (K,)."""
     array: NDArray[Any] = np.asarray(values)
     if array.dtype.kind not in "iu" or array.shape not in ((), (n_actions,)) or (array < 1).any():
         raise ArgumentError(
@@ -111,7 +169,7 @@ def _frames(name: str, values: ArrayLike, n_actions: int) -> NDArray[np.int64]:
 
 
 def _log(name: str, values: ArrayLike | None, shape: tuple[int, ...]) -> Floats:
-    """Log-probabilities of a shape: as given, or 0 and -inf for what is allowed and what is not."""
+    """Read log-probabilities of a shape, or booleans: 0 where True, -inf where False."""
     if values is None:
         return np.zeros(shape)
     array: NDArray[Any] = np.asarray(values)
@@ -139,7 +197,7 @@ def _require_log(name: str, array: NDArray[Any]) -> None:
 def _duration_table(
     durations: Durations | ArrayLike | None, longest: int, n_actions: int
 ) -> Floats:
-    """Log-probability (D, K) of 1 to D frames, D at most ``longest``."""
+    """Tabulate the log-probability (D, K) of 1 to D frames, D at most ``longest``."""
     if durations is None:
         return np.zeros((longest, n_actions))
     if hasattr(durations, "log_probability"):

@@ -1,4 +1,4 @@
-"""Transcripts, the actions of a recording in their order, and what can be learnt from them."""
+"""Transcripts: the actions of a recording in their order, aligned to it, and learnt from."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def align(
 
 
 def chain_states(scores: NDArray[np.float64], minimum: int = 1) -> NDArray[np.int64]:
-    """The best way (N,) through all columns of finite scores (N, S), from the first to the last.
+    """Find the best way (N,) through all columns of finite scores (N, S), first to last.
 
     Each column has ``minimum`` frames or more, in a row; N is at least ``minimum * S``.
     """

@@ -8,19 +8,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asot.metrics.boundaries import boundary_f1
-from asot.metrics.evaluate import evaluate
-from asot.metrics.frames import f1_macro, miou, mof
-from asot.metrics.legacy import legacy_f1
+from asot.metrics.evaluate import SCORE_TITLES, Evaluation, evaluate
 from asot.metrics.matching import Matched, contingency, hungarian, match
 from asot.metrics.paired import Frames, Paired, pair
-from asot.metrics.result import Evaluation
-from asot.metrics.segmental import edit, jsd, levenshtein, segmental_f1
+from asot.metrics.scores import (
+    boundary_f1,
+    edit,
+    f1_macro,
+    jsd,
+    legacy_f1,
+    levenshtein,
+    miou,
+    mof,
+    segmental_f1,
+)
 
 if TYPE_CHECKING:
     from asot.metrics.modules import SegmentationScores
 
 __all__ = [
+    "SCORE_TITLES",
     "Evaluation",
     "Frames",
     "Matched",

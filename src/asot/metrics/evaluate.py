@@ -1,25 +1,125 @@
-"""Evaluation: match, score, average."""
+"""Evaluation: match, score, average, and keep how the scores came about."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from asot.errors import ArgumentError
-from asot.metrics.boundaries import boundary_f1
-from asot.metrics.frames import f1_macro, miou, mof
-from asot.metrics.legacy import legacy_f1
 from asot.metrics.matching import Matched, match_paired
 from asot.metrics.paired import Frames, Label, pair
-from asot.metrics.result import Evaluation, LabelMap, Scores
-from asot.metrics.segmental import edit, jsd, segmental_f1
+from asot.metrics.scores import (
+    boundary_f1,
+    edit,
+    f1_macro,
+    jsd,
+    legacy_f1,
+    miou,
+    mof,
+    segmental_f1,
+)
 
 _log = logging.getLogger(__name__)
 
+Scores = dict[str, float]
+LabelMap = dict[Label, Label]
+
 MATCHINGS = ("activity", "video", "corpus")
+# The scores as people read them, in the order of every table.
+SCORE_TITLES = {
+    "mof": "MoF",
+    "miou": "mIoU",
+    "f1_macro": "F1 macro",
+    "f1@10": "F1@10",
+    "f1@25": "F1@25",
+    "f1@50": "F1@50",
+    "edit": "Edit",
+    "boundary_f1": "Boundary F1",
+    "jsd": "JSD",
+    "legacy_f1": "Legacy F1",
+}
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Evaluation(Mapping[str, float]):
+    """The scores of an evaluation, a mapping from name to value, and how they came about.
+
+    Parameters
+    ----------
+    scores : dict
+        Value of each score; also ``evaluation["mof"]``.
+    scope : {"activity", "video", "corpus"}
+        Which recordings shared a matching.
+    matching : dict or list
+        Predicted label to ground-truth label. For scope "activity" with activities, one such
+        dict for each activity, by name; for scope "video" a list with one for each recording,
+        None for those left out. Unmatched predicted labels are missing.
+    per_recording : list of dict or None
+        Scores of each recording by itself under the matching of its scope, in the order given;
+        None for those left out.
+    per_activity : dict of dict, optional
+        Scores of each activity under the matching of its scope (for scope "video": mean over
+        its recordings). None without activities; an activity without frames is missing.
+    unweighted_mean, frame_weighted_mean : dict, optional
+        Means of ``per_activity``, each activity counting the same or by its frames.
+    left_out : tuple of int
+        Indices of the recordings whose frames are all excluded.
+    n_recordings, n_frames : int
+        Recordings given, and frames that were not excluded.
+    """
+
+    scores: Scores
+    scope: str
+    matching: LabelMap | dict[str, LabelMap] | list[LabelMap | None]
+    per_recording: list[Scores | None]
+    per_activity: dict[str, Scores] | None
+    unweighted_mean: Scores | None
+    frame_weighted_mean: Scores | None
+    left_out: tuple[int, ...]
+    n_recordings: int
+    n_frames: int
+
+    def __getitem__(self, name: str) -> float:
+        return self.scores[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.scores)
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def __repr__(self) -> str:
+        columns: list[tuple[str, Scores]] = [("score", self.scores)]
+        if self.unweighted_mean is not None and self.frame_weighted_mean is not None:
+            columns.append(("unweighted mean", self.unweighted_mean))
+            columns.append(("frame-weighted mean", self.frame_weighted_mean))
+        lines = [
+            f"Evaluation: matching '{self.scope}', {self.n_recordings} recordings, "
+            f"{self.n_frames} frames",
+            f"{'':<12}" + "".join(f"{title:>21}" for title, _ in columns),
+        ]
+        for name in self.scores:
+            lines.append(f"{name:<12}" + "".join(f"{s[name]:>21.4f}" for _, s in columns))
+        if self.left_out:
+            lines.append(f"left out, all frames excluded: recordings {list(self.left_out)}")
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain dicts and lists that :mod:`json` can write.
+
+        Labels that are keys become strings.
+
+        Examples
+        --------
+        >>> from asot.metrics import evaluate
+        >>> evaluate([[7, 7]], [["stir", "stir"]]).to_dict()["matching"]
+        {'7': 'stir'}
+        """
+        return _plain(asdict(self))
 
 
 def evaluate(
@@ -186,3 +286,10 @@ def _mean(scores: list[Scores], weights: list[int] | None = None) -> Scores:
         name: float(np.average([each[name] for each in scores], weights=weights))
         for name in scores[0]
     }
+
+
+def _plain(value: Any) -> Any:
+    """Copy nested dicts and sequences as JSON has them: with strings for keys, and lists."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,4 +1,4 @@
-"""Clusters have no names: match them one to one to ground-truth classes.
+"""Matching: clusters have no names, and each is given a ground-truth class of its own.
 
 The matching maximises the number of agreeing frames (Kuhn 1955, "The Hungarian method for the
 assignment problem"), as usual in unsupervised action segmentation.

@@ -1,4 +1,4 @@
-"""The scores as a torchmetrics metric, for training on several processes."""
+"""The scores as a torchmetrics metric, for training loops and for several processes."""
 
 from __future__ import annotations
 
@@ -155,13 +155,7 @@ class SegmentationScores(Metric):
         super().sync(*args, **kwargs)
 
     def compute(self) -> dict[str, Tensor]:
-        """Return each score as a float64 scalar, under the names of :func:`evaluate`.
-
-        Raises
-        ------
-        ArgumentError
-            If there are no recordings, or ``exclude`` leaves no frame.
-        """
+        """Return each score as a float64 scalar, under the names of :func:`evaluate`."""
         lengths = _flat(self.lengths).tolist()
         recordings = sorted(
             zip(

@@ -163,11 +163,11 @@ def _reading(path: Path) -> Iterator[_File]:
         with zipfile.ZipFile(path) as archive:
             # Torch writes no compressed parts; what is small in the file could fill the memory.
             _require(not any(one.compress_type for one in archive.infolist()), "is compressed")
-        values = torch.load(path, map_location="cpu", weights_only=True)
+        values = _opaque(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # a damaged file can lead the reader anywhere
         raise FileError.at(path, f"is no checkpoint that can be read: {CURE}") from error
     try:
-        yield convert(path, _opaque(values), _File, CURE, _tensor)
+        yield convert(path, values, _File, CURE, _tensor)
     except (_UnfitError, ConfigurationError) as error:
         raise FileError.at(path, f"{str(error).rstrip('.')}: {CURE}") from None
 

@@ -1,0 +1,351 @@
+"""The scores: each a function of matched frames.
+
+All take ``Frames`` (N,) with N >= 1, such as ``match(predictions, ground_truth).frames``, pooled
+over their recordings, and return a number in [0, 1] unless they say otherwise. A segment is a run
+of one label within one recording; excluded frames end a run, so no segment reaches across them,
+and a ground-truth segment of an excluded class is gone. Two clusters that are both unmatched
+remain two labels.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from asot.errors import ArgumentError
+from asot.metrics.paired import Frames
+
+# Frames in a bin of the histograms of segment lengths.
+BIN_FRAMES = 20
+# Of the mean length of the ground-truth segments.
+TOLERANCE = 0.05
+# Frames that the reference draws in each segment.
+DRAWS = 15
+
+
+def mof(frames: Frames) -> float:
+    """Compute the mean over frames: the fraction whose matched label is right.
+
+    Examples
+    --------
+    >>> from asot.metrics import match
+    >>> mof(match([[0, 0, 1, 1]], [["a", "a", "a", "b"]]).frames)
+    0.75
+    """
+    return float(np.mean(frames.predicted == frames.truth))
+
+
+def miou(frames: Frames) -> float:
+    """Average the intersection over union of the frames of each class.
+
+    The mean is over the classes of the ground truth; a class without a match counts 0.
+
+    Examples
+    --------
+    >>> from asot.metrics import match
+    >>> round(miou(match([[0, 0, 1, 1]], [["a", "a", "a", "b"]]).frames), 3)
+    0.583
+    """
+    right, predicted, true = _class_counts(frames)
+    return float(np.mean(right / (predicted + true - right)))
+
+
+def f1_macro(frames: Frames) -> float:
+    """Average the frame-wise F1 of each class.
+
+    The mean is over the classes of the ground truth; a class without a match counts 0.
+
+    Examples
+    --------
+    >>> from asot.metrics import match
+    >>> round(f1_macro(match([[0, 0, 1, 1]], [["a", "a", "a", "b"]]).frames), 3)
+    0.733
+    """
+    right, predicted, true = _class_counts(frames)
+    return float(np.mean(2 * right / (predicted + true)))
+
+
+def _class_counts(frames: Frames) -> tuple[NDArray[np.int64], ...]:
+    """Count the right, predicted and true frames of each class in the ground truth, (C,) each."""
+    size = int(max(frames.predicted.max(), frames.truth.max())) + 1
+    true = np.bincount(frames.truth, minlength=size)
+    predicted = np.bincount(frames.predicted, minlength=size)
+    right = np.bincount(frames.truth[frames.predicted == frames.truth], minlength=size)
+    present = true > 0
+    return right[present], predicted[present], true[present]
+
+
+def segmental_f1(frames: Frames, overlap: float) -> float:
+    """Compute the segmental F1 at an overlap threshold.
+
+    In order of time, each predicted segment claims the ground-truth segment of its own label
+    with which it has the largest IoU among those not yet claimed, and is a hit if that IoU is at
+    least ``overlap``. Hits are counted over all recordings together:
+    ``F1 = 2 hits / (predicted segments + ground-truth segments)``.
+
+    Parameters
+    ----------
+    frames : Frames
+        Matched frames.
+    overlap : float
+        Threshold on the IoU, in (0, 1].
+
+    Raises
+    ------
+    ArgumentError
+        If ``overlap`` is outside (0, 1].
+
+    References
+    ----------
+    Lea et al. 2017, "Temporal Convolutional Networks for Action Segmentation and Detection".
+    Their code lets a predicted segment miss when its best partner is taken, even if another one
+    that reaches the threshold is free; here it takes the free one.
+
+    Examples
+    --------
+    >>> from asot.metrics import match
+    >>> frames = match([[0, 0, 1, 0, 2, 2]], [["a", "a", "a", "a", "b", "b"]]).frames
+    >>> round(segmental_f1(frames, overlap=0.5), 3)
+    0.667
+    """
+    if not 0 < overlap <= 1:
+        raise ArgumentError(f"overlap must be in (0, 1], but it is {overlap}.")
+    predicted_first = segment_starts(frames, frames.predicted)
+    true_first = segment_starts(frames, frames.truth)
+    predicted_id, true_id = np.cumsum(predicted_first) - 1, np.cumsum(true_first) - 1
+    predicted_length, true_length = np.bincount(predicted_id), np.bincount(true_id)
+
+    # Where neither side changes, one predicted segment meets one true segment: with both cut
+    # into runs, each pair that meets is exactly one piece, and its length is the intersection.
+    pieces = np.flatnonzero(predicted_first | true_first)
+    shared = np.diff(np.append(pieces, len(frames)))
+    p, t = predicted_id[pieces], true_id[pieces]
+    iou = shared / (predicted_length[p] + true_length[t] - shared)
+    able = (frames.predicted[pieces] == frames.truth[pieces]) & (iou >= overlap)
+    p, t, iou = p[able], t[able], iou[able]
+    order = np.lexsort((t, -iou, p))
+    hits: set[int] = set()
+    claimed: set[int] = set()
+    for own, other in zip(p[order].tolist(), t[order].tolist(), strict=True):
+        if own not in hits and other not in claimed:
+            hits.add(own)
+            claimed.add(other)
+    return 2 * len(hits) / (len(predicted_length) + len(true_length))
+
+
+def edit(frames: Frames) -> float:
+    """Compare the orders of the segments, whatever their lengths: the edit score.
+
+    ``1 - Levenshtein distance / length of the longer sequence`` of the two sequences of segment
+    labels in a recording, averaged over the recordings that have frames.
+
+    References
+    ----------
+    Lea et al. 2016, "Segmental Spatiotemporal CNNs for Fine-grained Action Segmentation".
+
+    Examples
+    --------
+    >>> from asot.metrics import match
+    >>> frames = match([[0, 0, 1, 0, 2, 2]], [["a", "a", "a", "a", "b", "b"]]).frames
+    >>> edit(frames)
+    0.5
+    """
+    scores = []
+    sides = []
+    for labels in (frames.predicted, frames.truth):
+        starts = np.flatnonzero(segment_starts(frames, labels))
+        new_recording = np.flatnonzero(np.diff(frames.recording[starts])) + 1
+        sides.append(np.split(labels[starts], new_recording))
+    for predicted, true in zip(*sides, strict=True):
+        scores.append(1 - levenshtein(predicted, true) / max(len(predicted), len(true)))
+    return float(np.mean(scores))
+
+
+def levenshtein(first: ArrayLike, second: ArrayLike) -> int:
+    """Count the insertions, deletions and substitutions that turn one sequence into another.
+
+    Examples
+    --------
+    >>> levenshtein([1, 2, 3], [1, 3, 4])
+    2
+    """
+    short, long = sorted((np.asarray(first), np.asarray(second)), key=len)
+    steps = np.arange(len(long) + 1)
+    row = steps
+    for i, symbol in enumerate(short):
+        best = np.append(i + 1, np.minimum(row[1:] + 1, row[:-1] + (long != symbol)))
+        # An insertion costs one more than the cell to the left: a running minimum, tilted.
+        row = np.minimum.accumulate(best - steps) + steps
+    return int(row[-1])
+
+
+def jsd(frames: Frames) -> float:
+    """Measure the distance between the distributions of segment lengths, predicted and true.
+
+    The Jensen-Shannon distance (the square root of the divergence, in base 2) between the two
+    histograms of segment lengths over all recordings together. Bins are 20 frames wide:
+    lengths 0 to 19, 20 to 39, and so on. Lower is better.
+
+    References
+    ----------
+    Lin 1991, "Divergence measures based on the Shannon entropy".
+
+    Examples
+    --------
+    >>> from asot.metrics import match
+    >>> jsd(match([[0] * 10 + [1] * 50], [["a"] * 30 + ["b"] * 30]).frames)
+    1.0
+    """
+    histograms = []
+    for labels in (frames.predicted, frames.truth):
+        starts = np.flatnonzero(segment_starts(frames, labels))
+        bins = np.diff(np.append(starts, len(frames))) // BIN_FRAMES
+        histograms.append(np.bincount(bins, minlength=len(frames) // BIN_FRAMES + 1) / len(bins))
+    p, q = histograms
+    middle = (p + q) / 2
+    divergence = 0.0
+    for side in histograms:
+        used = side > 0
+        divergence += float(np.sum(side[used] * np.log2(side[used] / middle[used]))) / 2
+    return float(np.sqrt(min(max(divergence, 0.0), 1.0)))
+
+
+def segment_starts(frames: Frames, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Mark the first frame of each segment of ``frames.predicted`` or ``frames.truth``, (N,)."""
+    first = frames.breaks.copy()
+    first[1:] |= labels[1:] != labels[:-1]
+    return first
+
+
+def boundary_f1(frames: Frames, tolerance: float | None = None) -> float:
+    """Compute the class-agnostic F1 of the boundaries between segments.
+
+    A boundary is the first frame of a segment that follows another one without a gap: the ends
+    of a recording and of a hole that exclusion left are none. Predicted and true boundaries of a
+    recording are matched one to one, at most ``tolerance`` apart, as many as possible. Matches
+    are counted over all recordings together:
+    ``F1 = 2 matches / (predicted boundaries + true boundaries)``, 1 if there are none at all.
+
+    Parameters
+    ----------
+    frames : Frames
+        Matched frames.
+    tolerance : float, optional
+        Largest distance in frames, >= 0. By default 5 % of the mean length of the ground-truth
+        segments in ``frames``, not rounded.
+
+    Raises
+    ------
+    ArgumentError
+        If ``tolerance`` is negative or not finite.
+
+    Examples
+    --------
+    >>> from asot.metrics import match
+    >>> frames = match([[0] * 42 + [1] * 38], [["a"] * 40 + ["b"] * 40]).frames
+    >>> boundary_f1(frames), boundary_f1(frames, tolerance=1)
+    (1.0, 0.0)
+    """
+    true_first = segment_starts(frames, frames.truth)
+    if tolerance is None:
+        tolerance = TOLERANCE * len(frames) / int(true_first.sum())
+    if not (math.isfinite(tolerance) and tolerance >= 0):
+        raise ArgumentError(f"tolerance must be frames >= 0, but it is {tolerance}.")
+    longest = int(frames.position.max())
+    tolerance = min(tolerance, longest)
+    # On one axis, with recordings further apart than the tolerance reaches.
+    place = frames.position + frames.recording * (2 * longest + 1)
+    predicted = place[segment_starts(frames, frames.predicted) & ~frames.breaks]
+    true = place[true_first & ~frames.breaks]
+    if len(predicted) + len(true) == 0:
+        return 1.0
+    return 2 * count_matches(predicted, true, tolerance) / (len(predicted) + len(true))
+
+
+def count_matches(first: ArrayLike, second: ArrayLike, tolerance: float) -> int:
+    """Count the most pairs of points of two rising sequences at most ``tolerance`` apart.
+
+    Each point is in one pair at most. Pairing the two leftmost points that are near enough, and
+    dropping the leftmost point when they are not, is optimal on a line.
+
+    Examples
+    --------
+    >>> count_matches([10, 14], [12, 16, 40], tolerance=2)
+    2
+    """
+    left: list[float] = np.asarray(first).tolist()
+    right: list[float] = np.asarray(second).tolist()
+    i = j = matches = 0
+    while i < len(left) and j < len(right):
+        if abs(left[i] - right[j]) <= tolerance:
+            matches += 1
+            i += 1
+            j += 1
+        elif left[i] < right[j]:
+            i += 1
+        else:
+            j += 1
+    return matches
+
+
+def legacy_f1(frames: Frames) -> float:
+    """Compute the expectation of the F1 of published ASOT tables, as its authors' code draws it.
+
+    The recordings are laid end to end, excluded frames left out, and only then cut into
+    ground-truth segments. For each segment 15 frames are drawn uniformly, with replacement, from
+    ``lo..hi`` inclusive, where ``hi`` is the first frame of the next segment (for the last
+    segment: the last frame). The segment is a hit if more than half of them have the label
+    matched to it. With ``precision = hits / (recordings x classes)`` and
+    ``recall = hits / segments``, their harmonic mean is
+    ``2 hits / (recordings x classes + segments)``: linear in the hits, so its expectation needs
+    only each segment's binomial tail.
+
+    It can exceed 1, and depends on the order of the recordings: compare it with those tables and
+    with nothing else. Classes are those present in the ground truth; recordings are all, those
+    without frames included.
+
+    Parameters
+    ----------
+    frames : Frames
+        Matched frames (N,), N >= 1. Classes are those present in the ground truth; recordings
+        are all, those without frames included.
+
+    Examples
+    --------
+    >>> from asot.metrics import match
+    >>> legacy_f1(match([[0] * 9 + [1] * 9], [["a"] * 9 + ["b"] * 9]).frames) > 0.99
+    True
+    """
+    n_frames = len(frames)
+    starts = np.flatnonzero(np.append(True, np.diff(frames.truth) != 0))
+    right_before = np.append(0, np.cumsum(frames.predicted == frames.truth))
+    following = starts[1:]
+    right = np.diff(right_before[np.append(starts, n_frames)])
+    right[:-1] += frames.predicted[following] == frames.truth[starts[:-1]]
+    drawn_from = np.diff(np.append(starts, n_frames))
+    drawn_from[:-1] += 1
+    hits = float(np.sum(majority_probability(right / drawn_from)))
+    n_classes = len(np.unique(frames.truth))
+    return 2 * hits / (frames.n_recordings * n_classes + len(starts))
+
+
+def majority_probability(fraction: ArrayLike, draws: int = DRAWS) -> NDArray[np.float64]:
+    """Compute the probability (S,) that more than half of the draws are right: a binomial tail.
+
+    ``fraction`` (S,) is the probability that one draw is right.
+
+    Examples
+    --------
+    >>> majority_probability([0.0, 0.5, 1.0]).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    fraction = np.asarray(fraction, dtype=np.float64)
+    return np.sum(
+        [
+            math.comb(draws, right) * fraction**right * (1 - fraction) ** (draws - right)
+            for right in range(draws // 2 + 1, draws + 1)
+        ],
+        axis=0,
+    )
