@@ -11,14 +11,13 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from asot.model.vote import Vote, hold_vote
 from numpy.typing import NDArray
 
 import asot.model.team as teams
 from asot import ActionSegmenter
 from asot.baselines import KMeansSegmenter
 from asot.model.features import PreparedFeatures
-from asot.model.team import KINDS, Learner, TeamModel
+from asot.model.team import KINDS, Learner, TeamModel, Vote, hold_vote
 
 Labels = list[NDArray[np.int64]]
 

@@ -284,7 +284,7 @@ BAD_PARAMETERS = [
     ({"epochs": -1}, "epochs must be an integer of at least 0, but is -1."),
     ({"epochs": 2.5}, "epochs must be an integer of at least 0, but is 2.5."),
     ({"batch_size": 0}, "batch_size must be an integer of at least 1, but is 0."),
-    ({"n_init": "auto"}, "n_init must be an integer of at least 1, but is 'auto'."),
+    ({"n_init": "auto"}, "n_init must be an integer of at least 0, but is 'auto'."),
     ({"hidden": 128}, "hidden must be a list of widths, such as [128], but is 128."),
     ({"hidden": (8, 0)}, "hidden[1] must be an integer of at least 1, but is 0."),
     ({"background": True}, "background must be false for a single network (team 0), but is True."),
