@@ -293,7 +293,11 @@ def test_another_recipe_in_the_same_folder(asot, kitchen: Path, finished: Path) 
         (("--processes", "0"), 1, "--processes must be at least 1, not 0."),
         (("--folds", "3"), 2, "There is no option --folds"),
         (("--data", "nowhere"), 1, "nowhere cannot be read"),
-        (("--order_prior", "-1"), 1, "order_prior must be at least 0 or auto, but is -1.0."),
+        (
+            ("--order_prior", "-1"),
+            1,
+            'order_prior must be a finite number that is at least 0, or "auto", but',
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(

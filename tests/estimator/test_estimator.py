@@ -270,11 +270,11 @@ def test_get_set_clone(make: Make, X: list[np.ndarray]) -> None:
 
 
 BAD_PARAMETERS = [
-    ({"n_actions": 0}, "n_actions must be an integer of at least 1, but is 0."),
-    ({"n_actions": "three"}, "n_actions must be a number or \"auto\", but is 'three'."),
-    ({"radius": "wide"}, "radius must be a number or \"auto\", but is 'wide'."),
-    ({"order_prior": "none"}, "order_prior must be a number or \"auto\", but is 'none'."),
-    ({"n_actions": None}, "n_actions must be an integer of at least 1, but is None."),
+    ({"n_actions": 0}, 'n_actions must be an integer of at least 1, or "auto", but is 0.'),
+    ({"n_actions": "three"}, 'n_actions must be an integer of at least 1, or "auto", but is'),
+    ({"radius": "wide"}, 'radius must be a finite number that is above 0, or "auto", but is'),
+    ({"order_prior": "none"}, 'order_prior must be a finite number that is at least 0, or "auto"'),
+    ({"n_actions": None}, 'n_actions must be an integer of at least 1, or "auto", but is None.'),
     ({"team": -1}, "team must be an integer of at least 0, but is -1."),
     ({"team": "auto"}, "team must be an integer of at least 0, but is 'auto'."),
     (
@@ -294,8 +294,8 @@ BAD_PARAMETERS = [
         {"alpha_eval": 1},
         "alpha_eval must be a finite number that is at least 0 and below 1, but is 1.",
     ),
-    ({"radius": 0}, "radius must be a finite number that is above 0, but is 0."),
-    ({"order_prior": -1}, "order_prior must be a finite number that is at least 0, but is -1."),
+    ({"radius": 0}, 'radius must be a finite number that is above 0, or "auto", but is 0.'),
+    ({"order_prior": -1}, 'order_prior must be a finite number that is at least 0, or "auto", but'),
     (
         {"lambda_actions_eval": 0},
         "lambda_actions_eval must be a finite number that is above 0, but is 0.",

@@ -316,10 +316,13 @@ def _refuse(name: str, rule: str, value: Any) -> NoReturn:
 
 def require_or_auto(name: str, value: Any, require: Callable[..., None], **bounds: float) -> None:
     """Refuse ``value`` unless it is "auto" or fits ``require``, a check of numbers."""
-    if not isinstance(value, str):
+    if isinstance(value, str) and value == AUTO:
+        return
+    try:
         require(name, value, **bounds)
-    elif value != AUTO:
-        raise ArgumentError(f'{name} must be a number or "auto", but is {value!r}.', setting=name)
+    except ArgumentError as error:
+        sentence = str(error).replace(", but is", ', or "auto", but is', 1)
+        raise ArgumentError(sentence, setting=name) from None
 
 
 def _changed(settings: Any, values: Any, place: str = "") -> Any:
