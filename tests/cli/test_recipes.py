@@ -124,13 +124,13 @@ FILES = {
     "training: {epochs: many}": "training.epochs must be an integer of at least 0, but is 'many'.",
     "nonsense: 3": "nonsense is not a setting of a recipe; known there: name, title, ",
     "training: 3": "training must be a group of settings, but is 3.",
-    "order_prior: null": 'order_prior must be a finite number that is at least 0, or "auto", but is None.',
+    "order_prior: null": "order_prior must be a finite number that is at least 0, or ",
     "n_actions: {coffee: x}": "n_actions.coffee must be an integer of at least 1, but is 'x'.",
     "- 1\n- 2": "a recipe must be a group of settings, but is [1, 2].",
     "hello": "a recipe must be a group of settings, but is 'hello'.",
-    "training: [": " is no YAML that can be read: ",
-    "\udcff\udcfe": " is no YAML that can be read: ",
-    "a: !!python/object/apply:os.abort []": " is no YAML that can be read: ",
+    "training: [": " cannot be read as YAML: ",
+    "\udcff\udcfe": " cannot be read as YAML: ",
+    "a: !!python/object/apply:os.abort []": " cannot be read as YAML: ",
 }
 
 

@@ -234,7 +234,9 @@ def test_predict_with_a_damaged_model(
     model.write_bytes(model.read_bytes()[:2000] if damage is None else damage)
     outcome = asot("predict", run, "--data", toys)
     assert outcome.code == 1
-    assert outcome.sentence == f"{model} is no checkpoint that can be read: train again."
+    assert (
+        outcome.sentence == f"{model}: cannot be read as a checkpoint: remove it and train again."
+    )
     model.unlink()
     outcome = asot("predict", run, "--data", toys)
     assert outcome.code == 1

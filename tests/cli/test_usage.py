@@ -83,7 +83,10 @@ def test_words_that_make_no_command(asot, words: list[str], sentence: str) -> No
 
 REFUSED = [
     (["train", "nope", *NEEDED], "There is no recipe 'nope': name one of breakfast, default, "),
-    (["train", "default", *NEEDED, "--n_actions", "0"], "n_actions must be at least 1, but is 0."),
+    (
+        ["train", "default", *NEEDED, "--n_actions", "0"],
+        'n_actions must be an integer of at least 1, or "auto", but is 0.',
+    ),
     (["train", "default", *NEEDED, "--n_actions", "4", "--seed", "-1"], "--seed must be from 0"),
     (["demo", "--seed", str(2**32)], "--seed must be from 0 to 4294967295, not 4294967296."),
     (["train", "default", *NEEDED, "--n_actions", "4", "--logger", "x"], "logger must be one of"),

@@ -106,7 +106,7 @@ def test_a_file_that_was_cut(stored: tuple[Path, dict[str, Any]], cut: float) ->
     path, _ = stored
     content = path.read_bytes()
     path.write_bytes(content[: int(cut * len(content))])
-    with pytest.raises(FileError, match="is no checkpoint that can be read") as caught:
+    with pytest.raises(FileError, match="cannot be read as a checkpoint") as caught:
         load_model(path)
     assert caught.value.file == path
 

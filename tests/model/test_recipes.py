@@ -194,11 +194,11 @@ def test_whatever_a_recipe_holds_it_is_taken_or_refused(values: dict[str, Any]) 
 @pytest.mark.parametrize(
     "text, sentence",
     [
-        ("order_prior: [", "is no YAML that can be read"),
+        ("order_prior: [", "cannot be read as YAML"),
         ("- 1\n", "a recipe must be a group of settings, but is [1]."),
         ("epochs: 3\n", "epochs is not a setting of a recipe"),
-        ("order_prior: !!python/object/apply:os.getcwd []\n", "is no YAML that can be read"),
-        ("order_prior: \xff\n", "is no YAML that can be read"),
+        ("order_prior: !!python/object/apply:os.getcwd []\n", "cannot be read as YAML"),
+        ("order_prior: \xff\n", "cannot be read as YAML"),
     ],
 )
 def test_a_file_that_is_no_recipe_is_named(tmp_path: Path, text: str, sentence: str) -> None:

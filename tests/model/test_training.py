@@ -316,7 +316,7 @@ def test_a_damaged_checkpoint_is_named(train: Train, tmp_path: Path, content: by
     path = tmp_path / "one.ckpt"
     path.write_bytes(content)
     for use in (lambda: load_model(path), lambda: train(checkpoint=path)):
-        with pytest.raises(DataError, match="is no checkpoint that can be read") as caught:
+        with pytest.raises(DataError, match="cannot be read as a checkpoint") as caught:
             use()
         assert caught.value.file == path
 

@@ -320,7 +320,7 @@ def test_a_missing_or_damaged_model_is_named(
     data = make_data()
     run = train(data)
     run.checkpoint("all").write_bytes(b"damaged")
-    with pytest.raises(DataError, match=r"all\.ckpt: is no checkpoint that can be read"):
+    with pytest.raises(DataError, match=r"all\.ckpt: cannot be read as a checkpoint"):
         predict_run(run, data, tmp_path / "out")
     run.checkpoint("all").unlink()
     with pytest.raises(DataError, match=r"all\.ckpt is missing: the training is not finished"):

@@ -165,7 +165,7 @@ def _reading(path: Path) -> Iterator[_File]:
             _require(not any(one.compress_type for one in archive.infolist()), "is compressed")
         values = _opaque(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # a damaged file can lead the reader anywhere
-        raise FileError.at(path, f"is no checkpoint that can be read: {CURE}") from error
+        raise FileError.at(path, f"cannot be read as a checkpoint: {CURE}") from error
     try:
         yield convert(path, values, _File, CURE, _tensor)
     except (_UnfitError, ConfigurationError) as error:

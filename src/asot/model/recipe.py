@@ -384,7 +384,7 @@ def load_recipe(recipe: str) -> Recipe:
         values = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # a SafeLoader
     except (yaml.YAMLError, OSError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
-        sentence = f"{path} is no YAML that can be read: {reason}."
+        sentence = f"{path} cannot be read as YAML: {reason}."
         raise ConfigurationError(sentence, file=path) from error
     try:
         return Recipe.from_dict({} if values is None else values)
