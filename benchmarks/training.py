@@ -37,7 +37,7 @@ def measure_training(quick: bool) -> dict[str, Any]:
     recipe = load_recipe("breakfast")
     recipe = replace(recipe, training=replace(recipe.training, epochs=epochs))
     with tempfile.TemporaryDirectory() as folder:
-        labels = LabelModel(recordings=n_recordings, actions=N_ACTIONS, mean_length=mean_length)
+        labels = LabelModel(n_recordings, N_ACTIONS, mean_length)
         root = Path(folder) / "simulated"
         write_simulation(labels.draw(), load_preset("breakfast").model, root)
         recordings = DatasetFolder(root).recordings()

@@ -18,7 +18,7 @@ from asot.data import DatasetFolder
 from asot.simulation import FeatureModel, LabelModel, load_preset
 
 SMALL = ("--like", "breakfast", "--width", "5")
-GENERATED = ("--recordings", "3", "--generate.mean_length", "60", "--generate.actions", "4")
+GENERATED = ("--recordings", "3", "--generate.mean_length", "60", "--generate.n_actions", "4")
 
 
 @pytest.fixture
@@ -127,26 +127,38 @@ def test_every_number_is_an_option(asot) -> None:
     for setting in fields(FeatureModel):
         assert f"--{setting.name} " in text
     for setting in fields(LabelModel):
-        assert f"--generate.{setting.name} " in text or setting.name == "recordings"
+        assert f"--generate.{setting.name} " in text or setting.name == "n_recordings"
 
 
 REFUSED = [
     ("", 2, "--like and --out must be given."),
     ("--like breakfast", 2, "--out must be given."),
-    ("--like x --out new", 1, "like must be one of 'breakfast', 'salads', 'salads_svm', got 'x'."),
-    ("--like salads --out new --width 0", 1, "width must be a number from 1 up, got 0."),
+    (
+        "--like x --out new",
+        1,
+        "like must be one of 'breakfast', 'salads', 'salads_svm', but is 'x'.",
+    ),
+    ("--like salads --out new --width 0", 1, "width must be an integer of at least 1, but is 0."),
     ("--like salads --out new --width 2.5", 2, "--width must be an integer, not 2.5."),
     ("--like salads --out new --motion x", 2, "--motion must be a number, not x."),
-    ("--like salads --out new --motion .nan", 1, "motion must be a number from 0 up, got nan."),
+    (
+        "--like salads --out new --motion .nan",
+        1,
+        "motion must be a finite number that is at least 0",
+    ),
     ("--like salads --out new --seed -1", 1, "--seed must be from 0 to"),
-    ("--like salads --out new --format csv", 1, 'format must be "npy" or "txt", got \'csv\'.'),
-    ("--like salads --out new --recordings 0", 1, "recordings must be a number from 1 up, got 0."),
+    ("--like salads --out new --format csv", 1, 'format must be "npy" or "txt", but is \'csv\'.'),
+    ("--like salads --out new --recordings 0", 1, "n_recordings must be an integer of at least 1"),
     ("--like salads --out new --generate.order 2", 1, "order must be a number from 0 to 1"),
     ("--like salads --out new --names x", 2, "--names goes with --labels."),
     ("--like salads --out new --labels toys --generate.order 1", 2, "--generate.order does not go"),
     ("--like salads --out new --labels nope.json", 1, "nope.json: does not exist."),
     ("--like salads --out new --labels toys --names nope", 1, "nope: does not exist."),
-    ("--like salads --out toys", 1, "toys already exists and is not empty: choose another folder."),
+    (
+        "--like salads --out toys",
+        1,
+        "toys: already exists and is not empty: choose another folder.",
+    ),
     ("--like salads --out file", 1, "--out must be a folder, but "),
     ("--like salads --out new --labels toys --activity_pattern (", 1, "activity_pattern must be a"),
     ("--like salads --out new --motian 3", 2, "There is no option --motian: is --motion meant?"),
@@ -173,14 +185,14 @@ def test_describe_refuses(asot, toys: Path, tmp_path: Path) -> None:
     assert outcome.code == 1
     assert "holds no data set" in outcome.sentence
     outcome = asot("data", "describe", toys, "--activity", "tea")
-    assert outcome.sentence.startswith("activity must be one of those in")
+    assert outcome.sentence.startswith("activity must be among")
 
 
 def test_interrupted_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("asot.simulation.feature_model.FeatureModel.draw", interrupt)
+    monkeypatch.setattr("asot.simulation.features.FeatureModel.draw", interrupt)
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     assert main(["data", "simulate", *SMALL, *GENERATED, "--out", str(tmp_path / "new")]) == 130
     assert list(tmp_path.iterdir()) == []

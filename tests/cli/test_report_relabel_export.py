@@ -553,7 +553,7 @@ def test_names_from_the_page_of_other_results(asot: Asot, results: Path, tmp_pat
     names = tmp_path / "names.json"
     [own] = set(re.findall(r'"id":\s*"([0-9a-f]{16})"', page))
     for report, warned in ((own, False), ("0" * 16, True)):
-        names.write_text(json.dumps({"format": 1, "report": report, "names": {"0": "pour"}}))
+        names.write_text(json.dumps({"format": 1, "page": report, "names": {"0": "pour"}}))
         outcome = asot("relabel", results, names)
         assert outcome.code == 0
         assert ("comes from the page of other results" in outcome.err) == warned

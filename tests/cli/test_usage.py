@@ -99,7 +99,7 @@ REFUSED = [
     (["train", "breakfast", *NEEDED], "{toys}/features/recording-1.npy: name 'recording-1' does"),
     (
         ["train", "default", *NEEDED, "--n_actions", "4", "--dataset.activity_pattern", "("],
-        "activity_pattern must be a regular expression, got '('",
+        "activity_pattern must be a regular expression with one group",
     ),
     (
         ["train", "default", *NEEDED, "--n_actions", "4", "--dataset.mapping", "nope.txt"],
@@ -109,8 +109,8 @@ REFUSED = [
     (["predict", "toys", "--data", "toys"], "toys is not a run: it holds no run.json"),
     (["evaluate", "nope"], "nope is no folder"),
     (["evaluate", "toys"], "toys holds no finished predictions"),
-    (["data", "check", "nope"], "nope cannot be read: No such file or directory."),
-    (["data", "check", "toys/mapping/mapping.txt"], "toys/mapping/mapping.txt cannot be read"),
+    (["data", "check", "nope"], "nope: cannot be read: No such file or directory."),
+    (["data", "check", "toys/mapping/mapping.txt"], "toys/mapping/mapping.txt: cannot be read"),
 ]
 
 

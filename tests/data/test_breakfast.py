@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from asot.data import DatasetFolder, check_dataset, find_dataset, standardise
-from asot.data.store import FOLDER
+from asot.data.features import FOLDER
 
 FRAMES = {
     "P03_cam01_P03_coffee": 917,
@@ -24,7 +24,8 @@ PATTERN = "_([^_]+)$"
 @pytest.fixture
 def breakfast(shared: Path, tmp_path: Path) -> Path:
     root = tmp_path / "Breakfast"
-    shutil.copytree(shared / "data" / "Breakfast", root)
+    source = shared / "data" / "Breakfast"
+    shutil.copytree(source, root, ignore=shutil.ignore_patterns(FOLDER))
     for folder in [root, *root.rglob("*/")]:
         folder.chmod(0o755)
     return root

@@ -39,7 +39,7 @@ def test_activities_come_from_the_folders_of_features(tmp_path: Path) -> None:
     assert data.recordings().names == ("loose", "one", "two")
     assert data.recordings().activities == (None, "coffee", "tea")
     assert data.recordings("tea").names == ("two",)
-    with pytest.raises(ArgumentError, match="'coffee', 'tea'; got 'milk'"):
+    with pytest.raises(ArgumentError, match="'coffee', 'tea', but is 'milk'"):
         data.recordings("milk")
 
 
@@ -162,8 +162,9 @@ def test_structural_defects_are_refused_when_the_folder_is_opened(root: Path) ->
     (empty / "features").mkdir(parents=True)
     with pytest.raises(DataError, match=r"features: holds no \.npy or \.txt file"):
         DatasetFolder(empty)
-    with pytest.raises(ArgumentError, match="frame_rate must be positive, got nan"):
+    with pytest.raises(ArgumentError) as caught:
         DatasetFolder(root, frame_rate=float("nan"))
+    assert caught.value.setting == "frame_rate"
 
 
 def test_an_unknown_label_is_named_with_its_line(root: Path) -> None:

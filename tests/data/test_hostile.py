@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from asot.data import DatasetFolder, DatasetReport, check_dataset, require_valid
+from asot.data import DatasetFolder, DatasetReport, check_dataset
 from asot.errors import DataError
 
 FILES = [
@@ -108,7 +108,7 @@ def agree(root: Path) -> None:
         assert readable(report), [str(problem) for problem in report.problems]
     if not report.ok:
         with pytest.raises(DataError):
-            require_valid(report)
+            report.require_valid()
 
 
 # The C parser of Python's own literals warns of what it finds in a damaged header.

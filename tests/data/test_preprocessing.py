@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.preprocessing import StandardScaler
 
-from asot.data import preprocessing, standardise
+from asot.data import frames, standardise
 from asot.errors import ArgumentError
 
 values = st.floats(-1e6, 1e6, width=32)
@@ -30,10 +30,10 @@ def test_long_recordings_are_standardised_in_blocks(
     features[:, 2] = features.any(axis=1)
     whole = standardise(features)
     for block in (1, 25, 120):
-        monkeypatch.setattr(preprocessing, "BLOCK", block)
+        monkeypatch.setattr(frames, "BLOCK", block)
         np.testing.assert_allclose(standardise(features), whole, rtol=1e-6, atol=1e-7)
     features[41, 3] = np.nan
-    with pytest.raises(ArgumentError, match="got nan in frame 41, column 3"):
+    with pytest.raises(ArgumentError, match="is nan in frame 41, column 3"):
         standardise(features)
 
 
@@ -85,8 +85,8 @@ def test_extreme_values(rng: np.random.Generator) -> None:
 @pytest.mark.parametrize(
     ("features", "sentence"),
     [
-        (np.zeros(3), r"got shape \(3,\)"),
-        (np.zeros((3, 0)), r"got shape \(3, 0\)"),
+        (np.zeros(3), r"has shape \(3,\)"),
+        (np.zeros((3, 0)), r"has shape \(3, 0\)"),
         ([[1.0, np.nan]], "nan in frame 0, column 1"),
     ],
 )

@@ -81,14 +81,17 @@ def test_floating_arrays_are_kept_and_others_become_float32() -> None:
     [
         ({"features": [np.zeros(3)]}, r"features\[0\] must be a two-dimensional"),
         ({"features": [[["a"]]]}, "two-dimensional"),
-        ({"features": [np.zeros((0, 3))]}, r"at least one number, got \(0, 3\)"),
+        ({"features": [np.zeros((0, 3))]}, r"at least one number, but has shape \(0, 3\)"),
         ({"features": [[[1, 2], [3, np.nan]]]}, "nan in frame 1, column 1"),
         ({"features": [[[1]], [[2]]], "names": ["a", "a"]}, "'a' comes twice"),
         ({"features": [[[1]]], "names": []}, "names must have one entry for each of the 1"),
         ({"features": [[[1]]], "ground_truth": [[1, 2]]}, "each of the 1 frames"),
         ({"features": [[[1]]], "ground_truth": [[0.5]]}, "one integer"),
         ({"features": [[[1]]], "activities": ["a", "b"]}, "activities must have one entry"),
-        ({"features": [[[1]]], "frame_rate": 0.0}, "frame_rate must be positive, got 0.0"),
+        (
+            {"features": [[[1]]], "frame_rate": 0.0},
+            "frame_rate must be a finite number that is above 0",
+        ),
     ],
 )
 def test_bad_arrays_are_refused(arguments: dict, sentence: str) -> None:

@@ -53,7 +53,9 @@ def test_a_single_even_frame_is_in_the_middle() -> None:
 
 @pytest.mark.parametrize(("n_frames", "count", "name"), [(0, 5, "n_frames"), (5, 0, "count")])
 def test_bad_counts_are_refused(n_frames: int, count: int, name: str) -> None:
-    with pytest.raises(ArgumentError, match=f"{name} must be at least 1, got 0"):
+    with pytest.raises(ArgumentError) as caught:
         even_frames(n_frames, count)
-    with pytest.raises(ArgumentError, match=f"{name} must be at least 1, got 0"):
+    assert caught.value.setting == name
+    with pytest.raises(ArgumentError) as caught:
         stratified_frames(n_frames, count, np.random.default_rng(0))
+    assert caught.value.setting == name

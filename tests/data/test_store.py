@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from asot.data import store
-from asot.data.store import FOLDER, cache_folder, open_text
+from asot.data import features as store
+from asot.data.features import FOLDER, cache_folder, open_text
 from asot.errors import DataError
 
 
@@ -262,7 +262,7 @@ def test_the_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 OPEN_MANY = """
 import sys, time
 from pathlib import Path
-from asot.data.store import FOLDER, open_text
+from asot.data.features import FOLDER, open_text
 path, go = Path(sys.argv[1]), Path(sys.argv[2])
 print("ready", flush=True)
 while not go.exists():

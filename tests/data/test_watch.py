@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from asot.data import WATCH_CLASSES, DatasetFolder, Recordings, check_dataset, watch, write_dataset
+from asot.data import WATCH_CLASSES, DatasetFolder, Recordings, check_dataset, write_dataset
+from asot.data import bundled as watch
 from asot.errors import DataError, MissingExtraError
 
 

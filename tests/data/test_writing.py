@@ -88,21 +88,21 @@ def test_a_failure_leaves_the_old_folder_and_no_traces(
 @pytest.mark.parametrize("name", ["", "a/b", "..", ".hidden", "a\nb", "a\x00", "a\\b"])
 def test_names_that_no_file_can_have(name: str, tmp_path: Path) -> None:
     features = np.ones((2, 2))
-    with pytest.raises(ArgumentError, match="names that a file can have"):
+    with pytest.raises(ArgumentError, match="not a name that a recording's file can have"):
         write_dataset(Recordings.from_arrays([features], names=[name]), tmp_path / "toys")
     if name:
         corpus = Recordings.from_arrays([features], activities=[name])
-        with pytest.raises(ArgumentError, match="names that a file can have"):
+        with pytest.raises(ArgumentError, match="not a name that a recording's file can have"):
             write_dataset(corpus, tmp_path / "toys")
-    with pytest.raises(ArgumentError, match=r"each fill one line|twice"):
+    with pytest.raises(ArgumentError, match=r"must fill one line|not a name that"):
         write_dataset(Recordings.from_arrays([features]), tmp_path / "toys", {0: " padded"})
     assert list(tmp_path.iterdir()) == []
 
 
 def test_names_that_cannot_be_told_apart(corpus: Recordings, tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match="class_names must differ"):
+    with pytest.raises(ArgumentError, match="two classes have the name 'a'"):
         write_dataset(corpus, tmp_path / "toys", {0: "a", 1: "a"})
-    with pytest.raises(ArgumentError, match="names that differ"):
+    with pytest.raises(ArgumentError, match="two recordings have the name"):
         write_dataset(corpus[[0, 0]], tmp_path / "toys", NAMES)
     with pytest.raises(ArgumentError, match="at least one recording"):
         write_dataset(corpus[:0], tmp_path / "toys", NAMES)

@@ -185,7 +185,7 @@ def test_wrong_shapes_are_refused() -> None:
 
 
 def test_prepared_features_of_real_recordings_lose_no_frame() -> None:
-    watch = pytest.importorskip("asot.data.watch")
+    watch = pytest.importorskip("asot.data.bundled")
     pytest.importorskip("seglearn")
     recordings = list(watch.watch_sessions(0))
     features = [standardise(one.features) for one in recordings]

@@ -6,11 +6,13 @@ import json
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 from hypothesis import strategies as st
 
 from asot.discover.number import find_n_actions
 from asot.discover.order import find_order
 from asot.discover.radius import find_radius
+from asot.figures.evidence import ModelEvidence
 from asot.simulation import make_recordings
 
 LEARNERS = [{"name": "frames, linear", "weight": 0.18}, {"name": "velocity", "weight": 0.54}]
@@ -31,13 +33,18 @@ def _found(n_recordings: int, order: str) -> str:
     return json.dumps(evidence)
 
 
-def found(n_recordings: int = 5, order: str = "fixed") -> dict[str, Any]:
-    """Evidence from generated recordings, as a reader of the file gets it; a copy of one's own."""
+def found_values(n_recordings: int = 5, order: str = "fixed") -> dict[str, Any]:
+    """Evidence from generated recordings as plain values; a copy of one's own."""
     return json.loads(_found(n_recordings, order))
 
 
+def found(n_recordings: int = 5, order: str = "fixed") -> ModelEvidence:
+    """Evidence from generated recordings, as a reader of the file gets it."""
+    return msgspec.json.decode(_found(n_recordings, order), type=ModelEvidence)
+
+
 @st.composite
-def evidences(draw: st.DrawFn) -> dict[str, Any]:
+def evidences(draw: st.DrawFn) -> ModelEvidence:
     """Any evidence of the right shape."""
 
     def values(low: float, high: float, count: int) -> list[float]:
@@ -77,4 +84,4 @@ def evidences(draw: st.DrawFn) -> dict[str, Any]:
     for part in draw(st.sets(st.sampled_from(sorted(evidence)))):
         evidence[part] = None
     evidence["frame_rate"] = draw(st.none() | st.floats(0.1, 250))
-    return evidence
+    return msgspec.convert(evidence, ModelEvidence)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from asot.errors import ArgumentError
 from asot.figures import plot_comparison, plot_objective
-from asot.figures.palette import line_colour
+from asot.figures.style import line_style
 
 Layout = Callable[[Figure], None]
 VALUES = st.floats(-1e6, 1e6)
@@ -49,7 +49,10 @@ def test_traces_come_in_many_forms(traces: Any) -> None:
 def test_named_traces_are_in_the_legend_and_many_are_counted(check_layout: Layout) -> None:
     figure = plot_objective({"a": [2.0, 1.0], "_b": [3.0, 1.0]}, title="J")
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "_b"]
-    assert [line.get_color() for line in figure.axes[0].lines] == [line_colour(0), line_colour(1)]
+    assert [line.get_color() for line in figure.axes[0].lines] == [
+        line_style(0).colour,
+        line_style(1).colour,
+    ]
     many = plot_objective(np.linspace(1, 0, 20) + np.zeros((500, 1)))
     assert not many.legends
     assert [text.get_text() for text in many.texts] == ["Each line is one of 500 traces."]
@@ -86,7 +89,7 @@ def test_every_score_is_a_bar_with_its_figure(
 def test_scores_can_be_chosen_and_missing_values_are_said() -> None:
     scores = {"asot": {"mof": 0.5, "jsd": float("nan"), "edit": 1}}
     (axes,) = plot_comparison(scores, ["jsd", "mof"]).axes
-    assert [t.get_text() for t in axes.get_yticklabels()] == ["jsd (lower is better)", "mof"]
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["JSD (lower is better)", "MoF"]
     assert [text.get_text() for text in axes.texts] == ["n/a", "0.500"]
 
 
@@ -95,8 +98,8 @@ def test_scores_can_be_chosen_and_missing_values_are_said() -> None:
     [
         ({}, None, "there are 0 methods"),
         ({"asot": {}}, None, "0 scores"),
-        ({"asot": {"mof": 1}, "b": {}}, None, "'b' has no 'mof'"),
-        ({"asot": {"mof": 1}}, ["miou"], "'asot' has no 'miou'"),
+        ({"asot": {"mof": 1}, "b": {}}, None, "'mof' of 'b' is missing"),
+        ({"asot": {"mof": 1}}, ["miou"], "'miou' of 'asot' is missing"),
         ({"asot": {"mof": np.inf}}, None, "'mof' of 'asot' is inf"),
     ],
 )

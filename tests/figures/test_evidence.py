@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 
-from asot.errors import ArgumentError, DataError
-from asot.figures.evidence import FILE, findings, read_evidence
-from asot.figures.evidence_chart import Axis
-from tests.figures.evidences import evidences, found
+from asot.errors import FileError
+from asot.figures.evidence import FILE, Axis, Finding, ModelEvidence, findings, read_evidence
+from tests.figures.evidences import evidences, found, found_values
 
 
-def sentences(evidence: dict[str, Any]) -> dict[str, str]:
-    return {one.heading: one.sentence for one in findings(evidence)}
+def told_of(values: dict[str, Any]) -> list[Finding]:
+    return findings(msgspec.convert(values, ModelEvidence))
+
+
+def sentences(values: dict[str, Any]) -> dict[str, str]:
+    return {one.heading: one.sentence for one in told_of(values)}
 
 
 @given(evidences())
-def test_every_chart_holds_what_it_draws(evidence: dict[str, Any]) -> None:
+def test_every_chart_holds_what_it_draws(evidence: ModelEvidence) -> None:
     told = findings(evidence)
     parts = ("radius", "order", "n_actions", "learners")
-    assert len(told) == sum(evidence[part] is not None for part in parts)
+    assert len(told) == sum(getattr(evidence, part) is not None for part in parts)
     for one in told:
         assert one.sentence.endswith(".")
         assert all(len(row) == len(one.head) for row in one.rows)
@@ -57,8 +60,8 @@ def check_axis(axis: Axis) -> None:
 
 
 def test_the_curves_are_those_that_were_found() -> None:
-    evidence = found()
-    radius, order, number, learners = findings(evidence)
+    evidence = found_values()
+    radius, order, number, learners = told_of(evidence)
     given_radius = evidence["radius"]
     agreement, lengths = radius.charts
     assert [u for u, _, _ in agreement.points] == given_radius["radii"]
@@ -103,7 +106,7 @@ def test_the_order_in_a_sentence() -> None:
     assert "may share an order (p = 0.30)" in sentences({"order": order})["Order"]
     order.update(p_value=0.73, strength=0.0)
     assert "no common order (p = 0.73)" in sentences({"order": order})["Order"]
-    assert sentences(found(1))["Order"].startswith("No order was looked for")
+    assert sentences(found_values(1))["Order"].startswith("No order was looked for")
 
 
 def test_the_number_of_actions_in_a_sentence() -> None:
@@ -117,12 +120,12 @@ def test_the_number_of_actions_in_a_sentence() -> None:
         "silhouette": [0.3, 0.5, 0.2],
         "used": [2.0, 2.9, 3.1],
     }
-    (one,) = findings({"n_actions": values})
+    (one,) = told_of({"n_actions": values})
     assert one.sentence == (
         "3 actions: the most that several starts find alike, and whose segments are compact."
     )
     assert [v for _, v, _ in one.charts[1].points] == values["silhouette"]
-    (one,) = findings({"n_actions": {**values, "compact": 4}})
+    (one,) = told_of({"n_actions": {**values, "compact": 4}})
     assert one.sentence == (
         "3 actions: between 3, the most that several starts find alike, and 4, the most whose "
         "segments are compact."
@@ -139,35 +142,43 @@ def test_the_background_in_a_sentence() -> None:
         "edges": [0.0, 0.4, 0.8],
         "counts": [38, 62],
     }
-    (one,) = findings({"background": values})
+    (one,) = told_of({"background": values})
     assert one.sentence == "About 62 % of the frames belong to no action."
     assert one.charts[0].bars == ((0.0, 0.4, 38.0), (0.4, 0.8, 62.0))
-    (one,) = findings({"background": {**values, "cost": None}})
+    (one,) = told_of({"background": {**values, "cost": None}})
     assert one.sentence == "All frames belong to actions, as far as can be told."
-    (one,) = findings({"background": {**values, "cost": None, "edges": [], "counts": []}})
+    (one,) = told_of({"background": {**values, "cost": None, "edges": [], "counts": []}})
     assert "eight recordings" in one.sentence
 
 
 def test_learners_in_a_sentence() -> None:
     linear = {"name": "linear", "weight": 0.2, "agreement": 0.45}
-    (one,) = findings({"learners": [linear]})
+    (one,) = told_of({"learners": [linear]})
     assert (one.sentence, one.reading) == ("One learner decides: linear.", "")
-    (one,) = findings({"learners": [linear, {**linear, "name": "deep", "weight": 0.6}]})
+    (one,) = told_of({"learners": [linear, {**linear, "name": "deep", "weight": 0.6}]})
     assert one.sentence == "2 learners vote; deep counts most (75 %)."
     assert one.rows == (("linear", "25.0 %", "0.450"), ("deep", "75.0 %", "0.450"))
-    (one,) = findings({"learners": [linear, {"name": "deep", "weight": 0.6}]})
+    (one,) = told_of({"learners": [linear, {"name": "deep", "weight": 0.6}]})
     assert one.rows == ()
 
 
 def test_nothing_found_is_nothing_told(tmp_path: Path) -> None:
-    assert findings({}) == findings(dict.fromkeys(["radius", "order", "frame_rate"])) == []
+    assert told_of({}) == told_of(dict.fromkeys(["radius", "order", "frame_rate"])) == []
     assert read_evidence(tmp_path / FILE) == {}
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    written = {"tea": found(), "juice": {**found(1), "learners": None, "frame_rate": None}}
+    juice = {**found_values(1), "learners": None, "frame_rate": None}
+    written = {"tea": found_values(), "juice": juice}
     (tmp_path / FILE).write_text(json.dumps(written), encoding="utf-8")
-    assert read_evidence(tmp_path / FILE) == written
+    read = read_evidence(tmp_path / FILE)
+    assert read == {"tea": found(), "juice": msgspec.convert(juice, ModelEvidence)}
+
+
+HISTOGRAM = {
+    **{"cost": 0.4, "share": 0.6, "separation": 3.1, "near": 0.2, "far": 0.6},
+    **{"edges": [0.0, 0.8], "counts": [38, 62]},
+}
 
 
 def damaged(part: str, **changes: Any) -> Callable[[dict[str, Any]], Any]:
@@ -177,35 +188,41 @@ def damaged(part: str, **changes: Any) -> Callable[[dict[str, Any]], Any]:
 @pytest.mark.parametrize(
     "damage, sentence",
     [
-        (lambda evidence: 3, "evidence must be a mapping"),
-        (lambda evidence: {**evidence, "frame_rate": -1}, "frame_rate is no evidence"),
-        (lambda evidence: {**evidence, "frame_rate": "fast"}, "frame_rate is no evidence"),
-        (lambda evidence: {**evidence, "radius": {"chosen": 3}}, "'radii' is missing"),
-        (lambda evidence: {**evidence, "radius": [3]}, "radius is no evidence"),
-        (lambda evidence: {**evidence, "learners": []}, "weights must be 0 or more"),
-        (lambda evidence: {**evidence, "learners": [{"name": "a"}]}, "'weight' is missing"),
-        (damaged("radius", agreement=[0.5]), "agreement has 1 values, not"),
-        (damaged("radius", chosen=7777), "radius is no evidence"),
-        (damaged("radius", radii=[], agreement=[], segment_length=[]), "radii has 0 values"),
-        (damaged("radius", segment_length=["x"]), "radius is no evidence"),
-        (damaged("order", by_chance=[math.nan]), "by_chance must be finite"),
-        (damaged("order", share=None), "order is no evidence"),
-        (damaged("n_actions", chosen=-5), "n_actions is no evidence"),
+        (lambda evidence: 3, "object"),
+        (lambda evidence: {**evidence, "frame_rate": -1}, "frame_rate"),
+        (lambda evidence: {**evidence, "frame_rate": "fast"}, "frame_rate"),
+        (lambda evidence: {**evidence, "radius": {"chosen": 3}}, "radius lacks radii"),
+        (lambda evidence: {**evidence, "radius": [3]}, "radius"),
+        (lambda evidence: {**evidence, "learners": []}, "learners"),
+        (lambda evidence: {**evidence, "learners": [{"name": "a"}]}, "lacks weight"),
+        (lambda evidence: {**evidence, "learners": [{"name": "a", "weight": 0}]}, "above 0"),
+        (damaged("radius", agreement=[0.5]), "radius must have as many agreement"),
+        (damaged("radius", chosen=7777), "radius must have a chosen value that was tried"),
+        (damaged("radius", radii=[], agreement=[], segment_length=[]), "radius.radii"),
+        (damaged("radius", radii=[-1], agreement=[0.5], segment_length=[1]), "radius.radii"),
+        (damaged("radius", segment_length=["x"]), "radius.segment_length"),
+        (damaged("order", by_chance=[float("nan")]), "JSON"),
+        (damaged("order", by_chance=[1e300]), "order.by_chance"),
+        (damaged("order", share=None), "order.share"),
+        (damaged("n_actions", chosen=-5), "n_actions.chosen"),
+        (damaged("n_actions", stability=[0.5]), "n_actions must have as many stability"),
+        (lambda evidence: {**evidence, "background": HISTOGRAM}, "one edge more than counts"),
     ],
 )
 def test_damage_is_said_in_a_sentence(
     tmp_path: Path, damage: Callable[[dict[str, Any]], Any], sentence: str
 ) -> None:
-    evidence = damage(found())
-    with pytest.raises(ArgumentError, match=sentence):
-        findings(evidence)
-    (tmp_path / FILE).write_text(json.dumps({"tea": evidence}), encoding="utf-8")
-    with pytest.raises(DataError, match=rf"{FILE} is damaged in 'tea' \(.*{sentence}"):
-        read_evidence(tmp_path / FILE)
+    path = tmp_path / FILE
+    path.write_text(json.dumps({"tea": damage(found_values())}), encoding="utf-8")
+    with pytest.raises(FileError) as caught:
+        read_evidence(path)
+    assert caught.value.file == path
+    assert sentence in str(caught.value)
+    assert str(caught.value).endswith("remove it, or train again.")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", "\xff"])
 def test_a_file_that_is_none_is_said_in_a_sentence(tmp_path: Path, text: str) -> None:
     (tmp_path / FILE).write_bytes(text.encode("latin-1"))
-    with pytest.raises(DataError, match=FILE):
+    with pytest.raises(FileError, match=FILE):
         read_evidence(tmp_path / FILE)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
 from matplotlib.figure import Figure
 
 from asot.errors import ArgumentError
-from asot.figures.evidence import findings
+from asot.figures.evidence import ModelEvidence, findings
 from asot.figures.evidence_figure import draw_evidence, plot_evidence
 from tests.figures.evidences import evidences, found
 
@@ -22,9 +19,7 @@ Layout = Callable[[Figure], None]
 
 @settings(max_examples=15)
 @given(evidences())
-def test_no_text_overlaps_whatever_was_found(
-    check_layout: Layout, evidence: dict[str, Any]
-) -> None:
+def test_no_text_overlaps_whatever_was_found(check_layout: Layout, evidence: ModelEvidence) -> None:
     told = findings(evidence)
     assume(told)
     check_layout(plot_evidence(told, "How the settings were found"))
@@ -35,15 +30,17 @@ def test_curves_bars_and_shares_are_drawn(check_layout: Layout) -> None:
     figure = plot_evidence(findings(evidence), "Tea")
     check_layout(figure)
     axes = {one.get_xlabel(): one for one in figure.axes if one.get_xlabel()}
-    radius = evidence["radius"]
+    radius, order = evidence.radius, evidence.order
+    assert radius is not None
+    assert order is not None
     curve, choice, dot = figure.axes[1].lines
     assert figure.axes[1].get_xscale() == "log"
-    assert curve.get_xdata().tolist() == radius["radii"]
-    assert curve.get_ydata().tolist() == radius["agreement"]
-    assert set(choice.get_xdata()) == {radius["chosen"]} == set(dot.get_xdata())
+    assert curve.get_xdata().tolist() == radius.radii
+    assert curve.get_ydata().tolist() == radius.agreement
+    assert set(choice.get_xdata()) == {radius.chosen} == set(dot.get_xdata())
     turned = axes["share of the variation"]
-    assert sum(bar.get_height() for bar in turned.patches) == len(evidence["order"]["by_chance"])
-    assert turned.lines[0].get_xdata()[0] == evidence["order"]["share"]
+    assert sum(bar.get_height() for bar in turned.patches) == len(order.by_chance)
+    assert turned.lines[0].get_xdata()[0] == order.share
     assert [bar.get_width() for bar in figure.axes[-1].patches] == pytest.approx([0.25, 0.75])
 
 
@@ -54,7 +51,7 @@ def test_one_picture_a_model(tmp_path: Path) -> None:
     before = target.read_bytes()
     draw_evidence({"all": found()}, target)
     assert target.read_bytes() == before
-    several = {"tea": found(), "juice": found(1), "milk": {}}
+    several = {"tea": found(), "juice": found(1), "milk": ModelEvidence()}
     assert draw_evidence(several, target) == [
         target.with_name("evidence-tea.png"),
         target.with_name("evidence-juice.png"),
@@ -67,7 +64,8 @@ def test_nothing_to_draw_is_refused(tmp_path: Path) -> None:
         plot_evidence([])
 
 
-def test_matplotlib_missing_is_a_sentence() -> None:
-    code = "import sys; sys.modules['matplotlib'] = None; import asot.figures.evidence_figure"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "MissingExtraError: drawing a figure needs the library 'matplotlib'" in ran.stderr
+def test_a_models_name_leads_out_of_no_folder(tmp_path: Path) -> None:
+    target = tmp_path / "figures" / "evidence.png"
+    written = draw_evidence({"../../out": found(), "/tea": found(1)}, target)
+    assert {path.parent for path in written} == {target.parent}
+    assert all(path.is_file() for path in written)

@@ -102,7 +102,8 @@ def test_matplotlib_is_imported_late_and_pyplot_never() -> None:
     code = """
 import sys
 import asot.figures
-import asot.figures.palette
+import asot.figures.evidence
+import asot.figures.style
 print("matplotlib" in sys.modules)
 asot.figures.plot_objective([1.0, 0.5])
 print("matplotlib" in sys.modules, "matplotlib.pyplot" in sys.modules)
@@ -111,7 +112,7 @@ print("matplotlib" in sys.modules, "matplotlib.pyplot" in sys.modules)
 
 
 @pytest.mark.parametrize(
-    "statement", ["asot.figures.plot_matrix", "from asot.figures.figures import save_figure"]
+    "statement", ["asot.figures.plot_matrix", "from asot.figures import draw_evidence"]
 )
 def test_without_matplotlib_a_sentence_says_what_to_install(statement: str) -> None:
     code = f"""

@@ -175,7 +175,7 @@ def test_arrays_without_a_rate_are_features_as_they_are(
 @pytest.mark.parametrize(
     ("values", "part"),
     [
-        (np.zeros(3), "has shape (3,): features have two dimensions"),
+        (np.zeros(3), "has shape (3,) where (frames, columns) is needed"),
         (np.zeros((3, 0)), "is empty"),
         (np.array([["a"]]), "not real numbers"),
         (np.array([[1.0, np.nan]]), "column 1 of frame 0 (from 0) is NaN"),

@@ -1,4 +1,4 @@
-"""Reports to look at, and a real browser to look with."""
+"""Pages to look at, and a real browser to look with."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from asot.page import Example, RecordingView, write_report
-from tests.page.examples import LATE_S, late_view, series_view, small_report, video_view
+from asot.page import Example, RecordingView, render_page
+from tests.page.examples import LATE_S, late_view, series_view, small_page, video_view
 
 
 @pytest.fixture(scope="session")
@@ -62,12 +62,12 @@ def _later(packet: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
-def real_report(bikes: Path, late_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report of a clip, of one that needs a preview, of a series, and of a lost clip."""
+def real_page(bikes: Path, late_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of a clip, of one that needs a preview, of a series, and of a lost clip."""
     pytest.importorskip("av")
     counts = np.zeros((6, 2), dtype=np.int64)
     counts[0], counts[3] = [30, 1], [5, 60]
-    report = small_report(
+    shown = small_page(
         [
             video_view("bikes", bikes),
             late_view(late_clip),
@@ -84,8 +84,8 @@ def real_report(bikes: Path, late_clip: Path, tmp_path_factory: pytest.TempPathF
         versions={"asot": "0.1.0"},
         remarks=["Action 5 is never used."],
     )
-    out = tmp_path_factory.mktemp("report") / "a report #1"
-    return write_report(report, out).parent
+    out = tmp_path_factory.mktemp("page") / "a page #1"
+    return render_page(shown, out).parent
 
 
 @pytest.fixture(scope="session")
@@ -107,7 +107,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def visit(browser: Any) -> Iterator[Callable[..., Any]]:
-    """Open a view of a report in a fresh window; at the end nothing may have gone wrong in it."""
+    """Open a view of a page in a fresh window; at the end nothing may have gone wrong in it."""
     contexts, complaints, requests = [], [], []
 
     def open_view(folder: Path, address: str = "#/", **options: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Recordings and reports to write."""
+"""Recordings and pages to write."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from asot.page import ActionView, RecordingView, Report, Track
+from asot.page import ActionView, Page, RecordingView, Track
 
 # Frames at which the picture of bikes.mp4 changes, and its length; 25 frames a second.
 CUTS = [0, 30, 76, 137, 187, 242, 250]
@@ -55,5 +55,5 @@ def series_view(name: str, seed: int, channels: int = 3) -> RecordingView:
     )
 
 
-def small_report(recordings: list[RecordingView], **rest: Any) -> Report:
-    return Report("Bicycles", [ActionView(k) for k in range(6)], recordings, **rest)
+def small_page(recordings: list[RecordingView], **rest: Any) -> Page:
+    return Page("Bicycles", [ActionView(k) for k in range(6)], recordings, **rest)

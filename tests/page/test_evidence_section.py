@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from asot.figures.evidence import findings
-from asot.page import write_report
+from asot.figures.evidence import LearnerWeight, findings
+from asot.page import render_page
 from tests.figures.evidences import found
-from tests.page.examples import HOSTILE, series_view, small_report
+from tests.page.examples import HOSTILE, series_view, small_page
 from tests.page.test_page import CHECK, CONTRAST
 
 Visit = Callable[..., Any]
@@ -45,10 +45,10 @@ CROWDED = """() => {
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
     evidence = found()
-    evidence["n_actions"]["reason"] = "silhouette"
-    evidence["learners"].append({"name": HOSTILE, "weight": 0.1})
-    report = small_report([series_view("watch", 1)], findings=findings(evidence))
-    return write_report(report, tmp_path_factory.mktemp("told")).parent
+    assert evidence.learners is not None
+    evidence.learners.append(LearnerWeight(HOSTILE, 0.1))
+    shown = small_page([series_view("watch", 1)], findings=findings(evidence))
+    return render_page(shown, tmp_path_factory.mktemp("told")).parent
 
 
 def test_the_overview_tells_how_settings_were_found(visit: Visit, told: Path) -> None:
@@ -62,10 +62,12 @@ def test_the_overview_tells_how_settings_were_found(visit: Visit, told: Path) ->
             assert one.sentence in card.inner_text()
     # The marked point is that of the choice, and lies where its neighbours say.
     scale = cards.first.locator("svg").first
-    radii = evidence["radius"]["radii"]
+    radius = evidence.radius
+    assert radius is not None
+    radii = radius.radii
     assert scale.locator("circle").count() == len(radii)
     sizes = scale.locator("circle").evaluate_all("all => all.map((e) => +e.getAttribute('r'))")
-    assert radii[sizes.index(max(sizes))] == evidence["radius"]["chosen"]
+    assert radii[sizes.index(max(sizes))] == radius.chosen
     across = scale.locator("circle").evaluate_all("all => all.map((e) => e.cx.baseVal.value)")
     at = scale.locator(".choice").evaluate("e => e.x1.baseVal.value")
     assert at == pytest.approx(across[sizes.index(max(sizes))])
@@ -108,5 +110,5 @@ def test_it_can_be_read_by_everyone(visit: Visit, told: Path, width: int) -> Non
 
 
 def test_without_evidence_nothing_is_said(visit: Visit, tmp_path: Path) -> None:
-    page = visit(write_report(small_report([series_view("a", 0)]), tmp_path).parent, "#/overview")
+    page = visit(render_page(small_page([series_view("a", 0)]), tmp_path).parent, "#/overview")
     assert page.get_by_text("How the settings were found").count() == 0

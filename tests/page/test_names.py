@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from asot.page import ActionView, RecordingView, Report, write_report
+from asot.page import ActionView, Page, RecordingView, render_page
 
 Visit = Callable[..., Any]
 
@@ -17,8 +17,8 @@ Visit = Callable[..., Any]
 def tea(folder: Path, actions: list[ActionView] | None = None) -> Path:
     labels = np.repeat([0, 1, 2, 3, 1, 2], 20)
     view = RecordingView("tea", labels, np.arange(121) / 10)
-    report = Report("Tea", actions or [ActionView(k) for k in range(5)], [view])
-    return write_report(report, folder).parent
+    shown = Page("Tea", actions or [ActionView(k) for k in range(5)], [view])
+    return render_page(shown, folder).parent
 
 
 def saved(page: Any) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def test_names_merges_and_background_are_shown_kept_and_saved(visit: Visit, tmp_
         "action 3",
     ]
     content = saved(page)
-    assert len(content.pop("report")) == 16
+    assert len(content.pop("page")) == 16
     assert content == {
         "format": 1,
         "names": {"0": "pour <b>water</b>"},
@@ -96,7 +96,7 @@ def test_no_merge_closes_a_circle(visit: Visit, tmp_path: Path) -> None:
     assert saved(page)["merged"] == {"1": 0}
 
 
-def test_the_reports_own_names_are_where_reset_leads(visit: Visit, tmp_path: Path) -> None:
+def test_the_pages_own_names_are_where_reset_leads(visit: Visit, tmp_path: Path) -> None:
     actions = [
         ActionView(0, "boil"),
         ActionView(1, merged_into=0),
@@ -150,13 +150,13 @@ def test_two_windows_agree(visit: Visit, tmp_path: Path) -> None:
 
 def test_what_else_is_in_the_browsers_store_does_no_harm(visit: Visit, tmp_path: Path) -> None:
     page = visit(tea(tmp_path), "#/actions")
-    report = saved(page)["report"]
+    shown = saved(page)["page"]
     for stored in (
         "not json",
         '{"0": 1}',
         '[[0, "merged", 1], [1, "merged", 0], [9, "name", "x"], [2, "name", 7], [3, "style", "x"]]',
     ):
-        page.evaluate("([k, v]) => localStorage.setItem(k, v)", [f"asot-report-{report}", stored])
+        page.evaluate("([k, v]) => localStorage.setItem(k, v)", [f"asot-page-{shown}", stored])
         page.reload()
         page.wait_for_selector("article")
         found = saved(page)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from asot.page import ActionView, Example, RecordingView, Report, Track, write_report
-from tests.page.examples import HOSTILE, series_view, small_report
+from asot.page import ActionView, Example, Page, RecordingView, Track, render_page
+from tests.page.examples import HOSTILE, series_view, small_page
 
 Visit = Callable[..., Any]
 VIEWS = ["#/", "#/recording/0", "#/recording/2", "#/actions", "#/action/3", "#/overview"]
@@ -26,7 +26,7 @@ def choose(page: Any, label: str, value: str) -> None:
 
 @pytest.fixture(scope="session")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report of 2,000 recordings, read one by one."""
+    """A page of 2,000 recordings, read one by one."""
 
     class Lazy(Sequence[RecordingView]):
         def __len__(self) -> int:
@@ -50,8 +50,8 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
                     activity="odd" if n % 2 else "even",
                 )
 
-    report = Report("Many", [ActionView(k) for k in range(9)], Lazy())
-    return write_report(report, tmp_path_factory.mktemp("many")).parent
+    shown = Page("Many", [ActionView(k) for k in range(9)], Lazy())
+    return render_page(shown, tmp_path_factory.mktemp("many")).parent
 
 
 def test_thousands_of_recordings_sort_and_filter(visit: Visit, many: Path) -> None:
@@ -133,7 +133,7 @@ def test_hostile_text_stays_text_everywhere(visit: Visit, tmp_path: Path, embed:
         activity=HOSTILE,
         remarks=(HOSTILE,),
     )
-    report = Report(
+    shown = Page(
         HOSTILE,
         [ActionView(0, HOSTILE), ActionView(1)],
         [view],
@@ -145,7 +145,7 @@ def test_hostile_text_stays_text_everywhere(visit: Visit, tmp_path: Path, embed:
         versions={HOSTILE: HOSTILE},
         remarks=[HOSTILE],
     )
-    out = write_report(report, tmp_path, embed=embed).parent
+    out = render_page(shown, tmp_path, embed=embed).parent
     page = visit(out)
     for address in [*VIEWS[:2], "#/actions", "#/action/0", "#/overview"]:
         page.evaluate("(address) => { location.hash = address; }", address)
@@ -236,9 +236,9 @@ CONTRAST = """() => {
 
 @pytest.mark.parametrize("address", VIEWS)
 def test_every_view_can_be_used_by_ear_and_by_keys(
-    visit: Visit, real_report: Path, address: str
+    visit: Visit, real_page: Path, address: str
 ) -> None:
-    page = visit(real_report, address)
+    page = visit(real_page, address)
     page.wait_for_timeout(200)
     assert page.evaluate(CHECK) == []
     for scheme in ("light", "dark"):
@@ -249,8 +249,8 @@ def test_every_view_can_be_used_by_ear_and_by_keys(
 
 
 @pytest.mark.parametrize("address", VIEWS)
-def test_every_view_fits_a_phone_and_paper(visit: Visit, real_report: Path, address: str) -> None:
-    page = visit(real_report, address, viewport={"width": 360, "height": 700})
+def test_every_view_fits_a_phone_and_paper(visit: Visit, real_page: Path, address: str) -> None:
+    page = visit(real_page, address, viewport={"width": 360, "height": 700})
     page.wait_for_timeout(200)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.emulate_media(media="print")
@@ -258,8 +258,8 @@ def test_every_view_fits_a_phone_and_paper(visit: Visit, real_report: Path, addr
     assert page.pdf(format="A4")[:4] == b"%PDF"
 
 
-def test_dark_follows_the_system_until_people_choose(visit: Visit, real_report: Path) -> None:
-    page = visit(real_report, color_scheme="dark")
+def test_dark_follows_the_system_until_people_choose(visit: Visit, real_page: Path) -> None:
+    page = visit(real_page, color_scheme="dark")
     lightness = "getComputedStyle(document.documentElement).backgroundColor.match(/\\d+/)[0] > 128"
     assert not page.evaluate(lightness)
     page.emulate_media(color_scheme="light")
@@ -270,14 +270,14 @@ def test_dark_follows_the_system_until_people_choose(visit: Visit, real_report: 
     assert not page.evaluate(lightness)
 
 
-def test_clips_move_unless_people_want_calm(visit: Visit, real_report: Path) -> None:
+def test_clips_move_unless_people_want_calm(visit: Visit, real_page: Path) -> None:
     playing = "[...document.querySelectorAll('.clip video')].filter((v) => !v.paused).length"
-    page = visit(real_report, "#/action/3")
+    page = visit(real_page, "#/action/3")
     page.wait_for_function(f"{playing} === 2")
     assert page.evaluate("[...document.querySelectorAll('video')].every((v) => v.muted && v.loop)")
     page.get_by_role("button", name="Pause the clips").click()
     page.wait_for_function(f"{playing} === 0")
-    page = visit(real_report, "#/action/3", reduced_motion="reduce")
+    page = visit(real_page, "#/action/3", reduced_motion="reduce")
     page.wait_for_timeout(300)
     assert page.evaluate(playing) == 0
     assert page.evaluate("[...document.querySelectorAll('video')].every((v) => v.poster)")
@@ -288,8 +288,8 @@ def test_clips_move_unless_people_want_calm(visit: Visit, real_report: Path) -> 
 def test_more_actions_than_colours_have_hatches(visit: Visit, tmp_path: Path) -> None:
     labels = np.repeat(np.arange(30), 10)
     view = RecordingView("all", labels, np.arange(301) / 10)
-    report = Report("Many actions", [ActionView(k) for k in range(30)], [view])
-    page = visit(write_report(report, tmp_path).parent)
+    shown = Page("Many actions", [ActionView(k) for k in range(30)], [view])
+    page = visit(render_page(shown, tmp_path).parent)
     fills = page.evaluate(
         "[...document.querySelectorAll('.legend .swatch')].map((s) => s.style.background)"
     )
@@ -299,8 +299,8 @@ def test_more_actions_than_colours_have_hatches(visit: Visit, tmp_path: Path) ->
     assert page.locator(".graph .node").count() == 30
 
 
-def test_the_overview_tells_what_the_numbers_are(visit: Visit, real_report: Path) -> None:
-    page = visit(real_report, "#/overview")
+def test_the_overview_tells_what_the_numbers_are(visit: Visit, real_page: Path) -> None:
+    page = visit(real_page, "#/overview")
     matrix = page.locator(".matrix tbody tr")
     cells = [cell.strip() for cell in matrix.nth(0).locator("td").all_inner_texts()]
     assert cells == ["97", "3"]
@@ -312,16 +312,16 @@ def test_the_overview_tells_what_the_numbers_are(visit: Visit, real_report: Path
     assert "1 action of 6 has no frame: action 5" in page.locator("main").inner_text()
 
 
-def test_a_report_split_from_its_folder_says_so(visit: Visit, tmp_path: Path) -> None:
-    out = write_report(small_report([series_view("a", 0)]), tmp_path)
+def test_a_page_split_from_its_folder_says_so(visit: Visit, tmp_path: Path) -> None:
+    out = render_page(small_page([series_view("a", 0)]), tmp_path)
     (tmp_path / "data" / "0.js").unlink()
     page = visit(out.parent, "#/recording/0")
     assert "data/0.js cannot be read" in page.get_by_role("alert").inner_text()
     visit.complaints[:] = [c for c in visit.complaints if "ERR_FILE_NOT_FOUND" not in c]  # type: ignore[attr-defined]
 
 
-def test_a_report_of_nothing_is_a_report(visit: Visit, tmp_path: Path) -> None:
-    page = visit(write_report(Report("Nothing", [], []), tmp_path).parent)
+def test_a_page_of_nothing_is_a_page(visit: Visit, tmp_path: Path) -> None:
+    page = visit(render_page(Page("Nothing", [], []), tmp_path).parent)
     assert page.inner_text("h1") == "Nothing"
     for address, heading in (
         ("#/actions", "Actions"),

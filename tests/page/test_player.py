@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from asot.page import ActionView, RecordingView, Report, write_report
-from tests.page.examples import LATE_S, late_view, series_view, small_report, video_view
+from asot.page import ActionView, Page, RecordingView, render_page
+from tests.page.examples import LATE_S, late_view, series_view, small_page, video_view
 
 Visit = Callable[..., Any]
 STARTS = [0.0, 1.24, 3.0, 5.48, 7.6, 9.68, 10.0]
@@ -42,8 +42,8 @@ def press_timeline(page: Any, share: float, y: float = 45) -> None:
     page.mouse.click(box["x"] + left + share * (box["width"] - left), box["y"] + y)
 
 
-def test_a_click_on_the_timeline_moves_the_player(visit: Visit, real_report: Path) -> None:
-    page = ready(visit(real_report, "#/recording/0"))
+def test_a_click_on_the_timeline_moves_the_player(visit: Visit, real_page: Path) -> None:
+    page = ready(visit(real_page, "#/recording/0"))
     for share, label in ((0.42, 2), (0.05, 0), (0.99, 5), (0.65, 3)):
         press_timeline(page, share)
         at_time(page, 10 * share)
@@ -51,8 +51,8 @@ def test_a_click_on_the_timeline_moves_the_player(visit: Visit, real_report: Pat
         assert page.locator(".stage").get_attribute("aria-valuenow").startswith(f"{10 * share:.1f}")
 
 
-def test_keys_go_from_segment_to_segment(visit: Visit, real_report: Path) -> None:
-    page = ready(visit(real_report, "#/recording/0"))
+def test_keys_go_from_segment_to_segment(visit: Visit, real_page: Path) -> None:
+    page = ready(visit(real_page, "#/recording/0"))
     for i, key in enumerate(["]", "ArrowRight", "]", "]", "]", "]"], start=1):
         page.keyboard.press(key)
         at_time(page, STARTS[min(i, 5)], 0.001)
@@ -66,8 +66,8 @@ def test_keys_go_from_segment_to_segment(visit: Visit, real_report: Path) -> Non
     assert current.locator("td").first.inner_text() == "4"
 
 
-def test_space_plays_and_the_label_follows(visit: Visit, real_report: Path) -> None:
-    page = ready(visit(real_report, "#/recording/0/0.9"))
+def test_space_plays_and_the_label_follows(visit: Visit, real_page: Path) -> None:
+    page = ready(visit(real_page, "#/recording/0/0.9"))
     assert page.inner_text(NOW) == LABELS[0]
     page.keyboard.press(" ")
     page.wait_for_function(
@@ -78,8 +78,8 @@ def test_space_plays_and_the_label_follows(visit: Visit, real_report: Path) -> N
     page.wait_for_function("document.querySelector('.screen video').paused")
 
 
-def test_playing_a_segment_stops_at_its_end(visit: Visit, real_report: Path) -> None:
-    page = ready(visit(real_report, "#/recording/0/9.9"))
+def test_playing_a_segment_stops_at_its_end(visit: Visit, real_page: Path) -> None:
+    page = ready(visit(real_page, "#/recording/0/9.9"))
     page.keyboard.press("[")
     page.locator(".controls select").first.select_option("4")
     page.keyboard.press("[")
@@ -93,8 +93,8 @@ def test_playing_a_segment_stops_at_its_end(visit: Visit, real_report: Path) -> 
     assert page.inner_text(NOW) == LABELS[3]
 
 
-def test_looping_goes_back_to_the_start(visit: Visit, real_report: Path) -> None:
-    page = ready(visit(real_report, "#/recording/0/9.8"))
+def test_looping_goes_back_to_the_start(visit: Visit, real_page: Path) -> None:
+    page = ready(visit(real_page, "#/recording/0/9.8"))
     page.keyboard.press("l")
     loop = page.get_by_role("button", name="Loop this segment")
     assert loop.get_attribute("aria-pressed") == "true"
@@ -113,16 +113,16 @@ def test_looping_goes_back_to_the_start(visit: Visit, real_report: Path) -> None
     assert loop.get_attribute("aria-pressed") == "false"
 
 
-def test_the_table_seeks_and_shows_milliseconds(visit: Visit, real_report: Path) -> None:
-    page = ready(visit(real_report, "#/recording/0"))
+def test_the_table_seeks_and_shows_milliseconds(visit: Visit, real_page: Path) -> None:
+    page = ready(visit(real_page, "#/recording/0"))
     cells = page.locator(".segments tbody tr").nth(2).locator("td, th").all_inner_texts()
     assert cells[1:5] == ["action 1", "0:03.000", "0:05.480", "2.480"]
     page.locator(".segments tbody tr").nth(3).locator("td").nth(2).click()
     at_time(page, STARTS[3], 0.001)
 
 
-def test_a_late_video_keeps_the_time_of_its_file(visit: Visit, real_report: Path) -> None:
-    page = ready(visit(real_report, "#/recording/1"))
+def test_a_late_video_keeps_the_time_of_its_file(visit: Visit, real_page: Path) -> None:
+    page = ready(visit(real_page, "#/recording/1"))
     assert page.inner_text(".clock") == "0:00.540"
     page.keyboard.press("]")
     at_time(page, 1.0, 0.001)  # of the preview, whose 0 is 0.54 s
@@ -133,8 +133,8 @@ def test_a_late_video_keeps_the_time_of_its_file(visit: Visit, real_report: Path
     )
 
 
-def test_zoom_moves_the_axis_and_keeps_the_moment(visit: Visit, real_report: Path) -> None:
-    page = ready(visit(real_report, "#/recording/0/5"))
+def test_zoom_moves_the_axis_and_keeps_the_moment(visit: Visit, real_page: Path) -> None:
+    page = ready(visit(real_page, "#/recording/0/5"))
     shown = "document.querySelector('.window').getBoundingClientRect().width"
     whole = page.evaluate(shown)
     page.keyboard.press("+")
@@ -149,8 +149,8 @@ def test_zoom_moves_the_axis_and_keeps_the_moment(visit: Visit, real_report: Pat
     assert page.evaluate(shown) == pytest.approx(whole, rel=0.01)
 
 
-def test_hovering_tells_the_segment(visit: Visit, real_report: Path) -> None:
-    page = ready(visit(real_report, "#/recording/0"))
+def test_hovering_tells_the_segment(visit: Visit, real_page: Path) -> None:
+    page = ready(visit(real_page, "#/recording/0"))
     box = page.locator(".stage").bounding_box()
     page.mouse.move(box["x"] + 132 + 0.4 * (box["width"] - 132), box["y"] + 45)
     tip = page.inner_text(".tip")
@@ -160,23 +160,23 @@ def test_hovering_tells_the_segment(visit: Visit, real_report: Path) -> None:
     assert "race" in page.inner_text(".tip")
 
 
-def test_the_time_is_copied(visit: Visit, real_report: Path) -> None:
-    page = ready(visit(real_report, "#/recording/0/3"))
+def test_the_time_is_copied(visit: Visit, real_page: Path) -> None:
+    page = ready(visit(real_page, "#/recording/0/3"))
     page.get_by_role("button", name="Copy the time").click()
     page.wait_for_function("document.querySelector('#toast').innerText.includes('Copied')")
     assert page.evaluate("navigator.clipboard.readText()") == "0:03.000"
 
 
-def test_help_opens_and_closes(visit: Visit, real_report: Path) -> None:
-    page = visit(real_report, "#/recording/2")
+def test_help_opens_and_closes(visit: Visit, real_page: Path) -> None:
+    page = visit(real_page, "#/recording/2")
     page.keyboard.press("?")
     assert page.get_by_role("dialog").is_visible()
     page.keyboard.press("Escape")
     assert not page.locator("dialog").is_visible()
 
 
-def test_signals_play_without_a_video(visit: Visit, real_report: Path) -> None:
-    page = visit(real_report, "#/recording/2")
+def test_signals_play_without_a_video(visit: Visit, real_page: Path) -> None:
+    page = visit(real_page, "#/recording/2")
     assert page.locator(".labels div").all_inner_texts()[2:] == ["signal 0", "signal 1", "signal 2"]
     page.keyboard.press("]")
     assert page.inner_text(".clock") == "0:04.000"
@@ -191,18 +191,16 @@ def test_signals_play_without_a_video(visit: Visit, real_report: Path) -> None:
     assert page.locator(".labels div").all_inner_texts()[2:] == ["signal 0", "signal 2"]
 
 
-def test_a_lost_video_is_said_and_the_timeline_stays(visit: Visit, real_report: Path) -> None:
-    page = visit(real_report, "#/recording/3")
+def test_a_lost_video_is_said_and_the_timeline_stays(visit: Visit, real_page: Path) -> None:
+    page = visit(real_page, "#/recording/3")
     assert "missing" in page.inner_text(".problem")
     press_timeline(page, 0.42)
     assert page.inner_text(NOW) == LABELS[2]
 
 
-def test_a_video_lost_after_the_report_is_said_too(
-    visit: Visit, tmp_path: Path, bikes: Path
-) -> None:
+def test_a_video_lost_after_the_page_is_said_too(visit: Visit, tmp_path: Path, bikes: Path) -> None:
     source = shutil.copy(bikes, tmp_path / "bikes.mp4")
-    write_report(small_report([video_view("bikes", Path(source))]), tmp_path / "out")
+    render_page(small_page([video_view("bikes", Path(source))]), tmp_path / "out")
     Path(source).unlink()
     page = visit(tmp_path / "out", "#/recording/0")
     page.wait_for_selector(".problem:not([hidden])")
@@ -212,16 +210,16 @@ def test_a_video_lost_after_the_report_is_said_too(
     visit.complaints[:] = [c for c in visit.complaints if "ERR_FILE_NOT_FOUND" not in c]  # type: ignore[attr-defined]
 
 
-def test_frames_without_times_are_counted(visit: Visit, real_report: Path) -> None:
-    page = visit(real_report, "#/recording/4")
+def test_frames_without_times_are_counted(visit: Visit, real_page: Path) -> None:
+    page = visit(real_page, "#/recording/4")
     page.keyboard.press("]")
     assert page.inner_text(".clock") == "2"
     page.keyboard.press("]")
     assert page.inner_text(NOW) == "no action"
 
 
-def test_the_neighbours_are_those_of_the_index(visit: Visit, real_report: Path) -> None:
-    page = visit(real_report, "#/")
+def test_the_neighbours_are_those_of_the_index(visit: Visit, real_page: Path) -> None:
+    page = visit(real_page, "#/")
     page.get_by_role("button", name="Length").click()
     names = page.locator(".recordings tbody th").all_inner_texts()
     page.get_by_role("link", name=names[1], exact=True).first.click()
@@ -234,7 +232,7 @@ def test_merged_neighbours_are_one_segment(visit: Visit, tmp_path: Path) -> None
     labels = np.repeat([0, 1, 2, 1], 10)
     actions = [ActionView(0, "pour"), ActionView(1, merged_into=0), ActionView(2)]
     view = RecordingView("tea", labels, np.arange(41) / 10, np.repeat([0.2, 0.8, 0.5, 1.0], 10))
-    write_report(Report("Tea", actions, [view]), tmp_path)
+    render_page(Page("Tea", actions, [view]), tmp_path)
     page = visit(tmp_path, "#/recording/0")
     page.wait_for_selector(".segments")
     rows = [
@@ -253,7 +251,7 @@ def test_merged_neighbours_are_one_segment(visit: Visit, tmp_path: Path) -> None
 def test_one_file_works_alone(visit: Visit, tmp_path: Path, bikes: Path, late_clip: Path) -> None:
     pytest.importorskip("av")
     views = [video_view("bikes", bikes), late_view(late_clip), series_view("watch", 3)]
-    page_file = write_report(small_report(views), tmp_path / "made", embed=True)
+    page_file = render_page(small_page(views), tmp_path / "made", embed=True)
     alone = tmp_path / "alone"
     alone.mkdir()
     shutil.move(page_file, alone / "index.html")

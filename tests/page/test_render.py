@@ -21,9 +21,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asot.errors import ArgumentError
-from asot.page import ActionView, Example, RecordingView, Report, Track, write_report
+from asot.page import ActionView, Example, Page, RecordingView, Track, render_page
 from asot.page.render import _json
-from tests.page.examples import HOSTILE, late_view, series_view, small_report, video_view
+from tests.page.examples import HOSTILE, late_view, series_view, small_page, video_view
 
 Labels = st.lists(st.integers(-1, 4), min_size=1, max_size=60)
 
@@ -57,7 +57,7 @@ class Elements(HTMLParser):
 
 
 def index_of(page: Path) -> dict[str, Any]:
-    return json.loads(Elements(page).data["report-data"])
+    return json.loads(Elements(page).data["page-data"])
 
 
 def recording_of(folder: Path, place: int) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def test_statistics_agree_with_plain_counting(tmp_path: Path, corpus: list[list[
         RecordingView(f"r{n}", np.array(labels), 3 + np.arange(len(labels) + 1) / 10)
         for n, labels in enumerate(corpus)
     ]
-    page = write_report(Report("r", [ActionView(k) for k in range(5)], views), tmp_path)
+    page = render_page(Page("r", [ActionView(k) for k in range(5)], views), tmp_path)
     index = index_of(page)
     for action in index["actions"]:
         mine = [
@@ -124,7 +124,7 @@ def test_hostile_names_add_no_element(tmp_path: Path, embed: bool) -> None:
             activity=name,
             remarks=(name,),
         )
-        report = Report(
+        shown = Page(
             name,
             [ActionView(0, name), ActionView(1)],
             [view],
@@ -135,22 +135,22 @@ def test_hostile_names_add_no_element(tmp_path: Path, embed: bool) -> None:
             versions={name: name},
             remarks=[name],
         )
-        return Elements(write_report(report, tmp_path / str(len(name)), embed=embed))
+        return Elements(render_page(shown, tmp_path / str(len(name)), embed=embed))
 
     hostile, tame = page(HOSTILE), page("tea")
     assert hostile.tags == tame.tags
     assert hostile.title == HOSTILE
-    assert json.loads(hostile.data["report-data"])["actions"][0]["name"] == HOSTILE
+    assert json.loads(hostile.data["page-data"])["actions"][0]["name"] == HOSTILE
 
 
 def test_names_that_are_no_text_are_written_all_the_same(tmp_path: Path) -> None:
     broken = "caf\udce9"
     view = RecordingView(broken, np.array([0]), remarks=(broken,))
-    page = write_report(Report(broken, [ActionView(0)], [view]), tmp_path)
+    page = render_page(Page(broken, [ActionView(0)], [view]), tmp_path)
     assert index_of(page)["recordings"][0]["name"] == broken
 
 
-def test_the_report_goes_through_lazy_recordings_once(tmp_path: Path) -> None:
+def test_the_page_goes_through_lazy_recordings_once(tmp_path: Path) -> None:
     class Lazy(Sequence[RecordingView]):
         made = 0
         alive = 0
@@ -168,16 +168,16 @@ def test_the_report_goes_through_lazy_recordings_once(tmp_path: Path) -> None:
 
     lazy = Lazy()
     told: list[tuple[str, int, int]] = []
-    write_report(small_report(lazy), tmp_path, progress=lambda *step: told.append(step))  # type: ignore[arg-type]
+    render_page(small_page(lazy), tmp_path, progress=lambda *step: told.append(step))
     assert lazy.made == 5
-    assert told == [("recordings", n, 5) for n in range(6)]
+    assert told == [("Page: recordings", n, 5) for n in range(6)]
 
 
 @pytest.mark.parametrize(
     ("views", "rest", "sentence"),
     [
         ([series_view("a", 0), series_view("a", 1)], {}, "two recording 'a'"),
-        ([RecordingView("a", np.array([9]))], {}, "label 9, which is no action"),
+        ([RecordingView("a", np.array([9]))], {}, "label 9, which is not an action"),
         (
             [series_view("a", 0)],
             {"typical": {0: [Example("b", 0, 1, 1.0)]}},
@@ -195,33 +195,31 @@ def test_what_does_not_fit_together_is_refused(
     tmp_path: Path, views: list[RecordingView], rest: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(ArgumentError) as error:
-        write_report(small_report(views, **rest), tmp_path)
+        render_page(small_page(views, **rest), tmp_path)
     assert sentence in str(error.value)
     assert not (tmp_path / "index.html").exists()
 
 
 def test_the_id_follows_the_segmentation_and_nothing_else(tmp_path: Path) -> None:
     def identity(seed: int, **rest: Any) -> str:
-        return index_of(write_report(small_report([series_view("a", seed)], **rest), tmp_path))[
-            "id"
-        ]
+        return index_of(render_page(small_page([series_view("a", seed)], **rest), tmp_path))["id"]
 
     assert identity(0) == identity(0, remarks=["another"]) != identity(1)
 
 
-def test_an_earlier_report_leaves_nothing_behind(tmp_path: Path, late_clip: Path) -> None:
+def test_an_earlier_page_leaves_nothing_behind(tmp_path: Path, late_clip: Path) -> None:
     pytest.importorskip("av")
     notes = tmp_path / "media" / "notes.txt"
     notes.parent.mkdir()
     notes.write_text("mine", encoding="utf-8")
     examples = {0: [Example("late", 0, 25, 0.9)]}
     two = [late_view(late_clip), series_view("b", 0)]
-    write_report(small_report(two, typical=examples), tmp_path)
+    render_page(small_page(two, typical=examples), tmp_path)
     first = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "media").iterdir()}
     assert len(first) == 5  # a preview with its notes, a clip with its still, and the stranger
-    write_report(small_report(two, typical=examples), tmp_path)
+    render_page(small_page(two, typical=examples), tmp_path)
     assert {p.name: p.stat().st_mtime_ns for p in (tmp_path / "media").iterdir()} == first
-    write_report(small_report(two[1:]), tmp_path)
+    render_page(small_page(two[1:]), tmp_path)
     assert [path.name for path in (tmp_path / "media").iterdir()] == ["notes.txt"]
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["0.js"]
 
@@ -231,29 +229,42 @@ def test_an_original_is_linked_where_browsers_play_it(tmp_path: Path, bikes: Pat
     source = tmp_path / "my videos" / "a#1 & ü.mp4"
     source.parent.mkdir()
     shutil.copy(bikes, source)
-    out = tmp_path / "results" / "report"
-    write_report(small_report([video_view("bikes", source)]), out)
+    out = tmp_path / "results" / "page"
+    render_page(small_page([video_view("bikes", source)]), out)
     link = recording_of(out, 0)["media"]["src"]
     assert not link.startswith(("/", "file:"))
     assert (out / unquote(link)).resolve() == source
     assert not list((out / "media").glob("*"))
 
 
-def test_a_video_that_starts_late_gets_a_preview_on_its_own_clock(real_report: Path) -> None:
-    media = recording_of(real_report, 1)["media"]
+def test_a_video_that_starts_late_gets_a_preview_on_its_own_clock(real_page: Path) -> None:
+    media = recording_of(real_page, 1)["media"]
     assert media["offset"] == pytest.approx(0.54, abs=1e-3)
-    assert (real_report / media["src"]).is_file()
+    assert (real_page / media["src"]).is_file()
     assert media["note"] == ""
 
 
-def test_what_cannot_be_shown_is_said(real_report: Path, tmp_path: Path) -> None:
-    lost = recording_of(real_report, 3)["media"]
+@pytest.mark.parametrize("notes", ["{", '{"start_s": "late"}', "[]"])
+def test_a_preview_with_damaged_notes_is_made_again(
+    tmp_path: Path, late_clip: Path, notes: str
+) -> None:
+    pytest.importorskip("av")
+    render_page(small_page([late_view(late_clip)]), tmp_path)
+    [beside] = (tmp_path / "media").glob("*.json")
+    beside.write_text(notes, encoding="utf-8")
+    render_page(small_page([late_view(late_clip)]), tmp_path)
+    assert recording_of(tmp_path, 0)["media"]["offset"] == pytest.approx(0.54, abs=1e-3)
+    assert json.loads(beside.read_text(encoding="utf-8"))["start_s"] == pytest.approx(0.54)
+
+
+def test_what_cannot_be_shown_is_said(real_page: Path, tmp_path: Path) -> None:
+    lost = recording_of(real_page, 3)["media"]
     assert lost["src"] is None
     assert "missing" in lost["note"]
     assert "lost.mp4" in lost["note"]
     broken = tmp_path / "broken.avi"
     broken.write_bytes(b"no video at all")
-    write_report(small_report([video_view("broken", broken)]), tmp_path / "out")
+    render_page(small_page([video_view("broken", broken)]), tmp_path / "out")
     media = recording_of(tmp_path / "out", 0)["media"]
     assert media["src"] is None
     assert "No preview could be made" in media["note"]
@@ -264,7 +275,7 @@ def test_without_the_video_library_the_originals_are_linked(
 ) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
     examples = {0: [Example("bikes", 0, 25, 0.9)]}
-    write_report(small_report([video_view("bikes", bikes)], typical=examples), tmp_path)
+    render_page(small_page([video_view("bikes", bikes)], typical=examples), tmp_path)
     assert recording_of(tmp_path, 0)["media"]["src"].endswith("bikes.mp4")
     clip = index_of(tmp_path / "index.html")["examples"]["typical"]["0"][0]
     assert (clip["src"], clip["still"]) == (None, None)
@@ -272,11 +283,11 @@ def test_without_the_video_library_the_originals_are_linked(
 
 def test_one_file_holds_everything(tmp_path: Path, late_clip: Path, bikes: Path) -> None:
     pytest.importorskip("av")
-    report = small_report(
+    shown = small_page(
         [video_view("bikes", bikes), late_view(late_clip)],
         typical={1: [Example("late", 25, 50, 0.9)]},
     )
-    page = write_report(report, tmp_path, embed=True)
+    page = render_page(shown, tmp_path, embed=True)
     assert list(tmp_path.iterdir()) == [page]
     held = Elements(page).data
     for n in range(2):
@@ -289,15 +300,15 @@ def test_one_file_holds_everything(tmp_path: Path, late_clip: Path, bikes: Path)
     assert held[clip["still"]].startswith("data:image/jpeg;base64,")
 
 
-def test_nothing_in_the_page_asks_a_network(real_report: Path) -> None:
-    for path in (real_report / "index.html", *(real_report / "assets").iterdir()):
+def test_nothing_in_the_page_asks_a_network(real_page: Path) -> None:
+    for path in (real_page / "index.html", *(real_page / "assets").iterdir()):
         text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
         assert "http" not in text.replace("http-equiv", ""), path
         assert not re.search(r"\beval\(|innerHTML|outerHTML|insertAdjacentHTML|\bfetch\(", text)
 
 
-def test_classes_wear_the_colour_of_the_action_that_matches_them(real_report: Path) -> None:
-    index = index_of(real_report / "index.html")
+def test_classes_wear_the_colour_of_the_action_that_matches_them(real_page: Path) -> None:
+    index = index_of(real_page / "index.html")
     style = {one["name"]: one["style"] for one in index["classes"]}
     assert style["street"] == index["actions"][0]["style"]
     assert style["wheel"] == index["actions"][3]["style"]
@@ -308,4 +319,4 @@ def test_classes_wear_the_colour_of_the_action_that_matches_them(real_report: Pa
 def test_jinja_missing_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(ImportError, match="needs the library 'jinja2'"):
-        write_report(small_report([]), tmp_path)
+        render_page(small_page([]), tmp_path)

@@ -17,7 +17,7 @@ from asot.model.recipe import DatasetSettings, Recipe
 from asot.runs.reporting import write_page
 from asot.runs.run import Run, plan_run
 from asot.simulation import make_recordings
-from tests.figures.evidences import found
+from tests.figures.evidences import found, found_values
 
 
 def finished_run(root: Path) -> Run:
@@ -45,7 +45,7 @@ def finished_run(root: Path) -> Run:
 
 def shown(page: Path) -> list[dict[str, Any]]:
     text = page.read_text(encoding="utf-8")
-    _, _, rest = text.partition('id="report-data">')
+    _, _, rest = text.partition('id="page-data">')
     told: list[dict[str, Any]] = json.loads(rest.partition("</script>")[0])["findings"]
     return told
 
@@ -55,13 +55,13 @@ def test_each_model_has_its_own_evidence_on_its_page(tmp_path: Path) -> None:
     pages = {page.parent.name: page for page in write_page(run.predictions, tmp_path / "page")}
     assert shown(pages["tea"]) == shown(pages["juice"]) == []
 
-    evidence = found()
+    evidence = found_values()
     write_json(run.root / FILE, {"tea": evidence, "milk": evidence})
     pages = {page.parent.name: page for page in write_page(run.predictions, tmp_path / "page")}
-    expected = [(one.heading, one.sentence) for one in findings(evidence)]
+    expected = [(one.heading, one.sentence) for one in findings(found())]
     assert [(one["heading"], one["sentence"]) for one in shown(pages["tea"])] == expected
     assert shown(pages["juice"]) == []
 
     (run.root / FILE).write_text("{", encoding="utf-8")
-    with pytest.raises(DataError, match=f"{FILE} cannot be read"):
+    with pytest.raises(DataError, match=f"{FILE}: is not JSON"):
         write_page(run.predictions, tmp_path / "page")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from asot.data import Recording, Recordings
-from asot.data import npyfiles as blocks_of
+from asot.data import features as blocks_of
 from asot.runs.examples import ATYPICAL, TYPICAL, Examples, find_examples
 from asot.runs.predictions import PredictionFolder
 from asot.timeline.segments import UNLABELLED, to_segments

@@ -198,10 +198,11 @@ def test_bad_numbers_are_named(name: str, value: float) -> None:
 def test_what_cannot_be_drawn_is_named() -> None:
     with pytest.raises(ArgumentError, match="class_names must name every class, but 9 has no name"):
         SILENT.draw([0, 9], "x", NAMES)
-    with pytest.raises(ArgumentError, match="labels must have a frame or more"):
+    with pytest.raises(ArgumentError, match="labels must hold at least one frame"):
         SILENT.draw([], "x", NAMES)
-    with pytest.raises(ArgumentError, match="seed must be from 0 up, got -1"):
+    with pytest.raises(ArgumentError) as caught:
         SILENT.draw([0], "x", NAMES, seed=-1)
+    assert caught.value.setting == "seed"
 
 
 CORPUS = LabelCorpus(
@@ -221,6 +222,10 @@ def test_the_folder_holds_the_labels_frame_by_frame(
 ) -> None:
     monkeypatch.setenv("ASOT_CACHE", str(tmp_path / "cache"))
     steps: list[tuple[int, int]] = []
+
+    def note(stage: str, done: int, total: int, note: str = "") -> None:
+        steps.append((done, total))
+
     root = write_simulation(
         CORPUS,
         FeatureModel(width=4),
@@ -228,7 +233,7 @@ def test_the_folder_holds_the_labels_frame_by_frame(
         activity_pattern=pattern,
         format=suffix,
         mapping_files=("mapping.txt", "mappingeval.txt"),
-        progress=lambda done, total: steps.append((done, total)),
+        progress=note,
     )
     assert steps == [(0, 3), (1, 3), (2, 3), (3, 3)]
     report = check_dataset(root, "mappingeval.txt", pattern)
@@ -250,7 +255,7 @@ def test_a_folder_appears_complete_or_not_at_all(tmp_path: Path) -> None:
     class StopHereError(Exception):
         pass
 
-    def stop(done: int, total: int) -> None:
+    def stop(stage: str, done: int, total: int, note: str = "") -> None:
         if done == 2:
             raise StopHereError
 
@@ -283,7 +288,7 @@ def test_presets(name: str) -> None:
     preset = load_preset(name)
     assert preset.source
     assert np.isfinite(preset.model.draw([0] * 30, "x", NAMES)).all()
-    with pytest.raises(ArgumentError, match=r"like must be one of 'breakfast', .*, got 'x'"):
+    with pytest.raises(ArgumentError, match=r"like must be one of 'breakfast', .*, but is 'x'"):
         load_preset("x")
 
 
@@ -379,6 +384,6 @@ def test_full_size_breakfast_without_drawing_it(shared: Path) -> None:
 
 
 def test_generated_labels_become_a_data_set(tmp_path: Path, seed: int) -> None:
-    corpus = LabelModel(recordings=4, actions=3, mean_length=60).draw(seed)
+    corpus = LabelModel(n_recordings=4, n_actions=3, mean_length=60).draw(seed)
     root = write_simulation(corpus, FeatureModel(width=5), tmp_path / "toys", seed=seed)
     assert check_dataset(root).ok

@@ -120,14 +120,14 @@ def test_affinity_noise_misleads_frame_by_frame_decoding(seed: int) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"n_recordings": 0}, "n_recordings must be at least 1, got 0"),
-        ({"width": 0}, "width must be at least 1"),
-        ({"n_frames": (5, 10)}, r"6 <= low <= high.*got \(5, 10\)"),
-        ({"n_frames": (20, 10)}, r"got \(20, 10\)"),
-        ({"noise": -1.0}, "noise must be a number that is not negative, got -1.0"),
+        ({"n_recordings": 0}, "n_recordings must be an integer of at least 1"),
+        ({"width": 0}, "width must be an integer of at least 1"),
+        ({"n_frames": (5, 10)}, r"6 <= low <= high.*is \(5, 10\)"),
+        ({"n_frames": (20, 10)}, r"is \(20, 10\)"),
+        ({"noise": -1.0}, "noise must be a finite number that is at least 0"),
         ({"order": "random"}, "order must be"),
-        ({"background": 1.0}, r"background must be a share in \[0, 1\), got 1.0"),
-        ({"background": 0.5, "n_frames": (11, 20)}, r"12 <= low <= high.*got \(11, 20\)"),
+        ({"background": 1.0}, r"background must be .* below 1, but is 1.0"),
+        ({"background": 0.5, "n_frames": (11, 20)}, r"12 <= low <= high.*is \(11, 20\)"),
     ],
 )
 def test_bad_arguments_are_refused(arguments: dict, sentence: str) -> None:
@@ -136,5 +136,5 @@ def test_bad_arguments_are_refused(arguments: dict, sentence: str) -> None:
 
 
 def test_a_bad_affinity_is_refused() -> None:
-    with pytest.raises(ArgumentError, match="n_frames must be at least 8, got 7"):
+    with pytest.raises(ArgumentError, match="n_frames must be an integer of at least 8, but is 7"):
         make_affinity(7, 8)

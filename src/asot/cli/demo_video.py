@@ -21,7 +21,7 @@ def run_video(out: Path, seed: int) -> None:
     from asot.cli.console import console, new_table, progress, say
     from asot.cli.segment import RECIPE
     from asot.cli.summary import show_segmented
-    from asot.data.clips import BIKES_CUTS, bikes_clip, bikes_shots
+    from asot.data.bundled import BIKES_CUTS, bikes_clip, bikes_shots
     from asot.files import write_text
     from asot.inputs.extract import VideoSettings
     from asot.inputs.series import SeriesSettings

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.data.npyfiles import map_matrix
+from asot.data import map_array
 from asot.data.textfiles import read_lines
 from asot.errors import ConfigurationError, FileError
 from asot.text import plural, quote
@@ -27,7 +27,7 @@ def read_matrix(file: Path) -> NDArray[Any]:
     FileError
         With a sentence that names the file and what is wrong with it.
     """
-    matrix = map_matrix(file)
+    matrix = map_array(file)
     if matrix.dtype not in (np.float32, np.float64) or not matrix.dtype.isnative:
         small = matrix.dtype.kind == "f" and matrix.dtype.itemsize <= 4
         matrix = matrix.astype(np.float32 if small else np.float64)

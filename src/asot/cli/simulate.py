@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import Field, fields, replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from asot.cli.parsing import Parser, check_seed, out_folder
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jsonargparse import Namespace
 
     from asot.simulation import LabelCorpus
-    from asot.simulation.presets import Preset
+    from asot.simulation.features import Preset
 
 USAGE = "[--labels DIR_OR_FILE] --like PRESET --out DIR [--seed N] [settings]"
 SUMMARY = (
@@ -27,9 +27,7 @@ SUMMARY = (
 
 def run(words: Sequence[str]) -> None:
     """Run the command."""
-    from asot.simulation.feature_model import FeatureModel
-    from asot.simulation.label_model import LabelModel
-    from asot.simulation.presets import load_preset, preset_names
+    from asot.simulation import FeatureModel, LabelModel, load_preset, preset_names
 
     parser = Parser("data simulate", SUMMARY.format(presets=", ".join(preset_names())), USAGE)
     parser.add_argument(
@@ -59,11 +57,8 @@ def run(words: Sequence[str]) -> None:
         type=int,
         help="Take the first so many of each activity, or generate so many.",
     )
-    for setting in fields(LabelModel):
-        if setting.name != "recordings":
-            _add(parser, "generate.", setting)
-    for setting in fields(FeatureModel):
-        _add(parser, "", setting)
+    _add_settings(parser, "generate.", LabelModel)
+    _add_settings(parser, "", FeatureModel)
     values = parser.parse(words)
     parser.require(values, "like", "out")
     check_seed(values.seed)
@@ -73,7 +68,7 @@ def run(words: Sequence[str]) -> None:
     corpus, pattern = _labels(parser, values, preset)
 
     from asot.cli.console import progress, say, show_files
-    from asot.simulation.dataset import write_simulation
+    from asot.simulation import write_simulation
     from asot.text import plural
 
     mapping_files = ("mapping.txt", "mappingeval.txt")[: 1 + (values.granularity == "eval")]
@@ -106,8 +101,7 @@ def run(words: Sequence[str]) -> None:
 
 def _labels(parser: Parser, values: Namespace, preset: Preset) -> tuple[LabelCorpus, str | None]:
     """The label sequences, and the pattern that finds their activities."""
-    from asot.simulation.label_model import LabelModel
-    from asot.simulation.label_sources import read_label_corpus
+    from asot.simulation import LabelModel, read_label_corpus
 
     generated = _given(values, LabelModel, "generate.")
     pattern = values.activity_pattern
@@ -116,7 +110,7 @@ def _labels(parser: Parser, values: Namespace, preset: Preset) -> tuple[LabelCor
             if values[name] is not None:
                 parser.error(f"--{name} goes with --labels.")
         if values.recordings is not None:
-            generated["recordings"] = values.recordings
+            generated["n_recordings"] = values.recordings
         return LabelModel(**generated).draw(values.seed), pattern
     if generated:
         parser.error(f"--generate.{next(iter(generated))} does not go with --labels.")
@@ -130,10 +124,17 @@ def _labels(parser: Parser, values: Namespace, preset: Preset) -> tuple[LabelCor
     return corpus, pattern
 
 
-def _add(parser: Parser, prefix: str, setting: Field[Any]) -> None:
-    kind = int if setting.type == "int" else float
-    # None, so that what was given is known from what was not.
-    parser.add_argument(f"--{prefix}{setting.name}", type=kind, help=setting.metadata["help"])
+def _add_settings(parser: Parser, prefix: str, model: type[Any]) -> None:
+    """Add an option for each number of a model, whose docstring has the help."""
+    from docstring_parser import parse
+
+    helps = {param.arg_name: param.description for param in parse(model.__doc__ or "").params}
+    for setting in fields(model):
+        if setting.name != "n_recordings":
+            kind = int if setting.type == "int" else float
+            # None, so that what was given is known from what was not.
+            name = f"--{prefix}{setting.name}"
+            parser.add_argument(name, type=kind, help=helps[setting.name])
 
 
 def _given(values: Namespace, model: type[Any], prefix: str) -> dict[str, Any]:

@@ -2,41 +2,84 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from asot.data.dataset_report import ActivityRow, DatasetReport, require_valid
-from asot.data.features import FeatureFile
-from asot.data.labels import label_problems, read_mapping
-from asot.data.layout import Entry, compile_pattern, scan
-from asot.data.npyfiles import blocks
+from asot.data.features import FeatureFile, blocks
+from asot.data.folder import Entry, compile_pattern, scan
 from asot.data.origin import read_times
-from asot.data.recording import Features, length_defect
-from asot.data.textfiles import read_lines
-from asot.errors import ArgumentError, DataError, Defect, FileError
+from asot.data.recordings import Features, length_defect
+from asot.data.textfiles import label_problems, read_lines, read_mapping
+from asot.errors import DataError, Defect, FileError, require_integer, require_number
 from asot.progress import Progress, silent
 from asot.text import plural
 from asot.workers import Died, run_jobs
-
-__all__ = ["ActivityRow", "DatasetReport", "check_dataset", "require_valid"]
 
 # Bytes from which on several processes parse sooner than they start.
 MUCH_TEXT = 2**26
 
 
+@dataclass(frozen=True, slots=True)
+class ActivityRow:
+    """The recordings of one activity, or those that have none."""
+
+    activity: str | None
+    recordings: int
+    frames: int  # that can be read
+    hours: float | None  # None without a frame rate
+    width: int | None  # of most recordings; None where no features can be read
+    labelled: int  # recordings with ground truth
+    classes: int  # different actions in it
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetReport:
+    """The contents of a data folder, and its problems: errors first, each kind by file and line."""
+
+    root: Path
+    rows: tuple[ActivityRow, ...]
+    problems: tuple[Defect, ...]
+
+    @property
+    def errors(self) -> tuple[Defect, ...]:
+        """The problems that keep the data from being used."""
+        return tuple(problem for problem in self.problems if problem.severity == "error")
+
+    @property
+    def warnings(self) -> tuple[Defect, ...]:
+        """The problems that do not."""
+        return tuple(problem for problem in self.problems if problem.severity == "warning")
+
+    @property
+    def ok(self) -> bool:
+        """True where there is no error; warnings are allowed."""
+        return not self.errors
+
+    def require_valid(self) -> None:
+        """Raise the first error as a DataError, with the command that lists them all."""
+        if self.ok:
+            return
+        more = len(self.errors) - 1
+        command = f"asot data check {shlex.quote(str(self.root))}"
+        suffix = f"; and {plural(more, 'more problem')}: run {command}" if more else ""
+        raise DataError(f"{self.errors[0]}{suffix}.", file=self.errors[0].path)
+
+
 @dataclass(slots=True)
-class _Seen:
-    """What was found in one recording's files."""
+class _Checked:
+    """The findings in a recording's files; ``dull`` counts zero frames and constant columns."""
 
     entry: Entry
+    problems: list[Defect]
     shape: tuple[int, int] | None = None
     classes: frozenset[str | int] = frozenset()
-    zero_frames: int = 0
-    constant_columns: int = 0
+    dull: tuple[int, int] = (0, 0)
 
 
 def check_dataset(
@@ -54,27 +97,19 @@ def check_dataset(
 
     Parameters
     ----------
-    root : path-like
-        The folder that holds ``features/``.
-    mapping, activity_pattern, frame_rate
+    root, mapping, activity_pattern, frame_rate
         As for :class:`~asot.data.DatasetFolder`.
     width : int, optional
         The number of columns that features must have; by default that of most recordings.
-    progress : callable, optional
-        Called with the recordings done and their number, after each.
+    progress : Progress, optional
+        Told of the recordings done.
     processes : int
-        How many parse text at once, where there is much of it. More than one needs, in a script,
-        the usual ``if __name__ == "__main__":`` around the call.
+        How many parse much text at once; in a script, with ``if __name__ == "__main__":`` around.
 
     Returns
     -------
     DatasetReport
         Whatever the folder holds: defects are reported, not raised.
-
-    Raises
-    ------
-    ArgumentError
-        If the pattern, the width or the frame rate cannot be used.
 
     Examples
     --------
@@ -86,47 +121,34 @@ def check_dataset(
     >>> report.problems[0].line, report.problems[0].message
     (2, "'nan' in column 2 is not finite")
     """
-    if width is not None and width < 1:
-        raise ArgumentError(f"width must be at least 1, got {width}.")
-    if frame_rate is not None and not (np.isfinite(frame_rate) and frame_rate > 0):
-        raise ArgumentError(f"frame_rate must be positive, got {frame_rate}.")
-    layout = scan(Path(root), mapping, compile_pattern(activity_pattern))
-    problems = list(layout.problems)
+    if width is not None:
+        require_integer("width", width, at_least=1)
+    if frame_rate is not None:
+        require_number("frame_rate", frame_rate, above=0)
+    entries, mapping_file, problems = scan(Path(root), mapping, compile_pattern(activity_pattern))
     ids: dict[str, int] | None = None
-    if layout.mapping is not None:
+    if mapping_file is not None:
         try:
-            ids = read_mapping(layout.mapping)
+            ids = read_mapping(mapping_file)
         except FileError as error:
             problems += error.problems
-    jobs = [_Job(i, entry, ids, layout.mapping) for i, entry in enumerate(layout.entries)]
-    much_text = sum(_text_bytes(entry) for entry in layout.entries) >= MUCH_TEXT
-    results: Iterable[tuple[_Job, tuple[_Seen, list[Defect]] | Died]]
-    if processes > 1 and much_text:
-        results = run_jobs(_check_recording, jobs, processes)
+    check = partial(_check_recording, ids=ids, mapping=mapping_file)
+    jobs = list(enumerate(entries))
+    results: Iterable[tuple[tuple[int, Entry], _Checked | Died]]
+    if processes > 1 and sum(map(_text_bytes, entries)) >= MUCH_TEXT:
+        results = run_jobs(check, jobs, processes)
     else:
-        results = ((job, _check_recording(job)) for job in jobs)
-    checked: dict[int, tuple[_Seen, list[Defect]]] = {}
+        results = ((job, check(job)) for job in jobs)
+    by_number: dict[int, _Checked] = {}
     for job, result in results:
         # Where a process died, perhaps for lack of memory, this one tries by itself.
-        checked[job.number] = _check_recording(job) if isinstance(result, Died) else result
-        progress("Checking the data", len(checked), len(jobs))
-    seen = [checked[job.number][0] for job in jobs]
-    problems += [problem for job in jobs for problem in checked[job.number][1]]
-    problems += _width_problems(seen, width)
-    problems += _dull_features(seen)
-    problems += _wide_features(seen)
+        by_number[job[0]] = check(job) if isinstance(result, Died) else result
+        progress("Checking the data", len(by_number), len(jobs))
+    checked = [by_number[number] for number in range(len(jobs))]
+    problems += [problem for one in checked for problem in one.problems]
+    problems += _features_problems(checked, width)
     problems.sort(key=lambda found: (found.severity, str(found.path), found.line or 0))
-    return DatasetReport(Path(root), _rows(seen, frame_rate), tuple(problems))
-
-
-@dataclass(frozen=True)
-class _Job:
-    """A recording to check, its number, and the mapping."""
-
-    number: int
-    entry: Entry
-    ids: dict[str, int] | None
-    mapping: Path | None
+    return DatasetReport(Path(root), _rows(checked, frame_rate), tuple(problems))
 
 
 def _text_bytes(entry: Entry) -> int:
@@ -136,35 +158,36 @@ def _text_bytes(entry: Entry) -> int:
         return 0
 
 
-def _check_recording(job: _Job) -> tuple[_Seen, list[Defect]]:
-    entry, ids = job.entry, job.ids
-    seen, problems = _Seen(entry), list[Defect]()
+def _check_recording(
+    job: tuple[int, Entry], ids: dict[str, int] | None, mapping: Path | None
+) -> _Checked:
+    entry, problems = job[1], list[Defect]()
+    found = _Checked(entry, problems)
     try:
         features = FeatureFile(entry.features).open()
-        seen.shape = (features.shape[0], features.shape[1])
-        seen.zero_frames, seen.constant_columns = _count_dull(features)
+        found.shape = (features.shape[0], features.shape[1])
+        found.dull = _count_dull(features)
         if entry.times is not None:
             read_times(entry.times, features.shape[0])
     except FileError as error:
         problems += error.problems
-    except DataError as error:
-        problems.append(Defect(entry.features, None, str(error).rstrip(".")))
     if entry.ground_truth is None:
-        return seen, problems
+        return found
     try:
         names = read_lines(entry.ground_truth)
     except FileError as error:
         problems += error.problems
-        return seen, problems
+        return found
     # Without a usable mapping every name is known: ids come from the names themselves.
     known = ids if ids is not None else dict.fromkeys(filter(None, names), 0)
-    problems += label_problems(entry.ground_truth, names, known, job.mapping)
-    seen.classes = frozenset(names if ids is None else (ids.get(name, "") for name in names)) - {""}
-    if seen.shape is not None:
-        message = length_defect(seen.shape, len(names), entry.features.name)
+    problems += label_problems(entry.ground_truth, names, known, mapping)
+    classes = names if ids is None else (ids.get(name, "") for name in names)
+    found.classes = frozenset(classes) - {""}
+    if found.shape is not None:
+        message = length_defect(found.shape, len(names), entry.features.name)
         if message is not None:
             problems.append(Defect(entry.ground_truth, None, message))
-    return seen, problems
+    return found
 
 
 def _count_dull(features: Features) -> tuple[int, int]:
@@ -178,75 +201,53 @@ def _count_dull(features: Features) -> tuple[int, int]:
     return zero, int(constant.sum()) if len(features) > 1 else 0
 
 
-def _width_problems(seen: list[_Seen], width: int | None) -> list[Defect]:
-    counts = Counter(found.shape[1] for found in seen if found.shape is not None)
-    if not counts:
+def _features_problems(checked: list[_Checked], width: int | None) -> list[Defect]:
+    """Compare the features of all recordings: their columns, and what says nothing in them."""
+    sound = [(one, *one.shape) for one in checked if one.shape is not None]
+    if not sound:
         return []
-    usual, others = counts.most_common(1)[0]
-    wanted = f"{others} of {sum(counts.values())} recordings have {usual}"
+    usual, others = Counter(columns for _, _, columns in sound).most_common(1)[0]
+    wanted = f"{others} of {len(sound)} recordings have {usual}"
     if width is not None:
         usual, wanted = width, f"{width} are expected"
-    return [
-        Defect(found.entry.features, None, f"has {plural(found.shape[1], 'column')} where {wanted}")
-        for found in seen
-        if found.shape is not None and found.shape[1] != usual
+    problems = [
+        Defect(one.entry.features, None, f"has {plural(columns, 'column')} where {wanted}")
+        for one, _, columns in sound
+        if columns != usual
     ]
-
-
-def _wide_features(seen: list[_Seen]) -> list[Defect]:
-    """Warn where every recording has more columns than frames: it may be stored the other way."""
-    shapes = [found.shape for found in seen if found.shape is not None]
-    if not shapes or any(frames >= columns for frames, columns in shapes):
-        return []
-    if all(found.entry.times is not None for found in seen):
-        return []  # as many times as frames: nothing is stored the other way
-    frames, columns = shapes[0]
-    message = (
-        f"{frames:,} frames of {columns:,} columns, and more columns than frames everywhere: if "
-        "these are (columns, frames), save their transpose"
-    )
-    return [Defect(seen[0].entry.features, None, message, "warning")]
-
-
-def _dull_features(seen: list[_Seen]) -> list[Defect]:
-    """Warn, once for the whole folder, of frames and columns that say nothing."""
-    problems = []
-    for what, count, total in [
-        ("frames are all zero", lambda found: found.zero_frames, 0),
-        ("columns never change", lambda found: found.constant_columns, 1),
-    ]:
-        dull = [found for found in seen if found.shape is not None and count(found)]
-        if not dull:
-            continue
-        worst = max(dull, key=count)
-        assert worst.shape is not None
-        message = f"{count(worst):,} of {worst.shape[total]:,} {what}"
-        if len(dull) > 1:
-            rest = sum(map(count, dull)) - count(worst)
-            message += f", and {rest:,} in {plural(len(dull) - 1, 'other recording')}"
-        problems.append(Defect(worst.entry.features, None, message, "warning"))
+    for i, what in enumerate(("frames are all zero", "columns never change")):
+        counts = [one.dull[i] for one, *_ in sound]
+        worst, *shape = sound[int(np.argmax(counts))]
+        if worst.dull[i]:
+            message = f"{worst.dull[i]:,} of {shape[i]:,} {what}"
+            rest = sum(map(bool, counts)) - 1
+            if rest:
+                more = sum(counts) - worst.dull[i]
+                message += f", and {more:,} in {plural(rest, 'other recording')}"
+            problems.append(Defect(worst.entry.features, None, message, "warning"))
+    # Where there are as many times as frames, nothing is stored the other way.
+    timed = all(one.entry.times is not None for one in checked)
+    if not timed and all(frames < columns for _, frames, columns in sound):
+        _, frames, columns = sound[0]
+        message = (
+            f"{frames:,} frames of {columns:,} columns, and more columns than frames everywhere: "
+            "if these are (columns, frames), save their transpose"
+        )
+        problems.append(Defect(checked[0].entry.features, None, message, "warning"))
     return problems
 
 
-def _rows(seen: list[_Seen], frame_rate: float | None) -> tuple[ActivityRow, ...]:
-    groups: dict[str | None, list[_Seen]] = {}
-    for found in seen:
-        groups.setdefault(found.entry.activity, []).append(found)
+def _rows(checked: list[_Checked], frame_rate: float | None) -> tuple[ActivityRow, ...]:
+    groups: dict[str | None, list[_Checked]] = {}
+    for one in checked:
+        groups.setdefault(one.entry.activity, []).append(one)
     rows = []
     for activity, group in sorted(groups.items(), key=lambda item: item[0] or ""):
-        shapes = [found.shape for found in group if found.shape is not None]
-        frames = sum(shape[0] for shape in shapes)
-        rows.append(
-            ActivityRow(
-                activity=activity,
-                recordings=len(group),
-                frames=frames,
-                hours=None if frame_rate is None else frames / frame_rate / 3600,
-                width=Counter(shape[1] for shape in shapes).most_common(1)[0][0]
-                if shapes
-                else None,
-                labelled=sum(found.entry.ground_truth is not None for found in group),
-                classes=len(frozenset().union(*(found.classes for found in group))),
-            )
-        )
+        frames = sum(one.shape[0] for one in group if one.shape is not None)
+        widths = Counter(one.shape[1] for one in group if one.shape is not None).most_common(1)
+        hours = None if frame_rate is None else frames / frame_rate / 3600
+        width = widths[0][0] if widths else None
+        labelled = sum(one.entry.ground_truth is not None for one in group)
+        classes = len(frozenset().union(*(one.classes for one in group)))
+        rows.append(ActivityRow(activity, len(group), frames, hours, width, labelled, classes))
     return tuple(rows)

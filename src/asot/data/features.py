@@ -1,77 +1,267 @@
-"""A features file on disk, opened when it is first needed and once in each process."""
+"""Features on disk: ``.npy`` files mapped into memory, and text that is parsed once into one.
+
+The copy of a text is float32: it is what the models compute in, half the size of float64, and its
+seven digits are more than features of images or sensors carry. A sidecar, written after the copy,
+holds the size and time of both. What does not agree with it is stale or half-written.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import logging
+import math
+import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
+from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from asot.data.npyfiles import finite_problem, map_npy, read_header
-from asot.data.store import open_text
-from asot.errors import FileError
-from asot.files import require_file
+from asot.data.textfiles import parse_features
+from asot.errors import FileError, unreadable
+from asot.files import atomic_path, require_file, save_array, write_json
+from asot.schema import read_json
 
 SUFFIXES = (".npy", ".txt")
+FOLDER = ".asot-store"
+_FORMAT = 1
+# A file system's clock ticks every few milliseconds; two changes within a tick look like one.
+_TICK_NS = 20_000_000
+_BLOCK = 1 << 20  # numbers looked at together, so that a mapped file is never read whole
+
+logger = logging.getLogger(__name__)
 
 
 class FeatureFile:
-    """The features of one recording, in a ``.npy`` or ``.txt`` file.
+    """The features of one recording in a ``.npy`` or ``.txt`` file, opened once in each process.
 
     It pickles as its path alone, so that each worker process maps the file for itself.
-
-    Parameters
-    ----------
-    path : Path
-        The file; its suffix decides how it is read.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._features: NDArray[np.float32] | None = None
-        self._checked: tuple[int, int] | None = None
+        self._checked: dict[str, int] | None = None
 
     def open(self) -> NDArray[np.float32]:
-        """Open the features.
-
-        Returns
-        -------
-        (N, D) float32 array
-            Every value finite; read-only and mapped into memory where the file allows it.
-
-        Raises
-        ------
-        FileError
-            A :class:`~asot.errors.DataError` that names the file, and line or frame.
-        """
+        """Open the (N, D) float32 features: finite, read-only, mapped where the file allows it."""
         if self._features is None:
-            if self.path.suffix == ".npy":
-                features = map_npy(self.path)
-                self._require_finite(features)
-            else:
-                features = open_text(self.path)
-            self._features = features
+            text = self.path.suffix == ".txt"
+            self._features = open_text(self.path) if text else self._open_npy()
         return self._features
 
     @property
     def shape(self) -> tuple[int, int]:
         """Frames and columns; of a ``.npy`` file only the header is read."""
-        if self._features is None and self.path.suffix == ".npy":
-            return read_header(self.path).shape
-        frames, width = self.open().shape
+        unopened = self._features is None and self.path.suffix != ".txt"
+        frames, width = _header(self.path, 2)[0] if unopened else self.open().shape
         return frames, width
 
-    def _require_finite(self, features: NDArray[np.float32]) -> None:
-        found = require_file(self.path)
-        version = (found.st_size, found.st_mtime_ns)
-        if version == self._checked:
-            return
-        problem = finite_problem(self.path, features)
-        if problem is not None:
-            raise FileError.of([problem])
-        self._checked = version
+    def _open_npy(self) -> NDArray[np.float32]:
+        features = map_array(self.path)
+        if features.dtype != np.float32:
+            with np.errstate(over="ignore"):
+                features = np.array(features, dtype=np.float32)
+        version = _version(require_file(self.path))
+        if version != self._checked:
+            _require_finite(self.path, features)
+            self._checked = version
+        return features
 
     def __getstate__(self) -> dict[str, Any]:
         # A pickled map would carry the whole file; what was checked stays checked.
         return {**self.__dict__, "_features": None}
+
+
+def map_array(path: Path, dimensions: int = 2) -> NDArray[Any]:
+    """Map a ``.npy`` file of real numbers into memory, read-only and in its own type.
+
+    Nothing is unpickled. A file whose header does not fit its size, or that holds anything else
+    than real numbers in so many dimensions, is a FileError before memory is taken for it.
+    """
+    shape, fortran, dtype, offset = _header(path, dimensions)
+    order: Any = "F" if fortran else "C"
+    try:
+        return np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=shape, order=order)
+    except (OSError, ValueError) as error:
+        raise FileError.at(path, unreadable(error)) from error
+
+
+def npy_header(
+    stream: IO[bytes],
+) -> tuple[tuple[int, ...], bool, np.dtype[np.generic], int]:
+    """Read shape, order ("F" or not), type and length of the header of a ``.npy`` stream.
+
+    A header that cannot be read is a ValueError.
+    """
+    try:
+        # Version 3 differs from 2 only for field names, which numbers do not have.
+        first = npy_format.read_magic(stream) == (1, 0)
+        read = npy_format.read_array_header_1_0 if first else npy_format.read_array_header_2_0
+        shape, fortran, dtype = read(stream)
+    except OSError:
+        raise
+    except Exception as error:  # NumPy evaluates the header as Python: anything can come out
+        raise ValueError("is not an .npy file, or is damaged") from error
+    if min(shape, default=0) < 0:
+        raise ValueError("is not an .npy file, or is damaged")
+    return shape, fortran, dtype, stream.tell()
+
+
+def _header(path: Path, dimensions: int) -> tuple[Any, bool, np.dtype[np.generic], int]:
+    """Read and check shape, order, type and first byte of the values of a ``.npy`` file."""
+    size = require_file(path).st_size
+    if size == 0:
+        raise FileError.at(path, "is empty")
+    try:
+        with path.open("rb") as stream:
+            if stream.read(4) == b"PK\x03\x04":
+                raise ValueError("is an .npz archive, not an .npy file: save one array")
+            stream.seek(0)
+            shape, fortran, dtype, offset = npy_header(stream)
+    except OSError as error:
+        raise FileError.at(path, unreadable(error)) from error
+    except ValueError as error:
+        raise FileError.at(path, str(error)) from error
+    wanted = offset + dtype.itemsize * math.prod(shape)
+    needed = "(frames, columns)" if dimensions == 2 else "one dimension"
+    broken = ""
+    if dtype.hasobject:
+        broken = "holds Python objects: save an array of numbers instead"
+    elif dtype.kind not in "fiub":
+        broken = f"holds values of type {dtype}, not real numbers"
+    elif len(shape) != dimensions:
+        broken = f"has shape {shape} where {needed} is needed"
+    elif 0 in shape:
+        broken = f"is empty: its shape is {shape}"
+    elif size < wanted:
+        broken = f"is truncated: {size:,} bytes where its header announces {wanted:,}"
+    if broken:
+        raise FileError.at(path, broken)
+    return shape, fortran, dtype, offset
+
+
+def blocks(features: NDArray[np.floating[Any]]) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Yield features a few thousand frames at a time, each block with its first frame."""
+    step = max(1, _BLOCK // features.shape[1])
+    for start in range(0, features.shape[0], step):
+        yield start, np.asarray(features[start : start + step])
+
+
+def _require_finite(path: Path, features: NDArray[np.float32]) -> None:
+    frames = [
+        start + int(i)
+        for start, block in blocks(features)
+        if not np.isfinite(block).all()
+        for i in np.flatnonzero(~np.isfinite(block).all(axis=1))
+    ]
+    if frames:
+        row = np.asarray(features[frames[0]])
+        column = int(np.flatnonzero(~np.isfinite(row))[0])
+        what = "NaN" if np.isnan(row[column]) else "infinite or too large for float32"
+        more = f"; {len(frames):,} frames have such values" if len(frames) > 1 else ""
+        raise FileError.at(path, f"column {column} of frame {frames[0]} (from 0) is {what}{more}")
+
+
+def open_text(path: str | Path) -> NDArray[np.float32]:
+    """Open the features of a text file, parsing it only if there is no valid copy yet.
+
+    The copy lies beside the text in ``.asot-store``, or in the user's cache where that folder
+    cannot be written. Without any place to write, the features are in memory and not mapped.
+    """
+    path = Path(path)
+    places = [path.parent / FOLDER / path.name]
+    cache = cache_folder()
+    if cache is not None:
+        key = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()
+        places.append(cache / "features" / key)
+    source = _version(require_file(path))
+    for place in places:
+        if (stored := _load(place, source)) is not None:
+            return stored
+    features, source = _parse(path)
+    for place in places:
+        if not _sealed(place.parent):
+            try:
+                _save(place, features, source)
+            except OSError as error:
+                logger.debug("cannot write the feature store %s: %s", place, error)
+            if (stored := _load(place, source)) is not None:
+                return stored
+    logger.warning("no feature store can be written for %s: it is parsed at each use", path)
+    return features
+
+
+def cache_folder() -> Path | None:
+    """Return ``$ASOT_CACHE``, ``$XDG_CACHE_HOME/asot`` or ``~/.cache/asot``; None without any."""
+    if os.environ.get("ASOT_CACHE"):
+        return Path(os.environ["ASOT_CACHE"])
+    if os.environ.get("XDG_CACHE_HOME"):
+        return Path(os.environ["XDG_CACHE_HOME"]) / "asot"
+    try:
+        return Path.home() / ".cache" / "asot"
+    except RuntimeError:
+        return None
+
+
+def _sealed(folder: Path) -> bool:
+    """Tell whether a folder, or the first above it that exists, lets nobody write.
+
+    The mode is asked because a superuser can write where the owner wants nobody to.
+    """
+    for candidate in (folder, *folder.parents):
+        try:
+            return candidate.stat().st_mode & 0o222 == 0
+        except OSError:
+            continue
+    return False
+
+
+def _version(found: os.stat_result) -> dict[str, int]:
+    """Tell what distinguishes one state of a file from another."""
+    return {"size": found.st_size, "mtime_ns": found.st_mtime_ns}
+
+
+def _parse(path: Path) -> tuple[NDArray[np.float32], dict[str, int]]:
+    """Parse a text and return it with the version it had throughout."""
+    for _ in range(3):
+        source = _version(require_file(path))
+        age = time.time_ns() - source["mtime_ns"]
+        if 0 <= age < _TICK_NS:
+            time.sleep((_TICK_NS - age) / 1e9)
+        features = parse_features(path)
+        if _version(require_file(path)) == source:
+            return features, source
+    raise FileError.at(path, "changes while it is read: wait until it is complete")
+
+
+def _save(place: Path, features: NDArray[np.float32], source: dict[str, int]) -> None:
+    """Write copy and sidecar, each in one step, so that two writers cannot spoil each other."""
+    with atomic_path(place.with_name(f"{place.name}.npy")) as temporary:
+        save_array(temporary, features)
+        # The copy bears the time of its text: a sidecar never fits the copy of another version.
+        os.utime(temporary, ns=(source["mtime_ns"], source["mtime_ns"]))
+        sidecar = _sidecar(features, source, temporary.stat())
+    write_json(place.with_name(f"{place.name}.json"), sidecar)
+
+
+def _load(place: Path, source: dict[str, int]) -> NDArray[np.float32] | None:
+    """Map the copy at ``place``, or return None if it is missing, stale or half-written."""
+    copy = place.with_name(f"{place.name}.npy")
+    try:
+        found = read_json(place.with_name(f"{place.name}.json"), dict[str, Any])
+        features = map_array(copy)
+        agrees = found == _sidecar(features, source, copy.stat())
+    except (OSError, FileError):
+        return None
+    return features if agrees and features.dtype == np.float32 else None
+
+
+def _sidecar(
+    features: NDArray[np.float32], source: dict[str, int], copy: os.stat_result
+) -> dict[str, Any]:
+    shape = list(features.shape)
+    return {"format": _FORMAT, "source": source, "store": _version(copy), "shape": shape}

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from asot.data.features import FeatureFile
-from asot.data.labels import ClassTable, GroundTruthFile, read_mapping
-from asot.data.layout import compile_pattern, is_folder, scan
+from asot.data.features import SUFFIXES, FeatureFile
+from asot.data.origin import origin_problems
 from asot.data.recordings import Recording, Recordings
-from asot.errors import ArgumentError, DataError, FileError
-from asot.text import listing
+from asot.data.textfiles import ClassTable, GroundTruthFile
+from asot.errors import ArgumentError, Defect, FileError, require_number, unreadable
+from asot.text import listing, plural, printable, quote
 
 logger = logging.getLogger(__name__)
 
@@ -47,21 +49,19 @@ class DatasetFolder:
 
     Raises
     ------
-    ArgumentError
-        If the pattern or the frame rate cannot be used.
-    DataError
-        If there is no features file, a recording's name comes twice or does not match the
-        pattern, or the mapping is malformed.
+    ArgumentError, DataError
+        If the pattern or the frame rate cannot be used; if there is no features file, a name comes
+        twice or does not match the pattern, or the mapping is malformed.
 
     Examples
     --------
     >>> import tempfile
     >>> root = Path(tempfile.mkdtemp())
     >>> (root / "features").mkdir()
-    >>> np.save(root / "features" / "P03_coffee.npy", np.zeros((4, 2), np.float32))
+    >>> _ = (root / "features" / "P03_coffee.txt").write_text("1 2\\n3 4\\n")
     >>> data = DatasetFolder(root, activity_pattern="_([^_]+)$")
     >>> data.activities, data.recordings("coffee")[0].n_frames
-    (('coffee',), 4)
+    (('coffee',), 2)
     """
 
     def __init__(
@@ -71,16 +71,19 @@ class DatasetFolder:
         activity_pattern: str | None = None,
         frame_rate: float | None = None,
     ) -> None:
-        if frame_rate is not None and not (np.isfinite(frame_rate) and frame_rate > 0):
-            raise ArgumentError(f"frame_rate must be positive, got {frame_rate}.")
+        if frame_rate is not None:
+            require_number("frame_rate", frame_rate, above=0)
         self.root = Path(root)
-        layout = scan(self.root, mapping, compile_pattern(activity_pattern))
-        errors = [problem for problem in layout.problems if problem.severity == "error"]
+        entries, mapping_file, problems = scan(
+            self.root, mapping, compile_pattern(activity_pattern)
+        )
+        errors = [problem for problem in problems if problem.severity == "error"]
         if errors:
             raise FileError.of(errors)
-        files = [entry.ground_truth for entry in layout.entries if entry.ground_truth is not None]
-        ids = None if layout.mapping is None else read_mapping(layout.mapping)
-        self._classes = ClassTable(ids, layout.mapping, files)
+        truths = [entry.ground_truth for entry in entries if entry.ground_truth is not None]
+        self._classes = ClassTable(mapping_file, truths)
+        if mapping_file is not None:
+            _ = self._classes.ids  # read now, because a malformed mapping is refused at once
         self._recordings = Recordings(
             Recording(
                 entry.name,
@@ -93,7 +96,7 @@ class DatasetFolder:
                 times=entry.times,
                 origin=entry.origin,
             )
-            for entry in layout.entries
+            for entry in entries
         )
 
     @property
@@ -103,29 +106,16 @@ class DatasetFolder:
 
     @property
     def activities(self) -> tuple[str, ...]:
-        """The activities found, sorted; empty when recordings have none."""
+        """The activities, sorted; empty when recordings have none."""
         return tuple(sorted({name for name in self._recordings.activities if name is not None}))
 
     def recordings(self, activity: str | None = None) -> Recordings:
-        """Give the recordings, sorted by activity folder and name.
-
-        Parameters
-        ----------
-        activity : str, optional
-            Only those of this activity.
-
-        Raises
-        ------
-        ArgumentError
-            If there is no such activity.
-        """
+        """Return the recordings, or those of an activity, sorted by activity folder and name."""
         if activity is None:
             return self._recordings
         if activity not in self.activities:
-            known = listing(self.activities, 20) or "none"
-            raise ArgumentError(
-                f"activity must be one of those in {self.root}: {known}; got {activity!r}."
-            )
+            message = f"activity must be among {listing(self.activities, 20) or 'none'}"
+            raise ArgumentError(f"{message}, but is {activity!r}.", setting="activity")
         return self._recordings[[name == activity for name in self._recordings.activities]]
 
     def __repr__(self) -> str:
@@ -135,23 +125,8 @@ class DatasetFolder:
 def find_dataset(data_dir: str | Path, dataset: str | None = None) -> Path:
     """Find the folder that holds ``features/``.
 
-    Parameters
-    ----------
-    data_dir : path-like
-        The dataset folder itself, or a folder of dataset folders.
-    dataset : str, optional
-        The name of the sub-folder to take.
-
-    Returns
-    -------
-    Path
-        ``data_dir`` if it holds ``features/``; else ``data_dir/dataset``; else the only
-        sub-folder that holds ``features/``.
-
-    Raises
-    ------
-    DataError
-        If none of the three is there; the message lists what is.
+    It is ``data_dir`` itself, or else ``data_dir/dataset``, or else the only sub-folder that holds
+    ``features/``. Where there is none, the DataError lists what is there.
 
     Examples
     --------
@@ -169,18 +144,189 @@ def find_dataset(data_dir: str | Path, dataset: str | None = None) -> Path:
     try:
         names = sorted(path.name for path in data_dir.iterdir() if not path.name.startswith("."))
     except OSError as error:
-        raise DataError(f"{data_dir} cannot be read: {error.strerror}.") from error
+        raise FileError.at(data_dir, unreadable(error)) from error
     found = [name for name in names if is_folder(data_dir / name / "features")]
     if len(found) == 1:
         if dataset is not None:
             logger.warning("%s holds no %s: using %s", data_dir, dataset, found[0])
         return data_dir / found[0]
     if found:
-        raise DataError(
-            f"{data_dir} holds several data sets, {listing(found, 20)}: name one of them"
-            + (f" (there is no {dataset!r})." if dataset is not None else ".")
+        what = f"several data sets, {listing(found, 20)}: name one of them"
+        what += f" (there is no {dataset!r})" if dataset is not None else ""
+    else:
+        here = listing(names, 10) or "nothing"
+        what = f"no data set: there is no folder 'features' in it or below, it holds {here}"
+    raise FileError.at(data_dir, f"holds {what}")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The files of one recording, whose name is that of the features file without its suffix."""
+
+    name: str
+    activity: str | None
+    features: Path
+    ground_truth: Path | None
+    times: Path | None
+    origin: Path | None
+
+
+def scan(
+    root: Path, mapping: str | Path | None, pattern: re.Pattern[str] | None
+) -> tuple[list[Entry], Path | None, list[Defect]]:
+    """List the recordings of a dataset folder, its mapping file, and what is wrong with places.
+
+    No file is opened but origins. ``mapping`` is a file in ``mapping/``, by default
+    ``mapping.txt`` if there is one. Recordings are sorted by activity folder and name.
+    """
+    problems: list[Defect] = []
+    features: dict[str, tuple[str | None, Path]] = {}
+    for folder, path in _feature_files(root / "features", problems):
+        name = path.name[: -len(path.suffix)]
+        if name not in features:
+            features[name] = (folder, path)
+            continue
+        previous = features[name][1]
+        if previous.parent == path.parent:  # sorted: .npy came before .txt
+            message = f"is not read, because {printable(previous.name)} is there too"
+            problems.append(Defect(path, None, message, "warning"))
+        else:
+            other = printable(previous)
+            message = f"recording {quote(name, 80)} is also in {other}: names must differ"
+            problems.append(Defect(path, None, message))
+    if not features and not problems:
+        problems.append(Defect(root / "features", None, "holds no .npy or .txt file"))
+    if pattern is not None:
+        for name, (_, path) in features.items():
+            match = pattern.search(name)
+            if match is None or not match[1]:
+                message = f"does not match the activity pattern {pattern.pattern!r}"
+                problems.append(Defect(path, None, f"name {quote(name, 80)} {message}"))
+            features[name] = (match[1] if match else None, path)
+    labels = _ground_truth_files(root / "groundTruth", features, problems)
+    present: dict[str, Path] = {}
+    for place in filter(is_folder, (root / "times", root / "origins")):
+        present |= {f"{place.name}/{path.name}": path for path in place.iterdir()}
+    if is_folder(root / "origins"):
+        problems += origin_problems(root, list(features))
+    entries = [
+        Entry(
+            *(name, activity, path, labels.get(name)),
+            times=present.get(f"times/{name}.npy"),
+            origin=present.get(f"origins/{name}.json"),
         )
-    raise DataError(
-        f"{data_dir} holds no data set: neither it nor a folder in it has a folder 'features'; "
-        f"it holds {listing(names, 10) or 'nothing'}."
-    )
+        for name, (activity, path) in features.items()
+    ]
+    return entries, _mapping_file(root / "mapping", mapping, problems), problems
+
+
+def compile_pattern(pattern: str | None) -> re.Pattern[str] | None:
+    """Compile an activity pattern, which must have exactly one group."""
+    if pattern is None:
+        return None
+    try:
+        compiled = re.compile(pattern)
+        why = f"it has {plural(compiled.groups, 'group')}"
+    except re.error as error:
+        compiled, why = None, str(error)
+    if compiled is not None and compiled.groups == 1:
+        return compiled
+    rule = "a regular expression with one group, which is the activity"
+    message = f"activity_pattern must be {rule}, but is {pattern!r}: {why}."
+    raise ArgumentError(message, setting="activity_pattern")
+
+
+def is_folder(path: Path) -> bool:
+    """Tell whether there is a folder at ``path``, as far as the system lets it be seen."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def _feature_files(folder: Path, problems: list[Defect]) -> Iterator[tuple[str | None, Path]]:
+    """Yield the feature files directly in ``folder``, then those in each activity's folder."""
+    above = _children(folder, problems)
+    for place in (folder, *filter(is_folder, above)):
+        children = above if place == folder else _children(place, problems)
+        nested = [path.name for path in children if is_folder(path)] if place != folder else []
+        if nested:
+            message = f"holds folders that are not read, {listing(nested)}: activities do not nest"
+            problems.append(Defect(place, None, message, "warning"))
+        files = [path for path in children if not is_folder(path)]
+        others = [path.name for path in files if path.suffix not in SUFFIXES]
+        if others:
+            message = f"holds {plural(len(others), 'file')} not ending in .npy or .txt, not read: "
+            problems.append(Defect(place, None, message + listing(others), "warning"))
+        activity = None if place == folder else place.name
+        yield from ((activity, path) for path in files if path.suffix in SUFFIXES)
+
+
+def _children(folder: Path, problems: list[Defect]) -> list[Path]:
+    """List what a folder holds but hidden files, sorted; names that are not text are problems."""
+    try:
+        names = sorted(path.name for path in folder.iterdir())
+    except FileNotFoundError:
+        problems.append(Defect(folder, None, "does not exist"))
+        return []
+    except (OSError, ValueError) as error:
+        problems.append(Defect(folder, None, unreadable(error)))
+        return []
+    children = []
+    for name in names:
+        if name.startswith("."):
+            continue
+        try:
+            name.encode("utf-8")
+        except UnicodeEncodeError:
+            shown = quote(os.fsencode(name).decode("utf-8", "backslashreplace"), 80)
+            problems.append(Defect(folder, None, f"holds a name that is not UTF-8, {shown}"))
+            continue
+        children.append(folder / name)
+    return children
+
+
+def _ground_truth_files(
+    folder: Path, features: dict[str, tuple[str | None, Path]], problems: list[Defect]
+) -> dict[str, Path]:
+    """Find each recording's ground truth; warn of what has only one of the two."""
+    if not os.path.lexists(folder):
+        return {}
+    children = _children(folder, problems)
+    files = {path.name: path for path in children if not is_folder(path)}
+    labels = {}
+    for name in features:
+        # A recording whose own name ends in .txt is why the exact name comes first.
+        file = files.get(name) or files.get(f"{name}.txt")
+        if file is not None:
+            labels[name] = file
+    used = {path.name for path in labels.values()}
+    # <recording>_idt lies beside the ground truth in YouTube Instructions.
+    used |= {f"{name}_idt{suffix}" for name in features for suffix in ("", ".txt")}
+    unread = [name for name in files if name not in used]
+    unread += [f"{path.name}/" for path in children if path.name not in files]
+    if unread:
+        message = "holds what belongs to no recording and is not read: "
+        problems.append(Defect(folder, None, message + listing(unread), "warning"))
+    bare = [name for name in features if name not in labels]
+    if bare:
+        message = f"has nothing for {plural(len(bare), 'recording')}: {listing(bare)}"
+        problems.append(Defect(folder, None, message, "warning"))
+    return labels
+
+
+def _mapping_file(folder: Path, mapping: str | Path | None, problems: list[Defect]) -> Path | None:
+    if os.path.lexists(folder) and not is_folder(folder):
+        problems.append(Defect(folder, None, "is not a folder"))
+        return None
+    path = folder / (mapping or "mapping.txt")
+    if os.path.lexists(path):
+        return path
+    if mapping is not None:
+        problems.append(Defect(path, None, "does not exist"))
+    elif is_folder(folder):
+        others = [child.name for child in _children(folder, problems)]
+        if others:
+            message = f"holds no mapping.txt; to use another file, name it: {listing(others)}"
+            problems.append(Defect(folder, None, message, "warning"))
+    return None

@@ -9,36 +9,36 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.errors import DataError, Defect
+from asot.data.features import map_array
+from asot.errors import ArgumentError, Defect, FileError
 from asot.files import write_array, write_json
+from asot.schema import convert, first_difference, read_json
 from asot.text import listing, plural
 from asot.timeline.timelines import require_times
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the features of one recording come from.
 
     Parameters
     ----------
-    kind : str
-        "video", "series", "pose" or "features" (taken as they were).
-    path : str
-        The file, absolute.
-    fingerprint : str
-        Of its content.
+    kind : {"video", "series", "pose", "features"}
+        What the file is; "features" were taken as they are.
+    path, fingerprint : str
+        The file, absolute, and what tells its content from any other.
     extractor : dict
-        All that decides the features but the file: the backbone and its weights, the sampling,
-        the preparation. Plain JSON values. Features of two extractors do not go together.
+        All that decides the features but the file, in plain JSON values: the backbone and its
+        weights, the sampling, the preparation. Features of two extractors do not go together.
     media : dict
         What the file says of itself: for a video ``start_s``, ``end_s``, ``frame_rate``,
         ``width``, ``height``, ``codec``, ``rotation``; for others ``columns``.
@@ -46,12 +46,20 @@ class Origin:
         What people should know, such as damaged frames: sentences.
     """
 
-    kind: str
+    kind: Literal["video", "series", "pose", "features"]
     path: str
     fingerprint: str
     extractor: dict[str, Any]
-    media: dict[str, Any] = field(default_factory=dict)
-    remarks: list[str] = field(default_factory=list)
+    media: dict[str, Any] = {}
+    remarks: list[str] = []
+
+
+class _Media(msgspec.Struct):
+    """The types of the media's values that are used."""
+
+    start_s: float = 0.0
+    frame_rate: float | None = None
+    columns: list[str] = []
 
 
 def write_features(
@@ -68,121 +76,78 @@ def write_features(
         times_path(root, name).unlink(missing_ok=True)
     else:
         write_array(times_path(root, name), require_times(times, len(features)))
-    write_json(origin_path(root, name), asdict(origin))
+    write_origin(root, name, origin)
+
+
+def write_origin(root: Path, name: str, origin: Origin) -> None:
+    """Write the origin of a recording, which marks it as finished."""
+    write_json(origin_path(root, name), msgspec.to_builtins(origin))
 
 
 def origin_path(root: Path, name: str) -> Path:
-    """The origin's file of a recording."""
+    """Return the file of a recording's origin."""
     return root / "origins" / f"{name}.json"
 
 
 def times_path(root: Path, name: str) -> Path:
-    """The times' file of a recording."""
+    """Return the file of a recording's times."""
     return root / "times" / f"{name}.npy"
 
 
 def read_origin(path: Path) -> Origin | None:
-    """Read an origin; None where there is none.
-
-    Raises
-    ------
-    DataError
-        If the file is there but is no origin.
-    """
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    """Read an origin; None where there is no such file, FileError where it is not an origin."""
+    if not os.path.lexists(path):
         return None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {error}.") from error
-    known = {one.name for one in fields(Origin)}
-    if (
-        not isinstance(values, dict)
-        or not {"kind", "path", "fingerprint", "extractor"} <= set(values) <= known
-    ):
-        raise DataError(f"{path} does not say where features come from: extract them again.")
-    return Origin(**values)
+    cure = "extract the features again"
+    origin = read_json(path, Origin, cure)
+    convert(path, origin.media, _Media, cure)
+    return origin
 
 
 def finished_origin(root: Path, name: str) -> Origin | None:
-    """The origin of a recording whose features and times are there; None for any other."""
+    """Return the origin of a recording whose features and times are there; None for any other."""
     arrays = (root / "features" / f"{name}.npy", times_path(root, name))
-    if not all(one.is_file() for one in arrays):
-        return None
-    try:
-        return read_origin(origin_path(root, name))
-    except DataError:
-        return None
+    with suppress(FileError):
+        return read_origin(origin_path(root, name)) if all(map(Path.is_file, arrays)) else None
+    return None
 
 
 def read_times(path: Path, n_frames: int) -> NDArray[np.float64]:
-    """The times (N + 1,) of a recording of N frames.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read, or does not fit the frames.
-    """
+    """Read the (N + 1,) times of a recording of N frames; FileError where they do not fit it."""
     try:
-        return require_times(np.load(path, allow_pickle=False), n_frames)
-    except (OSError, ValueError, EOFError) as error:
-        reason = str(error).rstrip(".")
-        raise DataError(f"{path} cannot be used: {reason}. Extract the features again.") from error
+        return require_times(np.array(map_array(path, 1)), n_frames)
+    except (FileError, ArgumentError) as error:
+        reason = error.problems[0].message if isinstance(error, FileError) else str(error)
+    reason = reason.rstrip(".")
+    raise FileError.at(path, f"cannot be used: {reason}: extract the features again")
 
 
 def origin_problems(root: Path, names: Sequence[str]) -> list[Defect]:
-    """Find out whether the features of a folder go together.
-
-    Parameters
-    ----------
-    root : Path
-        The data folder.
-    names : sequence of str
-        Its recordings.
-
-    Returns
-    -------
-    list of Defect
-        One where features were made in different ways, or are not finished; none for a folder
-        that says nothing of where its features come from.
-    """
+    """Tell whether the features of a data folder go together: all finished, and made in one way."""
     folder = root / "origins"
-    if not folder.is_dir():
-        return []
-    ways: dict[str, list[str]] = {}
-    bare = []
+    first: tuple[str, dict[str, Any]] | None = None
+    difference, bare = "", []
     for name in names:
         try:
             origin = read_origin(origin_path(root, name))
-        except DataError as error:
-            return [Defect(folder, None, str(error).rstrip("."))]
+        except FileError as error:
+            return list(error.problems)
         if origin is None:
             bare.append(name)
-        else:
-            ways.setdefault(json.dumps(origin.extractor, sort_keys=True), []).append(name)
-    if bare and ways:
+        elif first is None:
+            first = name, origin.extractor
+        elif not difference and origin.extractor != first[1]:
+            setting = first_difference(first[1], origin.extractor)
+            difference = f"{first[0]} and {name} differ ({setting})"
+    message = ""
+    if bare and first is not None:
         message = (
             f"says nothing of {plural(len(bare), 'recording')} in features/ ({listing(bare)}), "
             "which are unfinished or made by something else: extract them again, or move them"
         )
-        return [Defect(folder, None, message)]
-    if len(ways) > 1:
-        (first, one), (second, other) = list(ways.items())[:2]
-        difference = _difference(json.loads(first), json.loads(second))
+    elif difference:
         message = (
-            f"features were made in different ways and cannot be used together: {one[0]} and "
-            f"{other[0]} differ in {difference}; extract all of them the same way"
+            f"features were made in different ways and cannot be used together: {difference}; "
+            "extract all of them the same way"
         )
-        return [Defect(folder, None, message)]
-    return []
-
-
-def _difference(one: dict[str, Any], other: dict[str, Any]) -> str:
-    """The first setting in which two extractors differ, with both values."""
-    for key in sorted({*one, *other}):
-        ours, theirs = one.get(key), other.get(key)
-        if ours != theirs:
-            if isinstance(ours, dict) and isinstance(theirs, dict):
-                return f"{key}.{_difference(ours, theirs)}"
-            return f"{key} ({ours} and {theirs})"
-    return "nothing"
+    return [Defect(folder, None, message)] if message else []

@@ -1,26 +1,141 @@
-"""Sequences of recordings, from files or from arrays in memory."""
+"""Recordings: features, and where they are known ground truth, times, activity and origin.
+
+They come from files, which are read when they are first asked for, or from arrays in memory.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from copy import copy
+from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from asot.data.recording import Features, Recording
-from asot.errors import ArgumentError
+from asot.data.features import FeatureFile
+from asot.data.origin import Origin, read_origin, read_times
+from asot.data.textfiles import GroundTruthFile
+from asot.errors import ArgumentError, FileError, require_number
+from asot.text import printable
+from asot.timeline.timelines import even_times
 
-__all__ = ["FeatureSequence", "Recording", "Recordings"]
+Features = NDArray[np.floating[Any]]
+
+
+class Recording:
+    """One recording. Nothing is read from disk before it is asked for.
+
+    Parameters
+    ----------
+    name, activity : str
+        Its name, and the activity it belongs to (None where there is none).
+    features : (N, D) array or FeatureFile
+        One row a frame.
+    ground_truth : (N,) int64 array, GroundTruthFile or None
+        One class id a frame.
+    frame_rate : float or None
+        Frames per second.
+    times, origin : Path or None
+        Files of the frames' times, which go before ``frame_rate``, and of where the features come
+        from.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        features: Features | FeatureFile,
+        ground_truth: NDArray[np.int64] | GroundTruthFile | None = None,
+        activity: str | None = None,
+        frame_rate: float | None = None,
+        times: Path | None = None,
+        origin: Path | None = None,
+    ) -> None:
+        self.name = name
+        self.activity = activity
+        self.frame_rate = frame_rate
+        self._features = features
+        self._ground_truth = ground_truth
+        self._times = times
+        self._origin = origin
+
+    @property
+    def features(self) -> Features:
+        """The finite (N, D) features: what was given, or float32 and read-only from a file."""
+        return self._features.open() if isinstance(self._features, FeatureFile) else self._features
+
+    @property
+    def n_frames(self) -> int:
+        """The number of frames, N."""
+        return int(self._features.shape[0])
+
+    @property
+    def width(self) -> int:
+        """The number of feature columns, D."""
+        return int(self._features.shape[1])
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files of features and ground truth; none where it came as arrays."""
+        held = self._features, self._ground_truth
+        return tuple(one.path for one in held if isinstance(one, FeatureFile | GroundTruthFile))
+
+    @property
+    def labelled(self) -> bool:
+        """True where there is ground truth, which is not read for it."""
+        return self._ground_truth is not None
+
+    @property
+    def ground_truth(self) -> NDArray[np.int64] | None:
+        """The (N,) int64 class ids, read at each use; None where there are none."""
+        if not isinstance(self._ground_truth, GroundTruthFile):
+            return self._ground_truth
+        labels = self._ground_truth.read()
+        path = self._features.path.name if isinstance(self._features, FeatureFile) else self.name
+        message = length_defect(self._features.shape, len(labels), path)
+        if message is not None:
+            raise FileError.at(self._ground_truth.path, message)
+        return labels
+
+    def with_ground_truth(self, ground_truth: GroundTruthFile | None) -> Recording:
+        """Return the same recording with other ground truth, or without any."""
+        other = copy(self)
+        other._ground_truth = ground_truth
+        return other
+
+    @property
+    def times(self) -> NDArray[np.float64] | None:
+        """The (N + 1,) seconds between which the frames last; None where they are not known."""
+        if self._times is not None:
+            return read_times(self._times, self.n_frames)
+        return None if self.frame_rate is None else even_times(self.n_frames, self.frame_rate)
+
+    @property
+    def origin(self) -> Origin | None:
+        """Where the features come from; None where that is not known."""
+        return None if self._origin is None else read_origin(self._origin)
+
+    def __repr__(self) -> str:
+        known = [f"activity={self.activity!r}"] if self.activity is not None else []
+        known += ["with ground truth"] if self.labelled else []
+        return f"<Recording {', '.join([repr(self.name), *known])}>"
+
+
+def length_defect(shape: tuple[int, ...], n_labels: int, path: str) -> str | None:
+    """Say in what way so many labels do not fit features of a shape; None where they do."""
+    if shape[0] == n_labels:
+        return None
+    path = printable(path)
+    message = f"has {n_labels:,} labels where {path} has {shape[0]:,} frames"
+    if shape[1] == n_labels:
+        cure = "seems to be stored as (columns, frames), as MS-TCN does: save its transpose"
+        message += f"; {path} {cure}"
+    return message
 
 
 class Recordings(Sequence[Recording]):
     """A sequence of recordings; slices and index arrays give recordings again.
-
-    Parameters
-    ----------
-    recordings : iterable of Recording
-        The recordings, in order.
 
     Examples
     --------
@@ -29,7 +144,7 @@ class Recordings(Sequence[Recording]):
     (3, ('b', 'a'), 2)
     """
 
-    def __init__(self, recordings: Sequence[Recording] | Iterator[Recording]) -> None:
+    def __init__(self, recordings: Iterable[Recording]) -> None:
         self._recordings = tuple(recordings)
 
     @classmethod
@@ -41,7 +156,7 @@ class Recordings(Sequence[Recording]):
         activities: Sequence[str | None] | None = None,
         frame_rate: float | None = None,
     ) -> Recordings:
-        """Make recordings of arrays in memory.
+        """Make recordings of arrays in memory; what breaks a rule is an ArgumentError.
 
         Parameters
         ----------
@@ -49,48 +164,34 @@ class Recordings(Sequence[Recording]):
             Real and finite. Floating arrays are kept as they are, others become float32.
         names : sequence of str, optional
             One name a recording, each once; ``recording-1``, ... by default.
-        ground_truth : sequence of (N_i,) int array-like or None, optional
-            Class ids.
-        activities : sequence of str or None, optional
-            One activity a recording.
+        ground_truth, activities : sequence, optional
+            For each recording (N_i,) int class ids and a name, or None.
         frame_rate : float, optional
             Frames per second, of all recordings.
-
-        Raises
-        ------
-        ArgumentError
-            If the arguments differ in length, or an array breaks one of these rules.
         """
         count = len(features)
         if names is None:
             names = [f"recording-{i:0{len(str(count))}d}" for i in range(1, count + 1)]
-        for argument, values in [
-            ("names", names),
-            ("ground_truth", ground_truth),
-            ("activities", activities),
-        ]:
+        lists = {"names": names, "ground_truth": ground_truth, "activities": activities}
+        for setting, values in lists.items():
             if values is not None and len(values) != count:
-                raise ArgumentError(
-                    f"{argument} must have one entry for each of the {count} recordings, "
-                    f"got {len(values)}."
-                )
+                rule = f"must have one entry for each of the {count} recordings"
+                message = f"{setting} {rule}, but has {len(values)}."
+                raise ArgumentError(message, setting=setting)
         if len(set(names)) != count:
-            twice = next(name for i, name in enumerate(names) if name in names[:i])
-            raise ArgumentError(f"names must differ from each other, but {twice!r} comes twice.")
-        if frame_rate is not None and not (np.isfinite(frame_rate) and frame_rate > 0):
-            raise ArgumentError(f"frame_rate must be positive, got {frame_rate}.")
+            twice = Counter(names).most_common(1)[0][0]
+            message = f"names must differ from each other, but {twice!r} comes twice."
+            raise ArgumentError(message, setting="names")
+        if frame_rate is not None:
+            require_number("frame_rate", frame_rate, above=0)
         recordings = []
         for i in range(count):
             array = _checked_features(i, features[i])
-            given = None if ground_truth is None else ground_truth[i]
+            truth = None if ground_truth is None else ground_truth[i]
+            labels = None if truth is None else _checked_labels(i, truth, len(array))
+            activity = None if activities is None else activities[i]
             recordings.append(
-                Recording(
-                    names[i],
-                    array,
-                    ground_truth=None if given is None else _checked_labels(i, given, len(array)),
-                    activity=None if activities is None else activities[i],
-                    frame_rate=frame_rate,
-                )
+                Recording(names[i], array, labels, activity=activity, frame_rate=frame_rate)
             )
         return cls(recordings)
 
@@ -119,10 +220,20 @@ class Recordings(Sequence[Recording]):
     @overload
     def __getitem__(self, index: slice | ArrayLike) -> Recordings: ...
     def __getitem__(self, index: Any) -> Recording | Recordings:
-        chosen = _choose(len(self), index)
-        if isinstance(chosen, int):
-            return self._recordings[chosen]
-        return Recordings([self._recordings[i] for i in chosen])
+        if isinstance(index, slice):
+            return Recordings(self._recordings[index])
+        array = np.asarray(index)
+        if array.dtype == bool and array.shape == (len(self),):
+            array = np.flatnonzero(array)
+        if array.ndim > 1 or (array.dtype.kind not in "iu" and array.shape != (0,)):
+            raise ArgumentError(
+                "recordings are chosen by an integer, a slice, a list of integers or a mask with "
+                f"one entry a recording, but the index is a {type(index).__name__} of shape "
+                f"{array.shape}."
+            )
+        if array.ndim == 0:
+            return self._recordings[int(array)]
+        return Recordings(self._recordings[i] for i in array.tolist())
 
     def __len__(self) -> int:
         return len(self._recordings)
@@ -135,75 +246,40 @@ class Recordings(Sequence[Recording]):
 
 
 class FeatureSequence(Sequence[Features]):
-    """The features of recordings, each opened when it is indexed.
-
-    Parameters
-    ----------
-    recordings : Recordings
-        Whose features.
-    """
+    """The features of recordings, each opened when it is indexed."""
 
     def __init__(self, recordings: Recordings) -> None:
         self._recordings = recordings
 
-    @overload
-    def __getitem__(self, index: int) -> Features: ...
-    @overload
-    def __getitem__(self, index: slice | ArrayLike) -> FeatureSequence: ...
-    def __getitem__(self, index: Any) -> Features | FeatureSequence:
-        chosen = self._recordings[index]
-        return chosen.features
+    def __getitem__(self, index: Any) -> Any:
+        return self._recordings[index].features
 
     def __len__(self) -> int:
         return len(self._recordings)
 
-    def __repr__(self) -> str:
-        return f"<features of {len(self)} Recordings>"
 
-
-def _choose(length: int, index: Any) -> int | list[int]:
-    """Turn an index, slice, index array or mask into positions."""
-    if isinstance(index, slice):
-        return list(range(length))[index]
-    array = np.asarray(index)
-    if array.size == 0 and array.ndim == 1:
-        return []
-    if array.dtype == bool and array.shape == (length,):
-        return [int(i) for i in np.flatnonzero(array)]
-    if array.dtype.kind not in "iu" or array.ndim > 1:
-        raise ArgumentError(
-            "recordings are chosen by an integer, a slice, a list of integers or a mask with one "
-            f"entry a recording, got {type(index).__name__} of shape {array.shape}."
-        )
-    if array.ndim == 0:
-        return int(array)
-    return [int(i) for i in array]
-
-
-def _checked_features(i: int, given: ArrayLike) -> Features:
-    array = np.asarray(given)
+def _checked_features(i: int, values: ArrayLike) -> Features:
+    array = np.asarray(values)
+    broken = ""
     if array.ndim != 2 or array.dtype.kind not in "fiub":
-        raise ArgumentError(
-            f"features[{i}] must be a two-dimensional array of real numbers, (frames, columns), "
-            f"got shape {array.shape} and type {array.dtype}."
-        )
-    if 0 in array.shape:
-        raise ArgumentError(f"features[{i}] must hold at least one number, got {array.shape}.")
+        broken = "be a two-dimensional array of real numbers, (frames, columns)"
+    elif 0 in array.shape:
+        broken = "hold at least one number"
+    if broken:
+        but = f"but has shape {array.shape} and type {array.dtype}"
+        raise ArgumentError(f"features[{i}] must {broken}, {but}.", setting=f"features[{i}]")
     floating = array if array.dtype.kind == "f" else array.astype(np.float32)
     if not np.isfinite(floating).all():
         frame, column = np.argwhere(~np.isfinite(floating))[0]
-        raise ArgumentError(
-            f"features[{i}] must be finite, got {floating[frame, column]} in frame {frame}, "
-            f"column {column}."
-        )
+        but = f"but is {floating[frame, column]} in frame {frame}, column {column}"
+        raise ArgumentError(f"features[{i}] must be finite, {but}.", setting=f"features[{i}]")
     return floating
 
 
-def _checked_labels(i: int, given: ArrayLike, n_frames: int) -> NDArray[np.int64]:
-    labels = np.asarray(given)
+def _checked_labels(i: int, values: ArrayLike, n_frames: int) -> NDArray[np.int64]:
+    labels = np.asarray(values)
     if labels.shape != (n_frames,) or labels.dtype.kind not in "iu":
-        raise ArgumentError(
-            f"ground_truth[{i}] must hold one integer for each of the {n_frames} frames, "
-            f"got shape {labels.shape} and type {labels.dtype}."
-        )
+        rule = f"must hold one integer for each of the {n_frames} frames"
+        message = f"{rule}, but has shape {labels.shape} and type {labels.dtype}"
+        raise ArgumentError(f"ground_truth[{i}] {message}.", setting=f"ground_truth[{i}]")
     return labels.astype(np.int64)

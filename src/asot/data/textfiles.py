@@ -1,9 +1,11 @@
-"""Text files: their lines, and features written as one line of numbers a frame."""
+"""The text files of a data set: action names, mappings, and features, one line a frame."""
 
 from __future__ import annotations
 
+import math
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import TextIO
@@ -13,32 +15,27 @@ from numpy.typing import NDArray
 
 from asot.errors import Defect, FileError, unreadable
 from asot.files import require_file
-from asot.text import quote
+from asot.text import listing, plural, printable, quote
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
+_INT64 = np.iinfo(np.int64)
 
 
 def read_lines(path: Path) -> list[str]:
     """Read a text file's lines, stripped, without the empty ones at its end.
 
     Windows line ends and a byte order mark are tolerated; an empty line in the middle stays, as
-    ``""``.
-
-    Raises
-    ------
-    FileError
-        If the file cannot be read, is empty, or is not UTF-8 text.
+    ``""``. A file that cannot be read, is empty, or is not UTF-8 text is a FileError.
     """
     require_file(path)
     try:
         data = path.read_bytes()
-    except OSError as error:
-        raise FileError.at(path, unreadable(error)) from error
-    try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise FileError.at(path, "is not UTF-8 text", line) from None
+    except OSError as error:
+        raise FileError.at(path, unreadable(error)) from error
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     lines = [line.strip() for line in text.split("\n")]
     while lines and not lines[-1]:
@@ -48,24 +45,127 @@ def read_lines(path: Path) -> list[str]:
     return lines
 
 
+def read_mapping(path: str | Path) -> dict[str, int]:
+    """Read a mapping file, ``<id> <action name>`` a line, as action name to class id.
+
+    Several names may have one id, as in the coarser mappings of 50 Salads: they are one class.
+    Names may hold spaces, ids may be negative, empty lines are skipped. A FileError holds every
+    malformed line and every name that comes twice.
+    """
+    path = Path(path)
+    ids: dict[str, int] = {}
+    lines: dict[str, int] = {}
+    problems: list[Defect] = []
+    for number, line in enumerate(read_lines(path), 1):
+        if not line:
+            continue
+        # The length is limited because int() of a very long number is slow, or refused.
+        found = re.fullmatch(r"([+-]?[0-9]{1,19})\s+(.+)", line)
+        if found is None or not _INT64.min <= int(found[1]) <= _INT64.max:
+            problems.append(Defect(path, number, f"{quote(line)} is not '<id> <action name>'"))
+        elif found[2] in ids:
+            message = f"{quote(found[2])} is already on line {lines[found[2]]}"
+            problems.append(Defect(path, number, message))
+        else:
+            ids[found[2]], lines[found[2]] = int(found[1]), number
+    if problems:
+        raise FileError.of(problems)
+    return ids
+
+
+def class_names(ids: Mapping[str, int]) -> dict[int, str]:
+    """Give each class id its name, or the first of its names and how many more: ``cut +1``."""
+    names: dict[int, list[str]] = {}
+    for name, class_id in ids.items():
+        names.setdefault(class_id, []).append(name)
+    return {
+        class_id: first + (f" +{len(others)}" if others else "")
+        for class_id, (first, *others) in names.items()
+    }
+
+
+class ClassTable:
+    """Class ids of action names: those of a mapping file, or 0, 1, ... of the sorted names.
+
+    The files are read when the ids are first asked for.
+    """
+
+    def __init__(self, mapping: Path | None, files: Iterable[Path]) -> None:
+        self.mapping = mapping
+        self._files = tuple(files)
+        self._ids: dict[str, int] | None = None
+
+    @property
+    def names(self) -> dict[int, str] | None:
+        """Class id to action name; None when there is neither a mapping nor ground truth."""
+        return class_names(self.ids) if self._files or self.mapping is not None else None
+
+    @property
+    def ids(self) -> dict[str, int]:
+        """Action name to class id."""
+        if self._ids is None and self.mapping is not None:
+            self._ids = read_mapping(self.mapping)
+        elif self._ids is None:
+            names = {name for path in self._files for name in read_lines(path)}
+            self._ids = {name: i for i, name in enumerate(sorted(names - {""}))}
+        return self._ids
+
+
+class GroundTruthFile:
+    """The frame labels of one recording, in a file with one action name a line."""
+
+    def __init__(self, path: Path, classes: ClassTable) -> None:
+        self.path = path
+        self._classes = classes
+
+    def read(self) -> NDArray[np.int64]:
+        """Read the (N,) class ids; an empty line or an unknown name is a FileError."""
+        names = read_lines(self.path)
+        ids = self._classes.ids
+        problems = label_problems(self.path, names, ids, self._classes.mapping)
+        if problems:
+            raise FileError.of(problems)
+        return np.fromiter((ids[name] for name in names), dtype=np.int64, count=len(names))
+
+
+def label_problems(
+    path: Path, names: list[str], ids: Mapping[str, int], mapping: Path | None
+) -> list[Defect]:
+    """List the empty lines and the unknown names; past five names, all others are one problem."""
+    unknown = list(dict.fromkeys(name for name in names if name and name not in ids))
+    known = "among the known actions" if mapping is None else f"in {printable(mapping.name)}"
+    messages = {name: f"label {quote(name)} is not {known}" for name in unknown[:5]}
+    messages[""] = "is empty"
+    problems = _first_of_each(
+        path,
+        ((name, i, messages[name]) for i, name in enumerate(names, 1) if name in messages),
+    )
+    if unknown[5:]:
+        count = plural(len(unknown) - 5, "more label")
+        message = f"{count} not {known}: {listing(unknown[5:])}"
+        problems.append(Defect(path, names.index(unknown[5]) + 1, message))
+    return problems
+
+
+def _first_of_each(path: Path, found: Iterable[tuple[str, int, str]]) -> list[Defect]:
+    """Make one problem of each kind (kind, line, message), at its first line, with their number."""
+    first: dict[str, tuple[int, str]] = {}
+    counts: Counter[str] = Counter()
+    for kind, line, message in found:
+        first.setdefault(kind, (line, message))
+        counts[kind] += 1
+    more = {
+        kind: f" (the first of {n:,} such lines)" if n > 1 else "" for kind, n in counts.items()
+    }
+    return [Defect(path, line, message + more[kind]) for kind, (line, message) in first.items()]
+
+
 def parse_features(path: Path) -> NDArray[np.float32]:
-    """Parse a text file of features: one line a frame, numbers separated by blanks.
+    """Parse a text of features, one line a frame and numbers separated by blanks, to (N, D).
 
-    Parameters
-    ----------
-    path : Path
-        The file. A byte order mark, Windows line ends and empty lines at the end are tolerated.
-
-    Returns
-    -------
-    (N, D) float32 array
-        One row a frame, every value finite.
-
-    Raises
-    ------
-    FileError
-        With a problem for each kind of defect, at its first line: lines with another number of
-        columns, empty lines, what is not a number, NaN and infinity.
+    A byte order mark, Windows line ends and empty lines at the end are tolerated. A FileError has
+    a problem for each kind of defect, at its first line: lines with another number of columns,
+    empty lines, what is not a number, NaN and infinity.
     """
     require_file(path)
     try:
@@ -102,20 +202,16 @@ def _rows(stream: TextIO) -> Iterator[str]:
 
 
 def _defects(path: Path) -> list[Defect]:
-    """Find what is wrong in a text file of features, one problem a kind at its first line."""
+    """List the defects of a text of features, one problem a kind at its first line."""
     lines = read_lines(path)
     widths = [len(line.split()) for line in lines]
     usual = Counter(width for width in widths if width).most_common(1)[0][0]
-    found: dict[str, tuple[int, str]] = {}
-    counts: Counter[str] = Counter()
-    for number, (line, width) in enumerate(zip(lines, widths, strict=True), 1):
-        for kind, message in _line_defects(line, width, usual).items():
-            found.setdefault(kind, (number, message))
-            counts[kind] += 1
-    return [
-        Defect(path, number, message + and_more(counts[kind]))
-        for kind, (number, message) in sorted(found.items(), key=lambda item: item[1][0])
-    ]
+    found = (
+        (kind, number, message)
+        for number, (line, width) in enumerate(zip(lines, widths, strict=True), 1)
+        for kind, message in _line_defects(line, width, usual).items()
+    )
+    return _first_of_each(path, found)
 
 
 def _line_defects(line: str, width: int, usual: int) -> dict[str, str]:
@@ -131,15 +227,12 @@ def _line_defects(line: str, width: int, usual: int) -> dict[str, str]:
         except ValueError:
             value = None
         if value is None:
-            found.setdefault("number", f"{quote(token)} in column {column} is not a number")
-        elif value != value or value in (float("inf"), float("-inf")):
-            found.setdefault("finite", f"{quote(token)} in column {column} is not finite")
+            kind = "is not a number"
+        elif not math.isfinite(value):
+            kind = "is not finite"
         elif abs(value) > _FLOAT32_MAX:
-            message = f"{quote(token)} in column {column} is too large for float32"
-            found.setdefault("range", message)
+            kind = "is too large for float32"
+        else:
+            continue
+        found.setdefault(kind, f"{quote(token)} in column {column} {kind}")
     return found
-
-
-def and_more(count: int) -> str:
-    """Say that a problem holds for more lines than the one it names."""
-    return f" (the first of {count:,} such lines)" if count > 1 else ""

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from asot.data.layout import is_folder
-from asot.data.recordings import Recording, Recordings
-from asot.errors import ArgumentError, DataError
+from asot.data.folder import is_folder
+from asot.data.recordings import Recordings
+from asot.errors import ArgumentError, FileError
 from asot.files import save_array
+from asot.text import quote
 
 
 def write_dataset(
@@ -31,24 +36,17 @@ def write_dataset(
         What to write: features as float32 ``.npy``, in a folder of their activity where they have
         one, and ground truth where there is some.
     root : path-like
-        The folder to make.
+        The folder to make, which is returned.
     class_names : mapping of int to str, optional
         Class id to action name, for all ids in the ground truth.
     overwrite : bool
         Replace ``root`` if it already holds a data set.
 
-    Returns
-    -------
-    Path
-        ``root``.
-
     Raises
     ------
-    ArgumentError
-        If a name cannot be that of a file or fill one line, two recordings have the same name, or
-        a class id has no name.
-    DataError
-        If ``root`` already holds something, or cannot be written.
+    ArgumentError, DataError
+        If a name cannot be that of a file or fill one line, comes twice, or is missing; if
+        ``root`` already holds something, or cannot be written.
 
     Examples
     --------
@@ -59,72 +57,102 @@ def write_dataset(
     >>> DatasetFolder(root).class_names
     {0: 'reach', 1: 'grasp the ball'}
     """
-    root = Path(root)
-    names = _checked_names(recordings, dict(class_names or {}))
-    held = os.path.lexists(root) and not (is_folder(root) and not any(root.iterdir()))
+    names = dict(class_names or {})
+    defect = name_defect(recordings.names, filter(None, recordings.activities), names.values())
+    defect = defect if recordings else "recordings must hold at least one recording"
+    if defect is not None:
+        raise ArgumentError(f"{defect}.", setting="recordings")
+    with new_folder(Path(root), overwrite) as folder:
+        for recording in recordings:
+            write_recording(folder, recording.name, recording.features, recording.activity)
+            labels = recording.ground_truth
+            if labels is not None:
+                write_ground_truth(folder, recording.name, labels, names)
+        if names:
+            write_mapping(folder, names)
+    return Path(root)
+
+
+@contextmanager
+def new_folder(root: Path, overwrite: bool = False) -> Iterator[Path]:
+    """Yield an empty folder that becomes ``root`` when the block succeeds.
+
+    With ``overwrite`` it replaces a data set that is there; nothing else is ever replaced.
+    """
+    held = os.path.lexists(root) and (not is_folder(root) or any(root.iterdir()))
     if held and not (overwrite and is_folder(root / "features")):
-        cure = "choose another folder" if overwrite else "choose another folder, or overwrite it"
-        raise DataError(f"{root} already exists and is not empty: {cure}.")
+        raise FileError.at(root, "already exists and is not empty: choose another folder")
     try:
         root.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{root.name}-", dir=root.parent) as scratch:
-            complete = Path(scratch) / "new"
-            for recording in recordings:
-                _write_recording(recording, complete, names)
-            if names:
-                (complete / "mapping").mkdir(parents=True)
-                lines = [f"{class_id} {name}\n" for class_id, name in names.items()]
-                (complete / "mapping" / "mapping.txt").write_text("".join(lines), encoding="utf-8")
-            _replace(root, complete, Path(scratch) / "old")
+            new, old = Path(scratch) / "new", Path(scratch) / "old"
+            new.mkdir()
+            yield new
+            if os.path.lexists(root):
+                root.rename(old)
+            try:
+                new.rename(root)
+            except OSError:
+                if os.path.lexists(old):
+                    old.rename(root)
+                raise
     except OSError as error:
-        raise DataError(f"{root} cannot be written: {error.strerror or error}.") from error
-    return root
+        raise FileError.at(root, f"cannot be written: {error.strerror or error}") from error
 
 
-def _replace(root: Path, new: Path, old: Path) -> None:
-    """Put ``new`` in the place of ``root``, which goes to ``old``, or leave all as it was."""
-    if os.path.lexists(root):
-        root.rename(old)
-    try:
-        new.rename(root)
-    except OSError:
-        if os.path.lexists(old):
-            old.rename(root)
-        raise
-
-
-def _write_recording(recording: Recording, root: Path, names: dict[int, str]) -> None:
-    folder = root / "features" / (recording.activity or "")
-    folder.mkdir(parents=True, exist_ok=True)
-    features = np.asarray(recording.features, dtype=np.float32)
-    save_array(folder / f"{recording.name}.npy", features)
-    labels = recording.ground_truth
-    if labels is None:
+def write_recording(
+    folder: Path, name: str, features: NDArray[Any], activity: str | None, suffix: str = ".npy"
+) -> None:
+    """Write features as a float32 array, or as text with a line a frame where suffix is .txt."""
+    path = folder / "features" / (activity or "") / f"{name}{suffix}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    features = np.asarray(features, dtype=np.float32)
+    if suffix == ".npy":
+        save_array(path, features)
         return
-    missing = sorted(set(np.unique(labels).tolist()) - set(names))
+    row = " ".join(["%.5f"] * features.shape[1])
+    with path.open("w", encoding="ascii", newline="\n") as stream:
+        for start in range(0, len(features), 1000):
+            block = features[start : start + 1000]
+            stream.write("\n".join([row] * len(block)) % tuple(block.ravel().tolist()) + "\n")
+
+
+def write_ground_truth(
+    folder: Path, name: str, labels: NDArray[np.int64], class_names: Mapping[int, str]
+) -> None:
+    """Write the class names of (N,) labels, one a line; each class must have a name."""
+    missing = sorted(set(np.unique(labels).tolist()) - set(class_names))
     if missing:
-        raise ArgumentError(
-            f"class_names must name every class, but {missing[0]} of recording "
-            f"{recording.name!r} has no name."
-        )
-    (root / "groundTruth").mkdir(exist_ok=True)
-    lines = "".join(f"{names[class_id]}\n" for class_id in labels.tolist())
-    (root / "groundTruth" / recording.name).write_text(lines, encoding="utf-8")
+        message = f"class_names must name every class, but {missing[0]} of recording {name!r}"
+        raise ArgumentError(f"{message} has no name.", setting="class_names")
+    _write_lines(folder / "groundTruth" / name, (class_names[one] for one in labels.tolist()))
 
 
-def _checked_names(recordings: Recordings, class_names: dict[int, str]) -> dict[int, str]:
-    if not recordings:
-        raise ArgumentError("recordings must hold at least one recording, got none.")
-    if len(set(recordings.names)) != len(recordings):
-        raise ArgumentError("recordings must have names that differ from each other.")
-    for name in {*recordings.names, *filter(None, recordings.activities)}:
+def write_mapping(
+    folder: Path, class_names: Mapping[int, str], files: Sequence[str] = ("mapping.txt",)
+) -> None:
+    """Write the mapping files, all alike."""
+    for file in files:
+        lines = (f"{class_id} {name}" for class_id, name in class_names.items())
+        _write_lines(folder / "mapping" / file, lines)
+
+
+def _write_lines(path: Path, lines: Iterable[str]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
+
+
+def name_defect(
+    recordings: Sequence[str], activities: Iterable[str], classes: Collection[str]
+) -> str | None:
+    """Say which name a dataset folder cannot hold, or return None."""
+    for name in (*recordings, *activities):
         if not name.isprintable() or "/" in name or "\\" in name or name[:1] in ("", "."):
-            raise ArgumentError(f"recordings must have names that a file can have, got {name!r}.")
-    if len(set(class_names.values())) != len(class_names):
-        raise ArgumentError("class_names must differ from each other.")
-    for name in class_names.values():
+            return f"{quote(name)} is not a name that a recording's file can have"
+    for name in classes:
         if not name.isprintable() or name != name.strip() or not name:
-            raise ArgumentError(
-                f"class_names must each fill one line, without blanks around, got {name!r}."
-            )
-    return class_names
+            return f"{quote(name)} is not a name for a class: it must fill one line"
+    for what, names in (("recordings", recordings), ("classes", classes)):
+        if len(set(names)) != len(names):
+            return f"two {what} have the name {quote(Counter(names).most_common(1)[0][0])}"
+    return None

@@ -1,6 +1,7 @@
-"""Pictures of matrices, segmentations, distances, objectives and scores.
+"""Pictures of matrices, segmentations, distances, objectives, scores and evidence.
 
-Matplotlib, of the extra ``plot``, is imported when the first of them is asked for.
+Matplotlib, of the extra ``plot``, is imported when the first picture is asked for; pyplot never is,
+so no display is needed.
 """
 
 from __future__ import annotations
@@ -8,18 +9,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from asot.errors import MissingExtraError
+
 if TYPE_CHECKING:
-    from asot.figures.figures import (
-        plot_comparison,
-        plot_corpus,
-        plot_matrix,
-        plot_objective,
-        plot_pairwise_distances,
-        plot_segmentation,
-        save_figure,
-    )
+    from asot.figures.charts import plot_comparison, plot_objective
+    from asot.figures.evidence_figure import draw_evidence
+    from asot.figures.layout import save_figure
+    from asot.figures.matrices import plot_matrix, plot_pairwise_distances
+    from asot.figures.segmentations import plot_corpus, plot_segmentation
 
 __all__ = [
+    "draw_evidence",
     "plot_comparison",
     "plot_corpus",
     "plot_matrix",
@@ -28,12 +28,19 @@ __all__ = [
     "plot_segmentation",
     "save_figure",
 ]
+_MODULES = ("charts", "evidence_figure", "layout", "matrices", "segmentations")
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return getattr(import_module("asot.figures.figures"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        modules = [import_module(f"asot.figures.{module}") for module in _MODULES]
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] != "matplotlib":
+            raise
+        raise MissingExtraError("matplotlib", "plot", "drawing a figure") from error
+    return next(getattr(module, name) for module in modules if name in vars(module))
 
 
 def __dir__() -> list[str]:

@@ -10,22 +10,20 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from asot.errors import ArgumentError
-from asot.figures.arrays import as_array
-from asot.figures.page import (
-    AXIS_SPACE,
+from asot.figures.layout import (
     COLUMN_WIDTH,
     MARGIN,
-    SMALL_SIZE,
     TEXT_SIZE,
-    TICK_SPACE,
-    Page,
+    Sheet,
     house_style,
     number_ticks,
+    write_beside,
 )
-from asot.figures.palette import Style, line_colour
+from asot.figures.segmentations import as_array
+from asot.figures.style import line_style
+from asot.metrics import SCORE_TITLES
 
 MAX_NAMED_TRACES = 7
-LOWER_IS_BETTER = frozenset({"jsd"})
 BAR = 0.15  # inches
 
 
@@ -44,13 +42,8 @@ def plot_objective(
         recordings that stopped early, are left out. Up to seven traces have a colour of their
         own, and a legend if they come with names.
     title : str, optional
-        Title of the figure.
     width : float
-        Width of the figure in inches.
-
-    Returns
-    -------
-    Figure
+        Of the figure, in inches.
 
     Raises
     ------
@@ -72,17 +65,16 @@ def plot_objective(
     ticks, labels = number_ticks(low - pad, high + pad, most=5)
     longest = max(len(trace) for _, trace in named)
 
-    page = Page(width)
-    widest = max(page.ruler.width(label, SMALL_SIZE) for label in labels)
-    left = MARGIN + 0.2 + widest + TICK_SPACE
-    page.row(1.7)
-    axes = page.axes(left, width - 2 * MARGIN)
+    sheet = Sheet(width)
+    left = 0.2 + sheet.beside(labels)[1]
+    sheet.row(1.7)
+    axes = sheet.axes(left, width - 2 * MARGIN)
     few = len(named) <= MAX_NAMED_TRACES
     for i, (_, trace) in enumerate(named):
         axes.plot(
             np.arange(len(trace)),
             trace,
-            color=line_colour(i) if few else "0.2",
+            color=line_style(i).colour if few else "0.2",
             alpha=1 if few else max(0.15, 10 / (10 + len(named))),
             linewidth=1.2 if few else 0.7,
             marker="o" if len(trace) <= 50 and few else "" if len(trace) > 1 else ".",
@@ -93,17 +85,15 @@ def plot_objective(
     end = max(longest - 1, 1)
     axes.set_xticks(*number_ticks(0, end, most=5, whole=True))
     axes.set_xlim(-0.02 * end, 1.02 * end)
-    axes.set_xlabel("iteration", size=SMALL_SIZE, labelpad=2)
-    axes.set_ylabel("objective J", size=SMALL_SIZE, labelpad=3)
+    axes.set_xlabel("iteration", labelpad=2)
+    axes.set_ylabel("objective J", labelpad=3)
     axes.spines[["right", "top"]].set_visible(False)
-    page.space(AXIS_SPACE)
+    sheet.space()
     entries = [
-        (name, Style(line_colour(i), "", "#000000"))
-        for i, (name, _) in enumerate(named)
-        if few and name is not None
+        (name, line_style(i)) for i, (name, _) in enumerate(named) if few and name is not None
     ]
     notes = [] if few else [f"Each line is one of {len(named):,} traces."]
-    return page.finish(title, entries, notes)
+    return sheet.finish(title, entries, notes)
 
 
 @house_style()
@@ -123,13 +113,8 @@ def plot_comparison(
     score_names : sequence of str, optional
         The scores to draw, from top to bottom; those of the first method without it.
     title : str, optional
-        Title of the figure.
     width : float
-        Width of the figure in inches.
-
-    Returns
-    -------
-    Figure
+        Of the figure, in inches.
 
     Raises
     ------
@@ -148,41 +133,30 @@ def plot_comparison(
             "scores must hold at least one method and one score, "
             f"but there are {len(scores)} methods and {len(wanted)} scores."
         )
-    table = np.array([[_score(scores, method, name) for name in wanted] for method in scores])
+    table = np.array([[float(scores[m].get(name, np.inf)) for name in wanted] for m in scores])
+    for m, n in np.argwhere(np.isinf(table)):
+        method, name = list(scores)[m], wanted[n]
+        raise ArgumentError(
+            "scores must hold a finite value or NaN of every score for every method, "
+            f"but {name!r} of {method!r} is {scores[method].get(name, 'missing')}.",
+            setting="scores",
+        )
     finite = table[np.isfinite(table)]
     low, high = min(0.0, finite.min(initial=0)), max(1.0, finite.max(initial=1))
 
-    page = Page(width)
-    shown = [
-        page.ruler.fit(
-            f"{name} (lower is better)" if name in LOWER_IS_BETTER else name, TEXT_SIZE, 0.4 * width
-        )
-        for name in wanted
-    ]
+    sheet = Sheet(width)
+    titles = {**SCORE_TITLES, "jsd": "JSD (lower is better)"}
+    shown, left = sheet.beside([titles.get(name, name) for name in wanted], 0.4, TEXT_SIZE)
     figures = [["n/a" if np.isnan(v) else f"{v:.3f}" for v in row] for row in table]
-    left = MARGIN + max(page.ruler.width(name, TEXT_SIZE) for name in shown) + TICK_SPACE
-    right = (
-        width
-        - 2 * MARGIN
-        - TICK_SPACE
-        - max(page.ruler.width(text, SMALL_SIZE) for row in figures for text in row)
-    )
+    right = width - MARGIN - sheet.beside([text for row in figures for text in row])[1]
     group = len(scores) + 0.6
-    page.row(BAR * group * len(wanted))
-    axes = page.axes(left, right)
+    sheet.row(BAR * group * len(wanted))
+    axes = sheet.axes(left, right)
     for m, row in enumerate(table):
         places = np.arange(len(wanted)) * group + 0.8 + m
-        axes.barh(places, np.nan_to_num(row), height=0.86, color=line_colour(m))
+        axes.barh(places, np.nan_to_num(row), height=0.86, color=line_style(m).colour)
         for place, value, text in zip(places, row, figures[m], strict=True):
-            axes.annotate(
-                text,
-                (max(0.0, np.nan_to_num(value)), place),
-                xytext=(3, 0),
-                textcoords="offset points",
-                va="center_baseline",
-                size=SMALL_SIZE,
-                annotation_clip=False,
-            )
+            write_beside(axes, text, max(0.0, np.nan_to_num(value)), place)
     axes.set_yticks((np.arange(len(wanted)) + 0.5) * group, shown, size=TEXT_SIZE)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(wanted) * group, 0)
@@ -190,9 +164,9 @@ def plot_comparison(
     axes.set_xlim(low, high)
     axes.spines[["left", "right", "top"]].set_visible(False)
     axes.axvline(0, color="black", linewidth=0.5)
-    page.space(AXIS_SPACE - 0.1)
-    entries = [(method, Style(line_colour(m), "", "#000000")) for m, method in enumerate(scores)]
-    return page.finish(title, entries)
+    sheet.space(0.26)
+    entries = [(method, line_style(m)) for m, method in enumerate(scores)]
+    return sheet.finish(title, entries)
 
 
 def _traces(traces: Any) -> list[tuple[str | None, NDArray[np.float64]]]:
@@ -208,7 +182,7 @@ def _traces(traces: Any) -> list[tuple[str | None, NDArray[np.float64]]]:
         pairs = [(None, trace) for trace in (traces if several else [traces])]
     if not pairs:
         raise ArgumentError("traces must hold at least one trace, but it is empty.")
-    named: list[tuple[str | None, NDArray[np.float64]]] = []
+    named = []
     for i, (name, trace) in enumerate(pairs):
         which = f"the trace {i if name is None else repr(name)}"
         values = as_array(trace, which).astype(np.float64)
@@ -221,14 +195,3 @@ def _traces(traces: Any) -> list[tuple[str | None, NDArray[np.float64]]]:
             )
         named.append((name, values))
     return named
-
-
-def _score(scores: Mapping[str, Mapping[str, float]], method: str, name: str) -> float:
-    if name not in scores[method]:
-        raise ArgumentError(
-            f"scores must hold every score of every method, but {method!r} has no {name!r}."
-        )
-    value = float(scores[method][name])
-    if np.isinf(value):
-        raise ArgumentError(f"scores must be finite or NaN, but {name!r} of {method!r} is {value}.")
-    return value

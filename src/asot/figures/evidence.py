@@ -1,113 +1,420 @@
-"""Why settings were chosen: evidence of a run's models, told in sentences, curves and shares."""
+"""Why settings were chosen: the evidence of a run's models in sentences, curves and shares.
+
+``evidence.json`` is read as plain values, told as findings, and shown by the command line, the
+pictures and the page alike.
+"""
 
 from __future__ import annotations
 
-import json
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from asot.errors import ArgumentError, DataError
-from asot.figures.evidence_chart import Finding
-from asot.figures.evidence_parts import (
-    tell_background,
-    tell_learners,
-    tell_number,
-    tell_order,
-    tell_radius,
-)
+import numpy as np
+from msgspec import Meta, Struct
+
+from asot.schema import Count, Positive, read_json
 
 FILE = "evidence.json"  # in the folder of a run
+CLEAR = 0.05  # p of an order that is there
+BINS = 24  # of a histogram
+_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+
+Number = Annotated[float, Meta(ge=-1e9, le=1e9)]
+Size = Annotated[float, Meta(ge=1e-9, le=1e9)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Tick = tuple[float, str]
 
 
-def read_evidence(path: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
-    """Read the evidence of each model of a run.
+class RadiusCurve(Struct):
+    """The time scales that were tried, as ``asot.discover`` wrote them down; frames."""
 
-    Parameters
-    ----------
-    path : path-like
-        The file; without it nothing was found from the recordings.
+    chosen: Positive
+    radii: Annotated[list[Positive], Meta(min_length=1)]
+    agreement: list[Number]
+    segment_length: list[Size]
 
-    Returns
-    -------
-    dict of str to dict
-        By model, plain values as :func:`findings` takes them; empty where there is no file.
+    def __post_init__(self) -> None:
+        _check_curve(self, "radii", "agreement", "segment_length")
 
-    Raises
-    ------
-    DataError
-        If the file is damaged.
 
-    Examples
-    --------
-    >>> read_evidence("nowhere/evidence.json")
-    {}
-    """
-    path = Path(path)
-    try:
-        loaded = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
+class OrderTest(Struct):
+    """The order that recordings share, and that recordings turned round share by chance."""
+
+    share: Number
+    by_chance: list[Number]
+    p_value: Share
+    strength: Share
+
+
+class NumberCurve(Struct):
+    """The numbers of actions that were tried."""
+
+    chosen: Positive
+    stable: Positive
+    compact: Positive
+    numbers: Annotated[list[Positive], Meta(min_length=1)]
+    stability: list[Number]
+    silhouette: list[Number]
+    used: list[Number]
+
+    def __post_init__(self) -> None:
+        _check_curve(self, "numbers", "stability", "silhouette", "used")
+
+
+class BackgroundTest(Struct):
+    """The distances of frames to other recordings, as a histogram; empty if not looked for."""
+
+    cost: Number | None
+    share: Share
+    separation: Number
+    near: Number
+    far: Number
+    edges: list[Number]
+    counts: list[Count]
+
+    def __post_init__(self) -> None:
+        if self.counts and len(self.edges) != len(self.counts) + 1:
+            raise ValueError("must have one edge more than counts")
+
+
+class LearnerWeight(Struct):
+    """A learner of a team, and how much it counts."""
+
+    name: str
+    weight: Annotated[float, Meta(ge=0, le=1e9)]
+    agreement: Number | None = None
+
+
+class ModelEvidence(Struct):
+    """The evidence of one model; parts that were not looked for are None."""
+
+    radius: RadiusCurve | None = None
+    order: OrderTest | None = None
+    n_actions: NumberCurve | None = None
+    background: BackgroundTest | None = None
+    learners: Annotated[list[LearnerWeight], Meta(min_length=1)] | None = None
+    frame_rate: Size | None = None
+
+    def __post_init__(self) -> None:
+        if self.learners is not None and sum(one.weight for one in self.learners) <= 0:
+            raise ValueError("must have a learner whose weight is above 0")
+
+
+def _check_curve(values: RadiusCurve | NumberCurve, tried: str, *found: str) -> None:
+    length = len(getattr(values, tried))
+    for name in found:
+        if (got := len(getattr(values, name))) != length:
+            raise ValueError(f"must have as many {name} as {tried}, {length}, not {got}")
+    if values.chosen not in getattr(values, tried):
+        raise ValueError(f"must have a chosen value that was tried, not {values.chosen}")
+
+
+def read_evidence(path: str | os.PathLike[str]) -> dict[str, ModelEvidence]:
+    """Read the evidence of each model of a run; empty where there is no file."""
+    if not Path(path).exists():
         return {}
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {error}.") from error
-    if not isinstance(loaded, dict):
-        raise DataError(f"{path} does not hold evidence by model: remove it, or train again.")
-    for model, evidence in loaded.items():
-        try:
-            findings(evidence)
-        except ArgumentError as error:
-            reason = str(error).rstrip(".")
-            raise DataError(
-                f"{path} is damaged in {model!r} ({reason}): remove it, or train again."
-            ) from error
-    return loaded
+    return read_json(Path(path), dict[str, ModelEvidence], "remove it, or train again")
 
 
-def findings(evidence: Mapping[str, Any]) -> list[Finding]:
-    """Tell what was found for one model.
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One direction of a chart; the words of its ticks stand on one line or two."""
 
-    Parameters
-    ----------
-    evidence : mapping of str to Any
-        ``radius``, ``order`` and ``n_actions``: the evidence of ``asot.discover`` as plain
-        numbers; ``learners``: a list of ``name``, ``weight`` and perhaps ``agreement``, with
-        the other learners; ``frame_rate``: frames a second. What is None or missing was not
-        looked for.
+    label: str
+    low: float
+    high: float
+    ticks: tuple[Tick, ...]
+    log: bool = False
 
-    Raises
-    ------
-    ArgumentError
-        If a part is not as it should be.
 
-    Examples
-    --------
-    >>> order = {"share": 0.0, "by_chance": [], "p_value": 1.0, "strength": 0.0}
-    >>> [(one.heading, one.sentence) for one in findings({"order": order})]
-    [('Order', 'No order was looked for: it takes two recordings that change along the way.')]
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A curve of points (x, y, words) or bars (from, to, height), the choice (x, words) marked."""
+
+    title: str
+    x: Axis
+    y: Axis
+    points: tuple[tuple[float, float, str], ...] = ()
+    bars: tuple[tuple[float, float, float], ...] = ()
+    mark: Tick | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A setting, its choice in a sentence, how to read its charts (two or less), and a table."""
+
+    heading: str
+    sentence: str
+    reading: str = ""
+    charts: tuple[Chart, ...] = ()
+    shares: tuple[tuple[str, float], ...] = ()
+    head: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+
+
+def findings(evidence: ModelEvidence) -> list[Finding]:
+    """Tell the evidence of one model, a finding for each setting that was looked for."""
+    rate = evidence.frame_rate
+    told = [
+        _tell_radius(evidence.radius, rate) if evidence.radius else None,
+        _tell_order(evidence.order) if evidence.order else None,
+        _tell_number(evidence.n_actions) if evidence.n_actions else None,
+        _tell_background(evidence.background) if evidence.background else None,
+        _tell_learners(evidence.learners) if evidence.learners else None,
+    ]
+    return [one for one in told if one is not None]
+
+
+def _tell_radius(values: RadiusCurve, rate: float | None) -> Finding:
+    radii, chosen = values.radii, values.chosen
+    agreement, lengths = values.agreement, values.segment_length
+    at = radii.index(chosen)
+    best = max(range(len(radii)), key=lambda i: (agreement[i], i == at))
+    long, scale = length_text(lengths[at], rate), length_text(chosen, rate)
+    scale += "" if rate is None else f" ({frames_text(chosen)})"
+    if best == at:
+        sentence = f"Segments are about {long} long; the labelling changes least around {scale}."
+    else:
+        ratio = [length / radius for length, radius in zip(lengths, radii, strict=True)]
+        if best > at:
+            fault = "smooths short actions away"
+        elif ratio[best] < ratio[at]:
+            fault = "gives segments hardly longer than itself"
+        else:
+            fault = "sees little of a segment at once"
+        sentence = (
+            f"Segments are about {long} long, {ratio[at]:.1f} times the time scale of {scale}; "
+            f"the labelling there agrees with those at scales nearby by {agreement[at]:.2f}. "
+            f"It is {agreement[best]:.2f} around {length_text(radii[best], rate)}, "
+            f"but so {'coarse' if best > at else 'fine'} a scale {fault}."
+        )
+    unit, units = ("frames", "frames") if rate is None else ("seconds", "frames and seconds")
+    across = log_axis(f"time scale, {units}", radii, unit=rate)
+    in_units = lengths if rate is None else [one / rate for one in lengths]
+    mark = (float(chosen), length_text(chosen, rate))
+    names, shown = [length_text(r, rate) for r in radii], [length_text(n, rate) for n in lengths]
+    agreed = [f"{name}: {one:.2f}" for name, one in zip(names, agreement, strict=True)]
+    long_at = [f"{name}: segments of {one}" for name, one in zip(names, shown, strict=True)]
+    charts = tuple(
+        Chart(title, across, upwards, tuple(zip(radii, curve, words, strict=True)), mark=mark)
+        for title, upwards, curve, words in (
+            ("Agreement between scales nearby", _agreement_axis(agreement), agreement, agreed),
+            (f"Mean segment, {unit}", log_axis(unit, in_units), in_units, long_at),
+        )
+    )
+    columns = [map(frames_text, radii), names, [f"{a:.3f}" for a in agreement], shown]
+    titles = ["Time scale", "The same", "Agreement", "Mean segment"]
+    if rate is None:
+        del columns[1], titles[1]
+    return Finding(
+        "Time scale",
+        sentence,
+        "The recordings were segmented at each scale. Agreement is the adjusted Rand index with "
+        "the labellings at scales nearby and from another start: 1 is the same labelling.",
+        charts,
+        head=tuple(titles),
+        rows=tuple(zip(*columns, strict=True)),
+    )
+
+
+def _tell_order(values: OrderTest) -> Finding:
+    turned, share, p = values.by_chance, values.share, values.p_value
+    if not turned:
+        return Finding(
+            "Order",
+            "No order was looked for: it takes two recordings that change along the way.",
+        )
+    chance = f"p = {p:.1g}" if p < 0.1 else f"p = {p:.2f}"
+    if p <= CLEAR:
+        sentence = f"The recordings share an order ({chance})."
+    elif values.strength > 0:
+        sentence = f"The recordings may share an order ({chance}), so it counts for less."
+    else:
+        sentence = f"The recordings share no common order ({chance}), so none is assumed."
+    low, high = min(*turned, share), max(*turned, share)
+    room = 0.04 * (high - low) or 0.05
+    across = linear_axis("share of the variation", low - room, high + room)
+    counts, edges = np.histogram(turned, BINS, (across.low, across.high))
+    ends = edges.tolist()
+    chart = Chart(
+        f"{len(turned):,} times turned round at random",
+        across,
+        linear_axis("times", 0.0, float(counts.max()), most=4, whole=True),
+        bars=tuple(zip(ends[:-1], ends[1:], counts.tolist(), strict=True)),
+        mark=(share, f"as they are: {share:.2f}"),
+    )
+    return Finding(
+        "Order",
+        sentence,
+        "How much of what changes along a recording the others share. The bars are the same for "
+        "recordings turned round at random, which keeps everything but a common order; p is the "
+        "part of them that is as high.",
+        (chart,),
+        head=("What", "Value"),
+        rows=(
+            ("Share, as they are", f"{share:.3f}"),
+            ("Share, turned at random, largest", f"{max(turned):.3f}"),
+            ("p", f"{p:.3f}"),
+            ("Strength, from 0 to 1", f"{values.strength:.2f}"),
+        ),
+    )
+
+
+def _tell_number(values: NumberCurve) -> Finding:
+    numbers, chosen = values.numbers, values.chosen
+    stability, silhouette = values.stability, values.silhouette
+    alike = f"{chosen} actions: the most that several starts find alike"
+    sentence = f"{alike}, and whose segments are compact."
+    if values.stable != values.compact:
+        sentence = (
+            f"{chosen} actions: between {values.stable}, the most that several starts find alike, "
+            f"and {values.compact}, the most whose segments are compact."
+        )
+    room = 0.04 * max(1.0, max(numbers) - min(numbers))
+    across = linear_axis(
+        "number of actions", min(numbers) - room, max(numbers) + room, most=8, whole=True
+    )
+    upwards = linear_axis("silhouette", min(*silhouette, 0.0), max(*silhouette, 0.1))
+    curves = (
+        ("Agreement between starts", stability, _agreement_axis(stability)),
+        ("Silhouette of segments", silhouette, upwards),
+    )
+    return Finding(
+        "Number of actions",
+        sentence,
+        "For each number the recordings were segmented from several starts. Agreement is the "
+        "adjusted mutual information of these labellings: 1 is the same labelling, and alike is "
+        "0.95 or more. The silhouette says how much nearer segments lie to their own action than "
+        "to others; compact is three quarters of the best. The geometric mean of the two is taken, "
+        "rounded up: an action too many is easily merged.",
+        tuple(
+            Chart(
+                title,
+                across,
+                upwards,
+                tuple((n, y, f"{n}: {y:.2f}") for n, y in zip(numbers, curve, strict=True)),
+                mark=(float(chosen), f"{chosen} actions"),
+            )
+            for title, curve, upwards in curves
+        ),
+        head=("Actions", "Agreement", "Silhouette", "In use"),
+        rows=tuple(
+            (str(n), f"{a:.3f}", f"{s:.3f}", f"{u:.1f}")
+            for n, a, s, u in zip(numbers, stability, silhouette, values.used, strict=True)
+        ),
+    )
+
+
+def _tell_background(values: BackgroundTest) -> Finding:
+    edges, counts, cost = values.edges, values.counts, values.cost
+    if not counts:
+        return Finding("Background", "No background was looked for: it takes eight recordings.")
+    chart = Chart(
+        "Frames by their distance to other recordings",
+        linear_axis("1 - cosine", edges[0], edges[-1]),
+        linear_axis("frames", 0.0, max(counts), most=4, whole=True),
+        bars=tuple(zip(edges[:-1], edges[1:], counts, strict=True)),
+        mark=None if cost is None else (cost, "background beyond"),
+    )
+    return Finding(
+        "Background",
+        "All frames belong to actions, as far as can be told."
+        if cost is None
+        else f"About {100 * values.share:.0f} % of the frames belong to no action.",
+        "How far a frame is from what other recordings show. Two groups that stand well apart are "
+        "actions and background.",
+        (chart,),
+        head=("What", "Value"),
+        rows=(
+            ("Mean of the near group", f"{values.near:.3f}"),
+            ("Mean of the far group", f"{values.far:.3f}"),
+            ("How far apart; enough from 2.3", f"{values.separation:.2f}"),
+        ),
+    )
+
+
+def _tell_learners(learners: list[LearnerWeight]) -> Finding:
+    total = sum(one.weight for one in learners)
+    shares = tuple((one.name, one.weight / total) for one in learners)
+    name, most = max(shares, key=lambda one: one[1])
+    if len(shares) == 1:
+        sentence = f"One learner decides: {name}."
+    else:
+        sentence = f"{len(shares)} learners vote; {name} counts most ({100 * most:.0f} %)."
+    agreement = [one.agreement for one in learners if one.agreement is not None]
+    if len(agreement) < len(learners):
+        return Finding("Learners", sentence, shares=shares)
+    reading = "A learner counts the more, the more its labels agree with those of the others."
+    rows = tuple(
+        (name, f"{100 * share:.1f} %", f"{one:.3f}")
+        for (name, share), one in zip(shares, agreement, strict=True)
+    )
+    head = ("Learner", "Share", "Agreement")
+    reading = reading if len(shares) > 1 else ""
+    return Finding("Learners", sentence, reading, shares=shares, head=head, rows=rows)
+
+
+def _agreement_axis(values: list[float]) -> Axis:
+    low = math.floor(4 * min(*values, 0.75)) / 4
+    return linear_axis("agreement", low, max(*values, 1.0), most=4)
+
+
+def linear_axis(label: str, low: float, high: float, *, most: int = 5, whole: bool = False) -> Axis:
+    """Make an axis with at most ``most`` ticks, a little wider where ``low`` is ``high``."""
+    if high - low <= 1e-9 * max(abs(low), abs(high), 1.0):
+        low, high = low - 0.5, high + 0.5
+    reach = (high - low) / most
+    scale = 10.0 ** math.floor(math.log10(reach))
+    step = next(one * scale for one in _STEPS if one * scale >= reach * (1 - 1e-9))
+    if whole:
+        step = max(1.0, math.ceil(step))
+    # A hair of room: 3 times 0.1 is a little more than 0.3.
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    values = [min(max(one * step, low), high) for one in range(first, last + 1)]
+    return Axis(label, low, high, tuple((one, _short(one)) for one in values))
+
+
+def log_axis(label: str, values: Sequence[float], *, unit: float | None = None) -> Axis:
+    """Make an axis of equal factors around positive values, with ticks at 1, 2, 5, 10, ...
+
+    Where ``unit`` values are a second, the seconds are written on a second line.
     """
-    if not isinstance(evidence, Mapping):
-        raise ArgumentError(f"evidence must be a mapping, but it is {type(evidence).__name__}.")
-    found = []
-    part = "frame_rate"
-    try:
-        rate = evidence.get(part)
-        if rate is not None and not (math.isfinite(rate) and rate > 0):
-            raise ValueError(f"{rate} is no rate")
-        for part, tell in _TOLD.items():
-            if evidence.get(part) is not None:
-                found.append(tell(evidence[part], rate))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise ArgumentError(f"{part} is no evidence, as {reason}.") from error
-    return found
+    low, high = min(values) / 1.15, max(values) * 1.15
+    powers = range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1)
+    ticks = [step * 10.0**power for power in powers for step in (1, 2, 5)]
+    ticks = [one for one in ticks if low <= one <= high]
+    if len(ticks) < 3:
+        ticks = [one for one, _ in linear_axis(label, low, high, most=3).ticks]
+    ticks = ticks[:: math.ceil(len(ticks) / (7 if unit is None else 5))]
+    words = [_short(one) for one in ticks]
+    if unit is not None:
+        seconds = [_short(float(f"{one / unit:.2g}")) for one in ticks]
+        words = [f"{one}\n{second} s" for one, second in zip(words, seconds, strict=True)]
+    return Axis(label, low, high, tuple(zip(ticks, words, strict=True)), log=True)
 
 
-_TOLD: dict[str, Callable[[Any, float | None], Finding]] = {
-    "radius": tell_radius,
-    "order": tell_order,
-    "n_actions": tell_number,
-    "background": tell_background,
-    "learners": tell_learners,
-}
+def _short(value: float) -> str:
+    """Write a tick in five characters or so: 0.25, 1500, 15k."""
+    return f"{value:.6g}" if abs(value) < 9999.5 else f"{value / 1000:.6g}k"
+
+
+def frames_text(frames: float) -> str:
+    """Write a number of frames for people."""
+    shown = f"{frames:.2g}" if frames < 9.95 else f"{round(frames):,}"
+    return f"{shown} frame" + ("" if shown == "1" else "s")
+
+
+def length_text(frames: float, frame_rate: float | None) -> str:
+    """Write a length for people: in seconds where the frame rate is known, else in frames."""
+    if frame_rate is None:
+        return frames_text(frames)
+    seconds = frames / frame_rate
+    if seconds < 59.5:
+        return f"{seconds:.2g} s" if seconds < 9.95 else f"{round(seconds)} s"
+    if seconds < 3599.5:
+        return "{} min {} s".format(*divmod(round(seconds), 60))
+    return "{} h {:02} min".format(*divmod(round(seconds / 60), 60))

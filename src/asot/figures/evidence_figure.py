@@ -1,40 +1,36 @@
-"""The picture of how settings were found: a sentence and its charts for each."""
+"""The picture of a run's evidence: a sentence and its charts for each setting."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from asot.errors import ArgumentError
-from asot.figures.evidence import findings
-from asot.figures.evidence_chart import Chart, Finding
-
-# The first that needs matplotlib: it has a sentence for those who lack it.
-from asot.figures.figures import save_figure
-from asot.figures.page import (
+from asot.figures.evidence import Chart, Finding, ModelEvidence, findings
+from asot.figures.layout import (
     AXIS_SPACE,
     FULL_WIDTH,
-    LINE_HEIGHT,
     MARGIN,
-    SMALL_SIZE,
     TEXT_SIZE,
-    Page,
+    Sheet,
+    drawable,
     house_style,
+    save_figure,
+    text_height,
+    write_beside,
 )
-from asot.figures.palette import line_colour
-from asot.figures.text import drawable
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from asot.figures.style import line_style
+from asot.text import file_stems
 
 HEIGHT = 1.05  # inches of a chart
 BAR = 0.2
 TITLE = 0.28  # over a chart
 GAP = 0.16
-SMALL_LINE = SMALL_SIZE * LINE_HEIGHT / 72
 LEFT = 0.25  # for the labels of ticks
 NAME = 0.3  # of the width, for the name of a share
 WORDS = 0.31  # of the width, for heading and sentence
@@ -42,27 +38,22 @@ GREY = "0.55"
 
 
 def draw_evidence(
-    evidence: Mapping[str, Mapping[str, Any]], path: str | os.PathLike[str]
+    evidence: Mapping[str, ModelEvidence], path: str | os.PathLike[str]
 ) -> list[Path]:
-    """Draw the evidence of each model of a run.
+    """Draw the evidence of each model of a run, where there is some, and return the files.
 
     Parameters
     ----------
-    evidence : mapping of str to mapping
+    evidence : mapping of str to ModelEvidence
         By model, as ``asot.figures.evidence.read_evidence`` gives it.
     path : path-like
         A name that ends in .png, .svg or .pdf; where there are several models, the name of each
         is added: ``evidence-coffee.png``.
 
-    Returns
-    -------
-    list of Path
-        The files: none for a model of which nothing was found.
-
     Raises
     ------
     ArgumentError
-        If the evidence is not as it should be, or the name ends otherwise.
+        If the name ends otherwise.
 
     Examples
     --------
@@ -71,67 +62,41 @@ def draw_evidence(
     """
     path = Path(path)
     written = []
-    for model, given in evidence.items():
-        told = findings(given)
-        if told:
-            name = f"{path.stem}-{model}{path.suffix}" if len(evidence) > 1 else path.name
-            title = "How the settings were found"
-            save_figure(
-                plot_evidence(told, f"{model}: {title.lower()}" if len(evidence) > 1 else title),
-                path.with_name(name),
-            )
-            written.append(path.with_name(name))
+    several = len(evidence) > 1
+    stems = file_stems([f"{path.stem}-{model}" for model in evidence]) if several else [path.stem]
+    for stem, (model, given) in zip(stems, evidence.items(), strict=False):
+        title = f"{model}: how" if several else "How"
+        if told := findings(given):
+            written.append(path.with_name(stem + path.suffix))
+            save_figure(plot_evidence(told, f"{title} the settings were found"), written[-1])
     return written
 
 
 @house_style()
 def plot_evidence(told: Sequence[Finding], title: str | None = None) -> Figure:
-    """Draw findings beneath each other: words at the left, charts at the right.
-
-    Parameters
-    ----------
-    told : sequence of Finding
-        As ``asot.figures.evidence.findings`` gives them.
-    title : str, optional
-        Title of the figure.
-
-    Returns
-    -------
-    Figure
-
-    Raises
-    ------
-    ArgumentError
-        If there is no finding.
-
-    Examples
-    --------
-    >>> figure = plot_evidence(findings({"learners": [{"name": "linear", "weight": 1.0}]}))
-    >>> [text.get_text() for text in figure.axes[1].texts]
-    ['linear  100 %']
-    """
+    """Draw findings beneath each other: words at the left, charts at the right."""
     if not told:
-        raise ArgumentError("told must hold at least one finding, but it is empty.")
-    page = Page(FULL_WIDTH)
-    words = WORDS * page.width
-    left, right = words + 2 * GAP, page.width - MARGIN
+        raise ArgumentError("told must hold at least one finding, but it is empty.", setting="told")
+    sheet = Sheet(FULL_WIDTH)
+    words = WORDS * sheet.width
+    left, right = words + 2 * GAP, sheet.width - MARGIN
     for place, one in enumerate(told):
-        lines = page.ruler.wrap(one.sentence, SMALL_SIZE, words - MARGIN)
-        text = TEXT_SIZE * LINE_HEIGHT / 72 + SMALL_LINE * len(lines)
+        lines = sheet.ruler.wrap(one.sentence, words - MARGIN)
+        text = text_height(1, TEXT_SIZE) + text_height(len(lines))
         title_height = TITLE if one.charts else 0.0
         height = HEIGHT if one.charts else BAR * len(one.shares) or text
-        page.row(height, above=(GAP if place else 0.0) + title_height)
-        _words(page.axes(MARGIN, words), one.heading, lines, height, title_height)
+        sheet.row(height, above=(GAP if place else 0.0) + title_height)
+        _words(sheet.axes(MARGIN, words), one.heading, lines, height, title_height)
         if one.shares:
-            _shares(page.axes(left, right), one.shares, page)
+            _shares(sheet.axes(left, right), one.shares, sheet)
         each = (right - left) / 2
         for column, chart in enumerate(one.charts):
-            start = left + column * each
-            _draw(page.axes(start + LEFT, start + each - MARGIN), chart, page, each - LEFT - MARGIN)
+            start, width = left + column * each + LEFT, each - LEFT - MARGIN
+            _draw(sheet.axes(start, start + width), chart, sheet, width)
         ticks = [label for chart in one.charts for _, label in chart.x.ticks]
-        two = SMALL_LINE if any("\n" in label for label in ticks) else 0.0
-        page.space(max(AXIS_SPACE + two if one.charts else 0.0, text - title_height - height))
-    return page.finish(title)
+        two = text_height(1) if any("\n" in label for label in ticks) else 0.0
+        sheet.space(max(AXIS_SPACE + two if one.charts else 0.0, text - title_height - height))
+    return sheet.finish(title)
 
 
 def _words(axes: Axes, heading: str, lines: Sequence[str], height: float, raised: float) -> None:
@@ -139,28 +104,21 @@ def _words(axes: Axes, heading: str, lines: Sequence[str], height: float, raised
     axes.set_axis_off()
     axes.set(xlim=(0, 1), ylim=(height, 0))
     axes.text(0, -raised, drawable(heading), size=TEXT_SIZE, weight="bold", va="top")
-    under = TEXT_SIZE * LINE_HEIGHT / 72 - raised
-    axes.text(0, under, "\n".join(lines), size=SMALL_SIZE, va="top")
+    axes.text(0, text_height(1, TEXT_SIZE) - raised, "\n".join(lines), va="top")
 
 
-def _shares(axes: Axes, shares: Sequence[tuple[str, float]], page: Page) -> None:
+def _shares(axes: Axes, shares: Sequence[tuple[str, float]], sheet: Sheet) -> None:
     axes.set_axis_off()
     places = range(len(shares))
-    axes.barh(places, [share for _, share in shares], height=0.7, color=line_colour(0))
+    axes.barh(places, [share for _, share in shares], height=0.7, color=line_style(0).colour)
     # A third for the longest bar, the rest for the names.
     axes.set(xlim=(0, 3 * max(share for _, share in shares)), ylim=(len(shares) - 0.5, -0.5))
     for place, (name, share) in zip(places, shares, strict=True):
-        axes.annotate(
-            f"{page.ruler.fit(name, SMALL_SIZE, NAME * page.width)}  {100 * share:.0f} %",
-            (share, place),
-            xytext=(3, 0),
-            textcoords="offset points",
-            va="center_baseline",
-            size=SMALL_SIZE,
-        )
+        shown = sheet.ruler.fit(name, NAME * sheet.width)
+        write_beside(axes, f"{shown}  {100 * share:.0f} %", share, place)
 
 
-def _draw(axes: Axes, chart: Chart, page: Page, width: float) -> None:
+def _draw(axes: Axes, chart: Chart, sheet: Sheet, width: float) -> None:
     if chart.x.log:
         axes.set_xscale("log")
     if chart.y.log:
@@ -173,37 +131,31 @@ def _draw(axes: Axes, chart: Chart, page: Page, width: float) -> None:
         xlim=(chart.x.low, chart.x.high),
         ylim=(chart.y.low, chart.y.low + room * (chart.y.high - chart.y.low)),
     )
-    axes.set_xlabel(chart.x.label, size=SMALL_SIZE, labelpad=2)
+    axes.set_xlabel(chart.x.label, labelpad=2)
     axes.spines[["right", "top"]].set_visible(False)
     for start, end, height in chart.bars:
         axes.bar(start, height, width=end - start, align="edge", color=GREY, edgecolor="white")
     if chart.points:
         x, y, _ = zip(*chart.points, strict=True)
-        axes.plot(x, y, color=line_colour(0), linewidth=1.2, marker="o", markersize=2.5)
-    axes.annotate(
-        page.ruler.fit(chart.title, SMALL_SIZE, width),
-        (0, 1),
-        xytext=(0, 11),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        size=SMALL_SIZE,
-    )
+        axes.plot(x, y, color=line_style(0).colour, linewidth=1.2, marker="o", markersize=2.5)
+    points: dict[str, Any] = {"textcoords": "offset points"}
+    title = sheet.ruler.fit(chart.title, width)
+    axes.annotate(title, (0, 1), xytext=(0, 11), xycoords="axes fraction", **points)
     if chart.mark is None:
         return
     at, text = chart.mark
     axes.axvline(at, color="black", linewidth=0.8, linestyle=(0, (3, 2)))
     for u, v, _ in chart.points:
         if u == at:
-            axes.plot(u, v, color=line_colour(0), marker="o", markersize=5)
+            axes.plot(u, v, color=line_style(0).colour, marker="o", markersize=5)
     low, high = axes.get_xlim()
     early = at < ((low * high) ** 0.5 if chart.x.log else (low + high) / 2)
     axes.annotate(
-        page.ruler.fit(text, SMALL_SIZE, width / 2),
+        sheet.ruler.fit(text, width / 2),
         (at, 1),
         xytext=(-1 if early else 1, 2),
         xycoords=axes.get_xaxis_transform(),
-        textcoords="offset points",
         ha="left" if early else "right",
-        size=SMALL_SIZE,
         weight="bold",
+        **points,
     )

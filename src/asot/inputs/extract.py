@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asot.data.npyfiles import finite_problem, map_npy
+from asot.data import FeatureFile
 from asot.data.origin import Origin, origin_path, read_origin, times_path, write_features
 from asot.errors import ConfigurationError, DataError
 from asot.inputs.find import ARRAYS, Input
@@ -298,9 +298,5 @@ def _take_features(one: Input, root: Path) -> tuple[bool, Origin]:
     there = (root / "features" / f"{one.name}.npy").is_file()
     if there and kept is not None and kept.fingerprint == origin.fingerprint:
         return False, kept
-    features = map_npy(one.path)
-    problem = finite_problem(one.path, features)
-    if problem is not None:
-        raise DataError(f"{problem}.")
-    write_features(root, one.name, features, None, origin)
+    write_features(root, one.name, FeatureFile(one.path).open(), None, origin)
     return True, origin

@@ -1,26 +1,29 @@
-"""Videos for the report: which file the player opens, previews where it cannot, and clips.
+"""Videos for the page: which file the player opens, previews where it cannot, and clips.
 
-What is made is named after a hash of the source and of what was asked, so that a second report of
+What is made is named after a hash of the source and of what was asked, so that a second page of
 the same videos finds it there.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path, PurePath
 from string import hexdigits
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
-from asot.errors import AsotError
+import msgspec
+
+from asot.errors import AsotError, FileError
 from asot.files import write_json
-from asot.page.model import RecordingView
+from asot.page.content import RecordingView
+from asot.schema import read_json
 
 log = logging.getLogger(__name__)
 
@@ -34,42 +37,28 @@ _BROWSER_SUFFIXES = {".mp4", ".m4v", ".webm", ".mov", ".ogv"}
 
 @dataclass(frozen=True, slots=True)
 class PlayerMedia:
-    """What the player of one recording opens.
+    """The video that a recording's player opens, and a note for people where something is amiss."""
 
-    Parameters
-    ----------
-    src : str, optional
-        Where it lies, as a link from the page; None where there is nothing to play.
-    offset : float
-        Time in the recording's file of the player's 0, in seconds.
-    note : str
-        A sentence for people, empty where all is well.
-    """
-
-    src: str | None
-    offset: float = 0.0
+    src: str | None  # a link from the page; None where nothing plays
+    offset: float = 0.0  # the time in the recording's file of the player's 0, in seconds
     note: str = ""
 
 
+class _Preview(msgspec.Struct):
+    """The notes beside a preview: the time in its source of the preview's 0, in seconds."""
+
+    start_s: Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]
+
+
 class Studio:
-    """Makes the report's videos in ``folder`` and links them from a page in ``page``.
+    """Makes previews and clips in ``folder`` for the page in ``root``, which may embed them."""
 
-    Parameters
-    ----------
-    page : Path
-        The folder of the page.
-    folder : Path
-        Where previews and clips go.
-    embed : bool
-        Whether the page must not link anything outside ``folder``.
-    """
-
-    def __init__(self, page: Path, folder: Path, *, embed: bool) -> None:
-        self.page = page
+    def __init__(self, root: Path, folder: Path, *, embed: bool) -> None:
+        self.root = root
         self.folder = folder
         self.embed = embed
         self.made: set[str] = set()
-        # PyAV, of the extra "video", is not needed to see a report.
+        # PyAV, of the extra "video", is not needed to see a page.
         self._tools: Any = import_module("asot.inputs.video.preview") if find_spec("av") else None
 
     def player(self, recording: RecordingView) -> PlayerMedia | None:
@@ -94,15 +83,12 @@ class Studio:
         except (AsotError, OSError) as error:
             log.warning("no preview of %s: %s", source, error)
             return PlayerMedia(None, note=f"No preview could be made: {error}")
-        return PlayerMedia(self._reference(name), offset)
+        return PlayerMedia(f"media/{name}", offset)
 
     def clip(self, source: Path, start_s: float, end_s: float) -> tuple[str, str | None] | None:
         """Make a clip of the middle of a segment, of at most six seconds, and its still.
 
-        Returns
-        -------
-        (str, str or None) or None
-            Links from the page to the clip and the still; None where it cannot be made.
+        Returns the links to both; None where no clip can be made.
         """
         if self._tools is None:
             return None
@@ -111,23 +97,22 @@ class Studio:
         made = []
         try:
             key = _key(source, "clip", CLIP_SIZE, start_s, end_s)
-            for suffix, write, options in (
-                (".mp4", self._tools.write_preview, {"start_s": start_s, "end_s": end_s}),
-                (".jpg", self._write_still, {"time_s": (start_s + end_s) / 2}),
-            ):
-                if not (self.folder / (key + suffix)).is_file():
-                    write(source, self.folder / (key + suffix), longest=CLIP_SIZE, **options)
-                self.made.add(key + suffix)
-                made.append(self._reference(key + suffix))
+            for suffix in (".mp4", ".jpg"):
+                out = self.folder / (key + suffix)
+                if not out.is_file() and suffix == ".mp4":
+                    self._tools.write_preview(
+                        source, out, longest=CLIP_SIZE, start_s=start_s, end_s=end_s
+                    )
+                elif not out.is_file():
+                    self._tools.write_still(source, (start_s + end_s) / 2, out, longest=CLIP_SIZE)
+                self.made.add(out.name)
+                made.append(f"media/{out.name}")
         except (AsotError, OSError) as error:
             log.warning("no clip of %s from %.3f s to %.3f s: %s", source, start_s, end_s, error)
         return (made[0], made[1] if made[1:] else None) if made else None
 
-    def _write_still(self, source: Path, out: Path, *, time_s: float, longest: int) -> None:
-        self._tools.write_still(source, time_s, out, longest=longest)
-
     def sweep(self) -> None:
-        """Remove what earlier reports left, half-written too, and this one does not use."""
+        """Remove what earlier pages left, half-written too, and this page does not use."""
         used = {PurePath(name).stem for name in self.made}
         for path in self.folder.glob("*"):
             key, _, rest = path.name.removeprefix(".").partition("-")
@@ -137,23 +122,21 @@ class Studio:
                 path.unlink(missing_ok=True)
 
     def _preview(self, source: Path) -> tuple[str, float]:
-        """Make a preview, or find it made; returns its file's name and its time 0."""
+        """Make a preview unless it is there; return its file's name and its time 0."""
         key = _key(source, "preview", PREVIEW_SIZE)
         name, beside = f"{key}.mp4", self.folder / f"{key}.json"
         self.made.add(name)
         if (self.folder / name).is_file() and beside.is_file():
-            return name, float(json.loads(beside.read_text(encoding="utf-8"))["start_s"])
+            with suppress(FileError):  # of damaged notes: the preview is made again
+                return name, read_json(beside, _Preview).start_s
         start_s = float(self._tools.write_preview(source, self.folder / name, longest=PREVIEW_SIZE))
         write_json(beside, {"source": os.fspath(source), "start_s": start_s})
         return name, start_s
 
-    def _reference(self, name: str) -> str:
-        return f"media/{name}"
-
     def _link(self, source: Path) -> str:
         absolute = Path(os.path.abspath(source))  # noqa: PTH100 - links stay as they are
         try:
-            relative = os.path.relpath(absolute, os.path.abspath(self.page))  # noqa: PTH100
+            relative = os.path.relpath(absolute, os.path.abspath(self.root))  # noqa: PTH100
         except ValueError:  # another drive
             return absolute.as_uri()
         return quote(PurePath(relative).as_posix())

@@ -1,4 +1,4 @@
-"""Writing the report: a folder, or one file with everything in it."""
+"""Write a page: a folder, or one file with everything in it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from typing import Any
 from asot.errors import MissingExtraError
 from asot.files import atomic_path, write_text
 from asot.page.book import Book, Clip
+from asot.page.content import Page
 from asot.page.media import Studio
-from asot.page.model import Report
 from asot.progress import Progress, silent
 
 # In this order: the last one starts the page.
@@ -26,86 +26,79 @@ _SCRIPTS = [
 ]
 
 
-def write_report(
-    report: Report, out: Path, *, embed: bool = False, progress: Progress = silent
-) -> Path:
-    """Write the interactive report.
+def render_page(page: Page, out: Path, *, embed: bool = False, progress: Progress = silent) -> Path:
+    """Write the interactive page, and return the path of its ``index.html``.
 
     Parameters
     ----------
-    report : Report
+    page : Page
         What to show. Its recordings are gone through once.
     out : Path
-        A folder, made if it is missing. An earlier report in it is replaced.
+        A folder, made if it is missing. An earlier page in it is replaced.
     embed : bool
         Write one file that holds everything, videos too (as small previews), instead of a folder
         of files beside a page that opens the original videos where a browser can play them.
     progress : callable, optional
-        Called with a stage ("recordings", "clips"), how many are done and how many there are.
-
-    Returns
-    -------
-    Path
-        ``out/index.html``.
+        Called with the stage ("Page: recordings", "Page: clips"), what is done, and all there is.
 
     Raises
     ------
     ArgumentError
-        If the report's parts do not fit each other.
+        If the page's parts do not fit each other.
     MissingExtraError
         If Jinja2 is not installed.
 
     Examples
     --------
     >>> import numpy as np, tempfile
-    >>> from asot.page import ActionView, RecordingView, Report
+    >>> from asot.page import ActionView, Page, RecordingView
     >>> tea = RecordingView("tea", labels=np.array([0, 0, 1]), times=np.arange(4.0))
-    >>> report = Report("Tea", [ActionView(0, "boil"), ActionView(1)], [tea])
-    >>> write_report(report, Path(tempfile.mkdtemp())).name
+    >>> page = Page("Tea", [ActionView(0, "boil"), ActionView(1)], [tea])
+    >>> render_page(page, Path(tempfile.mkdtemp())).name
     'index.html'
     """
     template = _template()
     with ExitStack() as stack:
         folder = out / "media"
         if embed:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="asot-report-")))
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="asot-page-")))
         studio = Studio(out, folder, embed=embed)
-        book = Book(report)
-        parts = _parts(report, book, studio, progress)
+        book = Book(page)
+        parts = _parts(page, book, studio, progress)
         if embed:
             scripts = _embedded(parts, studio)
         else:
             scripts = iter(())
             _write_data(parts, out / "data")
             studio.sweep()
-            write_text(out / "assets" / "report.js", _script())
-            write_text(out / "assets" / "report.css", _asset("report.css"))
+            write_text(out / "assets" / "page.js", _script())
+            write_text(out / "assets" / "page.css", _asset("page.css"))
         # What is written into the page depends on nothing that people may name.
         nonce = hashlib.sha256(repr(sorted(book.positions)).encode()).hexdigest()[:16]
         stream = template.stream(
-            title=report.title,
+            title=page.title,
             nonce=nonce,
             embed=embed,
-            style=_asset("report.css") if embed else "",
+            style=_asset("page.css") if embed else "",
             script=_script() if embed else "",
             scripts=scripts,
             index=lambda: _json(book.values()),
         )
-        page = stack.enter_context(atomic_path(out / "index.html"))
+        path = stack.enter_context(atomic_path(out / "index.html"))
         # Names of files may hold what UTF-8 cannot; in the title that becomes a question mark.
-        with page.open("w", encoding="utf-8", errors="replace") as file:
+        with path.open("w", encoding="utf-8", errors="replace") as file:
             file.writelines(stream)
     return out / "index.html"
 
 
 def _parts(
-    report: Report, book: Book, studio: Studio, progress: Progress
+    page: Page, book: Book, studio: Studio, progress: Progress
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Go through the recordings; give each one's values, and make all clips at the end."""
-    total = len(report.recordings)
+    total = len(page.recordings)
     wanted: list[tuple[Clip, Path]] = []
     progress("Page: recordings", 0, total)
-    for place, recording in enumerate(report.recordings):
+    for place, recording in enumerate(page.recordings):
         values, clips = book.add(recording, studio.player(recording))
         source = recording.media
         if source is not None and recording.times is not None and source.is_file():
@@ -122,7 +115,7 @@ def _parts(
 
 
 def _write_data(parts: Iterator[tuple[int, dict[str, Any]]], folder: Path) -> None:
-    """Write a script for each recording, and remove those of an earlier report."""
+    """Write a script for each recording, and remove those of an earlier page."""
     written = set()
     for place, values in parts:
         path = folder / f"{place}.js"
@@ -153,13 +146,7 @@ def _embedded(
 
 
 def _json(values: Any) -> str:
-    """JSON that may stand inside a script element, whatever its strings hold.
-
-    Examples
-    --------
-    >>> _json("</script>&\u2028")
-    '"\\\\u003c/script\\\\u003e\\\\u0026\\\\u2028"'
-    """
+    """Write JSON that may stand inside a script element, whatever its strings hold."""
     text = json.dumps(values, separators=(",", ":"), allow_nan=False)
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -167,7 +154,7 @@ def _json(values: Any) -> str:
 
 
 def _script() -> str:
-    """All scripts as one, in a scope of their own."""
+    """Join all scripts, in a scope of their own."""
     parts = [_asset(f"{name}.js") for name in _SCRIPTS]
     return "(() => {\n'use strict';\n" + "\n".join(parts) + "})();\n"
 
@@ -180,6 +167,6 @@ def _template() -> Any:
     try:
         import jinja2
     except ModuleNotFoundError as error:
-        raise MissingExtraError("jinja2", "report", "The interactive report") from error
+        raise MissingExtraError("jinja2", "report", "The page") from error
     source = (files("asot.page") / "templates" / "index.html.j2").read_text(encoding="utf-8")
     return jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.data import Recording, Recordings
-from asot.data.npyfiles import blocks
-from asot.data.recording import Features
+from asot.data.features import blocks
+from asot.data.recordings import Features
 from asot.page import Example
 from asot.runs.predictions import PredictionFolder
 from asot.timeline.segments import UNLABELLED, run_lengths

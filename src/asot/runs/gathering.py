@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from asot.data import Recording, Recordings
 from asot.errors import DataError
 from asot.figures import evidence
-from asot.figures.evidence_chart import Finding
+from asot.figures.evidence import Finding
 from asot.metrics import Evaluation
-from asot.page import ActionView, RecordingView, Report, Track
+from asot.page import ActionView, Page, RecordingView, Track
 from asot.runs.examples import find_examples
 from asot.runs.predictions import PredictionFolder, Scored
 from asot.runs.run import Run, versions
@@ -32,7 +32,7 @@ def gather(
     run: Run | None = None,
     others: Mapping[str, Mapping[str, NDArray[np.int64]]] | None = None,
     remarks: Sequence[str] = (),
-) -> Report:
+) -> Page:
     """Gather a report.
 
     Parameters
@@ -67,7 +67,7 @@ def gather(
             "recordings do not need more."
         )
     settings = _settings(run, recordings)
-    return Report(
+    return Page(
         title=title,
         actions=[_action(action, names) for action in range(n_actions)],
         recordings=views,

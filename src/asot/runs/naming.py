@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from asot.errors import DataError
-from asot.page.model import Identity
+from asot.page.content import Identity
 from asot.runs.predictions import PredictionFolder
 from asot.timeline.names import ActionNames, downloaded_from, read_names
 

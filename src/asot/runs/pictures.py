@@ -33,9 +33,14 @@ def draw(
     list of Path
         The PNG files.
     """
-    from asot.figures import plot_corpus, plot_matrix, plot_segmentation, save_figure
+    from asot.figures import (
+        draw_evidence,
+        plot_corpus,
+        plot_matrix,
+        plot_segmentation,
+        save_figure,
+    )
     from asot.figures.evidence import FILE, read_evidence
-    from asot.figures.evidence_figure import draw_evidence
 
     index = folder.index()
     rate = Source(**index["source"]).frame_rate

@@ -25,8 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.data import DatasetFolder, Recording, Recordings
-from asot.data.labels import ClassTable, GroundTruthFile
-from asot.data.textfiles import read_lines
+from asot.data.textfiles import ClassTable, GroundTruthFile, read_lines
 from asot.errors import DataError
 from asot.export.csv import write_csv
 from asot.files import write_array, write_json, write_text
@@ -214,7 +213,7 @@ class PredictionFolder:
         if not corrected:
             recordings = Recordings([known[name] for name in names])
             return Opened(recordings, dataset.class_names or {}, source.exclude)
-        classes = ClassTable(None, None, corrected.values())
+        classes = ClassTable(None, corrected.values())
         truths = {name: GroundTruthFile(path, classes) for name, path in corrected.items()}
         recordings = Recordings([known[name].with_ground_truth(truths.get(name)) for name in names])
         return Opened(recordings, classes.names or {}, [])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from asot.data import Recordings
 from asot.errors import ConfigurationError, DataError
 from asot.files import write_json
-from asot.page import write_report
+from asot.page import render_page
 from asot.progress import Progress, silent
 from asot.runs.gathering import gather
 from asot.runs.predictions import PredictionFolder, find_predictions, score
@@ -85,7 +85,7 @@ def write_page(
             others=labels_of_others,
         )
         place = out / model if len(known) > 1 else out
-        pages.append(write_report(gathered, place, embed=embed, progress=progress))
+        pages.append(render_page(gathered, place, embed=embed, progress=progress))
     return pages
 
 

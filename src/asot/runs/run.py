@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import yaml
 
-from asot.data import DatasetFolder, Recordings, check_dataset, find_dataset, require_valid
+from asot.data import DatasetFolder, Recordings, check_dataset, find_dataset
 from asot.errors import ConfigurationError, DataError
 from asot.files import write_json, write_text
 from asot.model.recipe import AUTO, DatasetSettings, Recipe
@@ -100,7 +100,7 @@ def open_checked(
         progress=progress,
         processes=processes,
     )
-    require_valid(found)
+    found.require_valid()
     source = Source(
         str(root), mapping, settings.activity_pattern, settings.frame_rate, settings.exclude
     )

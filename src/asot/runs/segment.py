@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asot.data import DatasetFolder
-from asot.data.layout import is_folder
+from asot.data.folder import is_folder
 from asot.errors import ConfigurationError, DataError
 from asot.files import write_json
 from asot.inputs.extract import Outcome, VideoSettings, extract

@@ -1,11 +1,8 @@
 """Simulated data sets: label sequences and features with known ground truth."""
 
 from asot.simulation.dataset import write_simulation
-from asot.simulation.feature_model import FeatureModel
-from asot.simulation.label_model import LabelModel
-from asot.simulation.label_sequences import LabelCorpus, LabelSequence
-from asot.simulation.label_sources import read_label_corpus
-from asot.simulation.presets import Preset, load_preset, preset_names
+from asot.simulation.features import FeatureModel, load_preset, preset_names
+from asot.simulation.labels import LabelCorpus, LabelModel, LabelSequence, read_label_corpus
 from asot.simulation.statistics import describe_features
 from asot.simulation.synthetic import make_affinity, make_recordings
 
@@ -14,7 +11,6 @@ __all__ = [
     "LabelCorpus",
     "LabelModel",
     "LabelSequence",
-    "Preset",
     "describe_features",
     "load_preset",
     "make_affinity",

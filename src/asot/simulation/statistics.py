@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.data.preprocessing import standardise
-from asot.data.recordings import Recording, Recordings
+from asot.data.frames import standardise
+from asot.data.recordings import Recordings
 from asot.errors import ArgumentError
 
 LAGS = (1, 2, 5, 10, 20, 50)
@@ -18,35 +18,23 @@ AXES = (1, 5, 10, 20)
 def describe_features(recordings: Recordings) -> dict[str, float]:
     """Measure what makes actions in features easy or hard to find.
 
-    Two recordings are in memory at a time at most. Frames that are all zero count in
-    ``zero_frames`` alone.
-
-    Parameters
-    ----------
-    recordings : Recordings
-        Two or more with ground truth, of one width.
+    ``recordings`` are two or more with ground truth, of one width; two are in memory at a time at
+    most. Frames that are all zero count in ``zero_frames`` alone.
 
     Returns
     -------
     dict of str to float
-        - ``norm_mean``, ``norm_sd``: of the frames' lengths, in the features' unit
-        - ``zero_frames``: share of frames that are all zero
+        - ``norm_mean``, ``norm_sd``: of the frames' lengths; ``zero_frames``: share of zero frames
         - ``lag_1`` ... ``lag_50``: correlation of a column with itself so many frames later, mean
           over columns and recordings; ``within_lag_1`` ... the same after each action's mean in
           the recording is taken off
         - ``between_recordings``, ``between_classes``, ``recording_and_class``, ``within``: shares
-          of the variance, which sum to one: that of the recordings' means; of the classes' means
-          once recordings are centred; of what the means of classes in single recordings add; the
-          rest
+          of the variance, which sum to 1: of the recordings' means; of the classes' means once
+          recordings are centred; of what means of classes in single recordings add; the rest
         - ``axes_1`` ... ``axes_20``: share of the variance along so many principal axes
         - ``ncm``, ``ncm_left_out``: share of frames whose class has the nearest mean (Euclidean),
           with means of all recordings, and of all others than the frame's; ``ncm_standardised``,
           ``ncm_left_out_standardised``: after :func:`~asot.data.standardise`
-
-    Raises
-    ------
-    ArgumentError
-        If there are fewer than two recordings, one has no ground truth, or widths differ.
 
     Examples
     --------
@@ -55,15 +43,19 @@ def describe_features(recordings: Recordings) -> dict[str, float]:
     >>> figures["ncm_left_out"], round(figures["zero_frames"], 3)
     (1.0, 0.0)
     """
-    if len(recordings) < 2:
-        raise ArgumentError(f"recordings must be two or more, got {len(recordings)}.")
-    bare = next((one.name for one in recordings if not one.labelled), None)
-    if bare is not None:
-        raise ArgumentError(f"recordings must have ground truth, but {bare!r} has none.")
+    bare = [one.name for one in recordings if not one.labelled]
     widths = sorted({one.width for one in recordings})
-    if len(widths) > 1:
-        raise ArgumentError(f"recordings must have one width, got {widths[0]} and {widths[-1]}.")
-    classes = np.unique(np.concatenate([np.unique(_labels(one)) for one in recordings]))
+    broken = ""
+    if len(recordings) < 2:
+        broken = f"be two or more, but there is {len(recordings)}"
+    elif bare:
+        broken = f"have ground truth, but {bare[0]!r} has none"
+    elif len(widths) > 1:
+        broken = f"have one width, but have {widths[0]} and {widths[-1]}"
+    if broken:
+        raise ArgumentError(f"recordings must {broken}.", setting="recordings")
+    labels = [np.unique(np.asarray(one.ground_truth)) for one in recordings]
+    classes = np.unique(np.concatenate(labels))
     figures = _norms(recordings) | _correlations(recordings)
     plain = _Sums(recordings, classes, standardised=False)
     scaled = _Sums(recordings, classes, standardised=True)
@@ -81,25 +73,15 @@ def _frames(
     for recording in recordings:
         features = standardise(recording.features) if standardised else recording.features
         present = np.asarray(features).any(axis=1)
-        yield np.asarray(features[present], dtype=np.float64), _labels(recording)[present]
-
-
-def _labels(recording: Recording) -> NDArray[np.int64]:
-    labels = recording.ground_truth
-    assert labels is not None
-    return labels
+        labels = np.asarray(recording.ground_truth)[present]
+        yield np.asarray(features[present], dtype=np.float64), labels
 
 
 def _norms(recordings: Recordings) -> dict[str, float]:
-    lengths = [np.linalg.norm(frames, axis=1) for frames, _ in _frames(recordings)]
-    norms = np.concatenate(lengths)
-    n_frames = sum(one.n_frames for one in recordings)
+    norms = np.concatenate([np.linalg.norm(frames, axis=1) for frames, _ in _frames(recordings)])
+    zero_frames = 1 - len(norms) / sum(one.n_frames for one in recordings)
     mean, deviation = (float(norms.mean()), float(norms.std())) if len(norms) else (0.0, 0.0)
-    return {
-        "norm_mean": mean,
-        "norm_sd": deviation,
-        "zero_frames": 1 - len(norms) / n_frames,
-    }
+    return {"norm_mean": mean, "norm_sd": deviation, "zero_frames": zero_frames}
 
 
 def _correlations(recordings: Recordings) -> dict[str, float]:
@@ -116,8 +98,7 @@ def _correlations(recordings: Recordings) -> dict[str, float]:
                 if len(values) > lag and varies.any():
                     product = (values[lag:, varies] * values[:-lag, varies]).sum(axis=0)
                     found.setdefault(f"{name}_{lag}", []).append((product / power[varies]).mean())
-    keys = [f"{name}_{lag}" for name in ("lag", "within_lag") for lag in LAGS]
-    return {key: float(np.mean(found[key])) for key in keys if key in found}
+    return {key: float(np.mean(values)) for key, values in found.items()}
 
 
 class _Sums:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.data.recordings import Recordings
-from asot.errors import ArgumentError
+from asot.errors import ArgumentError, require_integer, require_number
+from asot.simulation.features import autoregressive
 
 _CORRELATION = 0.8  # of the noise between neighbouring frames
 _TAIL = 0.7  # standard deviation of the log of the durations
@@ -35,18 +36,15 @@ def make_recordings(
 
     Parameters
     ----------
-    n_recordings : int
-        How many.
-    n_actions : int
-        Actions in each, K.
+    n_recordings, n_actions, width : int
+        How many recordings, actions in each (K) and feature columns (D).
     n_frames : (int, int)
-        The shortest and the longest length in frames, both possible.
-    width : int
-        Feature columns, D.
+        The shortest and the longest length in frames, both possible; a recording needs a frame for
+        each action, beside its background.
     noise : float
         The noise's standard deviation in each column; the actions' own spread is 1.
     order : {"fixed", "varied"}
-        Whether the actions come in one order, or in an order drawn for each recording.
+        One order of the actions in all recordings, or an order drawn for each.
     random_state : int, numpy.random.Generator or None
         Seed.
     background : float
@@ -58,30 +56,24 @@ def make_recordings(
         float32 features (N, D) and ground truth 0 .. K - 1, -1 for background; in the fixed order,
         action k is the k-th.
 
-    Raises
-    ------
-    ArgumentError
-        If a number is too small; a recording needs a frame for each action, beside its background.
-
     Examples
     --------
     >>> corpus = make_recordings(3, n_actions=4, n_frames=(50, 60), random_state=0)
     >>> len(corpus), np.unique(corpus[0].ground_truth).tolist()
     (3, [0, 1, 2, 3])
     """
+    for name, size in (("n_recordings", n_recordings), ("n_actions", n_actions), ("width", width)):
+        require_integer(name, size, at_least=1)
+    require_number("background", background, at_least=0, below=1)
+    require_number("noise", noise, at_least=0)
     low, high = n_frames
-    _at_least(n_recordings=(n_recordings, 1), n_actions=(n_actions, 1), width=(width, 1))
-    if not 0.0 <= background < 1.0:
-        raise ArgumentError(f"background must be a share in [0, 1), got {background}.")
     least = math.ceil(n_actions / (1.0 - background))
     if not least <= low <= high:
-        raise ArgumentError(
-            f"n_frames must be (low, high) with {least} <= low <= high, so that each action "
-            f"has a frame, got {n_frames}."
-        )
-    _non_negative(noise)
+        rule = f"{least} <= low <= high, so that each action has a frame"
+        message = f"n_frames must be (low, high) with {rule}, but is {n_frames}."
+        raise ArgumentError(message, setting="n_frames")
     if order not in ("fixed", "varied"):
-        raise ArgumentError(f'order must be "fixed" or "varied", got {order!r}.')
+        raise ArgumentError(f'order must be "fixed" or "varied", not {order!r}.', setting="order")
     rng = np.random.default_rng(random_state)
     actions = rng.standard_normal((n_actions, width))
     weights = np.exp(_TAIL * rng.standard_normal(n_actions))
@@ -94,7 +86,7 @@ def make_recordings(
         points = actions[labels]
         if n_background:
             labels, points = _with_background(labels, points, n_background, rng)
-        frames = points + noise * _correlated(length, width, rng)
+        frames = points + noise * autoregressive(length, width, _CORRELATION, rng)
         features.append(frames.astype(np.float32))
         ground_truth.append(labels)
     return Recordings.from_arrays(features, ground_truth=ground_truth)
@@ -108,31 +100,15 @@ def make_affinity(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Generate the noisy affinity of one recording's frames to its actions.
 
-    The clean affinity is 0.5 for a frame's action and -0.1 for the others; noise is correlated in
-    time, and the sum is limited to [-1, 1] like a cosine. The actions come once each, in order.
-
-    Parameters
-    ----------
-    n_frames : int
-        Frames, N.
-    n_actions : int
-        Actions, K.
-    noise : float
-        The noise's standard deviation.
-    random_state : int, numpy.random.Generator or None
-        Seed.
+    The clean affinity is 0.5 for a frame's action and -0.1 for the others; noise of a standard
+    deviation is correlated in time, and the sum is limited to [-1, 1] like a cosine. The actions
+    come once each, in order.
 
     Returns
     -------
-    affinity : (N, K) float32 array
-        In [-1, 1]; ``1 - affinity`` is the cost to decode.
-    labels : (N,) int64 array
-        The true actions.
-
-    Raises
-    ------
-    ArgumentError
-        If a number is too small; each action needs a frame.
+    (N, K) float32 array, (N,) int64 array
+        The affinity of N frames and K actions, ``1 - affinity`` being the cost to decode, and the
+        true actions.
 
     Examples
     --------
@@ -140,13 +116,16 @@ def make_affinity(
     >>> affinity.shape, labels[[0, -1]].tolist()
     ((100, 5), [0, 4])
     """
-    _at_least(n_actions=(n_actions, 1), n_frames=(n_frames, n_actions))
-    _non_negative(noise)
+    require_integer("n_actions", n_actions, at_least=1)
+    require_integer("n_frames", n_frames, at_least=n_actions)
+    require_number("noise", noise, at_least=0)
     rng = np.random.default_rng(random_state)
     weights = np.exp(_TAIL * rng.standard_normal(n_actions))
     labels = np.repeat(np.arange(n_actions), _durations(n_frames, weights, rng))
     clean = np.where(labels[:, None] == np.arange(n_actions), 0.5, -0.1)
-    affinity = np.clip(clean + noise * _correlated(n_frames, n_actions, rng), -1, 1)
+    affinity = np.clip(
+        clean + noise * autoregressive(n_frames, n_actions, _CORRELATION, rng), -1, 1
+    )
     return affinity.astype(np.float32), labels
 
 
@@ -173,23 +152,3 @@ def _durations(
     share = weights * np.exp(_TAIL * rng.standard_normal(len(weights)))
     ends = np.cumsum(share) / share.sum() * (n_frames - len(weights))
     return np.diff(np.rint(ends).astype(np.int64), prepend=0) + 1
-
-
-def _correlated(n_frames: int, width: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Draw an autoregressive process of order one with unit variance in each column."""
-    noise = rng.standard_normal((n_frames, width))
-    fresh = np.sqrt(1 - _CORRELATION**2)
-    for i in range(1, n_frames):
-        noise[i] = _CORRELATION * noise[i - 1] + fresh * noise[i]
-    return noise
-
-
-def _at_least(**limits: tuple[int, int]) -> None:
-    for name, (value, least) in limits.items():
-        if value < least:
-            raise ArgumentError(f"{name} must be at least {least}, got {value}.")
-
-
-def _non_negative(noise: float) -> None:
-    if not (np.isfinite(noise) and noise >= 0):
-        raise ArgumentError(f"noise must be a number that is not negative, got {noise}.")

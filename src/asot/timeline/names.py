@@ -1,6 +1,6 @@
 """What people call the actions that were found: names, merges, and what is background.
 
-The file, which the report downloads and ``asot relabel`` takes::
+The file, which the page downloads and ``asot relabel`` takes::
 
     {"format": 1, "names": {"0": "pour"}, "merged": {"3": 0}, "background": [5]}
 """
@@ -172,13 +172,13 @@ def read_names(path: Path, n_actions: int) -> ActionNames:
 
 
 def downloaded_from(path: Path) -> str | None:
-    """The report that a file of names was downloaded from, where it says so."""
+    """The page that a file of names was downloaded from, where it says so."""
     try:
         values = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
         return None
-    report = values.get("report") if isinstance(values, dict) else None
-    return report if isinstance(report, str) else None
+    page = values.get("page") if isinstance(values, dict) else None
+    return page if isinstance(page, str) else None
 
 
 class _Check:

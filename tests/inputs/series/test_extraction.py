@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asot.data import watch
+from asot.data import bundled as watch
 from asot.data.origin import read_origin
 from asot.errors import AsotError, ConfigurationError, DataError
 from asot.inputs.series import (

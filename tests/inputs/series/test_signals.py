@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asot.data import watch
-from asot.data.windows import sliding_windows, window_features
+from asot.data import bundled as watch
+from asot.data.frames import sliding_windows, window_features
 from asot.errors import ArgumentError
 from asot.inputs.series import Series, distances, egocentric, resample, smooth, velocity, windows
 from asot.inputs.series.model import fill_gaps
@@ -106,7 +106,7 @@ def test_long_signals_are_described_block_by_block(
 ) -> None:
     signal = noise(seed, 2000, 3).values
     whole = window_features(signal, 64, 7, 4, 1e-4)
-    monkeypatch.setattr("asot.data.windows._BLOCK", 64 * 3 * 11)
+    monkeypatch.setattr("asot.data.frames.BLOCK", 64 * 3 * 11)
     np.testing.assert_array_equal(window_features(signal, 64, 7, 4, 1e-4), whole)
     with pytest.raises(ArgumentError, match="at least 30 samples"):
         window_features(signal, 29, 7, 4, 1e-4)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.data.windows import window_features
+from asot.data.frames import window_features
 from asot.errors import ArgumentError
 from asot.inputs.series.model import Series
 
@@ -127,7 +127,7 @@ def windows(series: Series, fps: float, seconds: float, octaves: int = 4) -> Ser
     """Describe the ``seconds`` around each of ``fps`` moments a second.
 
     Each column gives its mean and its deviation in the window, and the logarithm of its energy in
-    up to four octaves; see :func:`asot.data.windows.window_features`. The first octave begins at
+    up to four octaves; see :func:`asot.data.frames.window_features`. The first octave begins at
     one cycle a window.
 
     Parameters

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.data.store import cache_folder
+from asot.data.features import cache_folder
 from asot.errors import ConfigurationError, DataError, MissingExtraError
 from asot.files import atomic_path, file_hash
 from asot.inputs.video.backbone_onnx import OnnxBackbone, OnnxOptions

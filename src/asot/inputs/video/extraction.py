@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.data.origin import Origin, finished_origin, origin_path, times_path
+from asot.data.origin import Origin, finished_origin, origin_path, times_path, write_origin
 from asot.errors import DataError
-from asot.files import write_array, write_json
+from asot.files import write_array
 from asot.inputs.video.ahead import map_ordered, run_ahead
 from asot.inputs.video.backbones import Backbone
 from asot.inputs.video.decoding import Source, open_video
@@ -149,7 +149,7 @@ def extract_video(
         origin = Origin(
             "video", str(path.absolute()), mark, extractor, asdict(info), source.remarks
         )
-        write_json(origin_path(root, name), asdict(origin))
+        write_origin(root, name, origin)
     partial.remove()
     if report is not None:
         length = source.end_s - info.start_s

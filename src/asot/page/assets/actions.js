@@ -126,7 +126,7 @@ function actionsView(main) {
     guide(), keeping,
     h('div', {class: 'controls'}, theatre.button, button('Reset all names', () => {
       const undo = names.reset();
-      toast('All names are as they were in the report.', button('Undo', undo, {look: 'plain'}));
+      toast('All names are as they were in the page.', button('Undo', undo, {look: 'plain'}));
     })),
     h('div', {class: 'cards'}, cards.map(({card}) => card)),
     unused.length ? h('p', {class: 'muted'}, `Never used: ${unused.map((action) => `action ${action.id}${action.name ? ` (${action.name})` : ''}`).join(', ')}.`) : '');
@@ -142,7 +142,7 @@ function guide() {
   return h('details', {class: 'guide'}, h('summary', {}, 'How the names get into your results'),
     h('p', {}, 'Names are kept in this browser as you type. ', h('strong', {}, 'Download names.json'), ' and run'),
     h('pre', {tabindex: 0}, 'asot relabel RESULTS names.json'),
-    h('p', {}, 'with the folder of your results in place of RESULTS. Exports and the next report then have your names.'));
+    h('p', {}, 'with the folder of your results in place of RESULTS. Exports and the next page then have your names.'));
 }
 
 function actionView(main, place) {

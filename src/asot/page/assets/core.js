@@ -1,6 +1,6 @@
 // What all views share: the data, elements, numbers, fills and strips.
 
-const data = JSON.parse(document.getElementById('report-data').textContent);
+const data = JSON.parse(document.getElementById('page-data').textContent);
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 const nonce = document.currentScript.nonce;
 

@@ -1,8 +1,8 @@
-// What people call the actions. The report's own names stay as they are; changes lie over them,
+// What people call the actions. The page's own names stay as they are; changes lie over them,
 // are kept by this browser, and leave as names.json.
 
 const names = (() => {
-  const key = `asot-report-${data.id}`;
+  const key = `asot-page-${data.id}`;
   const base = new Map(data.actions.map((action) => [action.id, action]));
   const BACKGROUND = ['#c3c8ce', '', '#000000'];
   let changes = new Map();
@@ -81,7 +81,7 @@ const names = (() => {
     const all = [...base.keys()].map(get);
     return {
       format: 1,
-      report: data.id,
+      page: data.id,
       names: Object.fromEntries(all.filter((a) => a.name).map((a) => [a.id, a.name])),
       merged: Object.fromEntries(all.filter((a) => a.merged !== null).map((a) => [a.id, root(a.id)])),
       background: all.filter((a) => a.background).map((a) => a.id),

@@ -1,13 +1,17 @@
-"""Curves made small enough for a page: even bins over time, eight bits a value."""
+"""Numbers as the page reads them: curves of eight bits a value, strips, histograms, fills."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from asot.figures.style import Style
+from asot.timeline.segments import run_lengths
 
 MOST_BINS = 4000  # of a curve, or of all few signals of a recording
 FEW_SIGNALS = 12  # shown at first
@@ -17,30 +21,15 @@ _SNIPPET_SIGNALS = 4
 _SNIPPET_BINS = 240
 _LEVELS = 254
 _GAP = 255  # where there is no value
+STRIP_COLUMNS = 400
+HISTOGRAM_BINS = 16
 
 
 def even_bins(edges: NDArray[np.float64], most: int = MOST_BINS) -> NDArray[np.int64]:
-    """Share out frames over bins of equal duration.
+    """Return the frame at the start of each of at most ``most`` bins of equal duration.
 
-    Parameters
-    ----------
-    edges : (N + 1,) float array
-        Frame ``i`` lasts from ``edges[i]`` to ``edges[i + 1]``.
-    most : int
-        The largest number of bins.
-
-    Returns
-    -------
-    (M,) int64 array
-        For each bin the frame at its start, never falling. One bin a frame where that is few
-        enough and frames are evenly spaced; else a frame may have many bins or a bin many frames.
-
-    Examples
-    --------
-    >>> even_bins(np.arange(9.0), most=4).tolist()
-    [0, 2, 4, 6]
-    >>> even_bins(np.array([0.0, 1.0, 4.0])).tolist()[:6]
-    [0, 0, 1, 1, 1, 1]
+    Frame ``i`` of N lasts from ``edges[i]`` to ``edges[i + 1]``. A frame has a bin of its own where
+    frames are few and evenly spaced; else a frame may have many bins or a bin many frames.
     """
     n_frames = len(edges) - 1
     spacing = np.diff(edges)
@@ -52,26 +41,14 @@ def even_bins(edges: NDArray[np.float64], most: int = MOST_BINS) -> NDArray[np.i
 
 
 def bin_means(values: ArrayLike, bins: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Mean of the values (N,) in each bin of :func:`even_bins`.
-
-    Examples
-    --------
-    >>> bin_means([0.0, 1.0, 2.0, 4.0], np.array([0, 2])).tolist()
-    [0.5, 3.0]
-    """
+    """Return the mean of the values (N,) in each bin of :func:`even_bins`."""
     array = np.asarray(values, dtype=np.float64)
     counts = np.maximum(np.diff(np.append(bins, len(array))), 1)
     return np.add.reduceat(array, bins) / counts
 
 
 def packed(values: ArrayLike, low: float, high: float) -> str:
-    """Round values between ``low`` and ``high`` to 255 levels, in base 64; 255 is a gap.
-
-    Examples
-    --------
-    >>> list(base64.b64decode(packed([0.0, 0.5, 1.0, np.nan], 0.0, 1.0)))
-    [0, 127, 254, 255]
-    """
+    """Round values between ``low`` and ``high`` to 255 levels, in base 64; 255 is a gap."""
     array = np.asarray(values, dtype=np.float64)
     scaled = (array - low) / (high - low) if high > low else np.full_like(array, 0.5)
     levels = np.where(
@@ -83,16 +60,7 @@ def packed(values: ArrayLike, low: float, high: float) -> str:
 def packed_signal(
     name: str, values: ArrayLike, bins: NDArray[np.int64], scale: ArrayLike | None = None
 ) -> dict[str, Any]:
-    """Pack one signal (N,): its range, and its smallest and largest value in each bin.
-
-    The range is that of the values, or of ``scale`` where it is given.
-
-    Examples
-    --------
-    >>> signal = packed_signal("x", [0.0, 4.0, 2.0, 2.0], np.array([0, 2]))
-    >>> signal["low"], signal["high"], list(base64.b64decode(signal["largest"]))
-    (0.0, 4.0, [254, 127])
-    """
+    """Pack a signal (N,): its range or that of ``scale``, and the extremes of each bin."""
     array = np.asarray(values, dtype=np.float64)
     finite = np.isfinite(array)
     ranged = array if scale is None else np.asarray(scale, dtype=np.float64)
@@ -107,13 +75,7 @@ def packed_signal(
 
 
 def liveliest(signals: NDArray[np.float32], most: int) -> NDArray[np.int64]:
-    """Columns of signals (N, C) with the largest variance, at most ``most``, in their own order.
-
-    Examples
-    --------
-    >>> liveliest(np.array([[0.0, 0.0, 5.0], [9.0, 0.0, 9.0]], dtype=np.float32), most=2).tolist()
-    [0, 2]
-    """
+    """Return the ``most`` columns of signals (N, C) with the largest variance, in their order."""
     finite = np.where(np.isfinite(signals), signals, 0.0)
     variances = finite.var(axis=0, dtype=np.float64)
     return np.sort(np.argsort(-variances, kind="stable")[:most])
@@ -122,14 +84,7 @@ def liveliest(signals: NDArray[np.float32], most: int) -> NDArray[np.int64]:
 def packed_signals(
     signals: NDArray[np.float32], names: Sequence[str], edges: NDArray[np.float64]
 ) -> list[dict[str, Any]]:
-    """Pack the liveliest signals of a recording (N, C), saying which are shown at first.
-
-    Examples
-    --------
-    >>> signals = np.array([[0.0, 1.0], [2.0, 1.0]], dtype=np.float32)
-    >>> [(s["name"], s["shown"]) for s in packed_signals(signals, (), np.arange(3.0))]
-    [('signal 0', True), ('signal 1', True)]
-    """
+    """Pack the liveliest signals of a recording (N, C), saying which are shown at first."""
     columns = liveliest(signals, MOST_SIGNALS)
     shown = set(liveliest(signals, FEW_SIGNALS).tolist())
     bins = even_bins(edges, MOST_BINS if len(columns) <= FEW_SIGNALS else _FEWER_BINS)
@@ -142,16 +97,7 @@ def packed_signals(
 def snippet(
     signals: NDArray[np.float32], names: Sequence[str], edges: NDArray[np.float64], window: slice
 ) -> list[dict[str, Any]]:
-    """Pack a stretch of the few signals that are the liveliest over the whole recording.
-
-    Each is on the scale of the whole recording, so that what is calm looks calm.
-
-    Examples
-    --------
-    >>> signals = np.arange(8, dtype=np.float32).reshape(4, 2)
-    >>> [s["low"] for s in snippet(signals, ("x", "y"), np.arange(5.0), slice(1, 3))]
-    [0.0, 1.0]
-    """
+    """Pack a stretch of the liveliest signals on the scale of all: what is calm looks calm."""
     bins = even_bins(edges[window.start : window.stop + 1], _SNIPPET_BINS)
     return [
         packed_signal(_name(names, c), signals[window, c], bins, scale=signals[:, c])
@@ -161,3 +107,44 @@ def snippet(
 
 def _name(names: Sequence[str], column: int) -> str:
     return names[column] if names else f"signal {column}"
+
+
+def number(value: float) -> float | None:
+    """Round to a millionth; None for NaN and infinity."""
+    return rounded(value) if math.isfinite(value) else None
+
+
+def rounded(value: float) -> float:
+    """Round to a millionth: seconds to a microsecond."""
+    return round(float(value), 6)
+
+
+def fill(style: Style) -> list[str]:
+    """Return the colour, one character for the hatch, and the colour of the hatch."""
+    return [style.colour, style.hatch[:1], style.hatch_colour]
+
+
+def strip(labels: NDArray[np.int64], edges: NDArray[np.float64]) -> list[int]:
+    """Return the run lengths ``[label, columns, ...]`` of labels (N,), seen from afar."""
+    starts, ends, values = run_lengths(labels[even_bins(edges, STRIP_COLUMNS)])
+    return np.stack([values, ends - starts], axis=1).ravel().tolist()
+
+
+def histogram_edges(lengths: Iterable[ArrayLike]) -> NDArray[np.float64]:
+    """Round bins up to what nearly all lengths stay below; empty without lengths."""
+    pooled = np.concatenate([np.zeros(0), *map(np.asarray, lengths)])
+    if not pooled.size:
+        return pooled
+    reach = float(np.quantile(pooled, 0.97)) / HISTOGRAM_BINS
+    scale = 10.0 ** math.floor(math.log10(reach))
+    steps = [factor * scale for factor in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)]
+    step = next(step for step in steps if step >= reach * (1 - 1e-9))
+    return np.arange(HISTOGRAM_BINS + 1, dtype=np.float64) * step
+
+
+def histogram(lengths: ArrayLike, edges: NDArray[np.float64]) -> list[int]:
+    """Count lengths in bins; the last one takes all that is longer."""
+    if not edges.size:
+        return []
+    inside = np.minimum(np.asarray(lengths), edges[-1] * (1 - 1e-12))
+    return np.histogram(inside, edges)[0].tolist()

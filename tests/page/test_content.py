@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from asot.errors import ArgumentError
-from asot.page import ActionView, Example, RecordingView, Report, Track
+from asot.page import ActionView, Example, Page, RecordingView, Track
 
 LABELS = np.array([0, 0, 1])
 
@@ -37,20 +37,20 @@ def test_a_recording_whose_parts_do_not_fit_is_refused(
     [
         ([ActionView(1), ActionView(1)], {}, "ids of their own"),
         ([ActionView(-1)], {}, "0 or more"),
-        ([ActionView(0, merged_into=4)], {}, "no action"),
+        ([ActionView(0, merged_into=4)], {}, "not an action"),
         ([ActionView(0, merged_into=0)], {}, "the action itself"),
         ([ActionView(0, merged_into=1), ActionView(1, merged_into=0)], {}, "leads to 0"),
         ([ActionView(0)], {"confusion": (np.zeros((2, 1), int), ["a"])}, "confusion"),
         ([ActionView(0)], {"typical": {0: [Example("tea", 2, 2, 0.5)]}}, "[2, 2)"),
     ],
 )
-def test_a_report_whose_parts_do_not_fit_is_refused(
+def test_a_page_whose_parts_do_not_fit_is_refused(
     actions: list[ActionView], values: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(ArgumentError) as error:
-        Report("Tea", actions, [], **values)
+        Page("Tea", actions, [], **values)
     assert sentence in str(error.value)
 
 
 def test_merges_may_follow_each_other() -> None:
-    Report("Tea", [ActionView(0, merged_into=1), ActionView(1, merged_into=2), ActionView(2)], [])
+    Page("Tea", [ActionView(0, merged_into=1), ActionView(1, merged_into=2), ActionView(2)], [])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asot.page.curves import bin_means, even_bins, liveliest, packed, packed_signal
+from asot.page.packing import bin_means, even_bins, liveliest, packed, packed_signal
 
 
 def unpacked(text: str, low: float = 0.0, high: float = 1.0) -> np.ndarray:

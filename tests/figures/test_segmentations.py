@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from asot.errors import ArgumentError
 from asot.figures import plot_corpus, plot_segmentation
-from asot.figures.palette import GREYS, class_style, unmatched_style
+from asot.figures.style import GREYS, class_style, unmatched_style
 
 Layout = Callable[[Figure], None]
 LABELS = st.lists(st.integers(-1, 30), min_size=1, max_size=80)
@@ -188,10 +188,13 @@ def test_labels_come_as_lists_arrays_or_tensors(convert: Callable[[Any], Any]) -
         ({"tracks": {"a": [-2]}}, "smallest is -2"),
         ({"tracks": {"a": [2]}, "names": ["x", "y"]}, "class 2 has none among the 2"),
         ({"tracks": {"a": [2]}, "names": {1: "x"}}, "class 2 has none among the 1"),
-        ({"tracks": {"a": [2]}, "matching": {"b": {2: 0}}}, "'b' is none of 'a'"),
+        ({"tracks": {"a": [2]}, "matching": {"b": {2: 0}}}, "'b' is not among 'a'"),
         ({"tracks": {"a": [2]}, "matching": {2: "pour"}}, "cluster 2 is matched to 'pour'"),
-        ({"tracks": {"a": [2]}, "frame_rate": 0}, "frame_rate must be a positive"),
-        ({"tracks": {"a": [2]}, "width": 1}, "width must be from 2"),
+        (
+            {"tracks": {"a": [2]}, "frame_rate": 0},
+            "frame_rate must be a finite number that is above 0",
+        ),
+        ({"tracks": {"a": [2]}, "width": 1}, "width must be a finite number that is at least 2"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_in_a_sentence(

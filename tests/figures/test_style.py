@@ -7,13 +7,13 @@ import pytest
 from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 
-from asot.figures.palette import (
+from asot.figures.style import (
     COLOURS,
     GREYS,
     LINE_COLOURS,
     UNLABELLED_STYLE,
     class_style,
-    line_colour,
+    line_style,
     unmatched_style,
 )
 
@@ -94,7 +94,7 @@ def test_the_colours_of_lines_show_on_white_and_are_told_apart(vision: str) -> N
         assert distance(colour, "#ffffff", vision) >= 30, colour
     for first, second in combinations(LINE_COLOURS, 2):
         assert distance(first, second, vision) >= 16, (first, second)
-    assert line_colour(len(LINE_COLOURS)) == LINE_COLOURS[0]
+    assert line_style(len(LINE_COLOURS)).colour == LINE_COLOURS[0]
 
 
 def test_ninety_six_classes_differ_and_the_first_twelve_are_plain() -> None:

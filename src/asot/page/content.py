@@ -1,65 +1,53 @@
-"""What the report shows, as plain values: no file is read and nothing is computed here."""
+"""The content of a page as plain values: no file is read and nothing is computed here."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asot.errors import ArgumentError
-from asot.figures.evidence_chart import Finding
+from asot.figures.evidence import Finding
 from asot.timeline.segments import UNLABELLED
 from asot.timeline.timelines import require_times
 
 
 class Identity:
-    """Of a report: the same as long as its actions and what they label are the same.
-
-    Parameters
-    ----------
-    actions : iterable of int
-        Their ids.
-
-    Examples
-    --------
-    >>> one, other = Identity([0, 1]), Identity([0, 1])
-    >>> one.add("tea", np.array([0, 1]))
-    >>> other.add("tea", np.array([1, 1]))
-    >>> one.text == other.text
-    False
-    """
+    """The name of a page, the same as long as its actions and what they label are the same."""
 
     def __init__(self, actions: Iterable[int]) -> None:
         self._digest = hashlib.sha256(repr(sorted(actions)).encode())
 
     def add(self, recording: str, labels: NDArray[np.int64]) -> None:
-        """Take the next recording in, with its labels (N,)."""
+        """Take in the next recording, with its labels (N,)."""
         self._digest.update(recording.encode("utf-8", "surrogatepass") + labels.tobytes())
 
     @property
     def text(self) -> str:
-        """Sixteen characters."""
+        """Return the name in sixteen characters."""
         return self._digest.hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
 class ActionView:
-    """One action of the report.
+    """One action of the page.
 
     Parameters
     ----------
     id : int
         Its label in the recordings, 0 or more.
     name : str
-        Its name; empty where it has none yet, and is shown as "action 3".
+        Its name; without one it is shown as "action 3".
     merged_into : int, optional
-        The action it is a part of, by people's decision.
+        The action that people merged it into.
     background : bool
-        Whether it is nothing of interest, by people's decision.
+        Whether people marked it as nothing of interest.
     """
 
     id: int
@@ -79,7 +67,7 @@ class Track:
     labels : (N,) int array
         A label a frame, -1 for none.
     names : mapping of int to str, optional
-        What the labels mean; None where they are the report's own actions.
+        What the labels mean; None where they are the page's own actions.
     """
 
     name: str
@@ -89,7 +77,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecordingView:
-    """One recording of the report.
+    """One recording of the page.
 
     Parameters
     ----------
@@ -98,8 +86,8 @@ class RecordingView:
     labels : (N,) int array
         The action of each frame, -1 for none; N is at least 1.
     times : (N + 1,) float array, optional
-        Seconds of the recording's file: frame ``i`` lasts from ``times[i]`` to ``times[i + 1]``.
-        Without them the report counts in frames, and a video cannot follow the timeline.
+        Seconds of its file: frame ``i`` lasts from ``times[i]`` to ``times[i + 1]``. Without them
+        the page counts in frames, and a video cannot follow the timeline.
     confidence : (N,) float array, optional
         How sure the action of each frame is, in [0, 1].
     tracks : tuple of Track
@@ -109,7 +97,7 @@ class RecordingView:
     media_start_s : float
         The time of the video's first frame in its file, in seconds.
     media_sound : bool
-        Whether the video's file is in order. Browsers may not play what is damaged.
+        False for a damaged video, which browsers may not play.
     signals : (N, C) float array, optional
         What was recorded where it was no video, one row a frame.
     signal_names : tuple of str
@@ -151,9 +139,8 @@ class RecordingView:
             )
         if self.times is not None:
             require_times(self.times, labels.size)
-        for what, array in [("confidence", self.confidence)] + [
-            (f"labels of the track {track.name!r}", track.labels) for track in self.tracks
-        ]:
+        arrays: dict[str, Any] = {f"labels of the track {t.name!r}": t.labels for t in self.tracks}
+        for what, array in {**arrays, "confidence": self.confidence}.items():
             if array is not None and np.shape(array) != labels.shape:
                 raise ArgumentError(
                     f"{what} of {where} must have one value for each of its {labels.size} "
@@ -193,13 +180,13 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Report:
-    """All that one report shows.
+class Page:
+    """The content of one page.
 
     Parameters
     ----------
     title : str
-        Heading of the report.
+        Heading of the page.
     actions : sequence of ActionView
         All actions, those without a frame too; their order gives the colours.
     recordings : sequence of RecordingView
@@ -254,18 +241,17 @@ class Report:
                 if at not in merged or at in passed:
                     raise ArgumentError(
                         f"merged_into of action {action} leads to {at}, which is "
-                        f"{'the action itself' if at in passed else 'no action'}: "
+                        f"{'the action itself' if at in passed else 'not an action of the page'}: "
                         f"merge into an action that stays."
                     )
                 passed.append(at)
                 at = merged[at]
-        for kind in (self.typical, self.atypical):
-            for example in (e for examples in kind.values() for e in examples):
-                if not 0 <= example.start_frame < example.end_frame:
-                    raise ArgumentError(
-                        f"an example needs 0 <= start_frame < end_frame, but one of "
-                        f"{example.recording!r} is [{example.start_frame}, {example.end_frame})."
-                    )
+        for example in chain(*self.typical.values(), *self.atypical.values()):
+            if not 0 <= example.start_frame < example.end_frame:
+                raise ArgumentError(
+                    "an example needs 0 <= start_frame < end_frame, but that of "
+                    f"{example.recording!r} is [{example.start_frame}, {example.end_frame})."
+                )
         if self.confusion is not None:
             counts, classes = self.confusion
             if np.shape(counts) != (len(self.actions), len(classes)):

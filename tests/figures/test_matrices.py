@@ -16,7 +16,7 @@ from scipy.spatial.distance import cdist
 
 from asot.errors import ArgumentError
 from asot.figures import plot_matrix, plot_pairwise_distances
-from asot.figures.palette import GREYS, class_style
+from asot.figures.style import GREYS, class_style
 
 Layout = Callable[[Figure], None]
 
