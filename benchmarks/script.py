@@ -5,9 +5,8 @@ whenever it takes a recording; asot parses it once and keeps a copy beside it, s
 epoch and its whole run pay for it here, in a fresh folder, and its other epochs do not.
 
 An epoch is a pass of training steps, without start-up, k-means and validation; the median, the
-first left out. Ours is taken of ``loop.train``, which the estimators use, and of the Lightning
-training of ``asot train``. A whole run is a process: it trains, validates as the recipe says, and
-segments and scores all recordings.
+first left out. A whole run is a process: it trains, validates as the recipe says, and segments and
+scores all recordings.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ import sys
 import tempfile
 import time
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -94,7 +92,6 @@ def _compare(release: Path, data: Path, recipe: Recipe, activity: str) -> dict[s
         "theirs": theirs,
         "ours": ours,
         "epoch_ratio": theirs["epoch_seconds"] / ours["epoch_seconds"],
-        "lightning_epoch_ratio": theirs["epoch_seconds"] / ours["lightning_epoch_seconds"],
         "wall_ratio": theirs["wall_seconds"] / ours["wall_seconds"],
         "processor_ratio": theirs["processor_seconds"] / ours["processor_seconds"],
     }
@@ -105,7 +102,7 @@ def _their_run(release: Path, data: Path, recipe: Recipe, activity: str) -> dict
     settings = {
         "-p": data, "-d": "Breakfast", "-ac": activity, "-c": recipe.activities[activity],
         "-ne": training.epochs, "-vf": training.validate_every, "-bs": training.batch_size,
-        "-lr": training.learning_rate, "-wd": training.weight_decay, "--rho": recipe.rho,
+        "-lr": training.learning_rate, "-wd": training.weight_decay, "--rho": recipe.order_prior,
         "-r": train.radius, "-at": train.alpha, "-ae": evaluate.alpha, "-et": train.epsilon,
         "-ee": evaluate.epsilon, "-lat": train.lambda_actions, "-lae": evaluate.lambda_actions,
     }  # fmt: skip
@@ -133,30 +130,12 @@ def _our_run(data: Path, recipe: Recipe, activity: str) -> dict[str, Any]:
     features = [one.features for one in DatasetFolder(data / "Breakfast").recordings()]
     n_actions = recipe.activities[activity]
     epochs, _ = time_epochs(features, recipe, n_actions)
-    with_lightning = _lightning_epochs(features, recipe, n_actions)
     return {
         "epoch_seconds": median(epochs[1:]),
         "epochs": epochs,
-        "lightning_epoch_seconds": median(with_lightning),
-        "lightning_epochs": with_lightning,
         "wall_seconds": wall,
         "processor_seconds": processor,
     }
-
-
-def _lightning_epochs(features: Any, recipe: Recipe, n_actions: int) -> list[float]:
-    """Seconds of each epoch of the Lightning training but the first."""
-    from asot.model.training import fit
-
-    stamps: list[float] = []
-    fit(
-        features,
-        recipe,
-        n_actions,
-        device="cpu",
-        progress=lambda *_: stamps.append(time.perf_counter()),
-    )
-    return [after - before for before, after in pairwise(stamps)]
 
 
 def _timed(program: list[Any], folder: str, name: str) -> tuple[float, float]:

@@ -16,11 +16,10 @@ from unittest.mock import patch
 
 from asot import solve
 from asot.data import DatasetFolder
-from asot.model import loop, network
-from asot.model.features import PreparedFeatures
+from asot.model import network, training
+from asot.model.features import Batches, PreparedFeatures
 from asot.model.network import ActionModel, decode
 from asot.model.recipe import Recipe, load_recipe
-from asot.model.sampling import Batches
 from asot.simulation import LabelModel, load_preset, write_simulation
 from asot.transport.cpu.solver import is_installed
 
@@ -75,10 +74,10 @@ def _throughput(features: list[Any], n_frames: int, recipe: Recipe, backend: str
 
 
 def time_epochs(features: Any, recipe: Recipe, n_actions: int) -> tuple[list[float], ActionModel]:
-    """Seconds of each epoch of ``loop.train``; the first has the k-means start in it."""
+    """Seconds of each epoch of ``training.train``; the first has the k-means start in it."""
     stamps = [time.perf_counter()]
-    trained = loop.train(
-        PreparedFeatures.of(features, recipe.dataset.standardise),
+    trained = training.train(
+        PreparedFeatures(features, recipe.dataset.standardise),
         recipe,
         n_actions,
         device="cpu",
@@ -98,25 +97,25 @@ def profile_step(features: Any, recipe: Recipe) -> dict[str, float]:
     """Shares of the time of training, without its start; ``rest`` is Python's between the parts."""
     clock = Clock()
     once = replace(recipe, training=replace(recipe.training, kmeans_restarts=0))
-    prepared = PreparedFeatures.of(features, recipe.dataset.standardise)
+    prepared = PreparedFeatures(features, recipe.dataset.standardise)
     # Reading and standardising happen once, and are no part of a step.
     for one in prepared:
         len(one)
     with ExitStack() as patches:
         for owner, name, part in (
-            (loop, "loss_and_gradients", "network and gradient"),
+            (training, "loss_and_gradients", "network and gradient"),
             (ActionModel, "transport", "transport"),
-            (loop.Adam, "step", "optimiser"),
+            (training.Adam, "step", "optimiser"),
             (ActionModel, "normalise_actions", "optimiser"),
         ):
             timed = clock.timed(getattr(owner, name), part)
             patches.enter_context(patch.object(owner, name, timed))
-        iterate = Batches.__iter__
+        draw = Batches.epoch
         patches.enter_context(
-            patch.object(Batches, "__iter__", lambda batches: clock.iterated(iterate(batches)))
+            patch.object(Batches, "epoch", lambda own, epoch: clock.iterated(draw(own, epoch)))
         )
         before = time.perf_counter()
-        loop.train(prepared, once, N_ACTIONS, device="cpu")
+        training.train(prepared, once, N_ACTIONS, device="cpu")
         total = time.perf_counter() - before
     shares = {part: seconds / total for part, seconds in clock.spent.items()}
     return {**shares, "rest": 1 - sum(shares.values())}

@@ -25,8 +25,8 @@ def mean_scores(
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Means and standard errors over seeds, in percent."""
     from asot.model.features import PreparedFeatures
-    from asot.model.loop import train
     from asot.model.network import decode
+    from asot.model.training import train
 
     features = PreparedFeatures(recordings.features, recipe.dataset.standardise)
     found: list[Any] = []

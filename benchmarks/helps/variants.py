@@ -17,8 +17,7 @@ import asot.model.team as teams
 from asot import ActionSegmenter
 from asot.baselines import KMeansSegmenter
 from asot.model.features import PreparedFeatures
-from asot.model.team import KINDS, Learner, TeamModel
-from asot.model.vote import Vote, hold_vote
+from asot.model.team import KINDS, Learner, TeamModel, Vote, hold_vote
 
 Labels = list[NDArray[np.int64]]
 

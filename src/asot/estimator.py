@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, Literal
 
 import numpy as np
 
-from asot.errors import ArgumentError, require_integer, require_number
-from asot.model.interface import as_came
-from asot.model.recipe import (
-    AUTO,
-    DatasetSettings,
-    EncoderSettings,
-    Recipe,
-    TrainingSettings,
-    TransportSettings,
-)
-from asot.model.segmenter import RecipeSegmenter
+from asot.errors import ArgumentError, ConfigurationError
+from asot.model.recipe import AUTO, Recipe
+from asot.model.segmenter import RecipeSegmenter, as_came
+
+BOTH = "epsilon", "alpha", "lambda_actions"
+# Where each parameter stands in the recipe.
+PLACES = {
+    "order_prior": ("order_prior",),
+    "team": ("team",),
+    "background": ("background",),
+    "standardise": ("dataset.standardise",),
+    "hidden": ("encoder.hidden",),
+    "embedding_width": ("encoder.width",),
+    "radius": ("transport_train.radius", "transport_eval.radius"),
+    **{f"{name}_train": (f"transport_train.{name}",) for name in BOTH},
+    **{f"{name}_eval": (f"transport_eval.{name}",) for name in BOTH},
+    **{name: (f"training.{name}",) for name in ("epochs", "batch_size", "frames_per_recording")},
+    **{name: (f"training.{name}",) for name in ("learning_rate", "weight_decay", "temperature")},
+    "n_init": ("training.kmeans_restarts",),
+}
 
 
 class ActionSegmenter(RecipeSegmenter):
@@ -66,7 +76,7 @@ class ActionSegmenter(RecipeSegmenter):
     learning_rate, weight_decay, temperature : float
         Of Adam, of Adam, and of the softmax over similarities.
     n_init : int
-        Restarts of the k-means that places the action embeddings.
+        Restarts of the k-means that places the action embeddings; 0 leaves them where drawn.
     device : str
         "auto" (a CUDA GPU or the CPU), "cpu", "gpu", or a device of torch.
     random_state : int, RandomState or None
@@ -156,7 +166,7 @@ class ActionSegmenter(RecipeSegmenter):
         self.random_state = random_state
 
     def predict_proba(self, X: Any) -> Any:
-        """Soft assignments: (N_i, K) float32 arrays whose rows sum to 1, in the form of ``X``.
+        """Return soft assignments, (N_i, K) float32 arrays whose rows sum to 1, in ``X``'s form.
 
         Of a network, its decoding's, whose largest is the label; of a team, the learners' votes.
         """
@@ -166,88 +176,38 @@ class ActionSegmenter(RecipeSegmenter):
         return as_came(X, (decode(self.model_, one)[1] for one in self._prepared(recordings)))
 
     def transform(self, X: Any) -> Any:
-        """Frame embeddings: (N_i, d) float32 arrays of unit rows, in the form of ``X``."""
+        """Return frame embeddings, (N_i, d) float32 arrays of unit rows, in the form of ``X``."""
         recordings = self._read(X)
         import torch
 
         from asot.model.network import as_tensor
 
         with torch.no_grad():
-            return as_came(
-                X,
-                (
-                    self.model_.embed(as_tensor(features)).numpy()
-                    for features in self._prepared(recordings)
-                ),
-            )
+            prepared = self._prepared(recordings)
+            return as_came(X, (self.model_.embed(as_tensor(one)).numpy() for one in prepared))
 
     keep_epochs = False
 
     def _recipe(self) -> Recipe:
-        found = []
-        for name in ("n_actions", "order_prior", "radius"):
-            value = getattr(self, name)
-            if isinstance(value, str):
-                if value != AUTO:
-                    raise ArgumentError(f'{name} must be a number or "auto", but is {value!r}.')
-                found.append(name)
-        for name, least in (
-            ("n_actions", 1),
-            ("team", 0),
-            ("epochs", 0),
-            ("embedding_width", 1),
-            ("batch_size", 1),
-            ("frames_per_recording", 1),
-            ("n_init", 1),
-        ):
-            if name not in found:
-                require_integer(name, getattr(self, name), at_least=least)
-        for name in ("radius", "learning_rate", "temperature", "epsilon_train", "epsilon_eval"):
-            if name not in found:
-                require_number(name, getattr(self, name), above=0)
-        for name in ("order_prior", "weight_decay"):
-            if name not in found:
-                require_number(name, getattr(self, name), at_least=0)
-        for name in ("alpha_train", "alpha_eval"):
-            require_number(name, getattr(self, name), at_least=0, below=1)
-        for name in ("lambda_actions_train", "lambda_actions_eval"):
-            if getattr(self, name) is not None:
-                require_number(name, getattr(self, name), above=0)
-        if not np.iterable(self.hidden) or isinstance(self.hidden, str):
-            raise ArgumentError(
-                f"hidden must be a sequence of widths, such as (128,), but is {self.hidden!r}."
-            )
-        for width in self.hidden:
-            require_integer("hidden's widths", width, at_least=1)
-        # NumPy's numbers, such as a parameter grid's, become Python's.
-        is_frames = isinstance(self.radius, (int, np.integer))
-        radius: Any = self.radius
-        if "radius" not in found:
-            radius = int(radius) if is_frames else float(radius)
+        recipe = Recipe(n_actions=None if self.n_actions == AUTO else _plain(self.n_actions))
+        for parameter, places in PLACES.items():
+            for place in places:
+                group, _, name = place.rpartition(".")
+                owner = attrgetter(group)(recipe) if group else recipe
+                setattr(owner, name, _plain(getattr(self, parameter)))
+        try:
+            recipe.check()
+        except ConfigurationError as error:
+            # The sentence begins with the recipe's name of the parameter.
+            place, bracket, index = str(error.setting).partition("[")
+            parameter = next(own for own, places in PLACES.items() if place in places)
+            sentence = str(error).replace(place, parameter, 1)
+            raise ArgumentError(sentence, setting=parameter + bracket + index) from None
+        return recipe
 
-        def transport(epsilon: float, alpha: float, penalty: float | None) -> TransportSettings:
-            penalty = None if penalty is None else float(penalty)
-            return TransportSettings(float(epsilon), float(alpha), radius, penalty)
 
-        return Recipe(
-            # Auto is the fit's affair.
-            n_actions=None if "n_actions" in found else int(self.n_actions),
-            order_prior="auto" if "order_prior" in found else float(self.order_prior),
-            team=int(self.team),
-            background=bool(self.background),
-            dataset=DatasetSettings(standardise=bool(self.standardise)),
-            encoder=EncoderSettings([int(one) for one in self.hidden], int(self.embedding_width)),
-            training=TrainingSettings(
-                epochs=int(self.epochs),
-                batch_size=int(self.batch_size),
-                frames_per_recording=int(self.frames_per_recording),
-                learning_rate=float(self.learning_rate),
-                weight_decay=float(self.weight_decay),
-                temperature=float(self.temperature),
-                kmeans_restarts=int(self.n_init),
-            ),
-            transport_train=transport(
-                self.epsilon_train, self.alpha_train, self.lambda_actions_train
-            ),
-            transport_eval=transport(self.epsilon_eval, self.alpha_eval, self.lambda_actions_eval),
-        )
+def _plain(value: Any) -> Any:
+    """Turn NumPy's numbers, such as a parameter grid's, and sequences into Python's."""
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(one) for one in value]
+    return value.item() if isinstance(value, np.generic) else value

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -75,8 +76,16 @@ def read_json(path: Path, kind: type[T], cure: str = "") -> T:
     raise FileError.at(path, sentence.rstrip(".") + (f": {cure}" if cure else "")) from None
 
 
-def convert(path: Path, values: Any, kind: type[T], cure: str = "") -> T:
+def convert(
+    path: Path,
+    values: Any,
+    kind: type[T],
+    cure: str = "",
+    dec_hook: Callable[[Any, Any], Any] | None = None,
+) -> T:
     """Give plain values, which were read from ``path``, the form of a type.
+
+    ``dec_hook`` converts what msgspec does not know, as ``msgspec.convert`` says.
 
     Raises
     ------
@@ -84,7 +93,7 @@ def convert(path: Path, values: Any, kind: type[T], cure: str = "") -> T:
         As for :func:`read_json`.
     """
     try:
-        return msgspec.convert(values, kind)
+        return msgspec.convert(values, kind, dec_hook=dec_hook)
     except (msgspec.ValidationError, RecursionError) as error:
         sentence = _sentence(error, values)
     raise FileError.at(path, sentence + (f": {cure}" if cure else "")) from None

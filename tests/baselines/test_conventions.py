@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from asot import baselines
 from asot.data import Recordings
 from asot.errors import ArgumentError, AsotError
-from asot.model.interface import NotFittedError
+from asot.model.segmenter import NotFittedError
 
 KINDS: list[Any] = [
     baselines.CTESegmenter,

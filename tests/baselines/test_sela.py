@@ -72,7 +72,7 @@ def test_the_pseudo_labels_it_trains_on_are_balanced(seed: int) -> None:
     model.pseudo_labels = segmenter._pseudo_labels(recipe)
     features = torch.randn(2, 16, 5, generator=torch.Generator().manual_seed(seed % 2**31))
     lengths = torch.tensor([16, 9])
-    targets = model._targets(model.similarity(model.embed(features)), lengths)
+    targets = model.targets(model.similarity(model.embed(features)), lengths)
     np.testing.assert_allclose(targets.sum(dim=1), [[16 / 3] * 3, [3.0] * 3], rtol=1e-4)
 
 

@@ -14,7 +14,7 @@ from asot.decoding import decode_segments
 from asot.discover.stability import find_radius
 from asot.export import read_csv
 from asot.metrics import evaluate
-from asot.model.recipe import Recipe
+from asot.model.recipe import load_recipe
 from asot.simulation import make_affinity
 from tests.cli.outcome import shown_paths
 
@@ -43,7 +43,7 @@ def labels(out: Path, name: str) -> list[int]:
 
 
 def expected(cost: np.ndarray[Any, Any], **settings: Any) -> list[int]:
-    own = Recipe().transport_eval
+    own = load_recipe("paper").transport_eval
     found: list[int] = solve(cost, **{**vars(own), **settings}).labels.tolist()
     return found
 
@@ -113,7 +113,7 @@ def test_rules_on_segments(
     outcome = asot("decode", tmp_path / "a.npy", "--out", tmp_path, *words)
     assert (outcome.code, outcome.err) == (0, "")
     rows = read_csv(tmp_path / "a.segments.csv")
-    own = {**vars(Recipe().transport_eval), "alpha": 0.01}
+    own = {**vars(load_recipe("paper").transport_eval), "alpha": 0.01}
     shares = solve(1 - noisy, **own).assignment
     likelihood = np.log(np.maximum(shares, np.finfo(np.float32).tiny))
     allowed = np.eye(5, k=1, dtype=bool)

@@ -200,7 +200,7 @@ def break_after(
         ("asot.inputs.extract.write_features", lambda root, name, *_: name.endswith("[b]wed")),
         ("asot.runs.segment.extract", lambda *_: True),
         ("asot.runs.run.open_checked", lambda *_: True),
-        ("asot.runs.fitting.learner_state", lambda learner: learner.title == "motion, linear"),
+        ("asot.model.training.save", lambda path: path.name == "learner-03.ckpt"),
         ("asot.model.network.decode", lambda *_: True),
         ("asot.runs.segment.train_run", lambda *_: True),
         ("asot.runs.page.gather", lambda *_: True),

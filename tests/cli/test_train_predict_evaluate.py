@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -131,20 +131,20 @@ def test_its_recipe_trains_the_same(asot, trained: Path, toys: Path, tmp_path: P
 def test_interrupted_and_given_again(
     asot, trained: Path, toys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from asot.model.teamfile import learner_state
+    from asot.model.training import save
 
     done = []
 
-    def press_ctrl_c(learner: Learner) -> dict[str, Any]:
+    def press_ctrl_c(path: Path, learner: Learner) -> None:
         done.append(learner)
         if len(done) == 3:
             raise KeyboardInterrupt
-        return learner_state(learner)
+        save(path, learner=learner)
 
     words = ("train", "default", *SHORT, "--dataset.frame_rate", "10")
     words = (*words, "--data", str(toys), "--out", str(tmp_path / "run"))
     with monkeypatch.context() as patch:
-        patch.setattr("asot.runs.fitting.learner_state", press_ctrl_c)
+        patch.setattr("asot.model.training.save", press_ctrl_c)
         outcome = asot(*words)
     assert outcome.code == 130
     assert outcome.sentence == "Interrupted. The same command goes on from here."
@@ -209,7 +209,9 @@ def test_predict_with_a_damaged_model(
     model.write_bytes(model.read_bytes()[:2000] if damage is None else damage)
     outcome = asot("predict", run, "--data", toys)
     assert outcome.code == 1
-    assert outcome.sentence == f"{model} is no checkpoint that can be read: train again."
+    assert (
+        outcome.sentence == f"{model}: cannot be read as a checkpoint: remove it and train again."
+    )
     model.unlink()
     outcome = asot("predict", run, "--data", toys)
     assert outcome.code == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from asot import ActionSegmenter, evaluate
 from asot.baselines import KMeansSegmenter
 from asot.data import Recordings
 from asot.errors import ArgumentError, AsotError
-from asot.model.interface import NotFittedError
+from asot.model.segmenter import NotFittedError
 from asot.simulation import make_recordings
 
 SMALL = {
@@ -198,12 +199,12 @@ def test_the_command_line_trains_and_decodes_with_the_same(
     make: Make, X: list[np.ndarray], standardise: bool
 ) -> None:
     """With an int for a seed, to the last bit."""
-    from asot.model.features import prepare
+    from asot.model.features import PreparedFeatures, prepare
     from asot.model.network import decode
-    from asot.model.training import fit
+    from asot.model.training import train
 
     segmenter = make(random_state=11, standardise=standardise).fit(X)
-    model = fit(X, segmenter._recipe(), 3, seed=11, device="cpu")
+    model = train(PreparedFeatures(X, standardise), segmenter._recipe(), 3, 11, "cpu")
     np.testing.assert_array_equal(segmenter.cluster_centers_, model.actions.detach().numpy())
     decoded = [decode(model, prepare(x, standardise)) for x in X]
     for i, assignment in enumerate(segmenter.predict_proba(X)):
@@ -223,10 +224,11 @@ def test_global_generators_are_left_alone(make: Make, X: list[np.ndarray]) -> No
 def test_parameters_reach_the_recipe() -> None:
     from asot.model.recipe import Recipe, load_recipe
 
-    assert ActionSegmenter(8, **SINGLE)._recipe() == Recipe(n_actions=8)
-    default = load_recipe("default")
-    default.name, default.title = "default", ""
-    assert ActionSegmenter()._recipe() == default
+    paper = load_recipe("paper")
+    assert ActionSegmenter(8, **SINGLE)._recipe() == replace(
+        paper, name="default", title=Recipe().title, n_actions=8
+    )
+    assert ActionSegmenter()._recipe() == Recipe() == load_recipe("default")
     recipe = ActionSegmenter(
         np.int64(5), epochs=7, order_prior=0.3, radius=np.int32(9), standardise=False,
         hidden=[16, 8], embedding_width=4, epsilon_train=0.1, epsilon_eval=0.2, alpha_train=0.4,
@@ -268,11 +270,11 @@ def test_get_set_clone(make: Make, X: list[np.ndarray]) -> None:
 
 
 BAD_PARAMETERS = [
-    ({"n_actions": 0}, "n_actions must be an integer of at least 1, but is 0."),
-    ({"n_actions": "three"}, "n_actions must be a number or \"auto\", but is 'three'."),
-    ({"radius": "wide"}, "radius must be a number or \"auto\", but is 'wide'."),
-    ({"order_prior": "none"}, "order_prior must be a number or \"auto\", but is 'none'."),
-    ({"n_actions": None}, "n_actions must be an integer of at least 1, but is None."),
+    ({"n_actions": 0}, 'n_actions must be an integer of at least 1, or "auto", but is 0.'),
+    ({"n_actions": "three"}, 'n_actions must be an integer of at least 1, or "auto", but is'),
+    ({"radius": "wide"}, 'radius must be a finite number that is above 0, or "auto", but is'),
+    ({"order_prior": "none"}, 'order_prior must be a finite number that is at least 0, or "auto"'),
+    ({"n_actions": None}, 'n_actions must be an integer of at least 1, or "auto", but is None.'),
     ({"team": -1}, "team must be an integer of at least 0, but is -1."),
     ({"team": "auto"}, "team must be an integer of at least 0, but is 'auto'."),
     (
@@ -282,16 +284,18 @@ BAD_PARAMETERS = [
     ({"epochs": -1}, "epochs must be an integer of at least 0, but is -1."),
     ({"epochs": 2.5}, "epochs must be an integer of at least 0, but is 2.5."),
     ({"batch_size": 0}, "batch_size must be an integer of at least 1, but is 0."),
-    ({"n_init": "auto"}, "n_init must be an integer of at least 1, but is 'auto'."),
-    ({"hidden": 128}, "hidden must be a sequence of widths, such as (128,), but is 128."),
-    ({"hidden": (8, 0)}, "hidden's widths must be an integer of at least 1, but is 0."),
+    ({"n_init": "auto"}, "n_init must be an integer of at least 0, but is 'auto'."),
+    ({"hidden": 128}, "hidden must be a list of widths, such as [128], but is 128."),
+    ({"hidden": (8, 0)}, "hidden[1] must be an integer of at least 1, but is 0."),
+    ({"background": True}, "background must be false for a single network (team 0), but is True."),
+    ({"standardise": "yes"}, "standardise must be true or false, but is 'yes'."),
     ({"epsilon_train": 0}, "epsilon_train must be a finite number that is above 0, but is 0."),
     (
         {"alpha_eval": 1},
         "alpha_eval must be a finite number that is at least 0 and below 1, but is 1.",
     ),
-    ({"radius": 0}, "radius must be a finite number that is above 0, but is 0."),
-    ({"order_prior": -1}, "order_prior must be a finite number that is at least 0, but is -1."),
+    ({"radius": 0}, 'radius must be a finite number that is above 0, or "auto", but is 0.'),
+    ({"order_prior": -1}, 'order_prior must be a finite number that is at least 0, or "auto", but'),
     (
         {"lambda_actions_eval": 0},
         "lambda_actions_eval must be a finite number that is above 0, but is 0.",
@@ -312,7 +316,17 @@ def test_a_parameter_out_of_range_is_named(
     with pytest.raises(AsotError) as caught:
         segmenter.fit(X)
     assert str(caught.value).startswith(sentence)
+    assert str(caught.value.setting).partition("[")[0] == next(iter(changes))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [ActionSegmenter, KMeansSegmenter])
+def test_unknown_keywords_are_refused(kind: Any, X: list[np.ndarray]) -> None:
+    for call in (kind(2).fit_predict, kind(2).fit):
+        with pytest.raises(TypeError, match="foo"):
+            call(X, foo=3)
+    with pytest.raises(TypeError, match="foo"):
+        kind(2, foo=3)
 
 
 def bad(value: float) -> np.ndarray:
@@ -378,7 +392,9 @@ def test_a_failed_fit_leaves_the_earlier_one(make: Make, X: list[np.ndarray]) ->
 
 
 @pytest.mark.parametrize("face", [SINGLE, TEAM])
-@pytest.mark.parametrize("place", ["loop.find_device", "start.start_at_kmeans", "model.decode"])
+@pytest.mark.parametrize(
+    "place", ["training.find_devices", "training.start_at_kmeans", "network.decode"]
+)
 def test_a_fit_that_breaks_off_leaves_the_earlier_one_whole(
     make: Make,
     X: list[np.ndarray],
@@ -393,10 +409,7 @@ def test_a_fit_that_breaks_off_leaves_the_earlier_one_whole(
     def broken(*arguments: Any, **options: Any) -> Any:
         raise PowerCutError
 
-    module, name = place.split(".")
-    for user in {module, "loop"}:
-        path = f"asot.model.{user}.{name}"
-        monkeypatch.setattr(path, broken, raising=user == module)
+    monkeypatch.setattr(f"asot.model.{place}", broken)
     segmenter.set_params(n_actions=2)
     with pytest.raises(PowerCutError):
         segmenter.fit([np.ascontiguousarray(one[:, :4]) for one in X])

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from asot.data import Recordings, write_dataset
-from asot.model.checkpoints import load_model
+from asot.model.checkpoint import load_model
 from asot.runs.run import Run
 from asot.simulation import make_recordings
 
@@ -21,21 +21,21 @@ SCRIPT = """
 import sys
 from pathlib import Path
 
-from asot.model import datamodule
+from asot.model.features import Batches
 from asot.model.recipe import Recipe
 from asot.runs.predictions import PredictionFolder
 from asot.runs.train import train_run
 from asot.model.training import is_main_process
 
 data, out = map(Path, sys.argv[1:])
-take = datamodule.FrameSampling.__getitem__
+take = Batches.frames
 rank = 0 if is_main_process() else 1
 
 
-def watched(self, item):
+def watched(self, index, length, epoch):
     with (out.parent / f"seen-{rank}").open("a") as stream:
-        stream.write(f"{len(self)} {item[0]} {item[1]}\\n")
-    return take(self, item)
+        stream.write(f"{len(self.features)} {-1 if epoch is None else epoch} {index}\\n")
+    return take(self, index, length, epoch)
 
 
 def write(self, name, *arrays):
@@ -44,9 +44,10 @@ def write(self, name, *arrays):
 
 
 write_one, PredictionFolder.write = PredictionFolder.write, write
-datamodule.FrameSampling.__getitem__ = watched
+Batches.frames = watched
 recipe = Recipe.from_dict({
-    "n_actions": {"tea": 3, "one cup": 2},
+    **{"n_actions": {"tea": 3, "one cup": 2}, "team": 0, "order_prior": 0.15},
+    **{"transport_train": {"radius": 0.04}, "transport_eval": {"radius": 0.04}},
     "encoder": {"hidden": [8], "width": 6},
     "training": {"epochs": 2, "frames_per_recording": 32, "kmeans_restarts": 2},
 })

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from asot import ActionSegmenter
-from asot.model.checkpoints import load_model
+from asot.model.checkpoint import load_model, save
 from asot.model.network import decode
-from asot.model.teamfile import save_team
 from asot.simulation import make_recordings
 
 
@@ -28,7 +27,7 @@ def test_background_is_found_kept_and_told_in_new_recordings(seed: int, tmp_path
     for fitted, again in zip(segmenter.labels_, segmenter.predict(learnt), strict=True):
         np.testing.assert_array_equal(fitted, again)
     path = tmp_path / "all.ckpt"
-    save_team(path, segmenter.model_)
+    save(path, team=segmenter.model_)
     loaded = load_model(path)
     prepared = segmenter._prepared([np.asarray(new[0])])
     np.testing.assert_array_equal(

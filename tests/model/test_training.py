@@ -1,9 +1,11 @@
-"""Fitting: the loop's promises on seeds, epochs, interruptions and odd recordings."""
+"""The training loop: its promises on seeds, epochs, interruptions and odd recordings."""
 
 from __future__ import annotations
 
 import random
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,14 +16,12 @@ import torch
 
 from asot.data import Recordings
 from asot.errors import AsotError, ConfigurationError, DataError
-from asot.model import start, training
-from asot.model.checkpoints import load_model
-from asot.model.features import PreparedFeatures, prepare
-from asot.model.module import ActionSegmentation
+from asot.model import training
+from asot.model.checkpoint import load_model
+from asot.model.features import Batches, PreparedFeatures, prepare
 from asot.model.network import ActionModel, decode
 from asot.model.recipe import Recipe
-from asot.model.start import start_at_kmeans
-from asot.model.training import fit
+from asot.model.training import draw_model, is_main_process, start_at_kmeans
 from asot.simulation import make_recordings
 
 MakeRecipe = Callable[..., Recipe]
@@ -48,9 +48,10 @@ def differs(one: ActionModel, two: ActionModel) -> bool:
 @pytest.fixture
 def train(recordings: Recordings, recipe: Recipe, seed: int) -> Callable[..., ActionModel]:
     def train(recipe: Recipe = recipe, features: Any = None, **options: Any) -> ActionModel:
-        features = recordings.features if features is None else features
+        raw = recordings.features if features is None else features
+        prepared = PreparedFeatures(raw, recipe.dataset.standardise)
         options = {"seed": seed, "device": "cpu", **options}
-        return fit(features, recipe, options.pop("n_actions", 3), **options)
+        return training.train(prepared, recipe, options.pop("n_actions", 3), **options)
 
     return train
 
@@ -111,10 +112,16 @@ def test_kmeans_starts_alike_with_many_threads(
 
 @pytest.mark.parametrize("epochs", [0, 1, 3])
 def test_as_many_epochs_as_asked(train: Train, make_recipe: MakeRecipe, epochs: int) -> None:
-    heard: list[tuple[int, int, float]] = []
-    train(make_recipe(training={"epochs": epochs}), progress=lambda *news: heard.append(news))
-    assert [(done, total) for done, total, _ in heard] == [(i + 1, epochs) for i in range(epochs)]
-    assert all(np.isfinite(loss) for _, _, loss in heard)
+    heard: list[Any] = []
+    losses: list[float] = []
+    train(
+        make_recipe(training={"epochs": epochs}),
+        progress=lambda *news: heard.append(news),
+        after_epoch=lambda done, model, loss: losses.append(loss),
+    )
+    expected = [("Training", i + 1, epochs, f"loss {loss:.3f}") for i, loss in enumerate(losses)]
+    assert (heard, len(losses)) == (expected, epochs)
+    assert np.isfinite(losses).all()
 
 
 def test_without_epochs_the_model_is_the_kmeans_start(
@@ -132,12 +139,12 @@ def test_kmeans_sees_the_frames_that_exist_and_no_others(
 ) -> None:
     seen: list[np.ndarray] = []
 
-    class Watched(start.KMeans):
+    class Watched(training.KMeans):
         def fit(self, X: Any, y: Any = None) -> Any:
             seen.append(X.copy())
             return super().fit(X)
 
-    monkeypatch.setattr(start, "KMeans", Watched)
+    monkeypatch.setattr(training, "KMeans", Watched)
     model = ActionModel(make_recipe(), 5, 3)
     start_at_kmeans(model, PreparedFeatures(recordings.features, True), 0)
     (frames,) = seen
@@ -162,14 +169,14 @@ def test_embeddings_have_unit_length_at_every_step_and_evaluation(
         original = getattr(owner, name)
 
         def watched(self: Any, *arguments: Any, **options: Any) -> Any:
-            actions = (self.model if hasattr(self, "model") else self).actions.detach()
+            actions = self.actions.detach()
             lengths.append((name, float((actions.norm(dim=1) - 1).abs().max())))
             return original(self, *arguments, **options)
 
         monkeypatch.setattr(owner, name, watched)
 
-    watch(ActionSegmentation, "training_step")
-    watch(ActionSegmentation, "validation_step")
+    watch(ActionModel, "targets")
+    watch(ActionModel, "loss")
     watch(ActionModel, "transport")
     watch(ActionModel, "log_probabilities")
     model = train(
@@ -177,7 +184,8 @@ def test_embeddings_have_unit_length_at_every_step_and_evaluation(
         ground_truth=recordings.ground_truth,
         recipe=Recipe.from_dict(
             {
-                "encoder": {"hidden": [8], "width": 6},
+                **{"team": 0, "order_prior": 0.15, "transport_train": {"radius": 0.04}},
+                **{"encoder": {"hidden": [8], "width": 6}, "transport_eval": {"radius": 0.04}},
                 # Steps so large that embeddings would leave the sphere by far.
                 "training": {"epochs": 4, "learning_rate": 0.3, "validate_every": 2},
             }
@@ -185,7 +193,8 @@ def test_embeddings_have_unit_length_at_every_step_and_evaluation(
     )
     decode(model, prepare(recordings[0].features, True))
     counted = {name: sum(one == name for one, _ in lengths) for name, _ in lengths}
-    assert (counted["training_step"], counted["validation_step"]) == (12, 9)
+    # Three batches in each of four epochs, and of three validations, whose loss has targets, too.
+    assert (counted["targets"], counted["loss"]) == (12 + 9, 9)
     assert max(deviation for _, deviation in lengths) < 1e-6
 
 
@@ -193,7 +202,7 @@ def test_steps_are_those_of_adam(train: Train, recordings: Recordings, seed: int
     """The whole of training beside a loop of thirty lines."""
     recipe = Recipe.from_dict(
         {
-            "order_prior": 0.1,
+            **{"team": 0, "order_prior": 0.1, "transport_train": {"radius": 0.04}},
             "encoder": {"hidden": [8], "width": 6},
             "training": {
                 **{"epochs": 3, "frames_per_recording": 32, "kmeans_restarts": 2},
@@ -201,20 +210,16 @@ def test_steps_are_those_of_adam(train: Train, recordings: Recordings, seed: int
             },
         }
     )
-    from asot.model.datamodule import RecordingsModule
-
-    data = RecordingsModule(recordings.features, recipe, seed)
+    features = PreparedFeatures(recordings.features, True)
     torch.manual_seed(seed)
     model = ActionModel(recipe, 5, 3)
-    start_at_kmeans(model, data.features, seed)
+    start_at_kmeans(model, features, seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01, weight_decay=0.1)
     for number in range(3):
-        loader = data.train_dataloader()
-        loader.sampler.set_epoch(number)
-        for batch in loader:
+        for batch in Batches(features, 32, 2, seed).epoch(number):
             model.actions.data = torch.nn.functional.normalize(model.actions.data, dim=1)
             optimizer.zero_grad()
-            model.loss(batch["features"], batch["lengths"]).backward()
+            model.loss(batch.features, batch.lengths).backward()
             optimizer.step()
     model.actions.data = torch.nn.functional.normalize(model.actions.data, dim=1)
     for one, two in zip(weights(train(recipe)), weights(model), strict=True):
@@ -230,7 +235,7 @@ def test_an_interrupted_training_goes_on_as_it_would_have(
     whole = train(recipe, validate=validate)
     path = tmp_path / "a name with spaces é.ckpt"
 
-    def interrupt(done: int, total: int, loss: float) -> None:
+    def interrupt(stage: str, done: int, total: int, note: str = "") -> None:
         if done == stop:
             raise StoppedError
 
@@ -241,7 +246,7 @@ def test_an_interrupted_training_goes_on_as_it_would_have(
         recipe,
         checkpoint=path,
         validate=validate,
-        progress=lambda done, total, loss: heard.append(done),
+        progress=lambda stage, done, total, note="": heard.append(done),
     )
     assert heard == list(range(stop + 1, 6))
     assert_same(found, whole)
@@ -255,7 +260,7 @@ def test_a_finished_training_is_not_repeated(
     path = tmp_path / "one.ckpt"
     whole = train(checkpoint=path)
     written = path.stat().st_mtime_ns
-    monkeypatch.setattr(training, "_trainer", None)
+    monkeypatch.setattr(training, "find_devices", None)
     assert_same(train(checkpoint=path), whole)
     assert path.stat().st_mtime_ns == written
 
@@ -266,7 +271,7 @@ def test_a_finished_training_without_epochs_is_not_repeated(
     recipe, path = make_recipe(training={"epochs": 0}), tmp_path / "one.ckpt"
     whole = train(recipe, checkpoint=path)
     assert_same(load_model(path), whole)
-    monkeypatch.setattr(training, "_trainer", None)
+    monkeypatch.setattr(training, "find_devices", None)
     assert_same(train(recipe, checkpoint=path), whole)
 
 
@@ -275,16 +280,15 @@ def test_a_checkpoint_carries_its_recipe_and_no_code(
 ) -> None:
     path = tmp_path / "one.ckpt"
     model = train(checkpoint=path)
-    stored = torch.load(path, weights_only=True)
-    assert stored["hyper_parameters"] == {
+    stored = torch.load(path, weights_only=True)["network"]
+    assert {name: value for name, value in stored.items() if name != "weights"} == {
         "recipe": recipe.to_dict(),
         "n_features": 5,
         "n_actions": 3,
     }
-    module = ActionSegmentation.load_from_checkpoint(path, weights_only=True)
-    assert module.recipe == recipe
-    assert_same(module.model, model)
     loaded = load_model(path)
+    assert isinstance(loaded, ActionModel)
+    assert_same(loaded, model)
     assert loaded.recipe == recipe
     assert not loaded.training
 
@@ -294,13 +298,17 @@ def test_a_checkpoint_of_another_training_is_refused(
 ) -> None:
     path = tmp_path / "one.ckpt"
     train(checkpoint=path)
-    with pytest.raises(ConfigurationError, match="was trained with another recipe"):
-        train(make_recipe(order_prior=0.9), checkpoint=path)
-    with pytest.raises(ConfigurationError, match="was trained with n_actions 3, not 4"):
-        train(checkpoint=path, n_actions=4)
     narrow = [one.features[:, :3] for one in recordings]
-    with pytest.raises(ConfigurationError, match="was trained with n_features 5, not 3"):
-        train(checkpoint=path, features=narrow)
+    others: dict[str, dict[str, Any]] = {
+        "recipe": {"recipe": make_recipe(order_prior=0.9)},
+        "n_actions": {"n_actions": 4},
+        "n_features": {"features": narrow},
+        "seed": {"seed": 7},
+    }
+    for name, other in others.items():
+        with pytest.raises(ConfigurationError, match=r"one\.ckpt was trained with") as caught:
+            train(checkpoint=path, **other)
+        assert (caught.value.setting, caught.value.file) == (name, path)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no zip", b"\x80\x04."])
@@ -308,14 +316,16 @@ def test_a_damaged_checkpoint_is_named(train: Train, tmp_path: Path, content: by
     path = tmp_path / "one.ckpt"
     path.write_bytes(content)
     for use in (lambda: load_model(path), lambda: train(checkpoint=path)):
-        with pytest.raises(DataError, match=r"one\.ckpt is no checkpoint that can be read"):
+        with pytest.raises(DataError, match="cannot be read as a checkpoint") as caught:
             use()
+        assert caught.value.file == path
 
 
 def test_a_file_of_another_kind_is_no_checkpoint(tmp_path: Path) -> None:
     torch.save({"weights": torch.zeros(3)}, tmp_path / "other.ckpt")
-    with pytest.raises(DataError, match="is no checkpoint of asot: it lacks epoch"):
+    with pytest.raises(DataError) as caught:
         load_model(tmp_path / "other.ckpt")
+    assert caught.value.file == tmp_path / "other.ckpt"
 
 
 def test_a_checkpoint_that_would_run_code_is_not_run(tmp_path: Path) -> None:
@@ -323,7 +333,7 @@ def test_a_checkpoint_that_would_run_code_is_not_run(tmp_path: Path) -> None:
         def __reduce__(self) -> tuple[Any, ...]:
             return Path.touch, (tmp_path / "owned",)
 
-    torch.save({"hyper_parameters": Malice()}, tmp_path / "bad.ckpt")
+    torch.save({"format": Malice()}, tmp_path / "bad.ckpt")
     with pytest.raises(DataError):
         load_model(tmp_path / "bad.ckpt")
     assert not (tmp_path / "owned").exists()
@@ -342,7 +352,7 @@ def test_ctrl_c_raises_and_leaves_the_checkpoint(
 ) -> None:
     path = tmp_path / "one.ckpt"
 
-    def interrupt(done: int, total: int, loss: float) -> None:
+    def interrupt(stage: str, done: int, total: int, note: str = "") -> None:
         if done == 2:
             signal.raise_signal(signal.SIGINT)
 
@@ -364,18 +374,21 @@ def test_nothing_is_written_but_the_checkpoint(
 def test_auto_is_never_a_device_without_double_precision(
     train: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lightning.pytorch.accelerators import MPSAccelerator
-
-    monkeypatch.setattr(MPSAccelerator, "is_available", staticmethod(lambda: True))
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert training.find_devices("auto").device.type == "cpu"
     train(device="auto")
 
 
-@pytest.mark.parametrize("options", [{"device": "abacus"}, {"device": "gpu"}, {"devices": "many"}])
+@pytest.mark.parametrize(
+    "options", [{"device": "abacus"}, {"device": "gpu"}, {"devices": "many"}, {"devices": 0}]
+)
 def test_a_device_that_is_not_there_is_named(train: Train, options: dict[str, Any]) -> None:
     if options == {"device": "gpu"} and torch.cuda.is_available():
         pytest.skip("there is a GPU")
-    with pytest.raises(ConfigurationError, match="cannot be used here"):
+    with pytest.raises(ConfigurationError, match="cannot be used here") as caught:
         train(**options)
+    assert caught.value.setting == "device"
 
 
 @pytest.mark.parametrize(
@@ -478,7 +491,7 @@ def test_training_finds_plain_actions(train: Train, make_recipe: MakeRecipe, see
     model = train(
         make_recipe(training={"epochs": 12, "kmeans_restarts": 10}, encoder={"hidden": [32]}),
         features=plain.features,
-        progress=lambda done, total, loss: losses.append(loss),
+        after_epoch=lambda done, model, loss: losses.append(loss),
     )
     # The targets move with the model, so that the loss need not fall.
     assert len(losses) == 12
@@ -491,3 +504,52 @@ def test_not_finite_features_are_refused_with_a_sentence(train: Train) -> None:
     features = [np.full((9, 2), np.nan, dtype=np.float32)]
     with pytest.raises(AsotError, match="finite"):
         train(features=features)
+
+
+@pytest.mark.parametrize("rank", [None, "0", "1"])
+def test_the_main_process_is_the_first(monkeypatch: pytest.MonkeyPatch, rank: str | None) -> None:
+    for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"):
+        monkeypatch.delenv(name, raising=False)
+    if rank is not None:
+        monkeypatch.setenv("LOCAL_RANK", rank)
+    assert is_main_process() == (rank != "1")
+
+
+def test_one_device_needs_no_lightning(tmp_path: Path) -> None:
+    code = """
+import sys
+from asot import ActionSegmenter
+from asot.simulation import make_recordings
+X = make_recordings(3, 2, (20, 30), random_state=0).features
+ActionSegmenter(2, epochs=1, n_init=1, random_state=0).fit(X)
+print([name for name in ("lightning", "torchmetrics") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_many_frames_choose_the_restart_on_some_of_them(
+    monkeypatch: pytest.MonkeyPatch, recordings: Recordings, recipe: Recipe
+) -> None:
+    fitted: list[int] = []
+
+    class Watched(training.KMeans):  # type: ignore[misc, name-defined]
+        def fit(self, X, y=None):  # type: ignore[no-untyped-def]
+            fitted.append(len(X))
+            return super().fit(X)
+
+    monkeypatch.setattr(training, "KMeans", Watched)
+    features = PreparedFeatures(recordings.features, True)
+    start_at_kmeans(draw_model(recipe, 5, 3, 0), features, 0)
+    monkeypatch.setattr(training, "RESTART_FRAMES", 20)
+    start_at_kmeans(draw_model(recipe, 5, 3, 0), features, 0)
+    n_frames = 32 + 20 + 32 + 32 + 5
+    assert fitted == [n_frames, 20, n_frames]
+
+
+def test_the_restart_is_chosen_on_frames_of_all_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "RESTART_FRAMES", 40)
+    # Every fourth frame is of the first kind: a stride would see no other.
+    kinds = np.eye(4, dtype=np.float32)[np.arange(400) % 4]
+    centres = training._centres(kinds, 4, 10, 0)
+    np.testing.assert_allclose(np.sort(centres.argmax(axis=1)), [0, 1, 2, 3])

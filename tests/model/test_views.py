@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
 from asot.data import standardise
-from asot.model.features import PreparedFeatures
-from asot.model.views import KINDS, ViewedFeatures, fit_view
+from asot.model.features import PreparedFeatures, ViewedFeatures, ViewKind, fit_view
 from asot.simulation import make_recordings
+
+KINDS = get_args(ViewKind)
 
 
 @pytest.fixture(name="X")
@@ -127,7 +130,7 @@ def test_a_sequence_through_a_view(kind: str, X: list[np.ndarray]) -> None:
 def test_without_room_views_are_made_anew(
     X: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("asot.model.views.CACHE_BYTES", X[0].nbytes)
+    monkeypatch.setattr("asot.model.features.CACHE_BYTES", X[0].nbytes)
     seen = ViewedFeatures(fit_view("smooth", 8, X), X)
     assert seen[0] is seen[0]
     assert seen[1] is not seen[1]

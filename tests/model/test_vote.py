@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
-from asot.model.vote import hold_vote
+from asot.model.team import hold_vote
 
 
 def segmentation(rng: np.random.Generator, n_actions: int, n_frames: int = 200) -> np.ndarray:

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from asot.data import Recordings, write_dataset
-from asot.model import team as room
-from asot.model.checkpoints import load_model
+from asot.model import training as room
+from asot.model.checkpoint import load_model
 from asot.model.network import ActionModel
 from asot.model.recipe import Recipe, load_recipe
 from asot.model.team import KINDS, TeamModel

@@ -12,7 +12,7 @@ from asot.data import even_frames
 from asot.discover.prototypes import fit_kmeans
 from asot.errors import require_integer
 from asot.model.features import PreparedFeatures, prepare
-from asot.model.interface import NotFittedError, Segmenter, as_came, read_recordings
+from asot.model.segmenter import NotFittedError, Segmenter, as_came, read_recordings
 
 if TYPE_CHECKING:
     from sklearn.cluster import KMeans

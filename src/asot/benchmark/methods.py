@@ -1,6 +1,6 @@
 """The methods of a benchmark, by name: how each is made from a recipe, and the parts of ASOT.
 
-A method is an estimator (``asot.model.interface.Segmenter``) made from a recipe, a number of
+A method is an estimator (``asot.model.segmenter.Segmenter``) made from a recipe, a number of
 actions and a seed. It sees the features alone, never the ground truth.
 """
 

@@ -116,7 +116,7 @@ def run_cell(job: CellJob) -> str | None:
         recordings = dataset.recordings(job.activity)
         make = find_method(job.cell.method).make
         estimator = make(job.recipe, job.n_actions, job.cell.seed, job.keep_epochs)
-        from asot.model import loop  # noqa: F401 - importing it is not counted
+        from asot.model import training  # noqa: F401 - importing it is not counted
 
         started = time.perf_counter()
         estimator.fit(recordings.features)

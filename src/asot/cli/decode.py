@@ -21,7 +21,7 @@ from asot.errors import ArgumentError, ConfigurationError, FileError, require_nu
 from asot.export import write_csv
 from asot.files import write_text
 from asot.metrics import evaluate, match
-from asot.model.recipe import AUTO, Recipe, TransportSettings
+from asot.model.recipe import AUTO, TransportSettings, load_recipe
 from asot.text import plural, printable, quote
 from asot.timeline.timelines import segment_table
 
@@ -37,7 +37,7 @@ KINDS = {
 
 def _add_transport(parser: Parser) -> None:
     parser.add_class_arguments(TransportSettings)
-    parser.set_defaults(asdict(Recipe().transport_eval))
+    parser.set_defaults(asdict(load_recipe("paper").transport_eval))
 
 
 def run(

@@ -16,7 +16,7 @@ from asot.model.recipe import load_recipe
 from asot.runs.page import PAGE, write_page
 from asot.runs.segment import earlier_settings, segment
 
-RECIPE = "recordings"
+RECIPE = "default"
 
 
 def run(

@@ -33,7 +33,7 @@ def run(
     out: Folder of the run (required).
     activities: Train these only; all of the recipe's otherwise.
     logger: csv, tensorboard, wandb (offline with WANDB_MODE=offline) or none.
-    device: auto, cpu, gpu, ... as for Lightning.
+    device: auto, cpu, gpu, or a device of torch.
     devices: How many, or auto for all.
     """
     check_logger(logger)

@@ -21,19 +21,7 @@ FIRST_GUESSES = 4, 6, 8  # actions, to find the time scale at which they are cou
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was found for one model; None for what the recipe gave.
-
-    Attributes
-    ----------
-    radius : RadiusEvidence or None
-        The time scale.
-    order : OrderEvidence or None
-        The common order.
-    n_actions : NumberEvidence or None
-        The number of actions.
-    background : BackgroundEvidence or None
-        Frames of no action.
-    """
+    """How the settings of one model were found; None for those that the recipe gave."""
 
     radius: RadiusEvidence | None = None
     order: OrderEvidence | None = None
@@ -41,16 +29,8 @@ class Evidence:
     background: BackgroundEvidence | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain numbers."""
-        return {
-            name: None if one is None else one.to_dict()
-            for name, one in (
-                ("radius", self.radius),
-                ("order", self.order),
-                ("n_actions", self.n_actions),
-                ("background", self.background),
-            )
-        }
+        """Return the evidence as plain numbers."""
+        return {name: None if one is None else one.to_dict() for name, one in vars(self).items()}
 
 
 def settle_number(
@@ -71,22 +51,9 @@ def settle(
     number: NumberEvidence | None = None,
     progress: Progress = silent,
 ) -> tuple[Recipe, Evidence]:
-    """The recipe with a time scale and an order prior in place of "auto".
+    """Return the recipe with a radius and an order prior in place of "auto", and the evidence.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        Stays as it is.
-    features : PreparedFeatures
-        The recordings.
-    n_actions : int
-        K.
-    seed : int
-        Of the searches.
-    number : NumberEvidence, optional
-        How K was found, for the evidence.
-    progress : callable, optional
-        Told the stage, what is done of it and of how much.
+    ``number`` is how K was found, for the evidence; the recipe given stays as it is.
     """
     settled = copy.deepcopy(recipe)
     radius = order = None

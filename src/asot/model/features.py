@@ -1,97 +1,238 @@
-"""Features as the network takes them: float32, and standardised where the recipe asks for it."""
+"""Features as a training takes them: prepared, seen through a view, and cut into batches.
+
+Which view tells actions apart depends on the recordings: poses differ frame by frame, repeated
+movements only by how much and how fast they move. So a team has learners for each.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from asot.data import standardise
+from asot.data import even_frames, standardise, stratified_frames
+from asot.discover.prototypes import window_mean
 from asot.errors import DataError
+from asot.schema import Positive
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ViewKind = Literal["frames", "smooth", "motion"]
 CACHE_BYTES = 2 * 1024**3
+# Numbers to sample at once.
+AHEAD = 2**20
 
 
 def prepare(features: ArrayLike, standardised: bool) -> NDArray[np.float32]:
-    """One recording's (N, D) features as the network takes them.
-
-    Parameters
-    ----------
-    features : (N, D) array-like
-        One row a frame.
-    standardised : bool
-        Whether to standardise them.
-
-    Returns
-    -------
-    (N, D) float32 array
-        May be ``features`` itself, and then read-only where that is.
-    """
+    """Return one recording's features (N, D) in float32, standardised or as they are."""
     return standardise(features) if standardised else np.asarray(features, dtype=np.float32)
 
 
 class TrainingFeatures(Sequence[NDArray[np.float32]]):
-    """Recordings as a training takes them: (N_i, D) float32 arrays of one width.
+    """Recordings of one width, each made when it is first indexed and kept while there is room."""
 
-    Attributes
-    ----------
-    width : int
-        D.
-    """
-
-    width: int
-
-
-class PreparedFeatures(TrainingFeatures):
-    """A lazy sequence of prepared (N_i, D) arrays over recordings' features, to go over often.
-
-    Parameters
-    ----------
-    features : sequence of (N_i, D) arrays
-        May be lazy; each is opened when it is indexed.
-    standardised : bool
-        Whether to standardise each recording.
-
-    Attributes
-    ----------
-    width : int
-        D, that of the first recording.
-
-    Raises
-    ------
-    DataError
-        When a recording of another width is indexed.
-    """
-
-    def __init__(self, features: Sequence[NDArray[Any]], standardised: bool) -> None:
-        self._features = features
-        self._standardised = standardised
+    def __init__(self, recordings: Sequence[NDArray[Any]], width: int, keeps: bool) -> None:
+        self.width = width
+        self._recordings = recordings
+        self._keeps = keeps
         self._kept: dict[int, NDArray[np.float32]] = {}
-        self._kept_bytes = 0
-        self.width = int(features[0].shape[1])
-
-    @classmethod
-    def of(cls, features: Sequence[NDArray[Any]], standardised: bool) -> PreparedFeatures:
-        """Prepared features, which ``features`` may be already."""
-        return features if isinstance(features, cls) else cls(features, standardised)
+        self._bytes = 0
 
     def __len__(self) -> int:
-        return len(self._features)
+        return len(self._recordings)
 
     def __getitem__(self, index: Any) -> Any:
         if index in self._kept:
             return self._kept[index]
-        raw = self._features[index]
+        made = self._make(index)
+        if self._keeps and self._bytes + made.nbytes <= CACHE_BYTES:
+            self._kept[index] = made
+            self._bytes += made.nbytes
+        return made
+
+    def _make(self, index: int) -> NDArray[np.float32]:
+        raise NotImplementedError
+
+
+class PreparedFeatures(TrainingFeatures):
+    """Prepared recordings over raw ones, (N_i, D) arrays that may be lazy."""
+
+    def __init__(self, features: Sequence[NDArray[Any]], standardised: bool) -> None:
+        # Standardising reads a whole recording, which is not to be done again every epoch; others
+        # may be mapped from files, of which a batch reads some frames.
+        super().__init__(features, int(features[0].shape[1]), keeps=standardised)
+        self._standardised = standardised
+
+    def _make(self, index: int) -> NDArray[np.float32]:
+        raw = self._recordings[index]
         if raw.shape[1] != self.width:
             raise DataError(
                 f"Recording {index} has {raw.shape[1]} feature columns, but {self.width} are "
                 "expected: features must come from the same extractor."
             )
-        prepared = prepare(raw, self._standardised)
-        # Standardising reads a whole recording: keep what fits rather than do it every epoch.
-        if self._standardised and self._kept_bytes + prepared.nbytes <= CACHE_BYTES:
-            self._kept[index] = prepared
-            self._kept_bytes += prepared.nbytes
-        return prepared
+        return prepare(raw, self._standardised)
+
+
+class ViewedFeatures(TrainingFeatures):
+    """Prepared recordings through a view."""
+
+    def __init__(self, view: View, recordings: Sequence[NDArray[np.float32]]) -> None:
+        super().__init__(recordings, view.width(int(recordings[0].shape[1])), keeps=True)
+        self.view = view
+
+    def _make(self, index: int) -> NDArray[np.float32]:
+        return self.view.apply(self._recordings[index])
+
+
+@dataclass(frozen=True)
+class View:
+    """A map from prepared features to what a learner sees.
+
+    Attributes
+    ----------
+    kind : {"frames", "smooth", "motion"}
+        The features themselves; their means over windows; or these, the logarithm of their
+        deviation within the window, and that of the size of their steps.
+    half : int
+        Half-width of the windows, frames.
+    centre, spread : (C,) float64 arrays
+        Of the columns, over the recordings that the view was fitted to.
+    """
+
+    kind: ViewKind
+    half: Positive
+    centre: NDArray[np.float64]
+    spread: NDArray[np.float64]
+
+    def width(self, n_features: int) -> int:
+        """Return the columns that a learner sees of recordings with so many."""
+        return n_features * (3 if self.kind == "motion" else 1)
+
+    def apply(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Show a recording: (N, D) or, of its motion, (N, 3 D) float32."""
+        if self.kind == "frames":
+            return features
+        seen = (_statistics(self.kind, self.half, features) - self.centre) / self.spread
+        return seen.astype(np.float32)
+
+
+def fit_view(kind: ViewKind, radius: int, recordings: Sequence[NDArray[np.float32]]) -> View:
+    """Fit a view to recordings, so that its blocks of columns have a mean squared norm of 1 each.
+
+    The windows are half as wide as the temporal band, whose half-width in frames is ``radius``.
+    """
+    width = int(recordings[0].shape[1])
+    half = max(1, round(radius / 2))
+    if kind == "frames":
+        return View(kind, half, np.zeros(width), np.ones(width))
+    count = 0
+    total: Any = 0.0
+    squares: Any = 0.0
+    for one in recordings:
+        part = _statistics(kind, half, one)
+        count += len(part)
+        total = total + part.sum(axis=0)
+        squares = squares + np.einsum("ij,ij->j", part, part)
+    centre = total / count
+    spread = np.sqrt(np.maximum(squares / count - centre**2, 0.0))
+    # Means keep their directions: they are neither centred nor scaled column by column.
+    centre[:width] = 0.0
+    spread[:width] = np.sqrt((squares[:width] / count).mean())
+    spread[spread == 0] = 1.0
+    return View(kind, half, centre, spread * np.sqrt(width))
+
+
+def _statistics(kind: str, half: int, features: NDArray[np.float32]) -> NDArray[np.float64]:
+    frames = features.astype(np.float64)
+    mean = window_mean(frames, half)
+    if kind == "smooth":
+        return mean
+    deviation = np.sqrt(np.maximum(window_mean(frames**2, half) - mean**2, 0.0))
+    steps = np.diff(frames, axis=0, prepend=frames[:1])
+    speed = np.sqrt(np.maximum(window_mean(steps**2, half), 0.0))
+    # A floor, so that stretches at rest do not lie infinitely far from all others.
+    logs = [np.log(one + 0.1 * one.mean(axis=0) + 1e-6) for one in (deviation, speed)]
+    return np.hstack([mean, *logs])
+
+
+class Batch(NamedTuple):
+    """Some frames of some recordings: (B, N, D), zeros beyond the lengths (B,), and which."""
+
+    features: Tensor
+    lengths: Tensor
+    indices: list[int]
+
+
+class Batches:
+    """Recordings cut down to ``n_frames`` of their frames and shared out over the devices.
+
+    What an epoch draws depends on the seed, the epoch and the recording alone, so that a training
+    that was interrupted goes on, on as many devices, exactly as it would have gone on.
+    """
+
+    def __init__(
+        self,
+        features: TrainingFeatures,
+        n_frames: int,
+        batch_size: int,
+        seed: int,
+        rank: int = 0,
+        n_devices: int = 1,
+    ) -> None:
+        self.features = features
+        self.n_frames = n_frames
+        self.batch_size = batch_size
+        self.seed = seed
+        self.rank = rank
+        self.n_devices = n_devices
+        # Sampled one by one between the other parts of a step, each would take twice as long.
+        ahead = AHEAD // (n_frames * features.width)
+        self.at_once = batch_size * max(1, ahead // batch_size)
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """Draw random strata of every recording, in random order; devices get equally many."""
+        order = np.random.default_rng([self.seed, number]).permutation(len(self.features))
+        size = -(-len(order) // self.n_devices) * self.n_devices
+        return self._batches(np.resize(order, size)[self.rank :: self.n_devices].tolist(), number)
+
+    def even(self) -> Iterator[Batch]:
+        """Take evenly spaced frames of every recording, in order.
+
+        A device without any would leave the others waiting for its scores: where there are fewer
+        recordings than devices, some come twice.
+        """
+        n = len(self.features)
+        own = list(range(self.rank, n, self.n_devices)) or [self.rank % n]
+        return self._batches(own, None)
+
+    def frames(self, index: int, length: int, epoch: int | None) -> NDArray[np.int64]:
+        """Choose at most ``n_frames`` frames of a recording: even ones where there is no epoch."""
+        if epoch is None:
+            return even_frames(length, self.n_frames)
+        # Not index: a seed that ends in 0 is the seed without it, that of the epoch's order.
+        rng = np.random.default_rng([self.seed, epoch, index + 1])
+        return stratified_frames(length, self.n_frames, rng)
+
+    def _batches(self, indices: list[int], epoch: int | None) -> Iterator[Batch]:
+        import torch
+
+        wanted = iter(indices)
+        while chosen := list(islice(wanted, self.at_once)):
+            shape = len(chosen), self.n_frames, self.features.width
+            drawn, lengths = np.zeros(shape, np.float32), np.zeros(len(chosen), np.int64)
+            for row, index in enumerate(chosen):
+                recording = self.features[index]
+                frames = self.frames(index, len(recording), epoch)
+                drawn[row, : len(frames)] = recording[frames]
+                lengths[row] = len(frames)
+            parts = torch.from_numpy(drawn), torch.from_numpy(lengths)
+            split = zip(*(one.split(self.batch_size) for one in parts), strict=True)
+            for start, (features, own) in zip(
+                range(0, len(chosen), self.batch_size), split, strict=True
+            ):
+                yield Batch(features, own, chosen[start : start + self.batch_size])

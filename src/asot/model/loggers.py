@@ -1,99 +1,130 @@
-"""Loggers by name, and pictures for those that take them."""
+"""Loggers by name: where the losses and scores of a training go, and the pictures that some take.
+
+Only the logger that is asked for is imported.
+"""
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asot.errors import ConfigurationError, MissingExtraError
+from asot.files import write_text
 
 if TYPE_CHECKING:
-    from lightning.pytorch.loggers import Logger
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
 LOGGERS = ("csv", "tensorboard", "wandb", "none")
+SCORES = ("mof", "miou", "f1_macro", "f1@10", "f1@25", "f1@50", "edit")
+COLUMNS = ("epoch", "train_loss", "val_loss", *(f"val_{name}" for name in SCORES))
+# From a recording's probabilities (N, K), assignment (N, K) and embeddings (N, d) to pictures.
+Draw = Callable[["NDArray[Any]", "NDArray[Any]", "NDArray[Any]"], dict[str, "Figure"]]
 
 
-def check_logger(name: str) -> None:
-    """Refuse a logger that is unknown or whose library is missing, before a training starts.
+class Logger:
+    """Takes the losses and scores of a training; ``draw`` makes pictures if it takes these, too."""
 
-    Raises
-    ------
-    ConfigurationError
-        If the name is unknown.
-    MissingExtraError
-        If the logger's library is not installed.
-    """
-    if name not in LOGGERS:
-        raise ConfigurationError(f"logger must be one of {', '.join(LOGGERS)}, but is {name!r}.")
-    if name in ("tensorboard", "wandb") and find_spec(name) is None:
-        raise MissingExtraError(name, name, f"--logger {name}")
+    draw: Draw | None = None
 
+    def log(self, values: Mapping[str, float], epoch: int) -> None:
+        """Take the values after so many epochs."""
+        raise NotImplementedError
 
-def make_logger(name: str, folder: Path, run_name: str) -> Logger | None:
-    """A logger that writes below ``folder``.
+    def picture(self, name: str, figure: Figure, epoch: int) -> None:
+        """Take a picture."""
 
-    Parameters
-    ----------
-    name : {"csv", "tensorboard", "wandb", "none"}
-        W&B runs offline where the environment says so (``WANDB_MODE=offline``).
-    folder : Path
-        Where it writes.
-    run_name : str
-        What W&B calls the run.
-
-    Raises
-    ------
-    ConfigurationError, MissingExtraError
-        As for ``check_logger``.
-    """
-    check_logger(name)
-    if name == "csv":
-        from lightning.pytorch.loggers import CSVLogger
-
-        return CSVLogger(save_dir=folder, name="", version=_csv_version(folder))
-    if name == "tensorboard":
-        from lightning.pytorch.loggers import TensorBoardLogger
-
-        return TensorBoardLogger(save_dir=folder, name="", version="")
-    if name == "wandb":
-        from lightning.pytorch.loggers import WandbLogger
-
-        folder.mkdir(parents=True, exist_ok=True)
-        return WandbLogger(save_dir=folder, name=run_name, project="asot")
-    return None
+    def close(self) -> None:
+        """End the training's log."""
 
 
-def _csv_version(folder: Path) -> str:
-    """``folder`` itself, or one in it where that is used: Lightning would delete what is there."""
-    if not folder.is_dir() or not any(folder.iterdir()):
-        return ""
-    taken = sum(path.is_dir() for path in folder.glob("resumed-*"))
-    return f"resumed-{taken + 1}"
+class _CsvLogger(Logger):
+    """Writes ``metrics.csv``, a row an epoch."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "metrics.csv"
+
+    def log(self, values: Mapping[str, float], epoch: int) -> None:
+        """Write a row in place of those of a training that came as far before it was cut off."""
+        rows: list[Mapping[str, Any]] = []
+        if self.path.is_file():
+            with self.path.open(newline="", encoding="utf-8", errors="replace") as stream:
+                before = [row for row in csv.DictReader(stream) if str(row.get("epoch")).isdigit()]
+            rows += [row for row in before if int(row["epoch"]) < epoch]
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows([*rows, {"epoch": epoch, **values}])
+        write_text(self.path, text.getvalue())
 
 
-def close_logger(logger: Logger | None) -> None:
-    """End a W&B run, so that the next training in this process gets one of its own."""
-    if type(logger).__name__ == "WandbLogger" and logger is not None:
+class _TensorBoardLogger(Logger):
+    """Writes TensorBoard's event files."""
+
+    def __init__(self, folder: Path, draw: Draw | None) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.draw = draw
+        self._writer = SummaryWriter(str(folder))
+
+    def log(self, values: Mapping[str, float], epoch: int) -> None:
+        for name, value in values.items():
+            self._writer.add_scalar(name, value, epoch)
+        self._writer.flush()
+
+    def picture(self, name: str, figure: Figure, epoch: int) -> None:
+        self._writer.add_figure(name, figure, epoch, close=True)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class _WandbLogger(Logger):
+    """Writes a run of W&B's, offline where ``WANDB_MODE`` says so."""
+
+    def __init__(self, folder: Path, run_name: str, draw: Draw | None) -> None:
         import wandb
 
-        wandb.finish()
+        folder.mkdir(parents=True, exist_ok=True)
+        self.draw = draw
+        self._picture = wandb.Image
+        self._run = wandb.init(project="asot", name=run_name, dir=str(folder))
 
+    def log(self, values: Mapping[str, float], epoch: int) -> None:
+        self._run.log({**values, "epoch": epoch})
 
-def takes_figures(logger: Any) -> bool:
-    """Whether ``log_figure`` can hand pictures to this logger."""
-    return type(logger).__name__ in ("TensorBoardLogger", "WandbLogger")
-
-
-def log_figure(logger: Any, name: str, figure: Figure, step: int) -> None:
-    """Hand a matplotlib figure to a logger that takes figures."""
-    if type(logger).__name__ == "WandbLogger":
+    def picture(self, name: str, figure: Figure, epoch: int) -> None:
         import numpy as np
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
-        logger.log_image(key=name, images=[np.asarray(canvas.buffer_rgba())], step=step)
-    else:
-        logger.experiment.add_figure(name, figure, global_step=step, close=True)
+        self._run.log({name: self._picture(np.asarray(canvas.buffer_rgba())), "epoch": epoch})
+
+    def close(self) -> None:
+        # So that the next training in this process gets a run of its own.
+        self._run.finish()
+
+
+def check_logger(name: str) -> None:
+    """Refuse a logger that is unknown or whose library is missing, before a training starts."""
+    if name not in LOGGERS:
+        raise ConfigurationError(
+            f"logger must be one of {', '.join(LOGGERS)}, but is {name!r}.", setting="logger"
+        )
+    if name in ("tensorboard", "wandb") and find_spec(name) is None:
+        raise MissingExtraError(name, name, f"--logger {name}")
+
+
+def make_logger(name: str, folder: Path, run_name: str, draw: Draw | None = None) -> Logger | None:
+    """Make a logger that writes below ``folder``; None for "none". W&B shows the run's name."""
+    check_logger(name)
+    if name == "csv":
+        return _CsvLogger(folder)
+    if name == "tensorboard":
+        return _TensorBoardLogger(folder, draw)
+    return _WandbLogger(folder, run_name, draw) if name == "wandb" else None

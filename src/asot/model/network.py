@@ -1,4 +1,4 @@
-"""The network: a frame encoder and one embedding for each action, and how they label frames.
+"""The network: a frame encoder and one embedding for each action, their loss and its gradient.
 
 Frame features x become ``z = normalise(MLP(x))``; the cost of action k is ``1 - z . c_k`` plus the
 order prior. Source: Xu and Gould, CVPR 2024, section 4.
@@ -6,9 +6,10 @@ order prior. Source: Xu and Gould, CVPR 2024, section 4.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,21 +21,16 @@ from asot.errors import ConfigurationError
 from asot.model.recipe import Recipe, TransportSettings
 from asot.transport import Solution, solve, temporal_prior
 
-# From a cost (B, N, K) and lengths (B,) to an assignment (B, N, K).
+# From a cost (B, N, K), 1 - cosine similarity, and lengths (B,) to an assignment (B, N, K) whose
+# rows sum to 1, and to 0 beyond each length.
 PseudoLabels = Callable[[Tensor, Tensor], Tensor]
+
+# Multiplications from which a second thread is worth having.
+WORTH_THREADS = 2**24
 
 
 class ActionModel(nn.Module):
     """Encoder and action embeddings.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        Its encoder, temperature, prior and transports are used.
-    n_features : int
-        D, columns of the input.
-    n_actions : int
-        K.
 
     Attributes
     ----------
@@ -43,15 +39,21 @@ class ActionModel(nn.Module):
     encoder_size : int
         Their weights, which is what a frame costs in multiplications.
     pseudo_labels : callable or None
-        Makes the pseudo-labels in place of the recipe's transport; see ``loop.train``.
+        Makes the pseudo-labels in place of the recipe's transport.
     """
 
     def __init__(self, recipe: Recipe, n_features: int, n_actions: int) -> None:
         super().__init__()
+        if isinstance(recipe.order_prior, str):
+            raise ConfigurationError(
+                "order_prior must be a number by the time a model is made, but is "
+                f"{recipe.order_prior!r}: find it with asot.model.automatic.settle.",
+                setting="order_prior",
+            )
         self.recipe = recipe
         self.n_features = n_features
         self.n_actions = n_actions
-        self.order_prior = settled(recipe.order_prior, "order_prior")
+        self.order_prior = recipe.order_prior
         self.pseudo_labels: PseudoLabels | None = None
         self._last_prior: tuple[tuple[Any, ...], Tensor] | None = None
         widths = [n_features, *recipe.encoder.hidden, recipe.encoder.width]
@@ -65,53 +67,40 @@ class ActionModel(nn.Module):
         self.actions = nn.Parameter(F.normalize(embeddings, dim=-1))
 
     def embed(self, features: Tensor) -> Tensor:
-        """Unit-length frame embeddings, shape (..., d), of features of shape (..., D)."""
+        """Return unit-length frame embeddings (..., d) of features (..., D)."""
         return F.normalize(self.encoder(features), dim=-1)
 
     def place_actions(self, centres: Tensor) -> None:
-        """Put the action embeddings at ``centres``, shape (K, d), scaled to unit length."""
+        """Put the action embeddings at ``centres`` (K, d), scaled to unit length."""
         with torch.no_grad():
             self.actions.copy_(F.normalize(centres.to(self.actions), dim=-1))
 
     @torch.no_grad()
     def normalise_actions(self) -> None:
-        """Scale the action embeddings back to unit length, as is due after every training step.
-
-        All else takes it that they are.
-        """
+        """Scale the action embeddings back to unit length, which all else relies on."""
         norm = torch.linalg.vector_norm(self.actions, dim=1, keepdim=True)
         self.actions.div_(norm.clamp_min_(1e-12))
 
     def similarity(self, embeddings: Tensor) -> Tensor:
-        """Cosine similarities ``z . c``, shape (..., K)."""
+        """Return the cosine similarities ``z . c``, (..., K)."""
         return embeddings @ self.actions.T
 
     def log_probabilities(self, similarity: Tensor) -> Tensor:
-        """``log softmax(z . c / temperature)``, shape (..., K)."""
+        """Return ``log softmax(z . c / temperature)``, (..., K)."""
         return F.log_softmax(similarity / self.recipe.training.temperature, dim=-1)
 
     @torch.no_grad()
     def transport(
         self, similarity: Tensor, lengths: Tensor | None, settings: TransportSettings
     ) -> Solution:
-        """Assign frames to actions, without gradient.
-
-        Parameters
-        ----------
-        similarity : Tensor, shape (N, K) or (B, N, K)
-            Cosine similarities; the cost is 1 less these, and the order prior.
-        lengths : Tensor of int64, shape (B,), or None
-            Frames of each recording of a padded batch.
-        settings : TransportSettings
-            The recipe's ``transport_train`` (pseudo-labels) or ``transport_eval`` (decoding).
-        """
+        """Assign frames to actions by their similarities (N, K) or, padded, (B, N, K)."""
         cost = 1.0 - similarity
         if self.order_prior > 0:
             cost += self._prior(cost, lengths, settings.mode)
         return solve(cost, lengths=lengths, **vars(settings))
 
     def _prior(self, cost: Tensor, lengths: Tensor | None, mode: str) -> Tensor:
-        """The order prior of a batch, kept for the next batch of the same shape and lengths."""
+        """Return the order prior of a batch, kept for the next of the same shape and lengths."""
         n_frames = cost.shape[-2]
         own = None if lengths is None else tuple(lengths.tolist())
         key = n_frames, own, mode, cost.device, cost.dtype
@@ -123,70 +112,100 @@ class ActionModel(nn.Module):
         return self._last_prior[1]
 
     def loss(self, features: Tensor, lengths: Tensor) -> Tensor:
-        """Cross-entropy against the pseudo-labels, the mean over the frames that exist.
-
-        Parameters
-        ----------
-        features : Tensor, shape (B, N, D)
-            A padded batch.
-        lengths : Tensor of int64, shape (B,)
-            Frames of each recording.
-        """
+        """Return the cross-entropy of a padded batch (B, N, D), the mean over its real frames."""
         similarity = self.similarity(self.embed(features))
-        targets = self._targets(similarity.detach(), lengths)
+        targets = self.targets(similarity.detach(), lengths)
         # Padded rows of the assignment are zero, so that they add nothing.
         likelihood = (targets * self.log_probabilities(similarity)).sum()
         return -likelihood / lengths.sum()
 
     @torch.no_grad()
-    def _targets(self, similarity: Tensor, lengths: Tensor) -> Tensor:
-        """The pseudo-labels of a batch's similarities, (B, N, K); rows of padding are zero."""
+    def targets(self, similarity: Tensor, lengths: Tensor) -> Tensor:
+        """Make the pseudo-labels of a batch's similarities, (B, N, K); rows of padding are zero."""
         if self.pseudo_labels is not None:
             return self.pseudo_labels(1.0 - similarity, lengths)
         return self.transport(similarity, lengths, self.recipe.transport_train).assignment
 
     @torch.no_grad()
     def decode(self, features: Tensor) -> Solution:
-        """Segment one recording at full length.
-
-        Parameters
-        ----------
-        features : Tensor, shape (N, D)
-            Prepared features, on the model's device.
-
-        Returns
-        -------
-        Solution
-            ``labels`` of shape (N,) and ``assignment`` of shape (N, K). It depends on nothing but
-            the recording and the weights.
-        """
+        """Segment one recording's prepared features (N, D), whatever else was segmented before."""
         similarity = self.similarity(self.embed(features))
         return self.transport(similarity, None, self.recipe.transport_eval)
 
 
-class Decodes(Protocol):
-    """A model that segments a recording: a network, or a team of learners."""
-
-    def decode(self, features: Tensor) -> Solution:
-        """Segment one recording's prepared features, (N, D)."""
-
-
-def settled(value: float | str, name: str) -> float:
-    """A setting that a model needs as a number."""
-    if isinstance(value, str):
-        raise ConfigurationError(
-            f"{name} must be a number by the time a model is made, but is {value!r}: find it with "
-            "asot.model.automatic.settle."
-        )
-    return value
-
-
-def decode(model: Decodes, features: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Labels (N,) and assignment (N, K) of one recording's prepared features, (N, D) float32."""
+def decode(model: Any, features: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return a network's or a team's labels (N,) and assignment (N, K) of prepared features."""
     solution = model.decode(as_tensor(features))
     return solution.labels.numpy(), solution.assignment.numpy()
 
 
 def as_tensor(features: ArrayLike) -> torch.Tensor:
-    """Prepared features as a tensor, copied only where torch cannot share their memory."""
+    """Return prepared features as a tensor, copied only where torch cannot share their memory."""
     return torch.from_numpy(np.require(features, np.float32, ["C", "W"]))
+
+
+@torch.no_grad()
+def loss_and_gradients(
+    model: ActionModel, features: Tensor, lengths: Tensor
+) -> tuple[Tensor, list[Tensor]]:
+    """Return ``model.loss`` and its gradients in the order of ``model.parameters()``.
+
+    In networks as small as these autograd takes longer than the arithmetic, so that training has
+    the gradient in closed form. With a row for each of n frames, ``y = encoder(x)``,
+    ``s = y c' / |y|``, ``P = softmax(s / temperature)`` and the pseudo-labels T::
+
+        loss                      = -sum(T log P) / n
+        d loss / d s              = (P * sum_k(T) - T) / (n temperature)
+        d loss / d c              = G' y                         where G = (d loss / d s) / |y|
+        d loss / d y              = G c - y * sum_k(G * s) / |y|
+
+    From there back, with d the gradient at the output of a linear layer ``x W' + b``:
+    ``d loss / d W = d' x``, ``d loss / d b = d' 1`` and ``d loss / d x = d W``, which a ReLU lets
+    through where its output is above 0. The first gradient is that of the action embeddings c.
+    """
+    layers, actions, temperature = model.layers, model.actions, model.recipe.training.temperature
+    x = features.flatten(0, 1)
+    work = len(x) * model.encoder_size
+    with few_threads(work):
+        inputs = [x]
+        for layer in layers[:-1]:
+            inputs.append(torch.addmm(layer.bias, inputs[-1], layer.weight.T).relu_())
+        y = torch.addmm(layers[-1].bias, inputs[-1], layers[-1].weight.T)
+        # Transposed, (K, frames): torch's softmax is far quicker along few rows than few columns.
+        length = torch.linalg.vector_norm(y, dim=1).clamp_min_(1e-12)
+        s = (actions @ y.T).div_(length)
+        similarity = s.T.contiguous().view(*features.shape[:2], -1)
+    targets = model.targets(similarity, lengths).to(similarity)
+    with few_threads(work):
+        T = targets.flatten(0, 1).T.contiguous()
+        n_frames = lengths.sum()
+        log_P = F.log_softmax(s / temperature, dim=0)
+        loss = -torch.dot(T.view(-1), log_P.view(-1)) / n_frames
+        G = log_P.exp_().mul_(T.sum(dim=0)).sub_(T).div_(length * temperature * n_frames)
+        of_actions = G @ y
+        d = (G.T @ actions).addcmul_(y, (G * s).sum(dim=0).div_(length)[:, None], value=-1)
+        of_layers: list[Tensor] = []
+        for layer, given in zip(reversed(layers), reversed(inputs), strict=True):
+            of_layers += [d.sum(dim=0), d.T @ given]
+            if layer is not layers[0]:
+                d = (d @ layer.weight).mul_(given.sign())
+    return loss, [of_actions, *reversed(of_layers)]
+
+
+@contextmanager
+def few_threads(work: int) -> Iterator[None]:
+    """Use one thread of torch where there are fewer multiplications than ``WORTH_THREADS``.
+
+    Torch would share products of less than a tenth of a millisecond out over threads, which then
+    wait for each other. That gains little on an idle machine; on a busy one, where a thread has to
+    wait for its turn, a step takes tens of times as long.
+    """
+    threads = torch.get_num_threads()
+    if work >= WORTH_THREADS or threads == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -5,90 +5,51 @@ Nothing here imports torch, so that the command line can show the notes at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from importlib import resources
+from pathlib import Path
+from typing import Literal
 
+import msgspec
 import yaml
 
-from asot.model.settings import build
+from asot.schema import Count, convert
 
 
-@dataclass(frozen=True)
-class Published:
+class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Figures that somebody else reports for a recipe's setting.
 
-    Parameters
-    ----------
-    method
-        Whose figures they are.
-    source
-        Where they stand, or how they were measured.
-    matching
-        "activity", "video" or "corpus", as in ``asot.evaluate``.
-    scores
-        ``mof``, ``legacy_f1`` and ``miou``, as fractions; those that are not reported are left
-        out. ``legacy_f1`` can exceed 1.
+    ``scores`` are ``mof``, ``legacy_f1`` and ``miou`` as fractions, those that are reported;
+    ``legacy_f1`` can exceed 1. ``source`` is where they stand, or how they were measured.
     """
 
     method: str = ""
     source: str = ""
-    matching: str = "activity"
-    scores: dict[str, float] = field(default_factory=dict)
+    matching: Literal["activity", "video", "corpus"] = "activity"
+    scores: dict[str, float] = {}
 
 
-@dataclass(frozen=True)
-class Notes:
+class Notes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What there is to know about a recipe besides its settings.
 
-    Parameters
-    ----------
-    what
-        The data in a few words, to stand in a table.
-    citation
-        The publication of the data.
-    disk
-        The files that must lie on disk, as a drawing of several lines; ``DIR`` is what ``--data``
-        names.
-    sources
-        Where the data is to be had.
-    licence
-        Its licence, or what access to it needs; None where we do not know.
-    recordings
-        How many there are.
-    classes
-        Classes of the ground truth, over all activities.
-    published
-        Figures to compare with.
-    stand_in
-        Commands that make data of the same shape where the real data is not at hand.
-    remarks
-        What else a reader of the figures should know.
+    ``what`` is the data in a few words, to stand in a table; ``disk`` draws the files that must
+    lie in ``DIR``, which ``--data`` names; ``stand_in`` are commands that make data of the same
+    shape; ``classes`` counts those of the ground truth, over all activities.
     """
 
     what: str = ""
     citation: str | None = None
     disk: str = ""
-    sources: list[str] = field(default_factory=list)
+    sources: list[str] = []
     licence: str | None = None
-    recordings: int | None = None
-    classes: int | None = None
-    published: list[Published] = field(default_factory=list)
-    stand_in: list[str] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
+    recordings: Count | None = None
+    classes: Count | None = None
+    published: list[Published] = []
+    stand_in: list[str] = []
+    remarks: list[str] = []
 
 
 def read_notes(name: str) -> Notes | None:
-    """Read the notes on a recipe.
-
-    Parameters
-    ----------
-    name : str
-        The recipe's name.
-
-    Returns
-    -------
-    Notes or None
-        None for a recipe that does not come with the package.
+    """Read the notes on a recipe; None for a recipe that does not come with the package.
 
     Examples
     --------
@@ -98,12 +59,9 @@ def read_notes(name: str) -> Notes | None:
     >>> read_notes("my_own") is None
     True
     """
-    folder = resources.files("asot") / "recipes" / "notes"
     # By listing the folder, so that a name can be no path out of it.
-    for file in folder.iterdir():
+    for file in (resources.files("asot") / "recipes" / "notes").iterdir():
         if file.name == f"{name}.yaml":
             values = yaml.safe_load(file.read_text(encoding="utf-8"))
-            values["published"] = [build(Published(), one) for one in values["published"]]
-            notes: Notes = build(Notes(), values)
-            return notes
+            return convert(Path(str(file)), values, Notes)
     return None

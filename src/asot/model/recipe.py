@@ -2,26 +2,27 @@
 
 Nothing here imports torch, so that the command line can show its help at once.
 
-Source of the defaults: Xu and Gould, CVPR 2024, and the settings the authors published with it.
+Source of the paper's settings: Xu and Gould, CVPR 2024, and what the authors published with it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, is_dataclass
 from importlib import resources
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal, NoReturn
 
 import yaml
 
-from asot.errors import ConfigurationError
-from asot.model.settings import build, check_types, require
+from asot.errors import ArgumentError, ConfigurationError, require_integer, require_number
 
 SUFFIXES = (".yaml", ".yml")
 # In place of a number that is to be found from the recordings.
-AUTO = "auto"
+AUTO: Final = "auto"
 
 
 @dataclass
@@ -51,35 +52,12 @@ class TransportSettings:
 
     epsilon: float = 0.07
     alpha: float = 0.3
-    radius: int | float | Literal["auto"] = 0.04
+    radius: int | float | Literal["auto"] = AUTO
     lambda_actions: float | None = 0.1
     lambda_frames: float | None = None
     max_iterations: int = 25
     inner_iterations: int = 10
     mode: str = "default"
-
-    def check(self, name: str) -> None:
-        """Refuse settings that ``asot.solve`` would refuse, naming this part of the recipe."""
-        require(self.epsilon > 0, f"{name}.epsilon", "above 0", self.epsilon)
-        require(0 <= self.alpha < 1, f"{name}.alpha", "in [0, 1)", self.alpha)
-        found = self.radius == AUTO
-        require(found or float(self.radius) > 0, f"{name}.radius", "above 0 or auto", self.radius)
-        for side in ("lambda_actions", "lambda_frames"):
-            value = getattr(self, side)
-            require(value is None or value > 0, f"{name}.{side}", "above 0 or null", value)
-        require(
-            self.max_iterations >= 0, f"{name}.max_iterations", "at least 0", self.max_iterations
-        )
-        require(
-            self.inner_iterations >= 1,
-            f"{name}.inner_iterations",
-            "at least 1",
-            self.inner_iterations,
-        )
-        require(self.mode in ("default", "parity"), f"{name}.mode", "default or parity", self.mode)
-        if self.mode == "parity":
-            rule = "a fraction of the recording, such as 0.04, in parity mode"
-            require(isinstance(self.radius, float), f"{name}.radius", rule, self.radius)
 
 
 @dataclass
@@ -192,13 +170,18 @@ class Recipe:
         The transport that makes the pseudo-labels.
     transport_eval
         The transport that decodes.
+
+    Examples
+    --------
+    >>> Recipe() == load_recipe("default")
+    True
     """
 
     name: str = "default"
-    title: str = ""
+    title: str = "Any other data set; nothing to tune"
     n_actions: int | dict[str, int] | Literal["auto"] | None = None
-    order_prior: float | Literal["auto"] = 0.15
-    team: int = 0
+    order_prior: float | Literal["auto"] = AUTO
+    team: int = 2
     background: bool = False
     dataset: DatasetSettings = field(default_factory=DatasetSettings)
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
@@ -211,45 +194,49 @@ class Recipe:
     def check(self) -> None:
         """Refuse values of another type, or outside their ranges.
 
-        Raises
-        ------
-        ConfigurationError
-            With a sentence that names the setting, its rule and its value.
+        The ConfigurationError names the setting, its rule and its value; its ``setting`` has the
+        dotted name.
         """
-        check_types(self)
-        positive = {
-            **{f"n_actions.{name}": count for name, count in self.activities.items()},
-            "n_actions": self.n_actions if isinstance(self.n_actions, int) else 1,
-            "encoder.width": self.encoder.width,
-            "training.batch_size": self.training.batch_size,
-            "training.frames_per_recording": self.training.frames_per_recording,
-            "training.validate_every": self.training.validate_every,
-            **{f"encoder.hidden[{i}]": width for i, width in enumerate(self.encoder.hidden)},
-        }
-        for name, value in positive.items():
-            require(value >= 1, name, "at least 1", value)
-        for name in ("epochs", "kmeans_restarts"):
-            value = getattr(self.training, name)
-            require(value >= 0, f"training.{name}", "at least 0", value)
-        for name in ("learning_rate", "temperature"):
-            value = getattr(self.training, name)
-            require(value > 0, f"training.{name}", "above 0", value)
-        decay = self.training.weight_decay
-        require(decay >= 0, "training.weight_decay", "at least 0", decay)
-        require(self.n_actions != {}, "n_actions", "a number, or one for each activity", {})
-        require(
-            self.order_prior == AUTO or float(self.order_prior) >= 0,
-            "order_prior",
-            "at least 0 or auto",
-            self.order_prior,
-        )
-        require(self.team >= 0, "team", "at least 0", self.team)
-        rule = "false for a single network (team 0)"
-        require(not self.background or self.team > 0, "background", rule, self.background)
-        rate = self.dataset.frame_rate
-        require(rate is None or rate > 0, "dataset.frame_rate", "above 0 or null", rate)
-        self.transport_train.check("transport_train")
-        self.transport_eval.check("transport_eval")
+        for name, (kind, rule) in _KINDS.items():
+            if not isinstance(value := attrgetter(name)(self), kind):
+                _refuse(name, rule, value)
+        try:
+            self._check_numbers()
+        except ArgumentError as error:
+            raise ConfigurationError(str(error), setting=error.setting) from None
+        if self.background and not self.team:
+            _refuse("background", "false for a single network (team 0)", self.background)
+
+    def _check_numbers(self) -> None:
+        if isinstance(self.n_actions, dict):
+            if not self.n_actions:
+                _refuse("n_actions", "a number, or one for each activity", self.n_actions)
+            for activity, count in self.n_actions.items():
+                require_integer(f"n_actions.{activity}", count, at_least=1)
+        elif self.n_actions is not None:
+            require_or_auto("n_actions", self.n_actions, require_integer, at_least=1)
+        require_or_auto("order_prior", self.order_prior, require_number, at_least=0)
+        for name, least in _LEAST.items():
+            require_integer(name, attrgetter(name)(self), at_least=least)
+        for name, bounds in _BOUNDS.items():
+            require_number(name, attrgetter(name)(self), **bounds)
+        for index, width in enumerate(self.encoder.hidden):
+            require_integer(f"encoder.hidden[{index}]", width, at_least=1)
+        for index, number in enumerate(self.dataset.exclude):
+            require_integer(f"dataset.exclude[{index}]", number, at_least=-(2**63))
+        if self.dataset.frame_rate is not None:
+            require_number("dataset.frame_rate", self.dataset.frame_rate, above=0)
+        for name in ("transport_train", "transport_eval"):
+            settings = getattr(self, name)
+            require_or_auto(f"{name}.radius", settings.radius, require_number, above=0)
+            for side in ("lambda_actions", "lambda_frames"):
+                if getattr(settings, side) is not None:
+                    require_number(f"{name}.{side}", getattr(settings, side), above=0)
+            if settings.mode not in ("default", "parity"):
+                _refuse(f"{name}.mode", "default or parity", settings.mode)
+            if settings.mode == "parity" and not isinstance(settings.radius, float):
+                rule = "a fraction of the recording, such as 0.04, in parity mode"
+                _refuse(f"{name}.radius", rule, settings.radius)
 
     @property
     def activities(self) -> dict[str, int]:
@@ -257,13 +244,7 @@ class Recipe:
         return self.n_actions if isinstance(self.n_actions, dict) else {}
 
     def actions_of(self, activity: str | None) -> int:
-        """How many actions to look for in an activity (None: in a data set without activities).
-
-        Raises
-        ------
-        ConfigurationError
-            If the recipe does not say.
-        """
+        """Return how many actions to look for in an activity (None: data without activities)."""
         if isinstance(self.n_actions, int):
             return self.n_actions
         if activity is not None and activity in self.activities:
@@ -272,16 +253,17 @@ class Recipe:
         raise ConfigurationError(
             f"The recipe {self.name!r} does not say how many actions to look for"
             f"{'' if activity is None else f' in {activity!r}'}: set {place}, "
-            "for example with --n_actions 8."
+            "for example with --n_actions 8.",
+            setting=place,
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The recipe as plain dicts, lists and numbers, as in its YAML."""
+        """Return the recipe as plain dicts, lists and numbers, as in its YAML."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Recipe:
-        """The inverse of ``to_dict``; settings that are missing keep their defaults.
+        """Make a recipe of plain values; settings that are missing have the default's values.
 
         Raises
         ------
@@ -293,29 +275,82 @@ class Recipe:
         >>> Recipe.from_dict({"order_prior": 0.2, "encoder": {"width": 16}}).encoder.width
         16
         """
-        recipe: Recipe = build(cls(), values)
+        recipe: Recipe = _changed(cls(), values)
         recipe.check()
         return recipe
 
 
+_TEXT = str, "text"
+_TEXT_OR_NULL = (str, type(None)), "text or null"
+_BOOL = bool, "true or false"
+_KINDS: dict[str, tuple[Any, str]] = {
+    **{name: (kind, "a group of settings") for name, kind in (
+        ("dataset", DatasetSettings), ("encoder", EncoderSettings), ("training", TrainingSettings),
+        ("transport_train", TransportSettings), ("transport_eval", TransportSettings),
+    )},
+    **{"name": _TEXT, "title": _TEXT, "background": _BOOL, "dataset.standardise": _BOOL},
+    **{f"dataset.{name}": _TEXT_OR_NULL for name in ("folder", "mapping", "activity_pattern")},
+    "dataset.exclude": (list, "a list of class ids, such as [-1]"),
+    "encoder.hidden": (list, "a list of widths, such as [128]"),
+}  # fmt: skip
+_LEAST = {
+    "team": 0,
+    "encoder.width": 1,
+    **{f"training.{name}": 0 for name in ("epochs", "kmeans_restarts")},
+    **{f"training.{name}": 1 for name in ("batch_size", "frames_per_recording", "validate_every")},
+    **{f"transport_{use}.max_iterations": 0 for use in ("train", "eval")},
+    **{f"transport_{use}.inner_iterations": 1 for use in ("train", "eval")},
+}
+_BOUNDS: dict[str, dict[str, float]] = {
+    "training.learning_rate": {"above": 0},
+    "training.temperature": {"above": 0},
+    "training.weight_decay": {"at_least": 0},
+    **{f"transport_{use}.epsilon": {"above": 0} for use in ("train", "eval")},
+    **{f"transport_{use}.alpha": {"at_least": 0, "below": 1} for use in ("train", "eval")},
+}
+
+
+def _refuse(name: str, rule: str, value: Any) -> NoReturn:
+    raise ConfigurationError(f"{name} must be {rule}, but is {value!r}.", setting=name)
+
+
+def require_or_auto(name: str, value: Any, require: Callable[..., None], **bounds: float) -> None:
+    """Refuse ``value`` unless it is "auto" or fits ``require``, a check of numbers."""
+    if isinstance(value, str) and value == AUTO:
+        return
+    try:
+        require(name, value, **bounds)
+    except ArgumentError as error:
+        sentence = str(error).replace(", but is", ', or "auto", but is', 1)
+        raise ArgumentError(sentence, setting=name) from None
+
+
+def _changed(settings: Any, values: Any, place: str = "") -> Any:
+    """Return a group of settings with ``values`` in place of its own."""
+    if not isinstance(values, dict):
+        _refuse(place or "a recipe", "a group of settings", values)
+    known = {item.name: getattr(settings, item.name) for item in dataclasses.fields(settings)}
+    changes = {}
+    for name, value in values.items():
+        where = f"{place}.{name}" if place else str(name)
+        if name not in known:
+            raise ConfigurationError(
+                f"{where} is not a setting of a recipe; known there: {', '.join(known)}.",
+                setting=where,
+            )
+        old = known[name]
+        changes[name] = _changed(old, value, where) if is_dataclass(old) else value
+    return dataclasses.replace(settings, **changes)
+
+
 def shipped_recipes() -> tuple[str, ...]:
-    """Names of the recipes that come with the package."""
-    folder = resources.files("asot") / "recipes"
-    return tuple(sorted(Path(item.name).stem for item in folder.iterdir() if _is_yaml(item.name)))
-
-
-def _is_yaml(name: str) -> bool:
-    return name.endswith(SUFFIXES)
+    """Return the names of the recipes that come with the package."""
+    files = (resources.files("asot") / "recipes").iterdir()
+    return tuple(sorted(Path(one.name).stem for one in files if one.name.endswith(SUFFIXES)))
 
 
 def find_recipe(recipe: str) -> Path:
-    """The YAML file of a shipped recipe's name or of a path.
-
-    Raises
-    ------
-    ConfigurationError
-        If there is neither such a recipe nor such a file.
-    """
+    """Find the YAML file of a shipped recipe's name or of a path, which must be there."""
     if recipe in shipped_recipes():
         return Path(str(resources.files("asot") / "recipes" / f"{recipe}.yaml"))
     path = Path(recipe)
@@ -347,10 +382,11 @@ def load_recipe(recipe: str) -> Recipe:
     path = find_recipe(recipe)
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # a SafeLoader
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, OSError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
-        raise ConfigurationError(f"{path} is no YAML that can be read: {reason}.") from error
+        sentence = f"{path} cannot be read as YAML: {reason}."
+        raise ConfigurationError(sentence, file=path) from error
     try:
         return Recipe.from_dict({} if values is None else values)
     except ConfigurationError as error:
-        raise ConfigurationError(f"{path}: {error}") from None
+        raise ConfigurationError(f"{path}: {error}", setting=error.setting, file=path) from None

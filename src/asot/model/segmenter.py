@@ -1,25 +1,25 @@
-"""A recipe as an estimator: what the scikit-learn face and the learned baselines share."""
+"""Segmenters: what every method takes and gives, and the one that trains a recipe."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.errors import require_integer
+from asot.errors import ArgumentError, AsotError, MissingExtraError, require_integer
+from asot.metrics import evaluate
 from asot.model.features import PreparedFeatures, prepare
-from asot.model.interface import (
-    FeatureArrays,
-    NotFittedError,
-    Segmenter,
-    as_came,
-    read_recordings,
-)
-from asot.model.recipe import AUTO, Recipe
+from asot.model.recipe import AUTO, Recipe, require_or_auto
+
+try:
+    from sklearn.base import BaseEstimator, ClusterMixin
+    from sklearn.exceptions import NotFittedError as SklearnNotFittedError
+except ImportError as error:
+    raise MissingExtraError("scikit-learn", "learn", "A segmenter") from error
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,20 +27,135 @@ if TYPE_CHECKING:
     from asot.model.network import ActionModel
     from asot.model.team import TeamModel
 
+Answer = TypeVar("Answer")
+LARGEST = float(np.finfo(np.float32).max)
 
-@dataclass(frozen=True)
-class Snapshot:
-    """The segmentation of the fitted recordings in the middle of a training.
+
+class NotFittedError(AsotError, SklearnNotFittedError):
+    """A model was asked for a prediction before it was fitted."""
+
+
+class Segmenter(ClusterMixin, BaseEstimator):
+    """``fit_predict`` and ``score``, over the ``fit`` and ``predict`` of a segmenter.
 
     Attributes
     ----------
-    epoch : int
-        Epochs trained by then.
-    objective : float
-        Training loss of the last of them; lower is better.
-    labels : list of (N_i,) int64 arrays
-        Labels of the recordings.
+    shared : bool
+        Whether a label means the same action in every recording.
     """
+
+    shared: ClassVar[bool] = True
+    labels_: list[NDArray[np.int64]]
+
+    def fit_predict(self, X: Any, y: Any = None) -> Any:
+        """Fit, and return the labels of the same recordings; see ``predict``."""
+        self.fit(X)
+        return as_came(X, self.labels_)
+
+    def score(self, X: Any, y: Any) -> float:
+        """Return the share of frames labelled right (MoF) after one matching for all recordings.
+
+        Parameters
+        ----------
+        X : as for ``fit``
+            Recordings.
+        y : list of (N_i,) label sequences, or one for one array
+            Ground truth.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no ground truth, or not one label for each frame.
+        """
+        if y is None:
+            raise ArgumentError(
+                "score compares with ground truth, but y is None: give it y, or search with a "
+                "scorer of your own.",
+                setting="y",
+            )
+        predicted = self.predict(X)
+        if is_one(X):
+            predicted, y = [predicted], [y]
+        return float(evaluate(predicted, list(y))["mof"])
+
+
+class FeatureArrays(Sequence[NDArray[Any]]):
+    """The recordings of ``X`` as arrays, each opened when it is indexed."""
+
+    def __init__(self, X: Any) -> None:
+        self._given = [X] if is_one(X) else X
+
+    def __len__(self) -> int:
+        return len(self._given)
+
+    def __getitem__(self, index: Any) -> Any:
+        return np.asarray(self._given[index])
+
+
+def is_one(X: Any) -> bool:
+    """Tell whether ``X`` is one recording, (N, D), rather than several."""
+    return getattr(X, "ndim", None) == 2
+
+
+def as_came(X: Any, answers: Iterable[Answer]) -> list[Answer] | Answer:
+    """Return answers, one a recording, in the form of ``X``: a list, or the only one."""
+    found = list(answers)
+    return found[0] if is_one(X) else found
+
+
+def read_recordings(X: Any, width: int | None = None) -> FeatureArrays:
+    """Check every recording of ``X``, one after the other, before any work is done on them.
+
+    ``width`` is the number of columns that they must have, that of the first unless given; what
+    is returned is lazy where ``X`` is.
+    """
+    is_sequence = hasattr(X, "__getitem__") and hasattr(X, "__len__")
+    if not is_sequence or isinstance(X, (str, bytes, dict)):
+        raise ArgumentError(
+            "X must be a list of (frames, columns) arrays, one such array, or a sequence of them, "
+            f"but is a {type(X).__name__}.",
+            setting="X",
+        )
+    recordings = FeatureArrays(X)
+    if len(recordings) == 0:
+        raise ArgumentError("X must hold at least one recording, but is empty.", setting="X")
+    for index in range(len(recordings)):
+        name = "X" if is_one(X) else f"X[{index}]"
+        array = _checked(name, recordings, index)
+        if width is not None and array.shape[1] != width:
+            raise ArgumentError(
+                f"All recordings must have the same columns, but {name} has {array.shape[1]}, "
+                f"not {width}.",
+                setting=name,
+            )
+        width = array.shape[1]
+    return recordings
+
+
+def _checked(name: str, recordings: FeatureArrays, index: int) -> NDArray[Any]:
+    rule = f"{name} must be a (frames, columns) array of numbers"
+    try:
+        array: NDArray[Any] = recordings[index]
+    except ValueError as error:
+        text = f"{rule}, but cannot be made one: {error}"
+        raise ArgumentError(text, setting=name) from error
+    if array.ndim != 2 or array.dtype.kind not in "fiub" or 0 in array.shape:
+        text = f"{rule}, but has the shape {array.shape} and the type {array.dtype}."
+        raise ArgumentError(text, setting=name)
+    if array.dtype.kind == "f" and not float(np.abs(array).max()) <= LARGEST:
+        sizes = np.abs(array).astype(np.float64)
+        frame, column = np.argwhere(~(sizes <= LARGEST))[0].tolist()
+        raise ArgumentError(
+            f"{name} must be finite in float32, but frame {frame}, column {column} is "
+            f"{array[frame, column]}.",
+            setting=name,
+        )
+    return array
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The labels of the fitted recordings in the middle of a training, with its loss there."""
 
     epoch: int
     objective: float
@@ -65,33 +180,12 @@ class RecipeSegmenter(Segmenter):
 
     Attributes
     ----------
-    labels_ : list of (N_i,) int64 arrays
-        Labels of the recordings that were fitted.
     objective_ : float or None
         Training loss of the last epoch; None where there was no epoch, or a team. Lower is better.
-    n_actions_ : int
-        K.
-    evidence_ : asot.model.automatic.Evidence
-        How settings that the recipe leaves open were found.
     snapshots_ : list of Snapshot
         With ``keep_epochs``, the segmentations before the last epoch.
-    cluster_centers_ : (K, d) float32 array
-        The action embeddings, of unit length.
-    n_features_in_ : int
-        Columns of the features.
-    model_ : asot.model.network.ActionModel or asot.model.team.TeamModel
-        The network, or the team of learners.
-
-    Examples
-    --------
-    >>> from asot.simulation import make_recordings
-    >>> recordings = make_recordings(n_recordings=4, n_actions=3, random_state=0)
-    >>> recipe = Recipe.from_dict({"training": {"epochs": 2}})
-    >>> segmenter = RecipeSegmenter(recipe, n_actions=3, random_state=0)
-    >>> [len(one) for one in segmenter.fit_predict(recordings.features)] == [
-    ...     one.n_frames for one in recordings
-    ... ]
-    True
+    labels_, cluster_centers_, n_features_in_, n_actions_, evidence_, model_
+        As for :class:`~asot.estimator.ActionSegmenter`.
     """
 
     def __init__(
@@ -110,7 +204,7 @@ class RecipeSegmenter(Segmenter):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> Any:
-        """Learn the actions of recordings.
+        """Learn the actions of recordings, and return itself.
 
         Parameters
         ----------
@@ -119,26 +213,19 @@ class RecipeSegmenter(Segmenter):
         y : ignored
             Present for scikit-learn's conventions.
 
-        Returns
-        -------
-        RecipeSegmenter
-            Itself.
-
         Raises
         ------
         ArgumentError, ConfigurationError
             If the features are not finite two-dimensional arrays of one width, or a parameter is
             out of its range. What was fitted before stays.
         """
+        require_or_auto("n_actions", self.n_actions, require_integer, at_least=1)
         recipe = self._recipe()
-        if self.n_actions != AUTO:
-            require_integer("n_actions", self.n_actions, at_least=1)
         recordings = read_recordings(X)
         from sklearn.utils import check_random_state
 
-        from asot.model.automatic import settle, settle_number
-        from asot.model.loop import train
-        from asot.model.team import train_team
+        from asot.model.automatic import Evidence, settle, settle_number
+        from asot.model.training import train, train_team
 
         # Prepared once, for training and for segmenting.
         prepared = PreparedFeatures(recordings, recipe.dataset.standardise)
@@ -150,30 +237,29 @@ class RecipeSegmenter(Segmenter):
 
         def after_epoch(done: int, model: ActionModel, loss: float) -> None:
             losses.append(loss)
-            if self._keeps(done, recipe):
+            settings = recipe.training
+            before_last = done < settings.epochs
+            if self.keep_epochs and before_last and done % settings.validate_every == 0:
                 labels = self._segmented(copy.deepcopy(model).cpu().eval(), prepared)
                 snapshots.append(Snapshot(done, loss, labels))
 
         number = settle_number(prepared, seed=seed) if self.n_actions == AUTO else None
         n_actions = int(self.n_actions) if number is None else number.chosen
-        recipe, evidence = settle(recipe, prepared, n_actions, seed=seed, number=number)
         pseudo_labels = self._pseudo_labels(recipe)
+        if pseudo_labels is None:
+            recipe, evidence = settle(recipe, prepared, n_actions, seed=seed, number=number)
+        else:
+            # Pseudo-labels of another kind make another method: one network, without an order.
+            recipe = replace(recipe, team=0, background=False, order_prior=0.0)
+            evidence = Evidence(n_actions=number)
         model: ActionModel | TeamModel
-        # Pseudo-labels of another kind make another method, which is one network.
-        if recipe.team and pseudo_labels is None:
-            model = train_team(prepared, recipe, n_actions, seed=seed, device=self.device)
+        arguments = prepared, recipe, n_actions, seed, self.device
+        if recipe.team:
+            model = train_team(*arguments)
             if model.background is not None:
                 evidence = replace(evidence, background=model.background.evidence)
         else:
-            model = train(
-                prepared,
-                recipe,
-                n_actions,
-                seed=seed,
-                device=self.device,
-                after_epoch=after_epoch,
-                pseudo_labels=pseudo_labels,
-            )
+            model = train(*arguments, after_epoch=after_epoch, pseudo_labels=pseudo_labels)
         self.labels_ = self._segmented(model, prepared)
         self.model_ = model
         self.n_features_in_ = model.n_features
@@ -205,21 +291,16 @@ class RecipeSegmenter(Segmenter):
         recipe.check()
         return recipe
 
-    def _keeps(self, epoch: int, recipe: Recipe) -> bool:
-        settings = recipe.training
-        before_last = epoch < settings.epochs
-        return self.keep_epochs and before_last and epoch % settings.validate_every == 0
-
     def _pseudo_labels(self, recipe: Recipe) -> Any:
-        """What makes the pseudo-labels, where that is not the recipe's transport."""
+        """Return what makes the pseudo-labels, where that is not the recipe's transport."""
         return None
 
     def _segmented(self, model: Any, prepared: PreparedFeatures) -> list[NDArray[np.int64]]:
-        """Labels of the recordings that are fitted."""
+        """Label the recordings that are fitted."""
         return [self._labels(model, one) for one in prepared]
 
     def _labels(self, model: Any, features: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Labels (N,) of one recording's prepared features, (N, D)."""
+        """Label one recording's prepared features (N, D): (N,)."""
         from asot.model.network import decode
 
         return decode(model, features)[0]
@@ -235,7 +316,7 @@ class RecipeSegmenter(Segmenter):
 
 
 def log_probabilities(model: ActionModel, features: NDArray[np.float32]) -> Tensor:
-    """The network's own ``log p(action | frame)``, (N, K), of prepared features (N, D)."""
+    """Return the network's own ``log p(action | frame)``, (N, K), of prepared features (N, D)."""
     import torch
 
     from asot.model.network import as_tensor

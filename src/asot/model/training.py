@@ -1,228 +1,439 @@
-"""Training with Lightning: checkpoints, resuming, loggers, validation and several devices.
-
-``loop.train`` is the same training on one device without any of these; a test holds the two to the
-same weights, bit for bit.
-"""
+"""Training: one loop for a network, on one device or several, and teams of such networks."""
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
-import signal
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import lightning as L
+import numpy as np
 import torch
-from lightning.pytorch.loggers import Logger
-from lightning.pytorch.utilities import rank_zero_only
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from torch import Tensor
 
-from asot.errors import ConfigurationError
-from asot.model.checkpoints import load_network, read_checkpoint
-from asot.model.datamodule import RecordingsModule
-from asot.model.module import ActionSegmentation
-from asot.model.network import ActionModel
-from asot.model.recipe import Recipe
-from asot.model.sampling import GroundTruth
-from asot.model.start import start_at_kmeans
+from asot.data import even_frames
+from asot.discover.background import learn_background
+from asot.discover.prototypes import derived_seed, evenly, learn_prototypes
+from asot.errors import ArgumentError, ConfigurationError, DataError
+from asot.metrics import evaluate
+from asot.model.automatic import PAPER_STRENGTH
+from asot.model.checkpoint import TrainingState, load_learner, load_training, save
+from asot.model.features import (
+    Batches,
+    PreparedFeatures,
+    TrainingFeatures,
+    ViewedFeatures,
+    fit_view,
+)
+from asot.model.loggers import SCORES, Logger
+from asot.model.network import ActionModel, PseudoLabels, few_threads, loss_and_gradients
+from asot.model.recipe import Recipe, TrainingSettings
+from asot.model.team import KINDS, Kind, Learner, TeamModel, hold_vote
 from asot.progress import Progress, silent
 
+# Called with the epochs done, the model, and the training loss of the last epoch.
+AfterEpoch = Callable[[int, ActionModel, float], None]
+MakeLog = Callable[[], Logger | None]
+GroundTruth = Sequence[NDArray[np.int64] | None]
 
-def fit(
-    features: Sequence[NDArray[Any]],
+RESTART_FRAMES = 10_000  # that choose the best restart of k-means
+PICTURED = 5  # recordings whose validation is drawn for loggers that take pictures
+ORDER_WEIGHT = 0.1  # of a learned order, in units of cost per nat, where the evidence is complete
+MOST_RECORDINGS = 100  # to match the learners of a team on
+
+logger = logging.getLogger(__name__)
+
+
+def train(
+    features: TrainingFeatures,
     recipe: Recipe,
     n_actions: int,
-    *,
-    ground_truth: GroundTruth | None = None,
     seed: int = 0,
-    checkpoint: Path | None = None,
-    logger: Logger | None = None,
-    validate: bool = False,
     device: str = "auto",
+    *,
     devices: int | str = 1,
+    checkpoint: Path | None = None,
+    make_log: MakeLog = lambda: None,
+    ground_truth: GroundTruth | None = None,
+    validate: bool = False,
+    after_epoch: AfterEpoch | None = None,
+    pseudo_labels: PseudoLabels | None = None,
     progress: Progress = silent,
 ) -> ActionModel:
-    """Fit a model to recordings.
+    """Train a network on recordings, and return it on the CPU in evaluation mode.
 
-    Parameters
-    ----------
-    features : sequence of (N_i, D) arrays
-        The recordings' features; may be lazy.
-    recipe : Recipe
-        The settings.
-    n_actions : int
-        K.
-    ground_truth : sequence of (N_i,) int64 arrays or None, optional
-        For the scores that validation logs, and for nothing else.
-    seed : int
-        Decides the initial weights, k-means and every draw of frames, at least 0; the global
-        generators are left alone.
-    checkpoint : Path, optional
-        Written after every epoch. If it exists, training goes on from it, exactly as it would
-        have gone on.
-    logger : Logger, optional
-        Takes the losses and scores.
-    validate : bool
-        Whether to validate every ``recipe.training.validate_every`` epochs.
-    device, devices : str, int or str
-        As for ``lightning.Trainer``, but that "auto" is a CUDA GPU or the CPU. Several devices
-        share each epoch's recordings; Lightning then starts the script again for each of them.
-    progress : callable, optional
-        Called after each epoch with the epochs done, all epochs, and the training loss.
-
-    Returns
-    -------
-    ActionModel
-        On the CPU, in evaluation mode.
+    The radius and the order prior of the recipe are settled. The seed decides the initial weights,
+    k-means and every draw of frames; the global generators are left alone. ``checkpoint`` is
+    written after every epoch; if it exists, training goes on from it exactly as it would have gone
+    on. The log takes the losses, and with ``validate`` the scores where there is ``ground_truth``.
+    ``pseudo_labels`` stand in for the recipe's ``transport_train`` and order prior.
     """
-    data = RecordingsModule(features, recipe, seed, ground_truth)
+    settings = recipe.training
+    state: TrainingState | None = None
+    if checkpoint is not None and checkpoint.is_file():
+        model, state = load_training(checkpoint, recipe, features.width, n_actions, seed)
+        if state.epoch >= settings.epochs:
+            return model
+    place = find_devices(device, devices)
+    if state is None:
+        model = draw_model(recipe, features.width, n_actions, seed)
+        start_at_kmeans(model, features, seed)
+    model.pseudo_labels = pseudo_labels
+    model.train().to(place.device)
+    log = make_log() if place.rank == 0 else None
+    adam = Adam(list(model.parameters()), settings, state)
+    sizes = settings.frames_per_recording, settings.batch_size
+    batches = Batches(features, *sizes, seed, place.rank, place.count)
+
+    def keep(epoch: int) -> None:
+        if checkpoint is not None and place.rank == 0:
+            memory = TrainingState(epoch, seed, adam.steps, adam.means, adam.squares)
+            save(checkpoint, network=model, training=memory)
+
+    if state is None and settings.epochs == 0:
+        keep(0)
+    elif state is None and validate:
+        scores = score_evenly(model, batches, ground_truth, place, log, 0)
+        if log is not None:
+            log.log(scores, 0)
+    for epoch in range(0 if state is None else state.epoch, settings.epochs):
+        total = torch.zeros(2, device=place.device)
+        for batch in batches.epoch(epoch):
+            lengths = batch.lengths.to(place.device)
+            loss, gradients = loss_and_gradients(model, batch.features.to(place.device), lengths)
+            place.average(gradients)
+            adam.step(gradients)
+            model.normalise_actions()
+            n_frames = lengths.sum()
+            total += torch.stack([loss * n_frames, n_frames])
+        place.add(total)
+        done, mean_loss = epoch + 1, float(total[0] / total[1])
+        scores = {}
+        if validate and done % settings.validate_every == 0:
+            scores = score_evenly(model, batches, ground_truth, place, log, done)
+        if log is not None:
+            log.log({"train_loss": mean_loss, **scores}, done)
+        keep(done)
+        if after_epoch is not None:
+            after_epoch(done, model, mean_loss)
+        if place.rank == 0:
+            progress("Training", done, settings.epochs, f"loss {mean_loss:.3f}")
+    if log is not None:
+        log.close()
+    model.pseudo_labels = None
+    return model.cpu().eval()
+
+
+def draw_model(recipe: Recipe, n_features: int, n_actions: int, seed: int) -> ActionModel:
+    """Draw an untrained model; the global generators are left alone."""
     with torch.random.fork_rng(devices=[]):
         # torch.manual_seed would seed the GPUs too.
         torch.default_generator.manual_seed(seed)
-        module = ActionSegmentation(recipe.to_dict(), data.features.width, n_actions)
-    resumed = checkpoint is not None and checkpoint.is_file()
-    if checkpoint is not None and resumed:
-        if _epochs_done(checkpoint, module) >= recipe.training.epochs:
-            return load_network(checkpoint)
-    else:
-        start_at_kmeans(module.model, data.features, seed)
-    with quiet_lightning(), keyboard_interrupts():
-        trainer = _trainer(
-            device,
-            devices,
-            max_epochs=recipe.training.epochs,
-            logger=logger if logger is not None else False,
-            callbacks=[EveryEpoch(checkpoint, progress)],
-            check_val_every_n_epoch=recipe.training.validate_every,
-            limit_val_batches=1.0 if validate else 0,
-            num_sanity_val_steps=0,
-            log_every_n_steps=1,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            use_distributed_sampler=False,
-        )
-        if validate and not resumed and recipe.training.epochs > 0:
-            trainer.validate(module, datamodule=data, verbose=False)
-        trainer.fit(
-            module,
-            datamodule=data,
-            ckpt_path=checkpoint if resumed else None,
-            weights_only=True,
-        )
-        if checkpoint is not None and recipe.training.epochs == 0:
-            save_checkpoint(trainer, checkpoint)
-    return module.model.cpu().eval()
+        return ActionModel(recipe, n_features, n_actions)
 
 
-def _epochs_done(checkpoint: Path, module: ActionSegmentation) -> int:
-    """Epochs that a checkpoint has behind it; refuses one of another training."""
-    stored = read_checkpoint(checkpoint)
-    for name, value in module.hparams.items():
-        old = stored["hyper_parameters"].get(name)
-        if name == "recipe" and isinstance(old, dict):
-            # Settings that did not exist then have their defaults.
-            old = Recipe.from_dict(old).to_dict()
-        if old != value:
-            what = "another recipe" if name == "recipe" else f"{name} {old}, not {value}"
-            raise ConfigurationError(
-                f"{checkpoint} was trained with {what}: choose another file, or remove it."
+def start_at_kmeans(model: ActionModel, features: TrainingFeatures, seed: int) -> None:
+    """Place the action embeddings at the k-means centres of the untrained embeddings.
+
+    Only frames that exist take part: as many evenly spaced ones of each recording as training
+    takes, so that the start depends on the seed by the weights and the restarts alone. Without
+    restarts, and of fewer frames than actions, the actions keep their random places.
+    """
+    settings = model.recipe.training
+    if settings.kmeans_restarts == 0:
+        return
+    frames = np.concatenate(
+        [one[even_frames(len(one), settings.frames_per_recording)] for one in features]
+    )
+    if len(frames) < model.n_actions:
+        return
+    with torch.no_grad():
+        embeddings = model.embed(torch.from_numpy(frames)).numpy()
+    centres = _centres(embeddings, model.n_actions, settings.kmeans_restarts, seed)
+    model.place_actions(torch.from_numpy(centres))
+
+
+def _centres(
+    frames: NDArray[np.float32], n_centres: int, restarts: int, seed: int
+) -> NDArray[np.float32]:
+    """Return the k-means centres (K, d) of frames (M, d), the best of some restarts.
+
+    Where there are many frames, some drawn ones choose the restart, and all of them its centres:
+    four times as fast. On simulated Breakfast the inertia was within a thousandth of that of all
+    restarts on all frames.
+    """
+    many = len(frames) > 2 * RESTART_FRAMES
+    chosen = frames
+    if many:
+        rng = np.random.default_rng(seed)
+        chosen = frames[np.sort(rng.choice(len(frames), RESTART_FRAMES, replace=False))]
+    kmeans = KMeans(n_centres, n_init=restarts, random_state=seed)
+    # One thread: several add up their shares in the order in which they happen to end.
+    with warnings.catch_warnings(), threadpool_limits(1):
+        # Fewer distinct frames than actions is no fault of the user's.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        kmeans.fit(chosen)
+        if many:
+            kmeans = KMeans(n_centres, init=kmeans.cluster_centers_, n_init=1).fit(frames)
+    centres: NDArray[np.float32] = kmeans.cluster_centers_
+    return centres
+
+
+class Adam:
+    """``torch.optim.Adam`` with ``fused=True``, to the last bit.
+
+    Torch's own imports its compiler first, which takes a second, and its bookkeeping takes several
+    times as long as the step.
+    """
+
+    def __init__(
+        self,
+        parameters: list[Tensor],
+        settings: TrainingSettings,
+        state: TrainingState | None = None,
+    ) -> None:
+        self.settings = settings
+        self.parameters = [one.detach() for one in parameters]
+        device = self.parameters[0].device
+        self.means = [torch.zeros_like(one) for one in self.parameters]
+        self.squares = [torch.zeros_like(one) for one in self.parameters]
+        self.steps = torch.zeros((), device=device)
+        if state is not None:
+            self.means = [one.to(device) for one in state.means]
+            self.squares = [one.to(device) for one in state.squares]
+            self.steps = state.steps.to(device)
+
+    def step(self, gradients: list[Tensor]) -> None:
+        """Take one step, given the gradients of all parameters."""
+        self.steps += 1
+        with few_threads(sum(one.numel() for one in self.parameters)):
+            torch._fused_adam_(
+                self.parameters,
+                gradients,
+                self.means,
+                self.squares,
+                [],
+                [self.steps] * len(self.parameters),
+                lr=self.settings.learning_rate,
+                beta1=0.9,
+                beta2=0.999,
+                weight_decay=self.settings.weight_decay,
+                eps=1e-8,
+                amsgrad=False,
+                maximize=False,
             )
-    # Written at the end of the epoch that it counts from 0.
-    return int(stored["epoch"]) + 1
 
 
-def _trainer(device: str, devices: int | str, **options: Any) -> L.Trainer:
-    # Lightning's choice would be Apple's GPUs too, on which nothing here has been tried.
-    found = "cuda" if torch.cuda.is_available() else "cpu"
-    chosen = found if device == "auto" else device
+@torch.no_grad()
+def score_evenly(
+    model: ActionModel,
+    batches: Batches,
+    ground_truth: GroundTruth | None,
+    place: Devices,
+    log: Logger | None,
+    epoch: int,
+) -> dict[str, float]:
+    """Return the loss on evenly spaced frames, and the scores where there is ground truth."""
+    losses: dict[Any, tuple[float, int]] = {}
+    labels: dict[int, NDArray[np.int64]] = {}
+    for batch in batches.even():
+        features, lengths = batch.features.to(place.device), batch.lengths.to(place.device)
+        n_frames = int(lengths.sum())
+        losses[tuple(batch.indices)] = float(model.loss(features, lengths)) * n_frames, n_frames
+        embeddings = model.embed(features)
+        similarity = model.similarity(embeddings)
+        solution = model.transport(similarity, lengths, model.recipe.transport_eval)
+        for b, (index, length) in enumerate(zip(batch.indices, lengths.tolist(), strict=True)):
+            labels[index] = solution.labels[b, :length].cpu().numpy()
+            if log is not None and log.draw is not None and index < PICTURED:
+                shares = model.log_probabilities(similarity[b, :length]).exp()
+                parts = shares, solution.assignment[b, :length], embeddings[b, :length]
+                pictures = log.draw(*(one.cpu().numpy() for one in parts))
+                for name, figure in pictures.items():
+                    log.picture(f"recording_{index}/{name}", figure, epoch)
+    losses, labels = place.gather(losses), place.gather(labels)
+    total, n_frames = (sum(part) for part in zip(*losses.values(), strict=True))
+    found = {"val_loss": total / n_frames}
+    pairs = []
+    for index in sorted(labels):
+        truth = None if ground_truth is None else ground_truth[index]
+        if truth is not None:
+            length = len(batches.features[index])
+            if len(truth) != length:
+                raise DataError(
+                    f"Recording {index} has {length} frames, but {len(truth)} labels: "
+                    "ground truth needs one for each frame."
+                )
+            pairs.append((labels[index], truth[batches.frames(index, length, None)]))
+    if pairs:
+        exclude = model.recipe.dataset.exclude or None
+        try:
+            predicted, truths = zip(*pairs, strict=True)
+            values = evaluate(predicted, truths, exclude=exclude)
+        except ArgumentError as error:
+            # Such as frames that are all excluded: nothing to stop a training for.
+            logger.warning("no val scores: %s", error)
+            return found
+        found.update({f"val_{name}": float(values[name]) for name in SCORES if name in values})
+    return found
+
+
+@dataclass(frozen=True)
+class Devices:
+    """The device of this process, and its place among the processes that share the training."""
+
+    device: torch.device
+    rank: int = 0
+    count: int = 1
+
+    def average(self, gradients: list[Tensor]) -> None:
+        """Put the mean over all processes in place of this one's gradients."""
+        if self.count > 1:
+            flat = torch.cat([one.reshape(-1) for one in gradients]) / self.count
+            self.add(flat)
+            parts = flat.split([one.numel() for one in gradients])
+            gradients[:] = [a.view_as(b) for a, b in zip(parts, gradients, strict=True)]
+
+    def add(self, values: Tensor) -> None:
+        """Put the sum over all processes in place of this one's values."""
+        if self.count > 1:
+            torch.distributed.all_reduce(values)
+
+    def gather(self, own: dict[Any, Any]) -> dict[Any, Any]:
+        """Join the dicts of all processes."""
+        parts: list[Any] = [own]
+        if self.count > 1:
+            parts = [None] * self.count
+            torch.distributed.all_gather_object(parts, own)
+        return {name: value for part in parts for name, value in part.items()}
+
+
+def find_devices(device: str, devices: int | str = 1) -> Devices:
+    """Find this process's device, and start the other processes where there are to be several.
+
+    ``device`` is "auto" (a CUDA GPU or the CPU), "cpu", "gpu", or a device of torch; ``devices``
+    says how many, or "auto" for all GPUs. Several share each epoch's recordings: Lightning Fabric
+    starts the program again for each of them, and is imported for nothing else.
+    """
+    # Not Apple's GPUs by themselves: nothing here has been tried on them.
+    auto = "cuda" if torch.cuda.is_available() else "cpu"
+    chosen = {"auto": auto, "gpu": "cuda"}.get(device, device)
     try:
-        return L.Trainer(accelerator=chosen, devices=devices, **options)
-    except (MisconfigurationException, TypeError, ValueError, RuntimeError) as error:
+        if devices == "auto":
+            devices = torch.cuda.device_count() if chosen == "cuda" else 1
+        if int(devices) == 1:
+            place = torch.device(chosen)
+            torch.zeros(1, device=place)
+            return Devices(place)
+        return _several(chosen, int(devices))
+    except ImportError:
+        raise
+    except Exception as error:  # each library refuses in its own way
         reason = " ".join(str(error).split())
+        with_devices = "" if devices == 1 else f" with devices {devices!r}"
         raise ConfigurationError(
-            f"device {device!r} with devices {devices!r} cannot be used here: {reason}"
+            f"device {device!r}{with_devices} cannot be used here: {reason}", setting="device"
         ) from error
 
 
-class EveryEpoch(L.Callback):
-    """Saves the checkpoint and reports the progress after each epoch."""
-
-    def __init__(self, checkpoint: Path | None, progress: Progress) -> None:
-        self.checkpoint = checkpoint
-        self.progress = progress
-
-    def on_train_epoch_end(self, trainer: L.Trainer, module: Any) -> None:
-        """Lightning calls this."""
-        if self.checkpoint is not None:
-            save_checkpoint(trainer, self.checkpoint)
-        if trainer.is_global_zero:
-            epochs = trainer.max_epochs or 0
-            note = f"loss {module.epoch_loss:.3f}"
-            self.progress("Training", trainer.current_epoch + 1, epochs, note)
-
-
-def save_checkpoint(trainer: L.Trainer, path: Path) -> None:
-    """Write a checkpoint atomically; every device must call this."""
-    partial = path.with_name(f".{path.name}.partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    trainer.save_checkpoint(partial)
-    if trainer.is_global_zero:
-        os.replace(partial, path)  # noqa: PTH105 - the atomic rename is the point
-
-
-@contextmanager
-def quiet_lightning() -> Iterator[None]:
-    """Keep back what Lightning says to everybody: advice on workers and on the hardware."""
-    log = logging.getLogger("lightning.pytorch")
-    fabric = logging.getLogger("lightning.fabric")
-    levels = log.level, fabric.level
-    log.setLevel(logging.ERROR)
-    fabric.setLevel(logging.ERROR)
+def _several(accelerator: str, count: int) -> Devices:
+    before = logging.root.manager.disable
+    # Keep back what Lightning says to everybody about processes and hardware.
+    logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():
-            for message in (
-                ".*does not have many workers.*",
-                ".*GPU available but not used.*",
-                ".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*",
-            ):
-                warnings.filterwarnings("ignore", message=message)
-            yield
+            warnings.simplefilter("ignore")
+            from lightning.fabric import Fabric
+
+            fabric = Fabric(accelerator=accelerator, devices=count, strategy="ddp")
+            fabric.launch()
     finally:
-        log.setLevel(levels[0])
-        fabric.setLevel(levels[1])
+        logging.disable(before)
+    return Devices(fabric.device, fabric.global_rank, fabric.world_size)
 
 
-@contextmanager
-def keyboard_interrupts() -> Iterator[None]:
-    """Let Ctrl-C raise KeyboardInterrupt: Lightning would end the program, deaf to further ones."""
-    handler = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    except SystemExit as stop:
-        if isinstance(stop.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt from None
-        raise
-    finally:
-        if signal.getsignal(signal.SIGINT) is not handler:
-            signal.signal(signal.SIGINT, handler)
+def is_main_process() -> bool:
+    """Tell whether this process writes the results: all others only help it train."""
+    ranks = (os.environ.get(name) for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
+    return next((one for one in ranks if one is not None), "0") == "0"
 
 
 def leave_processes() -> None:
-    """Part from the other processes of a training, after the last one of a run.
+    """Part from the other processes of a training, after the last model of a run.
 
-    Lightning leaves this to the end of the interpreter, where the threads of gloo now and then
-    come too late and complain.
+    At the end of the interpreter the threads of gloo now and then come too late and complain.
     """
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 
 
-def is_main_process() -> bool:
-    """Whether this process writes the results: all others only help it train."""
-    return bool(rank_zero_only.rank == 0)
+def train_team(
+    features: PreparedFeatures,
+    recipe: Recipe,
+    n_actions: int,
+    seed: int = 0,
+    device: str = "auto",
+    *,
+    kept: Path | None = None,
+    make_log: Callable[[str], Logger | None] = lambda name: None,
+    progress: Progress = silent,
+) -> TeamModel:
+    """Train the learners of a team and hold their vote.
+
+    ``kept`` is a folder for learners that are done, from which an interrupted training goes on
+    exactly as it would have gone on; ``make_log`` makes the logger of a network of this name. The
+    rest is as for :func:`train`.
+    """
+    assert not isinstance(recipe.order_prior, str)
+    assert not isinstance(recipe.transport_eval.radius, str)
+    mean_frames = float(np.mean([len(one) for one in features]))
+    radius = recipe.transport_eval.radius
+    half = radius if isinstance(radius, int) else max(1, round(radius * mean_frames))
+    # Prototypes in no order would see nothing that the smoothed frames do not show.
+    kinds = [one for one in KINDS if one.encoder is not None or recipe.order_prior > 0]
+    rounds = [(number, kind) for number in range(recipe.team) for kind in kinds]
+    views = dict.fromkeys(kind.view for kind in KINDS if kind.encoder is not None)
+    seen = {view: ViewedFeatures(fit_view(view, half, features), features) for view in views}
+
+    def trained(number: int, kind: Kind) -> Learner:
+        own_seed = derived_seed(seed, number, KINDS.index(kind))
+        if kind.encoder is None:
+            weight = ORDER_WEIGHT * (float(recipe.order_prior) / PAPER_STRENGTH)
+            found = learn_prototypes(
+                features, n_actions, half, rounds=3, order_weight=weight, seed=own_seed
+            )
+            return Learner(kind.title, None, found)
+        own = copy.deepcopy(recipe)
+        own.team, own.background = 0, False
+        own.encoder = copy.deepcopy(kind.encoder)
+        own.order_prior = recipe.order_prior if kind.ordered else 0.0
+        make_own = partial(make_log, f"{number + 1} {kind.title}")
+        network = train(seen[kind.view], own, n_actions, own_seed, device, make_log=make_own)
+        return Learner(kind.title, seen[kind.view].view, network)
+
+    learners = []
+    for index, (number, kind) in enumerate(rounds):
+        progress("Training", index, len(rounds), kind.title)
+        path = None if kept is None else kept / f"learner-{index:02d}.ckpt"
+        if path is not None and path.is_file():
+            learner = load_learner(path, features.width, n_actions)
+        else:
+            learner = trained(number, kind)
+            if path is not None:
+                save(path, learner=learner)
+        learners.append(learner)
+    progress("Training", len(rounds), len(rounds), "vote")
+    compared = evenly(features, MOST_RECORDINGS)
+    labels = [np.concatenate([one.labels(frames) for frames in compared]) for one in learners]
+    vote = hold_vote(labels, n_actions)
+    background = learn_background(features, half) if recipe.background else None
+    return TeamModel(recipe, features.width, n_actions, learners, vote, background)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asot.data import Recordings
 from asot.discover.stability import NumberEvidence
@@ -13,15 +13,21 @@ from asot.errors import ConfigurationError
 from asot.figures.evidence import FILE
 from asot.files import write_json
 from asot.model.automatic import Evidence, settle
-from asot.model.checkpoints import load_model
+from asot.model.checkpoint import load_model, save
 from asot.model.features import PreparedFeatures
-from asot.model.loggers import close_logger, make_logger
+from asot.model.loggers import make_logger
 from asot.model.network import ActionModel
 from asot.model.recipe import Recipe
-from asot.model.team import Learner, TeamModel, train_team
-from asot.model.teamfile import learner_state, read_learner, save_team, write
-from asot.model.training import fit, is_main_process
+from asot.model.team import TeamModel
+from asot.model.training import is_main_process, train, train_team
 from asot.progress import Progress
+from asot.schema import read_json
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from asot.model.loggers import Logger
 
 
 def fit_model(
@@ -40,90 +46,78 @@ def fit_model(
 ) -> ActionModel | TeamModel:
     """Train the model of one activity, or go on with it, in a run's folder.
 
-    Parameters
-    ----------
-    root : Path
-        The folder of the run.
-    name : str
-        Of the model.
-    recordings : Recordings
-        What it is trained on.
-    recipe : Recipe
-        May leave the radius and order_prior to be found.
-    n_actions : int
-        K.
-    number : NumberEvidence or None
-        How K was found.
-    seed, logger_name, device, devices, progress
-        As for ``train_run``.
+    ``name`` is the model's; the recipe may leave the radius and the order prior to be found, and
+    ``number`` is how K was found. The rest is as for ``train_run``.
     """
     checkpoint = root / "models" / f"{name}.ckpt"
+    kept = checkpoint.with_suffix("")
     if recipe.team and str(devices) not in ("1", "auto"):
         raise ConfigurationError(
             f"--devices {devices} cannot be used here: the learners of a team are trained on one; "
-            "--team 0 trains a single network on several."
+            "--team 0 trains a single network on several.",
+            setting="devices",
         )
-    kept = _KeptLearners(checkpoint.with_suffix(""))
     if recipe.team and checkpoint.is_file():
-        kept.remove()
+        shutil.rmtree(kept, ignore_errors=True)
         return load_model(checkpoint)
     features = PreparedFeatures(recordings.features, recipe.dataset.standardise)
     frame_rate = _frame_rate(recordings)
 
-    def told(stage: str, done: int, total: int, note: str = "") -> None:
+    def heard(stage: str, done: int, total: int, note: str = "") -> None:
         progress(stage if name == "all" else f"{stage} of {name}", done, total, note)
 
-    settled, evidence = settle(recipe, features, n_actions, seed=seed, number=number, progress=told)
+    def make_log(learner: str = "") -> Logger | None:
+        folder = root / "logs" / name / learner
+        title = f"{recipe.name}-{name}{f'-{learner}' if learner else ''}"
+        return make_logger(logger_name, folder, title, _draw if find_spec("matplotlib") else None)
+
+    settled, evidence = settle(
+        recipe, features, n_actions, seed=seed, number=number, progress=heard
+    )
+    arguments = features, settled, n_actions, seed, device
     if not recipe.team:
         _note(root, name, evidence, frame_rate, None)
-        logger = make_logger(logger_name, root / "logs" / name, f"{recipe.name}-{name}")
-        network = fit(
-            features,
-            settled,
-            n_actions,
-            seed=seed,
-            checkpoint=checkpoint,
-            logger=logger,
-            ground_truth=recordings.ground_truth,
-            validate=True,
-            device=device,
+        return train(
+            *arguments,
             devices=devices,
-            progress=told,
+            checkpoint=checkpoint,
+            make_log=make_log,
+            ground_truth=recordings.ground_truth,
+            validate=logger_name != "none",
+            progress=heard,
         )
-        close_logger(logger)
-        return network
-    team = train_team(
-        features,
-        settled,
-        n_actions,
-        seed=seed,
-        device=device,
-        kept=kept,
-        progress=told,
-    )
-    if is_main_process():
-        _note(root, name, evidence, frame_rate, team)
-        save_team(checkpoint, team)
-        kept.remove()
+    team = train_team(*arguments, kept=kept, make_log=make_log, progress=heard)
+    _note(root, name, evidence, frame_rate, team)
+    save(checkpoint, team=team)
+    shutil.rmtree(kept, ignore_errors=True)
     return team
 
 
 def _frame_rate(recordings: Recordings) -> float | None:
-    """Frames a second of the recordings, where the first of them says."""
+    """Return the frames a second of the recordings, where the first of them says."""
     first = recordings[0]
     if first.frame_rate or first.times is None:
         return first.frame_rate
     return float(first.n_frames / (first.times[-1] - first.times[0]))
 
 
+def _draw(
+    probabilities: NDArray[Any], assignment: NDArray[Any], embeddings: NDArray[Any]
+) -> dict[str, Figure]:
+    """Draw a recording of a validation for loggers that take pictures."""
+    from asot.figures import plot_matrix, plot_pairwise_distances
+
+    return {
+        "affinity": plot_matrix(probabilities, kind="affinity"),
+        "assignment": plot_matrix(assignment, kind="assignment"),
+        "pairwise": plot_pairwise_distances(embeddings),
+    }
+
+
 def _note(
-    root: Path,
-    name: str,
-    evidence: Evidence,
-    frame_rate: float | None,
-    team: TeamModel | None,
+    root: Path, name: str, evidence: Evidence, frame_rate: float | None, team: TeamModel | None
 ) -> None:
-    """Add what was found for a model to the run's evidence, where anything was."""
+    """Add how the settings of a model were found to the run's evidence, where any were."""
     found: dict[str, Any] = evidence.to_dict()
     if team is not None and team.background is not None:
         found["background"] = team.background.evidence.to_dict()
@@ -137,24 +131,5 @@ def _note(
     if not is_main_process() or not any(found.values()):
         return
     path = root / FILE
-    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    before = read_json(path, dict[str, Any], "remove it") if path.is_file() else {}
     write_json(path, {**before, name: {**found, "frame_rate": frame_rate}})
-
-
-class _KeptLearners:
-    """Learners that are done, in a folder beside the model that they will be part of."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def get(self, index: int) -> Learner | None:
-        return read_learner(self._path(index))
-
-    def put(self, index: int, learner: Learner) -> None:
-        write(self._path(index), learner_state(learner))
-
-    def remove(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _path(self, index: int) -> Path:
-        return self._folder / f"learner-{index:02d}.pt"

@@ -52,7 +52,7 @@ def predict_run(
                 setting="model",
             )
         chosen[one.name] = str(name)
-    from asot.model.checkpoints import load_model
+    from asot.model.checkpoint import load_model
     from asot.model.features import prepare
     from asot.model.network import decode
 

@@ -1,0 +1,280 @@
+"""Checkpoints: networks, in training or trained, learners of a team, and teams, in one format.
+
+A file holds numbers, texts and tensors alone, which torch reads with weights only; what it holds
+is then checked, so that a file that was altered ends in a sentence.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import msgspec
+import numpy as np
+import torch
+from torch import Tensor
+
+from asot.discover.background import Background
+from asot.discover.prototypes import Prototypes
+from asot.errors import LARGEST, ConfigurationError, FileError
+from asot.files import atomic_path, require_file
+from asot.model.features import View
+from asot.model.network import ActionModel
+from asot.model.recipe import Recipe
+from asot.model.team import Learner, TeamModel, Vote
+from asot.schema import Count, Positive, convert
+
+DTYPES = (torch.float32, torch.float64, torch.int64)
+LARGEST_RADIUS = 1_000_000
+CURE = "remove it and train again"
+
+
+@dataclass
+class TrainingState:
+    """What a training needs besides the weights to go on: the epochs done, and Adam's memory."""
+
+    epoch: Count
+    seed: int
+    steps: Tensor
+    means: list[Tensor]
+    squares: list[Tensor]
+
+
+class _Network(msgspec.Struct, forbid_unknown_fields=True):
+    recipe: dict[str, Any]
+    n_features: Positive
+    n_actions: Positive
+    weights: dict[str, Tensor]
+
+
+class _Learner(msgspec.Struct, forbid_unknown_fields=True):
+    title: str
+    view: View | None
+    network: _Network | None
+    prototypes: Prototypes | None
+
+
+class _Team(msgspec.Struct, forbid_unknown_fields=True):
+    recipe: dict[str, Any]
+    n_features: Positive
+    n_actions: Positive
+    learners: list[_Learner]
+    vote: Vote
+    background: Background | None
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    format: Literal["asot checkpoint 1"]
+    network: _Network | None = None
+    training: TrainingState | None = None
+    learner: _Learner | None = None
+    team: _Team | None = None
+
+
+def save(
+    path: Path,
+    *,
+    network: ActionModel | None = None,
+    training: TrainingState | None = None,
+    learner: Learner | None = None,
+    team: TeamModel | None = None,
+) -> None:
+    """Write a network, with the state of its training if it is to go on, a learner or a team."""
+    parts = {"network": network, "training": training, "learner": learner, "team": team}
+    values = {name: _plain(one) for name, one in parts.items() if one is not None}
+    # In memory first: of a full disk torch says no more than "unexpected pos".
+    stream = io.BytesIO()
+    torch.save({"format": "asot checkpoint 1", **values}, stream)
+    with atomic_path(path) as part:
+        part.write_bytes(stream.getbuffer())
+
+
+def _plain(value: Any) -> Any:
+    """Turn models, settings and arrays into dicts, numbers, texts and tensors."""
+    if isinstance(value, ActionModel):
+        own = {name: getattr(value, name) for name in ("recipe", "n_features", "n_actions")}
+        return _plain({**own, "weights": dict(value.state_dict())})
+    if isinstance(value, Learner):
+        is_network = isinstance(value.model, ActionModel)
+        parts = {"title": value.title, "view": value.view, "network": None, "prototypes": None}
+        return _plain({**parts, "network" if is_network else "prototypes": value.model})
+    if dataclasses.is_dataclass(value):
+        names = [one.name for one in dataclasses.fields(value)]
+        return {name: _plain(getattr(value, name)) for name in names}
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(np.ascontiguousarray(value))
+    return value.detach().cpu() if isinstance(value, Tensor) else value
+
+
+def load_model(path: Path) -> ActionModel | TeamModel:
+    """Load the network or the team of a checkpoint, on the CPU, in evaluation mode.
+
+    FileError is raised for a file that is no checkpoint, or does not fit together.
+    """
+    with _reading(path) as stored:
+        return _network_of(stored.network) if stored.team is None else _team_of(stored.team)
+
+
+def load_learner(path: Path, n_features: int, n_actions: int) -> Learner:
+    """Load a learner that was kept; raises as :func:`load_model` does."""
+    with _reading(path) as stored:
+        return _learner_of(stored.learner, n_features, n_actions, "learner")
+
+
+def load_training(
+    path: Path, recipe: Recipe, n_features: int, n_actions: int, seed: int
+) -> tuple[ActionModel, TrainingState]:
+    """Load a network and the state of its training; a ConfigurationError if it is another's."""
+    with _reading(path) as stored:
+        model, state = _network_of(stored.network), stored.training
+        _require(state is not None, "holds no training to go on with")
+        assert state is not None
+        shapes = [one.shape for one in model.parameters()]
+        for tensors in (state.means, state.squares):
+            _require([one.shape for one in tensors] == shapes, "training does not fit the network")
+        _require(state.steps.shape == (), "training.steps must be one number")
+    asked = {"n_features": n_features, "n_actions": n_actions, "seed": seed}
+    found = {"n_features": model.n_features, "n_actions": model.n_actions, "seed": state.seed}
+    others = {name: f"{name} {found[name]}, not {one}" for name, one in asked.items()}
+    others = {name: text for name, text in others.items() if found[name] != asked[name]}
+    if model.recipe != recipe:
+        others = {"recipe": "another recipe"}
+    for name, what in others.items():
+        text = f"{path} was trained with {what}: choose another file, or remove it."
+        raise ConfigurationError(text, setting=name, file=path)
+    return model, state
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[_File]:
+    """Yield what a file holds; what does not fit together ends in a sentence on the file."""
+    require_file(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            # Torch writes no compressed parts; what is small in the file could fill the memory.
+            _require(not any(one.compress_type for one in archive.infolist()), "is compressed")
+        values = _opaque(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:  # a damaged file can lead the reader anywhere
+        raise FileError.at(path, f"cannot be read as a checkpoint: {CURE}") from error
+    try:
+        yield convert(path, values, _File, CURE, _tensor)
+    except (_UnfitError, ConfigurationError) as error:
+        raise FileError.at(path, f"{str(error).rstrip('.')}: {CURE}") from None
+
+
+class _UnfitError(Exception):
+    """Parts of a checkpoint do not fit together."""
+
+
+def _require(fits: bool, sentence: str) -> None:
+    if not fits:
+        raise _UnfitError(sentence)
+
+
+class _Array:
+    """A tensor that msgspec does not take for a mapping or a sequence."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+
+
+def _opaque(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _opaque(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_opaque(one) for one in value]
+    return _Array(value) if isinstance(value, Tensor) else value
+
+
+def _tensor(kind: Any, value: Any) -> Any:
+    """Take a tensor as what a type asks for: a tensor, or an array of a type of numbers."""
+    value = value.tensor if isinstance(value, _Array) else None
+    dense = isinstance(value, Tensor) and value.device.type == "cpu" and value.dtype in DTYPES
+    if not dense or value.layout is not torch.strided or not value.is_contiguous():
+        raise ValueError("must be an array of numbers")
+    if not bool(torch.isfinite(value).all()):
+        raise ValueError("must be finite")
+    if kind is Tensor:
+        return value
+    array = value.numpy()
+    wanted = np.dtype(get_args(get_args(kind)[1])[0])
+    if array.dtype != wanted:
+        raise ValueError(f"must be an array of {wanted}")
+    return array
+
+
+def _recipe_of(values: dict[str, Any]) -> Recipe:
+    recipe = Recipe.from_dict(values)
+    radii = recipe.transport_train.radius, recipe.transport_eval.radius
+    is_open = any(isinstance(one, str) for one in (*radii, recipe.order_prior))
+    _require(not is_open, "recipe leaves settings open")
+    return recipe
+
+
+def _network_of(stored: _Network | None, place: str = "network") -> ActionModel:
+    if stored is None:
+        raise _UnfitError(f"is a checkpoint without {place}")
+    recipe = _recipe_of(stored.recipe)
+    # Without memory, until the tensors of the file are known to have its shapes.
+    with torch.device("meta"):
+        model = ActionModel(recipe, stored.n_features, stored.n_actions)
+    wanted = {name: (one.shape, one.dtype) for name, one in model.state_dict().items()}
+    found = {name: (one.shape, one.dtype) for name, one in stored.weights.items()}
+    _require(found == wanted, f"{place}.weights do not have the shapes of its recipe")
+    model.load_state_dict(stored.weights, assign=True)
+    return model.eval()
+
+
+def _learner_of(stored: _Learner | None, n_features: int, n_actions: int, place: str) -> Learner:
+    if stored is None:
+        raise _UnfitError(f"is a checkpoint without {place}")
+    view, prototypes = stored.view, stored.prototypes
+    if prototypes is not None:
+        found, order = len(prototypes.centres), prototypes.order
+        fits = 1 <= found <= n_actions and prototypes.centres.shape == (found, n_features)
+        fits = fits and 1 <= prototypes.radius <= LARGEST_RADIUS
+        fits = fits and 0 <= prototypes.order_weight <= LARGEST
+        fits = fits and (order is None or (order.ndim == 2 and order.shape[1] == found))
+        _require(fits, f"{place}.prototypes do not fit the team")
+        return Learner(stored.title, view, prototypes)
+    network = _network_of(stored.network, place)
+    seen, fits = network.n_features, network.n_actions == n_actions
+    if view is None or not fits or seen != view.width(n_features):
+        raise _UnfitError(f"{place} does not fit the team")
+    fits = view.centre.shape == view.spread.shape == (seen,) and bool((view.spread > 0).all())
+    _require(fits, f"{place}.view does not fit its network")
+    return Learner(stored.title, view, network)
+
+
+def _team_of(stored: _Team) -> TeamModel:
+    n_features, n_actions, vote = stored.n_features, stored.n_actions, stored.vote
+    learners = [
+        _learner_of(one, n_features, n_actions, f"team.learners[{index}]")
+        for index, one in enumerate(stored.learners)
+    ]
+    # Each learner's actions are those of the vote in another order.
+    fits = vote.columns.shape == (len(learners), n_actions) and len(learners) > 0
+    fits = fits and bool((np.sort(vote.columns, axis=1) == np.arange(n_actions)).all())
+    fits = fits and vote.weights.shape == vote.agreement.shape == (len(learners),)
+    fits = fits and bool((vote.weights >= 0).all()) and abs(vote.weights.sum() - 1) < 1e-6
+    _require(fits, "team.vote does not fit the learners")
+    if stored.background is not None:
+        references, radius = stored.background.references, stored.background.radius
+        fits = all(one.ndim == 2 and one.shape[1] == n_features for one in references)
+        fits = fits and 1 <= radius <= LARGEST_RADIUS
+        evidence = stored.background.evidence
+        is_told = evidence.near < evidence.far < LARGEST and len(references) > 1
+        fits = fits and (evidence.cost is None or is_told)
+        _require(fits, "team.background does not fit the features")
+    recipe = _recipe_of(stored.recipe)
+    return TeamModel(recipe, n_features, n_actions, learners, vote, stored.background)
