@@ -22,19 +22,18 @@ from numpy.typing import NDArray
 from asot.data import DatasetFolder, standardise, watch_sessions
 from asot.discover.background import (
     BackgroundEvidence,
-    assign_background,
+    background_frames,
     find_background,
     frame_distances,
     reference_frames,
 )
-from asot.discover.prototypes import ALPHA, EPSILON, PENALTY, band, learn_prototypes
-from asot.discover.radius import find_radius
-from asot.discover.windows import unit_rows, window_mean
+from asot.discover.prototypes import decoded, learn_prototypes, unit_rows, window_mean
+from asot.discover.stability import find_radius
 from asot.errors import AsotError
 from asot.files import write_json
 from asot.metrics import evaluate
 from asot.simulation import make_recordings
-from asot.transport import append_background, solve
+from asot.transport import append_background
 from benchmarks.machine import machine
 
 Set = tuple[list[NDArray[np.float32]], list[NDArray[np.int64]]]
@@ -200,15 +199,24 @@ def _compare(
     return scores, evidence
 
 
+def assign_background(
+    cost: NDArray[np.float64],
+    distances: NDArray[np.float64],
+    evidence: BackgroundEvidence,
+    radius: int,
+) -> NDArray[np.int64]:
+    """Decode a cost (N, K) to actions and background, -1, which distances (N,) tell apart first.
+
+    A dummy action beside all K would win wherever actions share the mass of a frame, all the more
+    as it has the larger share.
+    """
+    labels = np.asarray(decoded(cost, radius).labels)
+    return np.where(background_frames(distances, evidence, radius), -1, labels)
+
+
 def _beside(cost: NDArray[np.float64], dummy: float, radius: int) -> NDArray[np.int64]:
     """Labels with a dummy action of this cost beside the others, -1 for the dummy."""
-    labels = solve(
-        append_background(cost.astype(np.float32), dummy),
-        epsilon=EPSILON,
-        alpha=ALPHA,
-        radius=band(radius, len(cost)),
-        lambda_actions=PENALTY,
-    ).labels
+    labels = decoded(append_background(cost.astype(np.float32), dummy), radius).labels
     return np.where(labels == cost.shape[1], -1, labels)
 
 

@@ -17,11 +17,13 @@ import torch
 from numpy.typing import NDArray
 
 from asot.errors import DataError, MissingExtraError
-from asot.inputs.video.ahead import map_ordered
-from asot.inputs.video.backbones import EFFICIENTNET, open_backbone
-from asot.inputs.video.efficientnet import MIDDLE, RANGE, weights_file
-from asot.inputs.video.extraction import extract_video
+from asot.inputs.extract import extract_with
+from asot.inputs.find import Input
+from asot.inputs.video.backbones import open_backbone
+from asot.inputs.video.efficientnet import EFFICIENTNET, MIDDLE, RANGE, weights_file
+from asot.inputs.video.extraction import VideoExtractor, map_ordered
 from asot.inputs.video.reading import probe, read_frames
+from asot.progress import silent
 from benchmarks.timing import Figures, first_call, interleave
 
 CLIP = "bikes.mp4"
@@ -49,21 +51,23 @@ def measure_extraction(quick: bool, repeats: int, video: Path | None = None) -> 
         "rates": {},
     }
     batches = TORCH_BATCHES[:1] if quick else TORCH_BATCHES
-    for fps in (10.0,) if quick else (None, 10.0):
-        one = _measure(video, fps, network, batches, repeats)
-        report["rates"]["all" if fps is None else f"{fps:g}"] = one
+    for frame_rate in (10.0,) if quick else (None, 10.0):
+        one = _measure(video, frame_rate, network, batches, repeats)
+        report["rates"]["all" if frame_rate is None else f"{frame_rate:g}"] = one
     return report
 
 
 def _measure(
-    video: Path, fps: float | None, network: Any, batches: tuple[int, ...], repeats: int
+    video: Path, frame_rate: float | None, network: Any, batches: tuple[int, ...], repeats: int
 ) -> dict[str, Any]:
     backbone = open_backbone(EFFICIENTNET, device="cpu")
-    images = np.stack([one.image for one in read_frames(video, fps=fps, size=backbone.size)])
+    images = np.stack(
+        [one.image for one in read_frames(video, frame_rate=frame_rate, size=backbone.size)]
+    )
     n_frames = len(images)
 
     def decode() -> None:
-        for _ in read_frames(video, fps=fps, size=backbone.size):
+        for _ in read_frames(video, frame_rate=frame_rate, size=backbone.size):
             pass
 
     def infer() -> None:
@@ -73,11 +77,14 @@ def _measure(
 
     def extract() -> None:
         with tempfile.TemporaryDirectory() as folder:
-            extract_video(video, Path(folder), "one", backbone, fps=fps)
+            extractor = VideoExtractor(backbone, frame_rate)
+            extract_with([extractor], [Input("one", video)], Path(folder), silent)
 
     def plain(batch_size: int) -> None:
         with torch.inference_mode():
-            for part in _batches(read_frames(video, fps=fps, size=backbone.size), batch_size):
+            for part in _batches(
+                read_frames(video, frame_rate=frame_rate, size=backbone.size), batch_size
+            ):
                 _features(network, part).numpy()
 
     calls: dict[str, Any] = {"decoding": decode, "network": infer, "extraction": extract}

@@ -47,10 +47,10 @@ def objective(coupling: Any, cost: NDArray[np.float32]) -> float:
     assignment = np.asarray(coupling, dtype=np.float64)
     start = asot.solve(
         cost.astype(np.float64),
-        EPSILON,
-        ALPHA,
-        RADIUS,
-        LAMBDA,
+        epsilon=EPSILON,
+        alpha=ALPHA,
+        radius=RADIUS,
+        lambda_actions=LAMBDA,
         initial=assignment / assignment.sum(axis=2, keepdims=True),
         max_iterations=0,
         backend="torch",

@@ -42,10 +42,8 @@ def fresh_floor(cost: NDArray[np.float32], device: str = "cpu") -> Call:
 def ours(cost: NDArray[np.float32], backend: str, device: str = "cpu") -> Call:
     """``asot.solve`` as a user calls it: a NumPy array, or a tensor on a card."""
     given: Any = cost if device == "cpu" else torch.from_numpy(cost).to(device)
-    return _waiting(
-        lambda: asot.solve(given, EPSILON, ALPHA, RADIUS, LAMBDA, backend=backend).assignment,
-        device,
-    )
+    options = {"epsilon": EPSILON, "alpha": ALPHA, "radius": RADIUS, "lambda_actions": LAMBDA}
+    return _waiting(lambda: asot.solve(given, backend=backend, **options).assignment, device)
 
 
 def release(cost: NDArray[np.float32], folder: Path, device: str = "cpu") -> Call:

@@ -12,7 +12,6 @@ The names below are loaded when they are first used, so that ``import asot`` is 
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,20 +29,12 @@ if TYPE_CHECKING:
         temporal_prior,
     )
 
-__version__ = _version("asot")
+    __version__: str
 
+_TRANSPORT = ("Band", "Dense", "FeatureBand", "Solution", "StreamingDecoder", "append_background")
 _HOMES = {
-    "ActionSegmenter": "asot.estimator",
-    "AsotError": "asot.errors",
-    "Band": "asot.transport",
-    "Dense": "asot.transport",
-    "FeatureBand": "asot.transport",
-    "Solution": "asot.transport",
-    "StreamingDecoder": "asot.transport",
-    "append_background": "asot.transport",
-    "evaluate": "asot.metrics",
-    "solve": "asot.transport",
-    "temporal_prior": "asot.transport",
+    **dict.fromkeys((*_TRANSPORT, "solve", "temporal_prior"), "asot.transport"),
+    **{"ActionSegmenter": "asot.estimator", "AsotError": "asot.errors", "evaluate": "asot.metrics"},
 }
 
 __all__ = [
@@ -66,8 +57,11 @@ def __getattr__(name: str) -> Any:
         # Kept, so that it is looked up once.
         globals()[name] = getattr(import_module(_HOMES[name]), name)
         return globals()[name]
+    if name == "__version__":
+        # Later, too: what looks it up takes longer to import than all the rest here.
+        return import_module("importlib.metadata").version("asot")
     raise AttributeError(f"module 'asot' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return [*__all__, "__version__"]

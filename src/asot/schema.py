@@ -102,7 +102,8 @@ def convert(
 def _sentence(error: Exception, values: Any) -> str:
     """Say the place, the rule and the value of what does not fit."""
     message, _, place = str(error).partition(" - at `")
-    place = place.rstrip("`").removeprefix("$").removeprefix(".").replace("[...]", "")
+    of_key, _, of = place.partition("key` in `")
+    place = (of or of_key).rstrip("`").removeprefix("$").removeprefix(".").replace("[...]", "")
     if found := re.fullmatch(r"Object missing required field `(.+)`", message):
         return f"{place or 'the file'} lacks {found[1]}"
     if found := re.fullmatch(r"Object contains unknown field `(.+)`", message):
@@ -114,6 +115,8 @@ def _sentence(error: Exception, values: Any) -> str:
         rule = rule.replace("Expected ", "must be ").replace("Invalid", "has an invalid")
     shown = _value(values, place)
     but = f", but is {shown}" if shown is not None else f", got {got}" if got else ""
+    if of:
+        place = f"a key of {place}" if place else "a key"
     return f"{place or 'a value'} {rule}{but}"
 
 

@@ -1,7 +1,7 @@
 """Processes that take jobs one after the other, and whose death is known to one job alone.
 
-``concurrent.futures`` gives up every job when one process dies, of lack of memory for instance,
-and leaves its processes behind when the parent is killed.
+``concurrent.futures`` and loky give up every job when one process dies, of lack of memory for
+instance; pebble loses one job, but its processes outlive a parent that is killed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -25,65 +25,39 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXP
 
 
 class Died:
-    """In place of a result: the process that was at the job ended.
-
-    Parameters
-    ----------
-    exit_code : int or None
-        Of the process; negative for the signal that killed it.
-    """
+    """In place of a result: the process of a job ended; killed by a signal where it is negative."""
 
     def __init__(self, exit_code: int | None) -> None:
         self.exit_code = exit_code
 
     def __str__(self) -> str:
-        killed = self.exit_code is not None and self.exit_code < 0
-        reason = f"was killed by signal {-(self.exit_code or 0)}" if killed else "ended"
+        if self.exit_code is None or self.exit_code >= 0:
+            return "its process ended"
         memory = ", perhaps for lack of memory" if self.exit_code == -signal.SIGKILL else ""
-        return f"its process {reason}{memory}"
+        return f"its process was killed by signal {-self.exit_code}{memory}"
 
 
 def run_jobs(
     function: Callable[[Job], Result], jobs: Sequence[Job], processes: int
 ) -> Iterator[tuple[Job, Result | Died]]:
-    """Run jobs in several processes, and yield each as it ends.
+    """Run jobs in several processes, begun in their order, and yield each as it ends.
 
-    Parameters
-    ----------
-    function : callable
-        Of a module, so that a new process can import it.
-    jobs : sequence
-        Its arguments; begun in this order.
-    processes : int
-        How many at once.
-
-    Yields
-    ------
-    (job, result)
-        The result is ``Died`` where the process ended before it had one.
+    ``function`` must be of a module, so that a new process can import it. The result is ``Died``
+    where the process ended before it had one.
     """
     waiting = list(reversed(jobs))
-    workers: dict[Connection, _Worker[Job]] = {}
+    workers: dict[Any, _Worker] = {}
     try:
         while waiting or workers:
             while waiting and len(workers) < processes:
-                worker: _Worker[Job] = _Worker(function)
-                workers[worker.pipe] = worker
-                worker.give(waiting.pop())
+                worker = _Worker(function)
+                workers[worker.give(waiting.pop())] = worker
             for pipe in wait(list(workers)):
-                assert isinstance(pipe, Connection)
-                worker = workers[pipe]
-                job = worker.job
-                try:
-                    result: Any = pipe.recv()
-                except (EOFError, OSError):
-                    del workers[pipe]
-                    yield job, Died(worker.end())
-                    continue
-                if waiting:
-                    worker.give(waiting.pop())
+                worker = workers.pop(pipe)
+                job, result = worker.take()
+                if waiting and not isinstance(result, Died):
+                    workers[worker.give(waiting.pop())] = worker
                 else:
-                    del workers[pipe]
                     worker.end()
                 yield job, result
     finally:
@@ -93,41 +67,42 @@ def run_jobs(
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class _Worker(Generic[Job]):
-    """A process, the pipe to it, and the job that it is at."""
-
-    job: Job
+class _Worker:
+    """A process, the pipe to it, and its job."""
 
     def __init__(self, function: Callable[[Job], Any]) -> None:
         # Not forked: torch and BLAS do not outlive a fork of their threads.
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(function, theirs), daemon=True)
-        before = {name: os.environ.get(name) for name in THREADS}
+        before = {name: os.environ.pop(name) for name in THREADS if name in os.environ}
         os.environ.update(dict.fromkeys(THREADS, "1"))
         try:
             with _without_ctrl_c():
                 self.process.start()
         finally:
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
+            for name in THREADS:
+                del os.environ[name]
+            os.environ.update(before)
         theirs.close()
 
-    def give(self, job: Job) -> None:
-        """Send a job."""
+    def give(self, job: Any) -> Connection:
+        """Send a job, and return the pipe on which its result comes."""
         self.job = job
-        # A process that is dead already is found out when its result is read.
+        # That a process is dead already shows when its result is read.
         with suppress(OSError):
             self.pipe.send(job)
+        return self.pipe
+
+    def take(self) -> tuple[Any, Any]:
+        try:
+            return self.job, self.pipe.recv()
+        except (EOFError, OSError):
+            return self.job, Died(self.end())
 
     def end(self) -> int | None:
         """Let the process end, and return its exit code."""
@@ -138,13 +113,11 @@ class _Worker(Generic[Job]):
 
 @contextmanager
 def _without_ctrl_c() -> Iterator[None]:
-    """Start a process that Ctrl-C does not reach, from its first moment on; hear of it afterwards.
+    """Start a process that Ctrl-C never reaches; interrupt this one afterwards.
 
-    It reaches every process of the terminal, and one that is still importing would complain, as
-    would one whose parent stops halfway through starting it.
+    A process that is still importing would complain of it, as would one whose parent stops halfway.
     """
-    in_main = threading.current_thread() is threading.main_thread()
-    if not (in_main and hasattr(signal, "pthread_sigmask")):
+    if threading.current_thread() is not threading.main_thread() or os.name == "nt":
         yield
         return
     # Would be started with the first process, and unblocks the signal when it is.

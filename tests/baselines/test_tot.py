@@ -76,5 +76,5 @@ def test_equally_long_actions_in_one_order_are_found(
 
 
 def test_a_width_of_the_prior_that_is_none() -> None:
-    with pytest.raises(ArgumentError, match="sigma must be above 0, but is 0"):
+    with pytest.raises(ArgumentError, match="sigma must be a finite number"):
         TOTSegmenter(n_actions=2, sigma=0).fit([np.ones((4, 2))])

@@ -11,10 +11,10 @@ import pytest
 
 from asot.benchmark import runner
 from asot.benchmark.folder import BenchmarkFolder, Candidate, Cell, CellResult
-from asot.benchmark.tables import TITLES
 from asot.data import Recordings, write_dataset
+from asot.metrics import SCORE_TITLES
 from asot.model.recipe import Recipe
-from asot.runs.run import Plan, plan_run
+from asot.runs.run import TrainingPlan, plan_run
 from asot.simulation import make_recordings
 
 NAMES = {0: "take cup", 1: "pour tea", 2: "stir"}
@@ -85,7 +85,7 @@ def data(make_data: Callable[..., Path]) -> Path:
 
 
 @pytest.fixture
-def plan(recipe: Recipe, data: Path) -> Plan:
+def plan(recipe: Recipe, data: Path) -> TrainingPlan:
     """Both activities of ``data``."""
     return plan_run(recipe, data, ["each"])
 
@@ -112,7 +112,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> list[Cell]:
 
 def scores(mof: float, **others: float) -> dict[str, float]:
     """Every score: ``mof``, and half of it for those that are not given."""
-    return {**dict.fromkeys(TITLES, mof / 2), "mof": mof, **others}
+    return {**dict.fromkeys(SCORE_TITLES, mof / 2), "mof": mof, **others}
 
 
 Write = Callable[..., None]
@@ -143,7 +143,7 @@ def write(folder: BenchmarkFolder, recipe: Recipe, data: Path) -> Write:
             found = {"activity": scores(one)} if shared else {}
             found["video"] = scores(one if video is None else video)
             candidates.append(Candidate(found, score, epoch if len(mofs) > 1 else None))
-        result = CellResult(3, 1, n_frames, 0.5, candidates, {"0": "stir"})
+        result = CellResult(3, 1, n_frames, 0.5, candidates, {"0": 2})
         folder.write(Cell(method, activity, seed), result, {"file": np.array(labels)})
 
     return write

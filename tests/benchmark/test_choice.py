@@ -8,9 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from asot.benchmark.choice import Chosen, choose
 from asot.benchmark.folder import BenchmarkFolder
-from asot.benchmark.summary import MEAN, summarise
+from asot.benchmark.summary import MEAN, Chosen, choose, summarise
 from tests.benchmark.conftest import EGG, TEA, Write
 
 # Seeds 0 and 2 differ in one of eight frames once their actions are matched; seed 1 is unlike both.

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,26 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from asot.benchmark.folder import BenchmarkFolder, Candidate, Cell, CellResult
-from asot.errors import ConfigurationError, DataError
+from asot.benchmark.folder import BenchmarkFolder, Candidate, Cell, CellResult, Group
+from asot.errors import ConfigurationError, DataError, FileError
 from asot.model.recipe import Recipe
-from asot.runs.run import Plan, plan_run
+from asot.runs.run import TrainingPlan, plan_run
 from tests.benchmark.conftest import EGG, TEA, scores
 
 MakeRecipe = Callable[..., Recipe]
 RESULT = CellResult(
     4, 3, 57, 1.25, [Candidate({"video": scores(0.3)}, 0.7, 1), Candidate({"video": scores(0.4)})]
 )
+PLAIN = json.loads(json.dumps(asdict(RESULT)))
+CHANGES: list[dict[str, Any]] = [
+    {"candidates": []},
+    {"candidates": [{"scores": {"video": {"mof": 0.5}}}]},
+    {"candidates": [{"scores": {"both": scores(0.5)}}]},
+    {"n_actions": 0},
+    {"n_frames": -1},
+    {"matching": {"../x": 1}},
+    {"matching": {"0": "stir"}},
+]
 LABELS = {"file": np.array([0, 1, 1]), "names": np.array([2]), "P1 Grüße 茶": np.array([0, 2])}
 
 
@@ -35,7 +45,7 @@ def cell() -> Cell:
 
 def test_a_cell_is_read_as_it_was_written(folder: BenchmarkFolder, cell: Cell) -> None:
     assert not folder.finished(cell)
-    result = replace(RESULT, matching={"0": "stir", "1": "spülen"})
+    result = replace(RESULT, matching={"0": 3, "-1": 0})
     folder.write(cell, result, LABELS)
     assert folder.finished(cell)
     assert folder.read(cell) == result
@@ -87,16 +97,20 @@ def test_activities_may_be_called_anything(tmp_path: Path, activities: list[str]
 
 @pytest.mark.parametrize(
     "damage",
-    ["", "{", "[]", "null", '{"n_actions": 3}', '{"candidates": [{"epochs": 1}]}', "\udcff"],
+    [
+        *("", "{", "[]", "null", '{"n_actions": 3}', '{"candidates": [{"epochs": 1}]}', "\udcff"),
+        *(json.dumps({**PLAIN, **change}) for change in CHANGES),
+    ],
 )
 def test_damaged_scores_are_one_sentence(folder: BenchmarkFolder, cell: Cell, damage: str) -> None:
     folder.write(cell, RESULT, LABELS)
     (path,) = folder.root.rglob("*.json")
     path.write_bytes(damage.encode("utf-8", "surrogateescape"))
     for read in (lambda: folder.read(cell), lambda: list(folder.cells())):
-        with pytest.raises(DataError) as caught:
+        with pytest.raises(FileError) as caught:
             read()
-        assert str(caught.value) == f"{path} cannot be read: remove it, to run it again."
+        assert caught.value.file == path
+        assert str(caught.value).endswith(": remove it, to run the cell again.")
 
 
 @pytest.mark.parametrize("kept", [0, 10, 200, -30, None])
@@ -110,35 +124,58 @@ def test_damaged_labels_are_one_sentence(
     spoilt = bytearray(whole)
     spoilt[whole.index(b"labels.npy") + 30] ^= 0xFF
     path.write_bytes(bytes(spoilt) if kept is None else whole[:kept])
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(FileError) as caught:
         folder.labels(cell)
-    assert str(caught.value) == (
-        f"{path} cannot be read: remove it and seed-3.json, to run the cell again."
-    )
+    assert caught.value.file == path
+    assert "remove it and seed-3.json, to run the cell again." in str(caught.value)
 
 
-def test_what_begin_writes(folder: BenchmarkFolder, recipe: Recipe, plan: Plan) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"names": np.array([1, 2, 3])},
+        {"lengths": np.array([3, 1, 1])},
+        {"lengths": np.array([3.5, 1.5, 1.0])},
+        {"labels": np.zeros((6, 1), np.int32)},
+        {"labels": np.zeros(6)},
+        {"labels": np.array("a")},
+    ],
+)
+def test_labels_of_another_form_are_one_sentence(
+    folder: BenchmarkFolder, cell: Cell, change: dict[str, np.ndarray]
+) -> None:
+    folder.write(cell, RESULT, LABELS)
+    (path,) = folder.root.rglob("*.npz")
+    with np.load(path) as stored:
+        arrays = dict(stored)
+    np.savez(path, **{**arrays, **change})
+    with pytest.raises(FileError) as caught:
+        folder.labels(cell)
+    assert caught.value.file == path
+
+
+def test_what_begin_writes(folder: BenchmarkFolder, recipe: Recipe, plan: TrainingPlan) -> None:
     folder.begin(recipe, plan, True)
     described = folder.description()
     frames = {name: sum(len(one.features) for one in plan.activities[name]) for name in (TEA, EGG)}
-    files = {one.pop("files") for one in described["activities"].values()}
-    assert len(files) == 2
-    assert described["activities"] == {
-        TEA: {"n_actions": 3, "recordings": 2, "frames": frames[TEA], "labelled": 2},
-        EGG: {"n_actions": 3, "recordings": 3, "frames": frames[EGG], "labelled": 3},
+    tea, egg = (described.activities[name] for name in (TEA, EGG))
+    assert tea.files != egg.files
+    assert described.activities == {
+        TEA: Group(n_actions=3, recordings=2, frames=frames[TEA], labelled=2, files=tea.files),
+        EGG: Group(n_actions=3, recordings=3, frames=frames[EGG], labelled=3, files=egg.files),
     }
-    assert described["simulated"] is False
-    assert described["recipe"] == recipe.to_dict()
-    assert described["keep_epochs"] is True
-    assert {"python", "asot", "torch", "numpy"} <= set(described["versions"][-1])
-    assert Recipe.from_dict(described["recipe"]) == recipe
+    assert described.simulated is False
+    assert described.recipe == recipe.to_dict()
+    assert described.keep_epochs is True
+    assert {"python", "asot", "torch", "numpy"} <= set(described.versions[-1])
+    assert Recipe.from_dict(described.recipe) == recipe
 
 
 def test_activities_may_be_added(folder: BenchmarkFolder, recipe: Recipe, data: Path) -> None:
     folder.begin(recipe, plan_run(recipe, data, [TEA]), False)
     folder.begin(recipe, plan_run(recipe, data, [EGG]), False)
     folder.begin(recipe, plan_run(recipe, data, [TEA]), False)
-    assert set(folder.description()["activities"]) == {TEA, EGG}
+    assert set(folder.description().activities) == {TEA, EGG}
 
 
 def test_another_benchmark_in_the_same_folder_is_refused(
@@ -181,7 +218,7 @@ def test_another_benchmark_in_the_same_folder_is_refused(
 
 @pytest.mark.parametrize("mark, kind", [("features", "a data set"), ("run.json", "a run")])
 def test_a_folder_of_something_else_is_refused(
-    tmp_path: Path, recipe: Recipe, plan: Plan, mark: str, kind: str
+    tmp_path: Path, recipe: Recipe, plan: TrainingPlan, mark: str, kind: str
 ) -> None:
     (tmp_path / "taken" / mark).mkdir(parents=True)
     with pytest.raises(ConfigurationError, match=f"taken is {kind}: choose another --out"):
@@ -194,9 +231,23 @@ def test_what_is_no_benchmark_is_named(tmp_path: Path, folder: BenchmarkFolder) 
     for place in ("nothing", "file"):
         with pytest.raises(DataError, match=rf"{place} is no benchmark: it holds no benchmark\.js"):
             BenchmarkFolder(tmp_path / place).description()
-    folder.root.mkdir()
-    sentences = {"{": "cannot be read", "[]": "does not describe", json.dumps({}): "does not desc"}
-    for text, sentence in sentences.items():
-        (folder.root / "benchmark.json").write_text(text)
-        with pytest.raises(DataError, match=sentence):
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(None, {"recipe": {"encoder": 3}}, {"recipe": 3}, {"activities": []}),
+        *({"activities": {TEA: {}}}, {"versions": []}, {"simulated": "no"}, {"machine": None}),
+    ],
+)
+def test_a_description_that_does_not_fit_is_one_sentence(
+    folder: BenchmarkFolder, recipe: Recipe, plan: TrainingPlan, change: dict[str, Any] | None
+) -> None:
+    folder.begin(recipe, plan, False)
+    path = folder.root / "benchmark.json"
+    known = json.loads(path.read_text(encoding="utf-8"))
+    for text in ("{", "[]", "{}") if change is None else (json.dumps({**known, **change}),):
+        path.write_text(text)
+        with pytest.raises(FileError) as caught:
             folder.description()
+        assert caught.value.file == path

@@ -50,7 +50,7 @@ def test_names_of_methods() -> None:
 
 
 def test_a_method_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    method = Method("Other", "", METHODS["hmm"].make, library=("no_such_library", "hmm"))
+    method = Method("Other", METHODS["hmm"].make, library=("no_such_library", "hmm"))
     monkeypatch.setitem(METHODS, "hmm", method)
     assert "hmm" not in choose_methods(None, None)
     with pytest.raises(MissingExtraError, match=r"'no_such_library', which is not installed"):

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from asot.benchmark.folder import BenchmarkFolder, Cell
+from asot.benchmark.folder import BenchmarkFolder, Cell, Failure
 from asot.benchmark.methods import find_method
-from asot.benchmark.runner import Failure, plan_cells, run_benchmark
+from asot.benchmark.runner import plan_cells, run_benchmark
 from asot.errors import DataError
 from asot.metrics import evaluate
 from asot.model.recipe import Recipe
-from asot.runs.run import Plan, plan_run
+from asot.runs.run import TrainingPlan, plan_run
 from tests.benchmark.conftest import EGG, TEA
 
 MakeData = Callable[..., Path]
@@ -42,7 +42,7 @@ def stamps(folder: BenchmarkFolder) -> dict[Path, tuple[int, int]]:
     return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in found}
 
 
-def test_the_cells_of_a_benchmark(plan: Plan) -> None:
+def test_the_cells_of_a_benchmark(plan: TrainingPlan) -> None:
     cells = plan_cells(plan, ["uniform", "kmeans", "twfinch", "asot"], [4, 5])
     frames = {name: sum(len(one.features) for one in plan.activities[name]) for name in (TEA, EGG)}
     order = sorted(frames, key=lambda name: -frames[name])
@@ -57,7 +57,7 @@ def test_the_cells_of_a_benchmark(plan: Plan) -> None:
 
 
 def test_scores_are_those_of_evaluate(
-    here: list[Cell], recipe: Recipe, plan: Plan, folder: BenchmarkFolder
+    here: list[Cell], recipe: Recipe, plan: TrainingPlan, folder: BenchmarkFolder
 ) -> None:
     cells = plan_cells(plan, [*CHEAP, "asot"], [0, 1])
     assert run_benchmark(recipe, plan, folder, cells) == []
@@ -80,12 +80,12 @@ def test_scores_are_those_of_evaluate(
 
 
 def test_finished_cells_are_not_run_again(
-    here: list[Cell], recipe: Recipe, plan: Plan, folder: BenchmarkFolder
+    here: list[Cell], recipe: Recipe, plan: TrainingPlan, folder: BenchmarkFolder
 ) -> None:
     cells = plan_cells(plan, CHEAP, [0])
-    heard: list[tuple[int, int, Cell]] = []
+    heard: list[tuple[object, ...]] = []
     run_benchmark(recipe, plan, folder, cells[:2], progress=lambda *told: heard.append(told))
-    assert heard == [(1, 2, cells[0]), (2, 2, cells[1])]
+    assert heard == [("Cells", done, 2, str(cells[done - 1])) for done in (1, 2)]
     before = stamps(folder)
     del here[:]
     more = plan_cells(plan, [*CHEAP, "hmm"], [0, 1])
@@ -98,7 +98,7 @@ def test_finished_cells_are_not_run_again(
 
 
 def test_labels_without_scores_are_no_finished_cell(
-    here: list[Cell], recipe: Recipe, plan: Plan, folder: BenchmarkFolder
+    here: list[Cell], recipe: Recipe, plan: TrainingPlan, folder: BenchmarkFolder
 ) -> None:
     cells = plan_cells(plan, ["kmeans"], [0, 1])
     run_benchmark(recipe, plan, folder, cells)
@@ -112,7 +112,7 @@ def test_labels_without_scores_are_no_finished_cell(
 
 
 def test_a_failure_is_told_and_run_again(
-    here: list[Cell], recipe: Recipe, plan: Plan, folder: BenchmarkFolder
+    here: list[Cell], recipe: Recipe, plan: TrainingPlan, folder: BenchmarkFolder
 ) -> None:
     cells = plan_cells(plan, ["uniform", "kmeans"], [0, 1])
     spoilt = Path(plan.source.root) / "features" / EGG / "P2 茶.npy"
@@ -142,7 +142,7 @@ def test_a_failure_is_told_and_run_again(
 
 
 def test_a_process_that_cannot_begin_fails_its_cells(
-    recipe: Recipe, plan: Plan, folder: BenchmarkFolder, monkeypatch: pytest.MonkeyPatch
+    recipe: Recipe, plan: TrainingPlan, folder: BenchmarkFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from asot.benchmark import runner
     from asot.workers import Died

@@ -205,21 +205,6 @@ def test_what_is_wrong_is_shown(asot, root: Path, columns: str | None, name: str
         assert message.split()[0] in outcome.out
 
 
-@pytest.mark.parametrize("name", DAMAGE)
-def test_training_refuses_it_before_it_starts(asot, root: Path, tmp_path: Path, name: str) -> None:
-    damage, file, line, message = DAMAGE[name]
-    damage(root)
-    words = ("train", "default", "--n_actions", "4", "--data", root)
-    outcome = asot(*words, "--out", tmp_path / "run")
-    assert outcome.code == 1
-    assert outcome.out == ""
-    assert message in outcome.sentence
-    if message:
-        assert outcome.sentence.startswith(str(root / file))
-    assert not line or f", line {line}: " in outcome.sentence
-    assert not (tmp_path / "run").exists()
-
-
 def test_all_at_once_in_one_table(asot, root: Path) -> None:
     change(features(root, 1), 3, np.nan)
     truth(root, 2).write_text("reach\n")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,8 @@ from PIL import Image
 
 from asot import solve, temporal_prior
 from asot.decoding import decode_segments
-from asot.export.csv import read_csv
+from asot.discover.stability import find_radius
+from asot.export import read_csv
 from asot.metrics import evaluate
 from asot.model.recipe import load_recipe
 from asot.simulation import make_affinity
@@ -137,28 +136,6 @@ def test_shares_rounded_to_nothing_forbid_no_action(asot, tmp_path: Path) -> Non
     assert labels(tmp_path, "a") == [0] * 40
 
 
-RULES = {
-    "a third number": ("0 1 2\n", ", line 1: '0 1 2' is no pair FROM TO of actions, and the file"),
-    "words": ("0 1\nreach stir\n", ", line 2: 'reach stir' is no pair FROM TO of actions, and"),
-    "other numbers": ("0 2 0 0 0\n" * 5, ", line 1: '0 2 0 0 0' is no pair FROM TO of actions"),
-    "too few": ("0 1 1\n" * 3, "the file is not 5 lines of 5 zeros and ones."),
-    "no such action": ("0 1\n4 5\n", ", line 2: names action 5, but "),
-    "empty": ("", ": is empty."),
-}
-
-
-@pytest.mark.parametrize("kind", RULES)
-def test_transitions_that_cannot_be_used(asot, file: Path, tmp_path: Path, kind: str) -> None:
-    text, message = RULES[kind]
-    (tmp_path / "follow.txt").write_text(text)
-    words = ("--decoder", "semi_markov", "--transitions", tmp_path / "follow.txt")
-    outcome = asot("decode", file, *words, "--out", tmp_path / "out")
-    assert outcome.code == 1
-    assert outcome.sentence.startswith(f"{tmp_path / 'follow.txt'}")
-    assert message in outcome.sentence
-    assert not (tmp_path / "out").exists()
-
-
 @pytest.mark.parametrize(
     "kind", ["float64", "float16", ">f4", ">f8", "int64", "int8", "uint8", "bool", "fortran"]
 )
@@ -254,173 +231,13 @@ def test_real_affinities_as_the_reference_labels_them(
     assert "One matching for each recording, in percent" in outcome.out
 
 
-class Trap:
-    """Makes a file where it is unpickled."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Any, tuple[str]]:
-        return Path.touch, (self.path,)  # type: ignore[return-value]
-
-
-def _damaged(affinity: np.ndarray[Any, Any], kind: str, folder: Path) -> str:
-    """Make a file that cannot be decoded, and say what asot must say of it."""
-    file = folder / "bad.npy"
-    if kind == "transposed":
-        np.save(file, affinity.T)
-        return "has 5 rows and 120 columns, so it looks transposed: frames are the rows."
-    if kind == "NaN":
-        affinity[[7, 9], 2] = np.nan
-        np.save(file, affinity)
-        return "column 2 of frame 7 (from 0) is nan, the first of 2 numbers that are not finite."
-    if kind == "infinite":
-        affinity[3, 4] = -np.inf
-        np.save(file, affinity)
-        return "column 4 of frame 3 (from 0) is -inf."
-    if kind == ".npz":
-        with file.open("wb") as stream:
-            np.savez(stream, affinity)
-        return "is an .npz archive, not an .npy file: save one array."
-    if kind == "objects":
-        array = np.array([[Trap(folder / "sprung")]], dtype=object)
-        np.save(file, array, allow_pickle=True)
-        return "holds Python objects: save an array of numbers instead."
-    if kind == "pickled":
-        file.write_bytes(pickle.dumps(Trap(folder / "sprung")))
-        return "is not an .npy file, or is damaged."
-    if kind == "text":
-        np.savetxt(file, affinity)
-        return "is not an .npy file, or is damaged."
-    if kind == "folder":
-        file.mkdir()
-        return "is a folder where a file is expected."
-    if kind == "truncated":
-        np.save(file, affinity)
-        file.write_bytes(file.read_bytes()[:-4])
-        return "is truncated: "
-    arrays = {
-        "complex": (affinity * 1j, "holds values of type complex64, not real numbers."),
-        "strings": (affinity.astype(str), "holds values of type <U"),
-        "one axis": (affinity[:, 0], "has shape (120,)"),
-        "three axes": (affinity[None], "has shape (1, 120, 5)"),
-        "no frames": (affinity[:0], "is empty: its shape is (0, 5)."),
-        "no actions": (affinity[:, :0], "is empty: its shape is (120, 0)."),
-    }
-    if kind in arrays:
-        array, message = arrays[kind]
-        np.save(file, array)
-        return message
-    if kind == "empty":
-        file.touch()
-        return "is empty."
-    return "does not exist."
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [
-        *("transposed", "NaN", "infinite", ".npz", "objects", "pickled", "text", "folder"),
-        *("truncated", "complex", "strings", "one axis", "three axes"),
-        *("no frames", "no actions", "empty", "none"),
-    ],
-)
-def test_files_that_cannot_be_decoded(
-    asot, file: Path, affinity: np.ndarray[Any, Any], tmp_path: Path, kind: str
+@pytest.mark.parametrize("words", [(), ("--cost",)])
+def test_the_radius_is_chosen_from_the_matrix(
+    asot, file: Path, affinity: np.ndarray[Any, Any], tmp_path: Path, words: tuple[str, ...]
 ) -> None:
-    message = _damaged(affinity, kind, tmp_path)
-    outcome = asot("decode", file, tmp_path / "bad.npy", "--out", tmp_path / "out")
-    assert outcome.code == 1
-    assert outcome.out == ""
-    assert outcome.sentence.startswith(f"{tmp_path / 'bad.npy'}: {message}")
-    assert not (tmp_path / "out").exists(), "all files are checked before one is decoded"
-    assert not (tmp_path / "sprung").exists(), "nothing is ever unpickled"
-
-
-TRUTHS = {
-    "short": ("reach\n" * 7, "truth.txt: has 7 labels where "),
-    "a gap": ("reach\n\n" * 60, "truth.txt, line 2: is empty where an action name is needed."),
-    "empty": ("", "truth.txt: is empty."),
-    "no text": ("\udcff\n" * 120, "truth.txt, line 1: is not UTF-8 text."),
-}
-
-
-@pytest.mark.parametrize("kind", TRUTHS)
-def test_ground_truth_that_does_not_fit(asot, file: Path, tmp_path: Path, kind: str) -> None:
-    text, message = TRUTHS[kind]
-    place = tmp_path / "truth.txt"
-    place.write_bytes(text.encode("utf-8", "surrogateescape"))
-    outcome = asot("decode", file, "--ground_truth", place, "--out", tmp_path / "out")
-    assert outcome.code == 1
-    assert message in outcome.sentence
-    assert not (tmp_path / "out").exists()
-
-
-def test_ground_truth_that_is_not_there(asot, file: Path, tmp_path: Path) -> None:
-    (tmp_path / "gt").mkdir()
-    for place in (tmp_path / "nope", tmp_path / "gt"):
-        outcome = asot("decode", file, "--ground_truth", place, "--out", tmp_path / "out")
-        assert outcome.code == 1
-        assert outcome.sentence.endswith(" does not exist.")
-
-
-def test_files_that_are_called_the_same(asot, file: Path, tmp_path: Path) -> None:
-    (tmp_path / "b").mkdir()
-    shutil.copy(file, tmp_path / "b" / "a.npy")
-    outcome = asot("decode", file, tmp_path / "b" / "a.npy", "--out", tmp_path / "out")
-    assert outcome.code == 1
-    assert outcome.sentence.startswith("Two files are called 'a', so their results would")
-
-
-def test_one_truth_for_several_files(asot, file: Path, tmp_path: Path) -> None:
-    shutil.copy(file, tmp_path / "b.npy")
-    (tmp_path / "truth.txt").write_text("reach\n" * 120)
-    words = ("--ground_truth", tmp_path / "truth.txt", "--out", tmp_path / "out")
-    outcome = asot("decode", file, tmp_path / "b.npy", *words)
-    assert outcome.code == 1
-    assert outcome.sentence.startswith("--ground_truth must be a folder where there are several")
-
-
-@pytest.mark.parametrize(
-    "words, message",
-    [
-        (("--frame_rate", "0"), "--frame_rate must be above 0, but is 0.0."),
-        (("--frame_rate", ".nan"), "--frame_rate must be above 0, but is nan."),
-        (("--order_prior", "-1"), "--order_prior must be at least 0, but is -1.0."),
-        (("--decoder", "viterbi"), "--decoder must be argmax or semi_markov, but is 'viterbi'."),
-        (("--minimum_duration", "9"), "--minimum_duration needs --decoder semi_markov."),
-        (("--transitions", "x"), "--transitions needs --decoder semi_markov."),
-        (
-            ("--decoder", "semi_markov", "--minimum_duration", "2.5"),
-            "--minimum_duration must be a whole number of frames above 0 such as 25, or of seconds",
-        ),
-        (
-            ("--decoder", "semi_markov", "--minimum_duration", "0"),
-            "--minimum_duration must be a whole number of frames above 0 such as 25, or of seconds",
-        ),
-        (
-            ("--decoder", "semi_markov", "--minimum_duration", "2s"),
-            "--minimum_duration in seconds needs --frame_rate.",
-        ),
-        (("--epsilon", "0"), "epsilon must be a finite number that is above 0, but is 0.0."),
-        (
-            ("--alpha", "1"),
-            "alpha must be a finite number that is at least 0 and below 1, but is 1.0.",
-        ),
-        (("--radius", "-0.1"), "radius must be a finite number that is above 0, but is -0.1."),
-        (("--mode", "x"), 'mode must be "default" or "parity", but is \'x\'.'),
-        (("--max_iterations", "-1"), "max_iterations must be an integer from 0 to 1,000,000"),
-        (
-            ("--lambda_frames=.inf",),
-            "lambda_frames must be a finite number that is above 0, but is inf.",
-        ),
-    ],
-    ids=lambda value: value[0] if isinstance(value, tuple) else "",
-)
-def test_settings_out_of_range(
-    asot, file: Path, tmp_path: Path, words: tuple[str, ...], message: str
-) -> None:
-    outcome = asot("decode", file, "--out", tmp_path / "out", *words)
-    assert outcome.code == 1
-    assert outcome.sentence.startswith(message)
-    assert not (tmp_path / "out").exists()
+    outcome = asot("decode", file, *words, "--radius", "auto", "--out", tmp_path / "out")
+    assert (outcome.code, outcome.err) == (0, "")
+    radius = find_radius([affinity.astype(np.float32)], 5).chosen
+    assert f"a: radius {radius} frames" in outcome.out
+    cost = affinity if words else 1 - affinity
+    assert labels(tmp_path / "out", "a") == expected(cost, radius=radius)

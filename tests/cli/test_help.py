@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
+from typing import Any
 
 import pytest
+import yaml
 
+import asot as package
 from asot.cli import COMMANDS
+from asot.model.recipe import load_recipe
 
 SCRIPT = """
 import contextlib, io, sys
@@ -15,7 +20,7 @@ from asot.cli import COMMANDS, main
 
 with contextlib.redirect_stdout(io.StringIO()) as out:
     codes = [main(["--help"]), main(["help", "train"]), main(["--version"]), main(["-V"])]
-    codes += [main([name, "--help"]) for name in COMMANDS]
+    codes += [main([*name.split(), "--help"]) for name in COMMANDS]
     codes += [main(["train", "breakfast", "--print_config"])]
 heavy = {"torch", "lightning", "matplotlib", "sklearn", "scipy", "pandas", "torchmetrics"}
 print(codes, sorted(heavy & set(sys.modules)), "usage: asot train" in out.getvalue())
@@ -37,7 +42,7 @@ def test_help_lists_the_commands(asot) -> None:
     assert outcome.code == 0
     assert outcome.err == ""
     for name, summary in COMMANDS.items():
-        assert f"  {name:<10} {summary}\n" in outcome.out
+        assert f"  {name:<13} {summary}\n" in outcome.out
     assert asot("help").out == asot("-h").out == outcome.out
 
 
@@ -56,8 +61,51 @@ def test_version(asot) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_of_a_command(asot, name: str) -> None:
-    outcome = asot(name, "--help")
+    outcome = asot(*name.split(), "--help")
     assert outcome.code == 0
     assert outcome.err == ""
     assert outcome.out.startswith(f"usage: asot {name}")
-    assert asot("help", name).out == outcome.out
+    assert asot("help", *name.split()).out == outcome.out
+
+
+def shown_defaults(text: str) -> dict[str, str]:
+    """The defaults that a help text shows, by the names of the options."""
+    options = {}
+    for option in text.split("\n  --")[1:]:
+        words = " ".join(option.split("\n\n")[0].split())
+        if ", default: " in words:
+            options[words.split()[0]] = words.rpartition(", default: ")[2].removesuffix(")")
+    return options
+
+
+def leaves(settings: Any, place: str = "") -> dict[str, Any]:
+    """The settings of a recipe by their dotted names."""
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        name = place + field.name
+        values |= leaves(value, f"{name}.") if dataclasses.is_dataclass(value) else {name: value}
+    return values
+
+
+@pytest.mark.parametrize(
+    ("words", "recipe"),
+    [
+        (["train", "--help"], "default"),
+        (["train", "breakfast", "--help"], "breakfast"),
+        (["help", "train", "salads_svm"], "salads_svm"),
+        (["benchmark", "watch", "-h"], "watch"),
+    ],
+)
+def test_help_shows_the_values_that_will_be_used(asot, words: list[str], recipe: str) -> None:
+    shown = shown_defaults(asot(*words).out)
+    for name, value in leaves(load_recipe(recipe)).items():
+        if name != "title":
+            assert yaml.safe_load(shown[name]) == value, name
+
+
+def test_the_package_shows_its_public_names_alone() -> None:
+    assert dir(package) == sorted([*package.__all__, "__version__"])
+    assert all(getattr(package, name) is not None for name in dir(package))
+    with pytest.raises(AttributeError):
+        package.nonsense  # noqa: B018

@@ -120,18 +120,18 @@ def test_the_recipe_may_come_last(asot) -> None:
     assert first.out == last.out
 
 
-FILES = {
-    "training: {epochs: many}": "training.epochs must be an integer of at least 0, but is 'many'.",
-    "nonsense: 3": "nonsense is not a setting of a recipe; known there: name, title, ",
-    "training: 3": "training must be a group of settings, but is 3.",
-    "order_prior: null": "order_prior must be a finite number that is at least 0, or ",
-    "n_actions: {coffee: x}": "n_actions.coffee must be an integer of at least 1, but is 'x'.",
-    "- 1\n- 2": "a recipe must be a group of settings, but is [1, 2].",
-    "hello": "a recipe must be a group of settings, but is 'hello'.",
-    "training: [": " cannot be read as YAML: ",
-    "\udcff\udcfe": " cannot be read as YAML: ",
-    "a: !!python/object/apply:os.abort []": " cannot be read as YAML: ",
-}
+FILES = (
+    "training: {epochs: many}",
+    "nonsense: 3",
+    "training: 3",
+    "order_prior: null",
+    "n_actions: {coffee: x}",
+    "- 1\n- 2",
+    "hello",
+    "training: [",
+    "\udcff\udcfe",
+    "a: !!python/object/apply:os.abort []",
+)
 
 
 @pytest.mark.parametrize("text", FILES)
@@ -143,7 +143,6 @@ def test_files_that_are_no_recipe(asot, tmp_path: Path, text: str, as_recipe: bo
     outcome = asot("train", *words, "--n_actions", "4", "--data", tmp_path, "--out", tmp_path)
     assert outcome.code == 1
     assert outcome.sentence.startswith(str(file))
-    assert FILES[text] in outcome.sentence
 
 
 def test_a_folder_is_no_recipe(asot, tmp_path: Path) -> None:
@@ -328,15 +327,6 @@ def test_a_recipe_of_ones_own(asot, tmp_path: Path) -> None:
     assert "Left out    class 0, class 4\n" in outcome.out
     assert commands_in(outcome.out)[1][:2] == ["train", str(file)]
     assert "Published" not in outcome.out
-
-
-def test_no_such_recipe(asot) -> None:
-    outcome = asot("recipes", "brekfast")
-    assert outcome.code == 1
-    assert outcome.sentence.startswith("There is no recipe 'brekfast': name one of breakfast, ")
-    outcome = asot("recipes", "breakfast", "yti")
-    assert outcome.code == 2
-    assert "There is no place for the word 'yti'." in outcome.sentence
 
 
 def test_the_list_imports_nothing_heavy(environment: dict[str, str]) -> None:

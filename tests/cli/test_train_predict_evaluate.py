@@ -192,31 +192,6 @@ def test_predict_without_ground_truth_and_with_odd_names(
     assert "has no ground truth to be compared with" in outcome.sentence
 
 
-@pytest.mark.parametrize("place", ["", "predictions"])
-def test_predict_leaves_the_run_alone(asot, trained: Path, toys: Path, place: str) -> None:
-    before = contents(trained)
-    outcome = asot("predict", trained, "--data", toys, "--out", trained / place)
-    assert outcome.code == 1
-    assert outcome.sentence.startswith("--out must leave what ")
-    assert contents(trained) == before
-
-
-@pytest.mark.parametrize(
-    "words, part",
-    [
-        (("--model", "tea"), "has no model 'tea'; it has: all."),
-        (("--figures", "x"), "--figures must be an integer, not x."),
-    ],
-)
-def test_predict_refuses(
-    asot, trained: Path, toys: Path, tmp_path: Path, words: tuple[str, str], part: str
-) -> None:
-    outcome = asot("predict", trained, "--data", toys, "--out", tmp_path / "out", *words)
-    assert outcome.code in (1, 2)
-    assert part in outcome.sentence
-    assert not (tmp_path / "out").exists()
-
-
 def test_predict_features_of_another_width(asot, trained: Path, tmp_path: Path) -> None:
     corpus = make_recordings(2, n_actions=3, n_frames=(20, 30), width=7, random_state=0)
     data = write_dataset(corpus, tmp_path / "wide", {0: "a", 1: "b", 2: "c"})
@@ -354,7 +329,7 @@ def test_pictures_without_matplotlib(
     def draw(*_: object) -> None:
         raise MissingExtraError("matplotlib", "plot", "drawing a figure")
 
-    monkeypatch.setattr("asot.cli.results.draw", draw)
+    monkeypatch.setattr("asot.cli.console.draw", draw)
     outcome = asot("predict", trained, "--data", toys, "--out", tmp_path / "out")
     assert (outcome.code, outcome.err) == (0, "")
     assert "No pictures: drawing a figure needs the library 'matplotlib'" in outcome.out

@@ -21,8 +21,8 @@ from asot.data.origin import (
     write_features,
 )
 from asot.errors import ArgumentError, DataError, FileError
-from asot.export.csv import read_csv
-from asot.runs.predictions import PredictionFolder, Source
+from asot.export import read_csv
+from asot.runs.predictions import DatasetSource, PredictionFolder
 
 ORIGIN = Origin(
     "series",
@@ -214,7 +214,7 @@ def test_times_flow_into_the_segment_table(folder: Path, rng: np.random.Generato
     for one in recordings:
         assignment = rng.dirichlet(np.ones(3), size=20).astype(np.float32)
         predicted.write(one.name, assignment.argmax(axis=1), assignment)
-    predicted.finish(Source(str(folder)), recordings, dict.fromkeys(recordings.names, "all"))
+    predicted.finish(DatasetSource(str(folder)), recordings, dict.fromkeys(recordings.names, "all"))
     rows = read_csv(predicted.root / "segments.csv")
     for one in recordings:
         times = one.times
@@ -234,7 +234,7 @@ def test_a_prediction_knows_the_files_it_was_made_of(
     recordings = DatasetFolder(folder).recordings()
     for one in recordings:
         predicted.write(one.name, np.zeros(20, dtype=np.int64), np.ones((20, 1), np.float32))
-    predicted.finish(Source(str(folder)), recordings, dict.fromkeys(recordings.names, "all"))
+    predicted.finish(DatasetSource(str(folder)), recordings, dict.fromkeys(recordings.names, "all"))
     assert predicted.covers(recordings)
     assert not predicted.covers(recordings[1:])
     reset(folder, "tea", fingerprint="another")

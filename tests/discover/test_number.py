@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from asot.data import standardise
-from asot.discover.number import choose_numbers, find_n_actions
+from asot.discover.stability import choose_numbers, find_n_actions
 from asot.simulation import make_recordings
 
 
@@ -42,10 +42,10 @@ def test_the_evidence_goes_together(seed: int) -> None:
 def test_the_same_seed_finds_the_same(seed: int) -> None:
     recordings = make_recordings(3, 3, (40, 60), random_state=seed)
     X = [standardise(one) for one in recordings.features]
-    heard: list[tuple[int, int]] = []
+    heard: list[tuple[object, ...]] = []
     first = find_n_actions(X, 5, most=5, seed=seed, progress=lambda *told: heard.append(told))
     assert find_n_actions(X, 5, most=5, seed=seed) == first
-    assert heard == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert heard == [("Counting the actions", done, 4) for done in (1, 2, 3, 4)]
 
 
 @pytest.mark.parametrize("lengths", [[1], [2, 1], [9]])

@@ -8,8 +8,15 @@ from sklearn.cluster import KMeans
 
 from asot import evaluate
 from asot.data import Recordings, standardise
-from asot.discover.prototypes import band, derived_seed, kmeans_centres, learn_prototypes
-from asot.discover.windows import places, unit_rows, window_mean
+from asot.discover.prototypes import (
+    band,
+    derived_seed,
+    fit_kmeans,
+    learn_prototypes,
+    places,
+    unit_rows,
+    window_mean,
+)
 from asot.simulation import make_recordings
 
 
@@ -41,6 +48,8 @@ def test_window_means_follow_the_definition(
 
 def test_unit_rows_and_places() -> None:
     assert unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist() == [[0.6, 0.8], [0.0, 0.0]]
+    tiny = np.full((1, 2), 1e-15, np.float32)
+    np.testing.assert_allclose(unit_rows(tiny, least=1e-30), np.full((1, 2), 0.5**0.5), rtol=1e-5)
     assert places(4).tolist() == [0.125, 0.375, 0.625, 0.875]
 
 
@@ -102,7 +111,7 @@ def test_no_more_centres_than_frames(rng: np.random.Generator) -> None:
     found = learn_prototypes(X, 7, 4)
     assert found.centres.shape == (3, 3)
     assert [len(found.labels(one)) for one in X] == [1, 2]
-    assert kmeans_centres(np.zeros((5, 2)), 3, 2, 0).shape == (3, 2)
+    assert fit_kmeans(np.zeros((5, 2)), 3, 2, 0).cluster_centers_.shape == (3, 2)
 
 
 def test_a_radius_that_a_recording_can_have() -> None:

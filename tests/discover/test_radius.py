@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from asot.data import Recordings, standardise
-from asot.discover.radius import MOST_RECORDINGS, choose_radius, evenly, find_radius, ladder
+from asot.discover.prototypes import evenly
+from asot.discover.stability import (
+    MOST_RECORDINGS,
+    _principal,
+    choose_radius,
+    find_radius,
+    ladder,
+)
 from asot.simulation import make_recordings
 
 
@@ -54,12 +61,22 @@ def test_it_follows_the_frame_rate(recordings: Recordings, n_actions: int, seed:
 
 
 def test_progress_is_told_for_each_scale(recordings: Recordings) -> None:
-    heard: list[tuple[int, int]] = []
+    heard: list[tuple[object, ...]] = []
     evidence = find_radius(
         prepared(recordings.features[:2]), 3, progress=lambda *told: heard.append(told)
     )
     total = len(evidence.radii)
-    assert heard == [(done, total) for done in range(1, total + 1)]
+    assert heard == [("Finding the time scale", done, total) for done in range(1, total + 1)]
+
+
+def test_main_directions_keep_what_few_columns_can_hold(rng: np.random.Generator) -> None:
+    turned = np.linalg.qr(rng.normal(size=(300, 300)))[0][:40].astype(np.float32)
+    few = [rng.normal(size=(n, 40)).astype(np.float32) for n in (50, 90)]
+    found = _principal([one @ turned for one in few])
+    for one, other in zip(found, few, strict=True):
+        assert one.shape == (len(other), 64)
+        np.testing.assert_allclose(one @ one.T, other @ other.T, atol=1e-3)
+    assert _principal(few)[0] is few[0], "nothing to leave out"
 
 
 @pytest.mark.parametrize("lengths", [[1], [2, 1], [5, 7]])

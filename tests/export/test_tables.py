@@ -12,8 +12,7 @@ from hypothesis import given
 
 from asot.errors import DataError
 from asot.export import export, read, read_csv
-from asot.timeline.segments import SegmentRow
-from asot.timeline.timelines import Interval, Timeline, even_times
+from asot.timeline.timelines import Interval, SegmentRow, Timeline, even_times
 from tests.export.timelines import recordings, timeline
 
 BOIL = [Interval("tea", 0.5, 2.0, "boil")]
@@ -89,8 +88,8 @@ def test_what_spreadsheets_make_of_a_table(tmp_path: Path, text: str, encoding: 
         ("recording,start_s,end_s\n", "line 1: the header must have"),
         ("start_s,end_s,action\n0,1,\n", "line 2: the action is empty"),
         ("recording,start_s,end_s,action\n,0,1,boil\n", "line 2: the recording is empty"),
-        ("start_s,end_s,action\n0,1,a\n0,x,boil\n", "line 3: end_s must be a number .* 'x'"),
-        ("start_s,end_s,action\n0,inf,boil\n", "line 2: end_s must be a number .* 'inf'"),
+        ("start_s,end_s,action\n0,1,a\n0,x,boil\n", "line 3: end_s must be a finite number.* 'x'"),
+        ("start_s,end_s,action\n0,inf,boil\n", "line 2: end_s must be a finite number.* 'inf'"),
         ("start_s,end_s,action\n2,1,boil\n", "line 2: .* lasts from 2.0 to 1.0 s"),
         ("start_frame,end_frame,action\n0,9,boil\n", "end_frame is 9, but .* 4 frames"),
         ("start_frame,end_frame,action\n0,1.5,boil\n", "whole number of frames .* '1.5'"),

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from hypothesis import strategies as st
 
-from asot.timeline.segments import SegmentRow, run_lengths
-from asot.timeline.timelines import Timeline
+from asot.timeline.segments import run_lengths
+from asot.timeline.timelines import SegmentRow, Timeline
 
 HOSTILE = [
     "</script><img src=x onerror=alert(1)>",

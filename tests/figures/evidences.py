@@ -9,9 +9,8 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from asot.discover.number import find_n_actions
 from asot.discover.order import find_order
-from asot.discover.radius import find_radius
+from asot.discover.stability import find_n_actions, find_radius
 from asot.figures.evidence import ModelEvidence
 from asot.simulation import make_recordings
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,15 +12,16 @@ import pytest
 from asot.data import DatasetFolder, check_dataset
 from asot.data.origin import origin_path, read_origin
 from asot.errors import ConfigurationError, DataError
-from asot.inputs.extract import Outcome, VideoSettings, extract
+from asot.files import file_hash
+from asot.inputs.extract import Extraction, extract
 from asot.inputs.find import find_inputs
-from asot.inputs.series import SeriesSettings
+from asot.inputs.settings import SeriesSettings, VideoSettings
 from tests.runs.regimes import snapshot, write_logs
 
 Told = list[tuple[str, int, int, str]]
 
 
-def run(folder: Path, root: Path, told: Told | None = None, **settings: object) -> Outcome:
+def run(folder: Path, root: Path, told: Told | None = None, **settings: object) -> Extraction:
     def report(*words: object) -> None:
         if told is not None:
             told.append(words)  # type: ignore[arg-type]
@@ -41,7 +43,8 @@ def test_logs_become_a_data_set_with_true_times(logs: Path, tmp_path: Path) -> N
     assert not outcome.kept
     assert not outcome.failed
     assert outcome.usable == 3
-    assert [one[1:3] for one in told] == [(1, 3), (2, 3), (3, 3)]
+    for stage in ("Looking at the recordings", "Reading the recordings"):
+        assert [one[1:3] for one in told if one[0] == stage] == [(1, 3), (2, 3), (3, 3)]
     recordings = DatasetFolder(tmp_path / "data").recordings()
     assert list(recordings.names) == ["a", "c", "sub-b"]
     for one in recordings:
@@ -78,7 +81,9 @@ def test_what_changed_is_made_anew_and_nothing_else(logs: Path, tmp_path: Path, 
         f"{kind}/c.{'json' if kind == 'origins' else 'npy'}"
         for kind in ("features", "times", "signals", "origins")
     }
-    assert run(logs, tmp_path / "data", fps=4.0).made == ["a", "c", "sub-b"], "other settings"
+    assert run(logs, tmp_path / "data", frame_rate=4.0).made == ["a", "c", "sub-b"], (
+        "other settings"
+    )
 
 
 @pytest.mark.parametrize("part", ["features", "times", "signals", "origins"])
@@ -195,15 +200,64 @@ def test_arrays_that_are_no_features_are_listed(
 
 
 @pytest.mark.parametrize(
-    ("settings", "part"),
+    ("setting", "value"),
     [
-        ({"fps": 0.0}, "--fps must be above 0, or all, not 0.0"),
-        ({"fps": float("nan")}, "--fps must be above 0, or all, not nan"),
-        ({"batch_size": 0}, "--batch_size must be at least 1, not 0"),
+        *(("frame_rate", value) for value in (0.0, -1, float("nan"), float("inf"), True, "10")),
+        *(("batch_size", value) for value in (0, 1.5, True)),
+        ("device", "tpu"),
     ],
 )
-def test_video_settings_that_cannot_be(settings: dict[str, float], part: str) -> None:
-    VideoSettings(fps=None, batch_size=1).check()
+def test_video_settings_that_cannot_be(setting: str, value: Any) -> None:
+    VideoSettings(frame_rate=None, batch_size=1)
     with pytest.raises(ConfigurationError) as caught:
-        VideoSettings(**settings).check()  # type: ignore[arg-type]
-    assert part in str(caught.value)
+        VideoSettings(**{setting: value})
+    assert caught.value.setting == setting
+    assert repr(value) in str(caught.value)
+
+
+def test_features_of_other_settings_are_never_taken_for_those_asked_for(
+    logs: Path, tmp_path: Path
+) -> None:
+    run(logs, tmp_path / "data")
+    outcome = run(logs, tmp_path / "data", frame_rate=2.0, columns=["ax"])
+    assert outcome.made == ["a", "c", "sub-b"]
+    (logs / "c.csv").write_text((logs / "c.csv").read_text().replace("ax", "other"))
+    (logs / "a.csv").write_text((logs / "a.csv").read_text().replace("az", "other"))
+    outcome = run(logs, tmp_path / "data", columns=["ax"])
+    assert (outcome.made, list(outcome.failed)) == (["a", "sub-b"], ["c"])
+    assert list(DatasetFolder(tmp_path / "data").recordings().names) == ["a", "sub-b"]
+
+
+def test_a_disk_that_is_away_costs_nothing(
+    logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(logs, tmp_path / "data")
+    before = snapshot(tmp_path / "data")
+
+    def fail(path: Path) -> str:
+        if path.name == "c.csv":
+            raise OSError(5, "Input/output error")
+        return file_hash(path)
+
+    monkeypatch.setattr("asot.inputs.series.extraction.file_hash", fail)
+    outcome = run(logs, tmp_path / "data")
+    assert outcome.kept == ["a", "c", "sub-b"]
+    assert "Input/output error" in outcome.remarks["c"][0]
+    assert snapshot(tmp_path / "data") == before
+    outcome = run(logs, tmp_path / "data", frame_rate=2.0)
+    assert (outcome.made, list(outcome.failed)) == (["a", "sub-b"], ["c"])
+    after = snapshot(tmp_path / "data")
+    assert {name: after[name] for name in after if "/c." in name} == {
+        name: before[name] for name in before if "/c." in name
+    }
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "[" * 100_000, '{"kind": 1}'])
+def test_an_origin_that_is_none_and_a_file_that_is_broken(
+    logs: Path, tmp_path: Path, content: str
+) -> None:
+    run(logs, tmp_path / "data")
+    origin_path(tmp_path / "data", "c").write_text(content)
+    (logs / "c.csv").write_bytes(b"")
+    assert list(run(logs, tmp_path / "data").failed) == ["c"]
+    assert not origin_path(tmp_path / "data", "c").exists()

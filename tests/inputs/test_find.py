@@ -83,7 +83,7 @@ def test_videos_do_not_go_with_others(tmp_path: Path) -> None:
 
 
 def test_what_is_missing_or_empty(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="nowhere does not exist: name videos, tables or arrays"):
+    with pytest.raises(DataError, match="nowhere: does not exist: name videos, tables or arrays"):
         find_inputs([tmp_path / "nowhere"])
     touch(tmp_path / "notes.txt")
     with pytest.raises(DataError, match=r"holds no recordings: no file in it ends in one of \.3gp"):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from asot.model.recipe import load_recipe
 from asot.runs.predictions import score
-from asot.runs.run import train_run
+from asot.runs.train import train_run
 
 
 def test_a_run_on_the_folder(shared: Path, seed: int, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from pathlib import Path
 from asot.model.features import Batches
 from asot.model.recipe import Recipe
 from asot.runs.predictions import PredictionFolder
-from asot.runs.run import train_run
+from asot.runs.train import train_run
 from asot.model.training import is_main_process
 
 data, out = map(Path, sys.argv[1:])
@@ -113,7 +113,7 @@ def test_two_devices_train_one_run(data: Path, tmp_path: Path) -> None:
         assert len(losses) == 2
         assert np.isfinite(losses).all()
     folder = run.predictions
-    names = [one["name"] for one in folder.index()["recordings"]]
+    names = list(folder.models())
     assert len(names) == 6
     assert all(len(folder.labels(name)) == len(folder.assignment(name)) for name in names)
     assert not [path for path in out.rglob("*") if path.name.startswith(".")]

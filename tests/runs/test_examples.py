@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from asot.data import Recording, Recordings
 from asot.data import features as blocks_of
-from asot.runs.examples import ATYPICAL, TYPICAL, Examples, find_examples
+from asot.runs.page import ATYPICAL, TYPICAL, Examples, find_examples
 from asot.runs.predictions import PredictionFolder
 from asot.timeline.segments import UNLABELLED, to_segments
 
@@ -25,7 +25,7 @@ def predicted(
         features = rng.normal(rng.normal(), 2.0, size=(len(own), width)).astype(np.float32)
         features[:, 0] = 3.0  # a column that never changes says nothing
         recordings.append(Recording(name, features))
-        folder.write(name, own, np.ones((len(own), 1), dtype=np.float32))
+        folder.write(name, own, np.ones((len(own), 4), dtype=np.float32))
     return folder, Recordings(recordings)
 
 

@@ -16,8 +16,10 @@ from asot.model.checkpoint import load_model
 from asot.model.network import ActionModel
 from asot.model.recipe import Recipe, load_recipe
 from asot.model.team import KINDS, TeamModel
+from asot.runs.predict import predict_run
 from asot.runs.predictions import PredictionFolder
-from asot.runs.run import Run, predict_run, train_run
+from asot.runs.run import Run
+from asot.runs.train import train_run
 from asot.simulation import make_recordings
 
 MakeRecipe = Callable[..., Recipe]
@@ -64,11 +66,11 @@ def evidence(run: Run) -> dict[str, Any]:
 
 def contents(folder: PredictionFolder) -> dict[str, tuple[bytes, bytes]]:
     return {
-        one["name"]: (
-            folder.labels(one["name"]).tobytes(),
-            folder.assignment(one["name"]).tobytes(),
+        one.name: (
+            folder.labels(one.name).tobytes(),
+            folder.assignment(one.name).tobytes(),
         )
-        for one in folder.index()["recordings"]
+        for one in folder.index().recordings
     }
 
 

@@ -15,8 +15,11 @@ from asot.data import Recordings, write_dataset
 from asot.errors import AsotError, ConfigurationError, DataError
 from asot.model import training
 from asot.model.recipe import Recipe, load_recipe
+from asot.runs.page import rewrite_page
+from asot.runs.predict import predict_run
 from asot.runs.predictions import PredictionFolder, score
-from asot.runs.run import Run, plan_run, predict_run, train_run
+from asot.runs.run import Run, plan_run
+from asot.runs.train import train_run
 from asot.simulation import make_recordings
 
 NAMES = {0: "take cup", 1: "pour tea", 2: "stir"}
@@ -68,11 +71,8 @@ Train = Callable[..., Run]
 
 def contents(folder: PredictionFolder) -> dict[str, tuple[Any, ...]]:
     return {
-        one["name"]: (
-            folder.labels(one["name"]).tolist(),
-            folder.assignment(one["name"]).tobytes(),
-        )
-        for one in folder.index()["recordings"]
+        name: (folder.labels(name).tolist(), folder.assignment(name).tobytes())
+        for name in folder.models()
     }
 
 
@@ -89,7 +89,7 @@ def test_a_run_holds_all_that_its_page_says(make_data: MakeData, train: Train) -
     assert load_recipe(str(run.root / "recipe.yaml")) == run.recipe()
     folder = run.predictions
     names = ["P1 cup", "P2 Grüße 茶", "P3"]
-    assert [one["name"] for one in folder.index()["recordings"]] == names
+    assert list(folder.models()) == names
     for name in names:
         labels, assignment = folder.labels(name), folder.assignment(name)
         assert assignment.shape == (len(labels), 3)
@@ -241,22 +241,22 @@ def test_a_run_that_was_cut_goes_on(
     data = make_data(names=PAIRS, activities=ACTIVITIES)
     whole = train(data, both, out="whole")
 
-    def cut(stage: str, done: int, total: int, note: str) -> None:
-        if stage == "Training tea" and done == 2:
+    def cut(stage: str, done: int, total: int, note: str = "") -> None:
+        if stage == "Training of tea" and done == 2:
             raise PowerCutError
 
     with pytest.raises(PowerCutError):
-        train(data, both, report=cut)
+        train(data, both, progress=cut)
     run = Run(whole.root.parent / "run")
     with pytest.raises(DataError, match=r"tea\.ckpt is missing|holds no finished predictions"):
         run.predictions.index()
     finished = run.checkpoint("black coffee")
     written = finished.stat().st_mtime_ns
     heard: list[tuple[str, int]] = []
-    train(data, both, report=lambda stage, done, total, note: heard.append((stage, done)))
+    train(data, both, progress=lambda stage, done, total, note="": heard.append((stage, done)))
     assert [one for one in heard if one[0].startswith("Training")] == [
-        ("Training tea", 3),
-        ("Training tea", 4),
+        ("Training of tea", 3),
+        ("Training of tea", 4),
     ]
     assert finished.stat().st_mtime_ns == written
     assert contents(run.predictions) == contents(whole.predictions)
@@ -308,10 +308,20 @@ def test_what_is_no_run_is_named(make_data: MakeData, train: Train, tmp_path: Pa
     with pytest.raises(DataError, match=r"is not a run: it holds no run\.json"):
         predict_run(Run(tmp_path / "nothing"), data, tmp_path / "out")
     run = train(data)
-    for text, sentence in [("{", "cannot be read"), ("[]", "does not describe a run")]:
-        (run.root / "run.json").write_text(text)
-        with pytest.raises(DataError, match=sentence):
+    good = json.loads((run.root / "run.json").read_text())
+    for values in (
+        *(None, [], {**good, "seed": "x"}, {**good, "seed": -1}, {**good, "activities": {}}),
+        *({**good, "activities": {name: 3}} for name in ("../../up", "/etc/passwd", "..", "")),
+        *({**good, "activities": {"all": count}} for count in (0, 10**30, 4, True)),
+        *({**good, "recipe": recipe} for recipe in (3, {"team": "x"}, {"strange": 1})),
+        {name: one for name, one in good.items() if name != "extractor"},
+    ):
+        (run.root / "run.json").write_text("{" if values is None else json.dumps(values))
+        with pytest.raises(AsotError) as caught:
             predict_run(run, data, tmp_path / "out")
+        assert caught.value.file is not None
+        assert caught.value.file.parent in (run.root, run.root / "models")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_missing_or_damaged_model_is_named(
@@ -323,7 +333,7 @@ def test_a_missing_or_damaged_model_is_named(
     with pytest.raises(DataError, match=r"all\.ckpt: cannot be read as a checkpoint"):
         predict_run(run, data, tmp_path / "out")
     run.checkpoint("all").unlink()
-    with pytest.raises(DataError, match=r"all\.ckpt is missing: the training is not finished"):
+    with pytest.raises(DataError, match=r"all\.ckpt: is missing: the training is not finished"):
         predict_run(run, data, tmp_path / "out")
 
 
@@ -345,12 +355,12 @@ def test_a_prediction_that_was_cut_is_not_taken_for_finished(
     out = tmp_path / "out"
     whole = contents(predict_run(run, data, out))
 
-    def cut(stage: str, done: int, total: int, note: str) -> None:
+    def cut(stage: str, done: int, total: int, note: str = "") -> None:
         if (stage, done) == ("Segmenting", 2):
             raise PowerCutError
 
     with pytest.raises(PowerCutError):
-        predict_run(run, data, out, report=cut)
+        predict_run(run, data, out, progress=cut)
     with pytest.raises(DataError, match="holds no finished predictions"):
         score(PredictionFolder(out))
     assert contents(predict_run(run, data, out)) == whole
@@ -380,28 +390,65 @@ def test_labels_of_another_length_than_the_truth_are_named(
     folder = train(data).predictions
     labels = folder.labels("P3")
     folder.write("P3", labels[:-1], folder.assignment("P3")[:-1])
-    with pytest.raises(DataError, match=f"has {len(labels) - 1} labels for P3, but its ground tr"):
+    with pytest.raises(DataError, match=f"has {len(labels) - 1} labels for P3, which has"):
         score(folder)
 
 
 def test_damaged_predictions_are_named(make_data: MakeData, train: Train) -> None:
     folder = train(make_data()).predictions
-    (folder.root / "labels" / "P3.txt").write_text("0\nnought\n")
-    (folder.root / "assignments" / "P3.npy").write_bytes(b"\x80\x04.")
-    for read in (folder.labels, folder.assignment):
-        with pytest.raises(DataError, match=r"P3.* cannot be read"):
-            read("P3")
-        with pytest.raises(DataError, match=r"nobody.* cannot be read"):
-            read("nobody")
-    for text, sentence in [("{", "cannot be read"), ("[]", "is no index of predictions")]:
-        (folder.root / "predictions.json").write_text(text)
-        with pytest.raises(AsotError, match=sentence):
+    path, array = folder.root / "labels" / "P3.txt", folder.root / "assignments" / "P3.npy"
+    labels, good = folder.labels("P3"), np.load(array)
+    lines = [str(label) for label in labels]
+    for first in ("nought", "", "-2", "3", "9" * 30, "1.5"):
+        path.write_text("\n".join([first, *lines[1:]]))
+        with pytest.raises(DataError) as caught:
+            folder.labels("P3")
+        assert caught.value.file == path
+    path.write_text("\n".join(lines[1:]))
+    with pytest.raises(DataError, match=f"has {len(lines) - 1} labels where"):
+        folder.labels("P3")
+    path.write_text("\n".join(lines))
+    for values in (good * np.nan, -good, good.astype("U3"), good[..., None], good[0], good[:0]):
+        np.save(array, values)
+        with pytest.raises(DataError) as caught:
+            folder.assignment("P3")
+        assert caught.value.file == array
+    np.save(array, good[:, :2])
+    with pytest.raises(DataError, match="different numbers of actions for the model 'all'"):
+        folder.n_actions("all")
+    array.write_bytes(b"\x80\x04.")
+    for name in ("P3", "nobody"):
+        for read in (folder.labels, folder.assignment):
+            with pytest.raises(DataError) as caught:
+                read(name)
+            assert caught.value.file is not None
+            assert caught.value.file.stem == name
+
+
+def test_an_altered_index_is_named(make_data: MakeData, train: Train) -> None:
+    folder = train(make_data()).predictions
+    path = folder.root / "predictions.json"
+    good = json.loads(path.read_text())
+    first, *others = good["recordings"]
+    altered = [
+        *({**first, "model": name} for name in ("/etc/x", "../../x", "..", "", "a\0b", None)),
+        *({**first, "name": name} for name in ("/etc/x", "../../x", "..", 3, others[0]["name"])),
+        {**first, "strange": 1},
+        {"name": "P1"},
+    ]
+    wrong: list[Any] = [{**good, "recordings": [one, *others]} for one in altered]
+    wrong += [{**good, "recordings": []}, {"recordings": [first]}, [], None, "x"]
+    wrong += [{**good, "source": {**good["source"], key: value}} for key, value in (
+        ("root", 3), ("frame_rate", -1), ("frame_rate", "x"), ("exclude", [10**30]), ("exclude", 1),
+    )]  # fmt: skip
+    for values in wrong:
+        path.write_text(json.dumps(values))
+        with pytest.raises(AsotError) as caught:
             folder.index()
+        assert caught.value.file == path
 
 
 def test_a_refused_prediction_leaves_the_earlier_one(tmp_path: Path, make_recipe: Any) -> None:
-    from asot.runs.run import Run, predict_run, train_run
-
     for name, width, count in (("five", 5, 2), ("other", 5, 1), ("six", 6, 2)):
         made = make_recordings(count, 3, (40, 60), width=width, random_state=0)
         write_dataset(made, tmp_path / name, {k: f"act {k}" for k in range(3)})
@@ -449,7 +496,7 @@ def test_without_ground_truth_the_number_of_actions_is_found(
     def report(stage: str, done: int, total: int, note: str = "") -> None:
         heard.append(stage)
 
-    plan = plan_run(make_recipe(n_actions=n_actions), data, report=report, seed=seed)
+    plan = plan_run(make_recipe(n_actions=n_actions), data, progress=report, seed=seed)
     found = plan.numbers["all"]
     assert plan.n_actions == {"all": found.chosen}
     assert found.chosen in found.numbers
@@ -467,3 +514,35 @@ def test_an_activity_that_the_recipe_has_no_number_for_is_named(
     with pytest.raises(ConfigurationError, match="does not say how many actions to look for"):
         train(data, recipe, activities=[other])
     assert not (tmp_path / "run").exists()
+
+
+def test_the_predictions_of_a_segmentation_lie_beside_its_run(tmp_path: Path) -> None:
+    request = {"inputs": {}, "data": "x", "video": None, "series": None, "recipe": {}, "seed": 0}
+    run = Run(tmp_path / "run")
+    assert run.predictions.root == run.root / "predictions"
+    (tmp_path / "segment.json").write_text(json.dumps({**request, "model": None}))
+    assert run.predictions.root == tmp_path / "predictions"
+    assert Run(tmp_path / "other").predictions.root == tmp_path / "other" / "predictions"
+    # Where a model was applied, the predictions there are not those of a run.
+    (tmp_path / "segment.json").write_text(json.dumps({**request, "model": "elsewhere"}))
+    assert run.predictions.root == run.root / "predictions"
+    (tmp_path / "segment.json").write_text("[]")
+    with pytest.raises(DataError) as caught:
+        _ = run.predictions
+    assert caught.value.file == tmp_path / "segment.json"
+
+
+def test_an_altered_page_is_named(make_data: MakeData, train: Train) -> None:
+    folder = train(make_data()).predictions
+    results = folder.root.parent
+    assert rewrite_page(folder, results) == []
+    good = {"embed": False, "others": {"gone": "/nowhere"}}
+    path = results / "page" / "page.json"
+    path.parent.mkdir()
+    for values in ([], {**good, "embed": 1}, {**good, "others": {"x": 3}}, {"embed": True}):
+        path.write_text(json.dumps(values))
+        with pytest.raises(DataError) as caught:
+            rewrite_page(folder, results)
+        assert caught.value.file == path
+    path.write_text(json.dumps(good))
+    assert rewrite_page(folder, results) == [results / "page" / "index.html"]

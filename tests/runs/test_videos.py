@@ -13,13 +13,13 @@ import pytest
 
 from asot.cli import main
 from asot.export import FORMATS
-from asot.runs.exporting import timelines
+from asot.runs.corrections import timelines
 from asot.runs.predictions import find_predictions
 from tests.runs.regimes import snapshot
 
 av = pytest.importorskip("av", reason="PyAV is not installed")
 
-BACKBONE = ("--backbone", "asot.inputs.video.backbone_callable:mean_colour", "--fps", "all")
+BACKBONE = ("--backbone", "asot.inputs.video.backbones:mean_colour", "--frame_rate", "all")
 COLOURS = {"red": (200, 40, 40), "green": (40, 200, 40), "blue": (40, 40, 200)}
 BASE = Fraction(1, 90_000)
 Truth = list[tuple[float, float, str]]
@@ -69,14 +69,14 @@ def run(*words: object) -> None:
 def results(films: tuple[Path, dict[str, Truth]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What asot segment makes of them; nothing may be changed."""
     out = tmp_path_factory.mktemp("segmented") / "out"
-    run("segment", films[0], "--actions", 3, "--out", out, *BACKBONE)
+    run("segment", films[0], "--n_actions", 3, "--out", out, *BACKBONE)
     return out
 
 
 def test_every_cut_is_found_at_its_second(
     films: tuple[Path, dict[str, Truth]], results: Path
 ) -> None:
-    with (results / "run" / "predictions" / "segments.csv").open() as stream:
+    with (results / "predictions" / "segments.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     called: dict[str, str] = {}
     for name, truth in films[1].items():
@@ -98,9 +98,9 @@ def test_the_videos_go_on_to_the_page_and_to_other_tools(
         assert one.media.is_file()
         assert one.times is not None
         assert one.times[0] == pytest.approx(0.54, abs=0.001)
-    data = [path.read_text() for path in (results / "report" / "data").glob("*.js")]
+    data = [path.read_text() for path in (results / "page" / "data").glob("*.js")]
     assert len(data) == 3
-    assert list((results / "report" / "media").glob("*.mp4"))
+    assert list((results / "page" / "media").glob("*.mp4"))
 
 
 @pytest.mark.parametrize("to", FORMATS)
@@ -110,7 +110,7 @@ def test_each_format_takes_them_and_what_is_read_is_the_truth(
     run("export", results, "--to", to, "--out", tmp_path)
     if not FORMATS[to].reads:
         return
-    out = results / "run" / "predictions"
+    out = results / "predictions"
     place = tmp_path / to
     files = [path for path in place.iterdir() if path.suffix in (".csv", ".json", ".eaf")]
     run("evaluate", results, "--truth", *(files or [place]))
@@ -128,25 +128,23 @@ def test_given_again_and_with_other_words(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     before = {name: one for name, one in snapshot(results).items() if name.startswith("data/")}
-    words = ("segment", films[0], "--actions", 3, "--out", results, *BACKBONE)
+    words = ("segment", films[0], "--n_actions", 3, "--out", results, *BACKBONE)
     # How fast it goes is nobody's business but the machine's.
     run(*words, "--device", "cpu", "--batch_size", 5)
     after = {name: one for name, one in snapshot(results).items() if name.startswith("data/")}
     assert after == before
     assert "3 from before" in capsys.readouterr().out
-    assert main([str(word) for word in (*words, "--fps", "5")]) == 1
-    assert "(video.fps was None, now 5.0)" in capsys.readouterr().err
+    assert main([str(word) for word in (*words, "--frame_rate", "5")]) == 1
+    assert "(video.frame_rate was None, now 5.0)" in capsys.readouterr().err
     new = ("segment", films[0] / "even.mkv", "--model", results, "--out", tmp_path / "new")
     run(*new)
-    labels = [
-        root / "predictions" / "labels" / "even.txt" for root in (tmp_path / "new", results / "run")
-    ]
+    labels = [root / "predictions" / "labels" / "even.txt" for root in (tmp_path / "new", results)]
     assert labels[0].read_bytes() == labels[1].read_bytes()
     capsys.readouterr()
-    assert main([str(word) for word in (*new[:-1], tmp_path / "no", "--fps", "5")]) == 1
+    assert main([str(word) for word in (*new[:-1], tmp_path / "no", "--frame_rate", "5")]) == 1
     assert capsys.readouterr().err == (
-        "asot: The model was trained on features that were made in another way (fps was 'all', "
-        "now 5.0): give the options that they were made with.\n"
+        "asot: The model was trained on features that were made in another way (frame_rate was "
+        "'all', now 5.0): give the options that they were made with.\n"
     )
     assert not (tmp_path / "no" / "data").exists()
 

@@ -90,11 +90,13 @@ def test_minimum_duration_on_long_noise(rng: np.random.Generator) -> None:
 
 @pytest.mark.parametrize("window", [0, 2, -3, 2.5, True])
 def test_smooth_refuses_windows_without_a_middle(window: int) -> None:
-    with pytest.raises(ArgumentError, match="odd"):
+    with pytest.raises(ArgumentError) as caught:
         smooth([0, 1], window)
+    assert caught.value.setting == "window"
 
 
 @pytest.mark.parametrize("frames", [-1, 1.5, True])
 def test_minimum_duration_refuses_what_is_no_length(frames: int) -> None:
-    with pytest.raises(ArgumentError, match="frames"):
+    with pytest.raises(ArgumentError) as caught:
         minimum_duration([0, 1], frames)
+    assert caught.value.setting == "frames"

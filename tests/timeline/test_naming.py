@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asot.errors import DataError
+from asot.errors import ArgumentError, DataError
 from asot.timeline.names import ActionNames, read_names, write_names
-from asot.timeline.segments import UNLABELLED, segment_table
+from asot.timeline.segments import UNLABELLED
+from asot.timeline.timelines import segment_table
 
 K = 6
 words = st.text(
@@ -96,7 +97,10 @@ def test_a_merge_makes_one_segment_with_the_confidence_of_both() -> None:
         [[0.7, 0.2, 0.1], [0.3, 0.1, 0.6], [0.4, 0.1, 0.5], [0.0, 1.0, 0.0]], dtype=np.float32
     )
     table = segment_table(
-        "tea", names.apply(labels), names.shares(assignment), action_names=names.table(3)
+        "tea",
+        names.apply(labels),
+        names.shares(assignment),
+        action_names={k: names.name(k) for k in range(3)},
     )
     assert [(row.action, row.start_frame, row.end_frame) for row in table] == [("pour", 0, 3)]
     assert table[0].confidence == pytest.approx((0.8 + 0.9 + 0.9) / 3, abs=1e-6)
@@ -121,7 +125,7 @@ def test_nothing_named_changes_nothing() -> None:
     assert not names
     assert names.shares(assignment) is assignment
     assert names.apply(np.array([2, -1, 0])).tolist() == [2, -1, 0]
-    assert names.table(2) == {0: "action 0", 1: "action 1"}
+    assert [names.name(k) for k in range(2)] == ["action 0", "action 1"]
 
 
 @given(names=action_names())
@@ -142,26 +146,29 @@ def test_a_plain_mapping_and_what_editors_add(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "part"),
     [
-        ([], "holds no names of actions as the report downloads them"),
-        ({"format": 2, "names": {}}, "holds no names of actions as the report downloads them"),
-        ({"format": 1, "names": ["pour"]}, "names must map actions, not be ['pour']"),
-        ({"format": 1, "merged": 3}, "merged must map actions, not be 3"),
-        ({"format": 1, "background": {"0": True}}, "background must be a list of actions, not {"),
-        ({"6": "pour"}, "speaks of action '6', but the actions are 0 to 5: is it the file of"),
-        ({"-1": "pour"}, "speaks of action '-1'"),
-        ({"²": "pour"}, "speaks of action '²'"),
-        ({"pour": "0"}, "speaks of action 'pour'"),
+        ([], "object"),
+        ({"format": 2, "names": {}}, "format"),
+        ({"format": 1, "names": ["pour"]}, "names"),
+        ({"format": 1, "names": {"0": "pour"}, "report": "x"}, "'report'"),
+        ({"format": 1, "merged": 3}, "merged"),
+        ({"format": 1, "background": {"0": True}}, "background"),
+        ({"6": "pour"}, "speaks of action 6, but the actions are 0 to 5"),
+        ({"-1": "pour"}, "a key"),
+        ({"²": "pour"}, "a key"),
+        ({"pour": "0"}, "a key"),
+        ({"9" * 5000: "pour"}, "a key"),
         ({"format": 1, "merged": {"0": 6}}, "speaks of action 6"),
-        ({"format": 1, "merged": {"0": None}}, "speaks of action None"),
-        ({"format": 1, "background": [1.0]}, "speaks of action 1.0"),
-        ({"format": 1, "background": [True]}, "speaks of action True"),
-        ({"0": 3}, "the name of action 0 must be text, not 3"),
-        ({"0": None}, "the name of action 0 must be text, not None"),
-        ({"0": "  "}, "the name of action 0 must be text, not '  '"),
+        ({"format": 1, "merged": {"0": None}}, "merged"),
+        ({"format": 1, "merged": {"0": 10**300}}, "merged"),
+        ({"format": 1, "background": [1.0]}, "background[0]"),
+        ({"format": 1, "background": [True]}, "background[0]"),
+        ({"0": 3}, "must be str"),
+        ({"0": None}, "must be str"),
+        ({"0": "  "}, "the name of action 0 must be text, not ''"),
         ({"0": "a\u0000b"}, r"the name of action 0 must be text, not 'a\x00b'"),
         ({"0": "a\u001b[31mb"}, r"the name of action 0 must be text, not 'a\x1b[31mb'"),
-        ({"0": "\ud800"}, r"the name of action 0 must be text, not '\ud800'"),
-        ({"format": 1, "merged": {"0": 0}}, "merges action 0 into itself: undo one of the merges"),
+        ({"0": "\ud800"}, "is not JSON"),
+        ({"format": 1, "merged": {"0": 0}}, "action 0 is merged into itself: undo one of the"),
         ({"format": 1, "merged": {"4": 0, "0": 1, "1": 2, "2": 0}}, "into itself: undo one of"),
     ],
 )
@@ -170,20 +177,33 @@ def test_files_that_are_refused(values: object, part: str, tmp_path: Path) -> No
     path.write_text(json.dumps(values))
     with pytest.raises(DataError) as caught:
         read_names(path, K)
-    assert str(caught.value).startswith(str(path))
+    assert caught.value.file == path
     assert part in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b'{"0": "pour"'])
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b'{"0": "pour"', b"[" * 100_000])
 def test_what_is_no_json(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "names.json"
     path.write_bytes(content)
-    with pytest.raises(DataError, match="is no JSON"):
+    with pytest.raises(DataError) as caught:
         read_names(path, K)
+    assert caught.value.file == path
 
 
 def test_a_file_that_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"none\.json cannot be read: No such file"):
-        read_names(tmp_path / "none.json", K)
-    with pytest.raises(DataError, match="cannot be read"):
-        read_names(tmp_path, K)
+    for place in (tmp_path / "none.json", tmp_path):
+        with pytest.raises(DataError) as caught:
+            read_names(place, K)
+        assert caught.value.file == place
+
+
+def test_merges_that_run_in_a_circle_are_refused() -> None:
+    with pytest.raises(ArgumentError) as caught:
+        ActionNames(merged={4: 0, 0: 1, 1: 0})
+    assert caught.value.setting == "merged"
+
+
+def test_the_page_of_the_names_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "names.json"
+    path.write_text('{"format": 1, "page": "0123", "names": {"0": "pour"}}')
+    assert read_names(path, K).page == "0123"

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from asot.errors import ArgumentError
-from asot.timeline.segments import Segment, run_lengths, segment_table, to_labels, to_segments
+from asot.timeline.segments import Segment, run_lengths, to_labels, to_segments
+from asot.timeline.timelines import segment_table
 
 label_sequences = hnp.arrays(np.int64, st.integers(0, 40), elements=st.integers(-1, 3))
 
@@ -76,6 +77,9 @@ def test_one_frame_and_no_frame() -> None:
         (lambda: segment_table("a", [0], frame_rate=0), "frame_rate"),
         (lambda: segment_table("a", [0], frame_rate=float("nan")), "frame_rate"),
         (lambda: segment_table("a", [0, 2], action_names=["x", "y"]), "label 2"),
+        (lambda: segment_table("a", [0, 0], times=[0.0, 1.0]), "times"),
+        (lambda: segment_table("a", [0, 0], times=[0.0, 2.0, 1.0]), "times"),
+        (lambda: segment_table("a", [0, 0], times=[0.0, 1.0, float("inf")]), "times"),
     ],
 )
 def test_bad_arguments_are_named(call, sentence: str) -> None:

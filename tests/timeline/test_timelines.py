@@ -9,8 +9,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from asot.errors import ArgumentError
-from asot.timeline.segments import run_lengths, segment_table
-from asot.timeline.timelines import Interval, Timeline, even_times, frame_actions, require_times
+from asot.timeline.segments import run_lengths
+from asot.timeline.timelines import (
+    Interval,
+    Timeline,
+    even_times,
+    frame_actions,
+    require_times,
+    segment_table,
+)
 
 ACTIONS = {0: "boil", 1: "pour", 2: "stir"}
 

@@ -20,8 +20,8 @@ from triton.runtime import driver
 
 from asot.transport.cuda import kernel as gpu_kernel
 from asot.transport.cuda import solver as gpu
-from asot.transport.cuda.solver import GpuDescent
-from asot.transport.mirror_descent import MirrorDescent
+from asot.transport.cuda.solver import CudaBackend
+from asot.transport.request import Request
 
 DUMP = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
 SHOWN = ("BLOCK_N", "BLOCK_K", "num_warps")
@@ -77,15 +77,12 @@ def main(capability: int, size: str) -> None:
         kinds += ((torch.float32, True), (torch.float64, False))
     for (dtype, with_all), (n_frames, n_actions) in itertools.product(kinds, shapes):
         cost = torch.rand(2, n_frames, n_actions, dtype=dtype)
-        extras = {
-            "p": cost[..., 0],
-            "q": cost[:, 0],
-            "allowed": cost > 0,
-            "initial": cost,
-        }
-        options = MirrorDescent(tolerance=1e-3) if with_all else MirrorDescent()
-        solver = GpuDescent(options, 0.07, 0.3, 0.04, 0.1 if with_all else None, 0.1)
-        solver.run(cost, [n_frames] * 2, **(extras if with_all else {}))
+        request = Request(cost)
+        if with_all:
+            request.frame_marginal, request.action_marginal = cost[..., 0], cost[:, 0]
+            request.allowed, request.initial = cost > 0, cost
+            request.lambda_frames, request.tolerance = 0.1, 1e-3
+        CudaBackend().run(request)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from dataclasses import MISSING, fields
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import torch
 
 from asot.errors import ArgumentError
 from asot.transport import Dense, FeatureBand, append_background, solve, temporal_prior
+from asot.transport.request import Request
 
 
 class NotAMatrix:
@@ -91,6 +94,7 @@ def test_bad_arguments_are_named(arguments: dict[str, Any], words: list[str]) ->
         solve(**{"cost": COST, **arguments})
     message = str(raised.value)
     assert message.endswith(".")
+    assert raised.value.setting in arguments
     for word in words:
         assert word in message
 
@@ -126,3 +130,17 @@ def test_padded_rows_are_never_read() -> None:
     padded = np.concatenate([COST, np.full((4, 3), np.nan)])[None]
     solution = solve(padded, lengths=[8])
     np.testing.assert_allclose(solution.assignment[0, :8], solve(COST).assignment, atol=1e-12)
+
+
+def test_a_request_has_the_arguments_of_solve() -> None:
+    arguments = inspect.signature(solve).parameters.values()
+    kinds = {one.name: one.kind for one in arguments}
+    assert [name for name, kind in kinds.items() if kind is not inspect.Parameter.KEYWORD_ONLY] == [
+        "cost"
+    ]
+    asked = {one.name: one.default for one in fields(Request) if one.init}
+    given = {
+        one.name: MISSING if one.default is inspect.Parameter.empty else one.default
+        for one in arguments
+    }
+    assert asked == given

@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 
 from asot.errors import ArgumentError, MissingExtraError
 from asot.transport import Dense, solve
+from asot.transport.structure import band_half_width
 from tests.transport.problems import make_cost
 
 pytest.importorskip("numba", reason="the compiled solver is in the extra 'fast'")
+from tests.transport.naive import solve_naively
 
 GOLDEN = Path(__file__).parent / "golden"
 RELAXED = {
@@ -76,7 +78,7 @@ def compare(cost: np.ndarray, **options: Any) -> float:
         assert (lead[fused.labels != expected.labels] <= 2 * in_assignment).all()
     if len(outcomes) != 1:
         return worst
-    assert [status.outcome for status in fused.status] == [s.outcome for s in expected.status]
+    assert [status.ending for status in fused.status] == [s.ending for s in expected.status]
     assert [status.iterations for status in fused.status] == list(outcomes.pop())
     trace, found = expected.objective.trace, fused.objective.trace
     np.testing.assert_array_equal(np.isnan(found), np.isnan(trace))
@@ -127,6 +129,39 @@ def batches(draw: st.DrawFn) -> dict[str, Any]:
             draw(st.sampled_from([0.1, 1.0, 5.0])) / scale, 1.0 / problem["epsilon"]
         )
     return problem
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    shape=st.tuples(st.sampled_from([1, 15, 16, 17, 90, 513, 1100]), st.integers(1, 9)),
+    radius=st.sampled_from([0.005, 0.04, 0.3, 2, 700]),
+    alpha=st.sampled_from([0.0, 0.3, 0.6]),
+    lambda_frames=st.sampled_from([None, 0.1]),
+    marginals=st.booleans(),
+)
+def test_the_compiled_solver_is_its_plain_twin(
+    seed: int,
+    shape: tuple[int, int],
+    radius: float | int,
+    alpha: float,
+    lambda_frames: float | None,
+    marginals: bool,
+) -> None:
+    rng = np.random.default_rng(seed)
+    cost = make_cost(rng, *shape)
+    p, q = (rng.random(size) + 0.1 if marginals else np.ones(size) for size in shape)
+    p, q = p / p.sum(), q / q.sum()
+    half_width, fraction = band_half_width(shape[0], radius)
+    assignment, trace = solve_naively(
+        *(cost, p, q, half_width, fraction, 0.07, alpha),
+        *(np.nan if lambda_frames is None else lambda_frames, 0.1, 4),
+    )
+    options = {"radius": radius, "alpha": alpha, "lambda_frames": lambda_frames}
+    if marginals:
+        options |= {"frame_marginal": p, "action_marginal": q}
+    found = solve(cost, backend="cpu", max_iterations=4, **options)
+    np.testing.assert_allclose(found.assignment, assignment, atol=1e-9)
+    np.testing.assert_allclose(found.objective.trace[: len(trace)], trace, atol=1e-11)
 
 
 @given(problem=batches())
@@ -245,7 +280,7 @@ def test_little_memory_changes_nothing_but_rounding(
         np.testing.assert_array_equal(alone.assignment, lean.assignment)
         np.testing.assert_allclose(lean.assignment, expected.assignment, atol=CLOSE[dtype][0])
         np.testing.assert_allclose(lean.objective.trace, expected.objective.trace, rtol=1e-5)
-        assert [one.outcome for one in lean.status] == [one.outcome for one in expected.status]
+        assert [one.ending for one in lean.status] == [one.ending for one in expected.status]
         assert (lean.labels == expected.labels).mean() > 0.999
 
 
@@ -351,9 +386,9 @@ def test_statuses_are_worded_late(rng: np.random.Generator) -> None:
     cost = make_cost(rng, 2, 20, 3)
     late, plain = (solve(cost, backend=name).status for name in ("cpu", "torch"))
     assert len(late) == 2
-    assert late[0].outcome == "iteration limit"
+    assert late[0].ending == "iteration limit"
     assert late[:1] == (late[0],)
-    assert [one.outcome for one in late] == [one.outcome for one in plain]
+    assert [one.ending for one in late] == [one.ending for one in plain]
     assert late == tuple(late)
     assert late != list(late)
     assert hash(late) == hash(tuple(late))
@@ -411,8 +446,7 @@ def test_backends_by_name(rng: np.random.Generator, monkeypatch: pytest.MonkeyPa
         solve(cost, backend="cuda")
     with pytest.raises(ArgumentError, match="'fast'"):
         solve(cost, backend="fast")
-    module = solve.__globals__
-    monkeypatch.setitem(module, "is_installed", lambda: False)
+    monkeypatch.setattr("asot.transport.cpu.solver.is_installed", lambda: False)
     np.testing.assert_array_equal(solve(cost).assignment, solve(cost, backend="torch").assignment)
     with pytest.raises(MissingExtraError, match="numba"):
         solve(cost, backend="cpu")

@@ -9,9 +9,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 
 from asot.transport import solve
 from asot.transport.cuda import solver as gpu
-from asot.transport.cuda.solver import GpuDescent, Plan
-from asot.transport.mirror_descent import MirrorDescent
+from asot.transport.cuda.solver import BlockPlan, CudaBackend
+from asot.transport.request import Request
 from asot.transport.solution import Answer, LateStatus
+from asot.transport.solve import BACKENDS
 from asot.transport.structure import band_half_width
 from tests.transport import test_backends as backends
 from tests.transport.problems import make_cost
@@ -49,23 +50,27 @@ COMPILE = Path(__file__).with_name("compile_for_gpu.py")
 VARIANTS = {"held": (2**20, 2**10), "tiled": (0, 2**10)}
 
 
-class OnDevice(GpuDescent):
+class OnDevice(CudaBackend):
     """Takes the place of the CPU solver in ``solve``: there on the device, and back."""
 
-    device: ClassVar[str] = "cpu"
+    def covers(self, request: Request) -> str | None:
+        return request.not_compiled("cpu")
 
-    def run(self, cost: torch.Tensor, lengths: Any, *extras: Any, **named: Any) -> Answer:
+    def run(self, request: Request) -> Answer:
         def moved(value: Any) -> Any:
             return value.to(DEVICE) if isinstance(value, torch.Tensor) else value
 
-        extras = tuple(moved(value) for value in extras)
-        named = {name: moved(value) for name, value in named.items()}
+        # A copy without the checks, which were made.
+        there = object.__new__(Request)
+        for one in fields(Request):
+            setattr(there, one.name, moved(getattr(request, one.name)))
         # NumPy, which the interpreter computes with, warns of what a GPU does not.
         with np.errstate(all="ignore"):
-            answer = super().run(moved(cost), lengths, *extras, **named)
+            answer = super().run(there)
+        arrays = ("assignment", "labels", "frame_weight", "trace", "parts")
         return replace(
             answer,
-            **{name: value.cpu() for name, value in vars(answer).items() if name != "status"},
+            **{name: getattr(answer, name).cpu() for name in arrays},
             status=tuple(answer.status),
         )
 
@@ -73,10 +78,9 @@ class OnDevice(GpuDescent):
 @pytest.fixture(scope="module", autouse=True)
 def _gpu_in_place_of_cpu() -> Iterator[None]:
     """Have ``solve(backend="cpu")`` run the GPU solver, for the checks of compiled solvers."""
-    module = solve.__globals__
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(module, "FusedDescent", OnDevice)
-        patch.setitem(module, "is_installed", lambda: True)
+        patch.setitem(BACKENDS, "cpu", (OnDevice(),))
+        patch.setitem(BACKENDS, "auto", (OnDevice(), *BACKENDS["torch"]))
         yield
 
 
@@ -92,8 +96,12 @@ def variant(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     return request.param
 
 
-def descent(**options: Any) -> OnDevice:
-    return OnDevice(MirrorDescent(**options), 0.07, 0.3, 0.04, None, 0.1)
+def run(cost: torch.Tensor, lengths: Any, **options: Any) -> Answer:
+    """Run the GPU solver on what it reads of a request, with nothing checked before."""
+    request = Request(torch.zeros(cost.shape, dtype=cost.dtype))
+    for name, value in {"cost": cost, "lengths": lengths, **options}.items():
+        setattr(request, name, value)
+    return OnDevice().run(request)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -136,10 +144,11 @@ def test_nothing_is_read_past_the_end_and_a_batch_is_its_recordings(
     for b, length in enumerate(lengths):
         p[b] /= p[b, :length].sum()
         cost[b, length:] = p[b, length:] = initial[b, length:] = torch.nan
-    solver = descent(max_iterations=4)
-    batch = solver.run(cost, lengths, p=p, initial=initial)
+    options = {"max_iterations": 4}
+    batch = run(cost, lengths, frame_marginal=p, initial=initial, **options)
     for b, length in enumerate(lengths):
-        one = solver.run(cost[b : b + 1], [length], p=p[b : b + 1], initial=initial[b : b + 1])
+        own = {"frame_marginal": p[b : b + 1], "initial": initial[b : b + 1]}
+        one = run(cost[b : b + 1], [length], **own, **options)
         for name in ("assignment", "labels", "frame_weight", "trace"):
             assert torch.equal(getattr(one, name)[0], getattr(batch, name)[b]), name
         assert torch.equal(one.parts[:, 0], batch.parts[:, b])
@@ -151,7 +160,8 @@ def test_nothing_is_read_past_the_end_and_a_batch_is_its_recordings(
         # Without any padding, blocks differ in shape, and sums in their order.
         cut = (values[b : b + 1, :length] for values in (cost, p, initial))
         short_cost, short_p, short_initial = cut
-        alone = solver.run(short_cost, [length], p=short_p, initial=short_initial)
+        own = {"frame_marginal": short_p, "initial": short_initial}
+        alone = run(short_cost, [length], **own, **options)
         torch.testing.assert_close(
             alone.assignment[0], batch.assignment[b, :length], rtol=0, atol=1e-12
         )
@@ -183,26 +193,26 @@ def test_many_actions(variant: str, rng: np.random.Generator) -> None:
 
 def test_layouts(variant: str, rng: np.random.Generator) -> None:
     cost = torch.from_numpy(make_cost(rng, 2, 30, 4))
-    solver = descent(max_iterations=3)
-    expected = solver.run(cost, [30, 20]).assignment
+    options = {"max_iterations": 3}
+    expected = run(cost, [30, 20], **options).assignment
     apart = cost.repeat_interleave(2, dim=1)[:, ::2]
     turned = cost.permute(2, 1, 0).contiguous().permute(2, 1, 0)
     negative = torch.complex(cost, -cost).conj().imag
     assert negative.is_neg()
     for view in (apart, turned):
         assert not view.is_contiguous()
-        assert torch.equal(solver.run(view, [30, 20]).assignment, expected)
-    opposite = solver.run(negative, [30, 20]).assignment
-    assert torch.equal(opposite, solver.run(negative.resolve_neg(), [30, 20]).assignment)
+        assert torch.equal(run(view, [30, 20], **options).assignment, expected)
+    opposite = run(negative, [30, 20], **options).assignment
+    assert torch.equal(opposite, run(negative.resolve_neg(), [30, 20], **options).assignment)
     same = cost[:1].expand(2, -1, -1)
-    assert torch.equal(*solver.run(same, [30, 30]).assignment)
+    assert torch.equal(*run(same, [30, 30], **options).assignment)
 
 
 def test_lengths_may_be_on_the_device(rng: np.random.Generator) -> None:
     cost = torch.from_numpy(make_cost(rng, 2, 30, 4))
-    solver = descent(max_iterations=2)
-    listed = solver.run(cost, [30, 20])
-    found = solver.run(cost, torch.tensor([30, 20], device=DEVICE))
+    options = {"max_iterations": 2}
+    listed = run(cost, [30, 20], **options)
+    found = run(cost, torch.tensor([30, 20], device=DEVICE), **options)
     assert torch.equal(found.assignment, listed.assignment)
 
 
@@ -233,7 +243,7 @@ def test_lengths_that_nobody_looks_at_are_brought_into_range() -> None:
     dtype=st.sampled_from([torch.float32, torch.float64]),
 )
 def test_plans(n_frames: int, n_actions: int, dtype: torch.dtype) -> None:
-    plan = Plan.of(n_frames, n_actions, dtype)
+    plan = BlockPlan.of(n_frames, n_actions, dtype)
     for size in (plan.block_frames, plan.block_actions, plan.warps):
         assert size & (size - 1) == 0
     assert plan.block_actions >= n_actions
@@ -247,10 +257,8 @@ def test_plans(n_frames: int, n_actions: int, dtype: torch.dtype) -> None:
 
 
 def test_a_status_is_read_late_and_once(rng: np.random.Generator) -> None:
-    options = MirrorDescent(max_iterations=1)
-    solver = GpuDescent(options, 0.07, 0.3, 0.04, None, 0.1)
-    answer = solver.run(torch.from_numpy(make_cost(rng, 3, 8, 2)).to(DEVICE), [8, 8, 8])
-    status = answer.status
+    cost = torch.from_numpy(make_cost(rng, 3, 8, 2)).to(DEVICE)
+    status = CudaBackend().run(Request(cost, lengths=[8, 8, 8], max_iterations=1)).status
     assert isinstance(status, LateStatus)
     assert len(status) == 3
     assert "_read" not in vars(status)
@@ -263,9 +271,9 @@ def test_a_status_is_read_late_and_once(rng: np.random.Generator) -> None:
 
 def test_a_cost_that_overflows_says_so(variant: str) -> None:
     cost = torch.full((1, 6, 2), 3e38)
-    answer = descent().run(cost * torch.tensor([1.0, -1.0]), [6])
+    answer = run(cost * torch.tensor([1.0, -1.0]), [6])
     plain = solve(cost * torch.tensor([1.0, -1.0]), backend="torch")
-    assert answer.status[0].outcome == plain.status[0].outcome
+    assert answer.status[0].ending == plain.status[0].ending
 
 
 def compile_for(capability: int, size: str, folder: Path) -> list[str]:
@@ -294,15 +302,15 @@ def test_a_captured_graph_gives_the_same(
 ) -> None:
     cost = torch.from_numpy(make_cost(rng, 4, 100, 7)).to(DEVICE, dtype)
     lengths = torch.tensor([100, 80, 3, 51], device=DEVICE)
-    solver = GpuDescent(MirrorDescent(), 0.07, 0.3, 0.04, None, 0.1)
-    expected = solver.run(cost, lengths).assignment.clone()
+    request = Request(cost, lengths=lengths, backend="cuda")
+    expected = CudaBackend().run(request).assignment.clone()
     plain = solve(cost, lengths=lengths, backend="torch")
     atol = 1e-5 if dtype == torch.float32 else 1e-11
     torch.testing.assert_close(expected, plain.assignment, rtol=0, atol=atol)
     torch.cuda.synchronize()
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
-        found = solver.run(cost, lengths).assignment
+        found = CudaBackend().run(request).assignment
     found.zero_()
     graph.replay()
     torch.cuda.synchronize()

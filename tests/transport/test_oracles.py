@@ -84,7 +84,7 @@ def test_scipy_from_the_same_start_finds_nothing_lower(
     options = {"epsilon": 0.1, "alpha": alpha, "lambda_frames": None, "lambda_actions": 0.1}
     Cv = band_matrix(9, 0.2)
     solution = solve(cost, radius=0.2, tolerance=1e-11, max_iterations=20_000, **options)
-    assert solution.status[0].outcome == "converged"
+    assert solution.status[0].ending == "converged"
 
     def from_scores(scores: np.ndarray) -> float:
         return objective(softmax(scores.reshape(9, 3), axis=1) / 9, cost, Cv, options)
@@ -113,7 +113,7 @@ def test_the_gradient_is_that_of_the_objective(side: str, rng: np.random.Generat
     )
     T = rng.random((8, 3)) / 24
     assignment = torch.from_numpy(8 * T)[None]
-    gradient = problem.evaluate(torch.log(assignment), assignment).gradient[0].numpy()
+    gradient = problem.evaluate(torch.log(assignment), assignment)[1][0].numpy()
     Cv = band_matrix(8, 0.2)
     difference = np.zeros_like(T)
     for index in np.ndindex(*T.shape):
@@ -209,7 +209,7 @@ def test_a_mask_without_a_coupling_is_said_to_have_none(rng: np.random.Generator
     allowed[:, 0] = True
     allowed[0, 1] = True  # one frame cannot carry half of the mass
     (status,) = solve(make_cost(rng, 10, 2), allowed=allowed, lambda_actions=None).status
-    assert status.outcome == "stalled"
+    assert status.ending == "stalled"
     assert "hard marginal" in status.message
 
 

@@ -37,7 +37,7 @@ def test_a_batch_is_a_loop_and_padding_is_nothing(side: str, seed: int) -> None:
         np.testing.assert_allclose(one_of_a_batch(batch, b, length), alone.assignment, atol=1e-9)
         np.testing.assert_array_equal(batch.labels[b, :length], alone.labels)
         np.testing.assert_allclose(batch.objective.trace[b], alone.objective.trace, rtol=1e-9)
-        assert batch.status[b].outcome == alone.status[0].outcome
+        assert batch.status[b].ending == alone.status[0].ending
         assert (batch.assignment[b, length:] == 0).all()
         assert (batch.labels[b, length:] == -1).all()
 
@@ -193,7 +193,7 @@ def test_the_feature_band_is_its_matrix(rng: np.random.Generator) -> None:
 
 def test_without_a_tolerance_all_iterations_run(rng: np.random.Generator) -> None:
     (status,) = solve(make_cost(rng, 40, 3)).status
-    assert status.outcome == "iteration limit"
+    assert status.ending == "iteration limit"
     assert status.iterations == 25
 
 
@@ -201,20 +201,20 @@ def test_a_tolerance_ends_each_recording_by_itself(rng: np.random.Generator) -> 
     cost = np.stack([make_cost(rng, 40, 3), np.ones((40, 3))])
     options = {"tolerance": 1e-7, "max_iterations": 5000}
     solution = solve(cost, **options)
-    assert [status.outcome for status in solution.status] == ["converged", "converged"]
+    assert [status.ending for status in solution.status] == ["converged", "converged"]
     assert solution.status[1].iterations < solution.status[0].iterations
     ended = solution.status[1].iterations
     assert np.isnan(solution.objective.trace[1, ended + 1 :]).all()
     assert np.isfinite(solution.objective.trace[1, : ended + 1]).all()
     short = solve(cost[0], tolerance=1e-12, max_iterations=3)
-    assert short.status[0].outcome == "iteration limit"
+    assert short.status[0].ending == "iteration limit"
     assert "raise max_iterations" in short.status[0].message
 
 
 def test_an_objective_that_overflows_is_said_to(rng: np.random.Generator) -> None:
     cost = make_cost(rng, 5, 3, dtype=np.float32)
     (status,) = solve(cost, initial=np.full((5, 3), 3e38), **SIDES["both relaxed"]).status
-    assert status.outcome == "not finite"
+    assert status.ending == "not finite"
     assert "initial" in status.message
 
 

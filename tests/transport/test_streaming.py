@@ -413,7 +413,7 @@ def test_without_the_compiled_solver(
 ) -> None:
     cost = make_cost(rng, 40, 3)
     expected = decoded(cost, radius=3, delay=6)[1]
-    monkeypatch.setitem(solve.__globals__, "is_installed", lambda: False)
+    monkeypatch.setattr("asot.transport.cpu.solver.is_installed", lambda: False)
     np.testing.assert_allclose(decoded(cost, radius=3, delay=6)[1], expected, atol=1e-9)
     with pytest.raises(MissingExtraError, match="numba"):
         StreamingDecoder(3, radius=3, delay=6, backend="cpu", dtype="float32")

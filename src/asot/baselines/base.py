@@ -1,41 +1,41 @@
-"""What the methods to compare with have in common: they segment one recording at a time."""
+"""The base of the baselines, which segment one recording at a time, and the simplest of them."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from asot.data import even_frames
+from asot.discover.prototypes import fit_kmeans
 from asot.errors import require_integer
 from asot.model.features import PreparedFeatures, prepare
 from asot.model.segmenter import NotFittedError, Segmenter, as_came, read_recordings
 
+if TYPE_CHECKING:
+    from sklearn.cluster import KMeans
+
 Segmented = tuple[NDArray[np.int64], float | None]
-Self = TypeVar("Self", bound="Baseline")
-Rows = TypeVar("Rows", bound=NDArray[Any])
 
 
 class Baseline(Segmenter, ABC):
     """A method that learns from all recordings, if at all, and then segments each by itself.
 
-    Attributes
-    ----------
-    labels_ : list of (N_i,) int64 arrays
-        Labels of the recordings that were fitted.
-    n_features_in_ : int
-        Columns of the features.
-    objective_ : float
-        What the method minimises, per fitted frame; lower is better. It has seen no labels, so
-        that a seed may be chosen by it. Only where the method minimises something.
+    ``objective_`` is what a method minimises, per fitted frame, if anything. It is computed without
+    labels, so that a seed may be chosen by it.
     """
 
-    n_actions: int
-    standardise: bool
+    def __init__(
+        self, n_actions: int = 8, *, standardise: bool = True, random_state: Any = None
+    ) -> None:
+        self.n_actions = n_actions
+        self.standardise = standardise
+        self.random_state = random_state
 
-    def fit(self: Self, X: Any, y: Any = None) -> Self:
-        """Learn from recordings, and segment them.
+    def fit(self, X: Any, y: Any = None) -> Any:
+        """Learn from recordings, and segment them; return the segmenter.
 
         Parameters
         ----------
@@ -43,11 +43,6 @@ class Baseline(Segmenter, ABC):
             Frame features, time first.
         y : ignored
             Present for scikit-learn's conventions.
-
-        Returns
-        -------
-        Self
-            Itself.
 
         Raises
         ------
@@ -68,24 +63,17 @@ class Baseline(Segmenter, ABC):
         return self
 
     def predict(self, X: Any) -> Any:
-        """Segment recordings.
+        """Segment recordings, those that were fitted or others.
 
         Parameters
         ----------
         X : as for ``fit``
-            Recordings that were fitted, or others.
+            Recordings of the columns that were fitted.
 
         Returns
         -------
         list of (N_i,) int64 arrays, or one array for one array
             An action number, 0 to K - 1, for each frame.
-
-        Raises
-        ------
-        ArgumentError
-            If the features are not like those that were fitted.
-        NotFittedError
-            Before ``fit``.
         """
         if not hasattr(self, "labels_"):
             raise NotFittedError(f"This {type(self).__name__} is not fitted yet: call fit first.")
@@ -93,18 +81,71 @@ class Baseline(Segmenter, ABC):
         return as_came(X, (self._segment(prepare(one, self.standardise))[0] for one in recordings))
 
     def _check(self) -> None:
-        """Refuse parameters out of range; ``n_actions`` is checked already."""
+        """Refuse parameters out of range; ``n_actions`` has been checked."""
 
     def _learn(self, features: PreparedFeatures) -> None:
-        """Set what ``_segment`` needs."""
+        """Learn what ``_segment`` needs."""
 
     @abstractmethod
     def _segment(self, features: NDArray[np.float32]) -> Segmented:
-        """Labels of a prepared recording, and its share of ``objective_``, summed over frames."""
+        """Label a prepared recording (N, D); return the objective too, summed over its frames."""
 
 
-def unit_rows(rows: Rows) -> Rows:
-    """(N, D) rows scaled to unit length; rows that are all zero stay so."""
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    scaled: Any = rows / np.where(norms > 0, norms, 1)
-    return scaled
+class ClusteringBaseline(Baseline):
+    """A baseline that begins with k-means on the frames of all recordings."""
+
+    def __init__(
+        self,
+        n_actions: int = 8,
+        *,
+        standardise: bool = True,
+        frames_per_recording: int | None = None,
+        n_init: int = 10,
+        random_state: Any = None,
+    ) -> None:
+        super().__init__(n_actions, standardise=standardise, random_state=random_state)
+        self.frames_per_recording = frames_per_recording
+        self.n_init = n_init
+
+    def _check(self) -> None:
+        if self.frames_per_recording is not None:
+            require_integer("frames_per_recording", self.frames_per_recording, at_least=1)
+        require_integer("n_init", self.n_init, at_least=1)
+
+    def _cluster(self, features: PreparedFeatures) -> tuple[KMeans, list[NDArray[np.float32]]]:
+        """Fit k-means to evenly spaced frames; return it and the frames of each recording."""
+        chosen = [features[i] for i in range(len(features))]
+        count = self.frames_per_recording
+        if count is not None:
+            chosen = [one[even_frames(len(one), count)] for one in chosen]
+        frames = np.concatenate(chosen)
+        return fit_kmeans(frames, self.n_actions, self.n_init, self.random_state), chosen
+
+
+class UniformSegmenter(Baseline):
+    """Cuts each recording into K parts of equal length, with the same actions in the same order.
+
+    Frame i of N gets action ``i K // N``; lengths differ by one frame at most. A recording of
+    fewer than K frames leaves actions out.
+
+    Parameters
+    ----------
+    n_actions : int
+        K.
+    standardise, random_state : ignored
+        Present so that all methods are made alike.
+
+    Attributes
+    ----------
+    labels_, n_features_in_
+        As for :class:`~asot.baselines.KMeansSegmenter`.
+
+    Examples
+    --------
+    >>> UniformSegmenter(3).fit_predict(np.zeros((7, 1))).tolist()
+    [0, 0, 0, 1, 1, 2, 2]
+    """
+
+    def _segment(self, features: NDArray[np.float32]) -> Segmented:
+        n_frames = len(features)
+        return np.arange(n_frames, dtype=np.int64) * self.n_actions // n_frames, None

@@ -1,17 +1,14 @@
-"""A Gaussian hidden Markov model of all recordings."""
+"""A Gaussian hidden Markov model, fitted to all recordings."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.baselines.base import Baseline, Segmented
-from asot.baselines.kmeans import check_clustering, chosen_frames, cluster
+from asot.baselines.base import ClusteringBaseline, Segmented
 from asot.errors import MissingExtraError, require_integer, require_number
 from asot.model.features import PreparedFeatures
 
@@ -19,44 +16,38 @@ from asot.model.features import PreparedFeatures
 PRIOR = 1e-3
 
 
-class HMMSegmenter(Baseline):
+class HMMSegmenter(ClusteringBaseline):
     """Fits one hidden Markov model to all recordings, and decodes each by Viterbi.
 
     The states are the actions; each has a Gaussian with a diagonal covariance. Expectation
     maximisation (hmmlearn's) starts at k-means' centres, at the features' variance, at equally
     likely first actions, and at transitions in which an action stays for about 1/K of a
     recording. Weak priors keep every estimate defined, also for a state that loses all its
-    frames or has but equal ones: each state is given a thousandth of an action's average number
-    of frames on top, at its k-means centre and with the variance over all frames.
+    frames or has only equal ones: each state is given a thousandth of an action's average number
+    of frames in addition, at its k-means centre and with the variance over all frames.
 
     Parameters
     ----------
     n_actions : int
         K. Actions may go unused.
-    standardise : bool
-        Standardise the features of each recording first.
     max_iterations : int
         Iterations of expectation maximisation, at least 1.
     tolerance : float
         Ends them when the log-likelihood of a frame rises by less than this.
     frames_per_recording : int or None
         Evenly spaced frames of each recording to start k-means on; None takes all. The model
-        itself is fitted to all frames, for its transitions are those from frame to frame.
-    n_init : int
-        Restarts of k-means; the best is kept.
-    random_state : int, RandomState or None
-        Decides the restarts.
+        itself is fitted to all frames, since its transitions are those from frame to frame.
+    standardise, n_init, random_state
+        As for :class:`~asot.baselines.KMeansSegmenter`.
 
     Attributes
     ----------
-    labels_ : list of (N_i,) int64 arrays
-        Labels of the recordings that were fitted.
     model_ : hmmlearn.hmm.GaussianHMM
         The model; it has fewer states where there are fewer frames than K.
     objective_ : float
         Minus the log-likelihood of the fitted frames together with their labels, per frame.
-    n_features_in_ : int
-        Columns of the features.
+    labels_, n_features_in_
+        As for :class:`~asot.baselines.KMeansSegmenter`.
 
     Raises
     ------
@@ -88,16 +79,14 @@ class HMMSegmenter(Baseline):
         n_init: int = 10,
         random_state: Any = None,
     ) -> None:
-        self.n_actions = n_actions
-        self.standardise = standardise
-        self.max_iterations = max_iterations
-        self.tolerance = tolerance
+        super().__init__(n_actions, standardise=standardise, random_state=random_state)
         self.frames_per_recording = frames_per_recording
         self.n_init = n_init
-        self.random_state = random_state
+        self.max_iterations = max_iterations
+        self.tolerance = tolerance
 
     def _check(self) -> None:
-        check_clustering(self.frames_per_recording, self.n_init)
+        super()._check()
         require_integer("max_iterations", self.max_iterations, at_least=1)
         require_number("tolerance", self.tolerance, at_least=0)
 
@@ -106,14 +95,12 @@ class HMMSegmenter(Baseline):
             from hmmlearn.hmm import GaussianHMM
         except ImportError as error:
             raise MissingExtraError("hmmlearn", "hmm", "HMMSegmenter") from error
-        chosen = np.concatenate(chosen_frames(features, self.frames_per_recording))
-        kmeans = cluster(chosen, self.n_actions, self.n_init, self.random_state)
-        centres = kmeans.cluster_centers_.astype(np.float64)
+        centres = self._cluster(features)[0].cluster_centers_.astype(np.float64)
         n_states = len(centres)
-        recordings = chosen_frames(features, None)
+        recordings = [features[i] for i in range(len(features))]
         frames, lengths = np.concatenate(recordings), [len(one) for one in recordings]
         variance = frames.var(axis=0, dtype=np.float64)
-        # Columns that never change need a variance too; where none does, any will serve.
+        # Columns that never change need a variance too; where no column changes, any will serve.
         scale = variance.mean() if variance.any() else 1.0
         variance = np.maximum(variance, 1e-3 * scale)
         weight = PRIOR * len(frames) / n_states
@@ -131,34 +118,21 @@ class HMMSegmenter(Baseline):
             covars_weight=1 + weight,
         )
         model.startprob_ = np.full(n_states, 1 / n_states)
-        model.transmat_ = _sticky(n_states, float(np.mean(lengths)))
+        # An action stays for about 1/K of a recording; a single one for ever.
+        leave = min(n_states / float(np.mean(lengths)), 0.5) if n_states > 1 else 0.0
+        model.transmat_ = np.full((n_states, n_states), leave / max(n_states - 1, 1))
+        np.fill_diagonal(model.transmat_, 1 - leave)
         model.means_ = centres
         model.covars_ = np.tile(variance, (n_states, 1))
-        with _quiet():
+        # Keeps back hmmlearn's advice, which the priors make void.
+        log = logging.getLogger("hmmlearn")
+        level = log.level
+        log.setLevel(logging.ERROR)
+        try:
             self.model_ = model.fit(frames, lengths)
+        finally:
+            log.setLevel(level)
 
     def _segment(self, features: NDArray[np.float32]) -> Segmented:
         log_likelihood, states = self.model_.decode(features)
         return states.astype(np.int64), -float(log_likelihood)
-
-
-def _sticky(n_states: int, n_frames: float) -> NDArray[np.float64]:
-    """Transitions (K, K) in which a state is kept for about ``n_frames`` / K frames."""
-    if n_states == 1:
-        return np.ones((1, 1))
-    leave = min(n_states / n_frames, 0.5)
-    transitions = np.full((n_states, n_states), leave / (n_states - 1))
-    np.fill_diagonal(transitions, 1 - leave)
-    return transitions
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep back hmmlearn's advice, which the priors make void."""
-    log = logging.getLogger("hmmlearn")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        log.setLevel(level)

@@ -62,26 +62,10 @@ class SeLASegmenter(RecipeSegmenter):
 
 
 def equipartition(cost: Any, lengths: Any, epsilon: float) -> Any:
-    """The entropic optimal transport with uniform marginals on both sides, as assignments.
+    """Transport frames to actions with uniform marginals on both sides, and an entropy weight > 0.
 
-    Parameters
-    ----------
-    cost : array or tensor (B, N, K)
-        A padded batch.
-    lengths : sequence of int (B,)
-        Frames of each recording.
-    epsilon : float
-        Entropy weight, > 0.
-
-    Returns
-    -------
-    array or tensor (B, N, K)
-        Rows sum to 1; over a recording of N frames, columns sum to N / K.
-
-    Examples
-    --------
-    >>> equipartition(np.array([[[0.0, 1.0], [0.0, 0.6]]]), [2], 0.01).round(3)[0].tolist()
-    [[1.0, 0.0], [0.0, 1.0]]
+    ``cost`` is a padded batch (B, N, K) of recordings of ``lengths`` frames. Returns assignments
+    of the same shape: rows sum to 1, and columns to N / K over a recording of N frames.
     """
     # One step of this length from p q' is exp(-C / epsilon), which is projected on the marginals.
     return solve(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from asot.baselines.cte import estimated_order, ordered_viterbi
 from asot.baselines.sela import equipartition
-from asot.baselines.viterbi import estimated_order, ordered_viterbi
-from asot.errors import ArgumentError
+from asot.errors import require_number
 from asot.model.features import PreparedFeatures
 from asot.model.recipe import Recipe
 from asot.model.segmenter import RecipeSegmenter, log_probabilities
@@ -42,11 +42,9 @@ class TOTSegmenter(RecipeSegmenter):
     recipe : Recipe, optional
         Every setting; of ``transport_train`` only ``epsilon``, of ``transport_eval`` and
         ``order_prior`` nothing.
-    n_actions : int
-        K.
     sigma : float
         Width of the prior, above 0: about in widths of an action.
-    device, keep_epochs, random_state
+    n_actions, device, keep_epochs, random_state
         As for :class:`~asot.model.segmenter.RecipeSegmenter`.
 
     Attributes
@@ -85,8 +83,7 @@ class TOTSegmenter(RecipeSegmenter):
         self.sigma = sigma
 
     def _recipe(self) -> Recipe:
-        if not self.sigma > 0:
-            raise ArgumentError(f"sigma must be above 0, but is {self.sigma!r}.")
+        require_number("sigma", self.sigma, above=0)
         return super()._recipe()
 
     def _pseudo_labels(self, recipe: Recipe) -> Callable[[Tensor, Tensor], Tensor]:
@@ -114,13 +111,7 @@ class TOTSegmenter(RecipeSegmenter):
 
 
 def squared_distances(n_frames: int, n_actions: int) -> NDArray[np.float64]:
-    """Squared distances (N, K) of the cells from the diagonal, the prior's d^2.
-
-    Examples
-    --------
-    >>> squared_distances(2, 2).tolist()
-    [[0.0, 0.5], [0.5, 0.0]]
-    """
+    """Square the distances (N, K) of the cells from the diagonal: the prior's d^2."""
     frame = (np.arange(n_frames) + 0.5) / n_frames
     action = (np.arange(n_actions) + 0.5) / n_actions
     distances: NDArray[np.float64] = (frame[:, None] - action) ** 2

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from asot.baselines.base import Baseline, Segmented, unit_rows
+from asot.baselines.base import Baseline, Segmented
+from asot.discover.prototypes import TINY, unit_rows
 
 # Cosine distances below this are rounding errors of float32.
 RESOLUTION = 1e-6
@@ -27,10 +28,10 @@ class TWFINCHSegmenter(Baseline):
     clusters are merged until K are left. Labels are numbered by first appearance. Score it with
     one matching for each recording.
 
-    What the paper leaves open: of equally near neighbours the earliest is taken; a frame that is
-    all zero has a cosine of 0 to any other; and feature distances under 1e-6, which float32 cannot
-    tell apart, count as 1e-6, so that among frames that are alike time decides. A recording of
-    fewer than K frames gets an action for each frame.
+    Where the paper leaves a choice: of equally near neighbours the earliest is taken; a frame that
+    is all zero has a cosine of 0 to any other; and feature distances under 1e-6, which float32
+    cannot tell apart, count as 1e-6, so that time decides among frames that are alike. A recording
+    of fewer than K frames gets an action for each frame.
 
     Parameters
     ----------
@@ -39,16 +40,14 @@ class TWFINCHSegmenter(Baseline):
     standardise : bool
         Standardise the features of each recording first.
     random_state : ignored
-        Nothing is drawn; present so that all methods are made alike.
+        Present so that all methods are made alike.
 
     Attributes
     ----------
     shared : bool
         False: an action number means another action in each recording.
-    labels_ : list of (N_i,) int64 arrays
-        Labels of the recordings that were fitted.
-    n_features_in_ : int
-        Columns of the features.
+    labels_, n_features_in_
+        As for :class:`~asot.baselines.KMeansSegmenter`.
 
     References
     ----------
@@ -64,46 +63,36 @@ class TWFINCHSegmenter(Baseline):
 
     shared: ClassVar[bool] = False
 
-    def __init__(
-        self, n_actions: int = 8, *, standardise: bool = True, random_state: Any = None
-    ) -> None:
-        self.n_actions = n_actions
-        self.standardise = standardise
-        self.random_state = random_state
-
     def _segment(self, features: NDArray[np.float32]) -> Segmented:
-        return _by_appearance(_cluster(features, self.n_actions)), None
+        labels = _cluster(features, self.n_actions)
+        # Numbered by their first appearance.
+        _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+        return first.argsort().argsort()[inverse], None
 
 
 @dataclass
 class _Clusters:
-    """n clusters: sums of their frames' features and numbers, and how many frames they have."""
+    """n clusters: sums over their frames of features and times, and their numbers of frames."""
 
     features: NDArray[np.floating[Any]]  # (n, D)
     times: NDArray[np.float64]  # (n,)
     sizes: NDArray[np.float64]  # (n,)
 
-    def joined(self, labels: NDArray[np.integer[Any]], count: int) -> _Clusters:
-        """The ``count`` clusters that the clusters of equal label make together."""
-        ones = np.ones(len(labels))
-        sums = csr_array((ones, (labels, np.arange(len(labels)))), (count, len(labels)))
-        return _Clusters(sums @ self.features, sums @ self.times, sums @ self.sizes)
-
 
 def _cluster(features: NDArray[np.float32], n_clusters: int) -> NDArray[np.int64]:
+    """Label the frames (N,) of a recording by their clusters, in no order."""
     n_frames = len(features)
     labels = np.arange(n_frames, dtype=np.int64)
     clusters = _Clusters(features, np.arange(n_frames, dtype=np.float64), np.ones(n_frames))
-    while len(clusters.sizes) > n_clusters:
+    while (n := len(clusters.sizes)) > n_clusters:
         neighbours, distances = _nearest(clusters)
-        n = len(neighbours)
         links = csr_array((np.ones(n), (np.arange(n), neighbours)), (n, n))
         count, component = connected_components(links, directed=False)
         if count < n_clusters:
-            merged = _merge(clusters, n_clusters, neighbours, distances)
-            return merged[labels]
+            return _merge(clusters, n_clusters, neighbours, distances)[labels]
         labels = component[labels].astype(np.int64)
-        clusters = clusters.joined(component, count)
+        sums = csr_array((np.ones(n), (component, np.arange(n))), (count, n))
+        clusters = _Clusters(sums @ clusters.features, sums @ clusters.times, sums @ clusters.sizes)
     return labels
 
 
@@ -113,15 +102,15 @@ def _merge(
     neighbours: NDArray[np.int64],
     distances: NDArray[np.float32],
 ) -> NDArray[np.int64]:
-    """Merge the two nearest clusters until ``n_clusters`` are left; labels (n,) of the clusters.
+    """Merge the two nearest clusters until ``n_clusters`` are left; label the clusters (n,).
 
-    ``neighbours`` and ``distances`` are kept up to date: only clusters whose nearest neighbour
-    has been merged need to look for another.
+    ``neighbours`` and ``distances`` are kept up to date in place: only clusters whose nearest
+    neighbour has been merged look for another.
     """
     n = len(clusters.sizes)
     labels = np.arange(n)
     features = clusters.features.astype(np.float64)
-    units = unit_rows(features)
+    units = unit_rows(features, TINY)
     times, sizes = clusters.times.copy(), clusters.sizes.copy()
     alive = np.ones(n, dtype=bool)
     for _ in range(n - n_clusters):
@@ -131,7 +120,7 @@ def _merge(
         features[kept] += features[gone]
         times[kept] += times[gone]
         sizes[kept] += sizes[gone]
-        units[kept] = unit_rows(features[kept : kept + 1])[0]
+        units[kept] = unit_rows(features[kept : kept + 1], TINY)[0]
         alive[gone] = False
         distances[gone] = np.inf
         means = times / sizes
@@ -151,8 +140,8 @@ def _merge(
 
 
 def _nearest(clusters: _Clusters) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The nearest other cluster of each of n > 1 clusters, and how near it is."""
-    units, means = unit_rows(clusters.features), clusters.times / clusters.sizes
+    """Find the nearest other cluster of each of n > 1 clusters, (n,), and its distance."""
+    units, means = unit_rows(clusters.features, TINY), clusters.times / clusters.sizes
     n = len(units)
     neighbours = np.empty(n, dtype=np.int64)
     distances = np.empty(n, dtype=np.float32)
@@ -173,16 +162,9 @@ def _weights(
     other_units: NDArray[np.floating[Any]],
     other_times: NDArray[np.float64],
 ) -> NDArray[np.float32]:
-    """Feature distance times time distance (n, m); the paper's division by N changes nothing."""
+    """Multiply distances in features and time, (n, m); the paper's division by N has no effect."""
     weights = np.subtract(1, units @ other_units.T, dtype=np.float32)
     np.maximum(weights, np.float32(RESOLUTION), out=weights)
     apart = np.subtract.outer(times, other_times).astype(np.float32)
     weights *= np.abs(apart, out=apart)
     return weights
-
-
-def _by_appearance(labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    number = np.empty(len(first), dtype=np.int64)
-    number[first.argsort()] = np.arange(len(first))
-    return number[inverse]

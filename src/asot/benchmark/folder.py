@@ -1,10 +1,10 @@
-"""The folder of a benchmark: what it compares, and one finished cell a file.
+"""The folder of a benchmark: what it compares, and one file for each finished cell.
 
 ::
 
     benchmark.json                              data set, settings, versions
     recipe.yaml                                 the recipe with every setting
-    cells/<method>/<activity>/seed-<n>.json     scores of a finished cell, and what it took
+    cells/<method>/<activity>/seed-<n>.json     scores of a finished cell
     cells/<method>/<activity>/seed-<n>.npz      its labels
     results.json, results.csv                   everything, for programs and spreadsheets
     table.md, table.tex                         the tables, for people and papers
@@ -16,35 +16,56 @@ both atomically, so that a cell with scores is finished.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
+import math
 import os
 import platform
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import unquote
 from zipfile import BadZipFile
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
-from asot.benchmark.methods import is_method
+from asot.benchmark.methods import all_methods
 from asot.data import Recordings
-from asot.errors import ConfigurationError, DataError
+from asot.errors import ConfigurationError, DataError, FileError
 from asot.files import atomic_path, write_json, write_text
+from asot.metrics import SCORE_TITLES
 from asot.model.recipe import Recipe
-from asot.runs.run import WHOLE, Plan, recipe_yaml, refuse_to_fill, versions
-from asot.schema import first_difference
+from asot.runs.run import WHOLE, TrainingPlan, recipe_yaml, refuse_to_fill, versions
+from asot.schema import Count, Positive, first_difference, read_json
 
 DESCRIPTION = "benchmark.json"
 # What asot data simulate leaves in a data set.
 SIMULATED = "simulation.yaml"
 FAILED = ".failed"
+RUN_AGAIN = "remove it, to run the cell again"
+# What reading a damaged file of labels can raise.
+DAMAGE = (
+    BadZipFile,
+    zlib.error,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    TypeError,
+    ValueError,
+)
+
+MATCHINGS = {
+    "activity": "one matching of actions to classes for each activity",
+    "video": "one matching for each recording",
+}
+Scores = dict[str, float]
+ActionNumber = Annotated[str, Meta(pattern=r"\A-?[0-9]{1,9}\Z")]
 
 logger = logging.getLogger(__name__)
 
@@ -63,187 +84,151 @@ class Cell:
 
 @dataclass
 class Candidate:
-    """One segmentation of a cell: the last, or one of an earlier epoch that was kept.
+    """One segmentation of a cell: the last, or that of an earlier epoch that was kept."""
 
-    Attributes
-    ----------
-    scores : dict of str to dict of str to float
-        By matching ("activity", where labels are shared, and "video"): every score.
-    objective : float or None
-        What the method minimises, where it is a number; it never sees the ground truth.
-    epoch : int or None
-        Epochs trained by then, where epochs were kept.
-    """
+    scores: dict[str, Scores]  # by matching: "activity", where labels are shared, and "video"
+    objective: float | None = None  # what the method minimises, without ground truth
+    epoch: Count | None = None  # epochs trained by then, where epochs were kept
 
-    scores: dict[str, dict[str, float]]
-    objective: float | None = None
-    epoch: int | None = None
+    def __post_init__(self) -> None:
+        if self.objective is not None and not math.isfinite(self.objective):
+            self.objective = None
+        for matching, scores in self.scores.items():
+            lacking = next((name for name in SCORE_TITLES if name not in scores), None)
+            if matching not in MATCHINGS or lacking is not None:
+                raise ValueError(f"lacks the score {lacking} for the matching {matching!r}")
 
 
 @dataclass
 class CellResult:
-    """A finished cell.
+    """A finished cell."""
 
-    Attributes
-    ----------
-    n_actions : int
-        K.
-    n_recordings, n_frames : int
-        Recordings that were scored, and their frames that were.
-    seconds : float
-        Wall-clock time of fitting and labelling, on one thread; the first cell of a process
-        also loads compiled code.
-    candidates : list of Candidate
-        The last is the cell's result.
-    matching : dict
-        For the matching by activity: which action is which class.
-    """
-
-    n_actions: int
-    n_recordings: int
-    n_frames: int
-    seconds: float
-    candidates: list[Candidate]
-    matching: dict[str, Any] = field(default_factory=dict)
+    n_actions: Positive
+    n_recordings: Count  # that were scored
+    n_frames: Count  # that were scored
+    seconds: float  # of fitting and labelling on one thread, for the first cell also of loading
+    candidates: Annotated[list[Candidate], Meta(min_length=1)]  # the last is the cell's result
+    matching: dict[ActionNumber, int] = field(default_factory=dict)  # class of each action
 
     @property
-    def scores(self) -> dict[str, dict[str, float]]:
-        """The scores of the cell's result, by matching."""
+    def scores(self) -> dict[str, Scores]:
+        """Return the scores of the cell's result, by matching."""
         return self.candidates[-1].scores
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> CellResult:
-        """The inverse of ``dataclasses.asdict``."""
-        candidates = [Candidate(**one) for one in values["candidates"]]
-        return cls(**{**values, "candidates": candidates})
+
+@dataclass(frozen=True)
+class Failure:
+    """A cell that could not be run, and why."""
+
+    cell: Cell
+    reason: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """The recordings of an activity: how many, how many have ground truth, and a checksum."""
+
+    n_actions: Positive
+    recordings: Count
+    frames: Count
+    labelled: Count
+    files: str
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a benchmark compares, and where it was run."""
+
+    recipe: dict[str, Any]
+    data: str
+    keep_epochs: bool
+    activities: dict[str, Group]
+    simulated: bool
+    versions: Annotated[list[dict[str, str]], Meta(min_length=1)]
+    machine: str
+
+    def compared(self, activities: Sequence[str]) -> dict[str, Any]:
+        """Return what must not change between two runs into the same folder."""
+        groups = {name: asdict(self.activities[name]) for name in activities}
+        settings = {"recipe": self.recipe, "data": self.data, "keep_epochs": self.keep_epochs}
+        return {**settings, "activities": groups}
 
 
 class BenchmarkFolder:
-    """Writes and reads the folder of a benchmark.
-
-    Parameters
-    ----------
-    root : Path
-        The folder.
-    """
+    """Writes and reads the folder of a benchmark."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def begin(self, recipe: Recipe, plan: Plan, keep_epochs: bool) -> None:
-        """Write what is compared, or see that it is what the folder already compares.
+    def begin(self, recipe: Recipe, plan: TrainingPlan, keep_epochs: bool) -> None:
+        """Write what is compared; refuse a folder that compares something else.
 
         Methods, seeds and activities may be added to a benchmark; the recipe and the data may not
         change under it.
-
-        Raises
-        ------
-        ConfigurationError
-            If the folder holds something else.
         """
-        described = {
-            "recipe": recipe.to_dict(),
-            "data": plan.source.root,
-            "keep_epochs": keep_epochs,
-        }
-        shapes = {
-            activity: {
-                "n_actions": plan.n_actions[activity],
-                "recordings": len(recordings),
-                "frames": sum(one.n_frames for one in recordings),
-                "labelled": sum(one.labelled for one in recordings),
-                "files": _fingerprint(recordings),
-            }
-            for activity, recordings in plan.activities.items()
-        }
-        path = self.root / DESCRIPTION
-        known: dict[str, Any] = {}
-        now = {"python": platform.python_version(), **versions()}
-        used = [now]
-        if path.exists():
-            here = self.description()
-            known = here["activities"]
-            both = {name: known[name] for name in shapes if name in known}
-            if (WHOLE in known) != (WHOLE in shapes):
-                raise ConfigurationError(
-                    f"{self.root} holds a benchmark of {', '.join(known)}: a mean would count "
-                    "recordings twice, so choose another --out."
-                )
-            difference = first_difference(
-                {**{name: here.get(name) for name in described}, "activities": both},
-                {**described, "activities": {name: shapes[name] for name in both}},
-            )
-            if difference is not None:
-                what = difference
-                if ".files " in difference:
-                    what = f"the files of {', '.join(both)} have changed since"
-                raise ConfigurationError(
-                    f"{self.root} holds another benchmark ({what}): "
-                    "choose another --out, or remove it."
-                )
-            used = [*here["versions"], *([] if now in here["versions"] else [now])]
-            if len(used) > 1:
-                logger.warning(
-                    "the cells of %s were run with %d sets of library versions; %s lists them",
-                    self.root,
-                    len(used),
-                    DESCRIPTION,
-                )
+        now = Description(
+            recipe.to_dict(),
+            plan.source.root,
+            keep_epochs,
+            {name: _group(plan.n_actions[name], one) for name, one in plan.activities.items()},
+            simulated=(Path(plan.source.root) / SIMULATED).is_file(),
+            versions=[{"python": platform.python_version(), **versions()}],
+            machine=f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+        )
+        if (self.root / DESCRIPTION).exists():
+            now = self._joined(self.description(), now)
         else:
             refuse_to_fill(self.root)
             write_text(self.root / "recipe.yaml", recipe_yaml(recipe))
-        write_json(
-            path,
-            {
-                **described,
-                "activities": {**known, **shapes},
-                "simulated": (Path(plan.source.root) / SIMULATED).is_file(),
-                "versions": used,
-                "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
-            },
-        )
+        write_json(self.root / DESCRIPTION, asdict(now))
 
-    def description(self) -> dict[str, Any]:
-        """What ``begin`` wrote.
+    def _joined(self, here: Description, now: Description) -> Description:
+        """Add activities and versions to the folder's, whose benchmark must be the same."""
+        if (WHOLE in here.activities) != (WHOLE in now.activities):
+            raise ConfigurationError(
+                f"{self.root} holds a benchmark of {', '.join(here.activities)}: a mean would "
+                "count recordings twice, so choose another --out.",
+                file=self.root,
+            )
+        both = [name for name in now.activities if name in here.activities]
+        difference = first_difference(here.compared(both), now.compared(both))
+        if difference is not None:
+            if ".files " in difference:
+                difference = f"the files of {', '.join(both)} have changed since"
+            raise ConfigurationError(
+                f"{self.root} holds another benchmark ({difference}): choose another --out, or "
+                "remove it.",
+                file=self.root,
+            )
+        used = [*here.versions, *(one for one in now.versions if one not in here.versions)]
+        if len(used) > 1:
+            told = "the cells of %s were run with %d sets of library versions; %s lists them"
+            logger.warning(told, self.root, len(used), DESCRIPTION)
+        return replace(now, activities={**here.activities, **now.activities}, versions=used)
 
-        Raises
-        ------
-        DataError
-            If the folder is no benchmark.
-        """
+    def description(self) -> Description:
+        """Read what ``begin`` wrote."""
         path = self.root / DESCRIPTION
-        try:
-            described = json.loads(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError):
+        if not path.is_file():
             raise DataError(
                 f"{self.root} is no benchmark: it holds no {DESCRIPTION}, which asot benchmark "
-                "writes."
-            ) from None
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path} cannot be read: {error}.") from error
-        needed = {"recipe", "data", "activities", "versions", "simulated"}
-        if not isinstance(described, dict) or not needed <= set(described):
-            raise DataError(f"{path} does not describe a benchmark: choose another folder.")
-        return described
+                "writes.",
+                file=self.root,
+            )
+        described = read_json(path, Description, "choose another folder")
+        try:
+            return replace(described, recipe=Recipe.from_dict(described.recipe).to_dict())
+        except ConfigurationError as error:
+            raise FileError.at(path, f"holds a recipe that does not fit: {error}") from error
 
     def finished(self, cell: Cell) -> bool:
-        """Whether a cell is done."""
+        """Tell whether a cell is done."""
         return self._path(cell, ".json").is_file()
 
     def write(
         self, cell: Cell, result: CellResult, labels: Mapping[str, NDArray[np.integer[Any]]]
     ) -> None:
-        """Write a finished cell.
-
-        Parameters
-        ----------
-        cell : Cell
-            Which.
-        result : CellResult
-            Its scores.
-        labels : mapping of str to (N_i,) int arrays
-            Its labels, by recording.
-        """
+        """Write a finished cell: its scores, and its labels (N_i,) by recording."""
         with atomic_path(self._path(cell, ".npz")) as path:
             np.savez_compressed(
                 path,
@@ -255,55 +240,48 @@ class BenchmarkFolder:
         self._path(cell, FAILED).unlink(missing_ok=True)
 
     def write_failure(self, cell: Cell, reason: str) -> None:
-        """Keep why a cell could not be run, until it can."""
+        """Keep why a cell failed, until it has been run."""
         # Where even this cannot be written, the reason is told all the same.
         with suppress(OSError):
             write_text(self._path(cell, FAILED), f"{reason}\n")
 
-    def failures(self) -> Iterator[tuple[Cell, str]]:
-        """Cells that could not be run, and why, in order."""
+    def failures(self) -> Iterator[Failure]:
+        """Yield the cells that failed and have not been run since, in order."""
         for cell, path in self._found(FAILED):
             if not self.finished(cell):
-                yield cell, path.read_text(encoding="utf-8").strip()
+                yield Failure(cell, path.read_text(encoding="utf-8", errors="replace").strip())
 
     def read(self, cell: Cell) -> CellResult:
-        """A finished cell.
-
-        Raises
-        ------
-        DataError
-            If its file cannot be read.
-        """
-        path = self._path(cell, ".json")
-        try:
-            return CellResult.from_dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise DataError(f"{path} cannot be read: remove it, to run it again.") from error
+        """Read the scores of a finished cell."""
+        return read_json(self._path(cell, ".json"), CellResult, RUN_AGAIN)
 
     def labels(self, cell: Cell) -> dict[str, NDArray[np.int32]]:
-        """The labels (N_i,) of a finished cell, by recording."""
+        """Read the labels (N_i,) of a finished cell, by recording."""
         path = self._path(cell, ".npz")
+        cure = f"remove it and {path.stem}.json, to run the cell again"
         try:
             # Opened here, as numpy.load leaves a damaged file open.
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-                ends = np.cumsum(stored["lengths"])[:-1]
-                parts = np.split(stored["labels"], ends)
-                return dict(zip(stored["names"].tolist(), parts, strict=True))
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
-            cure = f"remove it and {path.stem}.json, to run the cell again"
-            raise DataError(f"{path} cannot be read: {cure}.") from error
+                names, lengths, labels = (stored[one] for one in ("names", "lengths", "labels"))
+            form = names.dtype.kind, labels.dtype, labels.shape
+            if form != ("U", np.int32, (lengths.sum(),)):
+                raise ValueError("names, lengths and labels do not fit together")
+            parts = np.split(labels, np.cumsum(lengths)[:-1])
+            return dict(zip(names.tolist(), parts, strict=True))
+        except DAMAGE as error:
+            raise FileError.at(path, f"cannot be read: {cure}") from error
 
     def cells(self) -> Iterator[tuple[Cell, CellResult]]:
-        """All finished cells, in order."""
+        """Yield all finished cells, in order."""
         for cell, _ in self._found(".json"):
             yield cell, self.read(cell)
 
     def _found(self, suffix: str) -> list[tuple[Cell, Path]]:
-        """Cells of known methods with such a file, in order."""
-        found = []
+        """List the cells of known methods with such a file, in order."""
+        found, methods = [], all_methods()
         for path in (self.root / "cells").glob(f"*/*/seed-*{suffix}"):
             method, activity, seed = path.parts[-3], path.parts[-2], path.stem[len("seed-") :]
-            if seed.isdigit() and is_method(method):
+            if seed.isdecimal() and method in methods:
                 found.append((Cell(method, unquote(activity), int(seed)), path))
         return sorted(found)
 
@@ -312,16 +290,18 @@ class BenchmarkFolder:
         return folder / f"seed-{cell.seed}{suffix}"
 
 
-def _fingerprint(recordings: Recordings) -> str:
-    """What changes when a file of the recordings does: of their names, sizes and times."""
+def file_name(activity: str) -> str:
+    """Escape what a file's name cannot hold as in an address: ``%2F`` for a slash."""
+    return re.sub(r'[%/\\<>:"|?*]|^\.', lambda found: f"%{ord(found[0]):02X}", activity)
+
+
+def _group(n_actions: int, recordings: Recordings) -> Group:
+    """Describe the recordings of an activity, with the names, sizes and times of their files."""
     digest = hashlib.sha256()
     for one in recordings:
         for path in one.files:
             found = path.stat()
             digest.update(f"{path.name} {found.st_size} {found.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
-
-
-def file_name(activity: str) -> str:
-    """An activity as a file's name: what cannot stand in one as in an address, ``%2F``."""
-    return re.sub(r'[%/\\<>:"|?*]|^\.', lambda found: f"%{ord(found[0]):02X}", activity)
+    frames = sum(one.n_frames for one in recordings)
+    labelled = sum(one.labelled for one in recordings)
+    return Group(n_actions, len(recordings), frames, labelled, digest.hexdigest())

@@ -1,13 +1,13 @@
-"""The methods of a benchmark, by name: how each is made from a recipe, and what it can do.
+"""The methods of a benchmark, by name: how each is made from a recipe, and the parts of ASOT.
 
-A method is an estimator (``model.segmenter.Segmenter``) made from a recipe, a number of actions
-and a seed. It sees the features alone, never the ground truth.
+A method is an estimator (``asot.model.segmenter.Segmenter``) made from a recipe, a number of
+actions and a seed. It sees the features alone, never the ground truth.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
@@ -19,237 +19,125 @@ from asot.model.recipe import Recipe
 
 @dataclass(frozen=True)
 class Method:
-    """A method to compare.
+    """A method to compare."""
 
-    Attributes
-    ----------
-    title : str
-        Its name in tables.
-    make : callable
-        From a recipe, K and a seed, the estimator; the fourth argument asks it to keep epochs.
-    seeded : bool
-        Whether the seed makes a difference; if not, one seed is run.
-    library : (str, str) or None
-        A library that it needs, and the extra that brings it.
-    """
-
-    title: str
-    make: Callable[[Recipe, int, int, bool], Any]
-    seeded: bool = True
-    library: tuple[str, str] | None = None
+    title: str  # its name in tables
+    make: Callable[[Recipe, int, int, bool], Any]  # from a recipe, K, a seed, "keep epochs"
+    seeded: bool = True  # whether the seed makes a difference; if not, a single seed is run
+    library: tuple[str, str] | None = None  # that it needs, and the extra that brings it
 
     @property
     def available(self) -> bool:
-        """Whether its library is installed."""
+        """Tell whether its library is installed."""
         return self.library is None or find_spec(self.library[0]) is not None
 
 
-def _asot(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
+def _asot(part: str | None, recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
+    """Make ASOT, or ASOT without a part."""
     from asot.model.segmenter import RecipeSegmenter
 
+    recipe = recipe if part is None else ablate(recipe, part)
     return RecipeSegmenter(recipe, n_actions, keep_epochs=keep_epochs, random_state=seed)
 
 
-def _alone(recipe: Recipe) -> Recipe:
-    """The recipe for one network."""
-    return replace(recipe, team=0, background=False)
+def _network(kind: str, recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
+    """Make a baseline that trains the recipe's network, which is a single one."""
+    from asot import baselines
+
+    alone = replace(recipe, team=0, background=False)
+    return getattr(baselines, kind)(alone, n_actions, keep_epochs=keep_epochs, random_state=seed)
 
 
-def _sela(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
-    from asot.baselines.sela import SeLASegmenter
+def _baseline(kind: str, recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
+    """Make a baseline from those settings of the recipe that it has."""
+    from asot import baselines
 
-    return SeLASegmenter(_alone(recipe), n_actions, keep_epochs=keep_epochs, random_state=seed)
-
-
-def _tot(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
-    from asot.baselines.tot import TOTSegmenter
-
-    return TOTSegmenter(_alone(recipe), n_actions, keep_epochs=keep_epochs, random_state=seed)
-
-
-def _kmeans(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
-    from asot.baselines import KMeansSegmenter
-
-    return KMeansSegmenter(
-        n_actions,
-        standardise=recipe.dataset.standardise,
-        frames_per_recording=recipe.training.frames_per_recording,
-        random_state=seed,
-    )
-
-
-def _kmeans_asot(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
-    from asot.baselines import KMeansTransportSegmenter
-
-    # Settings that a recipe leaves open are the paper's here: a baseline searches for none.
+    # Settings that a recipe leaves open are the paper's here: a baseline does not search for any.
     order_prior, radius = recipe.order_prior, recipe.transport_eval.radius
-    return KMeansTransportSegmenter(
-        n_actions,
-        standardise=recipe.dataset.standardise,
-        frames_per_recording=recipe.training.frames_per_recording,
-        order_prior=0.15 if isinstance(order_prior, str) else order_prior,
-        epsilon=recipe.transport_eval.epsilon,
-        alpha=recipe.transport_eval.alpha,
-        radius=0.04 if isinstance(radius, str) else radius,
-        lambda_actions=recipe.transport_eval.lambda_actions,
-        random_state=seed,
-    )
-
-
-def _cte(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
-    from asot.baselines import CTESegmenter
-
-    return CTESegmenter(
-        n_actions,
-        standardise=recipe.dataset.standardise,
-        frames_per_recording=recipe.training.frames_per_recording,
-        random_state=seed,
-    )
-
-
-def _hmm(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
-    from asot.baselines import HMMSegmenter
-
-    return HMMSegmenter(
-        n_actions,
-        standardise=recipe.dataset.standardise,
-        frames_per_recording=recipe.training.frames_per_recording,
-        random_state=seed,
-    )
-
-
-def _twfinch(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
-    from asot.baselines import TWFINCHSegmenter
-
-    return TWFINCHSegmenter(n_actions, standardise=recipe.dataset.standardise)
-
-
-def _uniform(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
-    from asot.baselines import UniformSegmenter
-
-    return UniformSegmenter(n_actions)
+    settings = {
+        "standardise": recipe.dataset.standardise,
+        "frames_per_recording": recipe.training.frames_per_recording,
+        "order_prior": 0.15 if isinstance(order_prior, str) else order_prior,
+        "epsilon": recipe.transport_eval.epsilon,
+        "alpha": recipe.transport_eval.alpha,
+        "radius": 0.04 if isinstance(radius, str) else radius,
+        "lambda_actions": recipe.transport_eval.lambda_actions,
+        "random_state": seed,
+    }
+    made = getattr(baselines, kind)(n_actions)
+    known = made.get_params()
+    return made.set_params(**{name: one for name, one in settings.items() if name in known})
 
 
 METHODS: dict[str, Method] = {
-    "asot": Method("ASOT", _asot),
-    "sela": Method("SeLA", _sela),
-    "tot": Method("TOT", _tot),
-    "kmeans_asot": Method("k-means + ASOT", _kmeans_asot),
-    "kmeans": Method("k-means", _kmeans),
-    "cte": Method("CTE decoding", _cte),
-    "hmm": Method("Gaussian HMM", _hmm, library=("hmmlearn", "hmm")),
-    "twfinch": Method("TW-FINCH", _twfinch, seeded=False),
-    "uniform": Method("Uniform split", _uniform, seeded=False),
+    "asot": Method("ASOT", partial(_asot, None)),
+    "sela": Method("SeLA", partial(_network, "SeLASegmenter")),
+    "tot": Method("TOT", partial(_network, "TOTSegmenter")),
+    "kmeans_asot": Method("k-means + ASOT", partial(_baseline, "KMeansTransportSegmenter")),
+    "kmeans": Method("k-means", partial(_baseline, "KMeansSegmenter")),
+    "cte": Method("CTE decoding", partial(_baseline, "CTESegmenter")),
+    "hmm": Method("Gaussian HMM", partial(_baseline, "HMMSegmenter"), library=("hmmlearn", "hmm")),
+    "twfinch": Method("TW-FINCH", partial(_baseline, "TWFINCHSegmenter"), seeded=False),
+    "uniform": Method("Uniform split", partial(_baseline, "UniformSegmenter"), seeded=False),
 }
 
-
-def _without_temporal(recipe: Recipe) -> None:
-    recipe.transport_train.alpha = recipe.transport_eval.alpha = 0.0
-
-
-def _without_prior(recipe: Recipe) -> None:
-    recipe.order_prior = 0.0
-
-
-def _without_unbalanced(recipe: Recipe) -> None:
-    recipe.transport_train.lambda_actions = recipe.transport_eval.lambda_actions = None
-
-
-def _without_training(recipe: Recipe) -> None:
-    recipe.training.epochs = 0
-
-
-def _without_kmeans(recipe: Recipe) -> None:
-    recipe.training.kmeans_restarts = 0
-
-
-# What can be switched off, what the row is called, and how a recipe is changed in place.
-ABLATIONS: dict[str, tuple[str, Callable[[Recipe], None]]] = {
-    "temporal": ("ASOT, no temporal term", _without_temporal),
-    "prior": ("ASOT, no order prior", _without_prior),
-    "unbalanced": ("ASOT, balanced", _without_unbalanced),
-    "training": ("ASOT, no training", _without_training),
-    "kmeans": ("ASOT, random start", _without_kmeans),
+# The parts of ASOT that can be switched off: the title in tables, and the settings that change.
+_USES = ("transport_train", "transport_eval")
+ABLATIONS: dict[str, tuple[str, dict[str, float | None]]] = {
+    "temporal": ("ASOT, no temporal term", {f"{use}.alpha": 0.0 for use in _USES}),
+    "prior": ("ASOT, no order prior", {"order_prior": 0.0}),
+    "unbalanced": ("ASOT, balanced", {f"{use}.lambda_actions": None for use in _USES}),
+    "training": ("ASOT, no training", {"training.epochs": 0}),
+    "kmeans": ("ASOT, random start", {"training.kmeans_restarts": 0}),
 }
 ABLATED = "asot-no-"
 
 
 def ablate(recipe: Recipe, part: str) -> Recipe:
-    """The recipe with a part of ASOT switched off.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        Stays as it is.
-    part : {"temporal", "prior", "unbalanced", "training", "kmeans"}
-        The temporal term in training and decoding; the order prior; the slack of the action
-        marginal, in both; the training; the k-means start.
-
-    Examples
-    --------
-    >>> ablate(Recipe(), "prior").order_prior
-    0.0
-    """
+    """Copy the recipe with a part of ASOT, of ``ABLATIONS``, switched off."""
     changed = copy.deepcopy(recipe)
-    ABLATIONS[part][1](changed)
+    for place, value in ABLATIONS[part][1].items():
+        group, _, name = place.rpartition(".")
+        setattr(getattr(changed, group) if group else changed, name, value)
     return changed
 
 
-def _ablated(part: str, recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
-    return _asot(ablate(recipe, part), n_actions, seed, keep_epochs)
+def all_methods() -> dict[str, Method]:
+    """List all methods in the order of tables: ASOT, ASOT without each part, the others."""
+    titles = {part: title for part, (title, _) in ABLATIONS.items()}
+    parts = {ABLATED + part: Method(one, partial(_asot, part)) for part, one in titles.items()}
+    return {"asot": METHODS["asot"], **parts, **METHODS}
 
 
 def find_method(name: str) -> Method:
-    """A method by its name in results: one of ``METHODS``, or ASOT without a part.
-
-    Examples
-    --------
-    >>> find_method("asot-no-prior").title
-    'ASOT, no order prior'
-    """
-    if name in METHODS:
-        return METHODS[name]
-    part = name.removeprefix(ABLATED)
-    if not is_method(name):
+    """Find a method by its name in results."""
+    methods = all_methods()
+    if name not in methods:
         raise ConfigurationError(
             f"There is no method {name!r}: choose of {', '.join(METHODS)}, or a part of "
-            f"{', '.join(ABLATIONS)} to --ablate."
+            f"{', '.join(ABLATIONS)} to --ablate.",
+            setting="methods",
         )
-    return Method(ABLATIONS[part][0], partial(_ablated, part))
+    return methods[name]
 
 
-def is_method(name: str) -> bool:
-    """Whether there is such a method, or ASOT without such a part."""
-    return name in METHODS or name in {ABLATED + part for part in ABLATIONS}
+def ordered(methods: Iterable[str]) -> list[str]:
+    """Sort names of methods into the order of tables."""
+    return sorted(methods, key=list(all_methods()).index)
 
 
 def choose_methods(names: Sequence[str] | None, parts: Sequence[str] | None) -> list[str]:
-    """Names of the methods to run, checked.
+    """Choose the methods to run, of ``METHODS``, and the parts of ASOT to switch off.
 
-    Parameters
-    ----------
-    names : sequence of str or None
-        Of ``METHODS``, or "all"; all that are installed unless given, or ASOT alone where parts
-        are to be switched off, beside which it always stands.
-    parts : sequence of str or None
-        Of ``ABLATIONS``, or "all".
-
-    Raises
-    ------
-    ConfigurationError, MissingExtraError
-        If a name is unknown, or a method that was asked for is not installed.
-
-    Examples
-    --------
-    >>> choose_methods(None, ["prior"])
-    ['asot', 'asot-no-prior']
+    ``None`` stands for all methods that are installed, or for ASOT alone where parts are switched
+    off: ASOT always stands beside itself without a part.
     """
     parts = list(ABLATIONS) if list(parts or []) == ["all"] else list(parts or [])
     for part in parts:
         if part not in ABLATIONS:
-            raise ConfigurationError(
-                f"--ablate must be of {', '.join(ABLATIONS)}, or all, but is {part!r}."
-            )
+            known = ", ".join(ABLATIONS)
+            rule = f"--ablate must be of {known}, or all, but is {part!r}."
+            raise ConfigurationError(rule, setting="ablate")
     if names is None and parts:
         chosen = ["asot"]
     elif names is None or list(names) == ["all"]:

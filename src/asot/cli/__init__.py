@@ -1,4 +1,4 @@
-"""The command line: one command a file, each of which parses, calls and prints."""
+"""The command line: one command a file, each a function that calls and prints."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COMMANDS = {
     "demo": "Segment real recordings: smart-watch signals, or a video clip",
     "segment": "Find the actions in your own videos, sensor logs or poses, in one go",
     "extract": "Make features of videos, sensor logs or poses",
-    "report": "Write the page of a segmentation: timelines, videos, names",
+    "page": "Write the page of a segmentation: timelines, videos, names",
     "relabel": "Give the actions the names from the page",
     "export": "Write segments for ELAN, BORIS, Label Studio and others",
     "decode": "Cut recordings by affinity or cost matrices that you already have",
@@ -22,23 +22,17 @@ COMMANDS = {
     "predict": "Segment a folder of features with a trained run",
     "evaluate": "Compare predictions with ground truth",
     "benchmark": "Compare methods on many seeds, and make the tables of a paper",
-    "data": "Check, describe or simulate a folder of features",
+    "data check": "List what a folder of features holds, and all that is wrong in it",
+    "data describe": "Measure what makes the actions in a folder easy or hard to find",
+    "data simulate": "Make a folder of features, of real or generated labels",
 }
 # The extras that bring what the core does without.
 EXTRAS = {
-    "hmmlearn": "hmm",
-    "lightning": "learn",
-    "sklearn": "learn",
-    "torchmetrics": "learn",
-    "matplotlib": "plot",
-    "av": "video",
-    "onnx": "video",
-    "onnxruntime": "video",
-    "transformers": "hf",
-    "pandas": "series",
-    "pyarrow": "parquet",
-    "h5py": "series",
-    "pympi": "elan",
+    **dict.fromkeys(("lightning", "sklearn", "torchmetrics"), "learn"),
+    **dict.fromkeys(("av", "onnx", "onnxruntime"), "video"),
+    **dict.fromkeys(("pandas", "h5py"), "series"),
+    **{"hmmlearn": "hmm", "matplotlib": "plot", "transformers": "hf"},
+    **{"pyarrow": "parquet", "pympi": "elan"},
 }
 # Those that go on where they stopped when they are given again.
 RESUMABLE = ("demo", "segment", "extract", "train", "benchmark")
@@ -48,7 +42,7 @@ asot finds the actions in recordings without labels.
 
 usage: asot COMMAND [options]
 
-{commands}
+{}
 
 asot COMMAND --help shows a command's options, asot --version the version.
 Start with: asot demo
@@ -58,18 +52,10 @@ OK, FAILED, USAGE_ERROR, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command.
+    """Run a command, of this process's words unless some are given, and return its exit code.
 
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        The words after ``asot``; those of this process unless given.
-
-    Returns
-    -------
-    int
-        0 done; 1 refused or failed, after one sentence on standard error; 2 the words make no
-        command; 130 interrupted.
+    0 is done; 1 refused or failed, after one sentence on standard error; 2 the words make no
+    command; 130 interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     # A name that the terminal's encoding lacks is no reason to fail.
@@ -109,20 +95,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     if words[:1] == ["help"]:
         words = [*words[1:], "--help"]
-    if not words or words[0] in ("-h", "--help"):
-        listed = "\n".join(f"  {name:<10} {summary}" for name, summary in COMMANDS.items())
-        sys.stdout.write(USAGE.format(commands=listed))
-        return OK if words else USAGE_ERROR
-    if words[0] in ("-V", "--version"):
+    if words[:1] in (["-V"], ["--version"]):
         from asot import __version__
 
         sys.stdout.write(f"asot {__version__}\n")
         return OK
-    if words[0] not in COMMANDS:
-        sentence = f"There is no command {words[0]!r}: use one of {', '.join(COMMANDS)}."
+    if not words or words[0] in ("-h", "--help"):
+        listed = "\n".join(f"  {name:<13} {summary}" for name, summary in COMMANDS.items())
+        sys.stdout.write(USAGE.format(listed))
+        return OK if words else USAGE_ERROR
+    split = 2 if words[0] == "data" else 1
+    command = " ".join(words[:split])
+    if command not in COMMANDS:
+        sentence = f"There is no command {command!r}: use one of {', '.join(COMMANDS)}."
         return _complain(sentence, USAGE_ERROR)
-    _show_warnings()
-    import_module(f"asot.cli.{words[0]}").run(words[1:])
+    logging.getLogger("asot").addHandler(WARNINGS)
+    from asot.cli.parsing import run_command
+
+    module = import_module(f"asot.cli.{words[0]}")
+    name = words[1] if split == 2 else "run"
+    if command == "benchmark" and any(one.partition("=")[0] == "--table" for one in words):
+        name = "show_again"
+    run_command(command, getattr(module, name), words[split:])
     return OK
 
 
@@ -134,10 +128,7 @@ class _Sentences(logging.Handler):
         _complain(record.getMessage(), OK)
 
 
-def _show_warnings() -> None:
-    log = logging.getLogger("asot")
-    if not any(isinstance(handler, _Sentences) for handler in log.handlers):
-        log.addHandler(_Sentences(logging.WARNING))
+WARNINGS = _Sentences(logging.WARNING)
 
 
 def _complain(sentence: str, status: int) -> int:

@@ -1,4 +1,4 @@
-"""What the commands show people: tables, progress, paths."""
+"""What the commands show people: tables, progress, scores, paths."""
 
 from __future__ import annotations
 
@@ -7,37 +7,25 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich import box
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.console import Console, JustifyMethod
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
 from rich.table import Table
 
+from asot.data import find_dataset
+from asot.errors import AsotError
+from asot.metrics import SCORE_TITLES, Evaluation
+from asot.progress import Progress
+from asot.runs.pictures import draw
+from asot.runs.predictions import PredictionFolder, Scored, find_predictions, score
 from asot.text import printable
-
-if TYPE_CHECKING:
-    from rich.console import JustifyMethod
-
-    from asot.metrics import Evaluation
-    from asot.runs.predictions import Scored
 
 # Wider than any table: where there is no terminal, no line is folded.
 WIDE = 10_000
 
-# What a score is called in print, in the order of the table; two short lines fit 80 columns.
-SCORE_TITLES = {
-    "mof": "MoF",
-    "miou": "mIoU",
-    "f1_macro": "F1\nmacro",
-    "f1@10": "F1\n@10",
-    "f1@25": "F1\n@25",
-    "f1@50": "F1\n@50",
-    "edit": "Edit",
-    "boundary_f1": "Bound.\nF1",
-    "jsd": "JSD\n(low)",
-    "legacy_f1": "Legacy\nF1",
-}
 MATCHINGS = {
     "activity": "One matching for each activity",
     "video": "One matching for each recording",
@@ -46,7 +34,7 @@ MATCHINGS = {
 
 
 def console() -> Console:
-    """Standard output, which takes every text as it is: names may look like markup."""
+    """Return standard output, which takes every text as it is: names may look like markup."""
     folded = sys.stdout.isatty() or "COLUMNS" in os.environ
     return Console(highlight=False, markup=False, emoji=False, width=None if folded else WIDE)
 
@@ -57,13 +45,12 @@ def say(text: str = "", style: str | None = None) -> None:
 
 
 @contextmanager
-def progress() -> Iterator[Any]:
-    """Progress bars on standard error where that is a terminal, and nothing elsewhere.
+def progress() -> Iterator[Progress]:
+    """Draw a bar for each stage on standard error where that is a terminal; else show nothing.
 
-    Yields a function of the stage, the steps done, all steps and a note; a new stage starts a new
-    bar. The helping processes of a training with several devices show none.
+    The helping processes of a training with several devices show none.
     """
-    bars = Progress(
+    bars = Bars(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
@@ -84,7 +71,7 @@ def progress() -> Iterator[Any]:
 
 
 def new_table(*headings: str, right: Sequence[str] = ()) -> Table:
-    """A table of this house, with the columns in ``right`` justified to the right."""
+    """Make a table of the commands' style; the columns in ``right`` are justified to the right."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in headings:
         justify: JustifyMethod = "right" if heading in right else "left"
@@ -93,9 +80,10 @@ def new_table(*headings: str, right: Sequence[str] = ()) -> Table:
 
 
 def score_table(rows: Mapping[str, Mapping[str, float]]) -> Table:
-    """Scores in percent, one row a method, activity or recording."""
-    headings = SCORE_TITLES.values()
-    table = new_table("", *headings, right=tuple(headings))
+    """Make a table of scores in percent, with a row for each method, activity or recording."""
+    # Two short lines each, so that all fit 80 columns.
+    headings = [title.replace(" ", "\n").replace("@", "\n@") for title in SCORE_TITLES.values()]
+    table = new_table("", *headings, right=headings)
     for name, scores in rows.items():
         cells = [f"{100 * scores[key]:.1f}" if key in scores else "-" for key in SCORE_TITLES]
         table.add_row(printable(name), *cells)
@@ -120,20 +108,57 @@ def _rows(evaluation: Evaluation) -> dict[str, Mapping[str, float]]:
     if len(activities) < 2:
         return {next(iter(activities), "all"): evaluation.scores}
     rows: dict[str, Mapping[str, float]] = dict(activities)
-    if evaluation.scope == "corpus":
-        rows["all"] = evaluation.scores
-    if evaluation.scope == "video":
-        rows["recordings' mean"] = evaluation.scores
+    if evaluation.scope != "activity":
+        title = "all" if evaluation.scope == "corpus" else "recordings' mean"
+        rows[title] = evaluation.scores
     if evaluation.unweighted_mean is not None and evaluation.frame_weighted_mean is not None:
         rows["unweighted mean"] = evaluation.unweighted_mean
         rows["frame-weighted mean"] = evaluation.frame_weighted_mean
     return rows
 
 
-def show_files(files: Sequence[tuple[Path, str]]) -> None:
-    """Print where the results are, and what each is: beside it, or below it on a narrow screen."""
-    paths = [str(path) for path, _ in files]
-    longest = max(map(len, paths))
+def show_files(*files: tuple[Path, str]) -> None:
+    """Print which results are there: what each is beside it, or below it on a narrow screen."""
+    files = tuple((path, meaning) for path, meaning in files if path.exists())
+    longest = max(len(str(path)) for path, _ in files)
     fits = all(longest + 2 + len(meaning) <= console().width for _, meaning in files)
-    for path, (_, meaning) in zip(paths, files, strict=True):
-        say(f"{path:<{longest}}  {meaning}" if fits else f"{path}\n    {meaning}")
+    for path, meaning in files:
+        say(f"{path!s:<{longest}}  {meaning}" if fits else f"{path}\n    {meaning}")
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Draw pictures; where they cannot be drawn, say so: the results were what was waited for."""
+    try:
+        yield
+    except AsotError as error:
+        say(f"No pictures: {error}")
+
+
+def show_results(folder: PredictionFolder, figures: int, *files: tuple[Path, str]) -> None:
+    """Score and draw a prediction, print the scores and say where everything is."""
+    opened = folder.open_data()
+    scored = score(folder) if opened.labelled else None
+    if scored is None:
+        say("There is no ground truth, so there are no scores.")
+    else:
+        show_scores(scored)
+    if figures > 0:
+        with drawing(), progress() as told:
+            draw(folder, scored, figures, told)
+    show_files(
+        (folder.root / "segments.csv", f"the segments of {len(opened.recordings)} recordings"),
+        (folder.root / "labels", "an action number for each frame"),
+        (folder.root / "assignments", "the soft assignments, (frames, actions)"),
+        (folder.root / "scores.json", "all scores, and which action is which class"),
+        (folder.root / "figures", "the pictures"),
+        *files,
+    )
+
+
+def open_results(results: Path, data: Path | None) -> tuple[PredictionFolder, Path | None]:
+    """Open a folder of results, and find its data set where that is no longer where it was."""
+    folder = find_predictions(results)
+    if data is None:
+        return folder, None
+    return folder, find_dataset(data, Path(folder.index().source.root).name)

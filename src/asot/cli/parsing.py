@@ -1,21 +1,48 @@
-"""What the commands' parsers share."""
+"""Commands from functions: each parameter is a word or an option, and the docstring its help.
+
+A line ``name: text`` of the docstring is the help of a parameter. Positional parameters are words
+of the command, keyword-only ones options; those without a default must be given. A parameter of
+type ``Recipe`` brings an option for each setting of a recipe, and one of type
+``Annotated[Namespace, add]`` the options that ``add(parser)`` adds.
+"""
 
 from __future__ import annotations
 
 import difflib
 import glob
+import inspect
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from types import NoneType, UnionType
+from typing import Annotated, Any, NoReturn, Union, get_args, get_origin, get_type_hints
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 
-from asot.errors import ConfigurationError
-from asot.model.recipe import Recipe, find_recipe, load_recipe
+from asot.errors import ConfigurationError, require_integer, require_number
+from asot.model.recipe import Recipe, find_recipe, load_recipe, shipped_recipes
+from asot.runs.run import recipe_yaml
 
+# The help of parameters that several commands share.
+HELP = {
+    "activity_pattern": "Regular expression whose one group is the activity in a recording's name.",
+    "choose": "Add rows of a seed (and epoch) chosen without ground truth: objective (the lowest "
+    "training objective), agreement (of three seeds or more, that most like the others).",
+    "data": "Folder of the data set, where it is no longer where it was.",
+    "embed": "Write the page with its videos as a single file, to send to somebody.",
+    "figures": "Recordings to draw, of each activity; 0 for none.",
+    "frame_rate": "Frames a second, where the recordings have no times.",
+    "mapping": "Mapping file in mapping/ to use.",
+    "oracle": "Add rows of the seed that the ground truth likes best.",
+    "out": "Folder for the results.",
+    "recordings": "Files, or folders of them.",
+    "results": "Folder of asot segment, train or predict.",
+    "seed": "Decides everything that is drawn.",
+}
+CONFIG = "YAML file with settings to put on top of the recipe's; can be repeated."
+PRINT_CONFIG = "Print the recipe with all its settings as YAML, and do nothing else."
 KINDS = {
     "int": "an integer",
     "float": "a number",
@@ -26,125 +53,149 @@ KINDS = {
 }
 
 
+def run_command(command: str, function: Callable[..., None], words: Sequence[str]) -> None:
+    """Parse the words after a command, and call its function with them."""
+    parser = Parser(command, function)
+    words = [_spelt(word) for word in words]
+    if parser.takes_recipe and {"-h", "--help"} & set(words):
+        named = "default" if words[0].startswith("-") else words[0]
+        parser.default_config_files = [glob.escape(str(find_recipe(named)))]
+    values = parser.parse_args(words)
+    if parser.takes_recipe:
+        values.recipe = _read_recipe(parser, values, words)
+        if values.print_config:
+            sys.stdout.write(recipe_yaml(values.recipe))
+            return
+    # Options that another function added come together.
+    given = {name: values.get(name, values) for name in parser.hints}
+    missing = [name for name in parser.needed if given[name] is None]
+    if missing:
+        parser.error(f"the following arguments are required: {', '.join(missing)}")
+    for name, most in (("seed", 2**32 - 1), ("seeds", None), ("processes", None)):
+        if given.get(name) is not None:
+            require_integer(f"--{name}", given[name], at_least=int(most is None), at_most=most)
+    if given.get("frame_rate") is not None:
+        require_number("--frame_rate", given["frame_rate"], above=0)
+    if given.get("out") is not None:
+        _check_out(given["out"])
+    function(**given)
+
+
+def _read_recipe(parser: Parser, values: Namespace, words: Sequence[str]) -> Recipe:
+    """Read the settings of the recipe, under those of ``--config``, under options."""
+    files = [find_recipe(values.recipe), *map(Path, values.config or [])]
+    for path in files:
+        if not path.is_file():
+            raise ConfigurationError(f"--config must be a YAML file, but {path} is no file.")
+        load_recipe(str(path))  # refuses what is no recipe, in a sentence that names the file
+    parser.default_config_files = [glob.escape(str(path)) for path in files]
+    settings = parser.parse_args(words).as_dict()
+    known = set(Recipe.__dataclass_fields__)
+    return Recipe.from_dict({key: one for key, one in settings.items() if key in known})
+
+
+class _Help(DefaultHelpFormatter):
+    """Help in which the type of a path is called so."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return super()._split_lines(text.replace("<class 'Path'>", "path"), width)
+
+
 class Parser(ArgumentParser):
-    """A parser whose errors are one sentence, with exit code 2.
+    """A parser of a function's arguments, whose errors are one sentence, with exit code 2.
 
     Options are spelt with underscores, as the settings are; hyphens do as well.
     """
 
-    def __init__(self, command: str, summary: str, usage: str) -> None:
+    def __init__(self, command: str, function: Callable[..., None]) -> None:
+        parameters = inspect.signature(function).parameters
+        document = inspect.getdoc(function) or ""
+        summary, *rest = re.split(rf"\n({'|'.join(parameters)}): ", document)
+        helps = HELP | dict(zip(rest[::2], rest[1::2], strict=True))
         super().__init__(
             prog=f"asot {command}",
             description=summary,
-            usage=f"asot {command} {usage}",
+            formatter_class=_Help,
             allow_abbrev=False,
             print_config=None,
         )
+        self.hints = get_type_hints(function, include_extras=True)
+        del self.hints["return"]
+        self.takes_recipe = Recipe in self.hints.values()
+        self.needed = [name for name, one in parameters.items() if one.default is one.empty]
+        shown = [self._add(name, one, helps.get(name)) for name, one in parameters.items()]
+        self.usage = " ".join(filter(None, (f"asot {command}", *shown, "[options]")))
 
-    def parse(self, words: Sequence[str]) -> Namespace:
-        """Parse the words after the command."""
-        return self.parse_args([self._spelt(word) for word in words])
-
-    def _spelt(self, word: str) -> str:
-        """``--ground-truth=my-file`` as ``--ground_truth=my-file``; names of activities stay."""
-        if not word.startswith("--"):
-            return word
-        name, equals, value = word.partition("=")
-        spelt = "--" + name[2:].replace("-", "_")
-        if spelt not in self._option_string_actions:
-            head, dot, activity = name[2:].partition(".")
-            spelt = "--" + head.replace("-", "_") + dot + activity
-        return spelt + equals + value
-
-    def require(self, values: Namespace, *names: str) -> None:
-        """Refuse values that lack one of these options."""
-        missing = [name for name in names if values[name] is None]
-        if missing:
-            self.error(f"the following arguments are required: {', '.join(missing)}")
+    def _add(self, name: str, parameter: inspect.Parameter, text: str | None) -> str:
+        """Add a parameter, and return its part of the usage."""
+        hint, needed = self.hints[name], name in self.needed
+        if hint is Recipe:
+            known = ", ".join(shipped_recipes())
+            self.add_argument(name, type=str, help=f"Name of a recipe ({known}), or a YAML file.")
+            self.add_argument("--config", action="append", help=CONFIG)
+            self.add_argument("--print_config", action="store_true", help=PRINT_CONFIG)
+            self.add_class_arguments(Recipe)
+            return "RECIPE"
+        if get_origin(hint) is Annotated:
+            self.needed.remove(name)
+            get_args(hint)[1](self)
+            return ""
+        kind, several = _kind_of(hint)
+        settings: dict[str, Any] = {"help": text, "type": kind, "default": parameter.default}
+        if kind is bool:
+            settings["action"] = "store_true"
+            del settings["type"]
+        if needed:
+            del settings["default"]
+        shown = name.upper() + ("..." if several else "")
+        if several:
+            settings["nargs"] = "+"
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            # With a recipe, --print_config does without them; they are asked for afterwards.
+            self.add_argument(f"--{name}", **settings, required=needed and not self.takes_recipe)
+            return f"--{name} {shown}" if needed else ""
+        if not needed:
+            settings["nargs"] = "?"
+        self.add_argument(name, **settings)
+        return shown if needed else f"[{shown}]"
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Print the sentence and end."""
-        known = {
-            action.dest: action.option_strings[0] if action.option_strings else action.dest.upper()
-            for action in self._actions
-        }
+        known = {one.dest: (*one.option_strings, one.dest.upper())[0] for one in self._actions}
         sentence = _sentence(" ".join(message.split()), known)
         sys.stderr.write(f"asot: {sentence} ({self.prog} --help)\n")
         sys.exit(2)
 
 
-def recipe_parser(command: str, summary: str, usage: str) -> Parser:
-    """A parser with a recipe and an option for every setting of it."""
-    parser = Parser(command, summary, usage)
-    parser.add_argument("recipe", type=str, help="Name of a recipe, or a YAML file.")
-    parser.add_argument(
-        "--config",
-        action="append",
-        help="YAML file with settings to put on top of the recipe's; may be given several times.",
-    )
-    parser.add_argument(
-        "--print_config",
-        action="store_true",
-        help="Print the recipe with all its settings as YAML, and do nothing else.",
-    )
-    parser.add_class_arguments(Recipe)
-    return parser
+def _spelt(word: str) -> str:
+    """Spell ``--ground-truth=my-file`` as ``--ground_truth=my-file``; activities stay."""
+    name, equals, value = word.partition("=")
+    head, dot, rest = name.replace("-", "_").partition(".")
+    if not name.startswith("--"):
+        return word
+    if head == "__n_actions":
+        rest = name.partition(".")[2]
+    return f"--{head[2:]}{dot}{rest}{equals}{value}"
 
 
-def parse_recipe(parser: Parser, words: Sequence[str]) -> tuple[Namespace, Recipe]:
-    """The values of a ``recipe_parser``: the recipe's, under those of ``--config``, under options.
-
-    Raises
-    ------
-    ConfigurationError
-        If a file or a setting cannot be used; the sentence names it.
-    """
-    words = _recipe_first(words)
-    values = parser.parse(words)
-    files = [find_recipe(values.recipe)]
-    for file in values.config or []:
-        if not Path(file).is_file():
-            raise ConfigurationError(f"{file} does not exist or is no file: --config takes a YAML.")
-        files.append(Path(file))
-    for path in files:
-        load_recipe(str(path))  # refuses what is no recipe, in a sentence that names the file
-    parser.default_config_files = [glob.escape(str(path)) for path in files]
-    values = parser.parse(words)
-    known = set(Recipe.__dataclass_fields__)
-    chosen = {key: value for key, value in values.as_dict().items() if key in known}
-    return values, Recipe.from_dict(chosen)
-
-
-def _recipe_first(words: Sequence[str]) -> list[str]:
-    """``--recipe NAME`` for those who look for an option: the recipe is the first word."""
-    words = list(words)
-    for place, word in enumerate(words):
-        if word.startswith("--recipe="):
-            return [word.partition("=")[2], *words[:place], *words[place + 1 :]]
-        if word == "--recipe" and place + 1 < len(words):
-            return [words[place + 1], *words[:place], *words[place + 2 :]]
-    return words
-
-
-def check_seed(seed: int) -> None:
-    """Refuse a seed that not every generator takes."""
-    if not 0 <= seed < 2**32:
-        raise ConfigurationError(f"--seed must be from 0 to {2**32 - 1}, not {seed}.")
-
-
-def out_folder(path: str) -> Path:
-    """A folder that results can be written to, made or not: refused before any work is done."""
-    folder = Path(path)
+def _check_out(folder: Path) -> None:
+    """Refuse a folder that results cannot be written to, before any work is done."""
     nearest = next(one for one in (folder, *folder.absolute().parents) if os.path.lexists(one))
     if not nearest.is_dir():
         raise ConfigurationError(f"--out must be a folder, but {nearest} is a file.")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise ConfigurationError(f"--out must be a folder to write to, but {nearest} forbids it.")
-    return folder
+
+
+def _kind_of(hint: Any) -> tuple[Any, bool]:
+    """Return the type of one word of a parameter, and tell whether it takes several."""
+    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    kind: Any = Union.__getitem__(tuple(one for one in kinds if one is not NoneType))
+    return (get_args(kind)[0], True) if get_origin(kind) is list else (kind, False)
 
 
 def _sentence(message: str, known: Mapping[str, str]) -> str:
-    """What the libraries say of wrong words, in one plain sentence where we know how.
+    """Say what the libraries say of wrong words in one plain sentence, where we know how.
 
     ``known`` are the arguments as they are written, by the names that the libraries use.
     """
@@ -161,12 +212,16 @@ def _sentence(message: str, known: Mapping[str, str]) -> str:
         return f"{found[1]} needs a value."
     if found := re.match(r'Parser key "([^"]+)": Unable to load config (\'.*?\')', message):
         return f"--{found[1]} must be a YAML file with its settings, not {found[2]}."
-    found = re.fullmatch(r'Parser key "(.+?)":.*(?:Got|Given) value: (.*)', message)
-    types = set(re.findall(r"Expected a <class '(\w+)'>", message))
-    if found is None or not types <= set(KINDS):
+    found = re.fullmatch(
+        r'Parser key "(.+?)"(?: element \d+)?:.*(?:Got|Given) value: (.*)', message
+    )
+    types = re.findall(r"Expected a <class '(\w+)'>", message)
+    if found is None or not {*types} <= {*KINDS}:
         return message.rstrip(".") + "."
     if "float" in types:
-        types.discard("int")
-    kinds = " or ".join(KINDS[one] for one in KINDS if one in types)
+        types = [one for one in types if one != "int"]
+    kinds = [KINDS[one] for one in KINDS if one in types]
+    for literals in re.findall(r"Expected a typing\.Literal\[(.*?)\]", message):
+        kinds = [*kinds, *literals.replace("'", "").split(", ")]
     given = re.sub(r"NestedArg\(key='(.*?)', val=(.*)\)", r"\1: \2", found[2])
-    return f"--{found[1]} must be {kinds}, not {given}."
+    return f"--{found[1]} must be {' or '.join(kinds)}, not {given}."

@@ -6,26 +6,18 @@ import re
 import shlex
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
-from asot.cli.parsing import Parser
+from asot.cli.console import console, new_table, say
+from asot.model.notes import Notes, Published, read_notes
+from asot.model.recipe import load_recipe, shipped_recipes
+from asot.text import printable
 
-if TYPE_CHECKING:
-    from asot.model.notes import Notes, Published
-    from asot.model.recipe import Recipe
-
-USAGE = "[RECIPE]"
-SUMMARY = (
-    "List the recipes that come with asot, with the published figures of their settings. With the "
-    "name of a recipe, say what it needs on disk, where the data is to be had, and which commands "
-    "run it."
-)
 WIDTH = 80
 INDENT = "    "
 NO_BREAK = "\xa0"
 # The scores that publications report, and how they call them.
 PUBLISHED = {"mof": "MoF", "legacy_f1": "F1", "miou": "mIoU"}
-UNSAID = "as many as the ground truth has classes, or --n_actions"
 LEGEND = (
     "MoF, F1 and mIoU are published figures in percent, with one matching for each activity; this "
     "F1 is the authors' own, legacy_f1 here. asot recipes RECIPE says where they are from, what "
@@ -33,30 +25,26 @@ LEGEND = (
 )
 
 
-def run(words: Sequence[str]) -> None:
-    """Run the command."""
-    parser = Parser("recipes", SUMMARY, USAGE)
-    parser.add_argument("recipe", type=str, nargs="?", help="Name of a recipe, or a YAML file.")
-    values = parser.parse(words)
-    if values.recipe is None:
-        _show_all()
-    else:
-        _show_one(values.recipe)
+def run(recipe: str | None = None) -> None:
+    """List the recipes that come with asot, with the published figures of their settings.
 
+    With the name of a recipe, say what it needs on disk, where the data is to be had, and which
+    commands run it.
 
-def _show_all() -> None:
-    from asot.cli.console import console, new_table, say
-    from asot.model.notes import Notes, read_notes
-    from asot.model.recipe import load_recipe, shipped_recipes
-
+    recipe: Name of a recipe, or a YAML file.
+    """
+    if recipe is not None:
+        show_one(recipe)
+        return
     right = ("K", "recordings", *PUBLISHED.values())
     table = new_table("recipe", *right, "data", right=right)
     for name in shipped_recipes():
-        notes = read_notes(name) or Notes()
+        settings, notes = load_recipe(name), read_notes(name) or Notes()
+        numbers: list[Any] = sorted(settings.activities.values()) or [settings.n_actions or "-"]
         figures = next((one for one in notes.published if one.matching == "activity"), None)
         table.add_row(
             name,
-            _action_range(load_recipe(name)),
+            "-".join(dict.fromkeys((str(numbers[0]), str(numbers[-1])))),
             "-" if notes.recordings is None else f"{notes.recordings:,}",
             *_percent(figures),
             notes.what,
@@ -66,95 +54,59 @@ def _show_all() -> None:
     say(_filled(LEGEND))
 
 
-def _show_one(recipe_name: str) -> None:
-    from asot.cli.console import say
-    from asot.model.notes import Notes, read_notes
-    from asot.model.recipe import load_recipe
-    from asot.text import printable
-
+def show_one(recipe_name: str) -> None:
+    """Print what there is to know about a recipe."""
     recipe = load_recipe(recipe_name)
     notes = read_notes(recipe.name) or Notes()
     say(printable(recipe.name), style="bold")
     say(_filled(printable(recipe.title)))
     say()
-    for label, fact in _facts(recipe, notes).items():
-        say(_filled(fact, f"{label:<12}"))
-    place = [] if recipe.dataset.folder is None else ["DIR may also be the inner folder itself."]
-    _section("On disk", [*notes.disk.splitlines(), *place] if notes.disk else [])
-    _section("Where it is to be had", [_filled(text, "- ") for text in notes.sources])
-    _section("Published, in percent", _published(notes))
-    _section("A stand-in for the data", [_filled_command(text) for text in notes.stand_in])
-    _section("Commands", _commands(recipe_name, recipe))
-    _section("To know", [_filled(text, "- ") for text in notes.remarks])
-
-
-def _section(title: str, paragraphs: Sequence[str]) -> None:
-    from asot.cli.console import say
-
-    if paragraphs:
-        say()
-        say(title, style="bold")
-        say(textwrap.indent("\n".join(paragraphs), INDENT))
-
-
-def _facts(recipe: Recipe, notes: Notes) -> dict[str, str]:
-    """What can be said in a line or two each, by its label."""
-    from asot.text import printable
-
-    counts = recipe.activities.items()
-    each = ", ".join(f"{printable(name)}{NO_BREAK}{count}" for name, count in counts)
-    one_number = UNSAID if recipe.n_actions is None else str(recipe.n_actions)
+    each = ", ".join(f"{printable(a)}{NO_BREAK}{n}" for a, n in recipe.activities.items())
+    unsaid = "as many as the ground truth has classes, or --n_actions"
     facts = {
-        "Actions": each or one_number,
+        "Actions": each or str(recipe.n_actions or unsaid),
         "Recordings": "" if notes.recordings is None else f"{notes.recordings:,}",
         "Classes": "" if notes.classes is None else str(notes.classes),
         "Left out": ", ".join(f"class {one}" for one in recipe.dataset.exclude),
-        "Citation": notes.citation or "",
-        "Licence": notes.licence or "",
+        "Citation": notes.citation,
+        "Licence": notes.licence,
     }
-    return {label: fact for label, fact in facts.items() if fact}
-
-
-def _published(notes: Notes) -> list[str]:
-    """One line for the figures of each matching, and whose they are."""
-    lines = []
+    for label, fact in facts.items():
+        if fact:
+            say(_filled(fact, f"{label:<12}"))
+    inner = [] if recipe.dataset.folder is None else ["DIR may also be the inner folder itself."]
+    published = []
     for one in notes.published:
-        figures = ", ".join(
-            f"{title} {figure}"
-            for title, figure in zip(PUBLISHED.values(), _percent(one), strict=True)
-            if figure != "-"
-        )
-        lines.append(f"{one.method}, matching by {one.matching}: {figures}")
-    sources = dict.fromkeys(one.source for one in notes.published)
-    lines += [
-        _filled(f"Source: {text}. F1 is the authors' own: legacy_f1 here.") for text in sources
-    ]
-    return lines
-
-
-def _commands(recipe_name: str, recipe: Recipe) -> list[str]:
-    """The commands that check, train, benchmark and print, ready to be copied."""
-    name = shlex.quote(recipe_name)
-    dataset = recipe.dataset
+        pairs = zip(PUBLISHED.values(), _percent(one), strict=True)
+        figures = ", ".join(f"{title} {figure}" for title, figure in pairs if figure != "-")
+        published.append(f"{one.method}, matching by {one.matching}: {figures}")
+    for text in dict.fromkeys(one.source for one in notes.published):
+        published.append(_filled(f"Source: {text}. F1 is the authors' own: legacy_f1 here."))
+    name, dataset = shlex.quote(recipe_name), recipe.dataset
     options = {
         "--dataset": dataset.folder,
         "--mapping": dataset.mapping,
         "--activity_pattern": dataset.activity_pattern,
     }
     check = "".join(f" {key} {shlex.quote(one)}" for key, one in options.items() if one is not None)
-    return [
-        f"asot data check DIR{check}",
-        f"asot train {name} --data DIR --out RUN",
-        f"asot benchmark {name} --data DIR --seeds 5 --out OUT",
-        f"asot train {name} --print_config    # all its settings",
-    ]
-
-
-def _action_range(recipe: Recipe) -> str:
-    counts = list(recipe.activities.values())
-    if not counts:
-        return "-" if recipe.n_actions is None else str(recipe.n_actions)
-    return f"{min(counts)}-{max(counts)}"
+    sections = {
+        "On disk": [*notes.disk.splitlines(), *inner] if notes.disk else [],
+        "Where it is to be had": [_filled(text, "- ") for text in notes.sources],
+        "Published, in percent": published,
+        "A stand-in for the data": [_filled_command(text) for text in notes.stand_in],
+        "Commands": [
+            f"asot data check DIR{check}",
+            f"asot train {name} --data DIR --out RUN",
+            f"asot benchmark {name} --data DIR --seeds 5 --out OUT",
+            f"asot train {name} --print_config    # all its settings",
+        ],
+        "To know": [_filled(text, "- ") for text in notes.remarks],
+    }
+    for title, paragraphs in sections.items():
+        if paragraphs:
+            say()
+            say(title, style="bold")
+            say(textwrap.indent("\n".join(paragraphs), INDENT))
 
 
 def _percent(figures: Published | None) -> list[str]:
@@ -164,24 +116,17 @@ def _percent(figures: Published | None) -> list[str]:
 
 def _filled(text: str, first: str = "") -> str:
     """Fill a paragraph that hangs from its first words; addresses stay whole."""
-    filled = textwrap.fill(
-        text,
-        WIDTH - len(INDENT),
-        initial_indent=first,
-        subsequent_indent=" " * len(first),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return filled.replace(NO_BREAK, " ")
+    return "\n".join(_wrapped(first + text, WIDTH - len(INDENT), " " * len(first)))
 
 
 def _filled_command(text: str) -> str:
-    """A command over several lines, as a shell takes it; a value stays with its option."""
-    lines = textwrap.wrap(
-        re.sub(r"(--\S+) (?!-)", rf"\1{NO_BREAK}", text),
-        WIDTH - len(INDENT) - 2,
-        subsequent_indent=INDENT,
-        break_long_words=False,
-        break_on_hyphens=False,
+    """Break a command over several lines, as a shell takes it; a value stays with its option."""
+    text = re.sub(r"(--\S+) (?!-)", rf"\1{NO_BREAK}", text)
+    return " \\\n".join(_wrapped(text, WIDTH - len(INDENT) - 2, INDENT))
+
+
+def _wrapped(text: str, width: int, indent: str) -> Sequence[str]:
+    wrapper = textwrap.TextWrapper(
+        width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
-    return " \\\n".join(lines).replace(NO_BREAK, " ")
+    return [line.replace(NO_BREAK, " ") for line in wrapper.wrap(text)]

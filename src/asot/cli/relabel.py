@@ -2,50 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-from asot.cli.parsing import Parser
-
-USAGE = "RESULTS names.json [--model NAME]"
-SUMMARY = (
-    "Take the names, merges and backgrounds that were given in the page, and write the segment "
-    "table and the page anew with them. The labels that were found stay as they are: relabel again "
-    'to change names. A plain {"0": "pour", "1": "stir"} does as well.'
-)
+from asot.cli.console import open_results, progress, say, show_files
+from asot.cli.summary import show_actions
+from asot.runs.corrections import relabel
+from asot.runs.page import rewrite_page
 
 
-def run(words: Sequence[str]) -> None:
-    """Run the command."""
-    parser = Parser("relabel", SUMMARY, USAGE)
-    parser.add_argument("results", type=str, help="Folder of asot segment, train or predict.")
-    parser.add_argument("names", type=str, help="The file that the page downloads.")
-    parser.add_argument(
-        "--model", type=str, help="Whose actions, where there are several models (activities)."
-    )
-    parser.add_argument(
-        "--data", type=str, help="Folder of the data set, where it is no longer where it was."
-    )
-    values = parser.parse(words)
-    from asot.cli.console import progress, say, show_files
-    from asot.cli.summary import show_actions
-    from asot.data import find_dataset
-    from asot.runs.naming import relabel
-    from asot.runs.predictions import find_predictions
-    from asot.runs.reporting import page_folder, rewrite_page
+def run(results: Path, names: Path, *, model: str | None = None, data: Path | None = None) -> None:
+    """Give the actions the names, merges and backgrounds from the page.
 
-    folder = find_predictions(Path(values.results))
-    data = find_dataset(values.data) if values.data else None
-    names = relabel(folder, Path(values.names), values.model, data)
+    The segment table and the page are written anew with them. The labels of the frames stay as
+    they are: relabel again to change names. A plain {"0": "pour", "1": "stir"} does as well.
+
+    names: The file that the page downloads.
+    model: Whose actions, where there are several models (activities).
+    """
+    folder, place = open_results(results, data)
+    given = relabel(folder, names, model, place)
     files = [(folder.root / "segments.csv", "the segments, under these names")]
-    report_folder = page_folder(Path(values.results))
-    if report_folder is not None:
-        with progress() as told:
-            pages = rewrite_page(folder, report_folder, data, told)
-        files += [(page, "the page") for page in pages]
+    with progress() as told:
+        files += [(page, "the page") for page in rewrite_page(folder, results, place, told)]
     say(
-        f"{len(names.names)} actions have names, {len(names.merged)} were merged into others, "
-        f"{len(names.background)} are background."
+        f"{len(given.names)} actions have names, {len(given.merged)} were merged into others, "
+        f"{len(given.background)} are background."
     )
-    show_actions(folder, data)
-    show_files(files)
+    show_actions(folder, place)
+    show_files(*files)

@@ -2,119 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from asot.cli.parsing import Parser, check_seed, out_folder
-from asot.errors import ArgumentError
+from docstring_parser import parse
+from jsonargparse import Namespace
 
-if TYPE_CHECKING:
-    from jsonargparse import Namespace
-
-    from asot.simulation import LabelCorpus
-    from asot.simulation.features import Preset
-
-USAGE = "[--labels DIR_OR_FILE] --like PRESET --out DIR [--seed N] [settings]"
-SUMMARY = (
-    "Make a data set: label sequences, read from files or else generated, and features drawn from "
-    "a model whose numbers were fitted to real recordings (presets: {presets}). Each setting below "
-    "overrides the preset's. Example: asot data simulate --labels breakfast_labels_rle.json "
-    "--like breakfast --out DIR"
+from asot.cli.console import progress, say, show_files
+from asot.cli.parsing import Parser
+from asot.errors import ArgumentError, ConfigurationError
+from asot.simulation import (
+    FeatureModel,
+    LabelCorpus,
+    LabelModel,
+    load_preset,
+    read_label_corpus,
+    write_simulation,
 )
+from asot.simulation.features import Preset
+from asot.text import plural
 
 
-def run(words: Sequence[str]) -> None:
-    """Run the command."""
-    from asot.simulation import FeatureModel, LabelModel, load_preset, preset_names
+def _add_models(parser: Parser) -> None:
+    """Add an option for each number of the models of the labels and of the features."""
+    for prefix, model in (("generate.", LabelModel), ("", FeatureModel)):
+        helps = {one.arg_name: one.description for one in parse(model.__doc__ or "").params}
+        for setting in fields(model):
+            if setting.name != "n_recordings":
+                kind = int if setting.type == "int" else float
+                # No default, so that what was given is known from what was not.
+                name = f"--{prefix}{setting.name}"
+                parser.add_argument(name, type=kind, help=helps[setting.name])
 
-    parser = Parser("data simulate", SUMMARY.format(presets=", ".join(preset_names())), USAGE)
-    parser.add_argument(
-        "--labels",
-        type=str,
-        help="Data-set folder (its groundTruth and mapping), .json of runs or .npz of frame "
-        "labels. Generated if not given.",
-    )
-    parser.add_argument(
-        "--names", type=str, help="Names of the classes: a JSON list or a mapping file."
-    )
-    parser.add_argument(
-        "--granularity", type=str, help="Which labels of an .npz file, such as mid or eval."
-    )
-    parser.add_argument("--like", type=str, help="The preset of the feature model (required).")
-    parser.add_argument("--out", type=str, help="The data-set folder to make (required).")
-    parser.add_argument("--seed", type=int, default=0, help="Decides everything that is drawn.")
-    parser.add_argument("--format", type=str, default="npy", help="npy, or txt as the releases.")
-    parser.add_argument(
-        "--activity_pattern",
-        type=str,
-        help="Regular expression whose one group is the activity in a recording's name; the "
-        "preset's by default, where it fits all names.",
-    )
-    parser.add_argument(
-        "--recordings",
-        type=int,
-        help="Take the first so many of each activity, or generate so many.",
-    )
-    _add_settings(parser, "generate.", LabelModel)
-    _add_settings(parser, "", FeatureModel)
-    values = parser.parse(words)
-    parser.require(values, "like", "out")
-    check_seed(values.seed)
-    preset = load_preset(values.like)
-    model = replace(preset.model, **_given(values, FeatureModel, ""))
-    out = out_folder(values.out)
-    corpus, pattern = _labels(parser, values, preset)
 
-    from asot.cli.console import progress, say, show_files
-    from asot.simulation import write_simulation
-    from asot.text import plural
+def simulate(
+    *,
+    like: str,
+    out: Path,
+    labels: Path | None = None,
+    names: Path | None = None,
+    granularity: str | None = None,
+    seed: int = 0,
+    format: Literal["npy", "txt"] = "npy",
+    activity_pattern: str | None = None,
+    recordings: int | None = None,
+    settings: Annotated[Namespace, _add_models],
+) -> None:
+    """Make a data set of label sequences and features.
 
-    mapping_files = ("mapping.txt", "mappingeval.txt")[: 1 + (values.granularity == "eval")]
+    The label sequences are read from files or else generated; the features are drawn from a model
+    whose numbers were fitted to real recordings. Each setting below overrides the preset's.
+    Example: asot data simulate --labels breakfast_labels_rle.json --like breakfast --out DIR
+
+    like: The preset of the feature model: breakfast, salads or salads_svm.
+    out: The data-set folder to make.
+    labels: Data-set folder (its groundTruth and mapping), .json of runs or .npz of frame labels.
+        Generated if not given.
+    names: Names of the classes: a JSON list or a mapping file.
+    granularity: Which labels of an .npz file, such as mid or eval.
+    format: npy, or txt as the releases.
+    activity_pattern: Regular expression whose one group is the activity in a recording's name; the
+        preset's by default, where it fits all names.
+    recordings: Take the first so many of each activity, or generate so many.
+    """
+    preset = load_preset(like)
+    model = replace(preset.model, **_given(settings, FeatureModel))
+    generated = _given(settings, LabelModel, "generate.")
+    if labels is None:
+        for name, value in (("names", names), ("granularity", granularity)):
+            if value is not None:
+                raise ConfigurationError(f"--{name} needs --labels.", setting=name)
+        if recordings is not None:
+            generated["n_recordings"] = recordings
+        corpus = LabelModel(**generated).draw(seed)
+    elif generated:
+        name = f"generate.{next(iter(generated))}"
+        raise ConfigurationError(f"--{name} must be left out with --labels.", setting=name)
+    else:
+        corpus, activity_pattern = _read_labels(settings, preset)
     with progress() as told:
         write_simulation(
             corpus,
             model,
             out,
-            seed=values.seed,
-            activity_pattern=pattern,
-            format=values.format,
-            mapping_files=mapping_files,
+            seed=seed,
+            activity_pattern=activity_pattern,
+            format=format,
+            mapping_files=("mapping.txt", "mappingeval.txt")[: 1 + (granularity == "eval")],
             progress=told,
         )
     counts = plural(len(corpus.sequences), "recording"), plural(corpus.n_frames, "frame")
-    say(f"{', '.join(counts)}, {plural(model.width, 'column')}, seed {values.seed}")
-    show_files(
-        [
-            (out, "the data set"),
-            (out / "simulation.yaml", "every number it was made with"),
-        ]
-    )
+    say(f"{', '.join(counts)}, {plural(model.width, 'column')}, seed {seed}")
+    numbers = out / "simulation.yaml"
+    show_files((out, "the data set"), (numbers, "every number it was made with"))
     say()
     recipe = "default"
-    if values.labels is not None:
-        recipe = preset.recipe.format(granularity=values.granularity or "mid")
+    if labels is not None:
+        recipe = preset.recipe.format(granularity=granularity or "mid")
     say(f"next: asot benchmark {recipe} --data {out} --out RESULTS")
     say(f"      asot data describe {out}")
 
 
-def _labels(parser: Parser, values: Namespace, preset: Preset) -> tuple[LabelCorpus, str | None]:
-    """The label sequences, and the pattern that finds their activities."""
-    from asot.simulation import LabelModel, read_label_corpus
-
-    generated = _given(values, LabelModel, "generate.")
-    pattern = values.activity_pattern
-    if values.labels is None:
-        for name in ("names", "granularity"):
-            if values[name] is not None:
-                parser.error(f"--{name} goes with --labels.")
-        if values.recordings is not None:
-            generated["n_recordings"] = values.recordings
-        return LabelModel(**generated).draw(values.seed), pattern
-    if generated:
-        parser.error(f"--generate.{next(iter(generated))} does not go with --labels.")
+def _read_labels(values: Namespace, preset: Preset) -> tuple[LabelCorpus, str | None]:
+    """Read the label sequences, and choose the pattern that finds their activities."""
     corpus = read_label_corpus(values.labels, values.names, values.granularity)
+    pattern = values.activity_pattern
     if pattern is None:
         with suppress(ArgumentError):  # the names are of another kind than the preset's
             corpus.activities(preset.activity_pattern)
@@ -124,19 +118,6 @@ def _labels(parser: Parser, values: Namespace, preset: Preset) -> tuple[LabelCor
     return corpus, pattern
 
 
-def _add_settings(parser: Parser, prefix: str, model: type[Any]) -> None:
-    """Add an option for each number of a model, whose docstring has the help."""
-    from docstring_parser import parse
-
-    helps = {param.arg_name: param.description for param in parse(model.__doc__ or "").params}
-    for setting in fields(model):
-        if setting.name != "n_recordings":
-            kind = int if setting.type == "int" else float
-            # None, so that what was given is known from what was not.
-            name = f"--{prefix}{setting.name}"
-            parser.add_argument(name, type=kind, help=helps[setting.name])
-
-
-def _given(values: Namespace, model: type[Any], prefix: str) -> dict[str, Any]:
-    found = {setting.name: values.get(prefix + setting.name) for setting in fields(model)}
-    return {name: value for name, value in found.items() if value is not None}
+def _given(values: Namespace, model: type[Any], prefix: str = "") -> dict[str, Any]:
+    named = {setting.name: values.get(prefix + setting.name) for setting in fields(model)}
+    return {name: value for name, value in named.items() if value is not None}

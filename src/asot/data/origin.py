@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -102,14 +101,6 @@ def read_origin(path: Path) -> Origin | None:
     origin = read_json(path, Origin, cure)
     convert(path, origin.media, _Media, cure)
     return origin
-
-
-def finished_origin(root: Path, name: str) -> Origin | None:
-    """Return the origin of a recording whose features and times are there; None for any other."""
-    arrays = (root / "features" / f"{name}.npy", times_path(root, name))
-    with suppress(FileError):
-        return read_origin(origin_path(root, name)) if all(map(Path.is_file, arrays)) else None
-    return None
 
 
 def read_times(path: Path, n_frames: int) -> NDArray[np.float64]:

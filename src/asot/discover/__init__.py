@@ -1,4 +1,1 @@
-"""Settings found from the recordings alone: time scale, common order, number of actions.
-
-Arrays in, evidence out: nothing here knows of networks, files or labels that people gave.
-"""
+"""Settings found from the recordings alone, and actions without training: arrays in, arrays out."""

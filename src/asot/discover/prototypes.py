@@ -1,57 +1,59 @@
-"""Actions as centres of smoothed features, with no training: k-means, transport, means anew.
+"""Actions as centres of smoothed features, without training: k-means, transport, new means.
 
-Fast enough to be run at many time scales and for many numbers of actions, which is how the other
-settings are found; and, with a learned order, one of the learners that vote.
+Fast enough to be repeated at many time scales and for many numbers of actions, which is how these
+settings are found; with a learned order, also one of the learners of a team.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from asot.discover.windows import places, unit_rows, window_mean
 from asot.transport import Solution, solve
 
+if TYPE_CHECKING:
+    from sklearn.cluster import KMeans
+
 Frames = Sequence[NDArray[np.float32]]
+Rows = TypeVar("Rows", bound=NDArray[Any])
 
 FRAMES = 256  # of each recording, for k-means
 BINS = 20  # of a recording, for the order
 EPSILON, ALPHA, PENALTY = 0.04, 0.6, 0.01  # the paper's for decoding
+TINY = float(np.finfo(np.float32).tiny)  # the shortest row of float32 that has a direction
 PLACE_WEIGHT = 0.5  # of the place in the recording beside features of unit length, in k-means
 
 
 @dataclass(frozen=True)
+class PlainEvidence:
+    """Evidence that can be written to a file."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain numbers and lists."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class Prototypes:
-    """Actions as directions in the space of smoothed features.
+    """Actions as directions in the space of smoothed features."""
 
-    Attributes
-    ----------
-    centres : (K, D) float64 array
-        Unit rows.
-    radius : int
-        Half-width of the temporal band, frames.
-    order : (bins, K) float64 array or None
-        ``log p(action | place) / p(action)`` over equal parts of a recording; None without order.
-    order_weight : float
-        What a unit of it takes off the cost.
-    """
-
-    centres: NDArray[np.float64]
-    radius: int
-    order: NDArray[np.float64] | None = None
-    order_weight: float = 0.0
+    centres: NDArray[np.float64]  # (K, D), unit rows
+    radius: int  # half-width of the temporal band, frames
+    order: NDArray[np.float64] | None = None  # log p(place | action) / p(place), (bins, K)
+    order_weight: float = 0.0  # of the order, which is subtracted from the cost
 
     def assign(self, features: NDArray[np.float32], half: int) -> NDArray[np.float64]:
-        """Soft assignment (N, K) of one recording's prepared features, smoothed by ``half``."""
-        return _assign(self, unit_rows(window_mean(features, half)), self.order)
+        """Assign one recording's prepared frames, smoothed by ``half``, softly: (N, K)."""
+        rows = unit_rows(window_mean(features, half))
+        return _assign(self, rows, self.order, self.order_weight)
 
     def labels(self, features: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Labels (N,): smoothed by half as much as in learning, which blurs the cuts less."""
+        """Label one recording, (N,), smoothed by half the radius, which blurs its cuts less."""
         return self.assign(features, round(self.radius / 2)).argmax(axis=1)
 
 
@@ -65,48 +67,26 @@ def learn_prototypes(
     restarts: int = 10,
     seed: int = 0,
 ) -> Prototypes:
-    """Find prototypes of K actions in recordings.
+    """Find prototypes of K actions, or of fewer where there are fewer frames.
 
-    Parameters
-    ----------
-    recordings : sequence of (N_i, D) float32 arrays
-        Prepared features.
-    n_actions : int
-        K; fewer where there are fewer frames.
-    radius : int
-        Half-width in frames of the smoothing and of the temporal band.
-    rounds : int
-        How often the recordings are decoded and the centres moved to the means of what they got.
-    order_weight : float
-        Above 0, a common order of the actions is learned, too: k-means also sees each frame's
-        place, and a recording's cost is lowered where the other recordings have the action.
-    restarts : int
-        Of k-means.
-    seed : int
-        Of k-means.
-
-    Examples
-    --------
-    >>> from asot.simulation import make_recordings
-    >>> features = make_recordings(4, 3, random_state=0).features
-    >>> found = learn_prototypes([one.astype("float32") for one in features], 3, radius=10)
-    >>> found.centres.shape
-    (3, 16)
+    Prepared features (N_i, D) are smoothed by ``radius`` frames, the half-width of the temporal
+    band, too. In each round all recordings are decoded and the centres moved to the means of their
+    frames. An ``order_weight`` above 0 learns a common order of the actions as well: k-means also
+    sees each frame's place, and an action costs less where other recordings have it.
     """
     smooth = [unit_rows(window_mean(one, radius)) for one in recordings]
     ordered = order_weight > 0 and len(smooth) > 2
     seen = []
     for one in smooth:
-        chosen = np.linspace(0, len(one) - 1, min(len(one), FRAMES)).astype(int)
+        chosen = spread_frames(len(one), FRAMES)
         place = PLACE_WEIGHT * np.sqrt(12) * (places(len(one))[chosen, None] - 0.5)
         seen.append(np.hstack([one[chosen], place]) if ordered else one[chosen])
-    centres = kmeans_centres(np.concatenate(seen), n_actions, restarts, seed)
+    centres = fit_kmeans(np.concatenate(seen), n_actions, restarts, seed).cluster_centers_
     found = Prototypes(unit_rows(centres[:, : smooth[0].shape[1]]), radius)
-    own: list[NDArray[np.float64]] | None = None
+    own: list[NDArray[np.float64] | None] = [None] * len(smooth)
     for _ in range(rounds):
         soft = [
-            _assign(found, one, None if own is None else own[index], order_weight)
-            for index, one in enumerate(smooth)
+            _assign(found, one, order, order_weight) for one, order in zip(smooth, own, strict=True)
         ]
         weights = np.sum([one.sum(axis=0) for one in soft], axis=0)
         means = np.sum([a.T @ z for a, z in zip(soft, smooth, strict=True)], axis=0)
@@ -120,34 +100,8 @@ def learn_prototypes(
     return found
 
 
-def derived_seed(seed: int, *numbers: int) -> int:
-    """A seed of its own for each sequence of numbers, in the range that scikit-learn takes."""
-    return int(np.random.default_rng([seed, *numbers]).integers(2**31))
-
-
-def kmeans_centres(
-    frames: NDArray[np.float64], n_centres: int, restarts: int, seed: int
-) -> NDArray[np.float64]:
-    """The k-means centres (K, D) of frames (M, D); K is at most M."""
-    from sklearn.cluster import KMeans
-    from sklearn.exceptions import ConvergenceWarning
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    kmeans = KMeans(min(n_centres, len(frames)), n_init=restarts, random_state=seed)
-    # One thread: several add up their shares in the order in which they happen to end.
-    with warnings.catch_warnings(), threadpool_limits(1):
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        centres: NDArray[np.float64] = kmeans.fit(frames).cluster_centers_
-    return centres
-
-
-def band(radius: int, n_frames: int) -> int:
-    """A radius in frames that a recording of ``n_frames`` can have."""
-    return max(1, min(radius, n_frames // 2))
-
-
 def decoded(cost: NDArray[Any], radius: int) -> Solution:
-    """What the paper's decoding makes of a cost (N, K), in a band of ``radius`` frames at most."""
+    """Decode a cost (N, K) with the paper's settings, in a band of ``radius`` frames at most."""
     solution: Solution = solve(
         cost.astype(np.float32),
         epsilon=EPSILON,
@@ -158,21 +112,76 @@ def decoded(cost: NDArray[Any], radius: int) -> Solution:
     return solution
 
 
+def band(radius: int, n_frames: int) -> int:
+    """Limit a radius to one that a recording of ``n_frames`` can have."""
+    return max(1, min(radius, n_frames // 2))
+
+
+def derived_seed(seed: int, *numbers: int) -> int:
+    """Derive a seed, in scikit-learn's range, from a seed and numbers."""
+    return int(np.random.default_rng([seed, *numbers]).integers(2**31))
+
+
+def fit_kmeans(frames: NDArray[Any], n_clusters: int, restarts: int, seed: Any) -> KMeans:
+    """Fit scikit-learn's k-means to frames (M, D); K is at most M."""
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    kmeans = KMeans(min(n_clusters, len(frames)), n_init=restarts, random_state=seed)
+    # One thread: several add up their shares in the order in which they happen to end.
+    with warnings.catch_warnings(), threadpool_limits(1):
+        # The user is not to blame for fewer distinct frames than clusters.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return kmeans.fit(frames)
+
+
+def window_mean(features: ArrayLike, half: int) -> NDArray[np.float64]:
+    """Average the ``2 half + 1`` frames around each frame; the first and last are repeated."""
+    array = np.asarray(features, dtype=np.float64)
+    if half == 0:
+        return array
+    from scipy.ndimage import uniform_filter1d
+
+    mean: NDArray[np.float64] = uniform_filter1d(array, 2 * half + 1, axis=0, mode="nearest")
+    return mean
+
+
+def unit_rows(rows: Rows, least: float = 1e-9) -> Rows:
+    """Scale rows (N, D) to unit length; those shorter than ``least`` stay short."""
+    scaled: Any = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), least)
+    return scaled
+
+
+def spread_frames(n_frames: int, most: int) -> NDArray[np.int64]:
+    """Choose at most ``most`` frames from the first to the last, evenly spaced, (M,)."""
+    return np.linspace(0, n_frames - 1, min(n_frames, most)).astype(int)
+
+
+def places(n_frames: int) -> NDArray[np.float64]:
+    """Return the relative time of each frame in its recording, (N,), in (0, 1)."""
+    return (np.arange(n_frames) + 0.5) / n_frames
+
+
+def evenly(recordings: Frames, most: int) -> list[NDArray[np.float32]]:
+    """Read all recordings, or ``most`` evenly chosen ones, into memory."""
+    return [recordings[index] for index in spread_frames(len(recordings), most).tolist()]
+
+
 def _assign(
     found: Prototypes,
     rows: NDArray[np.float64],
     order: NDArray[np.float64] | None,
-    order_weight: float | None = None,
+    order_weight: float,
 ) -> NDArray[np.float64]:
     cost = 1.0 - rows @ found.centres.T
     if order is not None:
-        part = (places(len(rows)) * len(order)).astype(int)
-        cost -= (found.order_weight if order_weight is None else order_weight) * order[part]
+        cost -= order_weight * order[(places(len(rows)) * len(order)).astype(int)]
     return np.asarray(decoded(cost, found.radius).assignment, dtype=np.float64)
 
 
 def _place_table(assignment: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How much of a recording is of each action in each of equal parts, (bins, K); sums to 1."""
+    """Share of a recording that each action has in each of equal parts, (bins, K); sums to 1."""
     table = np.zeros((BINS, assignment.shape[1]))
     np.add.at(table, (places(len(assignment)) * BINS).astype(int), assignment)
     return table / len(assignment)
@@ -181,10 +190,10 @@ def _place_table(assignment: NDArray[np.float64]) -> NDArray[np.float64]:
 def _order(
     tables: Sequence[NDArray[np.float64]], leave_out: int | None = None
 ) -> NDArray[np.float64]:
-    """``log p(place | action) / p(place)`` over recordings, (bins, K), but for the one left out.
+    """``log p(place | action) / p(place)``, (bins, K), over all recordings but ``leave_out``.
 
-    As much as one recording's worth of evenly spread frames is added to each action, so that few
-    recordings say little.
+    Each action also gets one recording's worth of evenly spread frames, so that few recordings
+    count for little.
     """
     from scipy.ndimage import gaussian_filter1d
 

@@ -15,23 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from asot.errors import ArgumentError
-from asot.export.names import actions
-from asot.export.seconds import milliseconds, video_rate
+from asot.export.common import actions, milliseconds, video_rate
 from asot.files import write_text
 from asot.timeline.timelines import Timeline
 
 _KEYS = string.ascii_lowercase + string.digits
 _PLAYERS = 8
+_EMPTY_DICTS = ("subjects_conf", "independent_variables", "coding_map", "converters")
 
 
-def write(timelines: Sequence[Timeline], out: Path) -> list[Path]:
-    """Write ``project.boris`` into the folder ``out``; see :func:`asot.export.export`.
-
-    Raises
-    ------
-    ArgumentError
-        If a recording has no times, or an action's name holds ``|``, which BORIS refuses.
-    """
+def write_boris(timelines: Sequence[Timeline], out: Path) -> list[Path]:
+    """Write ``project.boris`` into the folder ``out``."""
     codes = actions(timelines)
     for code in codes:
         if "|" in code:
@@ -43,17 +37,13 @@ def write(timelines: Sequence[Timeline], out: Path) -> list[Path]:
         "project_name": "asot",
         "project_description": "",
         "project_format_version": "7.0",
-        "subjects_conf": {},
         "behaviors_conf": {
             str(number): _behaviour(code, _KEYS[number % len(_KEYS)])
             for number, code in enumerate(codes)
         },
         "observations": {one.recording: _observation(one, now) for one in timelines},
-        "behavioral_categories": [],
-        "independent_variables": {},
-        "coding_map": {},
-        "behaviors_coding_map": [],
-        "converters": {},
+        **{key: {} for key in _EMPTY_DICTS},
+        **{key: [] for key in ("behavioral_categories", "behaviors_coding_map")},
     }
     path = out / "project.boris"
     # ASCII, because BORIS reads the file in the encoding of the machine it runs on.
@@ -62,17 +52,8 @@ def write(timelines: Sequence[Timeline], out: Path) -> list[Path]:
 
 
 def _behaviour(code: str, key: str) -> dict[str, Any]:
-    return {
-        "type": "State event",
-        "key": key,
-        "code": code,
-        "description": "",
-        "color": "",
-        "category": "",
-        "modifiers": {},
-        "excluded": "",
-        "coding map": "",
-    }
+    empty = dict.fromkeys(("description", "color", "category", "excluded", "coding map"), "")
+    return {"type": "State event", "key": key, "code": code, "modifiers": {}, **empty}
 
 
 def _observation(timeline: Timeline, now: str) -> dict[str, Any]:

@@ -12,31 +12,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from asot.errors import DataError, MissingExtraError
-from asot.export.names import actions, require_lines
-from asot.export.seconds import milliseconds
-from asot.files import atomic_path
-from asot.text import file_stems, recording_name
+from asot.errors import FileError, MissingExtraError, unreadable
+from asot.export.common import actions, milliseconds, require_lines
+from asot.files import atomic_path, require_file
+from asot.text import file_stems, listing, recording_name
 from asot.timeline.timelines import Interval, Timeline
 
 TIER = "actions"
 _PROPERTY = "recording"
 
 
-def write(timelines: Sequence[Timeline], out: Path) -> list[Path]:
-    """Write a file a recording into the folder ``out``; see :func:`asot.export.export`.
-
-    Raises
-    ------
-    ArgumentError
-        If a recording has no times, or a name holds a line break.
-    MissingExtraError
-        If pympi is not installed.
-    """
-    require_lines(actions(timelines), "ELAN")
-    require_lines([timeline.recording for timeline in timelines], "ELAN")
+def write_elan(timelines: Sequence[Timeline], out: Path) -> list[Path]:
+    """Write an ``.eaf`` file for each recording into the folder ``out``."""
+    recordings = [timeline.recording for timeline in timelines]
+    require_lines([*actions(timelines), *recordings], "ELAN")
     documents = [_document(timeline, out) for timeline in timelines]
-    paths = [out / f"{stem}.eaf" for stem in file_stems([one.recording for one in timelines])]
+    paths = [out / f"{stem}.eaf" for stem in file_stems(recordings)]
     for path, document in zip(paths, documents, strict=True):
         with atomic_path(path) as temporary:
             # pympi would keep the empty file that is there as a backup.
@@ -45,56 +36,34 @@ def write(timelines: Sequence[Timeline], out: Path) -> list[Path]:
     return paths
 
 
-def read(path: str | Path, tier: str | None = None) -> list[Interval]:
-    """Read a tier of an ELAN file.
+def read_elan(path: Path, tier: str | None = None) -> list[Interval]:
+    """Read a tier of an ELAN file, in order of time.
 
-    Parameters
-    ----------
-    path : path-like
-        The ``.eaf`` file.
-    tier : str, optional
-        The tier; by default ``actions``, or else the only tier that has annotations.
-
-    Returns
-    -------
-    list of Interval
-        In order of time. The recording is the one the file says it is of, or else the linked
-        video's or the file's name without its ending.
-
-    Raises
-    ------
-    DataError
-        If the file is no ELAN file, has no such tier or several that could be meant, or an
-        annotation has no text or no time.
-    MissingExtraError
-        If pympi is not installed.
+    The tier is ``actions`` by default, or else the only one that has annotations. The recording is
+    the one the file says it is of, or else the linked video's or the file's name without ending.
 
     Examples
     --------
     >>> import tempfile
-    >>> from asot.timeline.segments import segment_table
-    >>> from asot.timeline.timelines import even_times
+    >>> from asot.timeline.timelines import even_times, segment_table
     >>> rows = segment_table("tea", [0, 0, 1], action_names=["boil", "pour"])
     >>> timeline = Timeline("tea", tuple(rows), 3, even_times(3, 2.0))
-    >>> [file] = write([timeline], Path(tempfile.mkdtemp()))
-    >>> [(one.start_s, one.end_s, one.action) for one in read(file)]
+    >>> [file] = write_elan([timeline], Path(tempfile.mkdtemp()))
+    >>> [(one.start_s, one.end_s, one.action) for one in read_elan(file)]
     [(0.0, 1.0, 'boil'), (1.0, 1.5, 'pour')]
     """
-    path = Path(path)
     document = _parsed(path)
     name = _recording(document, path)
     chosen = _tier(document, path, tier)
     intervals = []
     for start, end, text, *_ in document.get_annotation_data_for_tier(chosen):
         if start is None or end is None:
-            raise DataError(f"'{path}': an annotation {text!r} of tier '{chosen}' has no time.")
+            raise FileError.at(path, f"an annotation {text!r} of tier '{chosen}' has no time")
+        where = f"the annotation at {start / 1000} s of tier '{chosen}'"
         if not text.strip():
-            raise DataError(
-                f"'{path}': the annotation at {start / 1000} s of tier '{chosen}' has no text: "
-                "name its action or remove it."
-            )
+            raise FileError.at(path, f"{where} has no text: name its action or remove it")
         if end <= start:
-            raise DataError(f"'{path}': the annotation at {start / 1000} s lasts no time.")
+            raise FileError.at(path, f"{where} lasts no time")
         intervals.append(Interval(name, start / 1000, end / 1000, text))
     return sorted(intervals, key=lambda one: (one.start_s, one.end_s))
 
@@ -131,15 +100,14 @@ def _relative(media: Path, out: Path) -> str | None:
 
 def _parsed(path: Path) -> Any:
     elan = _pympi()
+    require_file(path)
     try:
-        with path.open("rb"):
-            pass
         return elan.Eaf(str(path), suppress_version_warning=True)
     except OSError as error:
-        raise DataError(f"'{path}' cannot be read: {error.strerror or error}.") from error
+        raise FileError.at(path, unreadable(error)) from error
     # pympi raises whatever its parsing stumbles over, among it a bare Exception.
     except Exception as error:
-        raise DataError(f"'{path}' is no ELAN file, or a damaged one.") from error
+        raise FileError.at(path, "is not an ELAN file, or is damaged") from error
 
 
 def _recording(document: Any, path: Path) -> str:
@@ -156,20 +124,16 @@ def _recording(document: Any, path: Path) -> str:
 
 def _tier(document: Any, path: Path, tier: str | None) -> str:
     tiers = list(document.get_tier_names())
-    if tier is not None:
-        if tier not in tiers:
-            raise DataError(f"'{path}' has no tier '{tier}', its tiers are {_listed(tiers)}.")
-        return tier
-    if TIER in tiers:
-        return TIER
+    listed = listing(tiers, len(tiers)) or "none"
+    if tier is not None and tier not in tiers:
+        raise FileError.at(path, f"has no tier {tier!r}, its tiers are {listed}")
+    if tier is not None or TIER in tiers:
+        return tier or TIER
     filled = [one for one in tiers if document.get_annotation_data_for_tier(one)]
     if len(filled) != 1:
-        raise DataError(
-            f"'{path}' has no tier '{TIER}', and {len(filled)} others with annotations: say which "
-            f"tier to read of {_listed(tiers)}."
+        raise FileError.at(
+            path,
+            f"has no tier '{TIER}', and {len(filled)} others with annotations: say which tier to "
+            f"read of {listed}",
         )
     return filled[0]
-
-
-def _listed(tiers: list[str]) -> str:
-    return ", ".join(f"'{tier}'" for tier in tiers) or "none"

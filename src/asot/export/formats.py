@@ -1,17 +1,20 @@
-"""The formats that timelines can be written in."""
+"""The formats that timelines are written in, and read from."""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any, cast
 
-from asot.errors import ArgumentError, DataError
-from asot.export.names import require_names
-from asot.export.seconds import from_first_frame
-from asot.timeline.timelines import Timeline
+import numpy as np
+from numpy.typing import ArrayLike
+
+from asot.errors import ArgumentError, DataError, FileError
+from asot.export.common import require_names
+from asot.timeline.timelines import Interval, Timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,68 +24,45 @@ class Format:
     Parameters
     ----------
     name : str
-        What it is called in ``to`` and ``--to``.
+        Its name in ``to`` and ``--to``.
     summary : str
         For people: which files, and who opens them.
+    writer : str
+        The function that writes it, as ``module:function`` of this folder.
     extra : str, optional
         The extra that it needs, as in ``pip install "asot[extra]"``.
     reads : bool
         Whether files of it can be read back.
-    module : str
-        The module of this folder that knows it.
     """
 
     name: str
     summary: str
-    extra: str | None
-    reads: bool
-    module: str
+    writer: str
+    extra: str | None = None
+    reads: bool = False
 
 
-FORMATS: Mapping[str, Format] = MappingProxyType(
-    {
-        one.name: one
-        for one in [
-            Format("csv", "segments.csv, a table for any spreadsheet", None, True, "spreadsheets"),
-            Format("json", "segments.json, as ActivityNet lays it out", None, False, "activitynet"),
-            Format(
-                "parquet", "segments.parquet, the table for pandas", "parquet", False, "parquet"
-            ),
-            Format("txt", "groundTruth/ and mapping/, a name a frame", None, True, "frames"),
-            Format("elan", "an .eaf file a recording, for ELAN", "elan", True, "elan"),
-            Format("boris", "project.boris, for BORIS", None, False, "boris"),
-            Format(
-                "labelstudio",
-                "labelstudio.json and .xml, predictions to correct in Label Studio",
-                None,
-                True,
-                "labelstudio",
-            ),
-            Format("fiftyone", "fiftyone/, a data set for FiftyOne", None, False, "fiftyone"),
-            Format("vtt", "a .vtt file a recording, subtitles for a player", None, False, "vtt"),
-            Format(
-                "chapters",
-                "a .chapters.txt file a recording, chapters for ffmpeg",
-                None,
-                False,
-                "chapters",
-            ),
-        ]
-    }
+_ALL = (
+    Format("csv", "segments.csv, a table for any spreadsheet", "tables:write_table", reads=True),
+    Format("json", "segments.json, as ActivityNet lays it out", "detections:write_activitynet"),
+    Format("parquet", "segments.parquet, the table for pandas", "tables:write_parquet", "parquet"),
+    Format("txt", "groundTruth/ and mapping/, a name a frame", "texts:write_frames", reads=True),
+    Format("elan", "an .eaf file a recording, for ELAN", "elan:write_elan", "elan", reads=True),
+    Format("boris", "project.boris, for BORIS", "boris:write_boris"),
+    Format(
+        "labelstudio",
+        "labelstudio.json and .xml, predictions to correct in Label Studio",
+        "labelstudio:write_tasks",
+        reads=True,
+    ),
+    Format("fiftyone", "fiftyone/, a data set for FiftyOne", "detections:write_fiftyone"),
+    Format("vtt", "a .vtt file a recording, subtitles for a player", "texts:write_vtt"),
+    Format(
+        "chapters", "a .chapters.txt file a recording, chapters for ffmpeg", "texts:write_chapters"
+    ),
 )
-
-
-def format_named(name: str) -> Format:
-    """Find a format by its name.
-
-    Raises
-    ------
-    ArgumentError
-        If there is none of that name.
-    """
-    if name not in FORMATS:
-        raise ArgumentError(f"the format must be one of {', '.join(FORMATS)}, got {name!r}.")
-    return FORMATS[name]
+FORMATS: Mapping[str, Format] = MappingProxyType({one.name: one for one in _ALL})
+_SUFFIXES = {".csv": "csv", ".tsv": "csv", ".eaf": "elan", ".json": "labelstudio"}
 
 
 def export(
@@ -93,7 +73,7 @@ def export(
     Parameters
     ----------
     timelines : iterable of Timeline
-        One a recording.
+        One for each recording.
     to : str
         A name in :data:`FORMATS`.
     out : path-like
@@ -121,21 +101,115 @@ def export(
     Examples
     --------
     >>> import tempfile
-    >>> from asot.timeline.segments import segment_table
-    >>> from asot.timeline.timelines import even_times
+    >>> from asot.timeline.timelines import even_times, segment_table
     >>> rows = segment_table("tea", [0, 0, 1], frame_rate=25.0, action_names=["boil", "pour"])
     >>> timeline = Timeline("tea", tuple(rows), 3, even_times(3, 25.0))
     >>> [path.name for path in export([timeline], "vtt", tempfile.mkdtemp())]
     ['tea.vtt']
     """
-    chosen = format_named(to)
+    writer = _format(to).writer
     timelines = list(timelines)
     require_names(timelines)
     if from_zero:
-        timelines = [from_first_frame(timeline) for timeline in timelines]
-    module = importlib.import_module(f"asot.export.{chosen.module}")
+        # A difference of seconds has digits in its far end that nobody measured.
+        timelines = [one.timed(np.round(one.seconds - one.seconds[0], 9)) for one in timelines]
     try:
-        written: list[Path] = module.write(timelines, Path(out))
+        written: list[Path] = _function(writer)(timelines, Path(out))
     except OSError as error:
-        raise DataError(f"'{out}' cannot be written: {error.strerror or error}.") from error
+        raise DataError(
+            f"'{out}' cannot be written: {error.strerror or error}.", file=out
+        ) from error
     return written
+
+
+def read(
+    path: str | Path,
+    format: str | None = None,
+    *,
+    tier: str | None = None,
+    times: Mapping[str, ArrayLike] | None = None,
+) -> list[Interval]:
+    """Read intervals from a file of another tool, or from all such files of a folder.
+
+    Parameters
+    ----------
+    path : path-like
+        A file, or a folder with files of one format.
+    format : {"csv", "elan", "labelstudio"}, optional
+        By default, the ending of the file's name decides.
+    tier : str, optional
+        The tier of ELAN files; see :func:`asot.export.elan.read_elan`.
+    times : mapping of str to (N + 1,) array-like, optional
+        Seconds of the recordings' frames, as in :class:`asot.timeline.timelines.Timeline`, for
+        tables that count frames only.
+
+    Returns
+    -------
+    list of Interval
+        In the order of the files' names, and in each of the file.
+
+    Raises
+    ------
+    ArgumentError
+        If the format cannot be read as intervals.
+    DataError
+        If the file cannot be read, or the folder holds no such file, or several formats.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "corrected.csv"
+    >>> _ = path.write_text("recording;action;start_s;end_s\\ntea;boil;0,5;2\\n")
+    >>> read(path)
+    [Interval(recording='tea', start_s=0.5, end_s=2.0, action='boil')]
+    """
+    path = Path(path)
+    if format is not None and format not in _SUFFIXES.values():
+        hint = ": read it with read_frames" if format == "txt" else ""
+        readable = ", ".join(dict.fromkeys(_SUFFIXES.values()))
+        raise ArgumentError(
+            f"only {readable} can be read as intervals, not {_format(format).name}{hint}.",
+            setting="format",
+        )
+    endings = [ending for ending, kind in _SUFFIXES.items() if format in (None, kind)]
+    files = [path]
+    if path.is_dir():
+        files = [
+            file
+            for file in sorted(path.iterdir())
+            if file.suffix.lower() in endings and not file.name.startswith(".")
+        ]
+        if not files:
+            raise FileError.at(path, f"holds no file that ends in {', '.join(endings)}")
+        kinds = sorted({_SUFFIXES[file.suffix.lower()] for file in files})
+        if len(kinds) > 1:
+            several = ", ".join(kinds)
+            raise FileError.at(path, f"holds files of several formats ({several}): name one file")
+    elif format is None and path.suffix.lower() not in endings:
+        readable = ", ".join(name for name, one in FORMATS.items() if one.reads)
+        message = f"ends in none of {', '.join(endings)}: say which format it is ({readable})"
+        raise FileError.at(path, message)
+    found: list[Interval] = []
+    for file in files:
+        kind = format or _SUFFIXES[file.suffix.lower()]
+        if kind == "elan":
+            found += _function("elan:read_elan")(file, tier)
+        elif kind == "labelstudio":
+            found += _function("labelstudio:read_tasks")(file)
+        else:
+            found += _function("tables:read_table")(file, times)
+    return found
+
+
+def _format(name: str) -> Format:
+    if name not in FORMATS:
+        raise ArgumentError(
+            f"the format must be one of {', '.join(FORMATS)}, got {name!r}.", setting="to"
+        )
+    return FORMATS[name]
+
+
+def _function(name: str) -> Callable[..., Any]:
+    """Import a writer or reader when it is needed: some need heavy libraries."""
+    module, _, function = name.partition(":")
+    return cast(Callable[..., Any], getattr(import_module(f"asot.export.{module}"), function))

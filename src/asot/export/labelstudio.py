@@ -17,34 +17,25 @@ the videos' folder to the project as a local storage.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.etree import ElementTree
 
-from asot.errors import ArgumentError, DataError
-from asot.export.names import actions, require_lines
-from asot.export.seconds import milliseconds, video_rate
-from asot.export.texts import read_text
+from asot.errors import FileError
+from asot.export.common import actions, milliseconds, require_lines, require_media, video_rate
 from asot.files import write_json, write_text
-from asot.timeline.segments import SegmentRow
-from asot.timeline.timelines import Interval, Timeline
+from asot.schema import read_json
+from asot.timeline.timelines import Interval, SegmentRow, Timeline
 
 _CONTROL, _VIDEO = "actions", "video"
 # Okabe and Ito's colours, which colour-blind people tell apart.
 _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#999999")
 
 
-def write(timelines: Sequence[Timeline], out: Path) -> list[Path]:
-    """Write the two files into the folder ``out``; see :func:`asot.export.export`.
-
-    Raises
-    ------
-    ArgumentError
-        If a recording has no times or no video, or an action's name holds a line break.
-    """
+def write_tasks(timelines: Sequence[Timeline], out: Path) -> list[Path]:
+    """Write ``labelstudio.json`` and ``labelstudio.xml`` into the folder ``out``."""
     require_lines(actions(timelines), "Label Studio")
     tasks = [_task(timeline) for timeline in timelines]
     paths = [out / "labelstudio.json", out / "labelstudio.xml"]
@@ -53,29 +44,16 @@ def write(timelines: Sequence[Timeline], out: Path) -> list[Path]:
     return paths
 
 
-def read(path: str | Path) -> list[Interval]:
+def read_tasks(path: Path) -> list[Interval]:
     """Read an export of Label Studio, JSON or JSON-MIN.
 
-    Parameters
-    ----------
-    path : path-like
-        The file. Of each task, the last annotation that was not cancelled counts, or the last
-        prediction where there is none. The rate is ``framerate`` in its data, or ``fps``.
-
-    Returns
-    -------
-    list of Interval
-        The recording is the task's ``recording``, or else its video's name without its ending.
-
-    Raises
-    ------
-    DataError
-        If the file is no such export, a task does not say its ``framerate``, or a range is not
-        one of frames.
+    Of each task, the last annotation that was not cancelled counts, or the last prediction where
+    there is none. The rate is ``framerate`` in its data, or ``fps``. The recording is the task's
+    ``recording``, or else its video's name without its ending.
 
     Examples
     --------
-    >>> import tempfile
+    >>> import json, tempfile
     >>> path = Path(tempfile.mkdtemp()) / "export.json"
     >>> value = {"ranges": [{"start": 1, "end": 50}], "timelinelabels": ["boil"]}
     >>> task = {
@@ -83,38 +61,30 @@ def read(path: str | Path) -> list[Interval]:
     ...     "annotations": [{"result": [{"type": "timelinelabels", "value": value}]}],
     ... }
     >>> _ = path.write_text(json.dumps([task]))
-    >>> read(path)
+    >>> read_tasks(path)
     [Interval(recording='tea', start_s=0.0, end_s=2.0, action='boil')]
     """
-    path = Path(path)
-    try:
-        tasks = json.loads(read_text(path))
-    except ValueError as error:
-        raise DataError(f"'{path}' is no JSON: {error}.") from error
-    if not (isinstance(tasks, list) and all(isinstance(task, dict) for task in tasks)):
-        raise DataError(f"'{path}' is no export of Label Studio, which is a list of tasks.")
+    tasks = read_json(path, list[dict[str, Any]], "export the tasks of Label Studio as JSON")
     intervals = []
     for number, task in enumerate(tasks, 1):
         try:
             intervals += _intervals(task)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
             reason = error.args[0] if type(error) is ValueError else "it is not laid out as one"
-            raise DataError(f"'{path}', task {number}: {reason}.") from error
+            raise FileError.at(path, f"task {number}: {reason}") from error
     return intervals
 
 
 def _task(timeline: Timeline) -> dict[str, Any]:
-    if timeline.media is None:
-        raise ArgumentError(
-            f"Label Studio shows videos, but {timeline.recording} was made from none: leave it out."
-        )
+    media = require_media(timeline, "Label Studio")
+    # Label Studio serves local files under this address.
+    url = "/data/local-files/?d=" + quote(media.relative_to(media.anchor).as_posix())
     rate, frames = _frames(timeline)
+    shared = {"type": "timelinelabels", "from_name": _CONTROL, "to_name": _VIDEO}
     results = [
         {
             "id": f"{first}_{last}",
-            "type": "timelinelabels",
-            "from_name": _CONTROL,
-            "to_name": _VIDEO,
+            **shared,
             "origin": "prediction",
             "value": {"ranges": [{"start": first, "end": last}], "timelinelabels": [row.action]},
         }
@@ -127,7 +97,7 @@ def _task(timeline: Timeline) -> dict[str, Any]:
         weights = [row.end_frame - row.start_frame for row in known]
         total = sum(w * (row.confidence or 0.0) for w, row in zip(weights, known, strict=True))
         prediction["score"] = total / sum(weights)
-    data = {"video": _url(timeline.media), "recording": timeline.recording, "framerate": rate}
+    data = {"video": url, "recording": timeline.recording, "framerate": rate}
     return {"data": data, "predictions": [prediction]}
 
 
@@ -144,11 +114,6 @@ def _frames(timeline: Timeline) -> tuple[float, list[tuple[int, int, SegmentRow]
         return round(float(times[number]) * rate)
 
     return rate, [(frame(row.start_frame) + 1, frame(row.end_frame), row) for *_, row in rows]
-
-
-def _url(media: Path) -> str:
-    media = media.absolute()
-    return "/data/local-files/?d=" + quote(media.relative_to(media.anchor).as_posix())
 
 
 def _interface(labels: Sequence[str]) -> str:
@@ -170,7 +135,7 @@ def _intervals(task: dict[str, Any]) -> list[Interval]:
     values = list(_values(task))
     if not values:
         return []
-    name = data.get("recording") or _video_name(data)
+    name = _text(data.get("recording") or _video_name(data))
     stated = data.get("framerate", data.get("fps"))
     try:
         rate = float(stated)
@@ -190,9 +155,15 @@ def _intervals(task: dict[str, Any]) -> list[Interval]:
                     f"a range needs frames with 1 <= start <= end, but one of {name} lasts from "
                     f"{first} to {last}"
                 )
-            for label in value["timelinelabels"]:
+            for label in map(_text, value["timelinelabels"]):
                 intervals.append(Interval(name, (first - 1) / rate, last / rate, label))
     return intervals
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"names must be text, not {value!r:.40}")
+    return value
 
 
 def _values(task: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -1,37 +1,147 @@
-"""Reading text that people saved, from whichever program."""
+"""Small formats of text: a name a frame as in MS-TCN, WebVTT subtitles, and chapters for ffmpeg.
+
+::
+
+    groundTruth/<recording>.txt     as many lines as frames, each the name of its action
+    mapping/mapping.txt             ``<number> <name>``, a line an action
+    <recording>.vtt                 a cue a segment, for browsers
+    <recording>.chapters.txt        the text that ffmpeg reads metadata from
+
+Frames without an action are called ``background``; that text needs no times, and keeps none.
+``ffmpeg -i tea.mp4 -i tea.chapters.txt -map_metadata 1 -codec copy tea-with-chapters.mp4`` puts
+chapters into a video, where players list them.
+"""
 
 from __future__ import annotations
 
+import html
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
-from asot.errors import DataError
+from asot.errors import ArgumentError, FileError
+from asot.export.common import actions, milliseconds, read_text, require_lines, write_each
+from asot.files import write_text
+from asot.text import recording_name
+from asot.timeline.timelines import BACKGROUND, Timeline
 
 
-def read_text(path: Path) -> str:
-    r"""Read text in UTF-8, or in UTF-16 with its mark, line ends as they are.
+def write_frames(timelines: Sequence[Timeline], out: Path) -> list[Path]:
+    """Write the folders ``groundTruth`` and ``mapping`` into the folder ``out``."""
+    names = actions(timelines)
+    require_lines(names, "per-frame text")
+    for name in names:
+        if name != name.strip():
+            raise ArgumentError(
+                f"per-frame text cannot hold blanks around a name, as in {name!r}: rename it."
+            )
+    texts = {one.recording: _frames(one) for one in timelines}
+    if any(BACKGROUND in text for text in texts.values()):
+        names = [BACKGROUND, *(name for name in names if name != BACKGROUND)]
+    paths = write_each(
+        timelines, out / "groundTruth", ".txt", lambda one: _joined(texts[one.recording])
+    )
+    mapping = out / "mapping" / "mapping.txt"
+    write_text(mapping, _joined([f"{i} {name}" for i, name in enumerate(names)]))
+    return [*paths, mapping]
+
+
+def read_frames(path: str | Path) -> dict[str, list[str]]:
+    """Read per-frame text: a line a frame, the name of its action.
+
+    Parameters
+    ----------
+    path : path-like
+        A file, a folder of them, or a folder whose ``groundTruth`` is one.
+
+    Returns
+    -------
+    dict of str to list of str
+        Recording to the names of its frames' actions. ``background`` is a name like others.
 
     Raises
     ------
-    DataError
-        If the file cannot be read, is blank or is other text.
+    FileError
+        If there is no such file, or a file cannot be read, is empty or has an empty line.
 
     Examples
     --------
     >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "table.csv"
-    >>> _ = path.write_bytes("boil\r\n".encode("utf-16"))
-    >>> read_text(path)
-    'boil\r\n'
+    >>> path = Path(tempfile.mkdtemp()) / "tea.txt"
+    >>> _ = path.write_text("boil\\nboil\\npour\\n")
+    >>> read_frames(path)
+    {'tea': ['boil', 'boil', 'pour']}
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"'{path}' cannot be read: {error.strerror or error}.") from error
-    marked = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    try:
-        text = data.decode("utf-16" if marked else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"'{path}' is not text in UTF-8: save it as UTF-8.") from error
-    if not text.strip():
-        raise DataError(f"'{path}' is empty.")
-    return text
+    path = Path(path)
+    files = [path]
+    if path.is_dir():
+        folder = path / "groundTruth" if (path / "groundTruth").is_dir() else path
+        files = sorted(
+            file for file in folder.iterdir() if file.is_file() and not file.name.startswith(".")
+        )
+        if not files:
+            raise FileError.at(folder, "holds no file of per-frame text")
+    frames: dict[str, list[str]] = {}
+    for file in files:
+        name = recording_name(file.name.removesuffix(".txt"))
+        if name in frames:
+            raise FileError.at(
+                file.parent, f"holds two files of the recording {name!r}: remove one"
+            )
+        text = read_text(file).replace("\r\n", "\n").replace("\r", "\n")
+        frames[name] = [line.strip() for line in text.rstrip().split("\n")]
+        if "" in frames[name]:
+            message = "the line is empty, the name of the frame's action is expected"
+            raise FileError.at(file, message, frames[name].index("") + 1)
+    return frames
+
+
+def write_vtt(timelines: Sequence[Timeline], out: Path) -> list[Path]:
+    """Write a ``.vtt`` file for each recording into the folder ``out``."""
+    require_lines(actions(timelines), "WebVTT")
+    return write_each(timelines, out, ".vtt", lambda one: "\n".join(["WEBVTT", "", *_cues(one)]))
+
+
+def write_chapters(timelines: Sequence[Timeline], out: Path) -> list[Path]:
+    """Write a ``.chapters.txt`` file for each recording into the folder ``out``."""
+    require_lines(actions(timelines), "chapter")
+    return write_each(
+        timelines, out, ".chapters.txt", lambda one: ";FFMETADATA1\n" + "".join(_chapters(one))
+    )
+
+
+def _frames(timeline: Timeline) -> list[str]:
+    frames = [BACKGROUND] * timeline.n_frames
+    for row in timeline.rows:
+        frames[row.start_frame : row.end_frame] = [row.action] * (row.end_frame - row.start_frame)
+    return frames
+
+
+def _joined(lines: Sequence[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _cues(timeline: Timeline) -> list[str]:
+    # Escaping > keeps "-->", which would start a cue, out of the text.
+    return [
+        f"{_clock(start)} --> {_clock(end)}\n{html.escape(row.action, quote=False)}\n"
+        for start, end, row in milliseconds(timeline)
+    ]
+
+
+def _clock(milliseconds: int) -> str:
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest:03}"
+
+
+def _chapters(timeline: Timeline) -> list[str]:
+    return [
+        f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={start}\nEND={end}\ntitle={_escaped(row.action)}\n"
+        for start, end, row in milliseconds(timeline)
+    ]
+
+
+def _escaped(text: str) -> str:
+    # FFmpeg takes any backslash at the end of a line, escaped or not, for a line that goes on: a
+    # name that ends in one gets a blank after it.
+    return re.sub(r"([=;#\\])", r"\\\1", text) + (" " if text.endswith("\\") else "")

@@ -1,80 +1,102 @@
-"""Features of many recordings: what is finished is kept, what is broken is listed."""
+"""Features of many recordings, whatever their kind: the one loop that makes, keeps and lists them.
+
+::
+
+    DATA/features/<recording>.npy   (N, D) float32
+    DATA/times/<recording>.npy      (N + 1,) float64, seconds of the file's own clock
+    DATA/signals/<recording>.npy    (N, C) float32, of sensor logs and poses: what they measured
+    DATA/origins/<recording>.json   written last, so that it marks what is finished
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar, Protocol
 
-import numpy as np
+from numpy.typing import NDArray
 
-from asot.data import FeatureFile
-from asot.data.origin import Origin, origin_path, read_origin, times_path, write_features
-from asot.errors import ConfigurationError, DataError
+from asot.data.features import FeatureFile
+from asot.data.origin import Origin, origin_path, read_origin, write_features
+from asot.errors import ConfigurationError, DataError, FileError, unreadable
+from asot.files import write_array
 from asot.inputs.find import ARRAYS, Input
+from asot.inputs.settings import SeriesSettings, VideoSettings
 from asot.progress import Progress
 from asot.schema import first_difference
 
-if TYPE_CHECKING:
-    from asot.inputs.series import SeriesSettings
-
-# Called with what is being done, the steps done, all steps, and a note.
-DEFAULT_BACKBONE = "efficientnet-lite0"
-DEFAULT_FPS = 10.0
-# The extractor of arrays that are taken as they are.
-FEATURES: dict[str, Any] = {"kind": "features"}
+# The arrays of a recording, by the folder in which they are kept.
+Arrays = dict[str, NDArray[Any]]
 
 
-@dataclass(frozen=True)
-class VideoSettings:
-    """How features are made of videos.
+class Extractor(Protocol):
+    """A way to make features of files of one kind."""
 
-    Parameters
-    ----------
-    backbone : str
-        As for :func:`asot.inputs.video.backbones.open_backbone`.
-    fps : float or None
-        Frames a second to take; None for every frame.
-    device : str
-        "auto", "cpu" or "cuda".
-    batch_size : int or None
-        Frames for the network at once; None for what suits it.
-    """
+    @property
+    def stage(self) -> str:
+        """Name the work for the progress."""
 
-    backbone: str = DEFAULT_BACKBONE
-    fps: float | None = DEFAULT_FPS
-    device: str = "auto"
-    batch_size: int | None = None
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """List the folders in which the arrays of a finished recording lie."""
 
-    def check(self) -> None:
-        """Refuse what cannot be.
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Return all that decides the features but the file, as plain JSON values."""
 
-        Raises
-        ------
-        ConfigurationError
-            With the setting, its rule and its value.
+    def fingerprint(self, path: Path) -> str:
+        """Return a text by which the content of a file is known again."""
+
+    def length(self, path: Path) -> float:
+        """Return how much work a file is, in the unit of the stage."""
+
+    def features(
+        self, path: Path, target: Path, tell: Callable[[float], None]
+    ) -> AbstractContextManager[tuple[Arrays, Origin]]:
+        """Make the arrays and the origin of a file, to be written before the context ends.
+
+        ``target`` is the file that the features will be in, beside which a long extraction keeps
+        what it has; ``tell`` is called with the work that is done.
         """
-        if self.fps is not None and not (np.isfinite(self.fps) and self.fps > 0):
-            raise ConfigurationError(f"--fps must be above 0, or all, not {self.fps}.")
-        if self.batch_size is not None and self.batch_size < 1:
-            raise ConfigurationError(f"--batch_size must be at least 1, not {self.batch_size}.")
+
+
+class ArrayExtractor:
+    """Takes arrays as the features that they are: (frames, columns), without times."""
+
+    stage = "Reading the recordings"
+    folders = ("features",)
+    identity: ClassVar[dict[str, Any]] = {"kind": "features"}
+
+    def fingerprint(self, path: Path) -> str:
+        """Return the file's size and time of change."""
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise FileError.at(path, unreadable(error)) from error
+        return f"{status.st_size}-{status.st_mtime_ns}"
+
+    def length(self, path: Path) -> float:
+        """Return 1: recordings are counted."""
+        return 1
+
+    @contextmanager
+    def features(
+        self, path: Path, target: Path, tell: Callable[[float], None]
+    ) -> Iterator[tuple[Arrays, Origin]]:
+        """Map the array into memory."""
+        origin = Origin("features", str(path), self.fingerprint(path), self.identity)
+        yield {"features": FeatureFile(path).open()}, origin
 
 
 @dataclass
-class Outcome:
-    """What became of an extraction.
+class Extraction:
+    """The outcome for each recording.
 
-    Attributes
-    ----------
-    made, kept : list of str
-        Recordings whose features were made now, and were there before.
-    failed : dict of str to str
-        Why the others have none.
-    remarks : dict of str to list of str
-        What people should know of a recording.
+    ``made`` and ``kept`` name those whose features were made now, and were there before; ``failed``
+    says why the others have none, and ``remarks`` what people should know of a recording.
     """
 
     made: list[str] = field(default_factory=list)
@@ -84,14 +106,8 @@ class Outcome:
 
     @property
     def usable(self) -> int:
-        """Recordings that have features."""
+        """Count the recordings that have features."""
         return len(self.made) + len(self.kept)
-
-    def add(self, name: str, origin: Origin, made: bool) -> None:
-        """Count a recording in."""
-        (self.made if made else self.kept).append(name)
-        if origin.remarks:
-            self.remarks[name] = origin.remarks
 
 
 def extract(
@@ -101,202 +117,153 @@ def extract(
     series: SeriesSettings,
     progress: Progress,
     expected: dict[str, Any] | None = None,
-) -> Outcome:
+) -> Extraction:
     """Make the features of recordings, in the layout of a data set.
 
     Parameters
     ----------
     inputs : sequence of Input
-        From :func:`asot.inputs.find.find_inputs`.
+        From :func:`asot.inputs.find.find_inputs`; all videos, or none.
     root : Path
         The data folder.
     video, series : VideoSettings, SeriesSettings
-        How; one of the two is used.
+        How; the one of the inputs' kind is used.
     progress : Progress
-        Hears of the progress.
+        Called with the recordings looked at, then with the work done.
     expected : dict, optional
-        What made the features that a model was trained on; others are refused.
+        What made the features that a model was trained on; others are refused, before any are made.
 
     Raises
     ------
-    ConfigurationError, MissingExtraError
-        Before anything is made.
     DataError
         If no recording at all can be used; the sentence says why the first cannot.
     """
+    extractors = _extractors(inputs, video, series)
+    for extractor in extractors:
+        if expected is not None:
+            _require_expected(extractor.identity, expected)
+    return extract_with(extractors, inputs, root, progress)
+
+
+def _extractors(
+    inputs: Sequence[Input], video: VideoSettings, series: SeriesSettings
+) -> list[Extractor]:
+    """Open the extractor of each input: one for all videos, one for all logs and poses."""
     if inputs[0].is_video:
-        outcome = _extract_videos(inputs, root, video, progress, expected)
-    else:
-        outcome = _extract_series(inputs, root, series, progress, expected)
-    for one in inputs:
-        if one.name in outcome.failed:
-            _settle_failure(one, root, outcome)
-    if not outcome.usable:
-        name, reason = next(iter(outcome.failed.items()))
-        raise DataError(f"None of the {len(inputs)} recordings can be used; {name}: {reason}")
-    return outcome
+        from asot.inputs.video.backbones import open_backbone
+        from asot.inputs.video.extraction import VideoExtractor
+
+        backbone = open_backbone(video.backbone, device=video.device, batch_size=video.batch_size)
+        return [VideoExtractor(backbone, video.frame_rate)] * len(inputs)
+    from asot.inputs.series.extraction import SeriesExtractor
+
+    arrays, signals = ArrayExtractor(), SeriesExtractor(series)
+    return [
+        # An array whose rows have no rate holds features already.
+        arrays if one.path.suffix.lower() in ARRAYS and series.rate is None else signals
+        for one in inputs
+    ]
 
 
-def _settle_failure(one: Input, root: Path, outcome: Outcome) -> None:
-    """Remove the features of an earlier version of a file; keep those of a file that is the same.
-
-    A disk that is away for a moment costs nothing that was finished.
-    """
-    kept = read_origin(origin_path(root, one.name))
-    if kept is not None and not _changed(one, kept):
-        reason = outcome.failed.pop(one.name)
-        outcome.kept.append(one.name)
-        outcome.remarks[one.name] = [f"Its earlier features are used, for now: {reason}"]
-        return
-    for path in (
-        origin_path(root, one.name),
-        times_path(root, one.name),
-        *(root / folder / f"{one.name}.npy" for folder in ("features", "signals")),
-    ):
-        path.unlink(missing_ok=True)
+def _require_expected(identity: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Refuse features that a model cannot use, as far as they are known by now."""
+    logs = [one.get("name") == "series" for one in (expected, identity)]
+    if logs[0] != logs[1]:
+        kinds = ("videos or features", "sensor logs or poses")
+        raise ConfigurationError(
+            f"The model was trained on {kinds[logs[0]]}, and cannot be used for {kinds[logs[1]]}."
+        )
+    known = {key: expected.get(key) for key in identity}
+    difference = first_difference(known, json.loads(json.dumps(identity)))
+    if difference is not None:
+        raise ConfigurationError(
+            f"The model was trained on features that were made in another way ({difference}): "
+            "give the options that they were made with."
+        )
 
 
-def _changed(one: Input, kept: Origin) -> bool:
-    """Whether a file is known to hold something else than it did."""
-    from asot.inputs.series.extraction import fingerprint as of_table
-    from asot.inputs.video.reading import fingerprint as of_video
-
-    try:
-        return (of_video if kept.kind == "video" else of_table)(one.path) != kept.fingerprint
-    except DataError:
-        return False
-
-
-def _begin(root: Path, extractor: dict[str, Any], expected: dict[str, Any] | None) -> None:
-    """Refuse features that a model cannot use, as far as they are known by now; make the folders.
-
-    The folders mark it as one of features before there are any: it may lie among the recordings.
-    """
-    if expected is not None:
-        kinds = [one.get("name") == "series" for one in (expected, extractor)]
-        if kinds[0] != kinds[1]:
-            what = ("videos or features", "sensor logs or poses")
-            raise ConfigurationError(
-                f"The model was trained on {what[kinds[0]]}, and cannot be used for "
-                f"{what[kinds[1]]}."
-            )
-        old = {key: expected.get(key) for key in extractor}
-        difference = first_difference(old, json.loads(json.dumps(extractor)))
-        if difference is not None:
-            raise ConfigurationError(
-                f"The model was trained on features that were made in another way ({difference}): "
-                "give the options that they were made with."
-            )
+def extract_with(
+    extractors: Sequence[Extractor], inputs: Sequence[Input], root: Path, progress: Progress
+) -> Extraction:
+    """Make the features of recordings, each with its extractor; see :func:`extract`."""
+    # They mark the folder as one of features before there are any: it may lie among recordings.
     for kind in ("features", "origins"):
         (root / kind).mkdir(parents=True, exist_ok=True)
-
-
-def _extract_videos(
-    inputs: Sequence[Input],
-    root: Path,
-    settings: VideoSettings,
-    progress: Progress,
-    expected: dict[str, Any] | None,
-) -> Outcome:
-    settings.check()
-    from asot.inputs.video.backbones import open_backbone
-    from asot.inputs.video.extraction import extract_video, extractor_of, is_extracted
-    from asot.inputs.video.reading import probe
-
-    backbone = open_backbone(
-        settings.backbone, device=settings.device, batch_size=settings.batch_size
-    )
-    extractor = extractor_of(backbone, settings.fps)
-    _begin(root, extractor, expected)
-    outcome, lengths = Outcome(), dict[str, float]()
-    for done, one in enumerate(inputs, start=1):
+    result, work = Extraction(), list[tuple[Input, Extractor, float]]()
+    for done, (one, extractor) in enumerate(zip(inputs, extractors, strict=True), start=1):
         try:
-            if is_extracted(one.path, root, one.name, extractor):
-                origin = read_origin(origin_path(root, one.name))
-                assert origin is not None
-                outcome.add(one.name, origin, made=False)
+            origin = _finished(one, extractor, root)
+            if origin is None or origin.fingerprint != extractor.fingerprint(one.path):
+                work.append((one, extractor, extractor.length(one.path)))
             else:
-                info = probe(one.path)
-                end = info.end_s if info.end_s is not None else info.start_s
-                lengths[one.name] = max(end - info.start_s, 0.0)
+                result.kept.append(one.name)
+                result.remarks[one.name] = origin.remarks
         except DataError as error:
-            outcome.failed[one.name] = str(error)
-        progress("Looking at the videos", done, len(inputs), "")
-    total, before = sum(lengths.values()), 0.0
-    for one in inputs:
-        if one.name not in lengths:
-            continue
-        told = partial(_tell_seconds, progress, one.name, before, lengths[one.name], total)
+            _fail(result, one, extractor, root, str(error))
+        progress("Looking at the recordings", done, len(inputs))
+    before, total = 0.0, sum(length for _, _, length in work)
+
+    def tell(done: float) -> None:
+        at = before + min(done, length)
+        progress(extractor.stage, round(at), round(total), one.name)
+
+    for one, extractor, length in work:
         try:
-            origin = extract_video(
-                one.path, root, one.name, backbone, fps=settings.fps, report=told
-            )
-            outcome.add(one.name, origin, made=True)
+            result.remarks[one.name] = _make(one, extractor, root, tell).remarks
+            result.made.append(one.name)
         except DataError as error:
-            outcome.failed[one.name] = str(error)
-        before += lengths[one.name]
-    if total:
-        progress("Extracting features, seconds of video", round(total), round(total), "")
-    return outcome
+            _fail(result, one, extractor, root, str(error))
+        before += length
+        progress(extractor.stage, round(before), round(total))
+    result.remarks = {name: remarks for name, remarks in result.remarks.items() if remarks}
+    if not result.usable:
+        name, reason = next(iter(result.failed.items()))
+        raise DataError(f"None of the {len(inputs)} recordings can be used; {name}: {reason}")
+    return result
 
 
-def _tell_seconds(
-    progress: Progress,
-    name: str,
-    before: float,
-    length: float,
-    total: float,
-    done: float,
-    announced: float | None,
-) -> None:
-    """Tell of the seconds of one video as of a part of all."""
-    at = before + min(done, length)
-    progress("Extracting features, seconds of video", round(at), round(total), name)
+def _finished(one: Input, extractor: Extractor, root: Path) -> Origin | None:
+    """Return the origin of features that are there, whole, and made with these settings."""
+    try:
+        origin = read_origin(origin_path(root, one.name))
+    except DataError:
+        return None
+    whole = all((root / part / f"{one.name}.npy").is_file() for part in extractor.folders)
+    identity = json.loads(json.dumps(extractor.identity))
+    same = origin is not None and identity.items() <= origin.extractor.items()
+    return origin if whole and same else None
 
 
-def _extract_series(
-    inputs: Sequence[Input],
-    root: Path,
-    settings: SeriesSettings,
-    progress: Progress,
-    expected: dict[str, Any] | None,
-) -> Outcome:
-    settings.check()
-    from asot.inputs.series import extract_series, is_extracted
-    from asot.inputs.series.extraction import series_extractor
-
-    ready = any(is_ready(one, settings) for one in inputs)
-    _begin(root, FEATURES if ready else series_extractor(settings), expected)
-    outcome = Outcome()
-    for done, one in enumerate(inputs, start=1):
-        try:
-            if is_ready(one, settings):
-                made, origin = _take_features(one, root)
-                outcome.add(one.name, origin, made)
-            elif is_extracted(one.path, root, one.name, settings):
-                kept = read_origin(origin_path(root, one.name))
-                assert kept is not None
-                outcome.add(one.name, kept, made=False)
-            else:
-                outcome.add(one.name, extract_series(one.path, root, one.name, settings), made=True)
-        except DataError as error:
-            outcome.failed[one.name] = str(error)
-        progress("Reading the recordings", done, len(inputs), "")
-    return outcome
+def _make(one: Input, extractor: Extractor, root: Path, tell: Callable[[float], None]) -> Origin:
+    target, signals = (root / kind / f"{one.name}.npy" for kind in ("features", "signals"))
+    with extractor.features(one.path, target, tell) as (arrays, origin):
+        # Without its origin a recording is unfinished, so nothing new stands beside something old.
+        origin_path(root, one.name).unlink(missing_ok=True)
+        if "signals" in arrays:
+            write_array(signals, arrays["signals"])
+        else:
+            signals.unlink(missing_ok=True)
+        write_features(root, one.name, arrays["features"], arrays.get("times"), origin)
+    return origin
 
 
-def is_ready(one: Input, settings: SeriesSettings) -> bool:
-    """Whether a file holds features already: an array whose rows have no rate."""
-    return one.path.suffix.lower() in ARRAYS and settings.rate is None
+def _fail(result: Extraction, one: Input, extractor: Extractor, root: Path, reason: str) -> None:
+    """List a failure; remove features of another version of the file or of other settings.
 
-
-def _take_features(one: Input, root: Path) -> tuple[bool, Origin]:
-    """Take an array of features as it is: (frames, columns), without times."""
-    found = one.path.stat()
-    origin = Origin("features", str(one.path), f"{found.st_size}-{found.st_mtime_ns}", FEATURES)
-    kept = read_origin(origin_path(root, one.name))
-    there = (root / "features" / f"{one.name}.npy").is_file()
-    if there and kept is not None and kept.fingerprint == origin.fingerprint:
-        return False, kept
-    write_features(root, one.name, FeatureFile(one.path).open(), None, origin)
-    return True, origin
+    Features of a file that is the same, or that a disk which is away for a moment keeps from being
+    looked at, stay: that costs nothing that was finished.
+    """
+    origin = _finished(one, extractor, root)
+    try:
+        mark = extractor.fingerprint(one.path)
+    except DataError:
+        mark = None
+    if origin is not None and mark in (None, origin.fingerprint):
+        result.kept.append(one.name)
+        result.remarks[one.name] = [f"Its earlier features are used, for now: {reason}"]
+        return
+    result.failed[one.name] = reason
+    if mark is not None:
+        for folder in ("features", "times", "signals"):
+            (root / folder / f"{one.name}.npy").unlink(missing_ok=True)
+        origin_path(root, one.name).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What people name on the command line: videos, sensor logs, poses, arrays, or folders of them."""
+"""Finding the recordings that people name: videos, sensor logs, poses, arrays, or folders."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asot.errors import ConfigurationError, DataError
+from asot.errors import ConfigurationError, DataError, FileError
 from asot.text import listing
 
 VIDEOS = frozenset(
@@ -27,22 +27,14 @@ OURS = (DESCRIPTION, "page.json", "predictions.json", "run.json")
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A file that becomes a recording.
-
-    Parameters
-    ----------
-    name : str
-        The recording's name.
-    path : Path
-        The file, absolute.
-    """
+    """A file, by its absolute path, that becomes a recording of this name."""
 
     name: str
     path: Path
 
     @property
     def is_video(self) -> bool:
-        """Whether its name is that of a video."""
+        """Tell by the name whether it is a video."""
         return self.path.suffix.lower() in VIDEOS
 
 
@@ -52,16 +44,8 @@ def find_inputs(named: Sequence[str | Path]) -> list[Input]:
     A file's recording is called as the file is, without its suffix; in a folder, which is searched
     to its depths, the folders below it come first: ``cam1/monday.mp4`` is ``cam1-monday``.
 
-    Parameters
-    ----------
-    named : sequence of path-like
-        Files, whatever their suffix, and folders, of which hidden files are left out, and
-        folders in them that asot filled.
-
-    Returns
-    -------
-    list of Input
-        Sorted by name; all videos, or none.
+    Hidden files of folders are left out, and folders in them that asot filled. They are sorted by
+    name; all are videos, or none is.
 
     Raises
     ------
@@ -87,16 +71,13 @@ def find_inputs(named: Sequence[str | Path]) -> list[Input]:
             candidates = [Input(place.stem, place.resolve())]
         else:
             hint = ", without quotes around the pattern" if "*" in str(place) else ""
-            raise DataError(
-                f"{place} does not exist: name videos, tables or arrays, or folders{hint}."
-            )
+            message = f"does not exist: name videos, tables or arrays, or folders{hint}"
+            raise FileError.at(place, message)
         for one in candidates:
             other = found.setdefault(one.name, one)
             if other.path != one.path:
-                raise DataError(
-                    f"{other.path} and {one.path} would both be called {one.name!r}: "
-                    "rename one of them."
-                )
+                twins = f"{other.path} and {one.path} would both be called {one.name!r}"
+                raise DataError(f"{twins}: rename one of them.", file=one.path)
     inputs = sorted(found.values(), key=lambda one: one.name)
     videos = [one.path.name for one in inputs if one.is_video]
     others = [one.path.name for one in inputs if not one.is_video]
@@ -106,61 +87,42 @@ def find_inputs(named: Sequence[str | Path]) -> list[Input]:
             "together: name one kind."
         )
     for one in inputs:
-        if not one.name.isprintable() or one.name.startswith(".") or not _is_text(one.path):
-            raise DataError(f"{str(one.path)!r} has a name that no recording can have: rename it.")
+        # Names of old disks may be bytes of another encoding, which are no text.
+        is_text = str(one.path).encode("utf-8", "ignore").decode() == str(one.path)
+        if not one.name.isprintable() or one.name.startswith(".") or not is_text:
+            message = f"{str(one.path)!r} has a name that no recording can have: rename it."
+            raise DataError(message, file=one.path)
     return inputs
 
 
 def _in_folder(folder: Path) -> list[Input]:
+    """List the recordings in a folder, searched to its depths."""
     files = []
     for place, below, names in os.walk(folder):
-        below[:] = [
-            name for name in below if not name.startswith(".") and not is_ours(Path(place) / name)
-        ]
-        files += [
-            Path(place) / name
-            for name in names
-            if Path(name).suffix.lower() in VIDEOS | SERIES
-            and not name.startswith(".")
-            and (Path(place) / name).is_file()
-        ]
+        seen = [name for name in below if not name.startswith(".")]
+        below[:] = [name for name in seen if not is_ours(Path(place) / name)]
+        paths = [Path(place) / name for name in names if not name.startswith(".")]
+        files += [one for one in paths if one.suffix.lower() in VIDEOS | SERIES and one.is_file()]
     # DeepLabCut writes a table of what it writes as HDF5.
     twins = {path.with_suffix("") for path in files if path.suffix.lower() in HDF5}
     files = [
-        path for path in files if path.suffix.lower() != ".csv" or path.with_suffix("") not in twins
+        one for one in files if one.suffix.lower() != ".csv" or one.with_suffix("") not in twins
     ]
     if not files:
         kinds = ", ".join(sorted(VIDEOS | SERIES))
-        raise DataError(f"{folder} holds no recordings: no file in it ends in one of {kinds}.")
-    return [
-        Input("-".join(path.relative_to(folder).with_suffix("").parts), path.resolve())
-        for path in files
-    ]
-
-
-def _is_text(path: Path) -> bool:
-    """Whether a path can be written down: names of old disks may be bytes of another encoding."""
-    try:
-        str(path).encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
+        raise FileError.at(folder, f"holds no recordings: no file in it ends in one of {kinds}")
+    named = ["-".join(path.relative_to(folder).with_suffix("").parts) for path in files]
+    return [Input(name, path.resolve()) for name, path in zip(named, files, strict=True)]
 
 
 def is_ours(folder: Path) -> bool:
-    """Whether asot filled a folder: with features, a training, predictions or a page."""
-    return any((folder / mark).is_file() for mark in OURS) or all(
-        (folder / part).is_dir() for part in ("features", "origins")
-    )
+    """Tell folders that asot filled: with features, a training, predictions or a page."""
+    data = all((folder / part).is_dir() for part in ("features", "origins"))
+    return data or any((folder / mark).is_file() for mark in OURS)
 
 
 def take_shard(inputs: list[Input], shard: str | None) -> list[Input]:
-    """Every n-th recording from the i-th on, for a shard "i/n"; all of them for None.
-
-    Raises
-    ------
-    ConfigurationError
-        If the shard is none.
+    """Take every n-th recording from the i-th on, for a shard "i/n"; all of them for None.
 
     Examples
     --------
@@ -171,5 +133,6 @@ def take_shard(inputs: list[Input], shard: str | None) -> list[Input]:
         return inputs
     first, slash, count = shard.partition("/")
     if not (slash and first.isdecimal() and count.isdecimal() and 1 <= int(first) <= int(count)):
-        raise ConfigurationError(f"--shard must be i/n with i from 1 to n, not {shard}.")
+        message = f"--shard must be i/n with i from 1 to n, not {shard}."
+        raise ConfigurationError(message, setting="shard")
     return inputs[int(first) - 1 :: int(count)]

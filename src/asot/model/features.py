@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asot.data import even_frames, standardise, stratified_frames
-from asot.discover.windows import window_mean
+from asot.discover.prototypes import window_mean
 from asot.errors import DataError
 from asot.schema import Positive
 

@@ -18,8 +18,7 @@ from torch import Tensor
 
 from asot.decoding.boundaries import sharpen_boundaries
 from asot.discover.background import Background
-from asot.discover.prototypes import Prototypes, band
-from asot.discover.windows import unit_rows, window_mean
+from asot.discover.prototypes import Prototypes, band, unit_rows, window_mean
 from asot.model.features import View, ViewKind
 from asot.model.network import ActionModel, as_tensor
 from asot.model.recipe import EncoderSettings, Recipe

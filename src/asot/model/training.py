@@ -22,8 +22,7 @@ from torch import Tensor
 
 from asot.data import even_frames
 from asot.discover.background import learn_background
-from asot.discover.prototypes import derived_seed, learn_prototypes
-from asot.discover.radius import evenly
+from asot.discover.prototypes import derived_seed, evenly, learn_prototypes
 from asot.errors import ArgumentError, ConfigurationError, DataError
 from asot.metrics import evaluate
 from asot.model.automatic import PAPER_STRENGTH

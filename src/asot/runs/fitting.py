@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asot.data import Recordings
-from asot.discover.number import NumberEvidence
+from asot.discover.stability import NumberEvidence
 from asot.errors import ConfigurationError
 from asot.figures.evidence import FILE
 from asot.files import write_json

@@ -3,51 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from asot.metrics import Evaluation
 from asot.progress import Progress
-from asot.runs.predictions import PredictionFolder, Scored, Source
+from asot.runs.page import find_training
+from asot.runs.predictions import PredictionFolder, Scored
+
+# Recordings in the picture of a corpus.
+MOST_IN_CORPUS = 30
 
 
 def draw(
     folder: PredictionFolder, scored: Scored | None, most: int, progress: Progress
 ) -> list[Path]:
-    """Draw the predictions: one picture of each model's corpus, and some recordings by themselves.
-
-    Parameters
-    ----------
-    folder : PredictionFolder
-        A finished prediction.
-    scored : Scored or None
-        Ground truth to draw beside it.
-    most : int
-        Recordings to draw by themselves for each model.
-    progress : Progress
-        Called with the stage, the pictures drawn, all pictures, and a note.
-
-    Returns
-    -------
-    list of Path
-        The PNG files.
-    """
-    from asot.figures import (
-        draw_evidence,
-        plot_corpus,
-        plot_matrix,
-        plot_segmentation,
-        save_figure,
-    )
+    """Draw each model's corpus, and ``most`` of its recordings by themselves, as PNG files."""
+    from asot.figures import draw_evidence, plot_corpus, plot_matrix, plot_segmentation, save_figure
     from asot.figures.evidence import FILE, read_evidence
 
     index = folder.index()
-    rate = Source(**index["source"]).frame_rate
+    rate = index.source.frame_rate
     truths = {} if scored is None else {one.name: one.ground_truth for one in scored.recordings}
-    matchings: dict[str, Any] = {}
-    if scored is not None:
-        matchings = cast(dict[str, Any], scored.evaluations["activity"].matching)
+    matchings = {} if scored is None else scored.matchings
     # A class of a negative id cannot be drawn by it: all move up.
     shift = max([0, *(-one for pairs in matchings.values() for one in pairs.values())])
     if shift > 0:
@@ -57,8 +36,8 @@ def draw(
             for model, pairs in matchings.items()
         }
     groups: dict[str, list[str]] = {}
-    for one in index["recordings"]:
-        groups.setdefault(one["model"], []).append(one["name"])
+    for one in index.recordings:
+        groups.setdefault(one.model, []).append(one.name)
     total = sum(1 + 2 * min(most, len(members)) for members in groups.values())
     paths: list[Path] = []
 
@@ -66,61 +45,55 @@ def draw(
         path = folder.root / "figures" / f"{name}.png"
         save_figure(figure, path)
         paths.append(path)
-        progress("Drawing", len(paths), total, "")
+        progress("Drawing", len(paths), total)
 
-    evidence = read_evidence(folder.root.parent / FILE)
-    paths += draw_evidence(evidence, folder.root / "figures" / "evidence.png")
+    run = find_training(folder)
+    evidence = {} if run is None else read_evidence(run.root / FILE)
+    known = {model: one for model, one in evidence.items() if model in groups}
+    paths += draw_evidence(known, folder.root / "figures" / "evidence.png")
     for model, members in groups.items():
         # Without ground truth the labels name themselves; with it, unmatched ones match nothing.
         matching = None if scored is None else matchings.get(model, {})
         names = None if scored is None else _names_of(scored, truths, members, shift)
-        # Only as many as the picture holds need to be read.
-        shown = members[:30]
-        save(
-            plot_corpus(
-                [folder.labels(name) for name in shown],
-                [truths.get(name) for name in shown] if truths else None,
-                names=names,
-                matching=matching,
-                recordings=shown,
-                frame_rate=rate,
-                title=f"{model}: {len(shown)} of {len(members)} recordings",
-            ),
-            f"corpus-{model}",
+        shown = members[:MOST_IN_CORPUS]
+        figure = plot_corpus(
+            [folder.labels(name) for name in shown],
+            [truths.get(name) for name in shown] if truths else None,
+            names=names,
+            matching=matching,
+            recordings=shown,
+            frame_rate=rate,
+            title=f"{model}: {len(shown)} of {len(members)} recordings",
         )
+        save(figure, f"corpus-{model}")
         for name in members[:most]:
             labels, truth = folder.labels(name), truths.get(name)
-            tracks = {"asot": labels, **({} if truth is None else {"ground truth": truth})}
-            save(
-                plot_segmentation(
-                    tracks,
-                    names=names,
-                    matching=None if matching is None else {"asot": matching},
-                    frame_rate=rate,
-                    title=name,
-                ),
-                f"{name}-segments",
+            figure = plot_segmentation(
+                {"asot": labels, **({} if truth is None else {"ground truth": truth})},
+                names=names,
+                matching=None if matching is None else {"asot": matching},
+                frame_rate=rate,
+                title=name,
             )
-            save(
-                plot_matrix(
-                    folder.assignment(name),
-                    ground_truth=truth,
-                    kind="assignment",
-                    action_names=names,
-                    matching=matching,
-                    frame_rate=rate,
-                    labels=labels,
-                    title=name,
-                ),
-                f"{name}-assignment",
+            save(figure, f"{name}-segments")
+            figure = plot_matrix(
+                folder.assignment(name),
+                ground_truth=truth,
+                kind="assignment",
+                action_names=names,
+                matching=matching,
+                frame_rate=rate,
+                labels=labels,
+                title=name,
             )
+            save(figure, f"{name}-assignment")
     return paths
 
 
 def _names_of(
     scored: Scored, truths: dict[str, Any], members: list[str], shift: int
 ) -> dict[int, str]:
-    """Names of the classes that some recordings hold: few classes get plain colours."""
+    """Name the classes that some recordings hold: few classes get plain colours."""
     held = [np.unique(truths[name]) for name in members if truths.get(name) is not None]
     classes = sorted(set(np.concatenate(held).tolist())) if held else []
     return {one: scored.class_names.get(one - shift, str(one - shift)) for one in classes}
@@ -131,26 +104,15 @@ def draw_comparison(
 ) -> list[Path]:
     """Draw other methods beside ours: the first recording's segments, and the scores of all.
 
-    Parameters
-    ----------
-    folder : PredictionFolder
-        A finished prediction.
-    scored : Scored
-        The same beside its ground truth, scored with a single model.
-    others : dict of str to (list of labels, Evaluation)
-        Labels of the same recordings by other methods, and their scores at activity level.
-
-    Returns
-    -------
-    list of Path
-        Two PNG files.
+    ``scored`` is of a single model; ``others`` are, by name, the labels of the same recordings and
+    their evaluation at activity level.
     """
     from asot.figures import plot_comparison, plot_segmentation, save_figure
 
     first = scored.recordings[0]
     ours = scored.evaluations["activity"]
     tracks = {"asot": folder.labels(first.name)}
-    matchings: dict[str, Any] = {"asot": next(iter(cast(dict[str, Any], ours.matching).values()))}
+    matchings: dict[str, Any] = {"asot": next(iter(scored.matchings.values()))}
     for name, (labels, evaluation) in others.items():
         tracks[name] = labels[0]
         matchings[name] = evaluation.matching

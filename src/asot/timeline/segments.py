@@ -8,35 +8,20 @@ the frame rate. The label -1 means "no action": padding, or a frame that nobody 
 from __future__ import annotations
 
 import heapq
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from asot.errors import ArgumentError
+from asot.errors import ArgumentError, require_integer
 
 UNLABELLED = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A run of frames with one label.
-
-    Parameters
-    ----------
-    start, end : int
-        First frame and first frame after the segment, ``0 <= start < end``.
-    label : int
-        The action, or -1 for unlabelled frames.
-    confidence : float, optional
-        Mean soft assignment of ``label`` over the frames, in [0, 1].
-
-    Raises
-    ------
-    ArgumentError
-        If the segment is empty or starts before frame 0.
+    """A run of frames ``[start, end)`` with one label, and the mean soft assignment of the label.
 
     Examples
     --------
@@ -58,56 +43,12 @@ class Segment:
 
     @property
     def length(self) -> int:
-        """Number of frames."""
+        """The number of frames."""
         return self.end - self.start
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentRow:
-    """One row of a segment table, which metrics, exports and reports all read.
-
-    Parameters
-    ----------
-    recording : str
-        Name of the recording.
-    start_frame, end_frame : int
-        The half-open run of frames ``[start_frame, end_frame)``.
-    start_s, end_s : float, optional
-        The same in seconds; None where the frame rate is unknown.
-    action : str
-        Name of the action.
-    confidence : float, optional
-        Mean soft assignment of the action over the frames, in [0, 1].
-    """
-
-    recording: str
-    start_frame: int
-    end_frame: int
-    start_s: float | None
-    end_s: float | None
-    action: str
-    confidence: float | None
-
-
 def run_lengths(labels: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray]:
-    """Find the runs of equal labels.
-
-    Parameters
-    ----------
-    labels : array-like (N,)
-        A label for each frame; any type that can be compared. N may be 0.
-
-    Returns
-    -------
-    starts, ends : ndarray (S,), int64
-        The half-open runs ``[start, end)``, in order of time.
-    values : ndarray (S,)
-        The label of each run.
-
-    Raises
-    ------
-    ArgumentError
-        If ``labels`` has another number of axes than one.
+    """Find the runs of equal labels (N,): their starts, ends and labels, each (S,).
 
     Examples
     --------
@@ -126,30 +67,15 @@ def run_lengths(labels: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]
 
 
 def to_segments(labels: ArrayLike, probabilities: ArrayLike | None = None) -> list[Segment]:
-    """Cut frame labels into segments.
+    """Cut frame labels (N,) into segments, which together cover every frame once.
 
-    Parameters
-    ----------
-    labels : array-like of int (N,)
-        A label for each frame. Runs of -1 are kept, as segments with label -1 and no confidence.
-    probabilities : array-like (N, K), optional
-        Soft assignment of each frame; labels are its columns. Gives the segments' confidence.
-
-    Returns
-    -------
-    list of Segment
-        In order of time; together they cover every frame once.
-
-    Raises
-    ------
-    ArgumentError
-        If a label is no integer or below -1, or the two arguments do not fit each other.
+    Runs of -1 are kept, without a confidence. The confidence is the mean of ``probabilities``
+    (N, K), the soft assignment of each frame, whose columns are the labels.
 
     Examples
     --------
-    >>> to_segments([0, 0, 1])
-    [Segment(start=0, end=2, label=0, confidence=None), \
-Segment(start=2, end=3, label=1, confidence=None)]
+    >>> [(s.start, s.end, s.label) for s in to_segments([0, 0, 1])]
+    [(0, 2, 0), (2, 3, 1)]
     >>> [s.confidence for s in to_segments([0, 0, 1], [[1.0, 0.0], [0.5, 0.5], [0.25, 0.75]])]
     [0.75, 0.75]
     """
@@ -180,24 +106,7 @@ Segment(start=2, end=3, label=1, confidence=None)]
 
 
 def to_labels(segments: Iterable[Segment], n_frames: int) -> NDArray[np.int64]:
-    """Paint segments onto frames, the inverse of :func:`to_segments`.
-
-    Parameters
-    ----------
-    segments : iterable of Segment
-        In any order.
-    n_frames : int
-        Length N of the recording in frames.
-
-    Returns
-    -------
-    ndarray (N,), int64
-        A label for each frame; -1 where there is no segment.
-
-    Raises
-    ------
-    ArgumentError
-        If two segments share a frame, or one ends after ``n_frames``.
+    """Paint segments, in any order, onto N frames; those without a segment are -1.
 
     Examples
     --------
@@ -222,26 +131,11 @@ def to_labels(segments: Iterable[Segment], n_frames: int) -> NDArray[np.int64]:
 
 
 def smooth(labels: ArrayLike, window: int) -> NDArray[np.int64]:
-    """Give each frame the majority label of the frames around it.
+    """Give each frame of labels (N,) the majority label of the ``window`` frames around it.
 
     Ties go to the frame's own label if it is among the most frequent, else to the smallest label.
-    The window is cut at both ends of the recording. Frames labelled -1 have no vote and stay -1.
-
-    Parameters
-    ----------
-    labels : array-like of int (N,)
-        A label for each frame.
-    window : int
-        Width of the window in frames, odd, the frame itself in its middle; 1 changes nothing.
-
-    Returns
-    -------
-    ndarray (N,), int64
-
-    Raises
-    ------
-    ArgumentError
-        If ``window`` is even or below 1.
+    The window is odd, and cut at both ends of the recording. Frames labelled -1 have no vote and
+    stay -1.
 
     Examples
     --------
@@ -249,11 +143,12 @@ def smooth(labels: ArrayLike, window: int) -> NDArray[np.int64]:
     [0, 0, 0, 0, 0, 2, 2, 2]
     """
     labels = _integer_labels(labels)
-    if isinstance(window, bool) or window != int(window) or window < 1 or window % 2 == 0:
-        raise ArgumentError(f"window must be an odd number of frames >= 1, but it is {window}.")
+    require_integer("window", window, at_least=1)
+    if window % 2 == 0:
+        raise ArgumentError(f"window must be odd, but is {window}.", setting="window")
     frames = np.arange(len(labels))
-    low = np.maximum(frames - int(window) // 2, 0)
-    high = np.minimum(frames + int(window) // 2 + 1, len(labels))
+    low = np.maximum(frames - window // 2, 0)
+    high = np.minimum(frames + window // 2 + 1, len(labels))
     result = np.full(len(labels), UNLABELLED, dtype=np.int64)
     best = np.zeros(len(labels), dtype=np.int64)
     for value in np.unique(labels[labels != UNLABELLED]):
@@ -267,28 +162,12 @@ def smooth(labels: ArrayLike, window: int) -> NDArray[np.int64]:
 
 
 def minimum_duration(labels: ArrayLike, frames: int) -> NDArray[np.int64]:
-    """Merge segments shorter than ``frames`` into a neighbour.
+    """Merge segments of labels (N,) shorter than ``frames`` into a neighbour.
 
     The shortest segment goes first (the earliest of equals), into its longer neighbour (the
     earlier of equals); neighbours that come to touch with one label become one segment. This
     repeats until no segment is too short. Runs of -1 neither move nor take part, so a segment
     that has no labelled neighbour stays, however short.
-
-    Parameters
-    ----------
-    labels : array-like of int (N,)
-        A label for each frame.
-    frames : int
-        Shortest length allowed, in frames; 0 and 1 change nothing.
-
-    Returns
-    -------
-    ndarray (N,), int64
-
-    Raises
-    ------
-    ArgumentError
-        If ``frames`` is negative or no whole number.
 
     Examples
     --------
@@ -296,17 +175,11 @@ def minimum_duration(labels: ArrayLike, frames: int) -> NDArray[np.int64]:
     [0, 0, 0, 2, 2, 2, 2, 2]
     """
     labels = _integer_labels(labels)
-    if isinstance(frames, bool) or frames != int(frames) or frames < 0:
-        raise ArgumentError(f"frames must be a whole number >= 0, but it is {frames}.")
-    run_starts, run_ends, run_values = run_lengths(labels)
-    start, end, value = run_starts.tolist(), run_ends.tolist(), run_values.tolist()
+    require_integer("frames", frames, at_least=0)
+    start, end, value = (part.tolist() for part in run_lengths(labels))
     n_runs = len(start)
     before, after = list(range(-1, n_runs - 1)), list(range(1, n_runs + 1))
     alive = [True] * n_runs
-
-    def neighbours(run: int) -> list[int]:
-        sides = (before[run], after[run])
-        return [s for s in sides if 0 <= s < n_runs and value[s] != UNLABELLED]
 
     def absorb(left: int, right: int) -> None:
         """Let ``left`` take over the frames of ``right``, the run after it."""
@@ -324,7 +197,8 @@ def minimum_duration(labels: ArrayLike, frames: int) -> NDArray[np.int64]:
         # Runs that have grown since they were queued were queued again.
         if not alive[run] or (end[run] - start[run], start[run]) != (length, first):
             continue
-        sides = neighbours(run)
+        sides = [s for s in (before[run], after[run]) if 0 <= s < n_runs]
+        sides = [s for s in sides if value[s] != UNLABELLED]
         if not sides:
             continue
         target = max(sides, key=lambda s: (end[s] - start[s], -start[s]))
@@ -337,95 +211,13 @@ def minimum_duration(labels: ArrayLike, frames: int) -> NDArray[np.int64]:
             absorb(run, after[run])
         if end[run] - start[run] < frames:
             heapq.heappush(short, (end[run] - start[run], start[run], run))
-    kept = [r for r in range(n_runs) if alive[r]]
-    return np.repeat(
-        np.array([value[r] for r in kept], dtype=np.int64),
-        np.array([end[r] - start[r] for r in kept], dtype=np.int64),
-    )
-
-
-def segment_table(
-    recording: str,
-    labels: ArrayLike,
-    probabilities: ArrayLike | None = None,
-    frame_rate: float | None = None,
-    action_names: Sequence[str] | Mapping[int, str] | None = None,
-    times: ArrayLike | None = None,
-) -> list[SegmentRow]:
-    """Make the segment table of one recording.
-
-    Parameters
-    ----------
-    recording : str
-        Name of the recording.
-    labels : array-like of int (N,)
-        A label for each frame. Frames labelled -1 have no action and give no row, unless
-        ``action_names`` is a mapping with a name for -1.
-    probabilities : array-like (N, K), optional
-        Soft assignment of each frame, for the confidence.
-    frame_rate : float, optional
-        Frames a second. Without it the seconds are None.
-    action_names : sequence or mapping of int to str, optional
-        Name of each label; the label's number if not given.
-    times : array-like (N + 1,), optional
-        Seconds in place of ``frame_rate``: frame ``i`` lasts from ``times[i]`` to ``times[i + 1]``.
-
-    Returns
-    -------
-    list of SegmentRow
-        In order of time.
-
-    Raises
-    ------
-    ArgumentError
-        If ``frame_rate`` is not a positive number or a label has no name.
-
-    Examples
-    --------
-    >>> names = ["boil", "pour"]
-    >>> for row in segment_table("tea_1", [0, 0, 0, 1], frame_rate=2, action_names=names):
-    ...     print(row.action, row.start_frame, row.end_frame, row.start_s, row.end_s)
-    boil 0 3 0.0 1.5
-    pour 3 4 1.5 2.0
-    """
-    if frame_rate is not None and not (math.isfinite(frame_rate) and frame_rate > 0):
-        raise ArgumentError(
-            f"frame_rate must be a positive number of frames a second, but it is {frame_rate}."
-        )
-    if action_names is not None and not isinstance(action_names, Mapping):
-        action_names = dict(enumerate(action_names))
-    edges = None if times is None else np.asarray(times, dtype=np.float64)
-
-    def second(frame: int) -> float | None:
-        if edges is not None:
-            return float(edges[frame])
-        return None if frame_rate is None else frame / frame_rate
-
-    rows = []
-    for segment in to_segments(labels, probabilities):
-        if segment.label == UNLABELLED and UNLABELLED not in (action_names or {}):
-            continue
-        if action_names is not None and segment.label not in action_names:
-            raise ArgumentError(
-                f"action_names has no name for label {segment.label}, which recording "
-                f"'{recording}' uses at frame {segment.start}."
-            )
-        rows.append(
-            SegmentRow(
-                recording=recording,
-                start_frame=segment.start,
-                end_frame=segment.end,
-                start_s=second(segment.start),
-                end_s=second(segment.end),
-                action=str(action_names[segment.label] if action_names else segment.label),
-                confidence=segment.confidence,
-            )
-        )
-    return rows
+    kept = [(value[r], end[r] - start[r]) for r in range(n_runs) if alive[r]]
+    values, lengths = np.array(kept, dtype=np.int64).reshape(-1, 2).T
+    return np.repeat(values, lengths)
 
 
 def _integer_labels(labels: ArrayLike) -> NDArray[np.int64]:
-    """Check frame labels (N,) and return them as int64."""
+    """Return frame labels (N,) as int64, or an ArgumentError where they are not labels."""
     array = np.asarray(labels)
     if array.ndim != 1:
         raise ArgumentError(f"labels must have one axis (N,), but their shape is {array.shape}.")

@@ -1,4 +1,4 @@
-"""Timelines: one recording's segments in seconds, as exports, imports and reports see them.
+"""Timelines: one recording's segments in seconds, as exports, imports and the page see them.
 
 A frame lasts from its own moment to the next frame's. Its moments are those of the recording's
 file (a video that starts at 0.54 s starts at 0.54 s here), and they need not be evenly spaced.
@@ -6,38 +6,40 @@ file (a video that starts at 0.54 s starts at 0.54 s here), and they need not be
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from asot.errors import ArgumentError
-from asot.timeline.segments import SegmentRow
+from asot.errors import ArgumentError, require_number
+from asot.timeline.segments import UNLABELLED, to_segments
 
-# What frames are called that no segment covers, where every frame needs a name.
+# The name of frames that no segment covers, where every frame needs a name.
 BACKGROUND = "background"
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
-    """A label over a stretch of time, as people draw it in an annotation tool.
+class SegmentRow:
+    """One row of a segment table, which metrics, exports and the page all read.
 
-    Parameters
-    ----------
-    recording : str
-        Name of the recording.
-    start_s, end_s : float
-        Seconds of the recording's file, ``start_s < end_s``.
-    action : str
-        The label.
-
-    Raises
-    ------
-    ArgumentError
-        If the stretch is empty or not finite.
+    The frames ``[start_frame, end_frame)`` are half-open, their seconds None where the frame rate
+    is unknown. The confidence is the mean soft assignment of the action over the frames.
     """
+
+    recording: str
+    start_frame: int
+    end_frame: int
+    start_s: float | None
+    end_s: float | None
+    action: str
+    confidence: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A label over a stretch of the recording's time, as people draw it in an annotation tool."""
 
     recording: str
     start_s: float
@@ -56,21 +58,9 @@ class Interval:
 class Timeline:
     """One recording's segments, and what is known of the recording.
 
-    Parameters
-    ----------
-    recording : str
-        Name of the recording.
-    rows : tuple of SegmentRow
-        In order of time, without overlap; frames that no row covers have no action.
-    n_frames : int
-        N, the length in frames.
-    times : (N + 1,) float64 array, optional
-        Seconds: frame ``i`` lasts from ``times[i]`` to ``times[i + 1]``. None where frames have no
-        known time.
-    media : Path, optional
-        The video the recording was made from.
-    media_rate : float, optional
-        Frames a second of that video, as its file says.
+    The ``rows`` are in order of time, without overlap; frames that no row covers have no action.
+    Frame ``i`` of N lasts from ``times[i]`` to ``times[i + 1]`` (N + 1,), in seconds, where known.
+    ``media`` is the video that the recording was made from, ``media_rate`` its frames a second.
     """
 
     recording: str
@@ -82,42 +72,86 @@ class Timeline:
 
     @property
     def intervals(self) -> list[Interval]:
-        """The rows in seconds.
-
-        Raises
-        ------
-        ArgumentError
-            If the recording's frames have no known time.
-        """
-        times = self.seconds
+        """The rows in seconds; an ArgumentError where the frames have no known time."""
+        times = self.seconds.tolist()
         return [
-            Interval(
-                self.recording,
-                float(times[row.start_frame]),
-                float(times[row.end_frame]),
-                row.action,
-            )
+            Interval(self.recording, times[row.start_frame], times[row.end_frame], row.action)
             for row in self.rows
         ]
 
     @property
     def seconds(self) -> NDArray[np.float64]:
-        """``times``, or a refusal where they are not known.
-
-        Raises
-        ------
-        ArgumentError
-            If the recording's frames have no known time.
-        """
+        """The times, or an ArgumentError where they are not known."""
         if self.times is None:
             raise ArgumentError(
                 f"{self.recording} has frames but no times: give the frames a second."
             )
         return self.times
 
+    def timed(self, times: NDArray[np.float64]) -> Timeline:
+        """Return the same timeline with other times (N + 1,), in seconds."""
+        moments = times.tolist()
+        rows = (
+            replace(row, start_s=moments[row.start_frame], end_s=moments[row.end_frame])
+            for row in self.rows
+        )
+        return replace(self, rows=tuple(rows), times=times)
+
+
+def segment_table(
+    recording: str,
+    labels: ArrayLike,
+    probabilities: ArrayLike | None = None,
+    frame_rate: float | None = None,
+    action_names: Sequence[str] | Mapping[int, str] | None = None,
+    times: ArrayLike | None = None,
+) -> list[SegmentRow]:
+    """Make the segment table of one recording, in order of time.
+
+    Frames whose label (N,) is -1 have no action and give no row, unless ``action_names`` is a
+    mapping with a name for -1; without names, an action is called by its number. The confidence is
+    of ``probabilities`` (N, K), the soft assignment of each frame. Seconds are those of ``times``
+    (N + 1,), where frame ``i`` lasts from ``times[i]`` to ``times[i + 1]``, or of ``frame_rate``
+    in frames a second, or None.
+
+    Examples
+    --------
+    >>> names = ["boil", "pour"]
+    >>> for row in segment_table("tea_1", [0, 0, 0, 1], frame_rate=2, action_names=names):
+    ...     print(row.action, row.start_frame, row.end_frame, row.start_s, row.end_s)
+    boil 0 3 0.0 1.5
+    pour 3 4 1.5 2.0
+    """
+    if frame_rate is not None:
+        require_number("frame_rate", frame_rate, above=0)
+    if action_names is not None and not isinstance(action_names, Mapping):
+        action_names = dict(enumerate(action_names))
+    segments = to_segments(labels, probabilities)
+    n_frames = segments[-1].end if segments else 0
+    edges: Sequence[float | None] = [None] * (n_frames + 1)
+    if times is not None:
+        edges = require_times(times, n_frames).tolist()
+    elif frame_rate is not None:
+        edges = even_times(n_frames, frame_rate).tolist()
+    rows = []
+    for segment in segments:
+        start, end, label = segment.start, segment.end, segment.label
+        if label == UNLABELLED and UNLABELLED not in (action_names or {}):
+            continue
+        if action_names is not None and label not in action_names:
+            raise ArgumentError(
+                f"action_names has no name for label {label}, which recording '{recording}' uses "
+                f"at frame {start}.",
+                setting="action_names",
+            )
+        action = str(action_names[label] if action_names else label)
+        seconds = edges[start], edges[end]
+        rows.append(SegmentRow(recording, start, end, *seconds, action, segment.confidence))
+    return rows
+
 
 def even_times(n_frames: int, frame_rate: float) -> NDArray[np.float64]:
-    """The times (N + 1,) of frames that follow each other evenly, from 0.
+    """Return the times (N + 1,) of frames that follow each other evenly, from 0.
 
     Examples
     --------
@@ -128,22 +162,12 @@ def even_times(n_frames: int, frame_rate: float) -> NDArray[np.float64]:
 
 
 def frame_actions(intervals: Iterable[Interval], times: ArrayLike) -> list[str | None]:
-    """Label frames with the interval that covers their middle.
+    """Label each frame with the interval that covers its middle, or None.
 
     The middle, because annotation tools round times to milliseconds or to frames of the video:
-    an interval that was exported and read again covers the same frames.
-
-    Parameters
-    ----------
-    intervals : iterable of Interval
-        Of one recording, in any order. Where two overlap, the later start wins.
-    times : array-like (N + 1,)
-        Seconds, as in :class:`Timeline`.
-
-    Returns
-    -------
-    list of str or None
-        One label a frame; None where no interval covers it.
+    an interval that was exported and read again covers the same frames. The intervals are of one
+    recording, in any order; where two overlap, the later start wins. ``times`` (N + 1,) are as in
+    :class:`Timeline`.
 
     Examples
     --------
@@ -161,18 +185,15 @@ def frame_actions(intervals: Iterable[Interval], times: ArrayLike) -> list[str |
 
 
 def require_times(times: Sequence[float] | ArrayLike, n_frames: int) -> NDArray[np.float64]:
-    """Check the times (N + 1,) of N frames.
-
-    Raises
-    ------
-    ArgumentError
-        If there are not N + 1 of them, or they are not finite and ever later.
-    """
+    """Return times as float64, or an ArgumentError unless they are N + 1, finite and increasing."""
     array = np.asarray(times, dtype=np.float64)
     if array.shape != (n_frames + 1,):
         raise ArgumentError(
-            f"times must be one more than the {n_frames} frames, but their shape is {array.shape}."
+            f"times must be one more than the {n_frames} frames, but their shape is {array.shape}.",
+            setting="times",
         )
     if not (np.isfinite(array).all() and (np.diff(array) > 0).all()):
-        raise ArgumentError("times must be finite, each later than the one before.")
+        raise ArgumentError(
+            "times must be finite, each later than the one before.", setting="times"
+        )
     return array

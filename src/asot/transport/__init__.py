@@ -1,7 +1,7 @@
 """The transport: problem, structure terms, prior, solvers and solution. Arrays in, arrays out."""
 
 from asot.transport.prior import append_background, temporal_prior
-from asot.transport.solution import Objective, Outcome, Solution, Status
+from asot.transport.solution import Ending, Objective, Solution, Status
 from asot.transport.solve import solve
 from asot.transport.streaming import FrameLabels, StreamingDecoder
 from asot.transport.structure import Band, Dense, FeatureBand, Structure
@@ -9,10 +9,10 @@ from asot.transport.structure import Band, Dense, FeatureBand, Structure
 __all__ = [
     "Band",
     "Dense",
+    "Ending",
     "FeatureBand",
     "FrameLabels",
     "Objective",
-    "Outcome",
     "Solution",
     "Status",
     "StreamingDecoder",

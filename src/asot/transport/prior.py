@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from asot.errors import ArgumentError, require_integer, require_number
-from asot.transport.arguments import as_tensor, read_lengths
+from asot.errors import require_integer, require_number
+from asot.transport.request import as_tensor, check_mode, read_lengths
 
 
 def temporal_prior(
@@ -20,7 +20,7 @@ def temporal_prior(
     mode: str = "default",
     like: Any = None,
 ) -> Any:
-    """A cost that nudges action k towards its place in a canonical order, to be added to a cost.
+    """Make a cost that nudges action k towards its place in a canonical order; add it to a cost.
 
     ``order_prior |(i + 1/2)/N - (k + 1/2)/K|`` with N the recording's own length; in parity mode
     ``order_prior |i/N - k/K|`` with N the padded number of frames.
@@ -62,8 +62,7 @@ def temporal_prior(
     require_integer("n_frames", n_frames, at_least=1)
     require_integer("n_actions", n_actions, at_least=1)
     require_number("order_prior", order_prior, at_least=0.0)
-    if mode not in ("default", "parity"):
-        raise ArgumentError(f'mode must be "default" or "parity", but is {mode!r}.')
+    check_mode(mode)
     like = np.empty(0) if like is None else like
     target = as_tensor("like", like)
     dtype = target.dtype if target.is_floating_point() else torch.get_default_dtype()
@@ -76,7 +75,7 @@ def temporal_prior(
     if mode == "parity":
         prior = order_prior * (frame / n_frames - action / n_actions).abs().expand(len(own), -1, -1)
     else:
-        length = own.to(exact)[:, None, None]
+        length = torch.tensor(own, dtype=exact, device=target.device)[:, None, None]
         prior = order_prior * ((frame + 0.5) / length - (action + 0.5) / n_actions).abs()
         prior = prior.masked_fill(frame >= length, 0.0)
     prior = (prior[0] if lengths is None else prior).to(dtype)

@@ -17,53 +17,61 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from asot.transport.precision import wide
-from asot.transport.structure import Band, Structure
+from asot.transport.request import Request
+from asot.transport.structure import Band, Structure, wide
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A batch of B recordings, padded to N frames, to be assigned to K actions.
+    """A batch of B recordings, padded to N frames, to be assigned to K actions."""
 
-    Attributes
-    ----------
-    cost : Tensor, shape (B, N, K)
-        Finite; zero on padded rows.
-    frame_marginal, action_marginal : Tensor, shapes (B, N, 1) and (B, 1, K)
-        p and q, each summing to 1 over a recording.
-    row_weight : Tensor, shape (B, N, 1)
-        w of the module's docstring; zero on padded rows.
-    support : Tensor of bool, shape (B, N, K), or None
-        Entries that may carry mass; None where all may.
-    has_mask : bool
-        Whether the support forbids actions to frames that exist (padding alone does not count).
-    structure : Structure
-        The temporal term, ``apply(T) -> Cv T``.
-    epsilon, alpha : float
-        Entropy weight (> 0) and weight of the temporal term, in [0, 1).
-    lambda_frames, lambda_actions : float or None
-        Penalties of the relaxed sides; None makes a side hard.
-    """
-
-    cost: Tensor
-    frame_marginal: Tensor
+    cost: Tensor  # (B, N, K), finite; zero on padded rows
+    frame_marginal: Tensor  # p, (B, N, 1), and q, (B, 1, K): each sums to 1 over a recording
     action_marginal: Tensor
-    row_weight: Tensor
-    support: Tensor | None
-    has_mask: bool
+    row_weight: Tensor  # w of the module's docstring, (B, N, 1); zero on padded rows
+    support: Tensor | None  # entries that may carry mass, bool (B, N, K); None where all may
+    has_mask: bool  # whether the support forbids actions to frames that exist
     structure: Structure
     epsilon: float
     alpha: float
     lambda_frames: float | None
     lambda_actions: float | None
 
-    def evaluate(self, log_assignment: Tensor, assignment: Tensor) -> Evaluation:
-        """J, its parts and its gradient at an assignment, sharing what they have in common.
+    @classmethod
+    def of(cls, request: Request) -> Problem:
+        """Make the problem of checked arguments."""
+        cost, exists, mask = request.cost, request.exists, request.allowed
+        lengths = request.lengths_in(cost)
+        padded = not bool(exists.all())
+        uniform = exists / lengths.to(cost.dtype)[:, None]
+        p, q = request.frame_marginal, request.action_marginal
+        p = uniform if p is None else p
+        q = torch.full_like(cost[:, 0, :], 1.0 / cost.shape[2]) if q is None else q
+        support = mask
+        if padded:
+            support = exists[..., None].expand(cost.shape)
+            support = support if mask is None else support & mask
+        structure = request.structure
+        if structure is None:
+            structure = Band(request.radius, lengths, cost.shape[1])
+        return cls(
+            cost=torch.where(exists[..., None], cost, 0.0) if padded else cost,
+            frame_marginal=p[:, :, None],
+            action_marginal=q[:, None, :],
+            row_weight=(p if request.lambda_frames is None else uniform)[:, :, None],
+            support=support,
+            has_mask=mask is not None,
+            structure=structure,
+            epsilon=request.epsilon,
+            alpha=request.alpha,
+            lambda_frames=request.lambda_frames,
+            lambda_actions=request.lambda_actions,
+        )
 
-        Parameters
-        ----------
-        log_assignment, assignment : Tensor, shape (B, N, K)
-            log A and A; log A is finite everywhere, any value where A is zero by support.
+    def evaluate(self, log_assignment: Tensor, assignment: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the parts of J, float64 (5, B), and dJ/dT, (B, N, K), at an assignment.
+
+        ``log_assignment`` is finite everywhere: any value where A is zero by support.
         """
         tiny = torch.finfo(self.cost.dtype).tiny
         coupling = self.row_weight * assignment
@@ -96,8 +104,7 @@ class Problem:
         if self.lambda_actions is not None:
             slope, action_penalty = penalty(self.lambda_actions, 1, self.action_marginal)
             gradient = gradient + slope
-        parts = torch.stack([linear, temporal, frame_penalty, action_penalty, entropy])
-        return Evaluation(parts=parts, gradient=gradient)
+        return torch.stack([linear, temporal, frame_penalty, action_penalty, entropy]), gradient
 
     @property
     def both_hard(self) -> bool:
@@ -105,34 +112,10 @@ class Problem:
         return self.lambda_frames is None and self.lambda_actions is None
 
     def masked(self, values: Tensor, fill: float) -> Tensor:
-        """``values`` with ``fill`` outside the support; shape ``(B, N, K)``."""
+        """Return ``values`` (B, N, K) with ``fill`` outside the support."""
         return values if self.support is None else values.masked_fill(~self.support, fill)
 
 
-PART_NAMES = ("linear", "temporal", "frame_penalty", "action_penalty", "entropy")
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What one visit to a coupling yields.
-
-    Attributes
-    ----------
-    parts : Tensor of float64, shape (5, B)
-        The parts of J, in the order of ``PART_NAMES``.
-    gradient : Tensor, shape (B, N, K)
-        dJ/dT.
-    """
-
-    parts: Tensor
-    gradient: Tensor
-
-    @property
-    def objective(self) -> Tensor:
-        """J, shape ``(B,)``."""
-        return self.parts.sum(dim=0)
-
-
 def _log_or_zero(values: Tensor) -> Tensor:
-    """The logarithm where ``values`` is positive, and 0 where no mass can be anyway."""
+    """Take the logarithm where ``values`` is positive, and 0 where there is no mass anyway."""
     return torch.log(torch.where(values > 0, values, 1.0))

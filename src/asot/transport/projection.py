@@ -12,8 +12,8 @@ import math
 import torch
 from torch import Tensor
 
-from asot.transport.precision import wide
 from asot.transport.problem import Problem
+from asot.transport.structure import wide
 
 NEWTON_STEPS = 100
 MAX_HALVINGS = 30
@@ -23,21 +23,9 @@ CLOSE_ENOUGH = {torch.float64: 1e-12, torch.float32: 1e-8}
 
 
 def project(problem: Problem, scores: Tensor, inner_iterations: int) -> tuple[Tensor, Tensor]:
-    """Project ``exp(scores)`` onto the hard sides of the problem.
+    """Project ``exp(scores)`` onto the hard sides of the problem; return log A and A, (B, N, K).
 
-    Parameters
-    ----------
-    problem : Problem
-        Its marginals, support, and which of its sides are hard.
-    scores : Tensor, shape (B, N, K)
-        log A before the projection.
-    inner_iterations : int
-        Sinkhorn steps where both sides are hard.
-
-    Returns
-    -------
-    log_assignment, assignment : Tensor, shape (B, N, K)
-        log A (zero outside the support, never infinite) and A.
+    log A is zero outside the support, never infinite.
     """
     scores = problem.masked(scores, -torch.inf)
     if problem.both_hard:
@@ -66,7 +54,7 @@ def _project_rows(problem: Problem, scores: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _project_both(problem: Problem, scores: Tensor, inner_iterations: int) -> tuple[Tensor, Tensor]:
-    """Sinkhorn steps on the K action potentials, then Newton steps until the column sums fit.
+    """Take Sinkhorn steps on the K action potentials, then Newton steps until the column sums fit.
 
     Sinkhorn slows down as the assignment hardens; Newton does not, and K is small.
     """
@@ -101,14 +89,14 @@ def _project_both(problem: Problem, scores: Tensor, inner_iterations: int) -> tu
 def _visit(
     problem: Problem, scores: Tensor, potential: Tensor, q: Tensor, w: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The assignment at a potential, its column sums, and how far they are off."""
+    """Return the assignment at a potential, its column sums, and how far they are off."""
     assignment = _project_rows(problem, scores + potential)[1]
     mass = (w * assignment).sum(dim=1, keepdim=True)
     return assignment, mass, (mass - q).abs().amax(dim=2, keepdim=True)
 
 
 def _newton_direction(assignment: Tensor, mass: Tensor, q: Tensor, w: Tensor) -> Tensor:
-    """The Newton direction of the convex dual, whose gradient is ``mass - q``; shape (B, 1, K)."""
+    """Return the Newton direction (B, 1, K) of the convex dual, whose gradient is ``mass - q``."""
     eye = torch.eye(q.shape[2], dtype=q.dtype, device=q.device)
     hessian = eye * mass - assignment.mT @ (w * assignment)
     # A common shift of the potentials changes nothing: pin it down. The ridge is for hard

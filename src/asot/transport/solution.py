@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import enum
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any
 
-from asot.transport.problem import PART_NAMES
+PART_NAMES = ("linear", "temporal", "frame_penalty", "action_penalty", "entropy")
+# What compiled solvers report of a recording, after the five parts of J; endings by their place in
+# ``Ending``.
+ENDING, ITERATIONS, STEP_SIZE, MOVED, REPORTED = range(5, 10)
 
 
-class Outcome(str, enum.Enum):
+class Ending(str, enum.Enum):
     """Why a recording's iterations ended."""
 
     CONVERGED = "converged"
@@ -23,13 +26,22 @@ class Outcome(str, enum.Enum):
         return self.value
 
 
+SENTENCES = {
+    Ending.CONVERGED: "Converged: iteration {n} moved no assignment by more than {tolerance:g}.",
+    Ending.STALLED: "Stalled after {n} iterations: no step, however short, lowers the objective at "
+    "this precision.",
+    Ending.NOT_FINITE: "Not finite: the objective overflows at the start; divide the cost, epsilon "
+    "and the lambdas by one constant, or start from a smaller initial.",
+}
+
+
 @dataclass(frozen=True)
 class Status:
     """How one recording's solve ended.
 
     Attributes
     ----------
-    outcome : Outcome
+    ending : Ending
         Compares equal to its text: "converged", "iteration limit", "stalled" or "not finite".
     message : str
         One sentence for people.
@@ -39,46 +51,53 @@ class Status:
         The last step size.
     """
 
-    outcome: Outcome
+    ending: Ending
     message: str
     iterations: int
     step_size: float
+
+    @classmethod
+    def of(
+        cls, ending: Ending, iterations: int, step: float, moved: float, tolerance: float | None
+    ) -> Status:
+        """Make the status with its sentence; ``moved`` is by how much the last step moved A."""
+        if ending is not Ending.ITERATION_LIMIT:
+            message = SENTENCES[ending]
+        elif tolerance is None:
+            message = "Ran all {n} iterations; no tolerance was given to stop by."
+        elif iterations == 0:
+            message = "Ran no iterations: max_iterations is 0."
+        else:
+            message = (
+                "Reached the limit of {n} iterations, the last of which moved an assignment by "
+                "{moved:.2g}, above the tolerance of {tolerance:g}: raise max_iterations."
+            )
+        message = message.format(n=iterations, moved=moved, tolerance=tolerance)
+        return cls(ending, message, iterations, step)
 
     def __str__(self) -> str:
         return self.message
 
 
 class LateStatus(Sequence[Status]):
-    """How the recordings of a batch ended, worded when somebody asks.
+    """The statuses of a batch, read from a compiled solver's report when first looked at."""
 
-    Parameters
-    ----------
-    count : int
-        Recordings.
-    read : callable
-        Returns their statuses; called once, when the first is asked for.
-    """
-
-    def __init__(self, count: int, read: Callable[[], tuple[Status, ...]]) -> None:
-        self._count = count
-        self._ask = read
+    def __init__(self, report: Any, tolerance: float | None) -> None:
+        self._report, self._tolerance = report, tolerance
 
     @functools.cached_property
     def _read(self) -> tuple[Status, ...]:
-        return self._ask()
+        endings = list(Ending)
+        return tuple(
+            Status.of(endings[int(ending)], int(iterations), step, moved, self._tolerance)
+            for *_, ending, iterations, step, moved in self._report.tolist()
+        )
 
-    @overload
-    def __getitem__(self, which: int) -> Status: ...
-    @overload
-    def __getitem__(self, which: slice) -> tuple[Status, ...]: ...
-    def __getitem__(self, which: int | slice) -> Status | tuple[Status, ...]:
+    def __getitem__(self, which: Any) -> Any:
         return self._read[which]
 
-    def __iter__(self) -> Iterator[Status]:
-        return iter(self._read)
-
     def __len__(self) -> int:
-        return self._count
+        return len(self._report)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, (tuple, LateStatus)):
@@ -149,8 +168,8 @@ class Solution:
     objective : Objective
         J over the iterations, and its parts at the last coupling.
     status : sequence of Status
-        One a recording, also where there is one alone; worded, and on a GPU waited for, when
-        first looked at.
+        One for each recording, also for a cost (N, K); worded, and on a GPU waited for, when first
+        looked at.
     """
 
     assignment: Any
@@ -165,18 +184,11 @@ class Solution:
         return self.frame_weight * self.assignment
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, slots=True)
 class Answer:
-    """What any solver hands to ``solve``, with its batch axis.
+    """What a backend hands to ``solve``: the solution's arrays with their batch axis, or tensors.
 
-    Attributes
-    ----------
-    assignment, labels, frame_weight : Tensor or array, shapes (B, N, K), (B, N) and (B, N, 1)
-        As in ``Solution``.
-    trace, parts : Tensor or array of float64, shapes (B, max_iterations + 1) and (5, B)
-        J after each step, and its parts at the end.
-    status : sequence of Status
-        One a recording.
+    ``trace`` is (B, max_iterations + 1) and ``parts`` (5, B), in the order of ``PART_NAMES``.
     """
 
     assignment: Any

@@ -1,34 +1,48 @@
-"""The public face of the transport: check, build the problem, solve, hand back what came in."""
+"""The public face of the transport: check, take the first backend that covers it, hand back."""
 
 from __future__ import annotations
 
-import numbers
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from asot.errors import ArgumentError, MissingExtraError
-from asot.transport.arguments import (
-    check_options,
-    read_cost,
-    read_lengths,
-    read_matrix,
-    require_finite,
-)
-from asot.transport.building import build_problem
-from asot.transport.cpu.solver import FusedDescent, is_installed
-from asot.transport.cuda.solver import GpuDescent
-from asot.transport.cuda.solver import is_installed as gpu_is_installed
-from asot.transport.mirror_descent import MirrorDescent, Result
-from asot.transport.parity import ParityDescent
-from asot.transport.problem import Problem
-from asot.transport.solution import Answer, Objective, Outcome, Solution, Status
+from asot.errors import ArgumentError
+from asot.transport.cpu.solver import CpuBackend
+from asot.transport.cuda.solver import CudaBackend
+from asot.transport.mirror_descent import TorchBackend
+from asot.transport.parity import ParityBackend
+from asot.transport.request import Request
+from asot.transport.solution import Answer, Objective, Solution
 from asot.transport.structure import Structure
+
+
+class Backend(Protocol):
+    """One way to solve a request."""
+
+    def covers(self, request: Request) -> str | None:
+        """Name what it does not cover in a request, if anything.
+
+        Raises ``MissingExtraError`` where it was asked for by name and its library is missing.
+        """
+
+    def run(self, request: Request) -> Answer:
+        """Solve a request that it covers."""
+
+
+_IN_TORCH: tuple[Backend, ...] = (TorchBackend(), ParityBackend())
+# By the argument ``backend``; the first that covers the request is taken.
+BACKENDS: dict[str, tuple[Backend, ...]] = {
+    "auto": (CpuBackend(), *_IN_TORCH),
+    "torch": _IN_TORCH,
+    "cpu": (CpuBackend(),),
+    "cuda": (CudaBackend(),),
+}
 
 
 def solve(
     cost: Any,
+    *,
     epsilon: float = 0.07,
     alpha: float = 0.3,
     radius: float | int = 0.04,
@@ -54,9 +68,10 @@ def solve(
         J(T) = (1 - alpha) <C, T> + (alpha / 2) <T, Cv T Ca>
              + lambda_frames KL(T 1 || p) + lambda_actions KL(T' 1 || q) + epsilon sum T (log T - 1)
 
-    where ``Cv[i, j] = 1/radius`` within ``radius`` of the diagonal, 0 on and beyond it, and
-    ``Ca = 1 - I``. A side whose lambda is None is a hard constraint instead: ``T 1 = p`` or
-    ``T' 1 = q``. The default is the paper's: frames hard, actions relaxed. O(N K) an iteration.
+    where ``Cv[i, j] = 1/r`` for ``0 < |i - j| <= b``, else 0, with r the radius as a fraction of
+    the recording and b the half-width of the band in frames; and ``Ca = 1 - I``. A side whose
+    lambda is None is a hard constraint instead: ``T 1 = p`` or ``T' 1 = q``. The default is the
+    paper's: frames hard, actions relaxed. O(N K) an iteration.
 
     Parameters
     ----------
@@ -107,7 +122,7 @@ def solve(
         "auto" takes it where it covers the problem and is installed, and "torch" elsewhere.
         "cuda" covers the same for a cost on a GPU (Triton 3.5, which comes with torch for CUDA),
         in one launch that nothing waits for: what lies on the GPU is not checked, a cost that is
-        not finite ends as "not finite", and lengths are brought into range. Never taken by itself.
+        not finite ends as "not finite", and lengths are brought into range. "auto" never takes it.
 
     Returns
     -------
@@ -117,8 +132,8 @@ def solve(
     Raises
     ------
     ArgumentError
-        With a sentence that names the argument, the rule and the value; before any work, but for a
-        cost that is not finite, which a compiled solver finds on its way.
+        With a sentence that names the argument, the rule and the value. It comes before any work,
+        except where a compiled solver meets a cost that is not finite.
     MissingExtraError
         ``backend="cpu"`` without Numba, or "cuda" without Triton.
 
@@ -141,211 +156,20 @@ def solve(
     >>> print(solution.status[0])
     Ran all 25 iterations; no tolerance was given to stop by.
     """
-    check_options(
-        epsilon=epsilon,
-        alpha=alpha,
-        radius=radius,
-        lambda_actions=lambda_actions,
-        lambda_frames=lambda_frames,
-        max_iterations=max_iterations,
-        inner_iterations=inner_iterations,
-        tolerance=tolerance,
-        step_size=step_size,
-        mode=mode,
-    )
-    if backend not in ("auto", "torch", "cpu", "cuda"):
-        raise ArgumentError(
-            f'backend must be "auto", "torch", "cpu" or "cuda", but is {backend!r}.'
-        )
-    radius = int(radius) if isinstance(radius, numbers.Integral) else float(radius)
-    costs, single = read_cost(cost)
-    kind = GpuDescent if backend == "cuda" else FusedDescent
-    unlike = _outside_the_fused(kind.device, costs, mode, structure, lambda_actions)
-    fused = _takes_fused(backend, unlike)
-    solver = MirrorDescent(max_iterations, inner_iterations, tolerance, step_size)
-    descent = kind(solver, epsilon, alpha, radius, lambda_frames, lambda_actions or 0.0)
-    extras = (frame_marginal, action_marginal, allowed, initial)
-    if fused and all(extra is None for extra in extras):
-        each = _quick_lengths(lengths, costs)
-        return _hand_back(descent.run(costs, each), like=cost, single=single)
-    frames = read_lengths(lengths, costs)
-    require_finite(costs, frames)
-    exists = _exists(costs, frames)
-    if mode == "parity":
-        names = ("frame_marginal", "action_marginal", "allowed", "initial")
-        others = {"structure": structure, "tolerance": tolerance}
-        given = [
-            name
-            for name, value in (*zip(names, extras, strict=True), *others.items())
-            if value is not None
-        ]
-        if isinstance(radius, int):
-            given.append("radius in frames")
-        if given:
-            raise ArgumentError(
-                f"mode='parity' reproduces the authors' release, which has no {given[0]}: "
-                "leave it out, or use the default mode."
-            )
-        if not bool(torch.isfinite(costs).all()):
-            raise ArgumentError("cost must be finite on padded rows too in parity mode.")
-        parity = ParityDescent(
-            epsilon,
-            alpha,
-            radius,
-            lambda_frames,
-            lambda_actions,
-            max_iterations,
-            inner_iterations,
-            step_size,
-        )
-        weight = exists[..., None] / frames.to(costs.dtype)[:, None, None]
-        answer = _labelled(parity.run(costs, frames), weight, exists[..., None])
-        return _hand_back(answer, like=cost, single=single)
-
-    start = None
-    if initial is not None:
-        start = read_matrix("initial", initial, costs)
-        if bool((start[exists] < 0).any()) or not bool(torch.isfinite(start[exists]).all()):
-            raise ArgumentError(
-                "initial must be finite and non-negative, but its values go from "
-                f"{float(start[exists].min()):g} to {float(start[exists].max()):g}."
-            )
-        start = torch.where(exists[..., None], start, 0.0)
-    problem = None
-    if not fused or any(extra is not None for extra in extras[:3]):
-        problem = build_problem(
-            costs,
-            frames,
-            exists,
-            epsilon=epsilon,
-            alpha=alpha,
-            radius=radius,
-            lambda_frames=lambda_frames,
-            lambda_actions=lambda_actions,
-            frame_marginal=frame_marginal,
-            action_marginal=action_marginal,
-            allowed=allowed,
-            structure=structure,
-        )
-        least = problem.row_weight[exists].min()
-        # What float32 holds with fewer digits is divided by, and would overflow.
-        if fused and backend != "cuda" and lambda_frames is None and bool(least < 1e-30):
-            fused = _takes_fused(backend, "a frame marginal of 0 where the frame side is hard")
-    if not fused:
-        assert problem is not None
-        result = _name_missed_marginals(problem, solver.run(problem, start))
-        has_action = exists[..., None] if problem.support is None else problem.support
-        answer = _labelled(result, problem.row_weight, has_action)
-        return _hand_back(answer, like=cost, single=single)
-
-    if problem is None:
-        answer = descent.run(costs, frames.tolist(), initial=start)
-    else:
-        answer = descent.run(
-            costs,
-            frames.tolist(),
-            p=None if frame_marginal is None else problem.frame_marginal[..., 0],
-            q=problem.action_marginal[:, 0],
-            allowed=problem.support if problem.has_mask else None,
-            initial=start,
-        )
-    return _hand_back(answer, like=cost, single=single)
-
-
-def _exists(cost: Tensor, lengths: Tensor) -> Tensor:
-    """Which frames are within their recording's length; shape ``(B, N)``."""
-    return torch.arange(cost.shape[1], device=cost.device) < lengths[:, None]
-
-
-def _quick_lengths(lengths: Any, cost: Tensor) -> Any:
-    """The recordings' lengths, checked, but where that would have to wait for a GPU."""
-    if lengths is None:
-        return [cost.shape[1]] * cost.shape[0]
-    whole = isinstance(lengths, Tensor) and lengths.dtype == torch.int64
-    if whole and tuple(lengths.shape) == (cost.shape[0],):
-        if lengths.is_cuda and cost.is_cuda:
-            return lengths
-        each = lengths.tolist()
-        if min(each) >= 1 and max(each) <= cost.shape[1]:
-            return each
-    return read_lengths(lengths, cost).tolist()
-
-
-def _outside_the_fused(
-    device: str,
-    cost: Tensor,
-    mode: str,
-    structure: Structure | None,
-    lambda_actions: float | None,
-) -> str | None:
-    """What the compiled solver of a device does not cover in these arguments, if anything."""
-    if mode != "default":
-        return f"mode={mode!r}"
-    if cost.device.type != device:
-        return f"a cost on {cost.device}"
-    if cost.requires_grad and torch.is_grad_enabled():
-        return "a cost that asks for gradients"
-    if _is_wrapped(cost):
-        return "a cost inside a transform of torch.func or with a forward derivative"
-    if structure is not None:
-        return "a structure of one's own"
-    if lambda_actions is None:
-        return "a hard action side (lambda_actions=None)"
-    return None
-
-
-def _is_wrapped(cost: Tensor) -> bool:
-    """Whether a tensor is more than its numbers, with a derivative or a transform of its own."""
-    dual = torch.autograd.forward_ad.unpack_dual
-    in_level = torch.autograd.forward_ad._current_level >= 0
-    wrapped = bool(torch._C._functorch.is_functorch_wrapped_tensor(cost))
-    return wrapped or (in_level and dual(cost).tangent is not None)
-
-
-def _takes_fused(backend: str, unlike: str | None) -> bool:
-    """Whether a compiled solver is to be taken: by itself, the one for the CPU alone."""
-    if backend in ("cpu", "cuda"):
-        if unlike is not None:
-            raise ArgumentError(
-                f'backend="{backend}" does not cover {unlike}: use backend="auto" or "torch".'
-            )
-        if backend == "cpu" and not is_installed():
-            raise MissingExtraError("numba", "fast", 'backend="cpu"')
-        if backend == "cuda" and not gpu_is_installed():
-            raise MissingExtraError("triton", "gpu", 'backend="cuda"')
-    return backend in ("cpu", "cuda") or (backend == "auto" and unlike is None and is_installed())
-
-
-def _name_missed_marginals(problem: Problem, result: Result) -> Result:
-    """Say so where a mask leaves no coupling with both hard marginals."""
-    if not (problem.both_hard and problem.has_mask):
-        return result
-    mass = (problem.row_weight * result.assignment).sum(dim=1)
-    error = (mass - problem.action_marginal[:, 0]).abs().amax(dim=1).tolist()
-    status = tuple(
-        one
-        if miss <= 1e-3
-        else Status(
-            Outcome.STALLED,
-            f"Stalled: under this mask an action's mass is off its hard marginal by {miss:.2g}; "
-            "allow more, or relax a side.",
-            one.iterations,
-            one.step_size,
-        )
-        for one, miss in zip(result.status, error, strict=True)
-    )
-    return Result(result.log_assignment, result.assignment, result.trace, result.parts, status)
-
-
-def _labelled(result: Result, frame_weight: Tensor, has_action: Tensor) -> Answer:
-    scores = result.log_assignment.detach().masked_fill(~has_action, -torch.inf)
-    labels = torch.where(has_action.any(dim=2), scores.argmax(dim=2), -1)
-    return Answer(
-        result.assignment, labels, frame_weight, result.trace, result.parts, result.status
+    request = Request(**locals())
+    for candidate in BACKENDS[backend]:
+        missing = candidate.covers(request)
+        if missing is None:
+            return _hand_back(candidate.run(request), like=cost, single=request.single)
+    raise ArgumentError(
+        f'backend="{backend}" does not cover {missing}: use backend="auto" or "torch".',
+        setting="backend",
     )
 
 
 def _hand_back(answer: Answer, *, like: Any, single: bool) -> Solution:
+    """Make the solution of what the cost came as: NumPy or torch, with or without a batch axis."""
+
     def as_came(values: Any, axis: int = 0) -> Any:
         if single:
             values = values[(slice(None),) * axis + (0,)]

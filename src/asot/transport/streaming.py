@@ -25,7 +25,6 @@ The problem is that of Xu and Gould, CVPR 2024 (arXiv 2404.01518); its windows a
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -35,9 +34,8 @@ import torch
 from torch import Tensor
 
 from asot.errors import ArgumentError, require_integer, require_number
-from asot.transport.arguments import as_tensor, check_options
+from asot.transport.request import Request, as_tensor, refused
 from asot.transport.solve import solve
-from asot.transport.streaming_window import Window
 
 # Radii of the past that are kept frame by frame, and frames of the past before that.
 NEAR_RADII = 3
@@ -47,6 +45,8 @@ THINNED_FRAMES = 256
 UNSEEN_RADII = 10
 # A solve for every eighth of the delay: labels have seen 15/16 of it on average.
 HOPS_A_DELAY = 8
+# Frames that memory is first taken for, where more may come to be needed.
+FIRST_FRAMES = 1024
 DTYPES = {str(one).removeprefix("torch."): one for one in (torch.float32, torch.float64)}
 
 
@@ -154,53 +154,28 @@ class StreamingDecoder:
         require_integer("context", context, at_least=0)
         if hop is not None:
             if delay is None:
-                raise ArgumentError("hop is for a delay, but delay is None: leave hop out.")
+                raise refused("hop", "is for a delay, but delay is None: leave hop out.")
             require_integer("hop", hop, at_least=1, at_most=max(1, delay))
         require_number("lambda_actions", lambda_actions, above=0.0)
-        check_options(
-            epsilon=epsilon,
-            alpha=alpha,
-            radius=radius,
-            lambda_actions=lambda_actions,
-            lambda_frames=None,
-            max_iterations=max_iterations,
-            inner_iterations=1,
-            tolerance=None,
-            step_size=None,
-            mode="default",
-        )
-        if backend not in ("auto", "torch", "cpu", "cuda"):
-            raise ArgumentError(
-                f'backend must be "auto", "torch", "cpu" or "cuda", but is {backend!r}.'
-            )
+        options = {"epsilon": epsilon, "alpha": alpha, "radius": int(radius), "backend": backend}
+        self._options: dict[str, Any] = {**options, "max_iterations": max_iterations}
+        Request(torch.zeros(1, int(n_actions)), lambda_actions=lambda_actions, **self._options)
         if dtype is not None and dtype not in DTYPES:
-            raise ArgumentError(f'dtype must be "float32" or "float64", but is {dtype!r}.')
+            raise refused("dtype", f'must be "float32" or "float64", but is {dtype!r}.')
         self.n_actions = int(n_actions)
         self.delay = None if delay is None else int(delay)
         self.hop = hop or max(1, (delay or 0) // HOPS_A_DELAY)
         near = min(int(context), NEAR_RADII * int(radius))
-        self._window = Window(
-            self.n_actions,
-            near=near,
-            thinned=int(context) - near,
-            ahead=None if delay is None else int(delay) + 1,
-        )
+        ahead = None if delay is None else int(delay) + 1
+        self._window = Window(self.n_actions, near=near, thinned=int(context) - near, ahead=ahead)
         self._lambda_actions = float(lambda_actions)
         self._unseen = max(0, UNSEEN_RADII * int(radius) - (self.delay or 0))
-        self._solve = functools.partial(
-            solve,
-            epsilon=epsilon,
-            alpha=alpha,
-            radius=int(radius),
-            max_iterations=max_iterations,
-            backend=backend,
-        )
         self._dtype = None if dtype is None else DTYPES[dtype]
         # Of the kind that came first, once something has.
         self._none = torch.empty((0, self.n_actions), dtype=self._dtype)
         self._begun, self._as_numpy, self._finished = False, True, False
         if self._dtype is not None and backend != "cuda":
-            self._solve(torch.zeros((1, self.n_actions), dtype=self._dtype))
+            solve(torch.zeros((1, self.n_actions), dtype=self._dtype), **self._options)
 
     @property
     def n_frames(self) -> int:
@@ -276,7 +251,7 @@ class StreamingDecoder:
         return self._hand_back(start, found)
 
     def decode(self, costs: Iterable[Any]) -> Iterator[FrameLabels]:
-        """Push all of ``costs`` in turn, then finish; yields whatever got its label.
+        """Push all of ``costs`` in turn, then finish; yield whatever got its label.
 
         Parameters
         ----------
@@ -303,16 +278,17 @@ class StreamingDecoder:
             yield new
 
     def _read(self, cost: Any) -> Tensor:
-        """The costs as rows (M, K), checked."""
+        """Read costs as rows (M, K)."""
         given = as_tensor("cost", cost).detach()
         rows = given[None] if given.ndim == 1 else given
         if rows.ndim != 2 or rows.shape[1] != self.n_actions:
-            raise ArgumentError(
-                f"cost must have the shape ({self.n_actions},) or (frames, {self.n_actions}), "
-                f"for {self.n_actions} actions, but has {tuple(given.shape)}."
+            raise refused(
+                "cost",
+                f"must have the shape ({self.n_actions},) or (frames, {self.n_actions}), for "
+                f"{self.n_actions} actions, but has {tuple(given.shape)}.",
             )
         if rows.is_complex():
-            raise ArgumentError(f"cost must be real, but is of {rows.dtype}.")
+            raise refused("cost", f"must be real, but is of {rows.dtype}.")
         if self._begun:
             rows = rows.to(self._none)
         elif self._dtype is not None:
@@ -325,28 +301,111 @@ class StreamingDecoder:
             unfit = torch.isfinite(rows).all(dim=1).logical_not().nonzero()
             if len(unfit):
                 frame = int(unfit[0])
-                raise ArgumentError(
-                    f"cost must be finite, but frame {self.n_frames + frame} of the stream has "
-                    f"{rows[frame].tolist()}: mend it, or leave the frame out."
+                raise refused(
+                    "cost",
+                    f"must be finite, but frame {self.n_frames + frame} of the stream has "
+                    f"{rows[frame].tolist()}: mend it, or leave the frame out.",
                 )
         return rows
 
     def _label(self, count: int, lambda_actions: float) -> tuple[Tensor, Tensor]:
         """Solve the window, and label the first ``count`` of its frames that have no label."""
         rows, first = self._window.rows()
-        solution = self._solve(rows, lambda_actions=lambda_actions)
+        solution = solve(rows, lambda_actions=lambda_actions, **self._options)
         self._window.decide(count)
         chosen = slice(first, first + count)
         # Copies: a view would hold the whole window for as long as the caller keeps it.
         return solution.labels[chosen].clone(), solution.assignment[chosen].clone()
 
     def _hand_back(self, start: int, found: list[tuple[Tensor, Tensor]]) -> FrameLabels:
-        if len(found) == 1:
-            labels, assignment = found[0]
-        elif found:
+        found = found or [(self._none.new_empty(0, dtype=torch.int64), self._none.clone())]
+        labels, assignment = found[0]
+        if len(found) > 1:
             labels, assignment = (torch.cat(parts) for parts in zip(*found, strict=True))
-        else:
-            labels, assignment = self._none.new_empty(0, dtype=torch.int64), self._none.clone()
         if self._as_numpy:
             return FrameLabels(start, labels.numpy(), assignment.numpy())
         return FrameLabels(start, labels, assignment)
+
+
+class Window:
+    """Costs of the newest frames of a stream, and of older ones, thinned.
+
+    The frames are, in the order of time: of the distant past those whose number is a multiple of a
+    stride, which doubles when they get too many (``thinned`` at most); the near past, ``near``
+    frames one by one; and the frames that have no label yet, ``ahead`` at most, or all that come.
+    As long as nothing had to be thinned that is the whole stream.
+    """
+
+    def __init__(self, n_actions: int, *, near: int, thinned: int, ahead: int | None) -> None:
+        self._n_actions, self._near, self._thinned, self._ahead = n_actions, near, thinned, ahead
+        self._recent = self._distant = torch.empty((0, n_actions))
+        self._n_distant, self._stride = 0, 1
+        # The stream's frames [start, decided) are the near past, [decided, end) have no label.
+        self._start = self.decided = self.end = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a frame has to get its label before another comes."""
+        return self._ahead is not None and self.end - self.decided >= self._ahead
+
+    @property
+    def n_held(self) -> int:
+        """Frames that memory is held for."""
+        return len(self._recent) + len(self._distant)
+
+    def append(self, rows: Tensor) -> int:
+        """Take rows (M, K) from the first on, until it is full; return how many."""
+        held = self.end - self._start
+        taken = len(rows)
+        if self._ahead is not None:
+            taken = min(taken, self._ahead - (self.end - self.decided))
+        if held + taken > len(self._recent):
+            self._grow(held, held + taken, like=rows)
+        self._recent[held : held + taken] = rows[:taken]
+        self.end += taken
+        return taken
+
+    def _grow(self, held: int, needed: int, like: Tensor) -> None:
+        size = max(needed, 2 * len(self._recent), FIRST_FRAMES)
+        if self._ahead is not None:
+            size = min(size, self._near + self._ahead)
+        grown = (self._recent if held else like).new_empty((size, self._n_actions))
+        grown[:held] = self._recent[:held]
+        self._recent = grown
+
+    def rows(self) -> tuple[Tensor, int]:
+        """Return all rows (N, K), and the place of the first that has no label."""
+        recent = self._recent[: self.end - self._start]
+        first = self._n_distant + self.decided - self._start
+        if self._n_distant == 0:
+            return recent, first
+        return torch.cat([self._distant[: self._n_distant], recent]), first
+
+    def decide(self, count: int) -> None:
+        """Count the first ``count`` frames without a label to the past; let go of what is old."""
+        self.decided += count
+        gone = max(0, self.decided - self._near - self._start)
+        if gone == 0:
+            return
+        if self._thinned:
+            self._thin(self._recent[:gone])
+        kept = self.end - self._start - gone
+        # A copy in between, because the two places may overlap.
+        self._recent[:kept] = self._recent[gone : gone + kept].clone()
+        self._start += gone
+
+    def _thin(self, leaving: Tensor) -> None:
+        """Add every ``stride``-th of the frames from ``start`` on to the distant past."""
+        if len(self._distant) == 0:
+            self._distant = leaving.new_empty((self._thinned, self._n_actions))
+        while True:
+            added = leaving[-self._start % self._stride :: self._stride]
+            total = self._n_distant + len(added)
+            if total <= self._thinned:
+                break
+            half = self._distant[: self._n_distant : 2].clone()
+            self._n_distant = len(half)
+            self._distant[: self._n_distant] = half
+            self._stride *= 2
+        self._distant[self._n_distant : total] = added
+        self._n_distant = total

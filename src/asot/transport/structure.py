@@ -18,8 +18,7 @@ import torch
 from torch import Tensor
 
 from asot.errors import ArgumentError, require_number
-from asot.transport.arguments import as_tensor, read_lengths
-from asot.transport.precision import wide
+from asot.transport.request import as_tensor, read_lengths, refused
 
 
 @runtime_checkable
@@ -30,25 +29,14 @@ class Structure(Protocol):
         """Return ``Cv T``, shape ``(B, N, K)``, for ``coupling`` T of that shape."""
 
 
+def wide(values: Tensor) -> torch.dtype:
+    """Return the dtype for running sums and duals: float64 wherever the device has it."""
+    return values.dtype if values.device.type == "mps" else torch.float64
+
+
 def band_half_width(length: int, radius: float | int) -> tuple[int, float]:
-    """Half-width of the band in frames and its radius as a fraction of the recording.
+    """Return the half-width of a recording's band in frames, at least 1, and r of its weight 1/r.
 
-    Parameters
-    ----------
-    length : int
-        Frames of the recording.
-    radius : float or int
-        A fraction of the recording's length (float), or a number of frames (int).
-
-    Returns
-    -------
-    half_width : int
-        Frames on each side, at least 1.
-    fraction : float
-        ``r`` of the weight ``1/r``.
-
-    Examples
-    --------
     >>> band_half_width(256, 0.04)
     (10, 0.04)
     >>> band_half_width(20, 0.04)  # under one frame never switches the term off
@@ -64,8 +52,9 @@ def band_half_width(length: int, radius: float | int) -> tuple[int, float]:
 class Band:
     """The default: frames closer than the radius should share an action.
 
-    ``Cv[i, j] = 1/r`` if ``0 < |i - j| <= b``, else 0, with b the radius r in frames. ``apply``
-    is a difference of two cumulative sums: O(N K), whatever the radius.
+    ``Cv[i, j] = 1/r`` for ``0 < |i - j| <= b``, else 0: r is the radius as a fraction of the
+    recording, b the half-width in frames, at least 1. ``apply`` is a difference of two cumulative
+    sums: O(N K), whatever the radius.
 
     Parameters
     ----------
@@ -92,7 +81,7 @@ class Band:
         self._end = (first_row + (frame + half_width + 1).clamp(max=n_frames)).flatten()
 
     def window_sums(self, values: Tensor) -> Tensor:
-        """Sums over the neighbours of each frame, itself left out; shape ``(B, N, K)``."""
+        """Sum over the neighbours of each frame, itself left out; shape ``(B, N, K)``."""
         batch, n_frames, width = values.shape
         # A difference of running sums cancels; double precision keeps it exact for float32 input.
         sums = torch.nn.functional.pad(values.to(wide(values)).cumsum(dim=1), (0, 0, 1, 0))
@@ -108,8 +97,9 @@ class Band:
 class FeatureBand:
     """A band whose weights fall where the frames' features differ.
 
-    ``Cv[i, j] = (1 + cos(x_i, x_j)) / (2 r)`` inside the band. The cosine is a sum over the D
-    feature dimensions, so that ``apply`` is D + 1 moving sums: O(N K D), whatever the radius.
+    ``Cv[i, j] = (1 + cos(x_i, x_j)) / (2 r)`` for ``0 < |i - j| <= b``, else 0, with b and r of
+    ``Band``. The cosine is a sum over the D feature dimensions, so that ``apply`` is D + 1 moving
+    sums: O(N K D), whatever the radius.
 
     Parameters
     ----------
@@ -128,17 +118,15 @@ class FeatureBand:
         if features.ndim == 2:
             features = features[None]
         if features.ndim != 3:
-            raise ArgumentError(
-                "features must have the shape (N, D) or (B, N, D), "
-                f"but have {tuple(features.shape)}."
-            )
+            shape = tuple(features.shape)
+            raise refused("features", f"must have the shape (N, D) or (B, N, D), but have {shape}.")
         if not features.is_floating_point():
             features = features.to(torch.get_default_dtype())
         n_frames = features.shape[1]
-        lengths = read_lengths(lengths, features)
+        lengths = torch.tensor(read_lengths(lengths, features), device=features.device)
         valid = torch.arange(n_frames, device=features.device) < lengths[:, None]
         if not bool(torch.isfinite(features[valid]).all()):
-            raise ArgumentError("features must be finite, but hold NaN or infinite values.")
+            raise refused("features", "must be finite, but hold NaN or infinite values.")
         features = torch.nn.functional.normalize(features, dim=-1)
         self.features = features.masked_fill(~valid[..., None], 0.0)
         self.band = Band(radius, lengths, n_frames)
@@ -148,10 +136,8 @@ class FeatureBand:
         """Return ``Cv T``, shape ``(B, N, K)``."""
         features = self.features.to(coupling)
         if features.shape[:2] != coupling.shape[:2]:
-            raise ArgumentError(
-                f"The feature band was made for {tuple(features.shape[:2])} (recordings, frames), "
-                f"but the cost has {tuple(coupling.shape[:2])}."
-            )
+            own, found = tuple(features.shape[:2]), tuple(coupling.shape[:2])
+            raise ArgumentError(f"The feature band is for (recordings, frames) {own}, not {found}.")
         total = self.band.window_sums(coupling)
         for dimension in features.unbind(dim=-1):
             column = dimension[..., None]
@@ -171,24 +157,17 @@ class Dense:
     def __init__(self, matrix: Tensor) -> None:
         matrix = as_tensor("matrix", matrix)
         if matrix.ndim not in (2, 3) or matrix.shape[-1] != matrix.shape[-2]:
-            raise ArgumentError(
-                "The structure matrix must have the shape (N, N) or (B, N, N), "
-                f"but has {tuple(matrix.shape)}."
-            )
+            shape = tuple(matrix.shape)
+            raise refused("matrix", f"must have the shape (N, N) or (B, N, N), but has {shape}.")
         if not bool(torch.isfinite(matrix).all()):
-            raise ArgumentError("The structure matrix must be finite, but holds NaN or inf.")
+            raise refused("matrix", "must be finite, but holds NaN or infinite values.")
         if not torch.allclose(matrix, matrix.mT):
-            raise ArgumentError(
-                "The structure matrix must be symmetric, else its product is not the gradient of "
-                "the objective: give (M + M') / 2."
-            )
+            raise refused("matrix", "must be symmetric, but is not: give (M + M') / 2.")
         self.matrix = matrix
 
     def apply(self, coupling: Tensor) -> Tensor:
         """Return ``Cv T``, shape ``(B, N, K)``."""
         if self.matrix.shape[-1] != coupling.shape[1]:
-            raise ArgumentError(
-                f"The structure matrix is for {self.matrix.shape[-1]} frames, "
-                f"but the cost has {coupling.shape[1]}."
-            )
+            own, found = self.matrix.shape[-1], coupling.shape[1]
+            raise ArgumentError(f"The structure matrix is for {own} frames, but not for {found}.")
         return self.matrix.to(coupling) @ coupling

@@ -14,19 +14,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asot.data import bundled as watch
-from asot.data.origin import read_origin
+from asot.data.origin import Origin, read_origin
 from asot.errors import AsotError, ConfigurationError, DataError
-from asot.inputs.series import (
-    SeriesSettings,
-    extract_series,
-    is_extracted,
-    kind_of,
-    read_series,
-    resample,
-    series_extractor,
-)
+from asot.inputs.extract import Extraction, extract_with
+from asot.inputs.find import Input
+from asot.inputs.poses.read import kind_of
+from asot.inputs.series.extraction import SeriesExtractor
+from asot.inputs.series.signals import resample
+from asot.inputs.series.tables import read_series
+from asot.inputs.settings import SeriesSettings
+from asot.progress import silent
 
 pytest.importorskip("pandas")
+
+
+def extraction(path: Path, root: Path, name: str, settings: SeriesSettings) -> Extraction:
+    return extract_with([SeriesExtractor(settings)], [Input(name, path)], root, silent)
+
+
+def extract_series(path: Path, root: Path, name: str, settings: SeriesSettings) -> Origin:
+    extraction(path, root, name, settings)
+    origin = read_origin(root / "origins" / f"{name}.json")
+    assert origin is not None
+    return origin
 
 
 def log(path: Path, values: np.ndarray, rate: float, first: float = 0.0) -> Path:
@@ -70,8 +80,8 @@ def test_signals_become_windows(tmp_path: Path, rng: np.random.Generator) -> Non
     assert origin.path == str(path.resolve())
     assert origin.media == {"columns": ["c0", "c1", "c2"], "rate": 50.0, "rows": 1007}
     assert origin.extractor["columns"] == ["c0", "c1", "c2"]
-    assert (origin.extractor["fps"], origin.extractor["window_s"]) == (5.0, 2.56)
-    known = json.loads(json.dumps(series_extractor(SeriesSettings())))
+    assert (origin.extractor["frame_rate"], origin.extractor["window_s"]) == (5.0, 2.56)
+    known = json.loads(json.dumps(SeriesExtractor(SeriesSettings()).identity))
     assert known.items() <= origin.extractor.items()
 
 
@@ -89,11 +99,11 @@ def test_ready_features_stay_as_they_are(tmp_path: Path, rng: np.random.Generato
     ("settings", "shape"),
     [
         (SeriesSettings(), (120, 3 * 6)),
-        (SeriesSettings(fps=2.0), (48, 3 * 6)),
+        (SeriesSettings(frame_rate=2.0), (48, 3 * 6)),
         (SeriesSettings(window_s=0.0), (120, 3)),
         (SeriesSettings(window_s=0.0, velocity=True), (120, 6)),
-        (SeriesSettings(fps=0.0), (600, 3)),
-        (SeriesSettings(fps=0.0, velocity=True, smooth_s=0.2), (600, 6)),
+        (SeriesSettings(frame_rate=0.0), (600, 3)),
+        (SeriesSettings(frame_rate=0.0, velocity=True, smooth_s=0.2), (600, 6)),
         (SeriesSettings(columns=["c2"], window_s=1.0), (120, 5)),
     ],
 )
@@ -149,27 +159,30 @@ def test_unturned_poses_are_told(tmp_path: Path, rng: np.random.Generator) -> No
 def test_what_is_done_is_known(tmp_path: Path, rng: np.random.Generator) -> None:
     path, root = log(tmp_path / "log.csv", rng.normal(size=(500, 2)), rate=50), tmp_path / "data"
     settings = SeriesSettings(columns=["c1"])
-    assert not is_extracted(path, root, "log", settings)
-    extract_series(path, root, "log", settings)
-    assert is_extracted(path, root, "log", settings)
-    assert not is_extracted(path, root, "log", SeriesSettings())
-    assert not is_extracted(path, root, "other", settings)
+    assert extraction(path, root, "log", settings).made
+    assert extraction(path, root, "log", settings).kept
+    assert extraction(path, root, "other", settings).made
+    assert extraction(path, root, "log", SeriesSettings()).made
     (root / "signals" / "log.npy").unlink()
-    assert not is_extracted(path, root, "log", settings)
-    extract_series(path, root, "log", settings)
+    assert extraction(path, root, "log", SeriesSettings()).made
     log(path, rng.normal(size=(500, 2)), rate=50)
-    assert not is_extracted(path, root, "log", settings)
+    assert extraction(path, root, "log", SeriesSettings()).made
     (root / "origins" / "log.json").write_text("[]")
-    assert not is_extracted(path, root, "log", settings)
+    assert extraction(path, root, "log", SeriesSettings()).made
+    assert extraction(path, root, "log", SeriesSettings()).kept
 
 
-def test_a_failure_leaves_what_was_there(tmp_path: Path, rng: np.random.Generator) -> None:
+def test_a_failure_writes_nothing(tmp_path: Path, rng: np.random.Generator) -> None:
     path, root = log(tmp_path / "log.csv", rng.normal(size=(500, 2)), rate=50), tmp_path / "data"
     extract_series(path, root, "log", SeriesSettings())
     before = {file: file.read_bytes() for file in root.rglob("*") if file.is_file()}
     path.write_text("time,x\n0,1\n0,2\n")
-    with pytest.raises(DataError, match=r"log\.csv, line 3"):
-        extract_series(path, root, "log", SeriesSettings())
+    target = root / "features" / "log.npy"
+    with (
+        pytest.raises(DataError, match=r"log\.csv, line 3"),
+        SeriesExtractor(SeriesSettings()).features(path, target, lambda done: None),
+    ):
+        pass
     assert {file: file.read_bytes() for file in root.rglob("*") if file.is_file()} == before
 
 
@@ -188,7 +201,7 @@ def test_recordings_that_give_no_features(
     with pytest.raises(DataError, match=says) as caught, np.errstate(over="ignore"):
         extract_series(path, tmp_path / "data", "log", settings)
     assert str(path) in str(caught.value)
-    assert not (tmp_path / "data").exists()
+    assert not [one for one in (tmp_path / "data").rglob("*") if one.is_file()]
 
 
 @pytest.mark.parametrize(
@@ -197,7 +210,7 @@ def test_recordings_that_give_no_features(
         {"rate": 0},
         {"rate": float("inf")},
         {"rate": True},
-        {"fps": -1.0},
+        {"frame_rate": -1.0},
         {"window_s": "2"},
         {"smooth_s": float("nan")},
         {"min_confidence": 1.5},
@@ -207,12 +220,13 @@ def test_recordings_that_give_no_features(
         {"columns": ["a", "a"]},
         {"columns": "ax"},
         {"body_axis": ["nose"]},
-        {"fps": 0.0, "window_s": 1.0},
+        {"window_s": 1.0, "frame_rate": 0.0},
     ],
 )
 def test_settings_that_cannot_be(change: dict) -> None:
-    with pytest.raises(ConfigurationError, match=next(iter(change))) as caught:
-        dataclasses.replace(SeriesSettings(), **change).check()
+    with pytest.raises(ConfigurationError) as caught:
+        SeriesSettings(**change)
+    assert caught.value.setting == next(iter(change))
     assert str(caught.value).endswith(".")
 
 

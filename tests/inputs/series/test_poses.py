@@ -12,7 +12,8 @@ import pytest
 
 from asot.errors import DataError, MissingExtraError
 from asot.inputs.poses.hdf5 import plain_pickle
-from asot.inputs.series import kind_of, read_pose, read_series
+from asot.inputs.poses.read import kind_of, read_pose
+from asot.inputs.series.tables import read_series
 
 pandas = pytest.importorskip("pandas")
 POINTS = ["nose", "left ear", "tail.base"]
@@ -218,8 +219,11 @@ DLC = "scorer,D,D,D\nbodyparts,nose,nose,nose\ncoords,x,y,likelihood\n"
     [
         (DLC, "is empty"),
         (DLC + "0,1,2,0.9\n", "holds 1 frames"),
-        (DLC + "0,1,2,0.9\n1,1,b,0.9\n", "line 5: 'b' in column 'nose.y' is no number"),
-        (DLC + "img01.png,1,2,0.9\nimg02.png,1,2,0.9\n", "line 4: 'img01.png' is no frame number"),
+        (DLC + "0,1,2,0.9\n1,1,b,0.9\n", "line 5: 'b' in column 'nose.y' is not a number"),
+        (
+            DLC + "img01.png,1,2,0.9\nimg02.png,1,2,0.9\n",
+            "line 4: 'img01.png' is not a frame number",
+        ),
         (DLC + "0,1,2,0.1\n1,1,2,0.1\n", "holds no point"),
         (DLC + "0,1,2,0.9\n0,1,2,0.9\n", "two rows for frame 0"),
         (DLC + "0,1,2,0.9\n999999,1,2,0.9\n", "only 2 of 1,000,000 frames"),
@@ -264,7 +268,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=says):
             kind_of(tmp_path / name)
     (tmp_path / "e.mp4").write_text("no")
-    with pytest.raises(DataError, match="no recording that asot reads"):
+    with pytest.raises(DataError, match="not a recording that asot reads"):
         kind_of(tmp_path / "e.mp4")
 
 

@@ -10,8 +10,15 @@ from hypothesis import strategies as st
 from asot.data import bundled as watch
 from asot.data.frames import sliding_windows, window_features
 from asot.errors import ArgumentError
-from asot.inputs.series import Series, distances, egocentric, resample, smooth, velocity, windows
-from asot.inputs.series.model import fill_gaps
+from asot.inputs.poses.egocentric import distances, egocentric
+from asot.inputs.series.signals import (
+    Series,
+    fill_gaps,
+    resample,
+    smooth,
+    velocity,
+    windows,
+)
 from asot.timeline.timelines import even_times
 
 seeds = st.integers(0, 2**31)
@@ -61,17 +68,17 @@ def test_even_rows_are_averaged_as_they_are(seed: int, n_rows: int, hop: int, sp
     np.testing.assert_allclose(rows.times, np.arange(n_rows + 1) * hop / 50, atol=1e-12)
 
 
-@given(seed=seeds, n=st.integers(5, 100), fps=st.floats(0.5, 40))
-def test_resampling_keeps_times(seed: int, n: int, fps: float) -> None:
+@given(seed=seeds, n=st.integers(5, 100), frame_rate=st.floats(0.5, 40))
+def test_resampling_keeps_times(seed: int, n: int, frame_rate: float) -> None:
     times = uneven(seed, n)
     # The signal is its own clock: a row's value is the middle of the moments it was read off at.
     clock = Series(times[:-1, None], ("clock",), times)
-    if clock.duration * fps < 2:
+    if clock.duration * frame_rate < 2:
         return
-    rows = resample(clock, fps)
+    rows = resample(clock, frame_rate)
     assert rows.times[0] == times[0]
-    assert times[-1] - 1 / fps - 1e-6 < rows.times[-1] <= times[-1] + 1e-6
-    np.testing.assert_allclose(np.diff(rows.times), 1 / fps)
+    assert times[-1] - 1 / frame_rate - 1e-6 < rows.times[-1] <= times[-1] + 1e-6
+    np.testing.assert_allclose(np.diff(rows.times), 1 / frame_rate)
     inner = rows.times[1:] < times[-2]  # after the last measurement its value is repeated
     read = rows.values[inner, 0]
     assert (rows.times[:-1][inner] <= read + 1e-9).all()
@@ -116,7 +123,7 @@ def test_long_signals_are_described_block_by_block(
 def test_windows_of_a_series_are_those_of_the_demo(seed: int, n: int) -> None:
     series = noise(seed, n, 6)
     series.values[:] /= series.values.std(axis=0)  # the floors are equal then
-    described = windows(series, fps=5, seconds=2.56)
+    described = windows(series, frame_rate=5, seconds=2.56)
     np.testing.assert_allclose(
         described.values, watch._window_features(series.values), rtol=1e-4, atol=1e-4
     )

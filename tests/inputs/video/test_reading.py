@@ -142,14 +142,18 @@ class Clock:
 milliseconds = st.lists(st.integers(4, 700), min_size=1, max_size=60)
 
 
-@given(steps=milliseconds, start=st.integers(-2000, 2000), fps=st.sampled_from([1, 2, 7.3, 10, 25]))
+@given(
+    steps=milliseconds,
+    start=st.integers(-2000, 2000),
+    frame_rate=st.sampled_from([1, 2, 7.3, 10, 25]),
+)
 def test_sampling_gives_what_is_shown_at_each_moment(
-    steps: list[int], start: int, fps: float
+    steps: list[int], start: int, frame_rate: float
 ) -> None:
     edges = (start + np.concatenate([[0], np.cumsum(steps)])) / 1000
     clock: Any = Clock(edges[:-1].tolist(), float(edges[-1]))
-    got = [shown.frame for shown, _ in sample(clock, fps)]
-    moments = edges[0] + np.arange(int((edges[-1] - edges[0]) * fps) + 2) / fps
+    got = [shown.frame for shown, _ in sample(clock, frame_rate)]
+    moments = edges[0] + np.arange(int((edges[-1] - edges[0]) * frame_rate) + 2) / frame_rate
     # The last frame that began by a moment; by a rounding error more is the next one's.
     sure = {
         int(np.searchsorted(edges, moment, side="right")) - 1
@@ -166,32 +170,32 @@ def test_sampling_gives_what_is_shown_at_each_moment(
     assert sure <= set(got) <= close | {0}
 
 
-@given(steps=milliseconds, fps=st.sampled_from([3.0, 10, 40]), data=st.data())
+@given(steps=milliseconds, frame_rate=st.sampled_from([3.0, 10, 40]), data=st.data())
 def test_sampling_from_the_middle_gives_the_rest(
-    steps: list[int], fps: float, data: st.DataObject
+    steps: list[int], frame_rate: float, data: st.DataObject
 ) -> None:
     edges = np.concatenate([[0], np.cumsum(steps)]) / 1000
     clock: Any = Clock(edges[:-1].tolist(), float(edges[-1]))
-    whole = list(sample(clock, fps))
+    whole = list(sample(clock, frame_rate))
     first = data.draw(st.integers(0, len(whole) - 1)) if whole else 0
     if whole:
         after = whole[first][0].time_s
-        assert list(sample(clock, fps, after, 0.0)) == whole[first:]
+        assert list(sample(clock, frame_rate, after, 0.0)) == whole[first:]
 
 
-@pytest.mark.parametrize("fps", [24.0, 25.0, 30000 / 1001, 30.0, 50.0])
+@pytest.mark.parametrize("frame_rate", [24.0, 25.0, 30000 / 1001, 30.0, 50.0])
 @pytest.mark.parametrize("digits", [3, 9])
-def test_the_own_rate_of_a_video_gives_all_its_frames(fps: float, digits: int) -> None:
-    times = [round(number / fps, digits) for number in range(500)]
-    clock: Any = Clock(times, 500 / fps)
-    assert len(list(sample(clock, fps))) == 500
+def test_the_own_rate_of_a_video_gives_all_its_frames(frame_rate: float, digits: int) -> None:
+    times = [round(number / frame_rate, digits) for number in range(500)]
+    clock: Any = Clock(times, 500 / frame_rate)
+    assert len(list(sample(clock, frame_rate))) == 500
     assert len(list(sample(clock, None))) == 500
 
 
-@pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf")])
-def test_impossible_rates_are_refused(make_clip: MakeClip, fps: float) -> None:
-    with pytest.raises(ArgumentError, match="fps must be a positive"):
-        next(read_frames(make_clip(EVEN), fps=fps))
+@pytest.mark.parametrize("frame_rate", [0.0, -1.0, float("nan"), float("inf")])
+def test_impossible_rates_are_refused(make_clip: MakeClip, frame_rate: float) -> None:
+    with pytest.raises(ArgumentError, match="frame_rate must be a finite number"):
+        next(read_frames(make_clip(EVEN), frame_rate=frame_rate))
 
 
 @pytest.mark.parametrize(
@@ -327,10 +331,10 @@ def test_damage_is_passed_over_and_told(
     ("name", "content", "sentence"),
     [
         ("empty.mp4", b"", "is empty"),
-        ("noise.mp4", bytes(range(256)) * 40, "is no video that FFmpeg can read"),
-        ("text.txt", b"frame by frame\n" * 200, "is no video"),
-        ("list.m3u8", b"#EXTM3U\n#EXTINF:2,\n/etc/passwd\n#EXT-X-ENDLIST\n", "no video"),
-        ("cut.mp4", b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41", "is no video"),
+        ("noise.mp4", bytes(range(256)) * 40, "is not a video that FFmpeg can read"),
+        ("text.txt", b"frame by frame\n" * 200, "is not a video"),
+        ("list.m3u8", b"#EXTM3U\n#EXTINF:2,\n/etc/passwd\n#EXT-X-ENDLIST\n", "not a video"),
+        ("cut.mp4", b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41", "is not a video"),
     ],
 )
 def test_what_is_no_video_is_refused(
@@ -347,7 +351,7 @@ def test_what_is_no_video_is_refused(
 def test_missing_files_and_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="does not exist"):
         probe(tmp_path / "missing.mp4")
-    with pytest.raises(DataError, match="is not a file"):
+    with pytest.raises(DataError, match="is a folder where a file is expected"):
         probe(tmp_path)
 
 
@@ -386,7 +390,7 @@ def test_pictures_are_no_videos(tmp_path: Path, make_clip: MakeClip) -> None:
     picture = make_clip(
         [0.0], name="a.png", codec="png", pixels="rgb24", container_options={"update": "1"}
     )
-    with pytest.raises(DataError, match="is no video"):
+    with pytest.raises(DataError, match="is not a video"):
         probe(picture)
 
 
@@ -408,7 +412,7 @@ def test_names_that_look_like_protocols_are_files(make_clip: MakeClip, tmp_path:
 
 
 def test_a_single_frame(make_clip: MakeClip) -> None:
-    [frame] = read_frames(make_clip([0.0]), fps=10)
+    [frame] = read_frames(make_clip([0.0]), frame_rate=10)
     assert frame.end_s > frame.time_s
 
 

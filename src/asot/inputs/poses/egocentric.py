@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.errors import ArgumentError
-from asot.inputs.series.model import Series
+from asot.inputs.series.signals import Series
 from asot.text import listing, quote
 
 # Names of points on the body's axis, the first that is there counts; compared without case,
@@ -23,44 +23,31 @@ _REAR = ("tailbase", "basetail", "tailstart", "tail1", "tail", "tailroot", "hip"
 def egocentric(series: Series, body_axis: Sequence[str] | None = None) -> Series:
     """Give points relative to the middle and the heading of the individual they belong to.
 
-    The middle is the mean of the individual's points; the heading leads from the rear to the
-    front point of ``body_axis``, and turns onto the x axis. What is lost by this is appended for
-    each individual: the velocity of its middle, ``forward`` and ``sideways`` in its own frame (or
+    The middle is the mean of the individual's points; the heading leads from the rear to the front
+    point of ``body_axis``, by default recognised by name, such as tail base and nose, and turns
+    onto the x axis; without them poses are not turned. What is lost by this is appended for each
+    individual: the velocity of its middle, ``forward`` and ``sideways`` in its own frame (or
     ``speed`` without a heading), and ``turn``, radians a second. For each pair of individuals the
-    ``distance`` between their middles is appended.
-
-    Parameters
-    ----------
-    series : Series
-        Poses; see :class:`asot.inputs.series.model.Series` for the columns. Columns that are no
-        coordinates, and points that have x or y alone, are kept as they are. ``z`` is taken
-        relative to the middle, and not turned.
-    body_axis : (str, str), optional
-        Rear and front point, such as ``("tailbase", "nose")``. By default recognised by name,
-        such as tail base and nose or abdomen and head; without them poses are not turned.
-
-    Returns
-    -------
-    Series
-
-    Raises
-    ------
-    ArgumentError
-        If ``body_axis`` names a point that no individual has.
+    ``distance`` between their middles is appended. Columns that are no coordinates, and points that
+    have x or y alone, are kept as they are. ``z`` is taken relative to the middle, and not turned.
 
     Examples
     --------
     >>> facing_up = np.array([[5.0, 5.0, 5.0, 7.0], [5.0, 6.0, 5.0, 8.0]])
     >>> columns = ("tailbase.x", "tailbase.y", "nose.x", "nose.y")
     >>> own = egocentric(Series(facing_up, columns, np.array([0.0, 0.1, 0.2])))
-    >>> own.columns[4:]
-    ('forward', 'sideways', 'turn')
-    >>> (own.values[0].round(6) + 0).tolist()
-    [-1.0, 0.0, 1.0, 0.0, 10.0, 0.0, 0.0]
+    >>> own.columns[4:], (own.values[0].round(6) + 0).tolist()
+    (('forward', 'sideways', 'turn'), [-1.0, 0.0, 1.0, 0.0, 10.0, 0.0, 0.0])
     """
     individuals = _individuals(series.columns)
     if body_axis is not None:
-        _check_axis(body_axis, individuals)
+        if len(body_axis) != 2 or body_axis[0] == body_axis[1]:
+            message = f"body_axis must be two points, rear and front, but is {list(body_axis)}."
+            raise ArgumentError(message, setting="body_axis")
+        known = list(dict.fromkeys(point for points in individuals.values() for point in points))
+        for point in (point for point in body_axis if point not in known):
+            message = f"body_axis names {quote(point)}, but the poses have {listing(known, 12)}."
+            raise ArgumentError(message, setting="body_axis")
     values = series.values.copy()
     moments = series.times[:-1]
     extra: list[tuple[str, NDArray[np.float64]]] = []
@@ -97,24 +84,9 @@ def egocentric(series: Series, body_axis: Sequence[str] | None = None) -> Series
 
 
 def distances(series: Series) -> Series:
-    """Append the distance between each pair of points of an individual.
+    """Append the distance between each pair of points of an individual, such as ``nose-tail``.
 
     Distances do not change when the individual moves or turns, also where its heading is unknown.
-
-    Parameters
-    ----------
-    series : Series
-        Poses; P points of an individual give P (P - 1) / 2 columns ``nose-tailbase``.
-
-    Returns
-    -------
-    Series
-
-    Examples
-    --------
-    >>> pose = Series(np.array([[0.0, 0, 3, 4]] * 2), ("a.x", "a.y", "b.x", "b.y"), np.arange(3.0))
-    >>> distances(pose).columns[4:], distances(pose).values[:, 4].tolist()
-    (('a-b',), [5.0, 5.0])
     """
     extra = []
     for individual, points in _individuals(series.columns).items():
@@ -126,23 +98,14 @@ def distances(series: Series) -> Series:
     return _with(series, series.values, extra)
 
 
-def heading_points(
-    columns: Sequence[str], body_axis: Sequence[str] | None
-) -> dict[str, tuple[str, str] | None]:
-    """The rear and front point that give each individual's heading; None where none is known.
-
-    Examples
-    --------
-    >>> heading_points(["tail_base.x", "tail_base.y", "Nose.x", "Nose.y"], None)
-    {'': ('tail_base', 'Nose')}
-    """
-    return {
-        individual: _axis(points, body_axis) for individual, points in _individuals(columns).items()
-    }
+def lacks_heading(columns: Sequence[str], body_axis: Sequence[str] | None) -> bool:
+    """Tell poses whose individuals have no known rear and front point."""
+    individuals = _individuals(columns).values()
+    return bool(individuals) and not any(_axis(points, body_axis) for points in individuals)
 
 
 def _individuals(columns: Sequence[str]) -> dict[str, dict[str, dict[str, int]]]:
-    """The position of each coordinate of each point of each individual, where x and y are there."""
+    """Return the position of each coordinate of each individual's points that have x and y."""
     found: dict[str, dict[str, dict[str, int]]] = {}
     for position, column in enumerate(columns):
         name, _, axis = column.rpartition(".")
@@ -154,22 +117,6 @@ def _individuals(columns: Sequence[str]) -> dict[str, dict[str, dict[str, int]]]
         for individual, points in found.items()
     }
     return {individual: points for individual, points in whole.items() if points}
-
-
-def _check_axis(
-    body_axis: Sequence[str], individuals: dict[str, dict[str, dict[str, int]]]
-) -> None:
-    if len(body_axis) != 2 or body_axis[0] == body_axis[1]:
-        raise ArgumentError(
-            f"body_axis must be two points, rear and front, but is {list(body_axis)}."
-        )
-    known = list(dict.fromkeys(point for points in individuals.values() for point in points))
-    for point in body_axis:
-        if point not in known:
-            raise ArgumentError(
-                f"body_axis names {quote(point)}, which is no point of the poses, only "
-                f"{listing(known, 12)}."
-            )
 
 
 def _axis(

@@ -21,15 +21,7 @@ Key = tuple[str, ...]
 
 
 def open_hdf5(path: Path) -> Any:
-    """Open an HDF5 file for reading.
-
-    Raises
-    ------
-    FileError
-        If it is none, or damaged.
-    MissingExtraError
-        If h5py is not installed.
-    """
+    """Open an HDF5 file for reading, or raise the error of a damaged file or a missing library."""
     try:
         import h5py
     except ModuleNotFoundError as error:
@@ -41,21 +33,11 @@ def open_hdf5(path: Path) -> Any:
 
 
 def read_sleap(path: Path, file: Any) -> tuple[list[str], list[str], NDArray[Any], NDArray[Any]]:
-    """Read a SLEAP analysis file.
+    """Read a SLEAP analysis file: the names of A tracks and P nodes, places and scores.
 
-    Returns
-    -------
-    tracks, points : list of str
-        Names of the A tracks and P nodes.
-    places : (N, A, P, 2) float64 array
-        NaN where a point is missing.
-    scores : (N, A, P) float64 array
-        Confidences; NaN where there are none.
-
-    References
-    ----------
-    The layout: https://io.sleap.ai, "Analysis HDF5". Files that do not say the order of their
-    axes are in that of SLEAP itself, (track, xy, node, frame).
+    Places (N, A, P, 2) and scores (N, A, P), the confidences, are NaN where there are none. The
+    layout: https://io.sleap.ai, "Analysis HDF5". Files that do not say the order of their axes are
+    in that of SLEAP itself, (track, xy, node, frame).
     """
     points = [_text(name) for name in file["node_names"][()]]
     tracks = [_text(name) for name in file["track_names"][()]] if "track_names" in file else []
@@ -79,32 +61,19 @@ def read_sleap(path: Path, file: Any) -> tuple[list[str], list[str], NDArray[Any
 def read_dlc(path: Path, file: Any) -> tuple[list[Key], list[str], NDArray[Any], NDArray[Any]]:
     """Read a table that DeepLabCut wrote through pandas, in either of pandas' two layouts.
 
-    Returns
-    -------
-    keys : list of tuple of str
-        The header of each of the D columns.
-    levels : list of str
-        The names of the header's rows: scorer, bodyparts, coords and perhaps individuals.
-    index : (N,) array
-        The frame of each row.
-    values : (N, D) float64 array
-
-    Raises
-    ------
-    FileError
-        If there is no such table in the file.
+    Returns the header of each of D columns, the names of its rows (scorer, bodyparts, coords and
+    perhaps individuals), the frame of each row (N,) and the values (N, D).
     """
     for group in file.values():
         kind = _text(group.attrs.get("pandas_type", b""))
         if kind in ("frame_table", "frame"):
             return _read_table(group) if kind == "frame_table" else _read_fixed(group)
-    raise FileError.at(
-        path, "is HDF5, but neither DeepLabCut's nor an analysis file of SLEAP: export it as CSV"
-    )
+    message = "is HDF5, but neither DeepLabCut's nor an analysis file of SLEAP: export it as CSV"
+    raise FileError.at(path, message)
 
 
 def _ordered(dataset: Any, default: tuple[str, ...]) -> NDArray[np.float64]:
-    """A data set with its axes in the order (frame, track, node, xy)."""
+    """Read a data set with its axes in the order (frame, track, node, xy)."""
     dims = tuple(json.loads(dataset.attrs["dims"])) if "dims" in dataset.attrs else default
     order = [dims.index(axis) for axis in ("frame", "track", "node", "xy") if axis in dims]
     return np.asarray(dataset[()], dtype=np.float64).transpose(order)
@@ -142,11 +111,6 @@ def _read_fixed(group: Any) -> tuple[list[Key], list[str], NDArray[Any], NDArray
 def plain_pickle(data: bytes) -> Any:
     """Read a pickle of lists, tuples, dicts, text and numbers, without running anything.
 
-    Raises
-    ------
-    ValueError
-        If it holds anything else.
-
     Examples
     --------
     >>> plain_pickle(b"(lp0\\n(Vnose\\np1\\nVx\\ntp2\\na.")
@@ -176,13 +140,12 @@ def plain_pickle(data: bytes) -> Any:
             memory[len(memory)] = stack[-1]
         elif name in ("GET", "BINGET", "LONG_BINGET"):
             stack.append(memory[argument])
-        elif name in ("EMPTY_LIST", "EMPTY_DICT", "EMPTY_TUPLE"):
-            stack.append({"EMPTY_LIST": [], "EMPTY_DICT": {}, "EMPTY_TUPLE": ()}[name])
+        elif name in _EMPTY:
+            stack.append(_EMPTY[name]())
         elif name in ("LIST", "TUPLE"):
-            stack.append(list(since_mark()) if name == "LIST" else tuple(since_mark()))
+            stack.append((list if name == "LIST" else tuple)(since_mark()))
         elif name in ("TUPLE1", "TUPLE2", "TUPLE3"):
-            count = int(name[-1])
-            stack[-count:] = [tuple(stack[-count:])]
+            stack[-int(name[-1]) :] = [tuple(stack[-int(name[-1]) :])]
         elif name == "DICT":
             items = since_mark()
             stack.append(dict(zip(items[::2], items[1::2], strict=True)))
@@ -197,6 +160,7 @@ def plain_pickle(data: bytes) -> Any:
     return stack[-1]
 
 
+_EMPTY: dict[str, Any] = {"EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY_TUPLE": tuple}
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _ATOMS = {
     *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "FLOAT", "BINFLOAT"),

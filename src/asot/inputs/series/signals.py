@@ -1,20 +1,121 @@
-"""Preparations for any signals: smoothing, velocity, and rows at another rate."""
+"""Signals over time: filling gaps, smoothing, velocity, and rows at another rate."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asot.data.frames import window_features
-from asot.errors import ArgumentError
-from asot.inputs.series.model import Series
+from asot.errors import ArgumentError, require_number
+from asot.text import listing, plural
+from asot.timeline.timelines import require_times
 
+_LONG_GAP = 1.0  # seconds; a straight line over more than that is worth a remark
 # Of a column's variance: changes of a hundredth of its deviation count as rest.
 _REST = 1e-4
 _SLACK = 0.05  # of a sample in a row; a sensor of 50.1 Hz is one of 50 Hz
+
+
+@dataclass(frozen=True)
+class Series:
+    """Signals over time: finite values (N, D), one row a moment, with the names of their columns.
+
+    Row ``i`` lasts from ``times[i]`` (N + 1,), when it was measured, to ``times[i + 1]``, in
+    seconds; ``start`` is the date and time, in ISO 8601, of second 0, where the file has one.
+    Columns of poses end in ``.x``, ``.y`` or ``.z``; before that comes the point, and before the
+    point, where there are several, the individual: ``nose.x`` or ``mouse2.nose.x``. ``remarks`` say
+    what people should know of how the file was read.
+    """
+
+    values: NDArray[np.float64]
+    columns: tuple[str, ...]
+    times: NDArray[np.float64]
+    start: str | None = None
+    remarks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2 or self.values.shape[1] != len(self.columns):
+            raise ArgumentError(
+                f"values must be (N, D) with D = {len(self.columns)}, the number of columns, but "
+                f"their shape is {self.values.shape}.",
+                setting="values",
+            )
+        if len(set(self.columns)) < len(self.columns):
+            message = f"columns must differ from each other, but are {self.columns}."
+            raise ArgumentError(message, setting="columns")
+        require_times(self.times, len(self.values))
+
+    @property
+    def rate(self) -> float:
+        """Rows a second: of the median interval, so that a pause in the recording has no say."""
+        # Rounded where doubles are no longer exact: 1 / 0.0999999 s means 1 / 0.1 s.
+        return float(f"{1 / float(np.median(np.diff(self.times))):.9g}")
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the first row to the end of the last."""
+        return float(self.times[-1] - self.times[0])
+
+
+def fill_gaps(
+    values: NDArray[np.float64],
+    columns: Sequence[str],
+    times: NDArray[np.float64],
+    what: str = "missing",
+) -> tuple[NDArray[np.float64], tuple[str, ...], list[str]]:
+    """Fill in missing values of (N, D) with straight lines over time, column by column.
+
+    Before a column's first value and after its last, that value is repeated. A column without any
+    value is left out. ``what`` says why values are missing, for the remarks: sentences of what was
+    done, which are returned after the values and the names of their columns.
+
+    Examples
+    --------
+    >>> values = np.array([[np.nan, 1.0], [np.nan, np.nan], [np.nan, 3.0]])
+    >>> filled, columns, remarks = fill_gaps(values, ["a", "b"], np.arange(4.0))
+    >>> filled.tolist(), columns, remarks[1]
+    ([[1.0], [2.0], [3.0]], ('b',), '1 value (33.3 %) was missing and was filled in: b 1.')
+    """
+    missing = ~np.isfinite(values)
+    if not missing.any():
+        return values, tuple(columns), []
+    remarks = []
+    empty = missing.all(axis=0)
+    if empty.any():
+        names = [columns[i] for i in np.flatnonzero(empty).tolist()]
+        remarks.append(f"Left out for holding no value: {listing(names)}.")
+    kept = np.flatnonzero(~empty)
+    filled, names_kept = values[:, kept], tuple(columns[i] for i in kept.tolist())
+    missing = missing[:, kept]
+    moments = times[:-1]
+    longest, longest_in = 0.0, ""
+    for position in np.flatnonzero(missing.any(axis=0)):
+        gaps, there = missing[:, position], ~missing[:, position]
+        filled[gaps, position] = np.interp(moments[gaps], moments[there], filled[there, position])
+        edges = np.flatnonzero(np.diff(gaps.astype(np.int8), prepend=0, append=0))
+        lengths = times[edges[1::2]] - times[edges[::2]]
+        if lengths.max() > longest:
+            longest, longest_in = float(lengths.max()), names_kept[position]
+    counts = missing.sum(axis=0)
+    total = int(counts.sum())
+    if total:
+        worst = np.argsort(-counts, kind="stable")[:3]
+        shown = ", ".join(f"{names_kept[i]} {counts[i]:,}" for i in worst if counts[i])
+        if np.count_nonzero(counts) > 3:
+            shown = f"most in {shown}"
+        share = 100 * total / missing.size
+        verb = "was" if total == 1 else "were"
+        remark = (
+            f"{plural(total, 'value')} ({share:.3g} %) {verb} {what} and {verb} filled in: {shown}"
+        )
+        if longest > _LONG_GAP:
+            remark += f"; the longest gap lasts {longest:.1f} s, in {longest_in}"
+        remarks.append(remark + ".")
+    return filled, names_kept, remarks
 
 
 def smooth(series: Series, seconds: float) -> Series:
@@ -22,32 +123,10 @@ def smooth(series: Series, seconds: float) -> Series:
 
     The moving median takes away jumps that are shorter than half the window, such as those of a
     tracker that mistakes the left ear for the right one, and leaves steps where they are. At both
-    ends the first or last value is repeated.
-
-    Parameters
-    ----------
-    series : Series
-        Signals; the window is the odd number of rows nearest to ``seconds`` at their rate.
-    seconds : float
-        Width of the window; 0 changes nothing.
-
-    Returns
-    -------
-    Series
-
-    Raises
-    ------
-    ArgumentError
-        If ``seconds`` is negative or not finite.
-
-    Examples
-    --------
-    >>> jump = Series(np.array([[0.0], [0], [9], [0], [0]]), ("x",), np.arange(6) / 10)
-    >>> smooth(jump, 0.3).values.ravel().tolist()
-    [0.0, 0.0, 0.0, 0.0, 0.0]
+    ends the first or last value is repeated. The window is the odd number of rows nearest to
+    ``seconds``.
     """
-    if not (math.isfinite(seconds) and seconds >= 0):
-        raise ArgumentError(f"seconds must be 0 or more, but it is {seconds}.")
+    require_number("seconds", seconds, at_least=0)
     width = 2 * round((seconds * series.rate - 1) / 2) + 1
     if width <= 1:
         return series
@@ -61,22 +140,6 @@ def velocity(series: Series) -> Series:
     """Append the change per second of each column, as ``column velocity``.
 
     Central differences, one-sided at both ends: the velocity belongs to the moment of its row.
-
-    Parameters
-    ----------
-    series : Series
-        (N, D), N >= 2.
-
-    Returns
-    -------
-    Series
-        (N, 2 D).
-
-    Examples
-    --------
-    >>> line = Series(np.array([[0.0], [1.0], [2.0]]), ("x",), np.array([0.0, 0.5, 1.0, 1.5]))
-    >>> velocity(line).columns, velocity(line).values.tolist()
-    (('x', 'x velocity'), [[0.0, 2.0], [1.0, 2.0], [2.0, 2.0]])
     """
     change = np.gradient(series.values, series.times[:-1], axis=0)
     return replace(
@@ -86,110 +149,73 @@ def velocity(series: Series) -> Series:
     )
 
 
-def resample(series: Series, fps: float) -> Series:
-    """Give a series ``fps`` rows a second, each the mean of the signals while it lasts.
+def resample(series: Series, frame_rate: float) -> Series:
+    """Give a series ``frame_rate`` rows a second, each the mean of the signals while it lasts.
 
     The signals are first read off, along straight lines between their rows, at evenly spaced
     moments: as many in a row as the series has rows in that time, rounded up. So rows that are
-    evenly spaced already, a whole number to a new row, are averaged as they are.
-
-    Parameters
-    ----------
-    series : Series
-        Signals.
-    fps : float
-        Rows a second; may be more than there are.
-
-    Returns
-    -------
-    Series
-        ``floor(duration * fps)`` rows that begin when the series begins.
-
-    Raises
-    ------
-    ArgumentError
-        If ``fps`` is not above 0, or the series is shorter than one row.
+    evenly spaced already, a whole number to a new row, are averaged as they are. There are
+    ``floor(duration * frame_rate)`` rows, which begin when the series begins.
 
     Examples
     --------
     >>> series = Series(np.array([[1.0], [3.0], [5.0], [7.0]]), ("x",), np.arange(5) / 10)
-    >>> rows = resample(series, fps=5)
+    >>> rows = resample(series, frame_rate=5)
     >>> rows.values.ravel().tolist(), rows.times.tolist()
     ([2.0, 6.0], [0.0, 0.2, 0.4])
     """
-    samples, hop, times = _evenly(series, fps)
+    samples, hop, times = _evenly(series, frame_rate)
     whole = samples[: (len(times) - 1) * hop]
     means = whole.reshape(len(times) - 1, hop, -1).mean(axis=1)
     return replace(series, values=means, times=times)
 
 
-def windows(series: Series, fps: float, seconds: float, octaves: int = 4) -> Series:
-    """Describe the ``seconds`` around each of ``fps`` moments a second.
+def windows(series: Series, frame_rate: float, seconds: float, octaves: int = 4) -> Series:
+    """Describe the ``seconds`` around each of ``frame_rate`` moments a second.
 
-    Each column gives its mean and its deviation in the window, and the logarithm of its energy in
-    up to four octaves; see :func:`asot.data.frames.window_features`. The first octave begins at
-    one cycle a window.
-
-    Parameters
-    ----------
-    series : Series
-        (M, D) signals, read off evenly as by :func:`resample`.
-    fps : float
-        Rows a second, which are those of :func:`resample`.
-    seconds : float
-        Length of a window; at least that of a row.
-    octaves : int
-        How many at most; fewer where the rate of the series is too low for them.
-
-    Returns
-    -------
-    Series
-        (N, (2 + octaves) D).
-
-    Raises
-    ------
-    ArgumentError
-        If ``fps`` or ``seconds`` is not above 0, or the series is shorter than one row.
+    Each of D columns gives its mean and its deviation in the window, and the logarithm of its
+    energy in up to ``octaves`` octaves, as many as fit below half the rate of the series; see
+    :func:`asot.data.frames.window_features`. The first octave begins at one cycle a window. The
+    rows are those of :func:`resample`, and a window is at least as long as a row.
 
     Examples
     --------
     >>> series = Series(np.sin(np.arange(500.0))[:, None], ("ax",), np.arange(501) / 50)
-    >>> windows(series, fps=5, seconds=2.56).columns[:3]
+    >>> windows(series, frame_rate=5, seconds=2.56).columns[:3]
     ('ax mean', 'ax deviation', 'ax 0.391-0.781 Hz')
     """
-    if not (math.isfinite(seconds) and seconds > 0):
-        raise ArgumentError(f"seconds must be above 0, but it is {seconds}.")
-    samples, hop, times = _evenly(series, fps)
-    rate = fps * hop
+    require_number("seconds", seconds, above=0)
+    samples, hop, times = _evenly(series, frame_rate)
+    rate = frame_rate * hop
     width = max(round(seconds * rate), hop)
     # The octaves end below half the rate, where a sampled signal ends.
     octaves = min(octaves, int(math.log2(width // 2 + 1)))
     variance = samples.var(axis=0)
     floor = np.where(variance > 0, _REST * variance, 1.0)
     values = window_features(samples, width, hop, octaves, floor).astype(np.float64)
-    kinds = ["mean", "deviation"]
-    for octave in range(octaves):
-        low = 2**octave * rate / width
-        kinds.append(f"{low:.3g}-{2 * low:.3g} Hz")
+    lows = [2**octave * rate / width for octave in range(octaves)]
+    kinds = ["mean", "deviation", *(f"{low:.3g}-{2 * low:.3g} Hz" for low in lows)]
     columns = tuple(f"{name} {kind}" for kind in kinds for name in series.columns)
     return replace(series, values=values, columns=columns, times=times)
 
 
-def _evenly(series: Series, fps: float) -> tuple[NDArray[np.float64], int, NDArray[np.float64]]:
+def _evenly(
+    series: Series, frame_rate: float
+) -> tuple[NDArray[np.float64], int, NDArray[np.float64]]:
     """Read off samples, ``hop`` for each of N rows and the rest; and the rows' times (N + 1,)."""
-    if not (math.isfinite(fps) and fps > 0):
-        raise ArgumentError(f"fps must be above 0, but it is {fps}.")
-    n_rows = math.floor(series.duration * fps + 1e-6)
+    require_number("frame_rate", frame_rate, above=0)
+    n_rows = math.floor(series.duration * frame_rate + 1e-6)
     if n_rows < 1:
         raise ArgumentError(
-            f"the series lasts {series.duration:.3g} s, which is shorter than one of {fps:g} rows "
-            "a second."
+            f"the series lasts {series.duration:.3g} s, which is shorter than one of "
+            f"{frame_rate:g} rows a second.",
+            setting="frame_rate",
         )
-    hop = max(1, math.ceil(series.rate / fps - _SLACK))
-    n_samples = math.floor((series.duration * fps + 1e-6) * hop)
+    hop = max(1, math.ceil(series.rate / frame_rate - _SLACK))
+    n_samples = math.floor((series.duration * frame_rate + 1e-6) * hop)
     start = series.times[0]
-    measured, wanted = series.times[:-1], start + np.arange(n_samples) / (fps * hop)
-    times = start + np.arange(n_rows + 1) / fps
+    measured, wanted = series.times[:-1], start + np.arange(n_samples) / (frame_rate * hop)
+    times = start + np.arange(n_rows + 1) / frame_rate
     if len(wanted) <= len(measured) and np.allclose(
         wanted, measured[: len(wanted)], rtol=0, atol=1e-6 / series.rate
     ):

@@ -1,10 +1,20 @@
-"""Tables of signals: CSV and the like, Parquet, and plain arrays."""
+"""Tables of signals: text such as CSV, whose layout is recognised, Parquet, and plain arrays.
+
+Of text is understood: UTF-8 (also with a byte-order mark), UTF-16 and Windows encodings; commas,
+tabs or semicolons between cells; decimal commas where the separator is another; lines that begin
+with ``#`` before the table, the last of which may be its header; Excel's ``sep=;`` line; no header.
+"""
 
 from __future__ import annotations
 
-import os
+import csv
+import itertools
+import re
+import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -12,49 +22,45 @@ from numpy.typing import NDArray
 
 from asot.errors import FileError, MissingExtraError, unreadable
 from asot.files import require_file
-from asot.inputs.series.clock import ClockError, close, find_time_column, moments
-from asot.inputs.series.columns import Table, signals_of
-from asot.inputs.series.model import Series, fill_gaps
-from asot.inputs.series.text import line_of, look_at, read_text_table, require_pandas
-from asot.text import listing, quote
+from asot.inputs.series.columns import (
+    ClockError,
+    SignalTable,
+    find_time_column,
+    moments,
+    require_pandas,
+    signals_of,
+)
+from asot.inputs.series.signals import Series, fill_gaps
+from asot.text import listing, plural, quote
 from asot.timeline.timelines import even_times
+
+if TYPE_CHECKING:
+    import pandas
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".tab")
 PARQUET_SUFFIXES = (".parquet", ".pq")
+_LOOK = 30  # lines looked at
+# Cells that loggers write where there is no value, beside those that pandas knows.
+_MISSING = ["-", "--", "?", "none", "None", "NONE", "Nan", "inf", "-inf", "Inf", "-Inf"]
 
 
 def read_series(
-    path: str | os.PathLike[str],
+    path: Path,
     *,
     rate: float | None = None,
     time_column: str | None = None,
     columns: Sequence[str] | None = None,
 ) -> Series:
-    """Read signals from a table: CSV, TSV, Parquet, or an array in a ``.npy`` file.
+    """Read signals from a table, CSV, TSV or Parquet, or from an array (N, D) in a ``.npy`` file.
 
-    The times come from ``time_column`` if the table has it, else from ``rate`` if it is given,
-    else from a column that is called as such columns are: ``time``, ``timestamp``, ``t``,
-    ``seconds``, ``time_ms``, ``Time (s)``, ... They may be numbers, dates in ISO 8601 or clock
-    times. All other columns of numbers are signals, but those that count the rows, as indices do,
-    and those that are called ``label``, ``activity`` or the like; name them in ``columns`` to
-    have them. Missing values are filled in with straight lines.
+    The times come from ``time_column`` if the table has it, else from ``rate``, the rows a second,
+    if it is given, else from a column that is called as such columns are: ``time``, ``timestamp``,
+    ``t``, ``seconds``, ``time_ms``, ``Time (s)``, ... They may be numbers, dates in ISO 8601 or
+    clock times.
 
-    Parameters
-    ----------
-    path : path-like
-        ``.csv``, ``.tsv``, ``.tab``, ``.parquet``, ``.pq``; or ``.npy`` with an (N, D) or (N,)
-        array, whose columns are called ``1``, ``2``, ...
-    rate : float, optional
-        Rows a second, for tables without times.
-    time_column : str, optional
-        The column of the times.
-    columns : sequence of str, optional
-        The signals to read, in this order; all by default.
-
-    Returns
-    -------
-    Series
-        (N, D), N >= 2, D >= 1.
+    The signals are ``columns``, in this order, or all other columns of numbers but those that count
+    the rows, as indices do, and those that are called ``label``, ``activity`` or the like. Missing
+    values are filled in with straight lines. The columns of an array are called ``1``, ``2``, ...
 
     Raises
     ------
@@ -73,7 +79,6 @@ def read_series(
     >>> series.columns, series.values.ravel().tolist(), series.times.tolist()
     (('ax',), [1.5, 2.0, 2.5], [0.0, 0.02, 0.04, 0.06])
     """
-    path = Path(path)
     require_file(path)
     suffix = path.suffix.lower()
     if suffix == ".npy":
@@ -81,21 +86,17 @@ def read_series(
     if suffix in PARQUET_SUFFIXES:
         table = _open_parquet(path)
     elif suffix in TEXT_SUFFIXES:
-        table = _open_text(path)
+        dialect = look_at(path)
+        frame = read_text_table(path, dialect)
+        header = dialect.header or tuple(str(i + 1) for i in range(frame.shape[1]))
+        table = SignalTable(path, _unique(header), frame, lambda row: line_of(path, dialect, row))
     else:
         known = ", ".join((*TEXT_SUFFIXES, *PARQUET_SUFFIXES, ".npy"))
-        raise FileError.at(path, f"is no table of signals that asot reads ({known})")
+        raise FileError.at(path, f"is not a table of signals that asot reads ({known})")
     return _series_of(table, rate, time_column, columns)
 
 
-def _open_text(path: Path) -> Table:
-    dialect = look_at(path)
-    frame = read_text_table(path, dialect)
-    header = dialect.header or tuple(str(i + 1) for i in range(frame.shape[1]))
-    return Table(path, _unique(header), frame, lambda row: line_of(path, dialect, row))
-
-
-def _open_parquet(path: Path) -> Table:
+def _open_parquet(path: Path) -> SignalTable:
     pandas = require_pandas("Reading Parquet")
     try:
         import pyarrow  # noqa: F401 - pandas says less clearly what it misses
@@ -111,24 +112,21 @@ def _open_parquet(path: Path) -> Table:
         ".".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in frame.columns
     ]
     frame.columns = range(frame.shape[1])
-    return Table(path, _unique(names), frame, lambda row: None)
+    return SignalTable(path, _unique(names), frame, lambda row: None)
 
 
 def _unique(names: Sequence[str]) -> tuple[str, ...]:
     """Number the columns without a name, and tell those of one name apart."""
     result: list[str] = []
-    for position, name in enumerate(names):
-        name = name or f"column {position + 1}"
-        twin, count = name, 1
-        while twin in result:
-            count += 1
-            twin = f"{name} ({count})"
-        result.append(twin)
+    for position, name in enumerate(names, start=1):
+        name = name or f"column {position}"
+        twins = (f"{name} ({count})" for count in itertools.count(2))
+        result.append(next(one for one in itertools.chain([name], twins) if one not in result))
     return tuple(result)
 
 
 def _series_of(
-    table: Table, rate: float | None, time_column: str | None, columns: Sequence[str] | None
+    table: SignalTable, rate: float | None, time_column: str | None, columns: Sequence[str] | None
 ) -> Series:
     path, names = table.path, table.names
     n_rows = len(table.frame)
@@ -138,12 +136,10 @@ def _series_of(
     if time_column is not None and time_column in names:
         clock, use_clock = names.index(time_column), True
     elif time_column is not None and rate is None:
-        raise FileError.at(
-            path, f"has no column {quote(time_column)} for the times, only {listing(names, 12)}"
-        )
+        message = f"has no column {quote(time_column)} for the times, only {listing(names, 12)}"
+        raise FileError.at(path, message)
     else:
-        clock = find_time_column(names)
-        use_clock = rate is None
+        clock, use_clock = find_time_column(names, table.frame), rate is None
     remarks: list[str] = []
     start = None
     if clock is not None and use_clock:
@@ -153,8 +149,15 @@ def _series_of(
             line = None if error.row is None else table.line(error.row)
             row = "" if error.row is None or line else f"in row {error.row + 1}, "
             raise FileError.at(path, f"{row}{error}", line) from error
-        times = close(seconds)
-        remarks += _pauses(times)
+        # The last row lasts a median interval.
+        times = np.append(seconds, seconds[-1] + np.median(np.diff(seconds)))
+        steps = np.diff(seconds)
+        longest = int(steps.argmax())
+        if steps[longest] > max(1.0, 10 * float(np.median(steps))):
+            remarks.append(
+                f"No rows for {steps[longest]:.1f} s after {times[longest]:.1f} s, the longest "
+                "pause: what was between was filled in with straight lines."
+            )
     elif rate is not None:
         times = even_times(n_rows, rate)
     else:
@@ -164,29 +167,25 @@ def _series_of(
             f"column of the times (--time_column); its columns are {listing(names, 12)}",
         )
     chosen, values, notes = signals_of(table, clock, columns)
-    remarks += notes
-    filled, kept, notes = fill_gaps(values, chosen, times)
-    _require_kept(path, columns, kept)
-    return Series(filled, kept, times, start, tuple(remarks + notes))
+    series = _filled(path, values, chosen, times, columns)
+    return replace(series, start=start, remarks=(*remarks, *notes, *series.remarks))
 
 
-def _require_kept(path: Path, asked: Sequence[str] | None, kept: Sequence[str]) -> None:
+def _filled(
+    path: Path,
+    values: NDArray[np.float64],
+    names: Sequence[str],
+    times: NDArray[np.float64],
+    asked: Sequence[str] | None,
+) -> Series:
+    """Fill the gaps; refuse a file without values, or without those of a column asked for."""
+    filled, kept, remarks = fill_gaps(values, names, times)
     empty = [name for name in asked or () if name not in kept]
     if empty:
         raise FileError.at(path, f"holds no value in column {quote(empty[0])}, which was asked for")
     if not kept:
         raise FileError.at(path, "holds no values: every cell of its columns is missing")
-
-
-def _pauses(times: NDArray[np.float64]) -> list[str]:
-    steps = np.diff(times[:-1])
-    longest = int(steps.argmax())
-    if steps[longest] <= max(1.0, 10 * float(np.median(steps))):
-        return []
-    return [
-        f"No rows for {steps[longest]:.1f} s after {times[longest]:.1f} s, the longest pause: what "
-        "was between was filled in with straight lines."
-    ]
+    return Series(filled, kept, times, None, tuple(remarks))
 
 
 def _read_array(path: Path, rate: float | None, columns: Sequence[str] | None) -> Series:
@@ -201,11 +200,9 @@ def _read_array(path: Path, rate: float | None, columns: Sequence[str] | None) -
     except Exception as error:  # NumPy evaluates the header as Python: anything can come out
         raise FileError.at(path, "is not an .npy file of numbers, or is damaged") from error
     if array.dtype.kind not in "fiub" or array.ndim not in (1, 2):
-        raise FileError.at(
-            path,
-            f"holds an array of shape {array.shape} and type {array.dtype}: signals are real "
-            "numbers, (rows, columns) or (rows,)",
-        )
+        shape = f"an array of shape {array.shape} and type {array.dtype}"
+        rule = "signals are real numbers, (rows, columns) or (rows,)"
+        raise FileError.at(path, f"holds {shape}: {rule}")
     values = array.reshape(len(array), -1).astype(np.float64)
     if len(values) < 2 or values.shape[1] == 0:
         raise FileError.at(path, f"has shape {array.shape}: at least 2 rows and 1 column needed")
@@ -214,13 +211,148 @@ def _read_array(path: Path, rate: float | None, columns: Sequence[str] | None) -
     if columns is not None:
         absent = [name for name in columns if name not in names]
         if absent:
-            raise FileError.at(
-                path,
-                f"has no column {quote(absent[0])}: the columns of an array are '1' to "
-                f"{quote(names[-1])}",
-            )
+            known = f"the columns of an array are '1' to {quote(names[-1])}"
+            raise FileError.at(path, f"has no column {quote(absent[0])}: {known}")
         values = values[:, [int(name) - 1 for name in columns]]
         names = list(columns)
-    filled, kept, remarks = fill_gaps(values, names, times)
-    _require_kept(path, columns, kept)
-    return Series(filled, kept, times, None, tuple(remarks))
+    return _filled(path, values, names, times, columns)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """The layout of a table in a text file.
+
+    ``separator`` stands between cells and ``decimal`` in numbers; ``header`` is None where the
+    first line holds numbers. ``skip`` lines come before the first row of values, of which ``rows``
+    holds the cells of the first few.
+    """
+
+    encoding: str
+    separator: str
+    decimal: str
+    header: tuple[str, ...] | None
+    skip: int
+    rows: tuple[tuple[str, ...], ...]
+
+
+def look_at(path: Path) -> Dialect:
+    """Recognise how a text file lays out its table."""
+    encoding, lines = _first_lines(path)
+    skip, comment, separator = 0, "", None
+    while skip < len(lines) and (not lines[skip].strip() or lines[skip].startswith(("#", "sep="))):
+        if lines[skip].startswith("#"):
+            comment = lines[skip].lstrip("#").strip()
+        elif lines[skip].startswith("sep="):
+            separator = lines[skip][4:5]
+        skip += 1
+    body = [line for line in lines[skip:] if line.strip()]
+    if not body:
+        raise FileError.at(path, "is empty: it holds no row")
+    separator = separator or _separator(body)
+    rows = [tuple(cell.strip() for cell in row) for row in csv.reader(body, delimiter=separator)]
+    decimal = _decimal(rows[1:] or rows, separator)
+    header: tuple[str, ...] | None = None
+    if not any(_is_number(cell, decimal) for cell in rows[0]):
+        header, rows = rows[0], rows[1:]
+        skip += 1
+    elif comment:
+        cells = next(csv.reader([comment], delimiter=separator))
+        if len(cells) == len(rows[0]):
+            header = tuple(cell.strip() for cell in cells)
+    # A separator at the end of each line makes no column.
+    while header and not header[-1] and not any("".join(row[len(header) - 1 :]) for row in rows):
+        header = header[:-1]
+    return Dialect(encoding, separator, decimal, header, skip, tuple(rows))
+
+
+def read_text_table(path: Path, dialect: Dialect) -> pandas.DataFrame:
+    """Read the rows of values, as pandas does; the columns are numbered."""
+    pandas = require_pandas("Reading tables of signals")
+    width = len(dialect.header or dialect.rows[0] if dialect.rows else dialect.header or ())
+    surplus = f"has more than {plural(width, 'cell')}"
+    options: dict[str, Any] = {
+        "sep": dialect.separator,
+        "decimal": dialect.decimal,
+        "header": None,
+        "names": list(range(width + 1)),  # one more, so that a cell too many is not lost
+        "index_col": False,
+        "skiprows": dialect.skip,
+        "skipinitialspace": True,
+        "na_values": _MISSING,
+        "low_memory": False,
+    }
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pandas.errors.ParserWarning)
+            frame = pandas.read_csv(path, encoding=dialect.encoding, **options)
+    except pandas.errors.EmptyDataError:
+        return pandas.DataFrame({name: [] for name in range(width)})
+    except pandas.errors.ParserWarning as error:
+        raise FileError.at(path, surplus, line_of(path, dialect, 0)) from error
+    except (pandas.errors.ParserError, OSError, ValueError) as error:
+        found = re.search(r"Expected \d+ fields in line (\d+)", str(error))
+        if found:
+            raise FileError.at(path, surplus, int(found.group(1))) from error
+        said = quote(str(error).splitlines()[0] if str(error) else type(error).__name__, 120)
+        raise FileError.at(path, f"cannot be read as a table: {said}") from error
+    beyond = frame.pop(width).notna().to_numpy()
+    if beyond.any():
+        raise FileError.at(path, surplus, line_of(path, dialect, int(beyond.argmax())))
+    return frame
+
+
+def line_of(path: Path, dialect: Dialect, row: int) -> int | None:
+    """Return the line, from 1, of row ``row`` (from 0) of the values; None where it is unclear."""
+    with path.open(encoding=dialect.encoding, errors="replace", newline="") as stream:
+        full = (number for number, line in enumerate(stream, 1) if line.strip("\r\n"))
+        after = (number for number in full if number > dialect.skip)
+        return next(itertools.islice(after, row, None), None)
+
+
+def _first_lines(path: Path) -> tuple[str, list[str]]:
+    require_file(path)
+    try:
+        with path.open("rb") as stream:
+            mark = stream.read(2)
+        encodings = ["utf-16"] if mark in (b"\xff\xfe", b"\xfe\xff") else ["utf-8-sig", "cp1252"]
+        for encoding in [*encodings, "latin-1"]:
+            try:
+                with path.open(encoding=encoding) as stream:
+                    lines = [line.rstrip("\n") for line in itertools.islice(stream, _LOOK)]
+                    # One odd letter in a million lines would otherwise be met halfway through.
+                    while stream.read(1 << 20):
+                        pass
+            except UnicodeError:
+                continue
+            if any("\0" in line for line in lines):
+                raise FileError.at(path, "is not a text file: save it as CSV")
+            return encoding, lines
+    except OSError as error:
+        raise FileError.at(path, unreadable(error)) from error
+    raise FileError.at(path, "is not a text file: save it as CSV")
+
+
+def _separator(lines: list[str]) -> str:
+    """Recognise what separates cells; the comma comes last, as it may be a decimal mark."""
+    counts = {}
+    for separator in "\t;,":
+        widths = [len(row) for row in csv.reader(lines, delimiter=separator)]
+        if widths[0] > 1 and len(set(widths)) == 1:
+            return separator
+        counts[separator] = widths[0]
+    return max(counts, key=lambda separator: counts[separator])
+
+
+def _decimal(rows: list[tuple[str, ...]], separator: str) -> str:
+    cells = [cell for row in rows for cell in row]
+    commas = any(re.fullmatch(r"[-+]?\d*,\d+([eE][-+]?\d+)?", cell) for cell in cells)
+    points = any(re.fullmatch(r"[-+]?\d*\.\d+([eE][-+]?\d+)?", cell) for cell in cells)
+    return "," if commas and not points and separator != "," else "."
+
+
+def _is_number(cell: str, decimal: str) -> bool:
+    try:
+        float(cell.replace(decimal, "."))
+    except ValueError:
+        return False
+    return cell.strip().lower().lstrip("+-") not in ("nan", "inf", "infinity")

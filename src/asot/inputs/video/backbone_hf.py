@@ -9,48 +9,50 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.errors import ConfigurationError, DataError, MissingExtraError
+from asot.errors import ConfigurationError, DataError, FileError, MissingExtraError
+from asot.inputs.video.backbone import Backbone, brief
 from asot.inputs.video.backbone_onnx import MEAN, STD
-from asot.inputs.video.backbones import Backbone
+from asot.schema import convert, read_json
 
 _PREPARATIONS = ("preprocessor_config.json", "video_preprocessor_config.json")
 _COMBINED = "processor_config.json"
+_Size = int | dict[str, int | None] | list[int] | None
+
+
+class _ImagePreparation(msgspec.Struct):
+    """The parts of a model's own preparation of images that are followed here."""
+
+    do_rescale: bool | None = True
+    rescale_factor: float = 1 / 255
+    do_normalize: bool | None = True
+    image_mean: list[float] | None = msgspec.field(default_factory=lambda: list(MEAN))
+    image_std: list[float] | None = msgspec.field(default_factory=lambda: list(STD))
+    do_center_crop: bool | None = True
+    crop_size: _Size = None
+    size: _Size = None
 
 
 class TransformersBackbone(Backbone):
     """A model of transformers, by its name on the hub or the folder it was saved to.
 
-    Parameters
-    ----------
-    name : str
-        What is on this machine is used without asking the hub; what is not is downloaded.
-    device : str
-        "auto", "cpu" or "cuda".
-
-    Raises
-    ------
-    DataError
-        If the model cannot be found or read.
-    ConfigurationError
-        If it is no model of images or videos, lacks weights, or there is no such device.
-    MissingExtraError
-        If transformers is not installed.
+    ``name`` begins with ``hf:``. What is on this machine is used without asking the hub; what is
+    not is downloaded.
     """
 
-    def __init__(self, name: str, device: str = "auto") -> None:
+    def __init__(self, name: str, device: str = "auto", threads: int | None = None) -> None:
         import torch
 
-        self.name = f"hf:{name}"
+        self.name, name = name, name.removeprefix("hf:")
         if device == "cuda" and not torch.cuda.is_available():
             raise ConfigurationError(f"{self.name} cannot run on a GPU: torch finds none.")
         self._device = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
@@ -59,40 +61,25 @@ class TransformersBackbone(Backbone):
             prepared = _preparation(name)
         lost = [one for one in missing if "pooler" not in one and "head" not in one.split(".")]
         if lost:
-            raise ConfigurationError(
-                f"{self.name} lacks weights that its features need, such as {lost[0]}."
-            )
+            message = f"{self.name} lacks weights that its features need, such as {lost[0]}."
+            raise ConfigurationError(message)
         self._pooled = not missing
-        self._weights = _hash(model, missing)
+        weights = _hash(model, missing)
         self._model: Any = model.to(self._device).float().eval()
         self._config = getattr(model.config, "vision_config", None) or model.config
         signature = inspect.signature(model.forward).parameters
-        self._videos = "pixel_values_videos" in signature
         self._skips_predictor = "skip_predictor" in signature
         self._patches = "spatial_shapes" in inspect.signature(self._images_in()).parameters
         frames = [getattr(self._config, key, None) for key in ("frames_per_clip", "num_frames")]
         self.clip = next((int(one) for one in frames if one), 1)
         self.size = self._size(prepared)
         self._scale, self._shift = _normalisation(self.name, prepared)
-        if self._device == "cuda":
-            self.batch_size = max(1, 64 // self.clip)
-        else:
-            self.batch_size = max(1, 8 // self.clip)
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """All that decides the features of an image."""
-        return {
-            "kind": "transformers",
-            "name": self.name,
-            "weights": self._weights,
-            "scale": self._scale.tolist(),
-            "shift": self._shift.tolist(),
+        self.made_of = {
+            **{"kind": "transformers", "name": self.name, "weights": weights},
+            **{"scale": self._scale.tolist(), "shift": self._shift.tolist()},
             "pooled": self._pooled,
-            "size": list(self.size),
-            "width": self.width,
-            "clip": self.clip,
         }
+        self.batch_size = max(1, (64 if self._device == "cuda" else 8) // self.clip)
 
     def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run the model."""
@@ -101,11 +88,8 @@ class TransformersBackbone(Backbone):
         given = torch.from_numpy(images).to(self._device).float()
         given = given * torch.from_numpy(self._scale).to(self._device)
         given = given + torch.from_numpy(self._shift).to(self._device)
-        arguments: dict[str, Any] = {}
-        if self._patches:
-            given, arguments = self._in_patches(given)
-        else:
-            given = given.movedim(-1, -3)
+        in_patches = self._in_patches(given) if self._patches else None
+        given, arguments = in_patches or (given.movedim(-1, -3), {})
         if self._skips_predictor:
             arguments["skip_predictor"] = True
         with torch.inference_mode():
@@ -113,7 +97,7 @@ class TransformersBackbone(Backbone):
             return np.asarray(self._reduced(made).float().cpu().numpy())
 
     def _images_in(self) -> Any:
-        """The function that takes images: part of the model where that knows texts too."""
+        """Return the function that takes images: part of the model where that knows texts too."""
         return getattr(self._model, "get_image_features", None) or self._model
 
     def _reduced(self, made: Any) -> Any:
@@ -126,32 +110,30 @@ class TransformersBackbone(Backbone):
         # Convolutional models have a map in place of tokens.
         return tokens.mean((2, 3)) if tokens.ndim == 4 else tokens.mean(1)
 
-    def _size(self, prepared: Mapping[str, Any]) -> tuple[int, int]:
+    def _size(self, prepared: _ImagePreparation) -> tuple[int, int]:
         if self._patches:
             # A square of as many patches as the model is made for.
             side = math.isqrt(int(self._config.num_patches)) * int(self._config.patch_size)
             return side, side
-        told = [
-            prepared.get("crop_size") if prepared.get("do_center_crop", True) else None,
-            prepared.get("size"),
+        for size in (
+            prepared.crop_size if prepared.do_center_crop else None,
+            prepared.size,
             getattr(self._config, "image_size", None),
             getattr(self._config, "crop_size", None),
-        ]
-        for one in told:
-            if isinstance(one, dict) and {"height", "width"} <= set(one):
-                return int(one["height"]), int(one["width"])
-            if isinstance(one, dict):
-                one = one.get("shortest_edge")
-            if isinstance(one, list | tuple) and len(one) == 2:
-                return int(one[0]), int(one[1])
-            if isinstance(one, int):
-                return one, one
+        ):
+            if isinstance(size, dict):
+                pair = size.get("height"), size.get("width")
+                size = pair if None not in pair else size.get("shortest_edge")
+            if isinstance(size, list | tuple) and len(size) == 2:
+                return int(size[0]), int(size[1])
+            if isinstance(size, int):
+                return size, size
         raise ConfigurationError(
-            f"{self.name} does not say the size of its images: it is no model of images or videos."
+            f"{self.name} does not say the size of its images: it is a model of something else."
         )
 
     def _in_patches(self, images: Any) -> tuple[Any, dict[str, Any]]:
-        """Images (B, H, W, 3) as rows of patches, for models that take any shape."""
+        """Cut images (B, H, W, 3) into rows of patches, for models that take any shape."""
         import torch
 
         side = int(self._config.patch_size)
@@ -165,27 +147,27 @@ class TransformersBackbone(Backbone):
 
 
 def _load(name: str) -> tuple[Any, list[str]]:
-    """The model, and the weights that were not in its file."""
+    """Load the model; return it and the weights that were not in its file."""
     from transformers import AutoModel
 
-    places: tuple[dict[str, bool], ...] = ({"local_files_only": True},)
-    if not Path(name).is_dir():
-        if name.startswith((".", "/", "~")):
-            raise DataError(f"The folder {name} of the backbone hf:{name} does not exist.")
-        places = (*places, {})
-    failure: Exception | None = None
-    for where in places:
+    here = Path(name).is_dir()
+    if not here and name.startswith((".", "/", "~")):
+        raise FileError.at(Path(name), f"does not exist, but is the folder of hf:{name}")
+    for local in (True,) if here else (True, False):
         try:
-            model, told = AutoModel.from_pretrained(name, output_loading_info=True, **where)
+            model, told = AutoModel.from_pretrained(
+                name, output_loading_info=True, local_files_only=local
+            )
             return model, sorted(str(one) for one in told["missing_keys"])
         except Exception as error:  # the hub, the file and the model's code each have their own
-            failure = error
-    reason = " ".join(str(failure).split())[:300].rstrip(".")
-    raise DataError(f"The backbone hf:{name} cannot be loaded: {reason}.") from failure
+            if here or not local:
+                message = f"The backbone hf:{name} cannot be loaded: {brief(error)}."
+                raise DataError(message) from error
+    raise AssertionError
 
 
-def _preparation(name: str) -> dict[str, Any]:
-    """What the model's own preparation of images says; nothing where it has none."""
+def _preparation(name: str) -> _ImagePreparation:
+    """Read the model's own preparation of images, where it has one."""
     from transformers.utils import cached_file
 
     for file in (*_PREPARATIONS, _COMBINED):
@@ -195,35 +177,28 @@ def _preparation(name: str) -> dict[str, Any]:
             continue
         if path is None:
             continue
-        try:
-            values = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path} cannot be read as JSON: {error}.") from error
+        values: Any = read_json(Path(path), dict[str, Any])
         if file == _COMBINED:
             values = values.get("image_processor") or values.get("video_processor")
-        if isinstance(values, dict):
-            return values
-    return {}
+        if values:
+            return convert(Path(path), values, _ImagePreparation)
+    return _ImagePreparation()
 
 
-def _normalisation(
-    name: str, prepared: Mapping[str, Any]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Scale and shift, so that inputs are ``image * scale + shift``."""
-    factor = float(prepared.get("rescale_factor", 1 / 255))
-    if not prepared.get("do_rescale", True):
-        factor = 1.0
+def _normalisation(name: str, prepared: _ImagePreparation) -> tuple[Any, Any]:
+    """Return scale and shift, so that inputs are ``image * scale + shift``."""
+    factor = prepared.rescale_factor if prepared.do_rescale else 1.0
     mean, std = np.zeros(3), np.ones(3)
-    if prepared.get("do_normalize", True):
-        mean = np.asarray(prepared.get("image_mean", MEAN), dtype=np.float64)
-        std = np.asarray(prepared.get("image_std", STD), dtype=np.float64)
+    if prepared.do_normalize:
+        mean = np.asarray(prepared.image_mean, dtype=np.float64)
+        std = np.asarray(prepared.image_std, dtype=np.float64)
     if mean.shape != (3,) or std.shape != (3,):
         raise ConfigurationError(f"{name} does not take images in red, green and blue.")
     return (factor / std).astype(np.float32), (-mean / std).astype(np.float32)
 
 
 def _hash(model: Any, missing: list[str]) -> str:
-    """SHA-256 of the weights by their names, wherever they were read from."""
+    """Hash the weights by their names, wherever they were read from."""
     digest = hashlib.sha256()
     for key, value in sorted(model.state_dict().items()):
         if key not in missing:
@@ -234,7 +209,7 @@ def _hash(model: Any, missing: list[str]) -> str:
 
 @contextmanager
 def _quiet(name: str) -> Iterator[None]:
-    """Without the library's progress bars and warnings."""
+    """Silence the library's progress bars and warnings."""
     try:
         from transformers.utils import logging
     except ModuleNotFoundError as error:

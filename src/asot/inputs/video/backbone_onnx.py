@@ -3,80 +3,51 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.errors import ConfigurationError, DataError, MissingExtraError
+from asot.errors import ConfigurationError, FileError, MissingExtraError
 from asot.files import file_hash
-from asot.inputs.video.backbones import Backbone
+from asot.inputs.video.backbone import Backbone, brief
+from asot.schema import Positive, read_json
 from asot.workers import available_cores
 
 # Of ImageNet: what most image models were trained with.
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 _FLOATS = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
-_TOKENS = ("first", "mean")
+_Above0 = Annotated[float, msgspec.Meta(gt=0)]
 
 
-@dataclass(frozen=True)
-class OnnxOptions:
-    """How images become the input of a model, and its output features.
+class OnnxOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Options of a model: how images become its input, and its output features.
 
-    These are also what ``model.json`` beside ``model.onnx`` may say, each where the default is
-    not right.
-
-    Parameters
-    ----------
-    size : (int, int), optional
-        H and W; needed only where the model takes any, and 224 x 224 then unless given.
-    mean, std : three floats
-        Of red, green and blue, as fractions of 255: inputs are ``(image / 255 - mean) / std``.
-        A model that takes uint8 gets the image as it is.
-    output : str, optional
-        Name of the output; the first unless given.
-    tokens : str
-        Of an output (B, tokens, D): "first" or "mean". A map (B, D, H, W) is averaged.
+    These are also what ``model.json`` beside ``model.onnx`` may say, each where the default is not
+    right. ``size`` (H, W) is needed only where the model takes any. ``mean`` and ``std`` of red,
+    green and blue are fractions of 255: inputs are ``(image / 255 - mean) / std``, but for a model
+    that takes uint8. ``output`` names the output, the first by default; of tokens (B, tokens, D)
+    the first or the mean is taken, and a map (B, D, H, W) is averaged.
     """
 
-    size: tuple[int, int] | None = None
-    mean: tuple[float, ...] = MEAN
-    std: tuple[float, ...] = STD
+    size: tuple[Positive, Positive] | None = None
+    mean: tuple[float, float, float] = MEAN
+    std: tuple[_Above0, _Above0, _Above0] = STD
     output: str | None = None
-    tokens: str = "first"
+    tokens: Literal["first", "mean"] = "first"
 
 
 class OnnxBackbone(Backbone):
-    """An ONNX model with one input of images.
+    """An ONNX model, in bytes or a file, with one input of images.
 
-    On the processor each call uses one thread, and calls come from several at once: networks of
-    this size spend much of several threads' time on waiting for each other, and all of it when
-    something else, such as a decoder, wants a core as well.
-
-    Parameters
-    ----------
-    name : str
-        What people call it.
-    model : bytes or Path
-        The model.
-    identity : mapping
-        What decides the features besides ``options``: its weights.
-    options : OnnxOptions
-        Preparation and output.
-    device : str
-        "auto", "cpu" or "cuda".
-    threads : int, optional
-        Calls at once on the processor; the cores of this process unless given.
-
-    Raises
-    ------
-    ConfigurationError
-        If the model cannot be run or is no model of images.
+    ``identity`` is what decides the features besides ``options``: the model's weights. On the
+    processor each call uses one thread, and calls come from several at once: networks of this size
+    spend much of several threads' time on waiting for each other, and all of it when something
+    else, such as a decoder, wants a core as well.
     """
 
     def __init__(
@@ -97,15 +68,12 @@ class OnnxBackbone(Backbone):
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or len(inputs[0].shape) != 4:
             shapes = ", ".join(f"{one.name} {one.shape}" for one in inputs)
-            raise ConfigurationError(
-                f"{name} must have one input of images (B, 3, H, W) or (B, H, W, 3), but has "
-                f"{shapes}."
-            )
+            rule = "must have one input of images (B, 3, H, W) or (B, H, W, 3)"
+            raise ConfigurationError(f"{name} {rule}, but has {shapes}.")
         self._input = inputs[0].name
         if inputs[0].type != "tensor(uint8)" and inputs[0].type not in _FLOATS:
-            raise ConfigurationError(
-                f"{name} must take float, float16 or uint8, but takes {inputs[0].type}."
-            )
+            message = f"{name} must take float, float16 or uint8, but takes {inputs[0].type}."
+            raise ConfigurationError(message)
         self._float = _FLOATS.get(inputs[0].type)
         fixed = [one if isinstance(one, int) and one > 0 else None for one in inputs[0].shape]
         self._batch = fixed[0]
@@ -118,29 +86,16 @@ class OnnxBackbone(Backbone):
         outputs = [one.name for one in self._session.get_outputs()]
         self._output = options.output or outputs[0]
         if self._output not in outputs:
-            raise ConfigurationError(
-                f"{name} has no output {self._output!r}: it has {', '.join(outputs)}."
-            )
+            message = f"{name} has no output {self._output!r}: it has {', '.join(outputs)}."
+            raise ConfigurationError(message)
         scale = np.asarray(options.std, dtype=np.float32) * np.float32(255)
         self._scale = np.float32(1) / scale
         self._shift = -np.asarray(options.mean, dtype=np.float32) * np.float32(255) * self._scale
-        self._identity = dict(identity)
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """All that decides the features of an image."""
         prepared: dict[str, Any] = {"input": "uint8"}
         if self._float is not None:
-            prepared = {"mean": list(self._options.mean), "std": list(self._options.std)}
-        return {
-            **self._identity,
-            **prepared,
-            "output": self._output,
-            "tokens": self._options.tokens,
-            "size": list(self.size),
-            "width": self.width,
-            "clip": self.clip,
-        }
+            prepared = {"mean": list(options.mean), "std": list(options.std)}
+        chosen_output = {"output": self._output, "tokens": options.tokens}
+        self.made_of = {**identity, **prepared, **chosen_output}
 
     def features(self, images: NDArray[np.uint8]) -> NDArray[Any]:
         """Run the model."""
@@ -166,34 +121,25 @@ class OnnxBackbone(Backbone):
     def _reduced(self, made: NDArray[Any]) -> NDArray[Any]:
         if made.ndim == 4:
             return np.asarray(made.mean(axis=(2, 3), dtype=np.float32))
-        if made.ndim == 3:
-            if self._options.tokens == "mean":
-                return np.asarray(made.mean(axis=1, dtype=np.float32))
-            return made[:, 0]
-        return made
+        if made.ndim == 3 and self._options.tokens == "mean":
+            return np.asarray(made.mean(axis=1, dtype=np.float32))
+        return made[:, 0] if made.ndim == 3 else made
 
 
-def open_onnx(path: Path, device: str, threads: int | None) -> OnnxBackbone:
-    """Open a model file, with what ``model.json`` beside it says of it.
-
-    Raises
-    ------
-    DataError
-        If one of the two files cannot be used.
-    ConfigurationError
-        If the model cannot be run or is no model of images.
-    """
+def open_onnx(name: str, device: str, threads: int | None) -> OnnxBackbone:
+    """Open a model file, with what ``model.json`` beside it says of it."""
+    path = Path(name)
     if not path.is_file():
-        raise DataError(f"{path} does not exist: a backbone is needed there.")
+        raise FileError.at(path, "does not exist: a backbone is needed there")
     identity = {"kind": "onnx", "name": path.name, "weights": _weights_hash(path)}
+    beside = path.with_suffix(".json")
+    options = read_json(beside, OnnxOptions) if beside.is_file() else OnnxOptions()
     # By its path, because the weights of large models lie in files beside it.
-    return OnnxBackbone(
-        str(path), path, identity, _read_options(path.with_suffix(".json")), device, threads
-    )
+    return OnnxBackbone(str(path), path, identity, options, device, threads)
 
 
 def _weights_hash(path: Path) -> str:
-    """SHA-256 of a model file and of the files beside it that hold its weights."""
+    """Hash a model file and the files beside it that hold its weights."""
     from onnx import TensorProto, load
 
     try:
@@ -208,33 +154,8 @@ def _weights_hash(path: Path) -> str:
         if entry.key == "location"
     }
     files = [one for one in (path.parent / name for name in sorted(beside)) if one.is_file()]
-    if not files:
-        return file_hash(path)
-    digests = "".join(file_hash(one) for one in (path, *files))
-    return hashlib.sha256(digests.encode()).hexdigest()
-
-
-def _read_options(path: Path) -> OnnxOptions:
-    if not path.is_file():
-        return OnnxOptions()
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as JSON: {error}.") from error
-    known = [one.name for one in fields(OnnxOptions)]
-    if not isinstance(values, dict) or not set(values) <= set(known):
-        raise DataError(f"{path} may say {', '.join(known)}, and nothing else.")
-    for key, length in (("size", 2), ("mean", 3), ("std", 3)):
-        value = values.get(key)
-        if value is None:
-            continue
-        numbers = isinstance(value, list) and all(isinstance(one, int | float) for one in value)
-        if not numbers or len(value) != length or (key != "mean" and min(value) <= 0):
-            raise DataError(f"{path}: {key} must be {length} numbers, but is {value!r}.")
-        values[key] = tuple(int(one) if key == "size" else float(one) for one in value)
-    if values.get("tokens", "first") not in _TOKENS:
-        raise DataError(f"{path}: tokens must be first or mean, but is {values['tokens']!r}.")
-    return OnnxOptions(**values)
+    digests = [file_hash(one) for one in (path, *files)]
+    return hashlib.sha256("".join(digests).encode()).hexdigest() if files else digests[0]
 
 
 def _session(name: str, model: bytes | Path, device: str) -> tuple[Any, bool]:
@@ -255,18 +176,15 @@ def _session(name: str, model: bytes | Path, device: str) -> tuple[Any, bool]:
     options.log_severity_level = 3
     providers = ["CUDAExecutionProvider"] if on_gpu else []
     try:
-        session = onnxruntime.InferenceSession(
-            str(model) if isinstance(model, Path) else model,
-            options,
-            providers=[*providers, "CPUExecutionProvider"],
-        )
+        given = str(model) if isinstance(model, Path) else model
+        every = [*providers, "CPUExecutionProvider"]
+        session = onnxruntime.InferenceSession(given, options, providers=every)
     except Exception as error:  # onnxruntime's own kinds come with each version
-        reason = " ".join(str(error).split())[:300].rstrip(".")
-        raise ConfigurationError(f"{name} is no model that onnxruntime runs: {reason}.") from error
+        message = f"{name} is not a model that onnxruntime runs: {brief(error)}."
+        raise ConfigurationError(message) from error
     # What it could not use it leaves out without a word.
     on_gpu = "CUDAExecutionProvider" in session.get_providers()
     if device == "cuda" and not on_gpu:
-        raise ConfigurationError(
-            f"{name} cannot run on a GPU: onnxruntime does not find one that it can use."
-        )
+        message = f"{name} cannot run on a GPU: onnxruntime does not find one that it can use."
+        raise ConfigurationError(message)
     return session, on_gpu

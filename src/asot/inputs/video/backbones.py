@@ -1,196 +1,130 @@
-"""Backbones: networks that turn images into features, behind one small interface.
-
-A name decides which: ``efficientnet-lite0`` comes with the extra ``video`` and needs no network
-connection; ``model.onnx`` is any image model in that format (``backbone_onnx``);
-``hf:facebook/dinov2-small``, or a folder in place of the name, is a vision or video model of
-transformers (:mod:`asot.inputs.video.backbone_hf`); ``module:function`` is any callable
-(:mod:`asot.inputs.video.backbone_callable`).
-
-Every backbone sees the whole frame, resized to its own height and width whatever the frame's
-shape: cropping would lose what happens at the sides.
-"""
+"""Opening a backbone by its name, among them anybody's function, by ``module:function``."""
 
 from __future__ import annotations
 
+import inspect
+import json
 import re
-from abc import ABC, abstractmethod
+import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.errors import ArgumentError, ConfigurationError
+from asot.errors import ArgumentError, ConfigurationError, require_integer
+from asot.files import file_hash
+from asot.inputs.settings import DEVICES
+from asot.inputs.video.backbone import Backbone, brief
 
-EFFICIENTNET = "efficientnet-lite0"
-DEVICES = ("auto", "cpu", "cuda")
-
-
-class Backbone(ABC):
-    """Images in, features out.
-
-    Attributes
-    ----------
-    name : str
-        What people call it.
-    size : (int, int)
-        H and W of its images.
-    clip : int
-        T, the frames that go into one feature: 1 for a model of images. For a model of videos,
-        T sampled frames in a row, the one the feature is of in the middle (at ``T // 2``).
-    batch_size : int
-        Images, or clips, to give at once.
-    parallel : int
-        From how many threads it is best called at once.
-    width : int
-        D, the length of a feature.
-    """
-
-    name: str
-    size: tuple[int, int]
-    clip: int = 1
-    batch_size: int = 8
-    parallel: int = 1
-    width: int = 0
-
-    @property
-    @abstractmethod
-    def identity(self) -> dict[str, Any]:
-        """All that decides the features of an image, as plain JSON values."""
-
-    @abstractmethod
-    def features(self, images: NDArray[np.uint8]) -> Any:
-        """What the model makes of images: an array (B, D)."""
-
-    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Features of images.
-
-        Parameters
-        ----------
-        images : (B, H, W, 3) uint8 array, or (B, T, H, W, 3) where ``clip`` is T > 1
-            RGB.
-
-        Returns
-        -------
-        (B, D) float32 array
-
-        Raises
-        ------
-        ArgumentError
-            If the images are of another shape or type.
-        ConfigurationError
-            If the model fails, or makes something else of them.
-        """
-        wanted = (*((self.clip,) if self.clip > 1 else ()), *self.size, 3)
-        if images.dtype != np.uint8 or images.shape[1:] != wanted:
-            raise ArgumentError(
-                f"{self.name} takes uint8 images of shape (B, {', '.join(map(str, wanted))}), "
-                f"but got {images.dtype} of shape {images.shape}."
-            )
-        try:
-            made = np.asarray(self.features(images))
-        except (ConfigurationError, KeyboardInterrupt):
-            raise
-        except Exception as error:  # Whatever somebody's network raises.
-            reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-            raise ConfigurationError(
-                f"The backbone {self.name} fails on images of shape {images.shape}: {reason}."
-            ) from error
-        if made.ndim != 2 or made.shape[0] != len(images) or made.shape[1] == 0:
-            raise ConfigurationError(
-                f"The backbone {self.name} must make features of shape ({len(images)}, D), but "
-                f"made {made.shape} of {len(images)} images."
-            )
-        if self.width and made.shape[1] != self.width:
-            raise ConfigurationError(
-                f"The backbone {self.name} made features of {made.shape[1]} numbers after some "
-                f"of {self.width}."
-            )
-        return np.ascontiguousarray(made, dtype=np.float32)
-
-    def try_out(self) -> None:
-        """Find ``width``, and what is wrong, on a grey image.
-
-        Raises
-        ------
-        ConfigurationError
-            If the model fails, or its features are no finite numbers.
-        """
-        shape = (1, *((self.clip,) if self.clip > 1 else ()), *self.size, 3)
-        made = self(np.full(shape, 127, dtype=np.uint8))
-        if not np.isfinite(made).all():
-            raise ConfigurationError(
-                f"The backbone {self.name} makes features of a grey image that are not finite."
-            )
-        self.width = made.shape[1]
+# What a name looks like, and the function (name, device, threads) that opens it: in its module,
+# which is imported then, as it may need a library that others do without.
+_KINDS = (
+    (r"efficientnet-lite0", "asot.inputs.video.efficientnet:open_efficientnet"),
+    (r"hf:.*", "asot.inputs.video.backbone_hf:TransformersBackbone"),
+    (r".*\.onnx", "asot.inputs.video.backbone_onnx:open_onnx"),
+    (r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", "asot.inputs.video.backbones:CallableBackbone"),
+)
 
 
 def open_backbone(
-    name: str,
-    *,
-    device: str = "auto",
-    threads: int | None = None,
-    batch_size: int | None = None,
+    name: str, *, device: str = "auto", threads: int | None = None, batch_size: int | None = None
 ) -> Backbone:
-    """Open a backbone by its name.
+    """Open a backbone by its name, and try it out on one image.
 
     Parameters
     ----------
     name : str
-        ``efficientnet-lite0``, ``path/to/model.onnx``, ``hf:NAME`` or ``module:function``.
+        ``efficientnet-lite0``, which comes with the extra ``video`` and needs no network
+        connection; ``path/to/model.onnx``, any image model in that format; ``hf:NAME``, a vision or
+        video model of transformers, or a folder of one; or ``module:function``, any callable.
     device : str
         "auto" (a GPU where the library has one), "cpu" or "cuda". A callable sees to its own.
-    threads : int, optional
-        Of the processor; all that this process may use unless given.
-    batch_size : int, optional
-        Images, or clips, at once; what suits the model unless given.
-
-    Returns
-    -------
-    Backbone
-        Tried out on one image.
-
-    Raises
-    ------
-    ArgumentError
-        If the name, or another argument, means nothing.
-    ConfigurationError
-        If the model does not work, or not on the device.
-    DataError
-        If its file is missing or damaged.
-    MissingExtraError
-        If it needs a library that is not installed.
+    threads, batch_size : int, optional
+        Threads of the processor, all that this process may use unless given; images, or clips, at
+        once, what suits the model unless given.
     """
     if device not in DEVICES:
-        raise ArgumentError(f"device must be one of {', '.join(DEVICES)}, but is {device!r}.")
-    for what, value in (("threads", threads), ("batch_size", batch_size)):
-        if value is not None and value < 1:
-            raise ArgumentError(f"{what} must be at least 1, but is {value}.")
-    backbone = _open(name, device, threads)
+        message = f"device must be one of {', '.join(DEVICES)}, but is {device!r}."
+        raise ArgumentError(message, setting="device")
+    for setting, value in (("threads", threads), ("batch_size", batch_size)):
+        if value is not None:
+            require_integer(setting, value, at_least=1)
+    for pattern, opener in _KINDS:
+        if re.fullmatch(pattern, name, re.DOTALL):
+            module, _, function = opener.partition(":")
+            backbone: Backbone = getattr(import_module(module), function)(name, device, threads)
+            break
+    else:
+        raise ArgumentError(
+            f"There is no backbone {name!r}: use efficientnet-lite0, a path to a model that ends "
+            "with .onnx, hf:NAME for a model of transformers, or module:function.",
+            setting="backbone",
+        )
     if batch_size is not None:
         backbone.batch_size = batch_size
     backbone.try_out()
     return backbone
 
 
-def _open(name: str, device: str, threads: int | None) -> Backbone:
-    if name == EFFICIENTNET:
-        from asot.inputs.video.efficientnet import open_efficientnet
+class CallableBackbone(Backbone):
+    """A callable: uint8 images (B, H, W, 3), or clips (B, T, H, W, 3), to features (B, D).
 
-        return open_efficientnet(device, threads)
-    if name.startswith("hf:"):
-        from asot.inputs.video.backbone_hf import TransformersBackbone
+    It may have attributes ``size`` (H, W; 224 x 224 unless there), ``clip`` (T; 1), ``batch_size``
+    (8) and ``identity``, a value that JSON can hold and that changes with the features. Without the
+    last, its module's source stands for it. ``name`` is ``module:function``; the module is found as
+    Python does, or in the current folder.
+    """
 
-        return TransformersBackbone(name.removeprefix("hf:"), device)
-    if name.endswith(".onnx"):
-        from asot.inputs.video.backbone_onnx import open_onnx
+    def __init__(self, name: str, device: str = "auto", threads: int | None = None) -> None:
+        self.name = name
+        module_name, _, path = name.partition(":")
+        # As `python -m` has it; a console script does not.
+        if "" not in sys.path and str(Path.cwd()) not in sys.path:
+            sys.path.insert(0, str(Path.cwd()))
+        try:
+            module = import_module(module_name)
+            function: Any = module
+            for part in path.split("."):
+                function = getattr(function, part)
+        except Exception as error:  # a module runs whatever it likes
+            message = f"The backbone {name} cannot be imported: {brief(error)}."
+            raise ConfigurationError(message, setting="backbone") from error
+        if not callable(function):
+            message = f"The backbone {name} must be callable, but is {function!r}."
+            raise ConfigurationError(message, setting="backbone")
+        self._function = function
+        try:
+            height, width = (int(one) for one in getattr(function, "size", (224, 224)))
+            self.size = (height, width)
+            self.clip = int(getattr(function, "clip", 1))
+            self.batch_size = int(getattr(function, "batch_size", 8))
+            if min(height, width, self.clip, self.batch_size) < 1:
+                raise ValueError("they must be at least 1")
+            own = getattr(function, "identity", None)
+            weights = json.loads(json.dumps(own)) if own is not None else _source_hash(module)
+            self.made_of = {"kind": "callable", "name": name, "weights": weights}
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(
+                f"The backbone {name} has attributes size, clip, batch_size or identity that "
+                f"cannot be used: {error}.",
+                setting="backbone",
+            ) from error
 
-        return open_onnx(Path(name), device, threads)
-    if re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", name):
-        from asot.inputs.video.backbone_callable import CallableBackbone
+    def features(self, images: NDArray[np.uint8]) -> Any:
+        """Call it; a torch tensor is taken as well as an array."""
+        made = self._function(images)
+        return made.detach().cpu().numpy() if hasattr(made, "detach") else made
 
-        return CallableBackbone(name)
-    raise ArgumentError(
-        f"There is no backbone {name!r}: use {EFFICIENTNET}, a path to a model that ends with "
-        ".onnx, hf:NAME for a model of transformers, or module:function."
-    )
+
+def mean_colour(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the mean red, green and blue of images (B, H, W, 3): the least a backbone can be."""
+    return np.asarray(images.mean(axis=(1, 2), dtype=np.float32))
+
+
+def _source_hash(module: Any) -> str:
+    source = inspect.getsourcefile(module)
+    if source is None:
+        raise ValueError("its module has no source, so that it needs an identity")
+    return file_hash(Path(source))

@@ -1,6 +1,6 @@
 """Videos as a stream of frames with their true times, from files as people have them.
 
-What cannot be used is passed over and counted, never hidden: :attr:`Source.remarks` says it in
+What cannot be used is passed over and counted, never hidden: :attr:`OpenVideo.remarks` says it in
 sentences once the stream has ended. The rules:
 
 - A frame that cannot be decoded, or that the decoder calls corrupt, is skipped.
@@ -22,12 +22,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
-from asot.errors import DataError, MissingExtraError
-from asot.inputs.video.opening import open_container, reason, video_stream
+from asot.errors import FileError, MissingExtraError
+from asot.files import require_file
+from asot.text import plural
 
 # A clock that falls back by more was set anew; by less, frames are out of order.
 RESET_S = 1.0
@@ -39,23 +40,17 @@ USUAL_RATE = 25.0
 PATIENCE = 100
 # Formats where not every frame has a time of its own: the others' are counted from the start.
 _COUNTED = ("mpeg",)
+# What FFmpeg would show as a video, but nobody means: pictures, and text as a terminal shows it.
+_PICTURES = ("image2", "tty", "bin", "xbin", "adf", "idf")
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A decoded frame, and when it is shown.
+    """A decoded frame, as it is stored, and when it is shown, on the file's own clock.
 
-    Parameters
-    ----------
-    time_s : float
-        Seconds of the file's own clock.
-    usual_end_s : float
-        When it would end by its own duration, or else by the usual spacing; later than
-        ``time_s``. The next frame, where there is one, ends it.
-    frame : av.VideoFrame
-        As it is stored: see :class:`asot.inputs.video.pictures.Pictures`.
+    ``usual_end_s`` is its end by its own duration, or else by the usual spacing.
     """
 
     time_s: float
@@ -64,28 +59,12 @@ class Shown:
 
 
 @dataclass
-class Source:
-    """An open video.
+class OpenVideo:
+    """An open video, and the frames or packets that the rules of this module were applied to.
 
-    Parameters
-    ----------
-    path : Path
-        Its file.
-    container, stream
-        PyAV's.
-    damaged, reordered, repeated, resets, untimed : int
-        Frames, or packets, that the rules of this module were applied to, so far.
-
-    Attributes
-    ----------
-    end_s : float or None
-        Where the last frame that was read ends.
-    spacing_s : float
-        From frame to frame, as the file says.
-    start_s, announced_end_s : float, float or None
-        Where the file says that its video starts and ends.
-    pixel_aspect : float
-        Width of a pixel as it is shown, by its height.
+    ``end_s`` is where the last frame that was read ends; ``spacing_s``, ``start_s`` and
+    ``announced_end_s`` are what the file says of the time between frames, and of its video's start
+    and end. ``pixel_aspect`` is the width of a pixel as it is shown, by its height.
     """
 
     path: Path
@@ -113,28 +92,24 @@ class Source:
 
     @property
     def undisturbed(self) -> bool:
-        """Whether no rule of this module was needed so far."""
+        """Tell whether no rule of this module was needed so far."""
         return not (self.damaged or self.reordered or self.repeated or self.resets or self.untimed)
 
     @property
     def remarks(self) -> list[str]:
-        """What people should know of the file, in sentences."""
-        counted = [
-            (self.damaged, "{} could not be decoded and {} skipped.", "frame"),
-            (self.repeated, "{} had the time of another and {} skipped.", "frame"),
-            (
-                self.reordered,
-                "{} stood out of order and {} put in order; none is missing.",
-                "frame",
-            ),
-            (self.untimed, "{} had no time and {} given the usual one.", "frame"),
-            (self.resets, "{} of its clock {} evened out.", "jump"),
+        """Say what people should know of the file, in sentences."""
+        sentences = (
+            (self.damaged, "frame", "could not be decoded and {} skipped."),
+            (self.repeated, "frame", "had the time of another and {} skipped."),
+            (self.reordered, "frame", "stood out of order and {} put in order; none is missing."),
+            (self.untimed, "frame", "had no time and {} given the usual one."),
+            (self.resets, "jump", "of its clock {} evened out."),
+        )
+        found = [
+            f"{plural(count, noun)} {sentence.format('was' if count == 1 else 'were')}"
+            for count, noun, sentence in sentences
+            if count
         ]
-        found = []
-        for count, sentence, noun in counted:
-            if count:
-                nouns = f"{count:,} {noun}{'' if count == 1 else 's'}"
-                found.append(sentence.format(nouns, "was" if count == 1 else "were"))
         announced = self.announced_end_s
         missing = 0.0 if announced is None or self.end_s is None else announced - self.end_s
         if missing > max(1.0, 2 * self.spacing_s):
@@ -145,18 +120,10 @@ class Source:
         return found
 
     def frames(self, after_s: float | None = None) -> Iterator[Shown]:
-        """Decode the frames in order.
+        """Decode the frames in order, each later than the one before.
 
-        Parameters
-        ----------
-        after_s : float, optional
-            Begin with the frame that is shown at this moment, or with the first if that is later.
-            Found by way of the keyframe before, where the file lets one trust its times.
-
-        Yields
-        ------
-        Shown
-            Each later than the one before.
+        They begin with the frame that is shown at ``after_s``, or with the first if that is later;
+        by way of the keyframe before, where the file lets one trust its times.
         """
         if after_s is None:
             yield from self._timed(self._decoded())
@@ -174,7 +141,7 @@ class Source:
                 setattr(self, name, getattr(again, name))
 
     def _from_keyframe(self, after_s: float, back_s: float) -> Iterator[Shown] | None:
-        """Frames from the one at ``after_s`` on, or None where seeking does not lead there."""
+        """Return the frames from ``after_s`` on, or None where seeking does not lead there."""
         import av
 
         base = self.stream.time_base
@@ -285,37 +252,63 @@ class Source:
 
 
 @contextmanager
-def open_video(path: Path, threads: int | None = None) -> Iterator[Source]:
-    """Open a video file.
+def open_video(path: Path, threads: int | None = None) -> Iterator[OpenVideo]:
+    """Open a video file with PyAV; nothing but it is read, whatever it refers to.
 
-    Parameters
-    ----------
-    path : Path
-        The file. Nothing but it is read, whatever it refers to.
-    threads : int, optional
-        Of the decoder; FFmpeg's choice unless given.
-
-    Raises
-    ------
-    DataError
-        If the file is missing, empty, no video, or has no video stream that can be decoded.
-    MissingExtraError
-        If PyAV is not installed.
+    ``threads`` are those of the decoder; FFmpeg's choice unless given. It is a DataError if the
+    file is missing, empty, no video, or has no video stream that can be decoded.
     """
     try:
         import av
     except ModuleNotFoundError as error:
         raise MissingExtraError("av", "video", "reading a video") from error
-
-    container = open_container(path)
+    if require_file(path).st_size == 0:
+        raise FileError.at(path, "is empty")
+    try:
+        container = av.open(
+            # Absolute, so that no part of a name is taken for a protocol.
+            str(path.absolute()),
+            metadata_errors="replace",
+            container_options={"protocol_whitelist": "file"},
+        )
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise FileError.at(
+            path, f"is not a video that FFmpeg can read: {_reason(error)}"
+        ) from error
     with container:
-        stream = video_stream(path, container)
+        stream = _video_stream(path, container)
         stream.codec_context.thread_type = "AUTO"
         stream.codec_context.thread_count = threads or 0
         try:
-            yield Source(path, container, stream)
+            yield OpenVideo(path, container, stream)
         except av.error.FFmpegError as error:
-            raise DataError(f"{path} cannot be read: {reason(error)}.") from error
+            raise FileError.at(path, f"cannot be read: {_reason(error)}") from error
+
+
+def _video_stream(path: Path, container: Any) -> Any:
+    """Return the stream of moving pictures in an open file."""
+    from av.stream import Disposition
+
+    name = container.format.name
+    if name in _PICTURES or name.endswith("_pipe"):
+        raise FileError.at(path, f"is not a video (FFmpeg takes it for {name!r})")
+    streams = [
+        stream
+        for stream in container.streams.video
+        if not stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails)
+    ]
+    if not streams:
+        held = "only sound" if container.streams.audio else "no moving picture"
+        raise FileError.at(path, f"holds {held}: a video stream is needed")
+    playable = [stream for stream in streams if stream.codec_context is not None]
+    if not playable:
+        raise FileError.at(path, "has a codec that FFmpeg cannot decode here: convert it first")
+    return playable[0]
+
+
+def _reason(error: Exception) -> str:
+    """Return what FFmpeg, or the system, says."""
+    return (getattr(error, "strerror", None) or str(error)).rstrip(".")
 
 
 def _announced_end(container: Any, stream: Any) -> float | None:
@@ -330,17 +323,6 @@ def _announced_end(container: Any, stream: Any) -> float | None:
 
 def _from(after_s: float, shown: Iterator[Shown]) -> Iterator[Shown]:
     """Leave out what is over by ``after_s``: the last frame that began by then is the first."""
-    held: Shown | None = None
-    for one in shown:
-        if held is not None and one.time_s > after_s:
-            yield held
+    for one, following in pairwise(chain(shown, [None])):
+        if one is not None and (following is None or following.time_s > after_s):
             yield one
-            yield from shown
-            return
-        held = one
-        if one.time_s > after_s:
-            yield one
-            yield from shown
-            return
-    if held is not None:
-        yield held

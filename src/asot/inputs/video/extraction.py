@@ -2,191 +2,129 @@
 
 from __future__ import annotations
 
-import os
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
-from dataclasses import asdict
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from itertools import islice, repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.data.origin import Origin, finished_origin, origin_path, times_path, write_origin
-from asot.errors import DataError
-from asot.files import write_array
-from asot.inputs.video.ahead import map_ordered, run_ahead
-from asot.inputs.video.backbones import Backbone
-from asot.inputs.video.decoding import Source, open_video
+from asot.data.origin import Origin
+from asot.errors import FileError
+from asot.inputs.video.backbone import Backbone
+from asot.inputs.video.decoding import OpenVideo, open_video
 from asot.inputs.video.partial import DAMAGED, MOMENT, REPAIRED, SOUND, Partial
-from asot.inputs.video.pictures import Pictures
-from asot.inputs.video.reading import VideoInfo, fingerprint, probe, sample
-from asot.inputs.video.windows import windows
+from asot.inputs.video.reading import Pictures, VideoInfo, fingerprint, probe, sample
+from asot.text import plural
 from asot.timeline.timelines import require_times
 from asot.workers import available_cores
 
-# Hears of the seconds of video that are done, and of all of them, where that is known.
-Report = Callable[[float, float | None], None]
-_REPORT_EVERY_S = 0.1
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_TELL_EVERY_S = 0.1
 # Pixels of a frame that take longer to decode than a backbone of this kind takes for them.
 _LARGE = 1280 * 720
+_END = object()
 
-_Moment = tuple[float, int, int]
-
-
-def extractor_of(backbone: Backbone, fps: float | None) -> dict[str, Any]:
-    """All that decides the features of a video: the backbone, and how its frames are sampled."""
-    return {**backbone.identity, "fps": "all" if fps is None else fps}
+_Moment = tuple[float, int, int]  # the values of a MOMENT
+_Image = NDArray[np.uint8]
 
 
-def is_extracted(
-    path: str | os.PathLike[str], root: Path, name: str, extractor: dict[str, Any]
-) -> bool:
-    """Tell whether a recording's features are there, made of this very file in this very way.
-
-    Parameters
-    ----------
-    path : path-like
-        The video.
-    root : Path
-        The data folder.
-    name : str
-        The recording.
-    extractor : dict
-        From :func:`extractor_of`.
-
-    Raises
-    ------
-    DataError
-        If the video cannot be read.
-    """
-    origin = finished_origin(root, name)
-    return (
-        origin is not None
-        and origin.extractor == extractor
-        and origin.fingerprint == fingerprint(path)
-    )
-
-
-def extract_video(
-    path: str | os.PathLike[str],
-    root: Path,
-    name: str,
-    backbone: Backbone,
-    *,
-    fps: float | None = None,
-    batch_size: int | None = None,
-    threads: int | None = None,
-    report: Report | None = None,
-) -> Origin:
-    """Write the features, times and origin of a video, as :mod:`asot.data.origin` lays them out.
+@dataclass(frozen=True)
+class VideoExtractor:
+    """Makes the features of videos: an :class:`asot.inputs.extract.Extractor`.
 
     A killed extraction goes on after the last batch that it finished, with the very same result:
-    the frame before is found again and compared with the one of the time. If the file or the
-    extractor changed it begins anew.
-
-    Parameters
-    ----------
-    path : path-like
-        The video.
-    root : Path
-        The data folder.
-    name : str
-        The recording, by which its files are called.
-    backbone : Backbone
-        From :func:`asot.inputs.video.backbones.open_backbone`.
-    fps : float, optional
-        Frames a second, as in ``reading.read_frames``; all of them unless given.
-    batch_size : int, optional
-        Images, or clips, at once; the backbone's unless given.
-    threads : int, optional
-        Of the decoder; unless given one, or all cores for pictures larger than 1280 x 720.
-    report : callable, optional
-        Called with the seconds of video that are done and the seconds in all (None where the file
-        does not say), a few times a second and at the end.
-
-    Returns
-    -------
-    Origin
-        As written.
-
-    Raises
-    ------
-    ArgumentError
-        If ``fps`` is not positive.
-    DataError
-        If the file is no video, gives fewer than two frames, or features that are not finite.
-    ConfigurationError
-        If the backbone fails.
+    the frame before is decoded again and compared with the one of the time. If the file or the
+    settings changed it begins anew. The batch size is the backbone's unless given; ``threads`` are
+    those of the decoder: unless given one, or all cores for pictures larger than 1280 x 720.
     """
-    path = Path(path)
-    mark, extractor, info = fingerprint(path), extractor_of(backbone, fps), probe(path)
-    features = _features_path(root, name)
-    size = batch_size or backbone.batch_size
-    state = {"fingerprint": mark, "extractor": extractor}
-    with Partial(features, state, backbone.width, size) as partial:
-        origin_path(root, name).unlink(missing_ok=True)
-        threads = threads or _decoder_threads(info)
-        run = _Run(path, info, backbone, fps, size, threads, partial, report)
-        source = run.finish()
-        moments = partial.moments
-        if len(moments) < 2:
-            rate = "" if fps is None else f" at {fps:g} frames a second"
-            partial.remove()
-            raise DataError(
-                f"{path} gives {len(moments)} frame{'' if len(moments) == 1 else 's'}{rate}: "
-                "at least 2 are needed."
-            )
-        if fingerprint(path) != mark:
-            partial.remove()
-            raise DataError(f"{path} was changed while it was read: wait until it is complete.")
-        assert source.end_s is not None
-        times = require_times(np.append(moments["time_s"], source.end_s), len(moments))
-        partial.write_features()
-        write_array(times_path(root, name), times)
-        origin = Origin(
-            "video", str(path.absolute()), mark, extractor, asdict(info), source.remarks
-        )
-        write_origin(root, name, origin)
-    partial.remove()
-    if report is not None:
-        length = source.end_s - info.start_s
-        report(length, length)
-    return origin
+
+    backbone: Backbone
+    frame_rate: float | None = None
+    batch_size: int | None = None
+    threads: int | None = None
+
+    stage = "Extracting features, seconds of video"
+    folders = ("features", "times")
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Return the backbone's identity and how frames are sampled."""
+        return {**self.backbone.identity, "frame_rate": self.frame_rate or "all"}
+
+    def fingerprint(self, path: Path) -> str:
+        """Return a hash of the file's size and of parts of it."""
+        return fingerprint(path)
+
+    def length(self, path: Path) -> float:
+        """Return the seconds that a video announces; 0 where it does not say."""
+        info = probe(path)
+        return 0.0 if info.end_s is None else max(info.end_s - info.start_s, 0.0)
+
+    @contextmanager
+    def features(
+        self, path: Path, target: Path, tell: Callable[[float], None]
+    ) -> Iterator[tuple[dict[str, NDArray[Any]], Origin]]:
+        """Make features (N, D) and times (N + 1,), on from what an earlier call left."""
+        mark, info = fingerprint(path), probe(path)
+        state = {"fingerprint": mark, "extractor": self.identity}
+        batch_size = self.batch_size or self.backbone.batch_size
+        with Partial(target, state, self.backbone.width, batch_size) as partial:
+            # One thread keeps up with the backbone up to a size, and leaves it its caches.
+            large = info.width * info.height > _LARGE
+            threads = self.threads or (available_cores() if large else 1)
+            video = _VideoRun(self, path, info, batch_size, threads, partial, tell).finish()
+            moments = partial.moments
+            if len(moments) < 2:
+                at = f" at {self.frame_rate:g} frames a second" if self.frame_rate else ""
+                partial.remove()
+                frames = plural(len(moments), "frame")
+                raise FileError.at(path, f"gives {frames}{at}: at least 2 are needed")
+            if fingerprint(path) != mark:
+                partial.remove()
+                raise FileError.at(path, "was changed while it was read: wait until it is complete")
+            assert video.end_s is not None
+            times = require_times(np.append(moments["time_s"], video.end_s), len(moments))
+            media, file = asdict(info), str(path.absolute())
+            origin = Origin("video", file, mark, self.identity, media, video.remarks)
+            arrays: dict[str, NDArray[Any]] = {"features": partial.features, "times": times}
+            yield arrays, origin
+            arrays.clear()  # Windows removes no file that is mapped into memory.
+        partial.remove()
 
 
 class _OtherFrames(Exception):  # noqa: N818 - no failure: there is another way to go on
-    """The frames that were found again are not those of the time."""
+    """The frames that were decoded again are not those of the time."""
 
 
 class _Damaged(Exception):  # noqa: N818 - as above
     """FFmpeg conceals damage as its threads happen to be scheduled: one must go on alone."""
 
 
-class _Run:
+@dataclass
+class _VideoRun:
     """One extraction: what it works on, and how far it is."""
 
-    def __init__(
-        self,
-        path: Path,
-        info: VideoInfo,
-        backbone: Backbone,
-        fps: float | None,
-        batch_size: int,
-        threads: int,
-        partial: Partial,
-        report: Report | None,
-    ) -> None:
-        self.path, self.info, self.backbone, self.fps = path, info, backbone, fps
-        self.batch_size, self.threads = batch_size, threads
-        self.partial, self.report = partial, report
-        self.before = backbone.clip // 2
-        self.source: Source | None = None
+    extractor: VideoExtractor
+    path: Path
+    info: VideoInfo
+    batch_size: int
+    threads: int
+    partial: Partial
+    tell: Callable[[float], None]
+    video: OpenVideo | None = None
 
-    def finish(self) -> Source:
-        """Make what is missing; the source has been read to its end then."""
+    def finish(self) -> OpenVideo:
+        """Make what is missing, and return the video, read to its end."""
         known = self.partial.moments
         state = int(known["state"][-1]) if len(known) else SOUND
         if state == DAMAGED:
@@ -205,87 +143,136 @@ class _Run:
                     known = known[:0]
                 seek = False
 
-    def _make(self, known: NDArray[Any], seek: bool) -> Source:
+    def _make(self, known: NDArray[Any], seek: bool) -> OpenVideo:
         done = len(known)
         # The frames that the next feature is of, and at least one that was seen before.
-        first = max(0, min(done - 1, done - self.before))
+        first = max(0, min(done - 1, done - self.extractor.backbone.clip // 2))
         frames = self._frames(known, first, seek)
-        clips = windows(frames, self.backbone.clip, first, done)
-        depth = 2 * self.backbone.parallel + 1
+        clips = centred_clips(frames, self.extractor.backbone.clip, first, done)
+        depth = 2 * self.extractor.backbone.parallel + 1
         told = time.monotonic()
         with (
             closing(run_ahead(self._batches(clips), depth)) as batches,
-            closing(map_ordered(self._infer, batches, self.backbone.parallel)) as made,
+            closing(map_ordered(self._infer, batches, self.extractor.backbone.parallel)) as made,
         ):
             for features, moments in made:
                 self.partial.append(features, moments)
-                if self.report is not None and time.monotonic() - told > _REPORT_EVERY_S:
+                if time.monotonic() - told > _TELL_EVERY_S:
                     told = time.monotonic()
-                    self._tell(float(moments["time_s"][-1]))
-        assert self.source is not None
-        return self.source
+                    self.tell(float(moments["time_s"][-1]) - self.info.start_s)
+        assert self.video is not None
+        return self.video
 
     def _frames(
         self, known: NDArray[Any], first: int, seek: bool
-    ) -> Iterator[tuple[_Moment, NDArray[np.uint8]]]:
-        """The sampled frames from number ``first`` on; those known are compared."""
-        with open_video(self.path, threads=self.threads) as source:
+    ) -> Iterator[tuple[_Moment, _Image]]:
+        """Yield the sampled frames from number ``first`` on; those known are compared."""
+        with open_video(self.path, threads=self.threads) as video:
             pictures = Pictures()
             after = float(known["time_s"][first]) if seek else None
-            shown = sample(source, self.fps, after, self.info.start_s)
+            shown = sample(video, self.extractor.frame_rate, after, self.info.start_s)
             for number, (one, _) in enumerate(shown, start=first if seek else 0):
                 if number < first:
                     continue
-                if source.damaged and self.threads != 1:
+                if video.damaged and self.threads != 1:
                     raise _Damaged
-                image = pictures.image(one.frame, self.backbone.size)
+                image = pictures.image(one.frame, self.extractor.backbone.size)
                 checksum = zlib.crc32(image[::8].tobytes())
                 if number < len(known):
                     was = known[number]
                     if was["time_s"] != one.time_s or was["checksum"] != checksum:
                         raise _OtherFrames
-                state = DAMAGED if source.damaged else SOUND if source.undisturbed else REPAIRED
+                state = DAMAGED if video.damaged else SOUND if video.undisturbed else REPAIRED
                 yield (one.time_s, checksum, state), image
-            if source.damaged and self.threads != 1:
+            if video.damaged and self.threads != 1:
                 raise _Damaged
-            self.source = source
+            self.video = video
 
     def _batches(
-        self, clips: Iterable[tuple[_Moment, NDArray[np.uint8]]]
-    ) -> Iterator[tuple[NDArray[np.uint8], NDArray[Any]]]:
-        images: list[NDArray[np.uint8]] = []
-        moments: list[_Moment] = []
-        for moment, image in clips:
-            images.append(image)
-            moments.append(moment)
-            if len(images) == self.batch_size:
-                yield np.stack(images), np.array(moments, dtype=MOMENT)
-                images, moments = [], []
-        if images:
-            yield np.stack(images), np.array(moments, dtype=MOMENT)
+        self, clips: Iterator[tuple[_Moment, _Image]]
+    ) -> Iterator[tuple[_Image, NDArray[Any]]]:
+        while batch := list(islice(clips, self.batch_size)):
+            moments, images = zip(*batch, strict=True)
+            yield np.stack(images), np.array(list(moments), dtype=MOMENT)
 
     def _infer(
-        self, batch: tuple[NDArray[np.uint8], NDArray[Any]]
+        self, batch: tuple[_Image, NDArray[Any]]
     ) -> tuple[NDArray[np.float32], NDArray[Any]]:
         images, moments = batch
-        features = self.backbone(images)
+        features = self.extractor.backbone(images)
         if not np.isfinite(features).all():
-            raise DataError(
-                f"{self.path} gives features that are not finite at "
-                f"{moments['time_s'][0]:.3f} s, with {self.backbone.name}."
-            )
+            at = f"{moments['time_s'][0]:.3f} s, with {self.extractor.backbone.name}"
+            raise FileError.at(self.path, f"gives features that are not finite at {at}")
         return features, moments
 
-    def _tell(self, time_s: float) -> None:
-        assert self.report is not None
-        start, end = self.info.start_s, self.info.end_s
-        self.report(time_s - start, None if end is None else end - start)
+
+def centred_clips(
+    frames: Iterable[tuple[Any, _Image]], length: int, first: int, done: int
+) -> Iterator[tuple[Any, _Image]]:
+    """Yield each frame, from number ``done`` on, with its neighbours, the ends repeated.
+
+    Each is a moment and a clip (T, H, W, 3) of T = ``length`` frames, itself at ``length // 2``; a
+    length of 1 gives the frames themselves. The first of ``frames`` has the number ``first``,
+    which is 0 or at most ``done - length // 2``.
+
+    Examples
+    --------
+    >>> frames = [(number, np.full((1, 1, 3), number, dtype=np.uint8)) for number in range(3)]
+    >>> [clip[:, 0, 0, 0].tolist() for _, clip in centred_clips(frames, 4, first=0, done=0)]
+    [[0, 0, 0, 1], [0, 0, 1, 2], [0, 1, 2, 2]]
+    """
+    before, after = length // 2, length - 1 - length // 2
+    images: deque[_Image] = deque(maxlen=length)
+    moments: deque[Any] = deque(maxlen=after + 1)
+
+    def padded() -> Iterator[tuple[Any, _Image]]:
+        yield from frames
+        if images:
+            yield from repeat((None, images[-1]), after)
+
+    for number, (moment, image) in enumerate(padded(), start=first):
+        if number == 0:
+            images.extend([image] * before)
+        images.append(image)
+        moments.append(moment)
+        if len(images) == length and len(moments) > after and number - after >= done:
+            yield moments[0], np.stack(images) if length > 1 else images[0]
 
 
-def _decoder_threads(info: VideoInfo) -> int:
-    """One thread keeps up with the backbone up to a size, and leaves it its caches."""
-    return available_cores() if info.width * info.height > _LARGE else 1
+def run_ahead(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
+    """Yield items that a thread of their own produces, at most ``depth`` of them ahead.
+
+    What the iteration raises is raised here. When this generator is closed the thread ends, and the
+    iterator with it, before the call returns.
+    """
+    iterator = iter(items)
+    with ThreadPoolExecutor(1) as pool:
+        ahead: deque[Future[Any]] = deque(pool.submit(next, iterator, _END) for _ in range(depth))
+        try:
+            while (item := ahead.popleft().result()) is not _END:
+                ahead.append(pool.submit(next, iterator, _END))
+                yield item
+        finally:
+            for future in ahead:
+                future.cancel()
+            # What it holds open is closed by the thread that opened it.
+            pool.submit(getattr(iterator, "close", lambda: None)).result()
 
 
-def _features_path(root: Path, name: str) -> Path:
-    return root / "features" / f"{name}.npy"
+def map_ordered(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int
+) -> Generator[Result, None, None]:
+    """Yield ``function(item)`` for each item, in order, from so many threads at once."""
+    waiting: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                # One more than there are workers, so that none waits for the one who takes.
+                if len(waiting) > workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

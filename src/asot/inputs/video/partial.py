@@ -1,21 +1,19 @@
-"""What an extraction has made so far, on disk, so that a killed one goes on where it was."""
+"""The store of an unfinished extraction, so that a killed one goes on where it was."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from asot.errors import DataError
-from asot.files import atomic_path, write_json
+from asot.files import write_json
+from asot.schema import read_json
 
 # Of each sampled frame: its time, a checksum of some of its pixels, and what the rules of
 # ``asot.inputs.video.decoding`` had been needed for by then.
@@ -28,47 +26,34 @@ class Partial:
     """The features and moments of an unfinished recording, in hidden files beside its features.
 
     Batches are appended to two files of plain rows. A batch of which a part alone reached the disk
-    counts as not made. One process at a time may hold them.
-
-    Parameters
-    ----------
-    features : Path
-        The ``.npy`` file that they will become.
-    state : mapping
-        What they are made of and how, as plain JSON values. What was made differently is dropped.
-    width : int
-        D.
-    batch_size : int
-        Rows that come at once.
-
-    Raises
-    ------
-    DataError
-        If another process is at the same recording.
+    counts as not made. What was made with another ``state``, plain JSON values, or ``batch_size``
+    is dropped. One process at a time may hold them; for another it is a DataError.
     """
 
-    def __init__(
-        self, features: Path, state: Mapping[str, Any], width: int, batch_size: int
-    ) -> None:
-        self._out = features
+    def __init__(self, target: Path, state: Mapping[str, Any], width: int, batch_size: int) -> None:
         self._width = width
         # Two names of one length at most, so that any that fits for features fits here.
-        self._rows = features.with_name(f".{features.stem}.rows")
-        self._moments = features.with_name(f".{features.stem}.when")
-        self._state = features.with_name(f".{features.stem}.what")
-        features.parent.mkdir(parents=True, exist_ok=True)
-        wanted = {**state, "batch_size": batch_size}
+        self._rows = target.with_name(f".{target.stem}.rows")
+        self._moments = target.with_name(f".{target.stem}.when")
+        self._state = target.with_name(f".{target.stem}.what")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        wanted = json.loads(json.dumps({**state, "batch_size": batch_size}))
         # Unbuffered, so that a kill loses nothing.
         self._to_rows = self._rows.open("ab", buffering=0)
         if not _lock(self._to_rows):
             self._to_rows.close()
             raise DataError(
-                f"{features} is being made by another process: wait for it, or choose another "
-                "folder."
+                f"{target} is being made by another process: wait for it, or choose another "
+                "folder.",
+                file=target,
             )
         self._to_moments = self._moments.open("ab", buffering=0)
-        known = self._stored_state() == json.loads(json.dumps(wanted))
-        whole = min(_size(self._rows) // (4 * width), _size(self._moments) // MOMENT.itemsize)
+        try:
+            known = read_json(self._state, dict[str, Any]) == wanted
+        except DataError:
+            known = False
+        sizes = self._rows.stat().st_size, self._moments.stat().st_size
+        whole = min(sizes[0] // (4 * width), sizes[1] // MOMENT.itemsize)
         whole -= whole % batch_size
         in_order = bool((np.diff(self.moments["time_s"][:whole]) > 0).all())
         self._cut(whole if known and in_order else 0)
@@ -77,18 +62,20 @@ class Partial:
     def __enter__(self) -> Partial:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._close()
+    def __exit__(self, *failure: object) -> None:
+        self._to_rows.close()
+        self._to_moments.close()
 
     @property
     def moments(self) -> NDArray[Any]:
-        """The frames made so far: an array of ``MOMENT``."""
+        """Return the frames made so far: an array of ``MOMENT``."""
         return np.fromfile(self._moments, dtype=MOMENT)
+
+    @property
+    def features(self) -> NDArray[np.float32]:
+        """Return the features made so far, at least one: (N, D), mapped into memory."""
+        rows: NDArray[np.float32] = np.memmap(self._rows, dtype="<f4", mode="r")
+        return rows.reshape(-1, self._width)
 
     def append(self, features: NDArray[np.float32], moments: NDArray[Any]) -> None:
         """Add a batch: features (B, D) and their moments (B,)."""
@@ -99,15 +86,6 @@ class Partial:
         """Begin anew."""
         self._cut(0)
 
-    def write_features(self) -> None:
-        """Write the ``.npy`` file, a block at a time."""
-        n_rows = _size(self._rows) // (4 * self._width)
-        header = {"descr": "<f4", "fortran_order": False, "shape": (n_rows, self._width)}
-        with atomic_path(self._out) as temporary, temporary.open("wb") as out:
-            npy_format.write_array_header_1_0(out, header)
-            with self._rows.open("rb") as rows:
-                shutil.copyfileobj(rows, out, 1 << 20)
-
     def remove(self) -> None:
         """Remove its files."""
         for path in (self._state, self._rows, self._moments):
@@ -116,23 +94,6 @@ class Partial:
     def _cut(self, n_rows: int) -> None:
         os.truncate(self._rows, 4 * self._width * n_rows)
         os.truncate(self._moments, MOMENT.itemsize * n_rows)
-
-    def _close(self) -> None:
-        self._to_rows.close()
-        self._to_moments.close()
-
-    def _stored_state(self) -> Any:
-        try:
-            return json.loads(self._state.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
 
 
 def _lock(stream: Any) -> bool:

@@ -1,57 +1,38 @@
-"""Previews that browsers play, of videos that they might not."""
+"""Previews and stills that browsers show, of videos that they might not play."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
-from asot.errors import ArgumentError, DataError
+from asot.errors import DataError, FileError, require_integer, require_number
 from asot.files import atomic_path
-from asot.inputs.video.decoding import Shown, Source, open_video
-from asot.inputs.video.pictures import Pictures
+from asot.inputs.video.decoding import Shown, open_video
+from asot.inputs.video.reading import Pictures
 
 # Where the moments of a preview lie: fine enough for any rate that cameras have.
 _BASE = Fraction(1, 90_000)
 # FFmpeg calls Matroska and WebM alike; only the latter is for browsers.
 _SUFFIXES = {"mov,mp4,m4a,3gp,3g2,mj2": (".mp4", ".m4v", ".mov"), "matroska,webm": (".webm",)}
-_CODECS = {
-    "mov,mp4,m4a,3gp,3g2,mj2": ("h264", "av1"),
-    "matroska,webm": ("vp8", "vp9", "av1"),
-}
+_CODECS = {"mov,mp4,m4a,3gp,3g2,mj2": ("h264", "av1"), "matroska,webm": ("vp8", "vp9", "av1")}
 _SOUND = ("aac", "mp3", "opus", "vorbis", "flac")
 
 
-def browser_plays(path: str | os.PathLike[str]) -> bool:
+def browser_plays(path: Path) -> bool:
     """Tell whether every current browser plays a file as it is, on the file's own clock.
 
-    Parameters
-    ----------
-    path : path-like
-        A video.
-
-    Returns
-    -------
-    bool
-        True for H.264 or AV1 in MP4 and VP8, VP9 or AV1 in WebM, of 8 bits and 4:2:0, with no
-        sound or one that browsers know, if container and video both start at 0 to a millisecond:
-        otherwise the player's seconds are not the file's. False for all else, unreadable files
-        included.
-
-    Examples
-    --------
-    >>> browser_plays("no such file.mp4")
-    False
+    They do for H.264 or AV1 in MP4 and VP8, VP9 or AV1 in WebM, of 8 bits and 4:2:0, with no sound
+    or one that browsers know, if container and video both start at 0 to a millisecond: otherwise
+    the player's seconds are not the file's. An unreadable file does not play.
     """
-    path = Path(path)
     try:
-        with open_video(path) as source:
-            container, stream = source.container, source.stream
+        with open_video(path) as video:
+            container, stream = video.container, video.stream
             kind = container.format.name
-            starts = ((container.start_time or 0) / 1e6, source.start_s)
+            starts = ((container.start_time or 0) / 1e6, video.start_s)
             return (
                 path.suffix.lower() in _SUFFIXES.get(kind, ())
                 and _codec(stream) in _CODECS[kind]
@@ -64,100 +45,53 @@ def browser_plays(path: str | os.PathLike[str]) -> bool:
 
 
 def write_preview(
-    path: str | os.PathLike[str],
-    out: str | os.PathLike[str],
+    path: Path,
+    out: Path,
     *,
     longest: int = 480,
     start_s: float | None = None,
     end_s: float | None = None,
-    max_fps: float = 30.0,
+    max_frame_rate: float = 30.0,
 ) -> float:
     """Write a video, or a stretch of one, as a small H.264 file without sound.
 
-    Frames keep their true spacing, which need not be even, and are turned as they are shown.
-
-    Parameters
-    ----------
-    path : path-like
-        A video of any kind that FFmpeg reads.
-    out : path-like
-        The ``.mp4`` to write; complete or not there at all.
-    longest : int
-        Pixels of the longer side, at most; an even number of at least 2.
-    start_s, end_s : float, optional
-        The stretch, in seconds of the source's clock; all of it unless given.
-    max_fps : float
-        Frames a second, at most: those between are left out.
-
-    Returns
-    -------
-    float
-        The source's second that is the preview's 0: ``start_s``, or the first frame's time if
-        that is later.
-
-    Raises
-    ------
-    ArgumentError
-        If a size, rate or stretch is impossible.
-    DataError
-        If the source cannot be read, or shows nothing in the stretch.
-    MissingExtraError
-        If PyAV is not installed.
+    Frames keep their true spacing, which need not be even, and are turned as they are shown. The
+    longer side has ``longest`` pixels at most. The stretch is in seconds of the source's clock; the
+    file is complete or not there at all. Returned is the source's second that is the preview's 0:
+    ``start_s``, or the first frame's time if that is later.
     """
-    if longest < 2 or max_fps <= 0:
-        raise ArgumentError(
-            f"a preview needs longest >= 2 and max_fps > 0, but they are {longest} and {max_fps}."
-        )
-    if start_s is not None and end_s is not None and end_s <= start_s:
-        raise ArgumentError(f"a preview from {start_s} to {end_s} s would be empty.")
-    path = Path(path)
-    with open_video(path) as source, atomic_path(out) as temporary:
-        shown = _thinned(_until(end_s, source.frames(after_s=start_s)), max_fps)
+    require_integer("longest", longest, at_least=2)
+    require_number("max_frame_rate", max_frame_rate, above=0)
+    if start_s is not None and end_s is not None:
+        require_number("end_s", end_s, above=start_s)
+    with open_video(path) as video, atomic_path(out) as temporary:
+        until = takewhile(lambda one: end_s is None or one.time_s < end_s, video.frames(start_s))
+        shown = _thinned(until, max_frame_rate)
         first, second = next(shown, None), next(shown, None)
         past = second is None and first is not None and first.usual_end_s <= (start_s or 0.0)
         if first is None or (past and start_s is not None):
             stretch = "at all" if start_s is None else f"after {start_s:.3f} s"
-            raise DataError(f"{path} shows nothing {stretch} that can be decoded.")
+            raise FileError.at(path, f"shows nothing {stretch} that can be decoded")
         zero = first.time_s if start_s is None else max(start_s, first.time_s)
         begun = [one for one in (first, second) if one is not None]
-        _encode(temporary, source, chain(begun, shown), zero, end_s, longest)
+        pictures = Pictures()
+        size = _fitting_size(pictures, first.frame, video.pixel_aspect, longest)
+        _encode(temporary, pictures, size, chain(begun, shown), zero, end_s)
     return zero
 
 
-def write_still(
-    path: str | os.PathLike[str],
-    time_s: float,
-    out: str | os.PathLike[str],
-    *,
-    longest: int = 240,
-) -> None:
-    """Write the frame that is shown at a moment as a JPEG.
+def write_still(path: Path, time_s: float, out: Path, *, longest: int = 240) -> None:
+    """Write the frame that is shown at a moment as a JPEG of at most ``longest`` pixels a side.
 
-    Parameters
-    ----------
-    path : path-like
-        A video.
-    time_s : float
-        Seconds of its clock; before its start the first frame is shown, after its end the last.
-    out : path-like
-        The ``.jpg`` to write.
-    longest : int
-        Pixels of the longer side, at most.
-
-    Raises
-    ------
-    DataError
-        If the video cannot be read or shows nothing there.
-    MissingExtraError
-        If PyAV is not installed.
+    ``time_s`` are seconds of the file's clock; before its start the first frame is shown, after its
+    end the last.
     """
-    path = Path(path)
-    with open_video(path) as source:
-        shown = next(source.frames(after_s=time_s), None)
+    with open_video(path) as video:
+        shown = next(video.frames(after_s=time_s), None)
         if shown is None:
-            raise DataError(f"{path} shows nothing at {time_s:.3f} s that can be decoded.")
+            raise FileError.at(path, f"shows nothing at {time_s:.3f} s that can be decoded")
         pictures = Pictures()
-        size = _fitting_size(pictures, shown.frame, source.pixel_aspect, longest)
+        size = _fitting_size(pictures, shown.frame, video.pixel_aspect, longest)
         picture = pictures.fitted(shown.frame, size, "yuvj420p")
     from av import CodecContext
 
@@ -174,21 +108,18 @@ def write_still(
 
 def _encode(
     out: Path,
-    source: Source,
+    pictures: Pictures,
+    size: tuple[int, int],
     shown: Iterator[Shown],
     zero: float,
     end_s: float | None,
-    longest: int,
 ) -> None:
     import av
 
-    first = next(shown)
-    pictures = Pictures()
-    size = _fitting_size(pictures, first.frame, source.pixel_aspect, longest)
-    # The suffix of ``out`` is the caller's affair.
+    # MP4 whatever the suffix of ``out``.
     with av.open(str(out), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         stream: Any = container.add_stream("libx264", rate=Fraction(30))
-        stream.width, stream.height = size[1], size[0]
+        stream.height, stream.width = size
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = _BASE
         # Without B-frames the first frame is at 0 without an edit list; a keyframe a second
@@ -196,32 +127,28 @@ def _encode(
         stream.options = {"preset": "veryfast", "crf": "28", "bf": "0", "g": "30"}
         lengths: dict[int, int] = {}
 
-        def write(one: Shown, ends: float) -> None:
-            # What began before the stretch begins with it.
-            picture = pictures.fitted(one.frame, size, "yuv420p")
-            # The encoder would keep to the kinds of frames that the source had.
-            picture.pict_type = 0
-            picture.pts = max(0, round((one.time_s - zero) / _BASE))
-            picture.time_base = _BASE
-            lengths[picture.pts] = max(1, round((ends - zero) / _BASE) - picture.pts)
-            mux(stream.encode(picture))
-
         def mux(packets: Any) -> None:
             for packet in packets:
                 packet.duration = lengths.pop(packet.pts, 0)
                 container.mux(packet)
 
-        before = first
-        for one in shown:
-            write(before, one.time_s)
-            before = one
-        last = before.usual_end_s if end_s is None else min(end_s, before.usual_end_s)
-        write(before, last)
+        for one, following in pairwise(chain(shown, [None])):
+            assert one is not None
+            last = one.usual_end_s if end_s is None else min(end_s, one.usual_end_s)
+            ends = last if following is None else following.time_s
+            picture = pictures.fitted(one.frame, size, "yuv420p")
+            # The encoder would keep to the kinds of frames that the source had.
+            picture.pict_type = 0
+            # What began before the stretch begins with it.
+            picture.pts = max(0, round((one.time_s - zero) / _BASE))
+            picture.time_base = _BASE
+            lengths[picture.pts] = max(1, round((ends - zero) / _BASE) - picture.pts)
+            mux(stream.encode(picture))
         mux(stream.encode(None))
 
 
 def _codec(stream: Any) -> str:
-    """A name of the codec, whichever decoder FFmpeg has for it."""
+    """Return the name of a codec, whichever decoder FFmpeg has for it."""
     context = stream.codec_context
     return str(context.codec.canonical_name) if context is not None else ""
 
@@ -229,7 +156,7 @@ def _codec(stream: Any) -> str:
 def _fitting_size(
     pictures: Pictures, frame: Any, pixel_aspect: float, longest: int
 ) -> tuple[int, int]:
-    """H and W, even, of the frame as it is shown: turned, and with square pixels."""
+    """Return H and W, even, of the frame as it is shown: turned, and with square pixels."""
     height, width = float(frame.height), frame.width * pixel_aspect
     if pictures.orientation(frame)[0] % 2:
         height, width = width, height
@@ -237,16 +164,9 @@ def _fitting_size(
     return max(2, 2 * round(height * scale / 2)), max(2, 2 * round(width * scale / 2))
 
 
-def _until(end_s: float | None, shown: Iterator[Shown]) -> Iterator[Shown]:
-    for one in shown:
-        if end_s is not None and one.time_s >= end_s:
-            return
-        yield one
-
-
-def _thinned(shown: Iterator[Shown], max_fps: float) -> Iterator[Shown]:
-    """At most ``max_fps`` a second; rounded times of just that rate all stay."""
-    least = 0.9 / max_fps
+def _thinned(shown: Iterator[Shown], max_frame_rate: float) -> Iterator[Shown]:
+    """Leave out frames beyond a rate; rounded times of just that rate all stay."""
+    least = 0.9 / max_frame_rate
     last: float | None = None
     for one in shown:
         if last is None or one.time_s - last >= least:

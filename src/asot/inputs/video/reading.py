@@ -1,4 +1,4 @@
-"""What a video is, and its frames at the moments that are asked for."""
+"""Looking at a video: what it says of itself, and its frames at the moments asked for."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.errors import ArgumentError, DataError
-from asot.inputs.video.decoding import Shown, Source, open_video
-from asot.inputs.video.pictures import Pictures
+from asot.errors import FileError, require_number, unreadable
+from asot.inputs.video.decoding import OpenVideo, Shown, open_video
 
 # Containers round times, some to the millisecond: a moment this little before a frame is its own.
 _ROUNDING_S = 1e-3
@@ -24,26 +25,12 @@ _BLOCK, _BLOCKS = 1 << 20, 8
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video file says of itself, and its first frame shows.
+    """A video's properties, as its file says and its first frame shows.
 
-    Parameters
-    ----------
-    start_s : float
-        When its first frame is shown, on the file's own clock.
-    end_s : float or None
-        Where it announces its end; None where it does not.
-    frame_rate : float or None
-        Frames a second, on average.
-    width, height : int
-        Pixels, as the picture is shown.
-    codec : str
-        As in "h264".
-    rotation : int
-        Degrees clockwise that the stored picture is turned by to be shown: 0, 90, 180 or 270.
-    n_frames : int or None
-        How many frames it announces.
-    has_audio : bool
-        Whether it has sound.
+    ``start_s`` is when the first frame is shown, on the file's own clock, and ``end_s`` where the
+    file announces its end. Width and height are those of the picture as it is shown; ``rotation``
+    is by how many degrees clockwise the stored picture is turned for that. None is what it does not
+    say.
     """
 
     start_s: float
@@ -59,104 +46,49 @@ class VideoInfo:
 
 @dataclass(frozen=True, slots=True)
 class VideoFrame:
-    """A sampled frame.
-
-    Parameters
-    ----------
-    time_s : float
-        When it is shown, on the file's own clock.
-    end_s : float
-        When the file shows another frame, or ends.
-    image : (H, W, 3) uint8 array
-        RGB, as people see it.
-    """
+    """A sampled frame: an RGB image (H, W, 3), shown until the file shows another, or ends."""
 
     time_s: float
     end_s: float
     image: NDArray[np.uint8]
 
 
-def probe(path: str | os.PathLike[str]) -> VideoInfo:
-    """Look at a video file; no more than its first frame is decoded.
+def probe(path: Path) -> VideoInfo:
+    """Look at a video file; no more than its first frame is decoded."""
+    with open_video(path, threads=1) as video:
+        first, stream, pictures = _first_frame(video), video.stream, Pictures()
+        turns, _ = pictures.orientation(first.frame)
+        height, width = pictures.shown_size(first.frame)
+        rate = stream.average_rate or stream.guessed_rate
+        end_s = video.announced_end_s
+        return VideoInfo(
+            start_s=first.time_s,
+            end_s=end_s if end_s is not None and end_s > first.time_s else None,
+            frame_rate=float(rate) if rate else None,
+            width=width,
+            height=height,
+            codec=stream.codec_context.codec.canonical_name,
+            rotation=-90 * turns % 360,
+            n_frames=stream.frames or None,
+            has_audio=bool(video.container.streams.audio),
+        )
 
-    Parameters
-    ----------
-    path : path-like
-        The file.
 
-    Raises
-    ------
-    DataError
-        If it is missing, empty, no video, has no video stream, or shows no frame.
-    MissingExtraError
-        If PyAV is not installed.
-    """
-    with open_video(Path(path), threads=1) as source:
-        return describe(source, first_frame(source))
-
-
-def first_frame(source: Source) -> Shown:
-    """The first frame of a video that was just opened.
-
-    Raises
-    ------
-    DataError
-        If none can be decoded.
-    """
-    first = next(source.frames(), None)
+def _first_frame(video: OpenVideo) -> Shown:
+    first = next(video.frames(), None)
     if first is None:
-        raise DataError(f"{source.path} holds no frame that can be decoded: it is damaged.")
+        raise FileError.at(video.path, "holds no frame that can be decoded: it is damaged")
     return first
 
 
-def describe(source: Source, first: Shown) -> VideoInfo:
-    """What an open video says of itself, given its first frame."""
-    stream = source.stream
-    pictures = Pictures()
-    turns, _ = pictures.orientation(first.frame)
-    height, width = pictures.shown_size(first.frame)
-    rate = stream.average_rate or stream.guessed_rate
-    end_s = source.announced_end_s
-    return VideoInfo(
-        start_s=first.time_s,
-        end_s=end_s if end_s is not None and end_s > first.time_s else None,
-        frame_rate=float(rate) if rate else None,
-        width=width,
-        height=height,
-        codec=stream.codec_context.codec.canonical_name,
-        rotation=-90 * turns % 360,
-        n_frames=stream.frames or None,
-        has_audio=bool(source.container.streams.audio),
-    )
-
-
-def fingerprint(path: str | os.PathLike[str]) -> str:
-    """A short text by which the content of a file is known again, whatever its name and date.
+def fingerprint(path: Path) -> str:
+    """Hash the content of a file, to know it again whatever its name and date.
 
     It is a SHA-256 of the size and of eight blocks of a megabyte, from the first to the last, at
     even distances; of all of it up to eight megabytes. So it takes milliseconds for any size, and
     misses a change that keeps the size and falls between the blocks, which no recoding, cutting or
     copying makes.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-
-    Raises
-    ------
-    DataError
-        If it cannot be read.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "a.mp4"
-    >>> _ = path.write_bytes(b"moving pictures")
-    >>> fingerprint(path)[:15]
-    'sha256:25bd9141'
     """
-    path = Path(path)
     try:
         with path.open("rb") as stream:
             size = stream.seek(0, os.SEEK_END)
@@ -167,106 +99,140 @@ def fingerprint(path: str | os.PathLike[str]) -> str:
                 stream.seek(number * _BLOCK if whole else last * number // (_BLOCKS - 1))
                 digest.update(stream.read(_BLOCK))
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise FileError.at(path, unreadable(error)) from error
     return f"sha256:{digest.hexdigest()}"
 
 
 def read_frames(
-    path: str | os.PathLike[str],
+    path: Path,
     *,
-    fps: float | None = None,
+    frame_rate: float | None = None,
     size: tuple[int, int] | None = None,
     after: float | None = None,
     threads: int | None = None,
 ) -> Iterator[VideoFrame]:
     """Decode a video as a stream, at so many frames a second.
 
-    At ``fps``, the moments are ``start + k / fps`` from the first frame on, and each gives the
-    frame that is shown then. A frame comes once, with its own time, however many moments it is
-    shown at: where the video has fewer frames a second, all of them come.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-    fps : float, optional
-        Moments a second; every frame unless given.
-    size : (int, int), optional
-        H and W to bring the whole frame to, whatever its shape; its own size unless given.
-    after : float, optional
-        Seconds of the file's clock: leave out frames that are over by then.
-    threads : int, optional
-        Of the decoder; FFmpeg's choice unless given.
-
-    Yields
-    ------
-    VideoFrame
-        Each later than the one before. See :mod:`asot.inputs.video.decoding` for damaged files.
-
-    Raises
-    ------
-    ArgumentError
-        If ``fps`` is not positive.
-    DataError
-        If the file is missing, empty, no video, has no video stream, or shows no frame.
-    MissingExtraError
-        If PyAV is not installed.
+    At ``frame_rate``, the moments are ``start + k / frame_rate`` from the first frame on, and each
+    gives the frame that is shown then; unless it is given, every frame comes. A frame comes once,
+    with its own time, however many moments it is shown at: where the video has fewer frames a
+    second, all of them come. The whole frame is brought to ``size`` (H, W), if given, whatever its
+    shape. Frames that are over ``after`` so many seconds of the file's clock are left out.
+    ``threads`` are those of the decoder. See :mod:`asot.inputs.video.decoding` for damaged files.
     """
-    path = Path(path)
-    with open_video(path, threads=threads) as source:
+    with open_video(path, threads=threads) as video:
         start_s = None if after is None else probe(path).start_s
         pictures, empty = Pictures(), True
-        for shown, end_s in sample(source, fps, after_s=after, start_s=start_s):
+        for shown, end_s in sample(video, frame_rate, after_s=after, start_s=start_s):
             empty = False
             yield VideoFrame(shown.time_s, end_s, pictures.image(shown.frame, size))
         if empty and after is None:
-            first_frame(source)
+            _first_frame(video)
 
 
 def sample(
-    source: Source,
-    fps: float | None,
+    video: OpenVideo,
+    frame_rate: float | None,
     after_s: float | None = None,
     start_s: float | None = None,
 ) -> Iterator[tuple[Shown, float]]:
-    """The frames of an open video at so many a second, as in :func:`read_frames`.
+    """Yield the frames of an open video as :func:`read_frames`, each with the moment it ends.
 
-    Parameters
-    ----------
-    source : Source
-        The video.
-    fps : float or None
-        Moments a second; None for every frame.
-    after_s : float, optional
-        Begin with the frame that is shown then.
-    start_s : float, optional
-        When the first frame of all is shown; needed with ``after_s`` alone.
-
-    Yields
-    ------
-    (Shown, float)
-        The frame, and when another follows or the video ends.
+    They begin with the frame that is shown at ``after_s``, for which ``start_s`` is needed, when
+    the first frame of all is shown.
     """
-    if fps is not None and not (fps > 0 and math.isfinite(fps)):
-        raise ArgumentError(f"fps must be a positive number of frames a second, but is {fps}.")
-    before: Shown | None = None
-    for shown in source.frames(after_s):
-        if before is not None and _wanted(before.time_s, shown.time_s, fps, start_s):
-            yield before, shown.time_s
-        if start_s is None:
-            start_s = shown.time_s
-        before = shown
-    if before is not None and _wanted(before.time_s, before.usual_end_s, fps, start_s):
-        yield before, before.usual_end_s
+    if frame_rate is not None:
+        require_number("frame_rate", frame_rate, above=0)
+    for one, following in pairwise(chain(video.frames(after_s), [None])):
+        assert one is not None
+        start_s = one.time_s if start_s is None else start_s
+        end_s = one.usual_end_s if following is None else following.time_s
+        if _wanted(one.time_s, end_s, frame_rate, start_s):
+            yield one, end_s
 
 
-def _wanted(time_s: float, end_s: float, fps: float | None, start_s: float | None) -> bool:
-    """Whether a moment ``start_s + k / fps`` falls to the frame from ``time_s`` to ``end_s``.
+def _wanted(time_s: float, end_s: float, frame_rate: float | None, start_s: float) -> bool:
+    """Tell whether a moment ``start_s + k / frame_rate`` falls to the frame of these times.
 
     It depends on nothing before, so that sampling can begin anywhere.
     """
-    if fps is None or start_s is None:
+    if frame_rate is None:
         return True
-    rounding = min(_ROUNDING_S, 0.1 / fps)
-    moment = math.ceil((time_s - rounding - start_s) * fps) / fps
+    rounding = min(_ROUNDING_S, 0.1 / frame_rate)
+    moment = math.ceil((time_s - rounding - start_s) * frame_rate) / frame_rate
     return start_s + moment < end_s - rounding
+
+
+class Pictures:
+    """Makes pictures of the frames of one video, as people see them: turned, in a size and format.
+
+    FFmpeg's preparation for a size and format is kept from frame to frame. The display matrix is
+    taken from the first frame: it is the stream's.
+    """
+
+    def __init__(self) -> None:
+        from av import VideoFrame
+        from av.video.reformatter import VideoReformatter
+
+        self._reformatter: Any = VideoReformatter()
+        self._orientation: tuple[int, bool] | None = None
+        # FFmpeg's kernels grow as they shrink a picture: what is left out is averaged, not skipped.
+        # Newer versions of PyAV start threads for each frame unless told not to.
+        self._options: dict[str, Any] = {"interpolation": "BILINEAR", "threads": 1}
+        try:
+            self._reformatter.reformat(VideoFrame(2, 2, "rgb24"), 2, 2, "bgr24", threads=1)
+        except TypeError:
+            del self._options["threads"]
+
+    def orientation(self, frame: Any) -> tuple[int, bool]:
+        """Return the quarter turns against the clock, and whether to mirror left-right before."""
+        if self._orientation is None:
+            self._orientation = _orientation(frame)
+        return self._orientation
+
+    def shown_size(self, frame: Any) -> tuple[int, int]:
+        """Return H and W of a frame as it is shown."""
+        turns, _ = self.orientation(frame)
+        height, width = frame.height, frame.width
+        return (width, height) if turns % 2 else (height, width)
+
+    def image(self, frame: Any, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+        """Make an RGB image (H, W, 3) of a frame, in its own size unless another is given."""
+        turns, mirrored = self.orientation(frame)
+        height, width = size or self.shown_size(frame)
+        if turns % 2:
+            height, width = width, height
+        image: NDArray[np.uint8] = self._converted(frame, height, width, "rgb24").to_ndarray()
+        if mirrored:
+            image = image[:, ::-1]
+        if turns:
+            image = np.rot90(image, turns)
+        return np.ascontiguousarray(image)
+
+    def fitted(self, frame: Any, size: tuple[int, int], pixels: str) -> Any:
+        """Bring a frame to the given H, W and pixel format, turned; it stays where it has them."""
+        import av
+
+        if self.orientation(frame) != (0, False):
+            frame = av.VideoFrame.from_ndarray(self.image(frame, size), format="rgb24")
+        return self._converted(frame, *size, pixels)
+
+    def _converted(self, frame: Any, height: int, width: int, pixels: str) -> Any:
+        return self._reformatter.reformat(frame, width, height, pixels, **self._options)
+
+
+def _orientation(frame: Any) -> tuple[int, bool]:
+    from av.sidedata.sidedata import Type
+
+    matrices = [one for one in frame.side_data if one.type is Type.DISPLAYMATRIX]
+    if not matrices:
+        return 0, False
+    matrix = np.frombuffer(bytes(matrices[0]), dtype=np.int32)
+    # x' = a x + c y, y' = b x + d y with y downwards (libavutil/display.h).
+    a, b, _, c, d = (float(value) for value in matrix[:5])
+    mirrored = a * d - b * c < 0
+    if mirrored:
+        a, b = -a, -b
+    if a == b == 0:
+        return 0, mirrored
+    return round(np.degrees(np.arctan2(-b, a)) / 90) % 4, mirrored

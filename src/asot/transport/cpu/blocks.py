@@ -1,14 +1,16 @@
-"""A block of frames at once: the innermost loops of the fused solver, in LLVM's own language.
+"""A block of frames at once: the innermost loops of the CPU solver, in LLVM's own language.
 
 Arrays of scores and costs are ``(blocks, K, LANES)``, couplings ``(K, frames)``. What compilers
 make of plain loops over short rows takes twice as long.
 """
 
-# Intrinsics are typed by their arguments.
-# mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False
+# Compiled functions are typed by their arguments.
+# mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False, ignore-errors=True
 from __future__ import annotations
 
+import inspect
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,23 @@ OMEGA, LOG_WEIGHT, LOG_P, PULL, FRAME_ROWS = range(PLACES, PLACES + 5)
 LINEAR, ENTROPY, CHANGE, ALIKE, UNLIKE, FRAME_PENALTY, STEEPEST, SUMS = range(8)
 
 
+LN2 = math.log(2.0)
+LOG2E = 1.0 / LN2
+# The largest is where the torch solver clamps too.
+MOST = {bits: 0.9 * math.log2(np.finfo(f"f{bits // 8}").max) for bits in (32, 64)}
+
+
+def _exp2_coefficients(degree: int) -> list[float]:
+    """Fit a polynomial to 2^r for r within a half."""
+    fit = np.polynomial.Chebyshev.interpolate(np.exp2, degree, domain=[-0.5, 0.5])
+    return [float(c) for c in fit.convert(kind=np.polynomial.Polynomial).coef]
+
+
+EXP2 = {32: _exp2_coefficients(5), 64: [LN2**j / math.factorial(j) for j in range(15)]}
+# In place of minus infinity, times which a step of zero would be NaN.
+LOW = -1e30
+
+
 class _Lanes:
     """A block's numbers at once, in LLVM's language.
 
@@ -36,7 +55,7 @@ class _Lanes:
     """
 
     def __init__(self, context: Any, builder: Any, real: Any) -> None:
-        self.builder = builder
+        self.context, self.builder = context, builder
         self.bits = real.bitwidth
         self.real = context.get_value_type(real)
         self.type = ir.VectorType(self.real, LANES)
@@ -44,10 +63,9 @@ class _Lanes:
         self.double = ir.VectorType(ir.DoubleType(), LANES)
 
     def constant(self, number: float) -> Any:
-        """The same number in all lanes."""
-        return ir.Constant(
-            self.type, [float(np.float32(number) if self.bits == 32 else number)] * LANES
-        )
+        """Make the same number in all lanes."""
+        number = float(np.float32(number) if self.bits == 32 else number)
+        return ir.Constant(self.type, [number] * LANES)
 
     def integer(self, number: int) -> Any:
         return ir.Constant(self.whole, [int(number)] * LANES)
@@ -80,47 +98,39 @@ class _Lanes:
         return self.add(self.multiply(a, b), c)
 
     def polynomial(self, x: Any, coefficients: list[float]) -> Any:
-        """Of the first coefficient up, by Horner's rule."""
+        """Sum it up by Horner's rule; coefficients go from the constant up."""
         value = self.constant(coefficients[-1])
         for coefficient in coefficients[-2::-1]:
             value = self.multiply_add(value, x, self.constant(coefficient))
         return value
 
-    def between(self, x: Any, least: float, most: float) -> Any:
-        """NaN stays NaN."""
-        for ordered, bound in ((">", most), ("<", least)):
-            limit = self.constant(bound)
-            x = self.builder.select(self.builder.fcmp_ordered(ordered, x, limit), limit, x)
-        return x
-
-    def as_bits(self, x: Any) -> Any:
-        return self.builder.bitcast(x, self.whole)
-
-    def as_reals(self, bits: Any) -> Any:
-        return self.builder.bitcast(bits, self.type)
-
     def exp2(self, x: Any) -> Any:
-        """``2^n p(r)`` with ``x = n + r`` and r within a half; 0 where that is all but 0."""
+        """Return ``2^n p(r)`` with ``x = n + r`` and r within a half; 0 where that is all but 0."""
         single = self.bits == 32
         nothing = self.builder.fcmp_ordered("<", x, self.constant(-MOST[self.bits]))
-        x = self.between(x, -MOST[self.bits], MOST[self.bits])
+        # NaN stays NaN.
+        for ordered, bound in ((">", MOST[self.bits]), ("<", -MOST[self.bits])):
+            limit = self.constant(bound)
+            x = self.builder.select(self.builder.fcmp_ordered(ordered, x, limit), limit, x)
         # Adding it rounds to a whole number, found in the low bits of the sum.
         magic = self.constant(1.5 * 2.0 ** (23 if single else 52))
         lifted = self.add(x, magic)
         p = self.polynomial(self.subtract(x, self.subtract(lifted, magic)), EXP2[self.bits])
-        raised = self.builder.shl(self.as_bits(lifted), self.integer(23 if single else 52))
-        power = self.as_reals(self.builder.add(self.as_bits(p), raised))
+        lifted, p = (self.builder.bitcast(value, self.whole) for value in (lifted, p))
+        raised = self.builder.shl(lifted, self.integer(23 if single else 52))
+        power = self.builder.bitcast(self.builder.add(p, raised), self.type)
         return self.builder.select(nothing, self.constant(0.0), power)
 
     def log2(self, x: Any) -> Any:
-        """``e + 2 artanh(f) / ln 2`` with a mantissa in [2/3, 4/3], ``f = (m - 1) / (m + 1)``."""
+        """Return ``e + 2 artanh(f) / ln 2``: mantissa in [2/3, 4/3], ``f = (m - 1) / (m + 1)``."""
         single = self.bits == 32
         kind = np.float32 if single else np.float64
         digits = self.integer(23 if single else 52)
         least = self.integer(kind(2 / 3).view(np.int32 if single else np.int64))
-        bits = self.as_bits(x)
+        bits = self.builder.bitcast(x, self.whole)
         exponent = self.builder.ashr(self.builder.sub(bits, least), digits)
-        mantissa = self.as_reals(self.builder.sub(bits, self.builder.shl(exponent, digits)))
+        mantissa = self.builder.sub(bits, self.builder.shl(exponent, digits))
+        mantissa = self.builder.bitcast(mantissa, self.type)
         one = self.constant(1.0)
         f = self.builder.fdiv(self.subtract(mantissa, one), self.add(mantissa, one))
         terms = [2 / (2 * j + 1) / LN2 for j in range(5 if single else 12)]
@@ -131,7 +141,7 @@ class _Lanes:
         return x if self.bits == 64 else self.builder.fpext(x, self.double)
 
     def sum(self, x: Any) -> Any:
-        """Of all lanes, in double precision."""
+        """Sum over all lanes, in double precision."""
         x = self.widen(x)
         kind, undefined = ir.IntType(32), ir.Constant(self.double, ir.Undefined)
         half = LANES // 2
@@ -147,274 +157,223 @@ class _Lanes:
         before = self.builder.load(self.builder.bitcast(pointer, self.double.as_pointer()), align=8)
         self.store(self.builder.fadd(before, self.widen(x)), pointer)
 
+    def variable(self, value: Any) -> Any:
+        """Make a variable with a first value; ``builder`` loads and stores it."""
+        return cgutils.alloca_once_value(self.builder, value)
 
-LN2 = math.log(2.0)
-LOG2E = 1.0 / LN2
-# The largest is where the torch solver clamps too.
-MOST = {bits: 0.9 * math.log2(np.finfo(f"f{bits // 8}").max) for bits in (32, 64)}
+    def whole_number(self, number: int) -> Any:
+        return self.context.get_constant(types.uint64, number)
 
+    def each(self, count: Any) -> Any:
+        """Loop from 0: ``with lanes.each(count) as (i, _)``."""
+        start, step = self.whole_number(0), self.whole_number(1)
+        return cgutils.for_range_slice(self.builder, start, count, step, intp=ir.IntType(64))
 
-def _exp2_coefficients(degree: int) -> list[float]:
-    """Of a polynomial through 2^r for r within a half."""
-    fit = np.polynomial.Chebyshev.interpolate(np.exp2, degree, domain=[-0.5, 0.5])
-    return [float(c) for c in fit.convert(kind=np.polynomial.Polynomial).coef]
-
-
-EXP2 = {32: _exp2_coefficients(5), 64: [LN2**j / math.factorial(j) for j in range(15)]}
-# In place of minus infinity, times which a step of zero would be NaN.
-LOW = -1e30
-
-
-def element(context: Any, builder: Any, kind: Any, array: Any, *indices: Any) -> Any:
-    """Address of an element of a contiguous array; indices left out are 0."""
-    array = context.make_array(kind)(context, builder, array)
-    sizes = cgutils.unpack_tuple(builder, array.shape)
-    offset = indices[0]
-    for axis, size in enumerate(sizes[1:], 1):
-        offset = builder.mul(offset, size)
-        if axis < len(indices):
-            offset = builder.add(offset, indices[axis])
-    return builder.gep(array.data, [offset])
+    def either(self, condition: Any) -> Any:
+        """Branch: ``with lanes.either(condition) as (then, otherwise)``."""
+        return self.builder.if_else(cgutils.as_bool_bit(self.builder, condition))
 
 
-def _each(context: Any, builder: Any, count: Any) -> Any:
-    """``with _each(...) as i``: a loop from 0."""
-    start, step = (context.get_constant(types.uint64, value) for value in (0, 1))
-    return cgutils.for_range_slice(builder, start, count, step, intp=ir.IntType(64))
+class _Array:
+    """A contiguous array of compiled code."""
+
+    def __init__(self, lanes: _Lanes, kind: Any, value: Any) -> None:
+        array = lanes.context.make_array(kind)(lanes.context, lanes.builder, value)
+        self.builder, self.data = lanes.builder, array.data
+        self.shape = cgutils.unpack_tuple(lanes.builder, array.shape)
+
+    def at(self, *indices: Any) -> Any:
+        """Return the address of an element; indices left out are 0."""
+        offset = indices[0]
+        for axis, size in enumerate(self.shape[1:], 1):
+            offset = self.builder.mul(offset, size)
+            if axis < len(indices):
+                offset = self.builder.add(offset, indices[axis])
+        return self.builder.gep(self.data, [offset])
 
 
-@intrinsic
+def written_in_llvm(returns: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Make a compiled function of one that writes its code: ``body(lanes, *arguments)``.
+
+    Arrays come as ``_Array``, numbers as LLVM's values; lanes hold what the first array holds.
+    """
+
+    def decorate(body: Callable[..., Any]) -> Any:
+        def define(typing_context, *kinds):
+            def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+                first = getattr(kinds[0], "dtype", kinds[0]) if kinds else types.float64
+                lanes = _Lanes(context, builder, first)
+                given = [
+                    _Array(lanes, kind, value) if isinstance(kind, types.Array) else value
+                    for kind, value in zip(kinds, values, strict=True)
+                ]
+                made = body(lanes, *given)
+                return context.get_dummy_value() if returns is types.void else made
+
+            return returns(*kinds), generate
+
+        define.__signature__ = inspect.signature(body)
+        define.__name__ = body.__name__
+        return intrinsic(define)
+
+    return decorate
+
+
+@written_in_llvm(types.void)
 def moving_sums(
-    typing_context, entering, e_k, e_i, leaving, l_k, l_i, own, o_k, o_i, near, k, n_blocks, carry,
-    alike,
-):  # fmt: skip
-    """Sums over the neighbours of the frames of some blocks, for one action.
+    lanes, entering, e_k, e_i, leaving, l_k, l_i, own, o_k, o_i, near, k, n_blocks, carry, alike
+):
+    """Sum over the neighbours of the frames of some blocks, for one action.
 
     ``near[b, k, lane] = carry + sum_{j <= i} (entering[j] - leaving[j]) - own[i]`` for the frame
     ``i = LANES b + lane``, whose sum with itself is carried on, in ``carry[k]``. ``alike`` takes
     the sum of ``near own``. A block at a time: differences are summed over the last LANES frames
     by doubling, and the sums of a block ago are added.
     """
-    signature = types.void(
-        entering, e_k, e_i, leaving, l_k, l_i, own, o_k, o_i, near, k, n_blocks, carry, alike
-    )
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        lanes = _Lanes(context, builder, own.dtype)
-        (
-            entering_, e_k_, e_i_, leaving_, l_k_, l_i_, own_, o_k_, o_i_, near_, k_, n_blocks_,
-            carry_, alike_,
-        ) = arguments  # fmt: skip
-        come = element(context, builder, entering, entering_, e_k_, e_i_)
-        go = element(context, builder, leaving, leaving_, l_k_, l_i_)
-        itself = element(context, builder, own, own_, o_k_, o_i_)
-        carried = element(context, builder, carry, carry_, k_)
-        index = ir.VectorType(ir.IntType(32), LANES)
-        zero = lanes.constant(0.0)
-        shifts = [1 << power for power in range(LANES.bit_length() - 1)]
-        before = [cgutils.alloca_once_value(builder, zero) for _ in shifts]
-        total = cgutils.alloca_once_value(builder, lanes.spread(builder.load(carried)))
-        dots = cgutils.alloca_once_value(builder, zero)
-        with _each(context, builder, n_blocks_) as (block, _):
-            i = builder.mul(block, context.get_constant(types.uint64, LANES))
-            change = builder.fsub(
-                lanes.load(builder.gep(come, [i])), lanes.load(builder.gep(go, [i]))
-            )
-            for shift, last in zip(shifts, before, strict=True):
-                mask = ir.Constant(index, [LANES - shift + lane for lane in range(LANES)])
-                shifted = builder.shuffle_vector(builder.load(last), change, mask)
-                builder.store(change, last)
-                change = builder.fadd(change, shifted)
-            sums = builder.fadd(builder.load(total), change)
-            builder.store(sums, total)
-            w = lanes.load(builder.gep(itself, [i]))
-            y = builder.fsub(sums, w)
-            lanes.store(y, element(context, builder, near, near_, block, k_))
-            builder.store(lanes.multiply_add(y, w, builder.load(dots)), dots)
-        end = ir.Constant(ir.IntType(32), LANES - 1)
-        builder.store(builder.extract_element(builder.load(total), end), carried)
-        zeroth = context.get_constant(types.uint64, 0)
-        lanes.add_to(element(context, builder, alike, alike_, zeroth), builder.load(dots))
-        return context.get_dummy_value()
-
-    return signature, generate
+    builder = lanes.builder
+    come, go, itself = entering.at(e_k, e_i), leaving.at(l_k, l_i), own.at(o_k, o_i)
+    carried = carry.at(k)
+    index, zero = ir.VectorType(ir.IntType(32), LANES), lanes.constant(0.0)
+    shifts = [1 << power for power in range(LANES.bit_length() - 1)]
+    before = [lanes.variable(zero) for _ in shifts]
+    total = lanes.variable(lanes.spread(builder.load(carried)))
+    dots = lanes.variable(zero)
+    with lanes.each(n_blocks) as (block, _):
+        i = builder.mul(block, lanes.whole_number(LANES))
+        change = builder.fsub(lanes.load(builder.gep(come, [i])), lanes.load(builder.gep(go, [i])))
+        for shift, last in zip(shifts, before, strict=True):
+            mask = ir.Constant(index, [LANES - shift + lane for lane in range(LANES)])
+            shifted = builder.shuffle_vector(builder.load(last), change, mask)
+            builder.store(change, last)
+            change = builder.fadd(change, shifted)
+        sums = builder.fadd(builder.load(total), change)
+        builder.store(sums, total)
+        w = lanes.load(builder.gep(itself, [i]))
+        y = builder.fsub(sums, w)
+        lanes.store(y, near.at(block, k))
+        builder.store(lanes.multiply_add(y, w, builder.load(dots)), dots)
+    end = ir.Constant(ir.IntType(32), LANES - 1)
+    builder.store(builder.extract_element(builder.load(total), end), carried)
+    lanes.add_to(alike.at(lanes.whole_number(0)), builder.load(dots))
 
 
-@intrinsic
-def sum_row(typing_context, row, i, count):
-    """Sum of ``row[i : i + count]`` in double precision; a block past its end may be read."""
-    signature = types.float64(row, i, count)
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        lanes = _Lanes(context, builder, row.dtype)
-        row_, i_, count_ = arguments
-        total = cgutils.alloca_once_value(builder, lanes.constant(0.0))
-        width = context.get_constant(types.uint64, LANES)
-        whole = builder.udiv(count_, width)
-        with _each(context, builder, whole) as (block, _):
-            at = builder.add(i_, builder.mul(block, width))
-            values = lanes.load(element(context, builder, row, row_, at))
-            builder.store(builder.fadd(builder.load(total), values), total)
-        at = builder.add(i_, builder.mul(whole, width))
-        left = builder.trunc(builder.urem(count_, width), ir.IntType(32))
-        index = ir.VectorType(ir.IntType(32), LANES)
-        left = builder.insert_element(ir.Constant(index, ir.Undefined), left, left.type(0))
-        left = builder.shuffle_vector(left, left, ir.Constant(index, [0] * LANES))
-        within = builder.icmp_unsigned("<", ir.Constant(index, list(range(LANES))), left)
-        values = lanes.load(element(context, builder, row, row_, at))
-        values = builder.select(within, values, lanes.constant(0.0))
+@written_in_llvm(types.float64)
+def sum_row(lanes, row, i, count):
+    """Sum ``row[i : i + count]`` in double precision; a block past its end may be read."""
+    builder, index = lanes.builder, ir.VectorType(ir.IntType(32), LANES)
+    total, width = lanes.variable(lanes.constant(0.0)), lanes.whole_number(LANES)
+    whole = builder.udiv(count, width)
+    with lanes.each(whole) as (block, _):
+        values = lanes.load(row.at(builder.add(i, builder.mul(block, width))))
         builder.store(builder.fadd(builder.load(total), values), total)
-        return lanes.sum(builder.load(total))
+    values = lanes.load(row.at(builder.add(i, builder.mul(whole, width))))
+    left = builder.trunc(builder.urem(count, width), ir.IntType(32))
+    left = builder.insert_element(ir.Constant(index, ir.Undefined), left, left.type(0))
+    left = builder.shuffle_vector(left, left, ir.Constant(index, [0] * LANES))
+    within = builder.icmp_unsigned("<", ir.Constant(index, list(range(LANES))), left)
+    values = builder.select(within, values, lanes.constant(0.0))
+    builder.store(builder.fadd(builder.load(total), values), total)
+    return lanes.sum(builder.load(total))
 
-    return signature, generate
 
-
-@intrinsic
+@written_in_llvm(types.void)
 def advance(
-    typing_context, U, V, block, C, c_block, near, n_block, W, w_i, exps, masses, slope, frames, i,
-    shift, next_shift, sums, keep, by_cost, by_near, by_pull, hard, allowed, masked,
+    lanes, U, V, block, C, c_block, near, n_block, W, w_i, exps, masses, slope, frames, i, shift,
+    next_shift, sums, keep, by_cost, by_near, by_pull, hard, allowed, masked,
 ):  # fmt: skip
-    """One block's scores, coupling and parts of J.
+    """Take one block's scores a step further; make its coupling and parts of J.
 
     ``V = keep (U - shift) - by_cost C + by_near near - slope - by_pull pull``; 2 to it, brought to
     the frames' weights where they are hard, is W; ``masses`` takes the sums over the frames of W,
     ``sums`` those of ``W C`` and ``W log2 A``.
     """
-    signature = types.void(
-        U, V, block, C, c_block, near, n_block, W, w_i, exps, masses, slope, frames, i, shift,
-        next_shift, sums, keep, by_cost, by_near, by_pull, hard, allowed, masked,
-    )  # fmt: skip
+    builder, n_actions, zero = lanes.builder, U.shape[1], lanes.constant(0.0)
+    keep, by_cost, by_near, by_pull = map(lanes.spread, (keep, by_cost, by_near, by_pull))
+    omega_at, pull_at = (frames.at(lanes.whole_number(which), i) for which in (OMEGA, PULL))
+    old_shift, new_shift = lanes.load(frames.at(shift, i)), frames.at(next_shift, i)
+    pulled = lanes.multiply(by_pull, lanes.load(pull_at))
+    by_frame = lanes.multiply_add(keep, old_shift, pulled)
+    total, with_cost, with_score, top = (lanes.variable(zero) for _ in range(4))
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        (
-            U_, V_, block_, C_, c_block_, near_, n_block_, W_, w_i_, exps_, masses_, slope_,
-            frames_, i_, shift_, next_shift_, sums_, keep_, by_cost_, by_near_, by_pull_, hard_,
-            allowed_, masked_,
-        ) = arguments  # fmt: skip
-        lanes = _Lanes(context, builder, U.dtype)
-        n_actions = cgutils.unpack_tuple(
-            builder, context.make_array(U)(context, builder, U_).shape
-        )[1]
-        keep_, by_cost_, by_near_, by_pull_ = map(
-            lanes.spread, (keep_, by_cost_, by_near_, by_pull_)
-        )
-        zero = lanes.constant(0.0)
-        row = {
-            which: element(
-                context, builder, frames, frames_, context.get_constant(types.uint64, which), i_
-            )
-            for which in (OMEGA, PULL)
-        }
-        old_shift = lanes.load(element(context, builder, frames, frames_, shift_, i_))
-        new_shift = element(context, builder, frames, frames_, next_shift_, i_)
-        by_frame = lanes.multiply_add(
-            keep_, old_shift, lanes.multiply(by_pull_, lanes.load(row[PULL]))
-        )
-        total, with_cost, with_score, top = (
-            cgutils.alloca_once_value(builder, zero) for _ in range(4)
-        )
+    def take(again: bool, with_mask: bool) -> None:
+        """Make scores and their exp; the second time only less their largest."""
+        for sum_ in (total, with_cost, with_score):
+            builder.store(zero, sum_)
+        with lanes.each(n_actions) as (k, _):
+            score, cost = V.at(block, k), lanes.load(C.at(c_block, k))
+            if again:
+                x = builder.fsub(lanes.load(score), builder.load(top))
+            else:
+                x = lanes.subtract(lanes.multiply(keep, lanes.load(U.at(block, k))), by_frame)
+                x = lanes.subtract(x, lanes.multiply(by_cost, cost))
+                x = lanes.multiply_add(by_near, lanes.load(near.at(n_block, k)), x)
+                x = lanes.subtract(x, lanes.spread(builder.load(slope.at(k))))
+            if with_mask:
+                kind = ir.VectorType(ir.IntType(8), LANES)
+                flags = builder.bitcast(allowed.at(block, k), kind.as_pointer())
+                flags = builder.load(flags, align=1)
+                may = builder.icmp_unsigned("!=", flags, ir.Constant(kind, [0] * LANES))
+                x = builder.select(may, x, lanes.constant(LOW))
+            lanes.store(x, score)
+            e = lanes.exp2(x)
+            if with_mask:
+                e = builder.select(may, e, zero)
+            lanes.store(e, exps.at(k))
+            builder.store(builder.fadd(builder.load(total), e), total)
+            builder.store(lanes.multiply_add(e, cost, builder.load(with_cost)), with_cost)
+            builder.store(lanes.multiply_add(e, x, builder.load(with_score)), with_score)
 
-        def take(again: bool, with_mask: bool) -> None:
-            """Scores and their exp; the second time only less their largest."""
-            for sum_ in (total, with_cost, with_score):
-                builder.store(zero, sum_)
-            with _each(context, builder, n_actions) as (k, _):
-                score = element(context, builder, V, V_, block_, k)
-                cost = lanes.load(element(context, builder, C, C_, c_block_, k))
-                if again:
-                    x = builder.fsub(lanes.load(score), builder.load(top))
-                else:
-                    x = lanes.load(element(context, builder, U, U_, block_, k))
-                    x = lanes.subtract(lanes.multiply(keep_, x), by_frame)
-                    x = lanes.subtract(x, lanes.multiply(by_cost_, cost))
-                    y = lanes.load(element(context, builder, near, near_, n_block_, k))
-                    x = lanes.multiply_add(by_near_, y, x)
-                    own = builder.load(element(context, builder, slope, slope_, k))
-                    x = lanes.subtract(x, lanes.spread(own))
-                if with_mask:
-                    flags = element(context, builder, allowed, allowed_, block_, k)
-                    kind = ir.VectorType(ir.IntType(8), LANES)
-                    flags = builder.load(builder.bitcast(flags, kind.as_pointer()), align=1)
-                    may = builder.icmp_unsigned("!=", flags, ir.Constant(kind, [0] * LANES))
-                    x = builder.select(may, x, lanes.constant(LOW))
-                lanes.store(x, score)
-                e = lanes.exp2(x)
-                if with_mask:
-                    e = builder.select(may, e, zero)
-                lanes.store(e, element(context, builder, exps, exps_, k))
-                builder.store(builder.fadd(builder.load(total), e), total)
-                builder.store(lanes.multiply_add(e, cost, builder.load(with_cost)), with_cost)
-                builder.store(lanes.multiply_add(e, x, builder.load(with_score)), with_score)
-
-        def take_any(again: bool) -> None:
-            with builder.if_else(cgutils.as_bool_bit(builder, masked_)) as (then, otherwise):
-                with then:
-                    take(again, True)
-                with otherwise:
-                    take(again, False)
-
-        take_any(again=False)
-        omega = lanes.load(row[OMEGA])
-        factor, entropy = (cgutils.alloca_once_value(builder, zero) for _ in range(2))
-        with builder.if_else(cgutils.as_bool_bit(builder, hard_)) as (then, otherwise):
+    def take_any(again: bool) -> None:
+        with lanes.either(masked) as (then, otherwise):
             with then:
-                sum_ = builder.load(total)
-                usual = builder.and_(
-                    builder.fcmp_ordered(">", sum_, lanes.constant(1e-9)),
-                    builder.fcmp_ordered("<", sum_, lanes.constant(1e9)),
-                )
-                usual = builder.bitcast(usual, ir.IntType(LANES))
-                everywhere = ir.Constant(ir.IntType(LANES), -1)
-                with builder.if_then(builder.icmp_unsigned("!=", usual, everywhere), likely=False):
-                    builder.store(lanes.constant(-math.inf), top)
-                    with _each(context, builder, n_actions) as (k, _):
-                        x, most = (
-                            lanes.load(element(context, builder, V, V_, block_, k)),
-                            builder.load(top),
-                        )
-                        larger = builder.fcmp_ordered(">", x, most)
-                        builder.store(builder.select(larger, x, most), top)
-                    take_any(again=True)
-                sum_ = builder.load(total)
-                log_total = lanes.log2(sum_)
-                lanes.store(log_total, new_shift)
-                share = builder.fdiv(omega, sum_)
-                builder.store(share, factor)
-                heights = lanes.multiply(share, builder.load(with_score))
-                builder.store(lanes.subtract(heights, lanes.multiply(omega, log_total)), entropy)
+                take(again, True)
             with otherwise:
-                lanes.store(zero, new_shift)
-                builder.store(omega, factor)
-                builder.store(lanes.multiply(omega, builder.load(with_score)), entropy)
-        share = builder.load(factor)
-        linear = lanes.multiply(share, builder.load(with_cost))
-        for which, part in ((LINEAR, linear), (ENTROPY, builder.load(entropy))):
-            which = context.get_constant(types.uint64, which)
-            lanes.add_to(element(context, builder, sums, sums_, which), part)
-        with _each(context, builder, n_actions) as (k, _):
-            w = builder.fmul(lanes.load(element(context, builder, exps, exps_, k)), share)
-            lanes.store(w, element(context, builder, W, W_, k, w_i_))
-            mass = element(context, builder, masses, masses_, k)
-            lanes.store(builder.fadd(lanes.load(mass), w), mass)
-        return context.get_dummy_value()
+                take(again, False)
 
-    return signature, generate
+    take_any(again=False)
+    omega = lanes.load(omega_at)
+    factor, entropy = lanes.variable(zero), lanes.variable(zero)
+    with lanes.either(hard) as (then, otherwise):
+        with then:
+            sum_ = builder.load(total)
+            usual = builder.and_(
+                builder.fcmp_ordered(">", sum_, lanes.constant(1e-9)),
+                builder.fcmp_ordered("<", sum_, lanes.constant(1e9)),
+            )
+            usual = builder.bitcast(usual, ir.IntType(LANES))
+            everywhere = ir.Constant(ir.IntType(LANES), -1)
+            with builder.if_then(builder.icmp_unsigned("!=", usual, everywhere), likely=False):
+                builder.store(lanes.constant(-math.inf), top)
+                with lanes.each(n_actions) as (k, _):
+                    x, most = lanes.load(V.at(block, k)), builder.load(top)
+                    larger = builder.fcmp_ordered(">", x, most)
+                    builder.store(builder.select(larger, x, most), top)
+                take_any(again=True)
+            sum_ = builder.load(total)
+            log_total = lanes.log2(sum_)
+            lanes.store(log_total, new_shift)
+            share = builder.fdiv(omega, sum_)
+            builder.store(share, factor)
+            heights = lanes.multiply(share, builder.load(with_score))
+            builder.store(lanes.subtract(heights, lanes.multiply(omega, log_total)), entropy)
+        with otherwise:
+            lanes.store(zero, new_shift)
+            builder.store(omega, factor)
+            builder.store(lanes.multiply(omega, builder.load(with_score)), entropy)
+    share = builder.load(factor)
+    linear = lanes.multiply(share, builder.load(with_cost))
+    for which, part in ((LINEAR, linear), (ENTROPY, builder.load(entropy))):
+        lanes.add_to(sums.at(lanes.whole_number(which)), part)
+    with lanes.each(n_actions) as (k, _):
+        w = builder.fmul(lanes.load(exps.at(k)), share)
+        lanes.store(w, W.at(k, w_i))
+        lanes.store(builder.fadd(lanes.load(masses.at(k)), w), masses.at(k))
 
 
-@intrinsic
-def restore(typing_context, U, block, k, frames, shift, i, rows, row, position):
-    """A block of one action's coupling from its scores, into ``rows[row, position:]``."""
-    signature = types.void(U, block, k, frames, shift, i, rows, row, position)
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        lanes = _Lanes(context, builder, U.dtype)
-        U_, block_, k_, frames_, shift_, i_, rows_, row_, position_ = arguments
-        which = context.get_constant(types.uint64, OMEGA)
-        omega = lanes.load(element(context, builder, frames, frames_, which, i_))
-        x = lanes.load(element(context, builder, U, U_, block_, k_))
-        x = builder.fsub(x, lanes.load(element(context, builder, frames, frames_, shift_, i_)))
-        w = builder.fmul(lanes.exp2(x), omega)
-        lanes.store(w, element(context, builder, rows, rows_, row_, position_))
-        return context.get_dummy_value()
-
-    return signature, generate
+@written_in_llvm(types.void)
+def restore(lanes, U, block, k, frames, shift, i, rows, row, position):
+    """Make a block of one action's coupling from its scores, into ``rows[row, position:]``."""
+    omega = lanes.load(frames.at(lanes.whole_number(OMEGA), i))
+    x = lanes.builder.fsub(lanes.load(U.at(block, k)), lanes.load(frames.at(shift, i)))
+    w = lanes.builder.fmul(lanes.exp2(x), omega)
+    lanes.store(w, rows.at(row, position))

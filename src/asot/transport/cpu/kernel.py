@@ -1,28 +1,8 @@
-"""Compiled code of the fused solver: one recording's mirror descent, block by block.
+"""Decisions of the compiled CPU solver: one recording's mirror descent, visit by visit.
 
-An iteration is one visit to the arrays. A visit takes a source, a coupling that an earlier visit
-made, and makes the next, the target, a step further, for ``CHUNK`` frames at a time:
-
-- moving sums over each frame's neighbours, and the temporal part of J of the *source*;
-- the target's scores, one exp an element, its coupling and the other parts of its J.
-
-So J of a coupling is known one visit after it was made, when the step from it is already taken. It
-is thrown away in the rare case that J rose: three places hold the couplings in turn.
-
-Scores and costs are laid out in blocks of ``LANES`` frames, ``(N / LANES, K, LANES)``: memory is
-read from end to end, and sums over actions are plain vector operations, whatever K is. Couplings
-are rows of frames, between zeros, because the neighbours that enter and leave a window do not
-begin with a block. Innermost loops are written out in LLVM's own language, a block at once: what
-compilers make of plain loops over short rows takes twice as long.
-
-W is the coupling in units of 1/N: ``W = omega A``, with ``omega = N p`` where the frame side is
-hard and 1 where it is relaxed. Scores are log2 A but for one constant a frame, the shift. Sums of a
-tile, a number of frames that depends on the recording's length alone, are kept apart and added up
-in the tiles' order: results do not depend on how many threads there are, nor on the batch.
-
-A lean recording keeps no couplings: they are had again from the scores, wherever they are read.
-``visit`` has a visit to one tile, ``blocks`` its innermost loops, ``layout`` what
-lies where; here it is decided, and turns are taken.
+docs/compiled-solver.md says how it works. ``visit`` has a visit to one tile, ``blocks`` its
+innermost loops, ``layout`` what lies where and whose turn it is; here steps are judged, and threads
+have the tiles done.
 """
 
 # Compiled functions are typed by their arguments.
@@ -33,7 +13,6 @@ import functools
 import hashlib
 import logging
 import math
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -42,175 +21,45 @@ import numpy as np
 from numba import cfunc, types
 from numba.core import event
 
-from asot.transport import mirror_descent
+from asot.transport import mirror_descent, solution
 from asot.transport.cpu import blocks, layout, visit
-from asot.transport.cpu.blocks import (
-    ALIKE,
-    CHANGE,
-    CHUNK,
-    ENTROPY,
-    FRAME_PENALTY,
-    FRAME_ROWS,
-    LANES,
-    LINEAR,
-    LN2,
-    LOG2E,
-    LOG_WEIGHT,
-    OMEGA,
-    PLACES,
-    STEEPEST,
-    SUMS,
-    UNLIKE,
-)
-from asot.transport.cpu.layout import (
-    ARRIVALS,
-    BY_COST,
-    BY_NEAR,
-    CLAIM,
-    CLAIMS,
-    DONE,
-    FAILURES,
-    KEEP,
-    LENGTH,
-    NEXT_RECORDING,
-    ORDERS,
-    OVER,
-    PHASE,
-    SOURCE,
-    TARGET,
-    TILE,
-    VISIT,
-    Recording,
-    Scratch,
-    apart,
-    array_at,
-    arrive,
-    ask,
-    gates_of,
-    look,
-    most_tiles,
-    own_doubles,
-    own_reals,
-    publish,
-    read_job,
-    row_width,
-    shared_doubles,
-    shared_reals,
-    take,
-    tile_of,
-)
-from asot.transport.cpu.visit import (
-    FINISH,
-    JUDGE,
-    JUDGE_START,
-    READ,
-    START,
-    STEP,
-    blank,
-    compile_apart,
-    compile_inline,
-    finish,
-    read,
-    visit_tile,
-)
-from asot.transport.mirror_descent import (
-    GROWTH,
-    ITERATIONS,
-    MAX_HALVINGS,
-    MOVED,
-    OUTCOME,
-    REPORTED,
-    STEP_SIZE,
-)
-from asot.transport.solution import Outcome
+from asot.transport.cpu.blocks import CHUNK, LN2, LOG2E, OMEGA, PLACES
+from asot.transport.cpu.layout import apart, array_at, arrive, compile_apart, compile_inline, look
+from asot.transport.cpu.visit import FINISH, JUDGE, JUDGE_START, READ, START, STEP, blank, do
+from asot.transport.solution import Ending
 
 logger = logging.getLogger(__name__)
 
 # Typed, because a plain constant has each function compiled anew for it.
 _FIRST, _LAST = np.int64(0), np.int64(PLACES - 1)
-CONVERGED, ITERATION_LIMIT, STALLED, NOT_FINITE = range(len(Outcome))
-# What ``options`` holds; NaN where the argument is None.
-(EPSILON, ALPHA, LAMBDA_FRAMES, LAMBDA_ACTIONS, TOLERANCE, FIRST_STEP, MAX_ITERATIONS, OPTIONS) = (
-    range(8)
-)
+CONVERGED, ITERATION_LIMIT, STALLED, NOT_FINITE = range(len(Ending))
 # In place of isfinite, which subtracts: not to be trusted with any order of sums.
 LARGEST = np.finfo(np.float64).max
-# Spins at the gate before the processor is offered to others.
-PATIENCE = 2000
-
-if os.name == "posix":
-    _yield_processor = types.ExternalFunction("sched_yield", types.int32())
-else:
-
-    @compile_apart
-    def _yield_processor():
-        return 0
-
-
-@compile_apart
-def _do(r, own, tile):
-    """What is ordered, for one tile."""
-    apart()
-    phase, source = np.int64(r.orders[PHASE]), np.int64(r.orders[SOURCE])
-    if phase == READ:
-        read(r, tile * r.tile, min(r.size, (tile + 1) * r.tile))
-    elif phase == FINISH:
-        finish(r, own, source, tile)
-    else:
-        visit_tile(
-            r, own, tile, phase, source, np.int64(r.orders[TARGET]), r.orders[LENGTH],
-            r.orders[KEEP], r.orders[BY_COST], r.orders[BY_NEAR],
-        )  # fmt: skip
-
-
-@compile_apart
-def _claim(r, thread, n_threads):
-    """A tile that is nobody's yet, of this thread's own before others'; -1 if there is none.
-
-    Neighbouring tiles read each other's couplings, and are best left to one thread.
-    """
-    for other in range(n_threads):
-        whose = (thread + other) % n_threads
-        end = (whose + 1) * r.n_tiles // n_threads
-        if look(r.gates, CLAIMS + CLAIM * whose) & TILE < end:
-            tile = arrive(r.gates, CLAIMS + CLAIM * whose) & TILE
-            if tile < end:
-                return tile
-    return -1
-
-
-@compile_apart
-def _publish(r, visit, n_threads):
-    """Open a visit's tiles to all threads."""
-    for thread in range(n_threads):
-        # When all is over nothing is left to claim, by those either who are still looking.
-        first = r.n_tiles if visit == OVER else thread * r.n_tiles // n_threads
-        publish(r.gates, CLAIMS + CLAIM * thread, (visit << VISIT) | first)
 
 
 @compile_apart
 def _help(r, own, thread, n_threads):
-    """Do tiles of whatever is ordered until all is over."""
+    """Do tiles of each visit that is ordered, until all is over."""
     seen, spins = 0, 0
     while True:
-        visit = look(r.gates, CLAIMS + CLAIM * thread) >> VISIT
-        if visit == OVER:
+        turn = look(r.gates, layout.CLAIMS + layout.CLAIM * thread) >> layout.TURN
+        if turn == layout.OVER:
             return
-        if visit == seen:
+        if turn == seen:
             spins += 1
-            if spins > PATIENCE:
-                _yield_processor()
+            if spins > layout.PATIENCE:
+                layout.yield_processor()
             continue
-        seen, spins = visit, 0
-        tile = _claim(r, thread, n_threads)
+        seen, spins = turn, 0
+        tile = layout.claim(r, thread, n_threads)
         while tile >= 0:
-            _do(r, own, tile)
-            arrive(r.gates, DONE)
-            tile = _claim(r, thread, n_threads)
+            do(r, own, tile)
+            arrive(r.gates, layout.DONE)
+            tile = layout.claim(r, thread, n_threads)
 
 
 @compile_apart
-def _lead(r, own, n_threads, visit, phase, source, target, step, keep, by_cost, by_near):
+def _lead(r, own, n_threads, turn, phase, source, target, step, keep, by_cost, by_near):
     """Have all tiles done: by this thread, and by those that have come to help.
 
     Nobody waits for a thread that has not come, or that another program keeps from running, but
@@ -218,34 +67,35 @@ def _lead(r, own, n_threads, visit, phase, source, target, step, keep, by_cost, 
     """
     apart()
     orders = r.orders
-    orders[PHASE], orders[SOURCE], orders[TARGET], orders[LENGTH] = phase, source, target, step
-    orders[KEEP], orders[BY_COST], orders[BY_NEAR] = keep, by_cost, by_near
+    orders[layout.PHASE], orders[layout.SOURCE], orders[layout.TARGET] = phase, source, target
+    orders[layout.LENGTH], orders[layout.KEEP] = step, keep
+    orders[layout.BY_COST], orders[layout.BY_NEAR] = by_cost, by_near
     if n_threads == 1:
         for tile in range(r.n_tiles):
-            _do(r, own, tile)
+            do(r, own, tile)
         return
-    publish(r.gates, DONE, np.int64(0))
-    _publish(r, visit, n_threads)
-    tile = _claim(r, _FIRST, n_threads)
+    layout.publish(r.gates, layout.DONE, np.int64(0))
+    layout.open_tiles(r, turn, n_threads)
+    tile = layout.claim(r, _FIRST, n_threads)
     while tile >= 0:
-        _do(r, own, tile)
-        arrive(r.gates, DONE)
-        tile = _claim(r, _FIRST, n_threads)
+        do(r, own, tile)
+        arrive(r.gates, layout.DONE)
+        tile = layout.claim(r, _FIRST, n_threads)
     spins = 0
-    while look(r.gates, DONE) < r.n_tiles:
+    while look(r.gates, layout.DONE) < r.n_tiles:
         spins += 1
-        if spins > PATIENCE:
-            _yield_processor()
+        if spins > layout.PATIENCE:
+            layout.yield_processor()
 
 
 @compile_inline
 def _add_up(r, place, tiny, weight_entropy):
-    """The parts of J that a visit tells of its target; the mass before each tile; the slope."""
+    """Add up a visit's parts of J at its target, the mass before each tile, and the slope."""
     before, parts = r.before[place], r.parts[place]
     linear, entropy, mass = 0.0, 0.0, 0.0
     for tile in range(r.n_tiles):
-        linear += r.sums[tile, LINEAR]
-        entropy += r.sums[tile, ENTROPY]
+        linear += r.sums[tile, blocks.LINEAR]
+        entropy += r.sums[tile, blocks.ENTROPY]
     action_penalty = 0.0
     for k in range(r.q.shape[0]):
         total = 0.0
@@ -267,13 +117,13 @@ def _add_up(r, place, tiny, weight_entropy):
 
 @compile_inline
 def _judge(r, place, all_pairs):
-    """The parts of J that a visit tells of its source; J."""
+    """Add up a visit's parts of J at its source; return J."""
     parts = r.parts[place]
     alike, unlike, frame_penalty = 0.0, 0.0, 0.0
     for tile in range(r.n_tiles):
-        alike += r.sums[tile, ALIKE]
-        unlike += r.sums[tile, UNLIKE]
-        frame_penalty += r.sums[tile, FRAME_PENALTY]
+        alike += r.sums[tile, blocks.ALIKE]
+        unlike += r.sums[tile, blocks.UNLIKE]
+        frame_penalty += r.sums[tile, blocks.FRAME_PENALTY]
     temporal = all_pairs - alike if r.hard else unlike
     parts[1] = 0.5 * r.near / r.length * temporal
     parts[2] = 0.0 if r.hard else r.on_frames * (frame_penalty + 1.0)
@@ -284,14 +134,14 @@ def _judge(r, place, all_pairs):
 
 
 @compile_apart
-def _descend(n_threads, r, own, options, trace, report):
+def _descend(n_threads, r, own, settings, trace, report):
     """Solve one recording: decide, and have the tiles done."""
     apart()
     real = r.frames.dtype.type
     K = r.cost.shape[1]
     tiny = np.float64(np.finfo(r.frames.dtype).tiny)
     eps = np.float64(np.finfo(r.frames.dtype).eps) + 16.0 * np.finfo(np.float64).eps
-    tolerance, most_iterations = options[TOLERANCE], options[MAX_ITERATIONS]
+    tolerance, most_iterations = settings[layout.TOLERANCE], settings[layout.MAX_ITERATIONS]
 
     if not r.lean:
         r.couplings[:, :, :CHUNK] = real(0)
@@ -301,49 +151,50 @@ def _descend(n_threads, r, own, options, trace, report):
     weight_entropy = 0.0
     if r.hard:
         for i in range(r.length):
-            weight_entropy += np.float64(r.frames[OMEGA, i]) * (r.frames[LOG_WEIGHT, i] - 1.0)
+            log_weight = r.frames[blocks.LOG_WEIGHT, i]
+            weight_entropy += np.float64(r.frames[OMEGA, i]) * (log_weight - 1.0)
 
     # The start is a step of length 0: projected like any other.
     _lead(r, own, n_threads, np.int64(2), START, _LAST, _FIRST, 0.0, 1.0, 0.0, 0.0)
     _add_up(r, _FIRST, tiny, weight_entropy)
     _lead(r, own, n_threads, np.int64(3), JUDGE_START, _FIRST, _FIRST, 0.0, 1.0, 0.0, 0.0)
-    all_pairs, most, visit = 0.0, 4.0 * r.epsilon, np.int64(3)
+    all_pairs, most, turn = 0.0, 4.0 * r.epsilon, np.int64(3)
     for tile in range(r.n_tiles):
-        all_pairs += r.sums[tile, UNLIKE]
-        most = max(most, r.sums[tile, STEEPEST])
+        all_pairs += r.sums[tile, blocks.UNLIKE]
+        most = max(most, r.sums[tile, blocks.STEEPEST])
     objective = _judge(r, _FIRST, all_pairs)
     trace[:] = np.nan
     trace[0] = objective
-    full_step = options[FIRST_STEP] if not math.isnan(options[FIRST_STEP]) else 4.0 / most
-    full_step = np.float64(real(full_step))
+    given_step = settings[layout.FIRST_STEP]
+    full_step = np.float64(real(4.0 / most if math.isnan(given_step) else given_step))
     step = full_step
 
     accepted, waiting = _FIRST, np.int64(-1)
     waiting_step, waiting_change, moved = 0.0, 0.0, np.inf
-    iterations, halvings, outcome = 0, 0, -1
+    iterations, halvings, ending = 0, 0, -1
     if not abs(objective) <= LARGEST:
-        outcome = NOT_FINITE
+        ending = NOT_FINITE
     elif most_iterations <= 0:
-        outcome = ITERATION_LIMIT
-    while outcome < 0:
+        ending = ITERATION_LIMIT
+    while ending < 0:
         # Go on from what is still to be judged, as if it were accepted.
         source, target, s = accepted, (accepted + 1) % PLACES, step
         if waiting >= 0:
             source, target = waiting, PLACES - accepted - waiting
-            s = np.float64(real(min(GROWTH * waiting_step, full_step)))
+            s = np.float64(real(min(mirror_descent.GROWTH * waiting_step, full_step)))
         judging = waiting >= 0 and iterations + 1 >= most_iterations
         for k in range(K):
             r.slope[k] = real(s * LOG2E * r.slopes[source, k])
-        visit += 1
+        turn += 1
         _lead(
-            r, own, n_threads, visit, JUDGE if judging else STEP, source, target, s,
+            r, own, n_threads, turn, JUDGE if judging else STEP, source, target, s,
             1.0 - s * r.epsilon, s * LOG2E * (1.0 - r.alpha), s * LOG2E * r.near,
         )  # fmt: skip
         change = 0.0
         if not judging:
             _add_up(r, target, tiny, weight_entropy)
             for tile in range(r.n_tiles):
-                change = max(change, r.sums[tile, CHANGE])
+                change = max(change, r.sums[tile, blocks.CHANGE])
         if waiting >= 0:
             value = _judge(r, waiting, all_pairs)
             # With hard frames the temporal part is a difference of sums as large as all pairs'.
@@ -357,129 +208,69 @@ def _descend(n_threads, r, own, options, trace, report):
                 accepted, objective, step = waiting, value, s
                 trace[iterations] = value
                 if r.compare and moved <= tolerance:
-                    outcome = CONVERGED
+                    ending = CONVERGED
                 elif iterations >= most_iterations:
-                    outcome = ITERATION_LIMIT
+                    ending = ITERATION_LIMIT
             else:
                 halvings += 1
                 step = np.float64(real(0.5 * waiting_step))
                 target = np.int64(-1)
-                if halvings > MAX_HALVINGS:
-                    outcome = STALLED
+                if halvings > mirror_descent.MAX_HALVINGS:
+                    ending = STALLED
         waiting, waiting_step, waiting_change = target, s, change
 
-    _lead(r, own, n_threads, visit + 1, FINISH, accepted, accepted, 0.0, 0.0, 0.0, 0.0)
+    _lead(r, own, n_threads, turn + 1, FINISH, accepted, accepted, 0.0, 0.0, 0.0, 0.0)
     blank(r)
-    if outcome == NOT_FINITE:
-        arrive(r.gates, FAILURES)
+    if ending == NOT_FINITE:
+        arrive(r.gates, layout.FAILURES)
     for j in range(5):
         report[j] = r.parts[accepted, j]
-    report[OUTCOME], report[ITERATIONS] = outcome, iterations
-    report[STEP_SIZE], report[MOVED] = step, moved
+    report[solution.ENDING], report[solution.ITERATIONS] = ending, iterations
+    report[solution.STEP_SIZE], report[solution.MOVED] = step, moved
 
 
 @compile_apart
 def _solve(address, kind):
     """Solve a batch as one of its threads: recordings in turn, together or each by itself."""
-    job = read_job(address)
-    batch, K, lean = job.batch, job.actions, job.lean != 0
-    masked, warm, given_p = job.allowed != 0, job.initial != 0, job.p != 0
-    gates = array_at(job.gates, (gates_of(job.threads),), np.int64)
+    job = layout.read_job(address)
+    together = job.together != 0
+    n_gates = layout.CLAIMS + layout.CLAIM * job.threads
+    gates = array_at(job.gates, (n_gates,), np.int64)
     if job.number_of_threads != 0:
-        thread, n_threads = ask(job.thread_number), ask(job.number_of_threads)
+        thread, n_threads = layout.ask(job.thread_number), layout.ask(job.number_of_threads)
     else:
-        thread, n_threads = arrive(gates, ARRIVALS), job.threads
-    options = array_at(job.settings, (OPTIONS,), np.float64)
-    radii = array_at(job.radii, (batch,), np.float64)
-    lengths = array_at(job.lengths, (batch,), np.int64)
-    half_widths = array_at(job.half_widths, (batch,), np.int64)
-    shape = (batch, job.frames, K)
-    costs, assignments = array_at(job.cost, shape, kind), array_at(job.assignments, shape, kind)
-    initials, allowed = array_at(job.initial, shape, kind), array_at(job.allowed, shape, np.bool_)
-    ps = array_at(job.p, (batch, job.frames if given_p else 1), kind)
-    qs = array_at(job.q, (batch, K), np.float64)
-    labels = array_at(job.labels, (batch, job.frames), np.int64)
-    traces = array_at(job.traces, (batch, np.int64(options[MAX_ITERATIONS]) + 1), np.float64)
-    reports = array_at(job.reports, (batch, REPORTED), np.float64)
-
-    itemsize = costs.itemsize
-    many_tiles = most_tiles(job.largest_size)
-    members, group = (n_threads, np.int64(0)) if job.together != 0 else (np.int64(1), thread)
-    at = job.own_reals + thread * own_reals(K) * itemsize
-    near, at = take(at, (CHUNK // LANES, K, LANES), kind)
-    chunk_costs, at = take(at, (CHUNK // LANES, K, LANES), kind)
-    exps, at = take(at, (K, LANES), kind)
-    own_masses, at = take(at, (K, LANES), kind)
-    rows, at = take(at, (3, CHUNK + LANES), kind)
-    carry, at = take(at, (K,), kind)
-    lane_sums = array_at(job.own_doubles + thread * own_doubles() * 8, (SUMS, LANES), np.float64)
-    scratch = Scratch(near, chunk_costs, exps, own_masses, rows, carry, lane_sums)
+        thread, n_threads = arrive(gates, layout.ARRIVALS), job.threads
+    settings = array_at(job.settings, (layout.SETTINGS,), np.float64)
+    most_iterations = np.int64(settings[layout.MAX_ITERATIONS])
+    traces = array_at(job.traces, (job.batch, most_iterations + 1), np.float64)
+    reports = array_at(job.reports, (job.batch, solution.REPORTED), np.float64)
+    members, group = (n_threads, np.int64(0)) if together else (np.int64(1), thread)
+    own = layout.scratch_of(job, thread, kind)
     while True:
-        b = np.int64(0) if job.together != 0 else arrive(gates, NEXT_RECORDING)
-        if b >= batch:
+        b = np.int64(0) if together else arrive(gates, layout.NEXT_RECORDING)
+        if b >= job.batch:
             return
-        size = (lengths[b] + LANES - 1) // LANES * LANES
-        tile = tile_of(size)
-        n_tiles = (size + tile - 1) // tile
-        at = job.reals + group * shared_reals(job.largest_size, K, lean) * itemsize
-        C, at = take(at, (1 if lean else size // LANES, K, LANES), kind)
-        W, at = take(at, (PLACES, K, row_width(size, lean)), kind)
-        frames, at = take(at, (FRAME_ROWS, size), kind)
-        slope, at = take(at, (K,), kind)
-        shape = (size // LANES, K, LANES)
-        before_it = group * job.largest_size * K
-        V0 = array_at(job.scores_0 + before_it * itemsize, shape, kind)
-        V1 = array_at(job.scores_1 + before_it * itemsize, shape, kind)
-        V2 = array_at(job.scores_2 + before_it * itemsize, shape, kind)
-        A = array_at(job.flags + before_it, shape, np.bool_)
-        at = job.doubles + group * shared_doubles(many_tiles, K) * 8
-        masses, at = take(at, (n_tiles, K), np.float64)
-        tile_sums, at = take(at, (n_tiles, SUMS), np.float64)
-        before, at = take(at, (PLACES, n_tiles + 1, K), np.float64)
-        slopes, at = take(at, (PLACES, K), np.float64)
-        parts, at = take(at, (PLACES, 5), np.float64)
-        q, at = take(at, (K,), np.float64)
-        log_q, at = take(at, (K,), np.float64)
-        orders, at = take(at, (ORDERS,), np.float64)
-        # Those who help write what the one who leads writes, the same.
-        for k in range(K):
-            q[k] = qs[b, k] if job.q != 0 else np.float64(costs.dtype.type(1.0 / K))
-            log_q[k] = math.log(q[k]) if q[k] > 0.0 else 0.0
-        hard, compare = math.isnan(options[LAMBDA_FRAMES]), not math.isnan(options[TOLERANCE])
-        on_frames = 0.0 if hard else options[LAMBDA_FRAMES]
-        initial, p = initials[b if warm else 0], ps[b if given_p else 0]
-        allowed_given = allowed[b if masked else 0]
-        recording = Recording(
-            cost=costs[b], allowed_given=allowed_given, initial=initial, warm=warm, p=p, q=q,
-            log_q=log_q, length=lengths[b], size=size, reach=half_widths[b], masked=masked,
-            lean=lean, hard=hard, compare=compare,
-            near=options[ALPHA] / (radii[b] * lengths[b]), epsilon=options[EPSILON],
-            alpha=options[ALPHA], on_frames=on_frames, on_actions=options[LAMBDA_ACTIONS],
-            scores=(V0, V1, V2), couplings=W, costs=C, allowed=A, frames=frames, tile=tile,
-            n_tiles=n_tiles, slope=slope, masses=masses, sums=tile_sums, before=before,
-            slopes=slopes, parts=parts, orders=orders, gates=gates, assignment=assignments[b],
-            labels=labels[b],
-        )  # fmt: skip
+        recording = layout.recording_of(job, b, group, settings, gates, kind)
         if members > 1 and thread > 0:
-            _help(recording, scratch, thread, members)
+            _help(recording, own, thread, members)
             return
-        _descend(members, recording, scratch, options, traces[b], reports[b])
-        if job.together != 0:
-            _publish(recording, OVER, members)
+        _descend(members, recording, own, settings, traces[b], reports[b])
+        if together:
+            layout.open_tiles(recording, layout.OVER, members)
             return
 
 
 def _sources() -> str:
-    """A digest of all that is compiled: Numba itself would look at this file alone."""
+    """Digest all that is compiled: Numba itself would look at this file alone."""
     digest = hashlib.sha256()
-    for module in (blocks, layout, visit, mirror_descent, sys.modules[__name__]):
+    for module in (blocks, layout, visit, mirror_descent, solution, sys.modules[__name__]):
         digest.update(Path(str(module.__file__)).read_bytes())
     return digest.hexdigest()
 
 
 @functools.cache
 def entry(single: bool) -> Any:
-    """The solver for float32 or float64, compiled or read from the cache: C's ``void (int64)``."""
+    """Compile the solver of one precision, or read it from the cache: C's ``void (int64)``."""
     kind, sources = (np.float32 if single else np.float64), _sources()
 
     def solve(address):
@@ -496,7 +287,7 @@ def entry(single: bool) -> Any:
 
 
 class _Announcement(event.Listener):
-    """Says why the first call ever takes so long; code that is read is not announced."""
+    """A notice of why the first call ever takes so long; not for code that is read."""
 
     def __init__(self):
         self._said = False

@@ -1,7 +1,7 @@
-"""The fused CPU solver: memory and threads around the compiled code of ``kernel``.
+"""The compiled CPU backend: memory and threads around the code of ``kernel``.
 
-The algorithm is ``MirrorDescent``'s, step by step. Numba is an optional dependency, imported when
-the solver is first run.
+Numba is an optional dependency, imported when the solver is first run. docs/compiled-solver.md says
+how it all works.
 """
 
 from __future__ import annotations
@@ -15,17 +15,16 @@ import os
 import threading
 from array import array
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from asot.transport.arguments import require_finite
-from asot.transport.mirror_descent import OUTCOME, REPORTED, CompiledDescent
-from asot.transport.solution import Answer, LateStatus
+from asot.errors import MissingExtraError
+from asot.transport.request import Request
+from asot.transport.solution import ENDING, REPORTED, Answer, LateStatus
 from asot.transport.structure import band_half_width
 
 # Exponentials from which threads are worth their meeting: torch's own, which mostly wait awake, and
@@ -40,79 +39,60 @@ LEAN_FROM = 2**23
 # Bytes of working memory up to which a thread keeps it.
 KEPT_MEMORY = 2**25
 CACHE_LINE = 64
+# A frame marginal under this is divided by, and would overflow in float32.
+LEAST_MARGINAL = 1e-30
+PROCESS = os.getpid()
+REALS = {torch.float32: np.float32, torch.float64: np.float64}
 
 
 @functools.cache
 def is_installed() -> bool:
-    """Whether Numba is there to compile the solver."""
+    """Tell whether Numba is there to compile the solver."""
     return importlib.util.find_spec("numba") is not None
 
 
-class FusedDescent(CompiledDescent):
-    """Mirror descent for hard or relaxed frames, relaxed actions and the band, on the CPU."""
+class CpuBackend:
+    """Compiled mirror descent on the CPU: relaxed actions, hard or relaxed frames, the band."""
 
-    device: ClassVar[str] = "cpu"
+    def covers(self, request: Request) -> str | None:
+        """Name what it leaves to torch in a request, if anything."""
+        if (missing := request.not_compiled("cpu")) is not None:
+            return missing
+        if not is_installed():
+            if request.backend == "cpu":
+                raise MissingExtraError("numba", "fast", 'backend="cpu"')
+            return "a machine without Numba"
+        p = None if request.lambda_frames is not None else request.frame_marginal
+        if p is not None and bool(p[request.exists].min() < LEAST_MARGINAL):
+            return "a frame marginal of 0 where the frame side is hard"
+        return None
 
-    def run(
-        self,
-        cost: Tensor,
-        lengths: list[int],
-        p: Tensor | None = None,
-        q: Tensor | None = None,
-        allowed: Tensor | None = None,
-        initial: Tensor | None = None,
-    ) -> Answer:
-        """Solve a batch.
-
-        Parameters
-        ----------
-        cost : Tensor of float32 or float64, shape (B, N, K)
-            On the CPU; entries past a recording's length are not read.
-        lengths : list of int, length B
-            Frames of each recording.
-        p, q : Tensor, shapes (B, N) and (B, K), optional
-            Marginals; uniform unless given. p is positive where frames exist and are hard.
-        allowed : Tensor of bool, shape (B, N, K), optional
-            Entries that may carry mass.
-        initial : Tensor, shape (B, N, K), optional
-            A non-negative assignment to start from.
-
-        Returns
-        -------
-        Answer
-            NumPy arrays; its statuses are worded when one is asked for.
-
-        Raises
-        ------
-        ArgumentError
-            Where the cost is found not to be finite.
-        """
+    def run(self, request: Request) -> Answer:
+        """Solve a batch into NumPy arrays; entries past a recording's length are not read."""
         kernel, parts = _compiled()
+        cost, lengths, iterations = request.cost, request.lengths, request.max_iterations
         batch, n_frames, n_actions = cost.shape
-        longest, iterations = max(lengths), self.options.max_iterations
+        longest = max(lengths)
         kind, itemsize = REALS[cost.dtype], cost.element_size()
         threads = _threads_for(batch * longest * n_actions * (iterations + 1))
-        lean = (
-            batch == 1
-            and n_frames == longest
-            and longest * n_actions * itemsize >= LEAN_FROM
-            and self.lambda_frames is None
-            and self.options.tolerance is None
-        )
-        layout = _layout(batch, longest, n_actions, itemsize, threads, lean, allowed is not None)
+        hard = request.lambda_frames is None
+        whole = batch == 1 and n_frames == longest and hard and request.tolerance is None
+        lean = whole and longest * n_actions * itemsize >= LEAN_FROM
+        p, allowed = request.frame_marginal, request.allowed
+        plan = _plan(batch, longest, n_actions, itemsize, threads, lean, allowed is not None)
         given = [
             _laid_out(cost, cost.dtype),
             _laid_out(allowed, torch.bool),
-            _laid_out(initial, cost.dtype),
+            _laid_out(request.initial, cost.dtype),
             _laid_out(p, cost.dtype),
-            _laid_out(q, torch.float64),
+            _laid_out(request.action_marginal, torch.float64),
         ]
-        memory = _working_memory(layout.bytes)
+        memory = _working_memory(plan.bytes)
         at = _address(memory)
-        sections = [at + start for start in layout.starts]
+        sections = [at + start for start in plan.starts]
         if lean:
             # The assignment takes the place of scores, and the other places are let go.
-            rooms = [_fresh(layout.size * n_actions * itemsize) for _ in range(kernel.PLACES)]
+            rooms = [_fresh(plan.size * n_actions * itemsize) for _ in range(parts.PLACES)]
             sections += [_address(room) for room in rooms]
             assignment = rooms[0].view(kind)[: cost.numel()].reshape(cost.shape)
         else:
@@ -121,130 +101,75 @@ class FusedDescent(CompiledDescent):
         trace = np.empty((batch, iterations + 1))
         report = np.empty((batch, REPORTED))
 
-        given_numbers = _given_numbers(
-            (
-                self.epsilon,
-                self.alpha,
-                self.lambda_frames,
-                self.lambda_actions,
-                self.options.tolerance,
-                self.options.step_size,
-                iterations,
-            ),
-            self.radius,
-            tuple(lengths),
+        settings = (
+            *(request.epsilon, request.alpha, request.lambda_frames, request.lambda_actions),
+            *(request.tolerance, request.step_size, iterations),
         )
-        gates = array("q", bytes(8 * parts.gates_of(layout.threads)))
+        # Kept until the end: the kernel reads them by address.
+        kept = _given_numbers(settings, request.radius, tuple(lengths))
+        gates = array("q", bytes(8 * (parts.CLAIMS + parts.CLAIM * plan.threads)))
         job = (
-            layout.threads,
-            layout.together,
-            batch,
-            n_frames,
-            n_actions,
-            lean,
-            layout.size,
+            *(plan.threads, plan.together, batch, n_frames, n_actions, lean, plan.size),
             *[0 if values is None else values.data_ptr() for values in given],
-            *given_numbers.addresses,
+            *kept[-1],
             gates.buffer_info()[0],
             *[_address(out) for out in (assignment, labels, trace, report)],
             *sections,
         )
-        _run_on(layout.threads, kernel.entry(itemsize == 4), job)
+        _run_on(plan.threads, kernel.entry(itemsize == 4), job)
         if gates[parts.FAILURES]:
-            require_finite(cost, torch.tensor(lengths))
-        if p is not None and self.lambda_frames is None:
+            request.require_finite()
+        if p is not None and hard:
             weight = p[..., None].numpy()
         else:
             weight = _uniform(lengths, n_frames, kind)
-        return Answer(
-            assignment,
-            labels,
-            weight,
-            trace,
-            report[:, :OUTCOME].T,
-            LateStatus(batch, functools.partial(self.options.read_report, report)),
-        )
+        status = LateStatus(report, request.tolerance)
+        return Answer(assignment, labels, weight, trace, report[:, :ENDING].T, status)
 
 
 @functools.cache
 def _compiled() -> tuple[Any, Any]:
-    """The modules that need Numba."""
+    """Import the modules that need Numba."""
     from asot.transport.cpu import kernel, layout
 
     return kernel, layout
-
-
-REALS = {torch.float32: np.float32, torch.float64: np.float64}
-
-
-@dataclass(frozen=True)
-class GivenNumbers:
-    """Numbers that the kernel reads and never writes.
-
-    Attributes
-    ----------
-    reals, integers : array
-        The settings, NaN where there is none, and the bands' radii; lengths and half-widths.
-    addresses : tuple of int
-        Of the settings, the radii, the lengths and the half-widths.
-    """
-
-    reals: array[float]
-    integers: array[int]
-    addresses: tuple[int, int, int, int]
 
 
 # Typed: a radius of 1 is a frame, one of 1.0 the whole recording.
 @functools.lru_cache(maxsize=64, typed=True)
 def _given_numbers(
     settings: tuple[float | None, ...], radius: float | int, lengths: tuple[int, ...]
-) -> GivenNumbers:
+) -> tuple[array[float], array[int], tuple[int, int, int, int]]:
+    """Lay out numbers that the kernel reads and never writes.
+
+    Settings, NaN where there is none, with the bands' radii; lengths with half-widths; and the
+    addresses of these four.
+    """
     bands = [band_half_width(length, radius) for length in lengths]
     reals = array("d", [math.nan if value is None else value for value in settings])
     reals.extend([fraction for _, fraction in bands])
     integers = array("q", [*lengths, *[half for half, _ in bands]])
     first, second = reals.buffer_info()[0], integers.buffer_info()[0]
-    half_widths = second + 8 * len(lengths)
-    return GivenNumbers(reals, integers, (first, first + 8 * len(settings), second, half_widths))
+    radii, half_widths = first + 8 * len(settings), second + 8 * len(lengths)
+    return reals, integers, (first, radii, second, half_widths)
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How a batch is shared out, and where things lie in the working memory.
+class MemoryPlan(NamedTuple):
+    """How a batch is shared out, and where things lie in the working memory."""
 
-    Attributes
-    ----------
-    threads : int
-        Threads that have something to do.
-    together : bool
-        Whether they share the tiles of one recording, instead of sharing recordings out.
-    size : int
-        Frames of the longest recording, in whole blocks.
-    starts : tuple of int
-        Where each section starts, in bytes, in the order of the kernel's job.
-    bytes : int
-        All of it.
-    """
-
-    threads: int
-    together: bool
-    size: int
-    starts: tuple[int, ...]
+    threads: int  # that have something to do
+    together: bool  # they share the tiles of one recording, instead of sharing recordings out
+    size: int  # frames of the longest recording, in whole blocks
+    starts: tuple[int, ...]  # of each section, in bytes, in the order of the kernel's job
     bytes: int
 
 
 @functools.lru_cache(maxsize=256)
-def _layout(
-    batch: int,
-    longest: int,
-    n_actions: int,
-    itemsize: int,
-    threads: int,
-    lean: bool,
-    masked: bool,
-) -> Layout:
-    kernel, parts = _compiled()
-    size = -(-longest // kernel.LANES) * kernel.LANES
+def _plan(
+    batch: int, longest: int, n_actions: int, itemsize: int, threads: int, lean: bool, masked: bool
+) -> MemoryPlan:
+    _, parts = _compiled()
+    size = -(-longest // parts.LANES) * parts.LANES
     n_tiles = parts.most_tiles(size)
     threads = min(threads, max(1, longest // FRAMES_A_THREAD) if batch == 1 else batch)
     together = batch == 1 and threads > 1
@@ -253,25 +178,20 @@ def _layout(
     sections = [
         itemsize * threads * parts.own_reals(n_actions),
         itemsize * groups * parts.shared_reals(size, n_actions, lean),
-        8 * threads * parts.own_doubles(),
+        8 * threads * parts.SUMS * parts.LANES,
         8 * groups * parts.shared_doubles(n_tiles, n_actions),
         n_scores if masked else 0,
     ]
     if not lean:
-        sections += [itemsize * n_scores] * kernel.PLACES
+        sections += [itemsize * n_scores] * parts.PLACES
     starts = [0]
     for section in sections:
         starts.append(starts[-1] + -(-section // CACHE_LINE) * CACHE_LINE)
-    return Layout(threads, together, size, tuple(starts[:-1]), starts[-1])
+    return MemoryPlan(threads, together, size, tuple(starts[:-1]), starts[-1])
 
 
-class _Kept(threading.local):
-    """A thread's working memory, for its next call: pages fresh from the system cost as much."""
-
-    memory = np.empty(0, dtype=np.uint8)
-
-
-_kept = _Kept()
+# A thread's working memory, for its next call: pages fresh from the system cost as much.
+_kept = threading.local()
 
 
 def _address(values: Any) -> int:
@@ -280,16 +200,17 @@ def _address(values: Any) -> int:
 
 
 def _fresh(size: int) -> Any:
-    """``size`` bytes from the border of a cache line on; NumPy asks for large pages."""
+    """Take ``size`` bytes from the border of a cache line on; NumPy asks for large pages."""
     memory = np.empty(size + CACHE_LINE, dtype=np.uint8)
     start = -_address(memory) % CACHE_LINE
     return memory[start : start + size]
 
 
 def _working_memory(size: int) -> Any:
-    """``size`` bytes that nobody else uses until this thread's call has ended."""
-    if len(_kept.memory) >= size:
-        return _kept.memory
+    """Take ``size`` bytes that nobody else uses until this thread's call has ended."""
+    memory = getattr(_kept, "memory", b"")
+    if len(memory) >= size:
+        return memory
     memory = _fresh(size)
     if size <= KEPT_MEMORY:
         _kept.memory = memory
@@ -297,14 +218,14 @@ def _working_memory(size: int) -> Any:
 
 
 def _laid_out(values: Tensor | None, dtype: torch.dtype) -> Tensor | None:
-    """Values without gaps, of one dtype, nothing but their numbers."""
+    """Bring values to one dtype without gaps, nothing but their numbers."""
     if values is None or (values.dtype == dtype and values.is_contiguous() and not values.is_neg()):
         return values
     return values.detach().resolve_neg().to(dtype).contiguous()
 
 
 def _uniform(lengths: list[int], n_frames: int, kind: Any) -> Any:
-    """``1 / length`` on the frames of each recording, 0 past its end; shape (B, N, 1)."""
+    """Fill ``1 / length`` on the frames of each recording, 0 past its end; shape (B, N, 1)."""
     shape = (len(lengths), n_frames, 1)
     if min(lengths) == n_frames:
         return np.full(shape, 1.0 / n_frames, dtype=kind)
@@ -314,21 +235,14 @@ def _uniform(lengths: list[int], n_frames: int, kind: Any) -> Any:
     return weight
 
 
-@dataclass(frozen=True)
-class OpenMP:
-    """The threads that torch has for its own work, by the functions of its OpenMP library.
-
-    They wait awake for some milliseconds, where threads of our own would be fast asleep.
-    """
-
-    parallel: Callable[..., None]
-    thread_number: int
-    number_of_threads: int
-
-
 @functools.cache
-def _torch_openmp() -> OpenMP | None:
-    """Torch's OpenMP, where it has one that speaks GCC's dialect."""
+def _torch_openmp() -> tuple[Callable[..., None], int, int] | None:
+    """Find torch's OpenMP, where it has one that speaks GCC's dialect.
+
+    Its threads wait awake for some milliseconds, where threads of our own would be fast asleep.
+    Returns what runs a function on them, and the addresses of what tells a thread's number and
+    their count.
+    """
     libraries = Path(torch.__file__).parent / "lib"
     found = [*libraries.glob("libtorch_cpu.so"), *libraries.glob("libtorch_cpu.dylib")]
     if not found:
@@ -343,38 +257,24 @@ def _torch_openmp() -> OpenMP | None:
     parallel.restype = None
     parallel.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
     number, count = (ctypes.cast(name, ctypes.c_void_p).value or 0 for name in names)
-    return OpenMP(parallel, number, count)
+    return parallel, number, count
 
 
-_was_forked = False
-
-
-def _after_fork() -> None:
-    global _was_forked
-    _was_forked = True
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
-
-
-def _openmp() -> OpenMP | None:
-    """Torch's OpenMP, where it can be used: its threads do not survive a fork."""
-    return None if _was_forked else _torch_openmp()
+def _openmp() -> tuple[Callable[..., None], int, int] | None:
+    """Return torch's OpenMP, where it can be used: its threads do not survive a fork."""
+    return _torch_openmp() if os.getpid() == PROCESS else None
 
 
 def _threads_for(exponentials: int) -> int:
-    """How many threads to ask for; the calling one is among them."""
-    if exponentials < WORTH_THREADS:
-        return 1
-    if exponentials < WORTH_STARTING_THREADS and _openmp() is None:
-        return 1
-    return torch.get_num_threads()
+    """Return how many threads to ask for; the calling one is among them."""
+    worth = exponentials >= WORTH_THREADS
+    worth = worth and (exponentials >= WORTH_STARTING_THREADS or _openmp() is not None)
+    return torch.get_num_threads() if worth else 1
 
 
 @functools.cache
 def _callable(function: Any) -> Callable[[int], None]:
-    """A function of the kernel, to be called from Python, without its lock."""
+    """Make a function of the kernel callable from Python, without its lock."""
     call: Callable[[int], None] = ctypes.CFUNCTYPE(None, ctypes.c_int64)(function.address)
     return call
 
@@ -383,10 +283,10 @@ def _run_on(threads: int, function: Any, job: tuple[int, ...]) -> None:
     """Run a function of the kernel on this thread and ``threads - 1`` others."""
     openmp = None if threads == 1 else _openmp()
     told = array("q", job)
-    told.extend((openmp.thread_number, openmp.number_of_threads) if openmp else (0, 0))
+    told.extend(openmp[1:] if openmp else (0, 0))
     address = told.buffer_info()[0]
     if openmp is not None:
-        openmp.parallel(function.address, address, threads, 0)
+        openmp[0](function.address, address, threads, 0)
     elif threads == 1:
         _callable(function)(address)
     else:

@@ -1,39 +1,26 @@
-"""One tile of a visit of the fused solver, and what comes before the first and after the last."""
+"""One tile of a visit of the CPU solver, and what comes before the first and after the last."""
 
 # Compiled functions are typed by their arguments.
 # mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False, ignore-errors=True
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from numba import njit
 
+from asot.transport.cpu import blocks, layout
 from asot.transport.cpu.blocks import (
-    ALIKE,
-    CHANGE,
     CHUNK,
-    ENTROPY,
-    FRAME_PENALTY,
     LANES,
-    LINEAR,
     LN2,
     LOG2E,
-    LOG_P,
-    LOG_WEIGHT,
     OMEGA,
     PLACES,
     PULL,
-    STEEPEST,
-    UNLIKE,
-    advance,
-    moving_sums,
     restore,
     sum_row,
 )
-from asot.transport.cpu.layout import apart
+from asot.transport.cpu.layout import apart, compile_apart, compile_inline
 from asot.transport.mirror_descent import LEAST_INITIAL
 
 # What is done for a tile. Typed, because a plain constant has each function compiled anew for it.
@@ -41,20 +28,6 @@ READ, START, JUDGE_START, STEP, JUDGE, FINISH = (np.int64(phase) for phase in ra
 _U = np.uint64
 _LANES, _CHUNK = _U(LANES), _U(CHUNK)
 _FIRST = np.int64(0)
-
-# Nothing is allocated in compiled code, so that nothing needs counting. Sums are taken in the order
-# written, so that code compiled here and code read from the cache agree to the last bit.
-_OPTIONS: dict[str, Any] = {"_nrt": False, "nogil": True, "error_model": "numpy"}
-
-
-def compile_apart(function: Callable[..., Any]) -> Any:
-    """Compile a function; one that also says ``apart()`` is not copied into its callers."""
-    return njit(**_OPTIONS)(function)
-
-
-def compile_inline(function: Callable[..., Any]) -> Any:
-    """Compile a function that is copied into its callers."""
-    return njit(forceinline=True, **_OPTIONS)(function)
 
 
 @compile_apart
@@ -69,15 +42,15 @@ def read(r, start, stop):
         r.frames[PLACES - 1, i] = real(0)
         r.frames[PULL, i] = real(0)
         r.frames[OMEGA, i] = real(1) if i < n else real(0)
-        r.frames[LOG_P, i] = log_share
-        r.frames[LOG_WEIGHT, i] = log_share
+        r.frames[blocks.LOG_P, i] = log_share
+        r.frames[blocks.LOG_WEIGHT, i] = log_share
     if given:
         for i in range(_U(start), min(_U(stop), n)):
             log_p = real(math.log(r.p[i])) if r.p[i] > 0 else real(0)
-            r.frames[LOG_P, i] = log_p
+            r.frames[blocks.LOG_P, i] = log_p
             if r.hard:
                 r.frames[OMEGA, i] = real(np.float64(r.p[i]) * r.length)
-                r.frames[LOG_WEIGHT, i] = log_p
+                r.frames[blocks.LOG_WEIGHT, i] = log_p
     U = r.scores[PLACES - 1]
     for block in range(_U(start) // _LANES, _U(stop) // _LANES):
         first = block * _LANES
@@ -101,7 +74,7 @@ def read(r, start, stop):
 
 @compile_inline
 def _lay_out(r, costs, block, first):
-    """A block of the cost; zero where there is no frame."""
+    """Lay out a block of the cost; zero where there is no frame."""
     K = _U(r.cost.shape[1])
     here = min(_LANES, _U(r.length) - _U(first))
     for lane in range(here):
@@ -115,7 +88,7 @@ def _lay_out(r, costs, block, first):
 
 @compile_inline
 def _restore_row(r, place, k, first, n_blocks, rows, row):
-    """Coupling of the frames of whole blocks, from ``first`` on, some of them outside."""
+    """Make the coupling of the frames of whole blocks, from ``first`` on, some of them outside."""
     for block in range(n_blocks):
         at = block * LANES
         i = first + at
@@ -124,14 +97,14 @@ def _restore_row(r, place, k, first, n_blocks, rows, row):
                 rows[row, at + lane] = rows.dtype.type(0)
         else:
             restore(
-                r.scores[place], np.uint64(i // LANES), np.uint64(k), r.frames, np.uint64(place),
-                np.uint64(i), rows, np.uint64(row), np.uint64(at),
+                r.scores[place], _U(i // LANES), _U(k), r.frames, _U(place), _U(i), rows, _U(row),
+                _U(at),
             )  # fmt: skip
 
 
 @compile_inline
 def _lean_sum_between(r, own, place, k, start, stop):
-    """Mass of the frames ``[start, stop)`` of an action, where couplings are not kept."""
+    """Sum the coupling of frames ``[start, stop)`` of an action, where it is not kept."""
     total = 0.0
     for first in range(start // LANES * LANES, stop, CHUNK):
         _restore_row(r, place, k, first, CHUNK // LANES, own.rows, _FIRST)
@@ -143,7 +116,7 @@ def _lean_sum_between(r, own, place, k, start, stop):
 
 @compile_apart
 def _windows_before(r, own, place, start):
-    """For each action, the sum over the neighbours, and itself, of the frame before ``start``."""
+    """Sum, for each action, over the neighbours, and itself, of the frame before ``start``."""
     apart()
     lo, hi = max(0, start - 1 - r.reach), min(start + r.reach, r.length)
     first, last = lo // r.tile, hi // r.tile
@@ -168,7 +141,7 @@ def _windows_before(r, own, place, start):
 
 @compile_inline
 def _neighbours(r, own, place, k, start, n_blocks):
-    """Sums over neighbours for one action of a chunk."""
+    """Sum over neighbours for one action of a chunk."""
     # Rows are zero for a chunk on either side: as far as one needs to look.
     enter = min(start + r.reach, r.size)
     leave = max(start - r.reach - 1, -CHUNK)
@@ -177,23 +150,21 @@ def _neighbours(r, own, place, k, start, n_blocks):
         _restore_row(r, place, k, at_enter, n_blocks + 1, own.rows, _FIRST)
         _restore_row(r, place, k, at_leave, n_blocks + 1, own.rows, np.int64(1))
         _restore_row(r, place, k, start, n_blocks, own.rows, np.int64(2))
-        moving_sums(
-            own.rows, np.uint64(0), np.uint64(enter - at_enter), own.rows, np.uint64(1),
-            np.uint64(leave - at_leave), own.rows, np.uint64(2), np.uint64(0), own.near,
-            np.uint64(k), np.uint64(n_blocks), own.carry, own.sums[ALIKE],
+        blocks.moving_sums(
+            own.rows, _U(0), _U(enter - at_enter), own.rows, _U(1), _U(leave - at_leave), own.rows,
+            _U(2), _U(0), own.near, _U(k), _U(n_blocks), own.carry, own.sums[blocks.ALIKE],
         )  # fmt: skip
         return
     W = r.couplings[place]
-    moving_sums(
-        W, np.uint64(k), np.uint64(enter + CHUNK), W, np.uint64(k), np.uint64(leave + CHUNK), W,
-        np.uint64(k), np.uint64(start + CHUNK), own.near, np.uint64(k), np.uint64(n_blocks),
-        own.carry, own.sums[ALIKE],
+    blocks.moving_sums(
+        W, _U(k), _U(enter + CHUNK), W, _U(k), _U(leave + CHUNK), W, _U(k), _U(start + CHUNK),
+        own.near, _U(k), _U(n_blocks), own.carry, own.sums[blocks.ALIKE],
     )  # fmt: skip
 
 
 @compile_apart
 def visit_tile(r, own, tile, phase, source, target, step, keep, by_cost, by_near):
-    """One tile: J's temporal part of the source; the target, a step further."""
+    """Do one tile: J's temporal part of the source; the target, a step further."""
     apart()
     real = r.frames.dtype.type
     K = r.cost.shape[1]
@@ -202,7 +173,7 @@ def visit_tile(r, own, tile, phase, source, target, step, keep, by_cost, by_near
     own.masses[:] = real(0)
     totals = r.sums[tile]
     totals[:] = 0.0
-    totals[STEEPEST] = -np.inf
+    totals[blocks.STEEPEST] = -np.inf
     if phase == START:
         own.near[:] = real(0)
     else:
@@ -224,17 +195,18 @@ def visit_tile(r, own, tile, phase, source, target, step, keep, by_cost, by_near
             block = i // LANES
             if r.lean:
                 _lay_out(r, own.costs, _FIRST, i)
-            advance(
-                r.scores[source], r.scores[target], np.uint64(block),
-                own.costs if r.lean else r.costs, np.uint64(0 if r.lean else block), own.near,
-                np.uint64(n_block), r.couplings[target], np.uint64(0 if r.lean else i + CHUNK),
-                own.exps, own.masses, r.slope, r.frames, np.uint64(i), np.uint64(source),
-                np.uint64(target), own.sums, real(keep), real(by_cost), real(by_near), by_pull,
+            blocks.advance(
+                r.scores[source], r.scores[target], _U(block), own.costs if r.lean else r.costs,
+                _U(0 if r.lean else block), own.near, _U(n_block), r.couplings[target],
+                _U(0 if r.lean else i + CHUNK), own.exps, own.masses, r.slope, r.frames, _U(i),
+                _U(source), _U(target), own.sums, real(keep), real(by_cost), real(by_near), by_pull,
                 r.hard, r.allowed, r.masked,
             )  # fmt: skip
         if r.compare and phase == STEP:
-            totals[CHANGE] = max(totals[CHANGE], _change(r, source, target, first, n_blocks))
-    for which in (LINEAR, ENTROPY, ALIKE):
+            totals[blocks.CHANGE] = max(
+                totals[blocks.CHANGE], _change(r, source, target, first, n_blocks)
+            )
+    for which in (blocks.LINEAR, blocks.ENTROPY, blocks.ALIKE):
         totals[which] = sum_row(own.sums[which], _U(0), _U(LANES))
     if phase in (START, STEP):
         for k in range(K):
@@ -243,7 +215,7 @@ def visit_tile(r, own, tile, phase, source, target, step, keep, by_cost, by_near
 
 @compile_apart
 def _change(r, source, target, first, n_blocks):
-    """By how much a step moved an assignment at most."""
+    """Return by how much a step moved an assignment at most."""
     apart()
     most = r.frames.dtype.type(0)
     for k in range(r.cost.shape[1]):
@@ -257,7 +229,7 @@ def _change(r, source, target, first, n_blocks):
 
 @compile_apart
 def _frame_side(r, own, place, first, n_blocks, totals):
-    """What is constant along a row of the gradient, and what it adds to J."""
+    """Compute what is constant along a row of the gradient, and what it adds to J."""
     apart()
     real = r.frames.dtype.type
     K = _U(r.cost.shape[1])
@@ -283,24 +255,23 @@ def _frame_side(r, own, place, first, n_blocks, totals):
             # Where frames are hard: all pairs of neighbours, alike or not.
             pairs = r.frames[OMEGA, i + lane] * neighbours[lane] if r.hard else unlike[lane]
             temporal += np.float64(pairs)
-            pull = (
-                real(r.near) * neighbours[lane] + real(r.epsilon) * r.frames[LOG_WEIGHT, i + lane]
-            )
+            log_weight = r.frames[blocks.LOG_WEIGHT, i + lane]
+            pull = real(r.near) * neighbours[lane] + real(r.epsilon) * log_weight
             r.frames[PULL, i + lane] = pull
         if not r.hard:
             for lane in range(_LANES):
                 if i + lane < _U(r.length):
                     share = mass[lane] * real(1.0 / r.length)
-                    ratio = math.log(max(share, tiny)) - r.frames[LOG_P, i + lane]
+                    ratio = math.log(max(share, tiny)) - r.frames[blocks.LOG_P, i + lane]
                     r.frames[PULL, i + lane] += real(r.on_frames) * real(ratio)
                     fine += np.float64(share) * (ratio - 1.0)
-    totals[UNLIKE] += temporal
-    totals[FRAME_PENALTY] += fine
+    totals[blocks.UNLIKE] += temporal
+    totals[blocks.FRAME_PENALTY] += fine
 
 
 @compile_apart
 def _steepest(r, own, place, first, n_blocks, totals):
-    """The largest entry of the gradient, on frames that exist."""
+    """Find the largest entry of the gradient, on frames that exist."""
     apart()
     real = r.frames.dtype.type
     V, most = r.scores[place], own.rows[0]
@@ -323,7 +294,7 @@ def _steepest(r, own, place, first, n_blocks, totals):
                 counts = counts and (not r.masked or r.allowed[block, k, lane])
                 most[lane] = max(most[lane], steep if counts else real(-np.inf))
     for lane in range(_LANES):
-        totals[STEEPEST] = max(totals[STEEPEST], np.float64(most[lane]))
+        totals[blocks.STEEPEST] = max(totals[blocks.STEEPEST], np.float64(most[lane]))
 
 
 @compile_apart
@@ -355,9 +326,7 @@ def finish(r, own, place, tile):
             weight[lane] = real(1) / r.frames[OMEGA, first + lane]
         for k in range(K):
             if r.lean:
-                restore(
-                    V, block, k, r.frames, _U(place), first, own.exps, k, _U(0)
-                )  # fmt: skip
+                restore(V, block, k, r.frames, _U(place), first, own.exps, k, _U(0))
                 for lane in range(_LANES):
                     own.exps[k, lane] *= weight[lane]
                     if r.masked and not r.allowed[block, k, lane]:
@@ -372,9 +341,25 @@ def finish(r, own, place, tile):
 
 @compile_apart
 def blank(r):
-    """What lies past a recording's end."""
+    """Fill what lies past a recording's end."""
     apart()
     for i in range(r.length, r.labels.shape[0]):
         r.labels[i] = -1
         for k in range(r.cost.shape[1]):
             r.assignment[i, k] = r.assignment.dtype.type(0)
+
+
+@compile_apart
+def do(r, own, tile):
+    """Do what is ordered, for one tile."""
+    apart()
+    phase, source = np.int64(r.orders[layout.PHASE]), np.int64(r.orders[layout.SOURCE])
+    if phase == READ:
+        read(r, tile * r.tile, min(r.size, (tile + 1) * r.tile))
+    elif phase == FINISH:
+        finish(r, own, source, tile)
+    else:
+        visit_tile(
+            r, own, tile, phase, source, np.int64(r.orders[layout.TARGET]), r.orders[layout.LENGTH],
+            r.orders[layout.KEEP], r.orders[layout.BY_COST], r.orders[layout.BY_NEAR],
+        )  # fmt: skip

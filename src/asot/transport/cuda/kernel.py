@@ -1,13 +1,16 @@
-"""Triton code of the fused GPU solver: one program solves one recording from start to end.
+"""Triton code of the GPU solver: one program solves one recording from start to end.
 
-The algorithm is ``MirrorDescent``'s, with the same quantities (see ``problem`` for A and w). A
+The steps are those of ``mirror_descent``, with the same quantities (see ``problem`` for A and w). A
 visit to a candidate takes it from its scores to A, the parts of J and the gradient; the start is a
 visit with a step of length 0. All decisions are taken in the program: nothing waits for the host.
 
-- ``descend_held`` keeps log A, the gradient and the cost of a recording on chip, as one block.
-- ``descend_tiled`` keeps them in memory and goes through a recording a tile of frames at a time,
-  twice a visit: scores, A and running sums over time; then, once the actions' masses are known,
-  window sums and the gradient.
+Two variants share all that is decided (``_judge``) and every formula; they differ in where a
+recording lies between visits:
+
+- ``descend_held`` keeps log A, the gradient and the cost on chip, as one block.
+- ``descend_tiled``, for what has no room there, keeps them in memory and goes through a recording a
+  tile of frames at a time, twice a visit: scores, A and running sums over time; then, once the
+  actions' masses are known, window sums and the gradient.
 
 Window sums are differences of running sums, which are in double precision: single precision would
 lose digits over a long recording. They pass through memory, because a window's ends are with other
@@ -24,24 +27,14 @@ import sys
 import triton
 import triton.language as tl
 
-from asot.transport import mirror_descent
-from asot.transport.solution import Outcome
+from asot.transport import mirror_descent, solution
+from asot.transport.solution import Ending
 
 _RUNNING = tl.constexpr(-1)
-_CONVERGED, _ITERATION_LIMIT, _STALLED, _NOT_FINITE = (
-    tl.constexpr(list(Outcome).index(outcome))
-    for outcome in (
-        Outcome.CONVERGED,
-        Outcome.ITERATION_LIMIT,
-        Outcome.STALLED,
-        Outcome.NOT_FINITE,
-    )
-)
-_OUTCOME = tl.constexpr(mirror_descent.OUTCOME)
-_ITERATIONS = tl.constexpr(mirror_descent.ITERATIONS)
-_STEP_SIZE = tl.constexpr(mirror_descent.STEP_SIZE)
-_MOVED = tl.constexpr(mirror_descent.MOVED)
-_REPORTED = tl.constexpr(mirror_descent.REPORTED)
+_CONVERGED, _ITERATION_LIMIT, _STALLED, _NOT_FINITE = map(tl.constexpr, range(len(Ending)))
+_ENDING, _ITERATIONS = tl.constexpr(solution.ENDING), tl.constexpr(solution.ITERATIONS)
+_STEP_SIZE, _MOVED = tl.constexpr(solution.STEP_SIZE), tl.constexpr(solution.MOVED)
+_REPORTED = tl.constexpr(solution.REPORTED)
 # Rows of ``bands``, after the recordings' lengths.
 _HALF_WIDTH, _WEIGHT = tl.constexpr(1), tl.constexpr(2)
 _MAX_HALVINGS = tl.constexpr(mirror_descent.MAX_HALVINGS)
@@ -54,13 +47,30 @@ _LARGEST = tl.constexpr(sys.float_info.max)
 
 @triton.jit
 def _scalar(value, dtype: tl.constexpr):
-    """A number of a type that stays the same through a loop."""
+    """Make a number of a type that stays the same through a loop."""
     return tl.full((), value, dtype)
 
 
 @triton.jit
+def _weights(epsilon, alpha, on_frames, on_actions, first_step):
+    """Bring the weights of J and the first step to double precision."""
+    epsilon, alpha = _scalar(epsilon, tl.float64), _scalar(alpha, tl.float64)
+    on_frames, on_actions = _scalar(on_frames, tl.float64), _scalar(on_actions, tl.float64)
+    return epsilon, alpha, on_frames, on_actions, _scalar(first_step, tl.float64)
+
+
+@triton.jit
+def _unsolved(real: tl.constexpr):
+    """Begin: no step and no J yet, and the start, iteration 0, still to be visited."""
+    step, nothing = _scalar(0.0, real), _scalar(0.0, tl.float64)
+    iterations, halvings = _scalar(-1, tl.int32), _scalar(0, tl.int32)
+    ending, moved = _scalar(_RUNNING, tl.int32), _scalar(float("inf"), real)
+    return step, step, moved, nothing, nothing, iterations, halvings, ending
+
+
+@triton.jit
 def _log_or_zero(values):
-    """The logarithm where there is mass, and 0 where there cannot be any."""
+    """Take the logarithm where there is mass, and 0 where there never is."""
     return tl.where(values > 0, tl.log(tl.where(values > 0, values, 1.0)), 0.0)
 
 
@@ -71,7 +81,7 @@ def _total(terms):
 
 @triton.jit
 def _band(bands, b):
-    """Length of a recording, half-width of its band, both in frames, and the band's weight."""
+    """Read a recording's length, the half-width of its band, in frames, and the band's weight."""
     batch = tl.num_programs(0)
     length = tl.load(bands + b).to(tl.int32)
     half_width = tl.load(bands + _HALF_WIDTH * batch + b).to(tl.int32)
@@ -80,7 +90,7 @@ def _band(bands, b):
 
 @triton.jit
 def _frames(p, b, n, n_frames, length, real: tl.constexpr, HARD: tl.constexpr):
-    """Marginals of frames and their weights in the coupling; 0 past the recording's end."""
+    """Read the frames' marginals, and their weights in the coupling; 0 past the recording's end."""
     exists = n < length
     share = (1.0 / length.to(tl.float64)).to(real)
     weight = tl.where(exists, share, 0.0).to(real)
@@ -94,7 +104,7 @@ def _frames(p, b, n, n_frames, length, real: tl.constexpr, HARD: tl.constexpr):
 
 @triton.jit
 def _actions(q, b, k, n_actions, real: tl.constexpr):
-    """Marginals of the actions; 0 where there is none."""
+    """Read the marginals of the actions; 0 where there is no action."""
     exists = k < n_actions
     if q is None:
         share = 1.0 / _scalar(n_actions, tl.float64)
@@ -105,8 +115,16 @@ def _actions(q, b, k, n_actions, real: tl.constexpr):
 
 
 @triton.jit
+def _tile(first, k, length, n_actions, BLOCK_N: tl.constexpr):
+    """Number the frames of a tile; tell its entries that exist, and where they lie."""
+    n = first + tl.arange(0, BLOCK_N)
+    inside = (n < length)[:, None] & (k < n_actions)[None, :]
+    return n, inside, n.to(tl.int64)[:, None] * n_actions + k[None, :]
+
+
+@triton.jit
 def _support(allowed, b, n, k, n_frames, n_actions, length):
-    """Entries that may carry mass."""
+    """Tell which entries may carry mass."""
     support = (n < length)[:, None] & (k < n_actions)[None, :]
     if allowed is not None:
         at = (b * n_frames + n.to(tl.int64)[:, None]) * n_actions + k[None, :]
@@ -116,7 +134,7 @@ def _support(allowed, b, n, k, n_frames, n_actions, length):
 
 @triton.jit
 def _costs(cost, recording_stride, frame_stride, action_stride, b, n, k, inside):
-    """A block of the cost, 0 where there is none; strides go up to 64 bits."""
+    """Read a block of the cost, 0 where there is no cost; strides go up to 64 bits."""
     rows = b * recording_stride + n.to(tl.int64) * frame_stride
     columns = k.to(tl.int64) * action_stride
     return tl.load(cost + (rows[:, None] + columns[None, :]), mask=inside, other=0.0)
@@ -124,7 +142,7 @@ def _costs(cost, recording_stride, frame_stride, action_stride, b, n, k, inside)
 
 @triton.jit
 def _start(initial, b, n, k, q, n_frames, n_actions, inside):
-    """Scores to start from: p q', or a given assignment."""
+    """Read the scores to start from: p q', or a given assignment."""
     if initial is None:
         values = tl.where(inside, q[None, :], 1.0)
     else:
@@ -136,13 +154,13 @@ def _start(initial, b, n, k, q, n_frames, n_actions, inside):
 
 @triton.jit
 def _assignment(log_a, MOST: tl.constexpr):
-    """A of log A, clamped so that a step that is far too long stays finite."""
+    """Return A of log A, clamped so that a step that is far too long stays finite."""
     return tl.exp(tl.minimum(log_a, MOST))
 
 
 @triton.jit
 def _project(scores, support, HARD: tl.constexpr, MOST: tl.constexpr):
-    """Log A and A: rows are normalised where the frame side is hard.
+    """Return log A and A: rows are normalised where the frame side is hard.
 
     Off the support log A is so low that A is 0, but finite, so that no sum needs a mask. Rows
     without any support weigh nothing where the frame side is hard, whatever they hold.
@@ -162,14 +180,14 @@ def _project(scores, support, HARD: tl.constexpr, MOST: tl.constexpr):
 
 @triton.jit
 def _moved_by(log_a, old_log_a, MOST: tl.constexpr):
-    """The largest change of an assignment."""
+    """Return the largest change of an assignment."""
     change = tl.abs(_assignment(log_a, MOST) - _assignment(old_log_a, MOST))
     return tl.max(tl.max(change, axis=1), axis=0)
 
 
 @triton.jit
 def _penalty(mass, target, weight, TINY: tl.constexpr):
-    """The slope of ``weight * KL(mass || target)``, and its terms."""
+    """Return the slope of ``weight * KL(mass || target)``, and its sum."""
     log_ratio = tl.log(tl.maximum(mass, TINY)) - _log_or_zero(target)
     terms = (mass * log_ratio - mass + target).to(tl.float64)
     return weight.to(mass.dtype) * log_ratio, weight * tl.sum(terms, axis=0)
@@ -177,21 +195,20 @@ def _penalty(mass, target, weight, TINY: tl.constexpr):
 
 @triton.jit
 def _window(running, width, n, k, half_width, length):
-    """Sums over each frame's window, itself included, from running sums of ``width`` a row."""
+    """Sum over each frame's window, itself included, from running sums of ``width`` a row."""
     column = k[None, :]
     final = (length - 1).to(n.dtype)
     last = tl.minimum(n + half_width, final)[:, None]
     before = tl.minimum(n - half_width - 1, final)[:, None]
-    sums = tl.load(running + last * width + column, mask=column < width, other=0.0)
-    left = tl.load(
-        running + before * width + column, mask=(before >= 0) & (column < width), other=0.0
-    )
+    inside = column < width
+    sums = tl.load(running + last * width + column, mask=inside, other=0.0)
+    left = tl.load(running + before * width + column, mask=(before >= 0) & inside, other=0.0)
     return sums - left
 
 
 @triton.jit
 def _unlike(window, coupling, weight):
-    """What each entry pays for its frame's neighbours in other actions: ``Cv T Ca``."""
+    """Return what each entry pays for its frame's neighbours in other actions: ``Cv T Ca``."""
     # A window holds its own frame, which is no neighbour of itself.
     alike = ((window - coupling.to(tl.float64)) * weight).to(coupling.dtype)
     # Where one action dwarfs the others, rounding could turn their sum negative.
@@ -200,67 +217,54 @@ def _unlike(window, coupling, weight):
 
 @triton.jit
 def _steepest(gradient, weight):
-    """The largest entry of the gradient where there is mass; it is low off the support."""
+    """Return the largest entry of the gradient where there is mass; it is low off the support."""
     return tl.max(tl.where(weight > 0, tl.max(gradient, axis=1), float("-inf")), axis=0)
 
 
 @triton.jit
 def _first_step(steepest, epsilon, first_step):
-    """The given first step, or the paper's, shortened where it would overshoot the entropy."""
+    """Return the given first step, or the paper's, shortened lest it overshoot the entropy."""
     own = 4.0 / tl.maximum(steepest, (4.0 * epsilon).to(steepest.dtype))
     return tl.where(first_step == first_step, first_step.to(own.dtype), own)
 
 
 @triton.jit
 def _judge(
-    value,
-    change,
-    objective,
-    size,
-    step,
-    full_step,
-    moved,
-    iterations,
-    halvings,
-    tolerance,
-    max_iterations,
-    COMPARE: tl.constexpr,
-    EPS: tl.constexpr,
-):
-    """Whether a candidate is taken, and where that leaves the recording."""
+    parts, change, step, full_step, moved, objective, size, iterations, halvings, tolerance,
+    max_iterations, report, trace, COMPARE: tl.constexpr, EPS: tl.constexpr,
+):  # fmt: skip
+    """Decide whether a candidate is taken, note its parts of J, and go on from there."""
+    linear, temporal, of_frames, of_actions, entropy = parts
+    value = linear + temporal + of_frames + of_actions + entropy
     starting = iterations < 0
     finite = tl.abs(value) <= _LARGEST
     accepted = starting | (finite & (value <= objective + EPS * size))
     iterations += accepted.to(tl.int32)
     halvings = tl.where(accepted, 0, halvings + 1)
-    outcome = tl.where(iterations >= max_iterations, _ITERATION_LIMIT, _RUNNING)
-    outcome = tl.where(halvings > _MAX_HALVINGS, _STALLED, outcome)
+    ending = tl.where(iterations >= max_iterations, _ITERATION_LIMIT, _RUNNING)
+    ending = tl.where(halvings > _MAX_HALVINGS, _STALLED, ending)
     if COMPARE:
         # A backtracked step moves less without being closer to the end.
         moved = tl.where(accepted & (iterations > 0), change * (full_step / step), moved)
-        outcome = tl.where(accepted & (moved <= tolerance), _CONVERGED, outcome)
-    outcome = tl.where(starting & (finite == 0), _NOT_FINITE, outcome)
+        ending = tl.where(accepted & (moved <= tolerance), _CONVERGED, ending)
+    ending = tl.where(starting & (finite == 0), _NOT_FINITE, ending)
     longer = tl.minimum(step * _GROWTH, full_step)
     step = tl.where(starting, full_step, tl.where(accepted, longer, step * 0.5))
-    return accepted, iterations, halvings, outcome, moved, step
-
-
-@triton.jit
-def _note(
-    report, trace, accepted, iterations, linear, temporal, of_frames, of_actions, entropy, value
-):
-    """Keep the parts of J at the coupling that was taken."""
     tl.store(report, linear, mask=accepted)
     tl.store(report + 1, temporal, mask=accepted)
     tl.store(report + 2, of_frames, mask=accepted)
     tl.store(report + 3, of_actions, mask=accepted)
     tl.store(report + 4, entropy, mask=accepted)
     tl.store(trace + iterations, value, mask=accepted)
+    own_size = tl.abs(linear) + tl.abs(temporal) + tl.abs(of_frames) + tl.abs(of_actions)
+    size = tl.where(accepted, own_size + tl.abs(entropy), size)
+    objective = tl.where(accepted, value, objective)
+    return accepted, step, moved, objective, size, iterations, halvings, ending
 
 
 @triton.jit
-def _close(report, outcome, iterations, step, moved):
-    tl.store(report + _OUTCOME, outcome.to(tl.float64))
+def _close(report, ending, iterations, step, moved):
+    tl.store(report + _ENDING, ending.to(tl.float64))
     tl.store(report + _ITERATIONS, iterations.to(tl.float64))
     tl.store(report + _STEP_SIZE, step.to(tl.float64))
     tl.store(report + _MOVED, moved.to(tl.float64))
@@ -268,20 +272,9 @@ def _close(report, outcome, iterations, step, moved):
 
 @triton.jit
 def _hand_back(
-    log_a,
-    support,
-    weight,
-    b,
-    n,
-    k,
-    n_frames,
-    n_actions,
-    assignment,
-    labels,
-    frame_weight,
-    HARD: tl.constexpr,
-    MOST: tl.constexpr,
-):
+    log_a, support, weight, b, n, k, n_frames, n_actions, assignment, labels, frame_weight,
+    HARD: tl.constexpr, MOST: tl.constexpr,
+):  # fmt: skip
     """Write a block's assignment, labels and weights; 0, -1 and 0 past the recording's end."""
     log_a, a = _project(log_a, support, HARD, MOST)
     row = b * n_frames + n.to(tl.int64)
@@ -297,39 +290,13 @@ def _hand_back(
 
 @triton.jit(do_not_specialize=["max_iterations"])
 def descend_held(
-    cost,
-    recording_stride,
-    frame_stride,
-    action_stride,
-    allowed,
-    initial,
-    p,
-    q,
-    bands,
-    assignment,
-    labels,
-    frame_weight,
-    trace,
-    report,
-    running,
-    n_frames,
-    n_actions,
-    max_iterations,
-    epsilon: tl.float64,
-    alpha: tl.float64,
-    lambda_frames: tl.float64,
-    lambda_actions: tl.float64,
-    tolerance: tl.float64,
-    first_step: tl.float64,
-    HARD: tl.constexpr,
-    TEMPORAL: tl.constexpr,
-    COMPARE: tl.constexpr,
-    TINY: tl.constexpr,
-    MOST: tl.constexpr,
-    EPS: tl.constexpr,
-    BLOCK_N: tl.constexpr,
-    BLOCK_K: tl.constexpr,
-):
+    cost, recording_stride, frame_stride, action_stride, allowed, initial, p, q, bands, assignment,
+    labels, frame_weight, trace, report, running, n_frames, n_actions, max_iterations,
+    epsilon: tl.float64, alpha: tl.float64, lambda_frames: tl.float64, lambda_actions: tl.float64,
+    tolerance: tl.float64, first_step: tl.float64, HARD: tl.constexpr, TEMPORAL: tl.constexpr,
+    COMPARE: tl.constexpr, TINY: tl.constexpr, MOST: tl.constexpr, EPS: tl.constexpr,
+    BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
+):  # fmt: skip
     """Solve recording ``program_id(0)``, all of it in one block of ``BLOCK_N x BLOCK_K``."""
     real: tl.constexpr = cost.dtype.element_ty
     b = tl.program_id(0).to(tl.int64)
@@ -340,10 +307,9 @@ def descend_held(
     q_values = _actions(q, b, k, n_actions, real)
     p_values, weight = _frames(p, b, n, n_frames, length, real, HARD)
     log_weight = _log_or_zero(weight)
-    epsilon, alpha = _scalar(epsilon, tl.float64), _scalar(alpha, tl.float64)
-    on_frames = _scalar(lambda_frames, tl.float64)
-    on_actions = _scalar(lambda_actions, tl.float64)
-    first_step = _scalar(first_step, tl.float64)
+    epsilon, alpha, on_frames, on_actions, first_step = _weights(
+        epsilon, alpha, lambda_frames, lambda_actions, first_step
+    )
     by_cost = 1.0 - alpha
     report += b * _REPORTED
     trace += b * (max_iterations + 1)
@@ -352,12 +318,9 @@ def descend_held(
 
     log_a = _start(initial, b, n, k, q_values, n_frames, n_actions, inside).to(real)
     gradient = tl.zeros((BLOCK_N, BLOCK_K), real)
-    step, full_step = _scalar(0.0, real), _scalar(0.0, real)
-    moved, change = _scalar(float("inf"), real), _scalar(0.0, real)
-    objective, size = _scalar(0.0, tl.float64), _scalar(0.0, tl.float64)
-    iterations, halvings = _scalar(-1, tl.int32), _scalar(0, tl.int32)
-    outcome = _scalar(_RUNNING, tl.int32)
-    while outcome == _RUNNING:
+    step, full_step, moved, objective, size, iterations, halvings, ending = _unsolved(real)
+    change = _scalar(0.0, real)
+    while ending == _RUNNING:
         new_log_a, a = _project(log_a - step * gradient, support, HARD, MOST)
         if COMPARE:
             change = _moved_by(new_log_a, log_a, MOST)
@@ -384,97 +347,32 @@ def descend_held(
         slope, of_actions = _penalty(tl.sum(coupling, axis=0), q_values, on_actions, TINY)
         new_gradient += slope[None, :]
 
-        value = linear + temporal + of_frames + of_actions + entropy
         if iterations < 0:
             steepest = _steepest(new_gradient, weight)
             full_step = _first_step(steepest, epsilon, first_step)
-        accepted, iterations, halvings, outcome, moved, step = _judge(
-            value,
-            change,
-            objective,
-            size,
-            step,
-            full_step,
-            moved,
-            iterations,
-            halvings,
-            tolerance,
-            max_iterations,
-            COMPARE,
-            EPS,
-        )
-        _note(
-            report,
-            trace,
-            accepted,
-            iterations,
-            linear,
-            temporal,
-            of_frames,
-            of_actions,
-            entropy,
-            value,
-        )
-        parts = tl.abs(linear) + tl.abs(temporal) + tl.abs(of_frames) + tl.abs(of_actions)
-        size = tl.where(accepted, parts + tl.abs(entropy), size)
-        objective = tl.where(accepted, value, objective)
+        accepted, step, moved, objective, size, iterations, halvings, ending = _judge(
+            (linear, temporal, of_frames, of_actions, entropy),
+            change, step, full_step, moved, objective, size, iterations, halvings, tolerance,
+            max_iterations, report, trace, COMPARE, EPS,
+        )  # fmt: skip
         log_a = tl.where(accepted, new_log_a, log_a)
         gradient = tl.where(accepted, new_gradient, gradient)
-    _close(report, outcome, iterations, step, moved)
+    _close(report, ending, iterations, step, moved)
     _hand_back(
-        log_a,
-        support,
-        weight,
-        b,
-        n,
-        k,
-        n_frames,
-        n_actions,
-        assignment,
-        labels,
-        frame_weight,
-        HARD,
-        MOST,
-    )
+        log_a, support, weight, b, n, k, n_frames, n_actions, assignment, labels, frame_weight,
+        HARD, MOST,
+    )  # fmt: skip
 
 
 @triton.jit(do_not_specialize=["max_iterations"])
 def descend_tiled(
-    cost,
-    recording_stride,
-    frame_stride,
-    action_stride,
-    allowed,
-    initial,
-    p,
-    q,
-    bands,
-    assignment,
-    labels,
-    frame_weight,
-    trace,
-    report,
-    scores,
-    gradients,
-    running,
-    n_frames,
-    n_actions,
-    max_iterations,
-    epsilon: tl.float64,
-    alpha: tl.float64,
-    lambda_frames: tl.float64,
-    lambda_actions: tl.float64,
-    tolerance: tl.float64,
-    first_step: tl.float64,
-    HARD: tl.constexpr,
-    TEMPORAL: tl.constexpr,
-    COMPARE: tl.constexpr,
-    TINY: tl.constexpr,
-    MOST: tl.constexpr,
-    EPS: tl.constexpr,
-    BLOCK_N: tl.constexpr,
-    BLOCK_K: tl.constexpr,
-):
+    cost, recording_stride, frame_stride, action_stride, allowed, initial, p, q, bands, assignment,
+    labels, frame_weight, trace, report, scores, gradients, running, n_frames, n_actions,
+    max_iterations, epsilon: tl.float64, alpha: tl.float64, lambda_frames: tl.float64,
+    lambda_actions: tl.float64, tolerance: tl.float64, first_step: tl.float64,
+    HARD: tl.constexpr, TEMPORAL: tl.constexpr, COMPARE: tl.constexpr, TINY: tl.constexpr,
+    MOST: tl.constexpr, EPS: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
+):  # fmt: skip
     """Solve recording ``program_id(0)``, ``BLOCK_N`` of its frames at a time.
 
     ``scores`` and ``gradients`` have room for two of (N, K) a recording: what is accepted and what
@@ -485,10 +383,9 @@ def descend_tiled(
     length, half_width, weight_of_band = _band(bands, b)
     k = tl.arange(0, BLOCK_K)
     q_values = _actions(q, b, k, n_actions, real)
-    epsilon, alpha = _scalar(epsilon, tl.float64), _scalar(alpha, tl.float64)
-    on_frames = _scalar(lambda_frames, tl.float64)
-    on_actions = _scalar(lambda_actions, tl.float64)
-    first_step = _scalar(first_step, tl.float64)
+    epsilon, alpha, on_frames, on_actions, first_step = _weights(
+        epsilon, alpha, lambda_frames, lambda_actions, first_step
+    )
     by_cost = 1.0 - alpha
     report += b * _REPORTED
     trace += b * (max_iterations + 1)
@@ -497,29 +394,21 @@ def descend_tiled(
     gradients += 2 * b * entries
     running += b * entries
     for first in range(0, length, BLOCK_N):
-        n = first + tl.arange(0, BLOCK_N)
-        inside = (n < length)[:, None] & (k < n_actions)[None, :]
-        at = n.to(tl.int64)[:, None] * n_actions + k[None, :]
+        n, inside, at = _tile(first, k, length, n_actions, BLOCK_N)
         log_a = _start(initial, b, n, k, q_values, n_frames, n_actions, inside).to(real)
         tl.store(scores + at, log_a, mask=inside)
         tl.store(gradients + at, tl.zeros((BLOCK_N, BLOCK_K), real), mask=inside)
     tl.debug_barrier()
 
     turn = _scalar(0, tl.int64)
-    step, full_step = _scalar(0.0, real), _scalar(0.0, real)
-    moved = _scalar(float("inf"), real)
-    objective, size = _scalar(0.0, tl.float64), _scalar(0.0, tl.float64)
-    iterations, halvings = _scalar(-1, tl.int32), _scalar(0, tl.int32)
-    outcome = _scalar(_RUNNING, tl.int32)
-    while outcome == _RUNNING:
+    step, full_step, moved, objective, size, iterations, halvings, ending = _unsolved(real)
+    while ending == _RUNNING:
         old, new = turn * entries, (1 - turn) * entries
         mass = tl.zeros((BLOCK_K,), tl.float64)
         linear, entropy = _scalar(0.0, tl.float64), _scalar(0.0, tl.float64)
         change = _scalar(0.0, real)
         for first in range(0, length, BLOCK_N):
-            n = first + tl.arange(0, BLOCK_N)
-            inside = (n < length)[:, None] & (k < n_actions)[None, :]
-            at = n.to(tl.int64)[:, None] * n_actions + k[None, :]
+            n, inside, at = _tile(first, k, length, n_actions, BLOCK_N)
             support = _support(allowed, b, n, k, n_frames, n_actions, length)
             _, weight = _frames(p, b, n, n_frames, length, real, HARD)
             log_a = tl.load(scores + old + at, mask=inside, other=_LOW)
@@ -545,9 +434,7 @@ def descend_tiled(
         temporal, of_frames = _scalar(0.0, tl.float64), _scalar(0.0, tl.float64)
         steepest = _scalar(float("-inf"), real)
         for first in range(0, length, BLOCK_N):
-            n = first + tl.arange(0, BLOCK_N)
-            inside = (n < length)[:, None] & (k < n_actions)[None, :]
-            at = n.to(tl.int64)[:, None] * n_actions + k[None, :]
+            n, inside, at = _tile(first, k, length, n_actions, BLOCK_N)
             p_values, weight = _frames(p, b, n, n_frames, length, real, HARD)
             new_log_a = tl.load(scores + new + at, mask=inside, other=_LOW)
             coupling = weight[:, None] * _assignment(new_log_a, MOST)
@@ -572,58 +459,19 @@ def descend_tiled(
 
         if iterations < 0:
             full_step = _first_step(steepest, epsilon, first_step)
-        value = linear + temporal + of_frames + of_actions + entropy
-        accepted, iterations, halvings, outcome, moved, step = _judge(
-            value,
-            change,
-            objective,
-            size,
-            step,
-            full_step,
-            moved,
-            iterations,
-            halvings,
-            tolerance,
-            max_iterations,
-            COMPARE,
-            EPS,
-        )
-        _note(
-            report,
-            trace,
-            accepted,
-            iterations,
-            linear,
-            temporal,
-            of_frames,
-            of_actions,
-            entropy,
-            value,
-        )
-        parts = tl.abs(linear) + tl.abs(temporal) + tl.abs(of_frames) + tl.abs(of_actions)
-        size = tl.where(accepted, parts + tl.abs(entropy), size)
-        objective = tl.where(accepted, value, objective)
+        accepted, step, moved, objective, size, iterations, halvings, ending = _judge(
+            (linear, temporal, of_frames, of_actions, entropy),
+            change, step, full_step, moved, objective, size, iterations, halvings, tolerance,
+            max_iterations, report, trace, COMPARE, EPS,
+        )  # fmt: skip
         turn = tl.where(accepted, 1 - turn, turn)
-    _close(report, outcome, iterations, step, moved)
+    _close(report, ending, iterations, step, moved)
     for first in range(0, n_frames, BLOCK_N):
-        n = first + tl.arange(0, BLOCK_N)
-        inside = (n < length)[:, None] & (k < n_actions)[None, :]
-        at = n.to(tl.int64)[:, None] * n_actions + k[None, :]
+        n, inside, at = _tile(first, k, length, n_actions, BLOCK_N)
         support = _support(allowed, b, n, k, n_frames, n_actions, length)
         _, weight = _frames(p, b, n, n_frames, length, real, HARD)
         log_a = tl.load(scores + turn * entries + at, mask=inside, other=0.0)
         _hand_back(
-            log_a,
-            support,
-            weight,
-            b,
-            n,
-            k,
-            n_frames,
-            n_actions,
-            assignment,
-            labels,
-            frame_weight,
-            HARD,
-            MOST,
-        )
+            log_a, support, weight, b, n, k, n_frames, n_actions, assignment, labels, frame_weight,
+            HARD, MOST,
+        )  # fmt: skip

@@ -1,8 +1,8 @@
-"""The fused GPU solver: memory and launch around the Triton code of ``kernel``.
+"""The compiled GPU backend: memory and launch around the Triton code of ``kernel``.
 
-The algorithm is ``MirrorDescent``'s, step by step. A batch is one launch with one program a
-recording, and nothing waits for the device until somebody reads a status. Triton comes with torch
-where that is made for a GPU; it is imported when the solver is first run.
+The steps are those of ``mirror_descent``. A batch is one launch with one program a recording, and
+nothing waits for the device until somebody reads a status. Triton comes with torch where that is
+made for a GPU; it is imported when the solver is first run.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import functools
 import importlib.metadata
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.torch_version import TorchVersion
 
-from asot.transport.mirror_descent import OUTCOME, REPORTED, CompiledDescent
-from asot.transport.solution import Answer, LateStatus
+from asot.errors import MissingExtraError
+from asot.transport.request import Request
+from asot.transport.solution import ENDING, REPORTED, Answer, LateStatus
 
 # Earlier ones hand a kernel its numbers in single precision, whatever it asks for.
 OLDEST_TRITON = "3.5"
@@ -40,7 +40,7 @@ MOST_REGISTERS = 255
 
 @functools.cache
 def is_installed() -> bool:
-    """Whether a Triton is there that compiles the solver."""
+    """Tell whether a Triton is there that compiles the solver."""
     try:
         version = importlib.metadata.version("triton")
     except importlib.metadata.PackageNotFoundError:
@@ -48,90 +48,65 @@ def is_installed() -> bool:
     return bool(TorchVersion(version) >= OLDEST_TRITON)
 
 
-class GpuDescent(CompiledDescent):
-    """Mirror descent for hard or relaxed frames, relaxed actions and the band, on a GPU."""
+class CudaBackend:
+    """Compiled mirror descent on a GPU: relaxed actions, hard or relaxed frames, the band."""
 
-    device: ClassVar[str] = "cuda"
+    def covers(self, request: Request) -> str | None:
+        """Name what it leaves to torch in a request, if anything."""
+        if (missing := request.not_compiled("cuda")) is None and not is_installed():
+            raise MissingExtraError("triton", "gpu", 'backend="cuda"')
+        return missing
 
-    def run(
-        self,
-        cost: Tensor,
-        lengths: Sequence[int] | Tensor,
-        p: Tensor | None = None,
-        q: Tensor | None = None,
-        allowed: Tensor | None = None,
-        initial: Tensor | None = None,
-    ) -> Answer:
-        """Solve a batch.
+    def run(self, request: Request) -> Answer:
+        """Solve a batch into tensors on its device (in Triton's interpreter, the CPU).
 
-        Parameters
-        ----------
-        cost : Tensor of float32 or float64, shape (B, N, K)
-            On a CUDA device (or, in Triton's interpreter, on the CPU), with any strides; entries
-            past a recording's length are not read.
-        lengths : sequence of int, length B, or Tensor of int, shape (B,)
-            Frames of each recording. A tensor on the cost's device is never read by the host, so
-            that the call can be captured in a CUDA graph.
-        p, q : Tensor, shapes (B, N) and (B, K), optional
-            Marginals; uniform unless given.
-        allowed : Tensor of bool, shape (B, N, K), optional
-            Entries that may carry mass; none where q is 0.
-        initial : Tensor, shape (B, N, K), optional
-            A non-negative assignment to start from.
-
-        Returns
-        -------
-        Answer
-            Tensors on the cost's device. Its status is a sequence that reads the device once, when
-            an item is first asked for.
+        The cost may have any strides; entries past a recording's length are not read. Lengths that
+        lie on the device are never read by the host, so that the call can be captured in a CUDA
+        graph.
         """
         from asot.transport.cuda import kernel
 
-        cost = cost.detach().resolve_neg()
+        cost = request.cost.detach().resolve_neg()
         batch, n_frames, n_actions = cost.shape
 
         def new(*shape: int, dtype: torch.dtype = cost.dtype) -> Tensor:
             return torch.empty(shape, dtype=dtype, device=cost.device)
 
+        def laid_out(values: Tensor | None) -> Tensor | None:
+            return None if values is None else values.detach().to(cost.dtype).contiguous()
+
         assignment, frame_weight = new(batch, n_frames, n_actions), new(batch, n_frames, 1)
         labels = new(batch, n_frames, dtype=torch.int64)
-        trace = new(batch, self.options.max_iterations + 1, dtype=torch.float64).fill_(math.nan)
+        trace = new(batch, request.max_iterations + 1, dtype=torch.float64).fill_(math.nan)
         report = new(batch, REPORTED, dtype=torch.float64)
-        plan = Plan.of(n_frames, n_actions, cost.dtype)
+        plan = BlockPlan.of(n_frames, n_actions, cost.dtype)
         if plan.held:
             block = (batch, plan.block_frames, plan.block_actions)
             scratch: tuple[Tensor, ...] = (new(*block, dtype=torch.float64),)
         else:
             entries = (batch, n_frames, n_actions)
             scratch = (new(2, *entries), new(2, *entries), new(*entries, dtype=torch.float64))
+        allowed = request.allowed
+        if allowed is not None:
+            allowed = allowed.to(torch.bool).contiguous().view(torch.uint8)
+        options = (
+            *(request.epsilon, request.alpha, request.lambda_frames, request.lambda_actions),
+            *(request.tolerance, request.step_size),
+        )
         limits = torch.finfo(cost.dtype)
-        with _on(cost.device):
+        # Triton launches on the current device.
+        device = torch.cuda.device(cost.device) if cost.is_cuda else contextlib.nullcontext()
+        with device:
             (kernel.descend_held if plan.held else kernel.descend_tiled)[(batch,)](
-                cost,
-                *cost.stride(),
-                None if allowed is None else allowed.to(torch.bool).contiguous().view(torch.uint8),
-                _laid_out(initial, cost),
-                _laid_out(p, cost),
-                _laid_out(q, cost),
-                _bands(lengths, n_frames, self.radius, cost.device),
-                assignment,
-                labels,
-                frame_weight,
-                trace,
-                report,
-                *scratch,
-                n_frames,
-                n_actions,
-                self.options.max_iterations,
-                float(self.epsilon),
-                float(self.alpha),
-                _or_nan(self.lambda_frames),
-                float(self.lambda_actions),
-                _or_nan(self.options.tolerance),
-                _or_nan(self.options.step_size),
-                HARD=self.lambda_frames is None,
-                TEMPORAL=self.alpha > 0,
-                COMPARE=self.options.tolerance is not None,
+                *(cost, *cost.stride(), allowed),
+                *map(laid_out, (request.initial, request.frame_marginal, request.action_marginal)),
+                _bands(request.lengths, n_frames, request.radius, cost.device),
+                *(assignment, labels, frame_weight, trace, report, *scratch),
+                *(n_frames, n_actions, request.max_iterations),
+                *[math.nan if value is None else float(value) for value in options],
+                HARD=request.lambda_frames is None,
+                TEMPORAL=request.alpha > 0,
+                COMPARE=request.tolerance is not None,
                 TINY=limits.tiny,
                 MOST=0.9 * math.log(limits.max),
                 EPS=limits.eps + 16 * torch.finfo(torch.float64).eps,
@@ -142,48 +117,28 @@ class GpuDescent(CompiledDescent):
                 maxnreg=min(MOST_REGISTERS, REGISTERS // (WARP * plan.warps)),
                 enable_fp_fusion=True,
             )
-        return Answer(
-            assignment,
-            labels,
-            frame_weight,
-            trace,
-            report[:, :OUTCOME].T,
-            LateStatus(batch, functools.partial(self.options.read_report, report)),
-        )
+        status = LateStatus(report, request.tolerance)
+        return Answer(assignment, labels, frame_weight, trace, report[:, :ENDING].T, status)
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How a recording is cut up.
+class BlockPlan(NamedTuple):
+    """How a recording is cut up: held on chip as one block, or gone through tile by tile.
 
-    Attributes
-    ----------
-    held : bool
-        Whether it is held on chip as one block.
-    block_frames, block_actions : int
-        Frames and actions of a block, powers of two.
-    warps : int
-        Warps of 32 threads that share a block.
+    >>> BlockPlan.of(256, 19, torch.float32)
+    BlockPlan(held=True, block_frames=256, block_actions=32, warps=16)
+    >>> BlockPlan.of(5000, 19, torch.float32)
+    BlockPlan(held=False, block_frames=128, block_actions=32, warps=8)
     """
 
     held: bool
-    block_frames: int
+    block_frames: int  # powers of two, as are the actions
     block_actions: int
-    warps: int
+    warps: int  # of 32 threads, that share a block
 
     @classmethod
-    def of(cls, n_frames: int, n_actions: int, dtype: torch.dtype) -> Plan:
-        """The plan for recordings of N frames and K actions.
-
-        Examples
-        --------
-        >>> Plan.of(256, 19, torch.float32)
-        Plan(held=True, block_frames=256, block_actions=32, warps=16)
-        >>> Plan.of(5000, 19, torch.float32)
-        Plan(held=False, block_frames=128, block_actions=32, warps=8)
-        """
-        actions = _power_of_two(n_actions)
-        frames = _power_of_two(n_frames)
+    def of(cls, n_frames: int, n_actions: int, dtype: torch.dtype) -> BlockPlan:
+        """Plan for recordings of N frames and K actions."""
+        actions, frames = (1 << (least - 1).bit_length() for least in (n_actions, n_frames))
         held = frames * actions * dtype.itemsize <= HELD_BYTES
         if not held:
             frames = min(frames, max(1, TILE_BYTES // dtype.itemsize // actions))
@@ -194,7 +149,7 @@ class Plan:
 def _bands(
     lengths: Sequence[int] | Tensor, n_frames: int, radius: float | int, device: torch.device
 ) -> Tensor:
-    """Lengths, half-widths and weights of the recordings' bands; shape (3, B), float64.
+    """Return lengths, half-widths and weights of the recordings' bands; shape (3, B), float64.
 
     As ``band_half_width`` has them, but without a look at lengths that are on the device.
     """
@@ -208,21 +163,3 @@ def _bands(
         fraction = torch.full_like(frames, radius)
     bands = torch.stack([frames, torch.minimum(half_width, frames), 1.0 / fraction])
     return bands.to(device, non_blocking=True)
-
-
-def _laid_out(values: Tensor | None, cost: Tensor) -> Tensor | None:
-    """Values of the cost's dtype, without gaps."""
-    return None if values is None else values.detach().to(cost.dtype).contiguous()
-
-
-def _on(device: torch.device) -> contextlib.AbstractContextManager[Any]:
-    """Triton launches on the current device."""
-    return torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
-
-
-def _or_nan(value: float | None) -> float:
-    return math.nan if value is None else float(value)
-
-
-def _power_of_two(least: int) -> int:
-    return 1 << (least - 1).bit_length()

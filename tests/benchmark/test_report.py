@@ -8,23 +8,16 @@ import json
 import re
 import shutil
 import subprocess
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from asot.benchmark.folder import BenchmarkFolder, Cell
+from asot.benchmark.report import Results, collect, to_csv, to_latex, to_markdown, write_results
 from asot.benchmark.summary import FRAME_WEIGHTED, MEAN
-from asot.benchmark.tables import (
-    TITLES,
-    Results,
-    collect,
-    to_csv,
-    to_latex,
-    to_markdown,
-    write_results,
-)
+from asot.metrics import SCORE_TITLES
 from asot.model.notes import Published
 from asot.model.recipe import load_recipe
 from tests.benchmark.conftest import EGG, TEA, Write
@@ -66,7 +59,7 @@ def test_markdown_has_every_figure(results: Results) -> None:
     tables = markdown_tables(to_markdown(results))
     assert len(tables) == 8, "two means and two activities, each at two matchings"
     for heading, (titles, rule, *rows) in tables.items():
-        assert titles == ["method", "seeds", *TITLES.values()]
+        assert titles == ["method", "seeds", *SCORE_TITLES.values()]
         assert rule == ["---"] * len(titles)
         assert {len(row) for row in rows} == {len(titles)}
         own = [row for row in rows if not row[0].startswith("*")]
@@ -91,7 +84,7 @@ def test_the_figures_are_percentages_of_the_rows(results: Results) -> None:
             ]
             shown = [row for row in next(tables)[2:] if not row[0].startswith("*")]
             for row, one in zip(shown, rows, strict=True):
-                for cell, name in zip(row[2:], TITLES, strict=True):
+                for cell, name in zip(row[2:], SCORE_TITLES, strict=True):
                     mean, *deviation = (float(part) for part in cell.split(" ± "))
                     assert mean == pytest.approx(100 * one.scores[name], abs=0.0501)
                     if deviation:
@@ -107,7 +100,7 @@ def test_published_rows_and_their_sources(results: Results) -> None:
     assert [row[0] for row in others] == [
         *(r"*Others & Sons \| 100 %* [1]", r"*x_{1} ~ \y^2* [2]"),
     ]
-    column = {name: 2 + place for place, name in enumerate(TITLES)}
+    column = {name: 2 + place for place, name in enumerate(SCORE_TITLES)}
     assert [row[column["mof"]] for row in others] == ["50.0", ""]
     assert [row[column["legacy_f1"]] for row in others] == ["", "125.0"]
     assert "Not measured here: [1] A. B., CVPR_2024 #1; [2] C. D.." in text
@@ -117,8 +110,8 @@ def test_published_rows_and_their_sources(results: Results) -> None:
 
 
 def test_figures_of_all_activities_stand_beside_all_activities_alone(results: Results) -> None:
-    recipe = {**results.description["recipe"], "n_actions": {TEA: 3, EGG: 3}}
-    named = replace(results, description={**results.description, "recipe": recipe})
+    recipe = {**results.description.recipe, "n_actions": {TEA: 3, EGG: 3}}
+    named = replace(results, description=replace(results.description, recipe=recipe))
     assert named.main("activity").published == OTHERS[:2]
     recipe["n_actions"]["juice"] = 3
     assert named.main("activity").published == []
@@ -182,7 +175,7 @@ def test_a_mean_of_unfinished_activities_is_not_shown(
 def test_csv_says_the_same_as_numpy(results: Results) -> None:
     table = list(csv.DictReader(io.StringIO(to_csv(results.rows))))
     assert list(table[0]) == [
-        *("method", "title", "matching", "activity", "choice", "seed", *TITLES),
+        *("method", "title", "matching", "activity", "choice", "seed", *SCORE_TITLES),
     ]
     groups: dict[tuple[str, ...], dict[str, dict[str, str]]] = {}
     for line in table:
@@ -197,7 +190,7 @@ def test_csv_says_the_same_as_numpy(results: Results) -> None:
             [] if choice else ["0", "1", "2"] if drawn else ["0"]
         )
         assert ("sd" in lines) == (drawn and not choice)
-        for name in TITLES if not choice else ():
+        for name in SCORE_TITLES if not choice else ():
             values = [float(line[name]) for line in seeds]
             assert float(lines["mean"][name]) == pytest.approx(np.mean(values), abs=2e-6)
             if drawn:
@@ -215,7 +208,7 @@ def test_latex_is_well_formed(results: Results) -> None:
     rows = [line for line in text.splitlines() if line.endswith(r"\\")]
     assert len(rows) == 8 * (1 + 7) + 4 + 3, "titles and 7 rows, TW-FINCH by recording, others"
     for row in rows:
-        assert unescaped(row, "&") == len(TITLES), row
+        assert unescaped(row, "&") == len(SCORE_TITLES), row
         assert unescaped(row, "$") % 2 == 0
         assert unescaped(row, "{") == unescaped(row, "}")
         assert unescaped(row, "#") == unescaped(row, "%") == 0
@@ -239,10 +232,10 @@ def test_latex_marks_the_best_mean_of_each_column(write: Write, folder: Benchmar
     asot = next(line for line in lines if line.startswith("ASOT &")).rstrip("\\ ").split(" & ")[1:]
     kmeans = next(line for line in lines if line.startswith("k-means &"))
     chosen = next(line for line in lines if line.startswith("ASOT, by oracle &"))
-    jsd = list(TITLES).index("jsd")
+    jsd = list(SCORE_TITLES).index("jsd")
     assert asot[0] == r"$\mathbf{80.0} \pm 14.1$"
     assert [cell.startswith(r"$\mathbf") for cell in asot] == [
-        name != jsd for name in range(len(TITLES))
+        name != jsd for name in range(len(SCORE_TITLES))
     ]
     # Half of the MoF; of JSD the lower is the better.
     assert kmeans.rstrip("\\ ").split(" & ")[1 + jsd] == r"$\mathbf{15.0} \pm 7.1$"
@@ -266,14 +259,15 @@ def test_json_holds_all_that_it_rests_on(results: Results, folder: BenchmarkFold
         *("results.json", "results.csv", "table.md", "table.tex"),
     }
     found = json.loads((folder.root / "results.json").read_text(encoding="utf-8"))
-    assert {name: found[name] for name in results.description} == results.description
+    described = asdict(results.description)
+    assert {name: found[name] for name in described} == described
     assert found["versions"][-1]["asot"]
     assert found["recipe"]["transport_eval"]["alpha"] == 0.6
     cells = {(one["method"], one["activity"], one["seed"]): one for one in found["cells"]}
     assert len(cells) == len(found["cells"]) == 2 * (3 + 3 + 1 + 1)
     for (method, activity, seed), one in cells.items():
         result = folder.read(Cell(method, activity, seed))
-        assert one["matching"] == {"0": "stir"}
+        assert one["matching"] == {"0": 2}
         assert one["candidates"][-1]["scores"] == result.scores
         assert (one["n_actions"], one["seconds"]) == (3, 0.5)
     assert len(found["rows"]) == len(results.rows)

@@ -1,0 +1,141 @@
+"""Rules for names, whole milliseconds, frames of the video and text, which formats share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from asot.errors import ArgumentError, FileError, unreadable
+from asot.files import require_file, write_text
+from asot.text import file_stems, is_control
+from asot.timeline.timelines import SegmentRow, Timeline
+
+
+def actions(timelines: Iterable[Timeline]) -> list[str]:
+    """Return the names of all actions of some recordings, sorted."""
+    return sorted({row.action for timeline in timelines for row in timeline.rows})
+
+
+def require_names(timelines: Sequence[Timeline]) -> None:
+    """Refuse no recording, two of one name, blank names, and names that are not Unicode text."""
+    if not timelines:
+        raise ArgumentError("timelines must hold at least one recording, got none.")
+    names = [one.recording for one in timelines]
+    if len(set(names)) < len(names):
+        twice = max(names, key=names.count)
+        raise ArgumentError(f"recordings must have names that differ, but {twice!r} comes twice.")
+    names += actions(timelines)
+    if not all(name.strip() for name in names):
+        raise ArgumentError("recordings and actions need a name, but a name is blank.")
+    for text in [*names, *(str(one.media) for one in timelines)]:
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise ArgumentError(
+                f"names must be text, but {text!r} holds what UTF-8 has no code for: rename it."
+            ) from None
+
+
+def require_media(timeline: Timeline, tool: str) -> Path:
+    """Return the video of a recording, or an ArgumentError where it has none."""
+    if timeline.media is None:
+        raise ArgumentError(
+            f"{tool} shows videos, but {timeline.recording} was made from none: leave it out."
+        )
+    return timeline.media.absolute()
+
+
+def require_lines(texts: Iterable[str], format: str) -> None:
+    """Refuse line breaks and control characters, which text by lines and XML cannot hold."""
+    for text in texts:
+        if any(map(is_control, text)):
+            raise ArgumentError(
+                f"{format} files cannot hold line breaks and control characters, which {text!r} "
+                "has: rename it."
+            )
+
+
+def write_each(
+    timelines: Sequence[Timeline], out: Path, suffix: str, text: Callable[[Timeline], str]
+) -> list[Path]:
+    """Write a text for each recording into the folder ``out``, all of them made beforehand."""
+    stems = file_stems([timeline.recording for timeline in timelines])
+    paths = [out / f"{stem}{suffix}" for stem in stems]
+    for path, content in zip(paths, [text(one) for one in timelines], strict=True):
+        write_text(path, content)
+    return paths
+
+
+def read_text(path: Path) -> str:
+    r"""Read text in UTF-8, or in UTF-16 with its mark, line ends as they are.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "table.csv"
+    >>> _ = path.write_bytes("boil\r\n".encode("utf-16"))
+    >>> read_text(path)
+    'boil\r\n'
+    """
+    require_file(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise FileError.at(path, unreadable(error)) from error
+    marked = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    try:
+        text = data.decode("utf-16" if marked else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FileError.at(path, "is not text in UTF-8: save it as UTF-8") from error
+    if not text.strip():
+        raise FileError.at(path, "is empty")
+    return text
+
+
+def milliseconds(timeline: Timeline) -> list[tuple[int, int, SegmentRow]]:
+    """Round the rows of a timeline to whole milliseconds, ``0 <= start < end``.
+
+    Rows that share a boundary still share it. A row that rounding would leave empty gets one
+    millisecond, at the cost of the next.
+
+    Examples
+    --------
+    >>> row = SegmentRow("tea", 0, 2, None, None, "boil", None)
+    >>> timeline = Timeline("tea", (row,), 2, np.array([0.54, 0.5801, 0.6204]))
+    >>> [(start, end) for start, end, _ in milliseconds(timeline)]
+    [(540, 620)]
+    """
+    times = timeline.seconds
+    rounded = []
+    reached = 0
+    for row in timeline.rows:
+        first = round(float(times[row.start_frame]) * 1000)
+        if first < 0:
+            raise ArgumentError(
+                f"{timeline.recording} starts at {times[row.start_frame]:.3f} s, before 0, which "
+                "this format cannot write: count from the first frame (from_zero)."
+            )
+        start = max(first, reached)
+        reached = max(round(float(times[row.end_frame]) * 1000), start + 1)
+        rounded.append((start, reached, row))
+    return rounded
+
+
+def video_rate(timeline: Timeline) -> float | None:
+    """Return the video's frames a second, if all boundaries are moments of its frames.
+
+    None where the rate is not known, or a boundary is more than half a millisecond from the frame
+    next to it, as in videos of a variable frame rate.
+    """
+    times, rate = timeline.seconds, timeline.media_rate
+    if rate is None or not (math.isfinite(rate) and 0 < rate <= 1000):
+        return None
+    frames = sorted({frame for row in timeline.rows for frame in (row.start_frame, row.end_frame)})
+    moments = times[frames]
+    numbers = np.round(moments * rate)
+    # Two boundaries on one frame would leave nothing between them.
+    fits = (np.abs(numbers / rate - moments) <= 0.0005).all() and (np.diff(numbers) > 0).all()
+    return float(rate) if fits else None

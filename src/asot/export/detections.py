@@ -1,0 +1,72 @@
+"""Timelines as temporal detections in JSON: the layouts of ActivityNet 1.3 and of FiftyOne.
+
+::
+
+    segments.json          {"version": ..., "taxonomy": [], "database": {RECORDING: {
+                               "duration": s, "subset": "validation", "url": ..., "annotations": [
+                                   {"segment": [s, s], "label": ACTION, "score": confidence}]}}}
+    fiftyone/data.json     {NAME.mp4: path of the video}
+    fiftyone/labels.json   {"classes": [...], "labels": {NAME: [
+                               {"label": index, "timestamps": [s, s], "confidence": c}]}}
+
+What is not known is left out. Seconds are written to the microsecond. NAME is the recording's, with
+what FiftyOne, which has a ``FiftyOneTemporalDetectionDataset``, would take for a folder escaped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from asot.export.common import actions, require_media
+from asot.files import write_json, write_text
+from asot.text import file_stems
+from asot.timeline.timelines import Timeline
+
+
+def write_activitynet(timelines: Sequence[Timeline], out: Path) -> list[Path]:
+    """Write ``segments.json`` into the folder ``out``."""
+    database = {}
+    for timeline in timelines:
+        duration = round(float(timeline.seconds[-1]), 6)
+        entry: dict[str, Any] = {"duration": duration, "subset": "validation"}
+        if timeline.media is not None:
+            entry["url"] = timeline.media.absolute().as_uri()
+        names = [row.action for row in timeline.rows]
+        entry["annotations"] = _detections(timeline, "segment", "label", names, "score")
+        database[timeline.recording] = entry
+    path = out / "segments.json"
+    write_json(path, {"version": "VERSION 1.3", "taxonomy": [], "database": database})
+    return [path]
+
+
+def write_fiftyone(timelines: Sequence[Timeline], out: Path) -> list[Path]:
+    """Write the folder ``fiftyone`` into the folder ``out``."""
+    classes = actions(timelines)
+    videos: dict[str, str] = {}
+    labels: dict[str, list[dict[str, Any]]] = {}
+    stems = file_stems([timeline.recording for timeline in timelines])
+    for stem, timeline in zip(stems, timelines, strict=True):
+        media = require_media(timeline, "FiftyOne")
+        # FiftyOne drops the ending, and would take the dot of a name without one for its start.
+        videos[stem + (media.suffix or ".video")] = str(media)
+        numbers = [classes.index(row.action) for row in timeline.rows]
+        labels[stem] = _detections(timeline, "timestamps", "label", numbers, "confidence")
+    files = {"data.json": videos, "labels.json": {"classes": classes, "labels": labels}}
+    for name, values in files.items():
+        # ASCII, because FiftyOne reads files in the encoding of the machine it runs on.
+        write_text(out / "fiftyone" / name, json.dumps(values, indent=1) + "\n")
+    return [out / "fiftyone" / name for name in files]
+
+
+def _detections(
+    timeline: Timeline, segment: str, label: str, labels: Sequence[Any], score: str
+) -> list[dict[str, Any]]:
+    """Describe each row under the names that a layout gives its parts."""
+    return [
+        {segment: [round(one.start_s, 6), round(one.end_s, 6)], label: name}
+        | ({} if row.confidence is None else {score: row.confidence})
+        for one, row, name in zip(timeline.intervals, timeline.rows, labels, strict=True)
+    ]

@@ -1,0 +1,97 @@
+"""The interface of backbones: networks that turn images into features."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asot.errors import ArgumentError, ConfigurationError
+
+
+class Backbone(ABC):
+    """Images in, features out.
+
+    Every backbone sees the whole frame, resized to its own height and width whatever the frame's
+    shape: cropping would lose what happens at the sides.
+
+    Attributes
+    ----------
+    name : str
+        What people call it.
+    size : (int, int)
+        H and W of its images.
+    clip : int
+        T, the frames that go into one feature: 1 for a model of images. For a model of videos, T
+        sampled frames in a row, the one the feature is of in the middle (at ``T // 2``).
+    batch_size, parallel : int
+        Images, or clips, to give at once, and from how many threads.
+    width : int
+        D, the length of a feature.
+    made_of : dict
+        What decides the features besides the sizes: the model and its weights.
+    """
+
+    name: str
+    size: tuple[int, int]
+    clip: int = 1
+    batch_size: int = 8
+    parallel: int = 1
+    width: int = 0
+    made_of: dict[str, Any]
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Return all that decides the features of an image, as plain JSON values."""
+        sizes = {"size": list(self.size), "width": self.width, "clip": self.clip}
+        return {**self.made_of, **sizes}
+
+    @abstractmethod
+    def features(self, images: NDArray[np.uint8]) -> Any:
+        """Run the model: images to an array (B, D)."""
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Turn RGB images (B, H, W, 3), or clips (B, T, H, W, 3), into features (B, D).
+
+        A model that fails, or makes something else of them, is a ConfigurationError.
+        """
+        wanted = (*((self.clip,) if self.clip > 1 else ()), *self.size, 3)
+        if images.dtype != np.uint8 or images.shape[1:] != wanted:
+            raise ArgumentError(
+                f"{self.name} takes uint8 images of shape (B, {', '.join(map(str, wanted))}), "
+                f"but got {images.dtype} of shape {images.shape}.",
+                setting="images",
+            )
+        try:
+            made = np.asarray(self.features(images))
+        except (ConfigurationError, KeyboardInterrupt):
+            raise
+        except Exception as error:  # Whatever somebody's network raises.
+            raise ConfigurationError(
+                f"The backbone {self.name} fails on images of shape {images.shape}: {brief(error)}."
+            ) from error
+        if made.ndim != 2 or made.shape[0] != len(images) or made.shape[1] == 0:
+            raise ConfigurationError(
+                f"The backbone {self.name} must make features of shape ({len(images)}, D), but "
+                f"made {made.shape} of {len(images)} images."
+            )
+        if self.width and made.shape[1] != self.width:
+            widths = f"{made.shape[1]} numbers after some of {self.width}"
+            raise ConfigurationError(f"The backbone {self.name} made features of {widths}.")
+        return np.ascontiguousarray(made, dtype=np.float32)
+
+    def try_out(self) -> None:
+        """Find ``width``, and what is wrong, on a grey image."""
+        shape = (1, *((self.clip,) if self.clip > 1 else ()), *self.size, 3)
+        made = self(np.full(shape, 127, dtype=np.uint8))
+        if not np.isfinite(made).all():
+            message = "makes features of a grey image that are not finite"
+            raise ConfigurationError(f"The backbone {self.name} {message}.")
+        self.width = made.shape[1]
+
+
+def brief(error: Exception) -> str:
+    """Say what somebody's code raised: its kind and text in one line, not too long."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300].rstrip(".")

@@ -1,0 +1,368 @@
+"""The page of a prediction, one for each model: all that it shows, gathered and written."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from asot.data import Recording, Recordings
+from asot.data.features import blocks, map_array
+from asot.data.recordings import Features
+from asot.errors import ConfigurationError, DataError
+from asot.figures import evidence
+from asot.files import write_json
+from asot.page import ActionView, Example, Page, RecordingView, Track, render_page
+from asot.progress import Progress, silent
+from asot.runs.predictions import PredictionFolder, Scored, find_predictions, score
+from asot.runs.run import FILE, Run, versions
+from asot.schema import read_json
+from asot.text import plural
+from asot.timeline.segments import UNLABELLED, run_lengths
+
+logger = logging.getLogger(__name__)
+
+PAGE = "page"
+SETTINGS = "page.json"
+# Segments of each action that are shown.
+TYPICAL = 4
+ATYPICAL = 2
+
+Labels = NDArray[np.int64]
+Examples = dict[int, list[Example]]
+
+
+class PageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The content of ``page.json``: how a page was written, to write it again with other names."""
+
+    embed: bool
+    others: dict[str, str]
+
+
+def write_page(
+    folder: PredictionFolder,
+    out: Path,
+    *,
+    embed: bool = False,
+    data: Path | None = None,
+    others: Mapping[str, PredictionFolder] | None = None,
+    progress: Progress = silent,
+) -> list[Path]:
+    """Write the page of a prediction, and return it: one for each model, in ``out`` or below it.
+
+    ``embed`` puts everything into one file, ``data`` is where the data set is now, and ``others``
+    are other predictions of the same recordings, to show beneath.
+    """
+    strangers = out.is_dir() and any(not one.name.startswith(".") for one in out.iterdir())
+    if strangers and not (out / SETTINGS).is_file():
+        raise ConfigurationError(
+            f"{out} holds something else: choose another folder for the page.", file=out
+        )
+    opened = folder.open_data(data)
+    scored = score(folder, data) if opened.labelled else None
+    models = folder.models()
+    known = list(dict.fromkeys(models.values()))
+    beneath: dict[str, dict[str, Labels]] = {}
+    for name, other in (others or {}).items():
+        predicted = other.models()
+        own = [one for one in opened.recordings if one.name in predicted]
+        beneath[name] = {one.name: other.labels_of(one) for one in own}
+    roots = {name: str(other.root.resolve()) for name, other in (others or {}).items()}
+    # First, so that a page that was interrupted half way is known for one.
+    write_json(out / SETTINGS, msgspec.to_builtins(PageSettings(embed, roots)))
+    pages = []
+    for model in known:
+        recordings = Recordings([one for one in opened.recordings if models[one.name] == model])
+        count = plural(len(recordings), "recording")
+        title = f"{model}: {count}" if len(known) > 1 else f"Actions in {count}"
+        gathered = gather(folder, recordings, scored, title=title, others=beneath)
+        place = out / model if len(known) > 1 else out
+        pages.append(render_page(gathered, place, embed=embed, progress=progress))
+    return pages
+
+
+def rewrite_page(
+    folder: PredictionFolder, results: Path, data: Path | None = None, progress: Progress = silent
+) -> list[Path]:
+    """Write the page of a folder of results again as it was written; nothing if there is none."""
+    out = results / PAGE
+    if not (out / SETTINGS).is_file():
+        return []
+    settings = read_json(out / SETTINGS, PageSettings, "write the page again with asot page")
+    others = {}
+    for name, root in settings.others.items():
+        try:
+            others[name] = find_predictions(Path(root))
+        except DataError:
+            logger.warning("%s is no longer in %s and left out of the page.", name, root)
+    embed = settings.embed
+    return write_page(folder, out, embed=embed, data=data, others=others, progress=progress)
+
+
+def named_predictions(words: Sequence[str]) -> dict[str, PredictionFolder]:
+    """Find the predictions that words such as ``k-means=folder`` name."""
+    found = {}
+    for word in words:
+        name, equals, place = word.partition("=")
+        if not (name and equals and place):
+            raise ConfigurationError(f"--other takes NAME=FOLDER, not {word!r}.", setting="other")
+        found[name] = find_predictions(Path(place))
+    return found
+
+
+def gather(
+    folder: PredictionFolder,
+    recordings: Recordings,
+    scored: Scored | None,
+    *,
+    title: str,
+    others: Mapping[str, Mapping[str, Labels]] | None = None,
+) -> Page:
+    """Gather all that the page of one model's recordings shows."""
+    models = folder.models()
+    (model,) = {models[one.name] for one in recordings}
+    n_actions = folder.n_actions(model)
+    names = folder.names(model, n_actions)
+    typical, atypical = find_examples(folder, recordings)
+    used = {int(label) for one in recordings for label in np.unique(folder.labels(one.name))}
+    n_used = len(used - {UNLABELLED})
+    remarks = []
+    if n_used < n_actions:
+        remarks.append(
+            f"{n_used} of {plural(n_actions, 'action')} are in use: the recordings do not need "
+            "more."
+        )
+    run = find_training(folder)
+    found = {} if run is None else evidence.read_evidence(run.root / evidence.FILE)
+    return Page(
+        title=title,
+        actions=[
+            ActionView(k, names.names.get(k, ""), names.merged.get(k), k in names.background)
+            for k in range(n_actions)
+        ],
+        recordings=Views(folder, recordings, scored, others or {}),
+        typical=typical,
+        atypical=atypical,
+        scores={} if scored is None else {n: e.scores for n, e in scored.evaluations.items()},
+        matching=None if scored is None else _matching(scored, model),
+        confusion=None if scored is None else _confusion(folder, recordings, scored, n_actions),
+        findings=evidence.findings(found[model]) if model in found else [],
+        settings=_settings(run, recordings),
+        versions=versions(),
+        remarks=remarks,
+    )
+
+
+def find_training(folder: PredictionFolder) -> Run | None:
+    """Find the run that a prediction's model is from, where it lies beside the prediction."""
+    for root in (folder.root.parent, folder.root.parent / "run"):
+        if (root / FILE).is_file():
+            return Run(root)
+    return None
+
+
+class Views(Sequence[RecordingView]):
+    """The recordings of a page, each read when it is asked for."""
+
+    def __init__(
+        self,
+        folder: PredictionFolder,
+        recordings: Recordings,
+        scored: Scored | None,
+        others: Mapping[str, Mapping[str, Labels]],
+    ) -> None:
+        self._folder = folder
+        self._recordings = recordings
+        self._others = others
+        self._scores: dict[str, dict[str, float]] = {}
+        self._truth = {} if scored is None else {one.name: one for one in scored.recordings}
+        self._class_names = {} if scored is None else scored.class_names
+        if scored is not None:
+            found = scored.evaluations["activity"].per_recording
+            for one, scores in zip(scored.recordings, found, strict=True):
+                shown = [key for key in ("mof", "f1@50") if scores and key in scores]
+                self._scores[one.name] = {key: (scores or {})[key] for key in shown}
+
+    def __len__(self) -> int:
+        return len(self._recordings)
+
+    def __getitem__(self, index: Any) -> Any:
+        one = self._recordings[index]
+        if not isinstance(one, Recording):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        labels, assignment = self._folder.labels_of(one), self._folder.assignment(one.name)
+        own = assignment[np.arange(len(labels)), np.maximum(labels, 0)]
+        confidence = np.where(labels == UNLABELLED, 0, own).astype(np.float32)
+        tracks = []
+        if one.name in self._truth:
+            truth = self._truth[one.name].ground_truth
+            assert truth is not None
+            tracks.append(_as_track("ground truth", truth, self._class_names))
+        for method, predicted in self._others.items():
+            if one.name in predicted:
+                tracks.append(Track(method, predicted[one.name]))
+        origin = one.origin
+        is_video = origin is not None and origin.kind == "video"
+        signals, signal_names = (None, ()) if is_video else _signals(one)
+        return RecordingView(
+            name=one.name,
+            labels=labels,
+            times=one.times,
+            confidence=confidence,
+            tracks=tuple(tracks),
+            media=Path(origin.path) if origin is not None and is_video else None,
+            media_start_s=float(origin.media.get("start_s", 0.0)) if origin is not None else 0.0,
+            media_sound=origin is None or not origin.remarks,
+            signals=signals,
+            signal_names=signal_names,
+            scores=self._scores.get(one.name, {}),
+            activity=one.activity,
+            remarks=tuple(origin.remarks) if origin is not None else (),
+        )
+
+
+def _as_track(name: str, labels: Labels, names: Mapping[int, str]) -> Track:
+    """Make a track of class ids, which may be negative or far apart, as 0, 1, ... in order."""
+    known = sorted({*names, *np.unique(labels).tolist()})
+    places = np.searchsorted(known, labels)
+    return Track(name, places, {i: names.get(one, str(one)) for i, one in enumerate(known)})
+
+
+def _matching(scored: Scored, model: str) -> dict[int, str]:
+    names, pairs = scored.class_names, scored.matchings.get(model, {})
+    return {int(action): names.get(int(one), str(one)) for action, one in pairs.items()}
+
+
+def _confusion(
+    folder: PredictionFolder, recordings: Recordings, scored: Scored, n_actions: int
+) -> tuple[NDArray[np.int64], list[str]]:
+    """Count the frames that each action shares with each class."""
+    wanted = set(recordings.names)
+    truths: dict[str, Labels] = {}
+    for one in scored.recordings:
+        truth = one.ground_truth
+        if one.name in wanted and truth is not None:
+            truths[one.name] = truth
+    classes = sorted({int(c) for truth in truths.values() for c in np.unique(truth)})
+    counts = np.zeros((n_actions, len(classes)), dtype=np.int64)
+    for name, truth in truths.items():
+        labels = folder.labels(name)
+        known = labels != UNLABELLED
+        np.add.at(counts, (labels[known], np.searchsorted(classes, truth)[known]), 1)
+    return counts, [scored.class_names.get(one, str(one)) for one in classes]
+
+
+def _signals(one: Recording) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    """Read the raw signals of what is not a video, or else the features."""
+    feature_file = next((path for path in one.files if path.suffix == ".npy"), None)
+    if feature_file is not None:
+        # features/[<activity>/]<name>.npy beside signals/<name>.npy
+        for root in feature_file.parents[1:3]:
+            path = root / "signals" / f"{one.name}.npy"
+            if path.is_file():
+                raw = np.asarray(map_array(path), dtype=np.float32)
+                origin = one.origin
+                columns = [] if origin is None else origin.media.get("columns", [])
+                return raw, tuple(columns) if len(columns) == raw.shape[1] else ()
+    return np.asarray(one.features[:, :64], dtype=np.float32), ()
+
+
+def _settings(run: Run | None, recordings: Recordings) -> dict[str, str]:
+    """List the settings of the features and of the training."""
+    origin = recordings[0].origin
+    extractor = {} if origin is None else origin.extractor
+    found = {f"features: {key}": str(value) for key, value in extractor.items()}
+    if run is not None:
+        found |= _flat(run.recipe().to_dict())
+        found["seed"] = str(run.description().seed)
+    return found
+
+
+def _flat(values: Mapping[str, Any], place: str = "") -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key, value in values.items():
+        found |= (
+            _flat(value, f"{place}{key}.")
+            if isinstance(value, Mapping)
+            else {f"{place}{key}": str(value)}
+        )
+    return found
+
+
+def find_examples(folder: PredictionFolder, recordings: Recordings) -> tuple[Examples, Examples]:
+    """Find the most and the least typical segments of each action, best and worst first.
+
+    A segment is the mean of its frames' features, standardised over its recording; it is as
+    typical as its cosine similarity to the mean of all the action's segments, which count by their
+    length. No segment is both, and the typical ones come from different recordings as far as there
+    are enough.
+    """
+    # Twice through the recordings, so that not the mean of every segment is held at once.
+    sums: dict[int, NDArray[np.float64]] = {}
+    for one in recordings:
+        for start, end, action, mean in _segments(folder, one):
+            sums[action] = sums.get(action, 0) + (end - start) * mean
+    centres = {action: total / (np.linalg.norm(total) or 1) for action, total in sums.items()}
+    found: Examples = {action: [] for action in sorted(centres)}
+    for one in recordings:
+        for start, end, action, mean in _segments(folder, one):
+            similarity = float(mean @ centres[action] / (np.linalg.norm(mean) or 1))
+            found[action].append(Example(one.name, start, end, similarity))
+    typical: Examples = {}
+    atypical: Examples = {}
+    for action, own in found.items():
+        order = sorted(range(len(own)), key=lambda i: -own[i].typicality)
+        best = _spread(own, order, TYPICAL)
+        rest = [i for i in reversed(order) if i not in best]
+        typical[action] = [own[i] for i in best]
+        atypical[action] = [own[i] for i in rest[:ATYPICAL]]
+    return typical, atypical
+
+
+def _segments(
+    folder: PredictionFolder, one: Recording
+) -> Iterator[tuple[int, int, int, NDArray[np.float64]]]:
+    """Yield a recording's segments: start, end, action and the mean of the features."""
+    starts, ends, values = run_lengths(folder.labels_of(one))
+    means = _segment_means(one.features, starts, ends)
+    for start, end, value, mean in zip(
+        starts.tolist(), ends.tolist(), values.tolist(), means, strict=True
+    ):
+        if value != UNLABELLED:
+            yield start, end, value, mean
+
+
+def _segment_means(features: Features, starts: Labels, ends: Labels) -> NDArray[np.float64]:
+    """Return the means (S, D) of half-open runs that cover a recording, standardised over it."""
+    width = features.shape[1]
+    sums = np.zeros((len(starts), width))
+    squares = np.zeros(width)
+    for first, block in blocks(features):
+        values = np.asarray(block, dtype=np.float64)
+        squares += np.einsum("ij,ij->j", values, values)
+        inside = np.flatnonzero((starts < first + len(values)) & (ends > first))
+        cuts = np.maximum(starts[inside] - first, 0)
+        sums[inside] += np.add.reduceat(values, cuts, axis=0)
+    n_frames = len(features)
+    mean = sums.sum(axis=0) / n_frames
+    deviation = np.sqrt(np.maximum(squares / n_frames - mean**2, 0))
+    means = sums / (ends - starts)[:, None]
+    centred: NDArray[np.float64] = (means - mean) / np.where(deviation > 1e-9, deviation, 1)
+    return centred
+
+
+def _spread(own: list[Example], order: list[int], count: int) -> list[int]:
+    """Return the first ``count`` in the order, those of new recordings before second ones."""
+    seen: set[str] = set()
+    fresh: list[int] = []
+    again: list[int] = []
+    for i in order:
+        (again if own[i].recording in seen else fresh).append(i)
+        seen.add(own[i].recording)
+    chosen = set((fresh + again)[:count])
+    return [i for i in order if i in chosen]

@@ -1,0 +1,93 @@
+"""Prediction: the recordings of a data folder, segmented with a trained run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from asot.errors import ConfigurationError, DataError, FileError
+from asot.progress import Progress, silent
+from asot.runs.predictions import PredictionFolder
+from asot.runs.run import FILE, Run, open_checked, refuse_to_fill
+from asot.schema import first_difference
+
+
+def predict_run(
+    run: Run,
+    data_dir: Path,
+    out: Path,
+    *,
+    model: str | None = None,
+    keep_names: bool = False,
+    progress: Progress = silent,
+) -> PredictionFolder:
+    """Segment the recordings of a data folder with a trained run.
+
+    A recording of an activity that was trained gets that activity's model; with a single model,
+    every recording gets that one, and ``model`` is for every recording, too. Names that people
+    gave the run's actions come along; with ``keep_names``, those that ``out`` has already stay.
+    """
+    recipe = run.recipe()
+    settings = recipe.dataset
+    trained = run.models()
+    if model is not None and model not in trained:
+        raise ConfigurationError(
+            f"{run.root} has no model {model!r}; it has: {', '.join(trained)}.", setting="model"
+        )
+    try:
+        dataset, source = open_checked(data_dir, settings, progress)
+    except DataError:
+        if settings.activity_pattern is None or (model is None and len(trained) > 1):
+            raise
+        # Names that do not fit the recipe's pattern do not matter where one model serves all.
+        dataset, source = open_checked(data_dir, replace(settings, activity_pattern=None), progress)
+    recordings = dataset.recordings()
+    chosen: dict[str, str] = {}
+    for one in recordings:
+        name = model or (trained[0] if len(trained) == 1 else one.activity)
+        if name not in trained:
+            raise DataError(
+                f"{one.name} in {dataset.root} is of the activity {one.activity!r}, for which "
+                f"{run.root} has no model; it has: {', '.join(trained)}. Choose one with --model.",
+                setting="model",
+            )
+        chosen[one.name] = str(name)
+    from asot.model.checkpoint import load_model
+    from asot.model.features import prepare
+    from asot.model.network import decode
+
+    refuse_to_fill(out)
+    networks = {name: load_model(run.checkpoint(name)) for name in set(chosen.values())}
+    counts = run.n_actions()
+    for name, network in networks.items():
+        if network.n_actions != counts[name]:
+            raise FileError.at(
+                run.checkpoint(name),
+                f"knows {network.n_actions} actions, but {FILE} says {counts[name]}: train again",
+            )
+        if recordings[0].width != network.n_features:
+            raise FileError.at(
+                dataset.root,
+                f"has features of {recordings[0].width} columns, but the model {name!r} of "
+                f"{run.root} was trained on {network.n_features}: extract them the same way",
+            )
+    origin, extractor = recordings[0].origin, run.description().extractor
+    if origin is not None and extractor is not None and origin.extractor != extractor:
+        difference = first_difference(extractor, origin.extractor)
+        raise FileError.at(
+            dataset.root,
+            f"holds features that were not made as those that {run.root} was trained on "
+            f"({difference}): extract them the same way",
+        )
+    folder = PredictionFolder(out)
+    folder.begin(keep_names)
+    for name in networks:
+        names = run.predictions.names(name, counts[name])
+        if names and not folder.named(name):
+            folder.write_names(name, names)
+    for done, one in enumerate(recordings, start=1):
+        features = prepare(one.features, recipe.dataset.standardise)
+        folder.write(one.name, *decode(networks[chosen[one.name]], features))
+        progress("Segmenting", done, len(recordings))
+    folder.finish(source, recordings, chosen)
+    return folder
