@@ -54,11 +54,12 @@ def make_data(tmp_path: Path, seed: int) -> Callable[..., Path]:
 
 @pytest.fixture
 def make_recipe() -> Callable[..., Recipe]:
-    """A recipe that trains in a moment; each argument replaces one of its groups."""
+    """A single network that trains in a moment; each argument replaces one of its groups."""
 
     def make(**groups: Any) -> Recipe:
         small: dict[str, Any] = {
-            "n_actions": 3,
+            **{"n_actions": 3, "team": 0, "order_prior": 0.15},
+            **{"transport_train": {"radius": 0.04}, "transport_eval": {"radius": 0.04}},
             "encoder": {"hidden": [8], "width": 6},
             "training": {
                 **{"epochs": 2, "frames_per_recording": 32, "kmeans_restarts": 2},

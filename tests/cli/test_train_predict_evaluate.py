@@ -215,7 +215,7 @@ def test_predict_with_a_damaged_model(
     model.unlink()
     outcome = asot("predict", run, "--data", toys)
     assert outcome.code == 1
-    assert outcome.sentence.startswith(f"{model} is missing: the training is not finished")
+    assert outcome.sentence.startswith(f"{model}: is missing: the training is not finished")
 
 
 def test_evaluate_prints_and_writes_the_scores(

@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
-from asot.errors import FileError
+from asot.errors import ConfigurationError
 from asot.model.notes import Notes, read_notes
 from asot.model.recipe import load_recipe, shipped_recipes
 
@@ -65,6 +66,7 @@ def test_notes_are_whole(name: str) -> None:
     for texts in (notes.sources, notes.stand_in, notes.remarks):
         assert all(isinstance(text, str) and text.strip() == text for text in texts)
     assert notes.sources
+    assert msgspec.convert(msgspec.to_builtins(notes), Notes) == notes, "of the types it says"
     assert all(command.startswith("asot data simulate ") for command in notes.stand_in)
     for one in notes.published:
         assert one.method
@@ -131,7 +133,7 @@ def test_unknown_keys_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     folder.mkdir(parents=True)
     monkeypatch.setattr("asot.model.notes.resources.files", lambda package: tmp_path)
     (folder / "mine.yaml").write_text("whot: a slip\npublished: []\n")
-    with pytest.raises(FileError, match="whot"):
+    with pytest.raises(ConfigurationError, match="whot"):
         read_notes("mine")
 
 

@@ -5,17 +5,17 @@ Nothing here imports torch, so that the command line can show the notes at once.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from importlib import resources
-from pathlib import Path
 from typing import Literal
 
-import msgspec
 import yaml
 
-from asot.schema import Count, convert
+from asot.model.recipe import changed
 
 
-class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+@dataclass(frozen=True)
+class Published:
     """Figures that somebody else reports for a recipe's setting.
 
     ``scores`` are ``mof``, ``legacy_f1`` and ``miou`` as fractions, those that are reported;
@@ -25,10 +25,11 @@ class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     method: str = ""
     source: str = ""
     matching: Literal["activity", "video", "corpus"] = "activity"
-    scores: dict[str, float] = {}
+    scores: dict[str, float] = field(default_factory=dict)
 
 
-class Notes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+@dataclass(frozen=True)
+class Notes:
     """What there is to know about a recipe besides its settings.
 
     ``what`` is the data in a few words, to stand in a table; ``disk`` draws the files that must
@@ -39,13 +40,13 @@ class Notes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     what: str = ""
     citation: str | None = None
     disk: str = ""
-    sources: list[str] = []
+    sources: list[str] = field(default_factory=list)
     licence: str | None = None
-    recordings: Count | None = None
-    classes: Count | None = None
-    published: list[Published] = []
-    stand_in: list[str] = []
-    remarks: list[str] = []
+    recordings: int | None = None
+    classes: int | None = None
+    published: list[Published] = field(default_factory=list)
+    stand_in: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
 
 def read_notes(name: str) -> Notes | None:
@@ -63,5 +64,7 @@ def read_notes(name: str) -> Notes | None:
     for file in (resources.files("asot") / "recipes" / "notes").iterdir():
         if file.name == f"{name}.yaml":
             values = yaml.safe_load(file.read_text(encoding="utf-8"))
-            return convert(Path(str(file)), values, Notes)
+            values["published"] = [changed(Published(), one) for one in values["published"]]
+            notes: Notes = changed(Notes(), values)
+            return notes
     return None

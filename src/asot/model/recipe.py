@@ -275,7 +275,7 @@ class Recipe:
         >>> Recipe.from_dict({"order_prior": 0.2, "encoder": {"width": 16}}).encoder.width
         16
         """
-        recipe: Recipe = _changed(cls(), values)
+        recipe: Recipe = changed(cls(), values)
         recipe.check()
         return recipe
 
@@ -325,7 +325,7 @@ def require_or_auto(name: str, value: Any, require: Callable[..., None], **bound
         raise ArgumentError(sentence, setting=name) from None
 
 
-def _changed(settings: Any, values: Any, place: str = "") -> Any:
+def changed(settings: Any, values: Any, place: str = "") -> Any:
     """Return a group of settings with ``values`` in place of its own."""
     if not isinstance(values, dict):
         _refuse(place or "a recipe", "a group of settings", values)
@@ -339,7 +339,7 @@ def _changed(settings: Any, values: Any, place: str = "") -> Any:
                 setting=where,
             )
         old = known[name]
-        changes[name] = _changed(old, value, where) if is_dataclass(old) else value
+        changes[name] = changed(old, value, where) if is_dataclass(old) else value
     return dataclasses.replace(settings, **changes)
 
 
