@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from asot.data import standardise
-from asot.discover.order import TURNS, find_order
+from asot.discover.settings import TURNS, find_order
 from asot.simulation import make_recordings
 
 

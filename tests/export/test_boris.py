@@ -13,7 +13,7 @@ from hypothesis import given
 
 from asot.errors import ArgumentError
 from asot.export import export
-from asot.timeline.timelines import Timeline
+from asot.timeline.segments import Timeline
 from tests.export.timelines import in_milliseconds, names, recordings, timeline
 
 TEXT, OBJECT = {"type": "string"}, {"type": "object"}

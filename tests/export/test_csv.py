@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from asot.errors import ArgumentError, DataError
 from asot.export import read_csv, write_csv
-from asot.timeline.timelines import SegmentRow, segment_table
+from asot.timeline.segments import SegmentRow, segment_table
 
 HEADER = "recording,start_frame,end_frame,start_s,end_s,action,confidence"
 names = st.text(st.characters(codec="utf-8", exclude_characters="\0"))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 
 from asot.export import export
-from asot.timeline.timelines import Timeline
+from asot.timeline.segments import Timeline
 from tests.export.timelines import recordings, timeline
 
 SECOND = {"type": "number"}

@@ -11,7 +11,7 @@ from pympi import Elan
 
 from asot.errors import DataError
 from asot.export import export, read
-from asot.timeline.timelines import Interval, Timeline
+from asot.timeline.segments import Interval, Timeline
 from tests.export.timelines import in_milliseconds, recordings, timeline
 
 

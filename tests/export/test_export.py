@@ -16,7 +16,7 @@ from asot.errors import ArgumentError, DataError, MissingExtraError
 from asot.export import FORMATS, export, read
 from asot.export.common import milliseconds
 from asot.text import file_stems, recording_name
-from asot.timeline.timelines import SegmentRow, Timeline, frame_actions
+from asot.timeline.segments import SegmentRow, Timeline, frame_actions
 from tests.export.timelines import HOSTILE, names, recordings, timeline
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 
 from asot.errors import ArgumentError, DataError
 from asot.export import export, read_frames
-from asot.timeline.timelines import BACKGROUND, Timeline
+from asot.timeline.segments import BACKGROUND, Timeline
 from tests.export.timelines import names, recordings, timeline
 
 

@@ -12,7 +12,7 @@ from label_studio_sdk.label_interface import LabelInterface
 
 from asot.errors import DataError
 from asot.export import export, read
-from asot.timeline.timelines import Interval, Timeline
+from asot.timeline.segments import Interval, Timeline
 from tests.export.timelines import in_milliseconds, recordings, timeline
 
 

@@ -11,7 +11,7 @@ import webvtt
 from hypothesis import given
 
 from asot.export import export
-from asot.timeline.timelines import Timeline
+from asot.timeline.segments import Timeline
 from tests.export.timelines import in_milliseconds, recordings, timeline
 
 

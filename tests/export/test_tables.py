@@ -12,7 +12,7 @@ from hypothesis import given
 
 from asot.errors import DataError
 from asot.export import export, read, read_csv
-from asot.timeline.timelines import Interval, SegmentRow, Timeline, even_times
+from asot.timeline.segments import Interval, SegmentRow, Timeline, even_times
 from tests.export.timelines import recordings, timeline
 
 BOIL = [Interval("tea", 0.5, 2.0, "boil")]

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 from hypothesis import strategies as st
 
-from asot.timeline.segments import run_lengths
-from asot.timeline.timelines import SegmentRow, Timeline
+from asot.timeline.segments import SegmentRow, Timeline, run_lengths
 
 HOSTILE = [
     "</script><img src=x onerror=alert(1)>",

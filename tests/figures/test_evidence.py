@@ -12,7 +12,14 @@ import pytest
 from hypothesis import given
 
 from asot.errors import FileError
-from asot.figures.evidence import FILE, Axis, Finding, ModelEvidence, findings, read_evidence
+from asot.figures.evidence import (
+    EVIDENCE_FILE,
+    Axis,
+    Finding,
+    ModelEvidence,
+    findings,
+    read_evidence,
+)
 from tests.figures.evidences import evidences, found, found_values
 
 
@@ -164,14 +171,14 @@ def test_learners_in_a_sentence() -> None:
 
 def test_nothing_found_is_nothing_told(tmp_path: Path) -> None:
     assert told_of({}) == told_of(dict.fromkeys(["radius", "order", "frame_rate"])) == []
-    assert read_evidence(tmp_path / FILE) == {}
+    assert read_evidence(tmp_path / EVIDENCE_FILE) == {}
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     juice = {**found_values(1), "learners": None, "frame_rate": None}
     written = {"tea": found_values(), "juice": juice}
-    (tmp_path / FILE).write_text(json.dumps(written), encoding="utf-8")
-    read = read_evidence(tmp_path / FILE)
+    (tmp_path / EVIDENCE_FILE).write_text(json.dumps(written), encoding="utf-8")
+    read = read_evidence(tmp_path / EVIDENCE_FILE)
     assert read == {"tea": found(), "juice": msgspec.convert(juice, ModelEvidence)}
 
 
@@ -212,7 +219,7 @@ def damaged(part: str, **changes: Any) -> Callable[[dict[str, Any]], Any]:
 def test_damage_is_said_in_a_sentence(
     tmp_path: Path, damage: Callable[[dict[str, Any]], Any], sentence: str
 ) -> None:
-    path = tmp_path / FILE
+    path = tmp_path / EVIDENCE_FILE
     path.write_text(json.dumps({"tea": damage(found_values())}), encoding="utf-8")
     with pytest.raises(FileError) as caught:
         read_evidence(path)
@@ -223,6 +230,6 @@ def test_damage_is_said_in_a_sentence(
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", "\xff"])
 def test_a_file_that_is_none_is_said_in_a_sentence(tmp_path: Path, text: str) -> None:
-    (tmp_path / FILE).write_bytes(text.encode("latin-1"))
-    with pytest.raises(FileError, match=FILE):
-        read_evidence(tmp_path / FILE)
+    (tmp_path / EVIDENCE_FILE).write_bytes(text.encode("latin-1"))
+    with pytest.raises(FileError, match=EVIDENCE_FILE):
+        read_evidence(tmp_path / EVIDENCE_FILE)

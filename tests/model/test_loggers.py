@@ -20,7 +20,7 @@ from asot.model.loggers import SCORES, check_logger, make_logger
 from asot.model.network import ActionModel
 from asot.model.recipe import Recipe
 from asot.model.training import draw_model, find_devices, score_evenly, train, train_team
-from asot.runs.fitting import _draw
+from asot.runs.train import _draw
 
 MakeRecipe = Callable[..., Recipe]
 Score = Callable[..., dict[str, float]]

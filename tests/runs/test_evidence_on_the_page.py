@@ -11,7 +11,7 @@ import pytest
 
 from asot.data import Recordings, write_dataset
 from asot.errors import DataError
-from asot.figures.evidence import FILE, findings
+from asot.figures.evidence import EVIDENCE_FILE, findings
 from asot.files import write_json
 from asot.model.recipe import DatasetSettings, Recipe
 from asot.runs.page import write_page
@@ -56,12 +56,12 @@ def test_each_model_has_its_own_evidence_on_its_page(tmp_path: Path) -> None:
     assert shown(pages["tea"]) == shown(pages["juice"]) == []
 
     evidence = found_values()
-    write_json(run.root / FILE, {"tea": evidence, "milk": evidence})
+    write_json(run.root / EVIDENCE_FILE, {"tea": evidence, "milk": evidence})
     pages = {page.parent.name: page for page in write_page(run.predictions, tmp_path / "page")}
     expected = [(one.heading, one.sentence) for one in findings(found())]
     assert [(one["heading"], one["sentence"]) for one in shown(pages["tea"])] == expected
     assert shown(pages["juice"]) == []
 
-    (run.root / FILE).write_text("{", encoding="utf-8")
-    with pytest.raises(DataError, match=FILE):
+    (run.root / EVIDENCE_FILE).write_text("{", encoding="utf-8")
+    with pytest.raises(DataError, match=EVIDENCE_FILE):
         write_page(run.predictions, tmp_path / "page")

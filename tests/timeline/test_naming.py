@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from asot.errors import ArgumentError, DataError
 from asot.timeline.names import ActionNames, read_names, write_names
-from asot.timeline.segments import UNLABELLED
-from asot.timeline.timelines import segment_table
+from asot.timeline.segments import UNLABELLED, segment_table
 
 K = 6
 words = st.text(

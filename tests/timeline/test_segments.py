@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from asot.errors import ArgumentError
-from asot.timeline.segments import Segment, run_lengths, to_labels, to_segments
-from asot.timeline.timelines import segment_table
+from asot.timeline.segments import Segment, run_lengths, segment_table, to_labels, to_segments
 
 label_sequences = hnp.arrays(np.int64, st.integers(0, 40), elements=st.integers(-1, 3))
 

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from asot.errors import ArgumentError
-from asot.timeline.segments import run_lengths
-from asot.timeline.timelines import (
+from asot.timeline.segments import (
     Interval,
     Timeline,
     even_times,
     frame_actions,
     require_times,
+    run_lengths,
     segment_table,
 )
 

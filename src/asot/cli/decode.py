@@ -23,7 +23,7 @@ from asot.files import write_text
 from asot.metrics import evaluate, match
 from asot.model.recipe import AUTO, TransportSettings, load_recipe
 from asot.text import plural, printable, quote
-from asot.timeline.timelines import segment_table
+from asot.timeline.segments import segment_table
 
 # Recordings can be shorter than their list of actions, but nobody looks for more actions than this.
 MOST_ACTIONS = 64
@@ -139,7 +139,7 @@ def decode(
     file: Path, matrix: NDArray[Any], values: Namespace, rules: dict[str, Any] | None
 ) -> tuple[NDArray[np.int64], NDArray[Any]]:
     """Return the labels (N,) of a recording, and how likely each action is in each frame (N, K)."""
-    from asot.discover.stability import find_radius
+    from asot.discover.settings import find_radius
     from asot.transport import solve, temporal_prior
 
     n_frames, n_actions = matrix.shape

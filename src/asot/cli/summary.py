@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asot.cli.console import console, new_table, say, show_files
-from asot.figures.evidence import FILE, findings, read_evidence
+from asot.figures.evidence import EVIDENCE_FILE, findings, read_evidence
 from asot.inputs.extract import Extraction
 from asot.runs.corrections import timelines
 from asot.runs.predictions import PredictionFolder
@@ -44,7 +44,7 @@ def show_segmented(segmented: Segmented, out: Path, pages: Sequence[Path]) -> No
         show_outcome(segmented.outcome, out / "data")
         say()
     show_actions(folder)
-    for evidence in read_evidence(out / "run" / FILE).values():
+    for evidence in read_evidence(out / "run" / EVIDENCE_FILE).values():
         for one in findings(evidence):
             say(f"{one.heading}: {one.sentence}")
         say()

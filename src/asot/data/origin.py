@@ -3,7 +3,7 @@
 ::
 
     DATA/features/<recording>.npy   (N, D) float32
-    DATA/times/<recording>.npy      (N + 1,) float64, seconds; see ``asot.timeline.timelines``
+    DATA/times/<recording>.npy      (N + 1,) float64, seconds; see ``asot.timeline.segments``
     DATA/origins/<recording>.json   an Origin; written last, so that it marks what is finished
 """
 
@@ -23,7 +23,7 @@ from asot.errors import ArgumentError, Defect, FileError
 from asot.files import write_array, write_json
 from asot.schema import convert, first_difference, read_json
 from asot.text import listing, plural
-from asot.timeline.timelines import require_times
+from asot.timeline.segments import require_times
 
 
 class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

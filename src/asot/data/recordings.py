@@ -19,7 +19,7 @@ from asot.data.origin import Origin, read_origin, read_times
 from asot.data.textfiles import GroundTruthFile
 from asot.errors import ArgumentError, FileError, require_number
 from asot.text import printable
-from asot.timeline.timelines import even_times
+from asot.timeline.segments import even_times
 
 Features = NDArray[np.floating[Any]]
 

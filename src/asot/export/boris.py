@@ -17,7 +17,7 @@ from typing import Any
 from asot.errors import ArgumentError
 from asot.export.common import actions, milliseconds, video_rate
 from asot.files import write_text
-from asot.timeline.timelines import Timeline
+from asot.timeline.segments import Timeline
 
 _KEYS = string.ascii_lowercase + string.digits
 _PLAYERS = 8

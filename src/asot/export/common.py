@@ -11,7 +11,7 @@ import numpy as np
 from asot.errors import ArgumentError, FileError, unreadable
 from asot.files import require_file, write_text
 from asot.text import file_stems, is_control
-from asot.timeline.timelines import SegmentRow, Timeline
+from asot.timeline.segments import SegmentRow, Timeline
 
 
 def actions(timelines: Iterable[Timeline]) -> list[str]:

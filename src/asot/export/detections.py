@@ -23,7 +23,7 @@ from typing import Any
 from asot.export.common import actions, require_media
 from asot.files import write_json, write_text
 from asot.text import file_stems
-from asot.timeline.timelines import Timeline
+from asot.timeline.segments import Timeline
 
 
 def write_activitynet(timelines: Sequence[Timeline], out: Path) -> list[Path]:

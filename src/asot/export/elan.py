@@ -16,7 +16,7 @@ from asot.errors import FileError, MissingExtraError, unreadable
 from asot.export.common import actions, milliseconds, require_lines
 from asot.files import atomic_path, require_file
 from asot.text import file_stems, listing, recording_name
-from asot.timeline.timelines import Interval, Timeline
+from asot.timeline.segments import Interval, Timeline
 
 TIER = "actions"
 _PROPERTY = "recording"
@@ -45,7 +45,7 @@ def read_elan(path: Path, tier: str | None = None) -> list[Interval]:
     Examples
     --------
     >>> import tempfile
-    >>> from asot.timeline.timelines import even_times, segment_table
+    >>> from asot.timeline.segments import even_times, segment_table
     >>> rows = segment_table("tea", [0, 0, 1], action_names=["boil", "pour"])
     >>> timeline = Timeline("tea", tuple(rows), 3, even_times(3, 2.0))
     >>> [file] = write_elan([timeline], Path(tempfile.mkdtemp()))

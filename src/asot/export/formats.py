@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from asot.errors import ArgumentError, DataError, FileError
 from asot.export.common import require_names
-from asot.timeline.timelines import Interval, Timeline
+from asot.timeline.segments import Interval, Timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def export(
     Examples
     --------
     >>> import tempfile
-    >>> from asot.timeline.timelines import even_times, segment_table
+    >>> from asot.timeline.segments import even_times, segment_table
     >>> rows = segment_table("tea", [0, 0, 1], frame_rate=25.0, action_names=["boil", "pour"])
     >>> timeline = Timeline("tea", tuple(rows), 3, even_times(3, 25.0))
     >>> [path.name for path in export([timeline], "vtt", tempfile.mkdtemp())]

@@ -27,7 +27,7 @@ from asot.errors import FileError
 from asot.export.common import actions, milliseconds, require_lines, require_media, video_rate
 from asot.files import write_json, write_text
 from asot.schema import read_json
-from asot.timeline.timelines import Interval, SegmentRow, Timeline
+from asot.timeline.segments import Interval, SegmentRow, Timeline
 
 _CONTROL, _VIDEO = "actions", "video"
 # Okabe and Ito's colours, which colour-blind people tell apart.

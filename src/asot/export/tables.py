@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 from asot.errors import ArgumentError, FileError, MissingExtraError
 from asot.export.common import read_text
 from asot.files import atomic_path
-from asot.timeline.timelines import Interval, SegmentRow, Timeline
+from asot.timeline.segments import Interval, SegmentRow, Timeline
 
 COLUMNS = tuple(field.name for field in fields(SegmentRow))
 # The names that a column may have, in small letters; the first is what asot calls it.

@@ -23,7 +23,7 @@ from asot.errors import ArgumentError, FileError
 from asot.export.common import actions, milliseconds, read_text, require_lines, write_each
 from asot.files import write_text
 from asot.text import recording_name
-from asot.timeline.timelines import BACKGROUND, Timeline
+from asot.timeline.segments import BACKGROUND, Timeline
 
 
 def write_frames(timelines: Sequence[Timeline], out: Path) -> list[Path]:

@@ -18,7 +18,7 @@ from msgspec import Meta, Struct
 
 from asot.schema import Count, Positive, read_json
 
-FILE = "evidence.json"  # in the folder of a run
+EVIDENCE_FILE = "evidence.json"  # in the folder of a run
 CLEAR = 0.05  # p of an order that is there
 BINS = 24  # of a histogram
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)

@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from asot.metrics.evaluate import SCORE_TITLES, Evaluation, evaluate
-from asot.metrics.matching import Matched, contingency, hungarian, match
-from asot.metrics.paired import Frames, Paired, pair
+from asot.metrics.matching import Frames, Matched, Paired, contingency, hungarian, match, pair
 from asot.metrics.scores import (
     boundary_f1,
     edit,

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from asot.errors import ArgumentError
-from asot.metrics.matching import Matched, match_paired
-from asot.metrics.paired import Frames, Label, pair
+from asot.metrics.matching import Frames, Label, Matched, match_paired, pair
 from asot.metrics.scores import (
     boundary_f1,
     edit,

@@ -1,8 +1,4 @@
-"""Matching: clusters have no names, and each is given a ground-truth class of its own.
-
-The matching maximises the number of agreeing frames (Kuhn 1955, "The Hungarian method for the
-assignment problem"), as usual in unsupervised action segmentation.
-"""
+"""Label sequences of many recordings, checked, coded as integers and laid end to end."""
 
 from __future__ import annotations
 
@@ -14,7 +10,235 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asot.errors import ArgumentError
-from asot.metrics.paired import Frames, Label, Paired, pair
+from asot.timeline.segments import UNLABELLED, run_lengths
+
+Label = int | str
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The evaluated frames of some recordings: what every score is computed from.
+
+    Frames whose ground truth is excluded are no longer here; ``breaks`` remembers the holes.
+
+    Parameters
+    ----------
+    predicted : ndarray (N,), int64
+        Coded prediction of each frame. Before matching: index of the cluster, -1 for unassigned.
+        After matching: index of the ground-truth class, or a number beyond all classes that is
+        the unmatched cluster's own.
+    truth : ndarray (N,), int64
+        Index of each frame's ground-truth class.
+    recording : ndarray (N,), int64
+        Index of the recording that the frame is from, rising.
+    position : ndarray (N,), int64
+        Place of the frame in its whole recording, excluded frames counted.
+    breaks : ndarray (N,), bool
+        True where the frame before this one is of another recording or was excluded: no segment
+        reaches across.
+    n_recordings : int
+        Number of recordings, those that lost all frames included.
+    """
+
+    predicted: NDArray[np.int64]
+    truth: NDArray[np.int64]
+    recording: NDArray[np.int64]
+    position: NDArray[np.int64]
+    breaks: NDArray[np.bool_]
+    n_recordings: int
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    def select(self, recordings: Sequence[int]) -> Frames:
+        """Keep the frames of the recordings with these indices (rising)."""
+        low = np.searchsorted(self.recording, recordings, side="left")
+        high = np.searchsorted(self.recording, recordings, side="right")
+        kept = np.concatenate([np.arange(a, b) for a, b in zip(low, high, strict=True)])
+        return Frames(
+            predicted=self.predicted[kept],
+            truth=self.truth[kept],
+            recording=self.recording[kept],
+            position=self.position[kept],
+            breaks=self.breaks[kept],
+            n_recordings=len(recordings),
+        )
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Coded predictions and ground truth, with the names behind the codes.
+
+    Parameters
+    ----------
+    frames : Frames
+        The frames, not yet matched.
+    clusters : tuple of int or str (K,)
+        Predicted labels, in order of their first frame.
+    classes : tuple of int or str (C,)
+        Ground-truth labels, sorted; the excluded ones are not among them.
+    """
+
+    frames: Frames
+    clusters: tuple[Label, ...]
+    classes: tuple[Label, ...]
+
+    def select(self, recordings: Sequence[int]) -> Paired:
+        """Keep some recordings (rising indices), as if the others had not been there."""
+        return _compact(self.frames.select(recordings), self.clusters, self.classes)
+
+
+def pair(
+    predictions: Sequence[Any],
+    ground_truth: Sequence[Any],
+    exclude: Label | Iterable[Label] | None = None,
+) -> Paired:
+    """Check two lists of label sequences and lay them side by side.
+
+    Parameters
+    ----------
+    predictions, ground_truth : sequence of label sequences
+        One sequence of N_i labels for each recording: a list, NumPy array or torch tensor of
+        integers or strings. The number -1 in a prediction means "unassigned".
+    exclude : int, str or iterable of these, optional
+        Ground-truth labels whose frames are dropped.
+
+    Returns
+    -------
+    Paired
+
+    Raises
+    ------
+    ArgumentError
+        If there is no recording or no frame, lengths differ, or labels are neither integers
+        nor strings. The sentence gives the index of the recording.
+
+    Examples
+    --------
+    >>> paired = pair([[7, 7, 3]], [["stir", "stir", "pour"]])
+    >>> paired.clusters, paired.classes
+    ((7, 3), ('pour', 'stir'))
+    >>> paired.frames.predicted.tolist(), paired.frames.truth.tolist()
+    ([0, 0, 1], [1, 1, 0])
+    """
+    if len(predictions) != len(ground_truth):
+        raise ArgumentError(
+            f"predictions and ground_truth must have one sequence for each recording, but there "
+            f"are {len(predictions)} predictions and {len(ground_truth)} ground truths."
+        )
+    if len(predictions) == 0:
+        raise ArgumentError("predictions must hold at least one recording, but they are empty.")
+    predicted = _sequences(predictions, "predictions")
+    truth = _sequences(ground_truth, "ground_truth")
+    lengths = np.array([len(sequence) for sequence in truth])
+    for index, sequence in enumerate(predicted):
+        if len(sequence) != lengths[index]:
+            raise ArgumentError(
+                f"predictions and ground_truth must have the same length, but in recording "
+                f"{index} they have {len(sequence)} and {lengths[index]} frames."
+            )
+    first_frames = np.cumsum(lengths) - lengths
+    cluster, clusters = _code(np.concatenate(predicted), by_appearance=True)
+    if UNLABELLED in clusters:
+        cluster[cluster == clusters.index(UNLABELLED)] = -1
+    label, classes = _code(np.concatenate(truth), by_appearance=False)
+    excluded = _excluded(exclude, classes)
+    kept = ~np.isin(label, [c for c, name in enumerate(classes) if name in excluded])
+    if not kept.any():
+        raise ArgumentError(
+            f"exclude must leave some frames, but {sorted(excluded, key=str)} are the only "
+            f"ground-truth labels."
+        )
+    follows_hole = np.append(True, ~kept[:-1])
+    follows_hole[first_frames] = True
+    frames = Frames(
+        predicted=cluster[kept],
+        truth=label[kept],
+        recording=np.repeat(np.arange(len(lengths)), lengths)[kept],
+        position=(np.arange(len(kept)) - np.repeat(first_frames, lengths))[kept],
+        breaks=follows_hole[kept],
+        n_recordings=len(lengths),
+    )
+    return _compact(frames, clusters, classes)
+
+
+def _compact(frames: Frames, clusters: Sequence[Label], classes: Sequence[Label]) -> Paired:
+    """Number anew the clusters and classes that occur, so that nothing else leaves a trace."""
+    predicted, used = _code(frames.predicted, by_appearance=True)
+    if -1 in used:
+        unassigned = used.index(-1)
+        used.remove(-1)
+        predicted = np.where(predicted == unassigned, -1, predicted - (predicted > unassigned))
+    truth, present = _code(frames.truth, by_appearance=False)
+    return Paired(
+        frames=replace(frames, predicted=predicted, truth=truth),
+        clusters=tuple(clusters[c] for c in used),
+        classes=tuple(classes[c] for c in present),
+    )
+
+
+def _sequences(sequences: Sequence[Any], argument: str) -> list[NDArray]:
+    """Turn label sequences into arrays (N_i,) that are all of integers or all of strings."""
+    arrays = []
+    for index, sequence in enumerate(sequences):
+        if hasattr(sequence, "detach"):
+            sequence = sequence.detach().cpu().numpy()
+        array = np.asarray(sequence)
+        if array.dtype.kind == "O" and all(isinstance(label, str) for label in array.flat):
+            array = array.astype(str)
+        if array.ndim != 1:
+            raise ArgumentError(
+                f"{argument} must hold one sequence of labels (N,) for each recording, but "
+                f"recording {index} has shape {array.shape}; put a single recording in a list."
+            )
+        if len(array) == 0:
+            raise ArgumentError(
+                f"{argument} must have at least one frame in each recording, but recording "
+                f"{index} is empty."
+            )
+        if array.dtype.kind not in "iubU":
+            raise ArgumentError(
+                f"{argument} must hold integers or strings, but recording {index} has labels "
+                f"of type {array.dtype}."
+            )
+        arrays.append(array if array.dtype.kind == "U" else array.astype(np.int64))
+    of_strings = arrays[0].dtype.kind == "U"
+    for index, array in enumerate(arrays):
+        if (array.dtype.kind == "U") != of_strings:
+            raise ArgumentError(
+                f"{argument} must be all integers or all strings, but recording 0 and recording "
+                f"{index} differ in this."
+            )
+    return arrays
+
+
+def _code(labels: NDArray, by_appearance: bool) -> tuple[NDArray[np.int64], list[Any]]:
+    """Number the labels (N,): codes (N,) and the labels behind them, sorted or as they appear."""
+    # Segments are far fewer than frames: sort their labels, not the frames'.
+    starts, ends, values = run_lengths(labels)
+    names, first, code = np.unique(values, return_index=True, return_inverse=True)
+    if by_appearance:
+        order = np.argsort(first)
+        rank = np.empty_like(order)
+        rank[order] = np.arange(len(order))
+        names, code = names[order], rank[code]
+    return np.repeat(code.reshape(-1), ends - starts), names.tolist()
+
+
+def _excluded(exclude: Label | Iterable[Label] | None, classes: list[Label]) -> set[Label]:
+    """Return the labels to exclude as a set of the same type as ``classes``."""
+    if exclude is None:
+        return set()
+    if isinstance(exclude, str) or not isinstance(exclude, Iterable):
+        exclude = [exclude]
+    labels = np.asarray(list(exclude)).tolist()
+    for label in labels:
+        if isinstance(label, str) != isinstance(classes[0], str):
+            raise ArgumentError(
+                f"exclude must hold labels of the same type as ground_truth, but {label!r} is "
+                f"{'a string' if isinstance(label, str) else 'no string'}."
+            )
+    return set(labels)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from asot.errors import ArgumentError, MissingExtraError
 from asot.metrics.evaluate import MATCHINGS, evaluate
-from asot.metrics.paired import Label
+from asot.metrics.matching import Label
 
 try:
     from torchmetrics import Metric

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asot.errors import ArgumentError
-from asot.metrics.paired import Frames
+from asot.metrics.matching import Frames
 
 # Frames in a bin of the histograms of segment lengths.
 BIN_FRAMES = 20

@@ -9,8 +9,14 @@ from typing import Any
 import numpy as np
 
 from asot.discover.background import BackgroundEvidence
-from asot.discover.order import OrderEvidence, find_order
-from asot.discover.stability import NumberEvidence, RadiusEvidence, find_n_actions, find_radius
+from asot.discover.settings import (
+    NumberEvidence,
+    OrderEvidence,
+    RadiusEvidence,
+    find_n_actions,
+    find_order,
+    find_radius,
+)
 from asot.model.features import PreparedFeatures
 from asot.model.recipe import AUTO, Recipe
 from asot.progress import Progress, silent

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from asot.errors import ArgumentError
 from asot.figures.evidence import Finding
-from asot.timeline.segments import UNLABELLED
-from asot.timeline.timelines import require_times
+from asot.timeline.segments import UNLABELLED, require_times
 
 
 class Identity:

@@ -15,7 +15,7 @@ from asot.page.content import Identity
 from asot.runs.predictions import PredictionFolder
 from asot.text import listing
 from asot.timeline.names import ActionNames, read_names
-from asot.timeline.timelines import BACKGROUND, Interval, Timeline, even_times, frame_actions
+from asot.timeline.segments import BACKGROUND, Interval, Timeline, even_times, frame_actions
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from asot.files import write_json
 from asot.page import ActionView, Example, Page, RecordingView, Track, render_page
 from asot.progress import Progress, silent
 from asot.runs.predictions import PredictionFolder, Scored, find_predictions, score
-from asot.runs.run import FILE, Run, versions
+from asot.runs.run import Run, find_training, versions
 from asot.schema import read_json
 from asot.text import plural
 from asot.timeline.segments import UNLABELLED, run_lengths
@@ -138,7 +138,7 @@ def gather(
             "more."
         )
     run = find_training(folder)
-    found = {} if run is None else evidence.read_evidence(run.root / evidence.FILE)
+    found = {} if run is None else evidence.read_evidence(run.root / evidence.EVIDENCE_FILE)
     return Page(
         title=title,
         actions=[
@@ -156,14 +156,6 @@ def gather(
         versions=versions(),
         remarks=remarks,
     )
-
-
-def find_training(folder: PredictionFolder) -> Run | None:
-    """Find the run that a prediction's model is from, where it lies beside the prediction."""
-    for root in (folder.root.parent, folder.root.parent / "run"):
-        if (root / FILE).is_file():
-            return Run(root)
-    return None
 
 
 class Views(Sequence[RecordingView]):

@@ -9,8 +9,8 @@ import numpy as np
 
 from asot.metrics import Evaluation
 from asot.progress import Progress
-from asot.runs.page import find_training
 from asot.runs.predictions import PredictionFolder, Scored
+from asot.runs.run import find_training
 
 # Recordings in the picture of a corpus.
 MOST_IN_CORPUS = 30
@@ -21,7 +21,7 @@ def draw(
 ) -> list[Path]:
     """Draw each model's corpus, and ``most`` of its recordings by themselves, as PNG files."""
     from asot.figures import draw_evidence, plot_corpus, plot_matrix, plot_segmentation, save_figure
-    from asot.figures.evidence import FILE, read_evidence
+    from asot.figures.evidence import EVIDENCE_FILE, read_evidence
 
     index = folder.index()
     rate = index.source.frame_rate
@@ -48,7 +48,7 @@ def draw(
         progress("Drawing", len(paths), total)
 
     run = find_training(folder)
-    evidence = {} if run is None else read_evidence(run.root / FILE)
+    evidence = {} if run is None else read_evidence(run.root / EVIDENCE_FILE)
     known = {model: one for model, one in evidence.items() if model in groups}
     paths += draw_evidence(known, folder.root / "figures" / "evidence.png")
     for model, members in groups.items():

@@ -8,7 +8,7 @@ from pathlib import Path
 from asot.errors import ConfigurationError, DataError, FileError
 from asot.progress import Progress, silent
 from asot.runs.predictions import PredictionFolder
-from asot.runs.run import FILE, Run, open_checked, refuse_to_fill
+from asot.runs.run import RUN_FILE, Run, open_checked, refuse_to_fill
 from asot.schema import first_difference
 
 
@@ -63,7 +63,8 @@ def predict_run(
         if network.n_actions != counts[name]:
             raise FileError.at(
                 run.checkpoint(name),
-                f"knows {network.n_actions} actions, but {FILE} says {counts[name]}: train again",
+                f"knows {network.n_actions} actions, but {RUN_FILE} says {counts[name]}: "
+                "train again",
             )
         if recordings[0].width != network.n_features:
             raise FileError.at(

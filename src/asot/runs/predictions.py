@@ -35,8 +35,7 @@ from asot.metrics import Evaluation, evaluate
 from asot.schema import FileName, read_json
 from asot.text import plural
 from asot.timeline.names import ActionNames, read_names, write_names
-from asot.timeline.segments import UNLABELLED
-from asot.timeline.timelines import Timeline, segment_table
+from asot.timeline.segments import UNLABELLED, Timeline, segment_table
 
 logger = logging.getLogger(__name__)
 

@@ -36,7 +36,7 @@ from asot.runs.predictions import DatasetSource, PredictionFolder
 from asot.schema import FileName, Positive, first_difference, read_json
 
 if TYPE_CHECKING:
-    from asot.discover.stability import NumberEvidence
+    from asot.discover.settings import NumberEvidence
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 WHOLE = "all"
 # In place of names of activities: each that the data set has.
 EACH = "each"
-FILE = "run.json"
+RUN_FILE = "run.json"
 LIBRARIES = ["asot", "torch", "lightning", "numpy", "scipy", "scikit-learn", "numba", "hmmlearn"]
 
 
@@ -128,7 +128,7 @@ class Run:
         now = RunDescription(
             recipe.to_dict(), seed, plan.source.root, plan.n_actions, extractor, used
         )
-        if (self.root / FILE).exists():
+        if (self.root / RUN_FILE).exists():
             here, recipe_here = self.description(), self.recipe().to_dict()
             before = msgspec.structs.replace(here, recipe=recipe_here, versions=used)
             difference = first_difference(*map(msgspec.to_builtins, (before, now)))
@@ -141,21 +141,21 @@ class Run:
             return
         refuse_to_fill(self.root)
         write_text(self.root / "recipe.yaml", recipe_yaml(recipe))
-        write_json(self.root / FILE, msgspec.to_builtins(now))
+        write_json(self.root / RUN_FILE, msgspec.to_builtins(now))
 
     def description(self) -> RunDescription:
         """Read what ``begin`` wrote."""
-        if not (self.root / FILE).is_file():
-            message = f"is not a run: it holds no {FILE}, which asot train writes"
+        if not (self.root / RUN_FILE).is_file():
+            message = f"is not a run: it holds no {RUN_FILE}, which asot train writes"
             raise FileError.at(self.root, message)
-        return read_json(self.root / FILE, RunDescription, "train again into another folder")
+        return read_json(self.root / RUN_FILE, RunDescription, "train again into another folder")
 
     def recipe(self) -> Recipe:
         """Return the recipe it was trained with."""
         try:
             return Recipe.from_dict(self.description().recipe)
         except ConfigurationError as error:
-            path = self.root / FILE
+            path = self.root / RUN_FILE
             raise ConfigurationError(f"{path}: {error}", setting=error.setting, file=path) from None
 
     def n_actions(self) -> dict[str, int]:
@@ -264,7 +264,7 @@ def _actions_of(recipe: Recipe, activity: str | None, recordings: Recordings) ->
 
 def refuse_to_fill(folder: Path) -> None:
     """Refuse to write results into what holds something else."""
-    for mark, kind in (("features", "a data set"), (FILE, "a run")):
+    for mark, kind in (("features", "a data set"), (RUN_FILE, "a run")):
         if (folder / mark).exists():
             raise ConfigurationError(f"{folder} is {kind}: choose another --out.", file=folder)
     place = folder.absolute()
@@ -289,3 +289,11 @@ def versions() -> dict[str, str]:
         with suppress(PackageNotFoundError):
             found[name] = version(name)
     return found
+
+
+def find_training(folder: PredictionFolder) -> Run | None:
+    """Find the run that a prediction's model is from, where it lies beside the prediction."""
+    for root in (folder.root.parent, folder.root.parent / "run"):
+        if (root / RUN_FILE).is_file():
+            return Run(root)
+    return None

@@ -30,7 +30,7 @@ from asot.model.recipe import Recipe
 from asot.progress import Progress
 from asot.runs.predict import predict_run
 from asot.runs.predictions import PredictionFolder, fingerprints
-from asot.runs.run import FILE, Run, SegmentRequest
+from asot.runs.run import RUN_FILE, Run, SegmentRequest
 from asot.runs.train import train_run
 from asot.schema import convert, first_difference
 from asot.text import listing
@@ -100,7 +100,7 @@ def find_run(root: Path) -> Run:
     """Find the finished training in a folder of asot segment, or of the model it applied."""
     applied = SegmentRequest.of(root).model if (root / DESCRIPTION).is_file() else None
     for place in (Path(applied) if applied else root / "run", root):
-        if (place / FILE).is_file():
+        if (place / RUN_FILE).is_file():
             run = Run(place)
             if not run.finished:
                 raise FileError.at(place, "is not finished: give its command again first")
@@ -138,7 +138,7 @@ def _begin(out: Path, asked: dict[str, Any]) -> None:
     """Write what is asked for, or check that what is here already was made of it."""
     if (out / DESCRIPTION).is_file():
         before = msgspec.to_builtins(SegmentRequest.of(out))
-        learnt = (out / "run" / FILE).is_file() or (out / "predictions").is_dir()
+        learnt = (out / "run" / RUN_FILE).is_file() or (out / "predictions").is_dir()
         extracted = learnt or any((out / "data" / "features").glob("[!.]*.npy"))
         made = [*(EXTRACTION if extracted else ()), *(LEARNING if learnt else ())]
         old, new = ({key: one[key] for key in made} for one in (before, asked))
@@ -179,7 +179,7 @@ def _train(
 ) -> PredictionFolder:
     folder = Run(root).predictions
     recordings = DatasetFolder(data).recordings()
-    trained = (root / FILE).is_file()
+    trained = (root / RUN_FILE).is_file()
     if trained and folder.covers(recordings):
         return folder
     if trained and folder.finished:

@@ -8,13 +8,14 @@ the frame rate. The label -1 means "no action": padding, or a frame that nobody 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from asot.errors import ArgumentError, require_integer
+from asot.errors import ArgumentError, require_integer, require_number
 
 UNLABELLED = -1
 
@@ -226,3 +227,186 @@ def _integer_labels(labels: ArrayLike) -> NDArray[np.int64]:
     if array.size and array.min() < UNLABELLED:
         raise ArgumentError(f"labels must be -1 or more, but one is {array.min()}.")
     return array.astype(np.int64)
+
+
+# The name of frames that no segment covers, where every frame needs a name.
+BACKGROUND = "background"
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRow:
+    """One row of a segment table, which metrics, exports and the page all read.
+
+    The frames ``[start_frame, end_frame)`` are half-open, their seconds None where the frame rate
+    is unknown. The confidence is the mean soft assignment of the action over the frames.
+    """
+
+    recording: str
+    start_frame: int
+    end_frame: int
+    start_s: float | None
+    end_s: float | None
+    action: str
+    confidence: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A label over a stretch of the recording's time, as people draw it in an annotation tool."""
+
+    recording: str
+    start_s: float
+    end_s: float
+    action: str
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite([self.start_s, self.end_s]).all() and self.start_s < self.end_s):
+            raise ArgumentError(
+                f"an interval needs start_s < end_s, but {self.action!r} of {self.recording!r} "
+                f"lasts from {self.start_s} to {self.end_s} s."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """One recording's segments, and what is known of the recording.
+
+    The ``rows`` are in order of time, without overlap; frames that no row covers have no action.
+    Frame ``i`` of N lasts from ``times[i]`` to ``times[i + 1]`` (N + 1,), in seconds, where known.
+    ``media`` is the video that the recording was made from, ``media_rate`` its frames a second.
+    """
+
+    recording: str
+    rows: tuple[SegmentRow, ...]
+    n_frames: int
+    times: NDArray[np.float64] | None = None
+    media: Path | None = None
+    media_rate: float | None = None
+
+    @property
+    def intervals(self) -> list[Interval]:
+        """The rows in seconds; an ArgumentError where the frames have no known time."""
+        times = self.seconds.tolist()
+        return [
+            Interval(self.recording, times[row.start_frame], times[row.end_frame], row.action)
+            for row in self.rows
+        ]
+
+    @property
+    def seconds(self) -> NDArray[np.float64]:
+        """The times, or an ArgumentError where they are not known."""
+        if self.times is None:
+            raise ArgumentError(
+                f"{self.recording} has frames but no times: give the frames a second."
+            )
+        return self.times
+
+    def timed(self, times: NDArray[np.float64]) -> Timeline:
+        """Return the same timeline with other times (N + 1,), in seconds."""
+        moments = times.tolist()
+        rows = (
+            replace(row, start_s=moments[row.start_frame], end_s=moments[row.end_frame])
+            for row in self.rows
+        )
+        return replace(self, rows=tuple(rows), times=times)
+
+
+def segment_table(
+    recording: str,
+    labels: ArrayLike,
+    probabilities: ArrayLike | None = None,
+    frame_rate: float | None = None,
+    action_names: Sequence[str] | Mapping[int, str] | None = None,
+    times: ArrayLike | None = None,
+) -> list[SegmentRow]:
+    """Make the segment table of one recording, in order of time.
+
+    Frames whose label (N,) is -1 have no action and give no row, unless ``action_names`` is a
+    mapping with a name for -1; without names, an action is called by its number. The confidence is
+    of ``probabilities`` (N, K), the soft assignment of each frame. Seconds are those of ``times``
+    (N + 1,), where frame ``i`` lasts from ``times[i]`` to ``times[i + 1]``, or of ``frame_rate``
+    in frames a second, or None.
+
+    Examples
+    --------
+    >>> names = ["boil", "pour"]
+    >>> for row in segment_table("tea_1", [0, 0, 0, 1], frame_rate=2, action_names=names):
+    ...     print(row.action, row.start_frame, row.end_frame, row.start_s, row.end_s)
+    boil 0 3 0.0 1.5
+    pour 3 4 1.5 2.0
+    """
+    if frame_rate is not None:
+        require_number("frame_rate", frame_rate, above=0)
+    if action_names is not None and not isinstance(action_names, Mapping):
+        action_names = dict(enumerate(action_names))
+    segments = to_segments(labels, probabilities)
+    n_frames = segments[-1].end if segments else 0
+    edges: Sequence[float | None] = [None] * (n_frames + 1)
+    if times is not None:
+        edges = require_times(times, n_frames).tolist()
+    elif frame_rate is not None:
+        edges = even_times(n_frames, frame_rate).tolist()
+    rows = []
+    for segment in segments:
+        start, end, label = segment.start, segment.end, segment.label
+        if label == UNLABELLED and UNLABELLED not in (action_names or {}):
+            continue
+        if action_names is not None and label not in action_names:
+            raise ArgumentError(
+                f"action_names has no name for label {label}, which recording '{recording}' uses "
+                f"at frame {start}.",
+                setting="action_names",
+            )
+        action = str(action_names[label] if action_names else label)
+        seconds = edges[start], edges[end]
+        rows.append(SegmentRow(recording, start, end, *seconds, action, segment.confidence))
+    return rows
+
+
+def even_times(n_frames: int, frame_rate: float) -> NDArray[np.float64]:
+    """Return the times (N + 1,) of frames that follow each other evenly, from 0.
+
+    Examples
+    --------
+    >>> even_times(2, 25.0).tolist()
+    [0.0, 0.04, 0.08]
+    """
+    return np.arange(n_frames + 1, dtype=np.float64) / frame_rate
+
+
+def frame_actions(intervals: Iterable[Interval], times: ArrayLike) -> list[str | None]:
+    """Label each frame with the interval that covers its middle, or None.
+
+    The middle, because annotation tools round times to milliseconds or to frames of the video:
+    an interval that was exported and read again covers the same frames. The intervals are of one
+    recording, in any order; where two overlap, the later start wins. ``times`` (N + 1,) are as in
+    :class:`Timeline`.
+
+    Examples
+    --------
+    >>> frame_actions([Interval("tea", 0.04, 0.0801, "pour")], even_times(3, 25.0))
+    [None, 'pour', None]
+    """
+    edges = np.asarray(times, dtype=np.float64)
+    middles = (edges[:-1] + edges[1:]) / 2
+    labels: list[str | None] = [None] * len(middles)
+    for interval in sorted(intervals, key=lambda one: one.start_s):
+        first = int(np.searchsorted(middles, interval.start_s))
+        last = int(np.searchsorted(middles, interval.end_s))
+        labels[first:last] = [interval.action] * (last - first)
+    return labels
+
+
+def require_times(times: Sequence[float] | ArrayLike, n_frames: int) -> NDArray[np.float64]:
+    """Return times as float64, or an ArgumentError unless they are N + 1, finite and increasing."""
+    array = np.asarray(times, dtype=np.float64)
+    if array.shape != (n_frames + 1,):
+        raise ArgumentError(
+            f"times must be one more than the {n_frames} frames, but their shape is {array.shape}.",
+            setting="times",
+        )
+    if not (np.isfinite(array).all() and (np.diff(array) > 0).all()):
+        raise ArgumentError(
+            "times must be finite, each later than the one before.", setting="times"
+        )
+    return array

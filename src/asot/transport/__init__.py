@@ -1,10 +1,16 @@
 """The transport: problem, structure terms, prior, solvers and solution. Arrays in, arrays out."""
 
-from asot.transport.prior import append_background, temporal_prior
 from asot.transport.solution import Ending, Objective, Solution, Status
 from asot.transport.solve import solve
 from asot.transport.streaming import FrameLabels, StreamingDecoder
-from asot.transport.structure import Band, Dense, FeatureBand, Structure
+from asot.transport.structure import (
+    Band,
+    Dense,
+    FeatureBand,
+    Structure,
+    append_background,
+    temporal_prior,
+)
 
 __all__ = [
     "Band",

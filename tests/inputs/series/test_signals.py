@@ -19,7 +19,7 @@ from asot.inputs.series.signals import (
     velocity,
     windows,
 )
-from asot.timeline.timelines import even_times
+from asot.timeline.segments import even_times
 
 seeds = st.integers(0, 2**31)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from asot.data.frames import window_features
 from asot.errors import ArgumentError, require_number
 from asot.text import listing, plural
-from asot.timeline.timelines import require_times
+from asot.timeline.segments import require_times
 
 _LONG_GAP = 1.0  # seconds; a straight line over more than that is worth a remark
 # Of a column's variance: changes of a hundredth of its deviation count as rest.

@@ -32,7 +32,7 @@ from asot.inputs.series.columns import (
 )
 from asot.inputs.series.signals import Series, fill_gaps
 from asot.text import listing, plural, quote
-from asot.timeline.timelines import even_times
+from asot.timeline.segments import even_times
 
 if TYPE_CHECKING:
     import pandas

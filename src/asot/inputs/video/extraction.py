@@ -23,7 +23,7 @@ from asot.inputs.video.decoding import OpenVideo, open_video
 from asot.inputs.video.partial import DAMAGED, MOMENT, REPAIRED, SOUND, Partial
 from asot.inputs.video.reading import Pictures, VideoInfo, fingerprint, probe, sample
 from asot.text import plural
-from asot.timeline.timelines import require_times
+from asot.timeline.segments import require_times
 from asot.workers import available_cores
 
 Item = TypeVar("Item")
