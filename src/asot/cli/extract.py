@@ -37,8 +37,8 @@ def run(
     if not inputs:
         say(f"The shard {shard} has no recording: there are fewer than shards.")
         return
-    with progress() as told:
-        outcome = extract(inputs, out, video, series, told)
+    with progress() as bars:
+        outcome = extract(inputs, out, video, series, bars)
     show_outcome(outcome, out)
     if outcome.failed:
         failed = f"{len(outcome.failed)} of {len(inputs)} recordings"

@@ -9,8 +9,9 @@
     fiftyone/labels.json   {"classes": [...], "labels": {NAME: [
                                {"label": index, "timestamps": [s, s], "confidence": c}]}}
 
-What is not known is left out. Seconds are written to the microsecond. NAME is the recording's, with
-what FiftyOne, which has a ``FiftyOneTemporalDetectionDataset``, would take for a folder escaped.
+What is not known is left out. Seconds are written to the microsecond. NAME is the recording's, in
+which characters that FiftyOne (``FiftyOneTemporalDetectionDataset``) would take for a folder's are
+escaped.
 """
 
 from __future__ import annotations
