@@ -226,7 +226,7 @@ def estimated_order(assignments: Iterable[ArrayLike], n_actions: int) -> NDArray
 
 
 def _check_actions(name: str, actions: NDArray[Any], least: int, n_actions: int) -> None:
-    """Refuse numbers that are no actions, which begin at ``least``."""
+    """Refuse numbers outside ``least`` to K - 1, which do not stand for an action."""
     wrong = actions[(actions < least) | (actions >= n_actions)]
     if len(wrong) > 0:
         or_none = ", or -1 for none," if least < 0 else ","

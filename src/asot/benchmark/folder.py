@@ -224,7 +224,7 @@ class BenchmarkFolder:
 
     def write_failure(self, cell: Cell, reason: str) -> None:
         """Write the reason why a cell failed; a later ``write`` of the cell removes it."""
-        # A folder that cannot be written to is often the reason itself, and is reported anyway.
+        # Where the folder cannot be written to, the caller reports the reason all the same.
         with suppress(OSError):
             write_text(self._path(cell, FAILED), f"{reason}\n")
 
@@ -260,7 +260,7 @@ class BenchmarkFolder:
             yield cell, self.read(cell)
 
     def _found(self, suffix: str) -> list[tuple[Cell, Path]]:
-        """List the cells of known methods with such a file, in order."""
+        """List the cells of known methods that have a file with this ending, in order."""
         found, methods = [], all_methods()
         for path in (self.root / "cells").glob(f"*/*/seed-*{suffix}"):
             method, activity, seed = path.parts[-3], path.parts[-2], path.stem[len("seed-") :]
@@ -274,7 +274,7 @@ class BenchmarkFolder:
 
 
 def file_name(activity: str) -> str:
-    """Escape what a file's name cannot hold as in an address: ``%2F`` for a slash."""
+    """Escape characters that file names cannot hold, as in a URL: ``%2F`` for a slash."""
     return re.sub(r'[%/\\<>:"|?*]|^\.', lambda found: f"%{ord(found[0]):02X}", activity)
 
 

@@ -242,7 +242,7 @@ def sources(table: ScoreTable) -> str:
 
 
 def _basis(results: Results) -> str:
-    """List what the figures rest on: recordings, versions, machine."""
+    """List the recordings, the versions and the machine behind the figures."""
     description = results.description
     groups = description.activities.values()
     recordings = sum(one.recordings for one in groups)

@@ -100,7 +100,7 @@ def run_benchmark(
 
 
 def run_cell(job: CellJob) -> str | None:
-    """Run a cell in a process of its own, and write it; return why it failed, or None."""
+    """Run a cell in a process of its own, and write it; return the reason if it fails."""
     import torch
 
     torch.set_num_threads(1)

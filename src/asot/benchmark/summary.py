@@ -38,7 +38,7 @@ class Row:
     scores: Scores = field(default_factory=dict)  # means over the seeds
     deviations: Scores | None = None  # sample standard deviations; None for a single seed
     values: list[Scores] = field(default_factory=list)  # of each seed
-    choice: str | None = None  # how a seed and epoch was chosen, of CHOICES; None for all seeds
+    choice: str | None = None  # how a seed was chosen, of CHOICES; None for all seeds
     chosen: str = ""  # the seed and epoch, or those of each activity
 
 

@@ -137,7 +137,7 @@ def _complain(sentence: str, status: int) -> int:
 
 
 def _reader_left() -> int:
-    """End quietly: the reader of the output, such as head, has what it wants."""
+    """End quietly, as the reader of the output, such as head, has read enough."""
     # Python flushes once more on its way out, which must not fail again.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return OK

@@ -153,7 +153,7 @@ def show_results(folder: PredictionFolder, figures: int, *files: tuple[Path, str
 
 
 def open_results(results: Path, data: Path | None) -> tuple[PredictionFolder, Path | None]:
-    """Open a folder of results, and find its data set in ``data`` where it was moved there."""
+    """Open a folder of results, and find its data set in ``data``, if it was moved there."""
     folder = find_predictions(results)
     if data is None:
         return folder, None

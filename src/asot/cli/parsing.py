@@ -66,7 +66,7 @@ def run_command(command: str, function: Callable[..., None], words: Sequence[str
         if values.print_config:
             sys.stdout.write(recipe_yaml(values.recipe))
             return
-    # Options that another function added come together.
+    # The options that another function added are given to their parameter together.
     given = {name: values.get(name, values) for name in parser.hints}
     missing = [name for name in parser.needed if given[name] is None]
     if missing:
@@ -151,7 +151,7 @@ class Parser(ArgumentParser):
         if several:
             settings["nargs"] = "+"
         if parameter.kind is parameter.KEYWORD_ONLY:
-            # With a recipe, --print_config does without them; they are asked for afterwards.
+            # --print_config of a recipe does not need them, so they are checked after parsing.
             self.add_argument(f"--{name}", **settings, required=needed and not self.takes_recipe)
             return f"--{name} {shown}" if needed else ""
         if not needed:

@@ -110,7 +110,7 @@ def _read_labels(values: Namespace, preset: Preset) -> tuple[LabelCorpus, str | 
     corpus = read_label_corpus(values.labels, values.names, values.granularity)
     pattern = values.activity_pattern
     if pattern is None:
-        with suppress(ArgumentError):  # the names are of another kind than the preset's
+        with suppress(ArgumentError):  # the names do not follow the preset's pattern
             corpus.activities(preset.activity_pattern)
             pattern = preset.activity_pattern
     if values.recordings is not None:

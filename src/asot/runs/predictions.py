@@ -207,7 +207,7 @@ class PredictionFolder:
     def assignment(self, name: str) -> NDArray[np.float32]:
         """Read the soft assignment (N, K) of a recording."""
         path = self._assignment(name)
-        # Read as a whole: a file that is mapped cannot be replaced everywhere.
+        # Read as a whole, as some systems cannot replace a file that is mapped.
         assignment = np.array(FeatureFile(path).open())
         if assignment.min() < 0:
             raise FileError.at(path, f"holds a share below 0, {assignment.min()}: {AGAIN}")

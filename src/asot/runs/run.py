@@ -110,7 +110,7 @@ class Run:
         """Return the folder with the segments of the recordings that were trained on."""
         place = self.root.absolute()
         segmented = place.name == "run" and (place.parent / DESCRIPTION).is_file()
-        # A folder that a model was applied in has other predictions there.
+        # Where another model was applied, the predictions beside the run are that model's.
         if segmented and SegmentRequest.of(place.parent).model is None:
             return PredictionFolder(self.root.parent / "predictions")
         return PredictionFolder(self.root / "predictions")
@@ -235,7 +235,7 @@ def open_checked(
 
 
 def _actions_of(recipe: Recipe, activity: str | None, recordings: Recordings) -> int | None:
-    """Return K of the recipe, or the number of classes; None where it is to be found."""
+    """Return K of the recipe or of the ground truth, or None to find it from the recordings."""
     if recipe.n_actions == AUTO:
         return None
     if recipe.n_actions is not None:

@@ -159,7 +159,7 @@ def _begin(out: Path, asked: dict[str, Any]) -> None:
 
 
 def _others(old: dict[str, str], new: dict[str, str]) -> str | None:
-    """Say which recordings came or went."""
+    """List the recordings that were added and removed."""
     came, went = ([one for one in a if one not in b] for a, b in ((new, old), (old, new)))
     said = [f"{listing(came)} came"] if came else []
     said += [f"{listing(went)} went"] if went else []

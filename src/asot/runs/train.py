@@ -161,7 +161,7 @@ def _draw(
 def _note(
     root: Path, name: str, evidence: Evidence, frame_rate: float | None, team: TeamModel | None
 ) -> None:
-    """Add how the settings of a model were found to the run's evidence, where any were."""
+    """Add the evidence for a model's settings to the run's, where any were found."""
     from asot.model.training import is_main_process
 
     found: dict[str, Any] = evidence.to_dict()
