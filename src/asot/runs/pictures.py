@@ -49,7 +49,7 @@ def draw(folder: PredictionFolder, scored: Scored | None, most: int, progress: P
     known = {model: one for model, one in evidence.items() if model in groups}
     draw_evidence(known, folder.root / "figures" / "evidence.png")
     for model, members in groups.items():
-        # Without ground truth, actions keep their numbers; with it, unmatched actions have no class.
+        # Without ground truth, actions keep their numbers; with it, unmatched actions lack a class.
         matching = None if scored is None else matchings.get(model, {})
         names = None if scored is None else _names_of(scored, truths, members, shift)
         shown = members[:MOST_IN_CORPUS]
