@@ -249,7 +249,7 @@ def test_evaluate_after_the_data_moved(asot, toys: Path, tmp_path: Path) -> None
     outcome = asot("evaluate", run)
     assert outcome.code == 1
     assert outcome.sentence == (
-        f"{here} is no longer there: say where the data set is now with --data."
+        f"{here}: is gone: say where the data set is now with --data."
     )
     assert asot("evaluate", run, "--data", there).code == 0
     assert asot("evaluate", run, "--data", tmp_path).code == 0, "the only one in that folder"
