@@ -1,1 +1,1 @@
-"""From the files that people have to features, times and origins."""
+"""The way from people's files to features, times and origins."""
