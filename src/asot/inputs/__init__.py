@@ -1,1 +1,1 @@
-"""The way from people's files to features, times and origins."""
+"""Readers of people's files, which make features, times and origins of them."""

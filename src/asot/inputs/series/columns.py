@@ -217,8 +217,8 @@ def signals_of(
     """Choose the signals of a table: their names, values (N, D), and remarks on other columns.
 
     The signals are ``columns`` in their order, or else all columns of numbers but ``clock``, which
-    holds the times. A missing value is NaN. It is a FileError if one of ``columns`` does not exist
-    or is text, or if no column is a signal.
+    holds the times, counters of rows, and labels. A missing value is NaN. It is a FileError if one
+    of ``columns`` does not exist or is text, or if no column is a signal.
     """
     path, names, frame = table.path, table.names, table.frame
     if columns is not None:

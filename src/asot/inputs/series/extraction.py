@@ -71,7 +71,7 @@ class SeriesExtractor:
             series = read_series(path, rate=rate, time_column=clock, columns=names)
         plan = choose(series, kind, settings)
         try:
-            with np.errstate(over="ignore", invalid="ignore"):  # refused below
+            with np.errstate(over="ignore", invalid="ignore"):  # an overflow is refused below
                 made = prepare(series, kind, plan, settings)
                 signals = resample(series, plan.frame_rate) if plan.frame_rate else series
                 values = made.values.astype(np.float32)
