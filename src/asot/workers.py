@@ -1,4 +1,4 @@
-"""Processes that take jobs one after the other, and whose death is known to one job alone.
+"""Processes that take jobs one after the other; where a process dies, only its job is lost.
 
 ``concurrent.futures`` and loky give up every job when one process dies, of lack of memory for
 instance; pebble loses one job, but its processes outlive a parent that is killed.
@@ -25,7 +25,7 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXP
 
 
 class Died:
-    """In place of a result: the process of a job ended; killed by a signal where it is negative."""
+    """The result of a job whose process ended too early; a negative exit code is minus a signal."""
 
     def __init__(self, exit_code: int | None) -> None:
         self.exit_code = exit_code
@@ -75,7 +75,7 @@ class _Worker:
     """A process, the pipe to it, and its job."""
 
     def __init__(self, function: Callable[[Job], Any]) -> None:
-        # Not forked: torch and BLAS do not outlive a fork of their threads.
+        # Not forked: torch and BLAS do not survive a fork of their threads.
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(function, theirs), daemon=True)
@@ -93,7 +93,7 @@ class _Worker:
     def give(self, job: Any) -> Connection:
         """Send a job, and return the pipe on which its result comes."""
         self.job = job
-        # That a process is dead already shows when its result is read.
+        # A process that is dead already shows when its result is read.
         with suppress(OSError):
             self.pipe.send(job)
         return self.pipe
@@ -113,25 +113,25 @@ class _Worker:
 
 @contextmanager
 def _without_ctrl_c() -> Iterator[None]:
-    """Start a process that Ctrl-C never reaches; interrupt this one afterwards.
+    """Keep Ctrl-C from a process that is started here; interrupt this process afterwards.
 
-    A process that is still importing would complain of it, as would one whose parent stops halfway.
+    A process would print a traceback if it were still importing, or if its parent stopped halfway.
     """
     if threading.current_thread() is not threading.main_thread() or os.name == "nt":
         yield
         return
-    # Would be started with the first process, and unblocks the signal when it is.
+    # The tracker would start with the first process, and unblocks the signal when it starts.
     resource_tracker.ensure_running()
-    heard: list[int] = []
-    # The mask is for the new process, which inherits it; other threads of this one still hear.
-    handler = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
+    signals: list[int] = []
+    # The mask is for the new process, which inherits it; this one's other threads get the signal.
+    handler = signal.signal(signal.SIGINT, lambda number, frame: signals.append(number))
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         signal.signal(signal.SIGINT, handler)
-    if heard:
+    if signals:
         signal.raise_signal(signal.SIGINT)
 
 
@@ -150,7 +150,7 @@ def _serve(function: Callable[[Any], Any], pipe: Connection) -> None:
 
 
 def _die_with_parent() -> None:
-    """End at once when the parent does: nobody would read the result, and the next run is near."""
+    """End at once when the parent ends, as nobody would read the result."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -229,7 +229,9 @@ def test_a_folder_of_something_else_is_refused(
 def test_what_is_no_benchmark_is_named(tmp_path: Path, folder: BenchmarkFolder) -> None:
     (tmp_path / "file").touch()
     for place in ("nothing", "file"):
-        with pytest.raises(DataError, match=rf"{place} is no benchmark: it holds no benchmark\.js"):
+        with pytest.raises(
+            DataError, match=rf"{place}: is not a benchmark: it lacks benchmark\.js"
+        ):
             BenchmarkFolder(tmp_path / place).description()
 
 

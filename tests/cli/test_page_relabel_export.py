@@ -108,7 +108,7 @@ def test_page_leaves_folders_of_something_else_alone(
     outcome = asot("page", tmp_path / "nowhere")
     assert outcome.code == 1
     assert outcome.sentence == (
-        f"{tmp_path / 'nowhere'}: is no folder: name one of asot segment, train or predict."
+        f"{tmp_path / 'nowhere'}: is not a folder: name one of asot segment, train or predict."
     )
 
 
@@ -339,7 +339,7 @@ def test_export_of_everything_leaves_out_what_does_not_fit(
     assert (outcome.code, outcome.err) == (0, "")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(SERIES)
     for name, tool in (("labelstudio", "Label Studio"), ("fiftyone", "FiftyOne")):
-        assert f"Left out: {name}: {tool} shows videos, but r0 was made from none" in outcome.out
+        assert f"Left out: {name}: {tool} needs a video, which r0 lacks" in outcome.out
     outcome = asot("export", clips, "--to", "all", "--out", tmp_path / "videos")
     assert (outcome.code, outcome.err) == (0, "")
     assert sorted(path.name for path in (tmp_path / "videos").iterdir()) == sorted(FORMATS)

@@ -185,7 +185,7 @@ def test_missing_extras_are_named(
 
 @pytest.mark.parametrize("to", ["labelstudio", "fiftyone"])
 def test_tools_that_show_videos_need_one(to: str, tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match="shows videos, but tea was made from none"):
+    with pytest.raises(ArgumentError, match="needs a video, which tea lacks"):
         export([timeline(media=None)], to, tmp_path)
 
 

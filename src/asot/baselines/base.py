@@ -1,4 +1,4 @@
-"""The base of the baselines, which segment one recording at a time, and the simplest of them."""
+"""Base classes of the baselines, which segment one recording at a time, and the uniform split."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ Segmented = tuple[NDArray[np.int64], float | None]
 class Baseline(Segmenter, ABC):
     """A method that learns from all recordings, if at all, and then segments each by itself.
 
-    ``objective_`` is what a method minimises, per fitted frame, if anything. It is computed without
-    labels, so that a seed may be chosen by it.
+    ``objective_`` is the value that a method minimises, per fitted frame, if it minimises any. It
+    is computed without labels, so that a seed may be chosen by it.
     """
 
     def __init__(

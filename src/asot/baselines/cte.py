@@ -80,9 +80,8 @@ class CTESegmenter(ClusteringBaseline):
         floor = FLOOR * variance if variance > 0 else 1.0
         no_spread = np.zeros((features.width, features.width))
         self.means_ = np.stack([one.mean(axis=0) for one in members])
-        self.covariances_ = np.stack(
-            [ledoit_wolf(one)[0] if len(one) > 1 else no_spread for one in members]
-        )
+        spreads = [ledoit_wolf(one)[0] if len(one) > 1 else no_spread for one in members]
+        self.covariances_ = np.stack(spreads)
         self.covariances_ += floor * np.eye(features.width)
         self._factors = np.linalg.cholesky(self.covariances_)
 
@@ -227,7 +226,7 @@ def estimated_order(assignments: Iterable[ArrayLike], n_actions: int) -> NDArray
 
 
 def _check_actions(name: str, actions: NDArray[Any], least: int, n_actions: int) -> None:
-    """Refuse numbers that are no actions, which begin at ``least``."""
+    """Refuse numbers outside ``least`` to K - 1, which do not stand for an action."""
     wrong = actions[(actions < least) | (actions >= n_actions)]
     if len(wrong) > 0:
         or_none = ", or -1 for none," if least < 0 else ","
@@ -253,7 +252,7 @@ def _one_each(scores: NDArray[np.float64]) -> NDArray[np.int64]:
 def _log_density(
     frames: NDArray[np.float32], mean: NDArray[np.float64], factor: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Log density (N,) of a Gaussian with the Cholesky factor (D, D) of its covariance."""
+    """Return the log density (N,) of a Gaussian, given its covariance's Cholesky factor (D, D)."""
     whitened = solve_triangular(factor, (frames - mean).T, lower=True, check_finite=False)
     constant = len(mean) * np.log(2 * np.pi) + 2 * np.log(np.diagonal(factor)).sum()
     return -0.5 * (constant + (whitened**2).sum(axis=0))

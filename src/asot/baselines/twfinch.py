@@ -65,7 +65,6 @@ class TWFINCHSegmenter(Baseline):
 
     def _segment(self, features: NDArray[np.float32]) -> Segmented:
         labels = _cluster(features, self.n_actions)
-        # Numbered by their first appearance.
         _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
         return first.argsort().argsort()[inverse], None
 

@@ -1,1 +1,1 @@
-"""Methods beside each other: every activity, seed and method, in parallel, resumable, tabulated."""
+"""Comparison of methods on every activity and many seeds, in parallel and resumable."""

@@ -1,4 +1,4 @@
-"""The folder of a benchmark: what it compares, and one file for each finished cell.
+"""The folder of a benchmark: its description, and the scores and labels of each finished cell.
 
 ::
 
@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 
 from asot.benchmark.methods import all_methods
 from asot.data import Recordings
-from asot.errors import ConfigurationError, DataError, FileError
+from asot.errors import ConfigurationError, FileError
 from asot.files import atomic_path, write_json, write_text
 from asot.metrics import SCORE_TITLES
 from asot.model.recipe import Recipe
@@ -44,21 +44,12 @@ from asot.runs.run import WHOLE, TrainingPlan, recipe_yaml, refuse_to_fill, vers
 from asot.schema import Count, Positive, first_difference, read_json
 
 DESCRIPTION = "benchmark.json"
-# What asot data simulate leaves in a data set.
+# The file that marks a data set of asot data simulate.
 SIMULATED = "simulation.yaml"
 FAILED = ".failed"
 RUN_AGAIN = "remove it, to run the cell again"
 # What reading a damaged file of labels can raise.
-DAMAGE = (
-    BadZipFile,
-    zlib.error,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,
-    TypeError,
-    ValueError,
-)
+FAULT = (BadZipFile, zlib.error, EOFError, LookupError, MemoryError, OSError, TypeError, ValueError)
 
 MATCHINGS = {
     "activity": "one matching of actions to classes for each activity",
@@ -137,7 +128,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Description:
-    """What a benchmark compares, and where it was run."""
+    """The settings and data of a benchmark, and the machine that ran it."""
 
     recipe: dict[str, Any]
     data: str
@@ -148,23 +139,23 @@ class Description:
     machine: str
 
     def compared(self, activities: Sequence[str]) -> dict[str, Any]:
-        """Return what must not change between two runs into the same folder."""
+        """Return the settings and data that must not change between two runs into a folder."""
         groups = {name: asdict(self.activities[name]) for name in activities}
         settings = {"recipe": self.recipe, "data": self.data, "keep_epochs": self.keep_epochs}
         return {**settings, "activities": groups}
 
 
 class BenchmarkFolder:
-    """Writes and reads the folder of a benchmark."""
+    """The folder of a benchmark, to write and to read."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def begin(self, recipe: Recipe, plan: TrainingPlan, keep_epochs: bool) -> None:
-        """Write what is compared; refuse a folder that compares something else.
+        """Write the description, or refuse a folder that holds another benchmark.
 
-        Methods, seeds and activities may be added to a benchmark; the recipe and the data may not
-        change under it.
+        Methods, seeds and activities may be added to a benchmark; its recipe and its data may not
+        change.
         """
         now = Description(
             recipe.to_dict(),
@@ -185,36 +176,30 @@ class BenchmarkFolder:
     def _joined(self, here: Description, now: Description) -> Description:
         """Add activities and versions to the folder's, whose benchmark must be the same."""
         if (WHOLE in here.activities) != (WHOLE in now.activities):
-            raise ConfigurationError(
-                f"{self.root} holds a benchmark of {', '.join(here.activities)}: a mean would "
-                "count recordings twice, so choose another --out.",
-                file=self.root,
-            )
+            message = f"{self.root} holds a benchmark of {', '.join(here.activities)}: a mean would"
+            cure = "count recordings twice, so choose another --out."
+            raise ConfigurationError(f"{message} {cure}", file=self.root)
         both = [name for name in now.activities if name in here.activities]
         difference = first_difference(here.compared(both), now.compared(both))
         if difference is not None:
             if ".files " in difference:
                 difference = f"the files of {', '.join(both)} have changed since"
+            message = f"{self.root} holds another benchmark ({difference}): "
             raise ConfigurationError(
-                f"{self.root} holds another benchmark ({difference}): choose another --out, or "
-                "remove it.",
-                file=self.root,
+                f"{message}choose another --out, or remove it.", file=self.root
             )
         used = [*here.versions, *(one for one in now.versions if one not in here.versions)]
         if len(used) > 1:
-            told = "the cells of %s were run with %d sets of library versions; %s lists them"
-            logger.warning(told, self.root, len(used), DESCRIPTION)
+            message = "the cells of %s were run with %d sets of library versions; %s lists them"
+            logger.warning(message, self.root, len(used), DESCRIPTION)
         return replace(now, activities={**here.activities, **now.activities}, versions=used)
 
     def description(self) -> Description:
-        """Read what ``begin`` wrote."""
+        """Read the description that ``begin`` wrote."""
         path = self.root / DESCRIPTION
         if not path.is_file():
-            raise DataError(
-                f"{self.root} is no benchmark: it holds no {DESCRIPTION}, which asot benchmark "
-                "writes.",
-                file=self.root,
-            )
+            message = f"is not a benchmark: it lacks {DESCRIPTION}, which asot benchmark writes"
+            raise FileError.at(self.root, message)
         described = read_json(path, Description, "choose another folder")
         try:
             return replace(described, recipe=Recipe.from_dict(described.recipe).to_dict())
@@ -222,12 +207,10 @@ class BenchmarkFolder:
             raise FileError.at(path, f"holds a recipe that does not fit: {error}") from error
 
     def finished(self, cell: Cell) -> bool:
-        """Tell whether a cell is done."""
+        """Tell whether a cell is finished."""
         return self._path(cell, ".json").is_file()
 
-    def write(
-        self, cell: Cell, result: CellResult, labels: Mapping[str, NDArray[np.integer[Any]]]
-    ) -> None:
+    def write(self, cell: Cell, result: CellResult, labels: Mapping[str, NDArray[Any]]) -> None:
         """Write a finished cell: its scores, and its labels (N_i,) by recording."""
         with atomic_path(self._path(cell, ".npz")) as path:
             np.savez_compressed(
@@ -240,8 +223,8 @@ class BenchmarkFolder:
         self._path(cell, FAILED).unlink(missing_ok=True)
 
     def write_failure(self, cell: Cell, reason: str) -> None:
-        """Keep why a cell failed, until it has been run."""
-        # Where even this cannot be written, the reason is told all the same.
+        """Write the reason why a cell failed; a later ``write`` of the cell removes it."""
+        # Where the folder cannot be written to, the caller reports the reason all the same.
         with suppress(OSError):
             write_text(self._path(cell, FAILED), f"{reason}\n")
 
@@ -268,7 +251,7 @@ class BenchmarkFolder:
                 raise ValueError("names, lengths and labels do not fit together")
             parts = np.split(labels, np.cumsum(lengths)[:-1])
             return dict(zip(names.tolist(), parts, strict=True))
-        except DAMAGE as error:
+        except FAULT as error:
             raise FileError.at(path, f"cannot be read: {cure}") from error
 
     def cells(self) -> Iterator[tuple[Cell, CellResult]]:
@@ -277,7 +260,7 @@ class BenchmarkFolder:
             yield cell, self.read(cell)
 
     def _found(self, suffix: str) -> list[tuple[Cell, Path]]:
-        """List the cells of known methods with such a file, in order."""
+        """List the cells of known methods that have a file with this ending, in order."""
         found, methods = [], all_methods()
         for path in (self.root / "cells").glob(f"*/*/seed-*{suffix}"):
             method, activity, seed = path.parts[-3], path.parts[-2], path.stem[len("seed-") :]
@@ -291,7 +274,7 @@ class BenchmarkFolder:
 
 
 def file_name(activity: str) -> str:
-    """Escape what a file's name cannot hold as in an address: ``%2F`` for a slash."""
+    """Escape characters that file names cannot hold, as in a URL: ``%2F`` for a slash."""
     return re.sub(r'[%/\\<>:"|?*]|^\.', lambda found: f"%{ord(found[0]):02X}", activity)
 
 

@@ -1,4 +1,4 @@
-"""The methods of a benchmark, by name: how each is made from a recipe, and the parts of ASOT.
+"""The methods of a benchmark by name, and the parts of ASOT that it can switch off.
 
 A method is an estimator (``asot.model.segmenter.Segmenter``) made from a recipe, a number of
 actions and a seed. It sees the features alone, never the ground truth.
@@ -49,10 +49,10 @@ def _network(kind: str, recipe: Recipe, n_actions: int, seed: int, keep_epochs: 
 
 
 def _baseline(kind: str, recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
-    """Make a baseline from those settings of the recipe that it has."""
+    """Make a baseline with those settings of the recipe that it has parameters for."""
     from asot import baselines
 
-    # Settings that a recipe leaves open are the paper's here: a baseline does not search for any.
+    # A baseline does not search for settings that a recipe leaves open: it takes the paper's.
     order_prior, radius = recipe.order_prior, recipe.transport_eval.radius
     settings = {
         "standardise": recipe.dataset.standardise,
@@ -135,8 +135,7 @@ def choose_methods(names: Sequence[str] | None, parts: Sequence[str] | None) -> 
     parts = list(ABLATIONS) if list(parts or []) == ["all"] else list(parts or [])
     for part in parts:
         if part not in ABLATIONS:
-            known = ", ".join(ABLATIONS)
-            rule = f"--ablate must be of {known}, or all, but is {part!r}."
+            rule = f"--ablate must be of {', '.join(ABLATIONS)}, or all, but is {part!r}."
             raise ConfigurationError(rule, setting="ablate")
     if names is None and parts:
         chosen = ["asot"]

@@ -35,7 +35,7 @@ KEY = (
 
 @dataclass(frozen=True)
 class ScoreTable:
-    """Rows that stand beside each other."""
+    """The scores of several methods on the same data."""
 
     title: str  # an activity, or a mean over activities
     matching: str  # the recordings that shared a matching, of MATCHINGS
@@ -46,7 +46,7 @@ class ScoreTable:
 
 @dataclass(frozen=True)
 class Results:
-    """A benchmark as it is now."""
+    """The results of a benchmark's finished cells."""
 
     description: Description
     rows: list[Row]  # every method, matching and activity, and the means
@@ -86,18 +86,16 @@ class Results:
 def collect(
     folder: BenchmarkFolder, choices: Sequence[str] = (), failures: Sequence[Failure] = ()
 ) -> Results:
-    """Collect what a folder holds, with ``choices`` and the last run's failures."""
-    # A folder that cannot be written does not keep failures.
-    failed = {one.cell: one for one in (*folder.failures(), *failures)}
+    """Collect the results in a folder, with rows for ``choices`` and the last run's failures."""
+    # A folder that cannot be written to does not keep failures.
+    by_cell = {one.cell: one for one in (*folder.failures(), *failures)}
+    failed = [by_cell[cell] for cell in sorted(by_cell)]
     described = folder.description()
-    rows = summarise(folder, choices)
-    return Results(
-        described, rows, _comparable(described), [failed[cell] for cell in sorted(failed)]
-    )
+    return Results(described, summarise(folder, choices), _comparable(described), failed)
 
 
 def _comparable(description: Description) -> list[Published]:
-    """Return others' figures for this recipe on data of this size that is not simulated."""
+    """Return published figures for this recipe, if the data is of their size and not simulated."""
     name = str(description.recipe["name"])
     notes = read_notes(name)
     if notes is None or description.simulated or name not in shipped_recipes():
@@ -145,10 +143,9 @@ def to_markdown(results: Results) -> str:
     lines = [f"# Benchmark: {name}", "", _basis(results), "", key(results), ""]
     titles = ["method", "seeds", *SCORE_TITLES.values()]
     for table in results.tables():
-        rows = [
-            [row.title, seeds(row), *(figure(row, name, "±") for name in SCORE_TITLES)]
-            for row in table.rows
-        ]
+        rows = []
+        for row in table.rows:
+            rows.append([row.title, seeds(row), *(figure(row, name, "±") for name in SCORE_TITLES)])
         for number, one in enumerate(table.published, start=1):
             method = one.method.replace("|", "\\|")
             rows.append([f"*{method}* [{number}]", "", *published_figures(one)])
@@ -159,9 +156,9 @@ def to_markdown(results: Results) -> str:
         if table.incomplete:
             lines += [f"Not complete: {', '.join(table.incomplete)}.", ""]
     chosen = [row for row in results.rows if row.chosen and row.activity not in MEANS]
-    told = {f"- {row.title}, {row.activity}, by {row.choice}: {row.chosen}" for row in chosen}
+    named = {f"- {row.title}, {row.activity}, by {row.choice}: {row.chosen}" for row in chosen}
     failed = [f"- {one.cell}: {one.reason}" for one in results.failures]
-    for title, found in (("What was chosen", sorted(told)), ("Failed", failed)):
+    for title, found in (("Chosen seeds", sorted(named)), ("Failed", failed)):
         if found:
             lines += [f"## {title}", "", *found, ""]
     return "\n".join(lines)
@@ -201,7 +198,7 @@ def to_latex(results: Results) -> str:
 
 
 def heading(table: ScoreTable, results: Results) -> str:
-    """Say what the rows of a table are over, and what shared a matching."""
+    """Name the activities that the rows of a table average, and the scope of a matching."""
     count = len(results.activities)
     over = {
         MEAN: f"Mean of {count} activities",
@@ -216,7 +213,7 @@ def heading(table: ScoreTable, results: Results) -> str:
 
 
 def key(results: Results) -> str:
-    """Say how to read the figures."""
+    """Explain how to read the figures."""
     kinds = [kind for kind in CHOICES if any(row.choice == kind for row in results.rows)]
     chosen = (f" {kind.capitalize()}: for each activity, {CHOICES[kind]}." for kind in kinds)
     return KEY + "".join(chosen)
@@ -229,12 +226,12 @@ def figure(row: Row, name: str, sign: str) -> str:
 
 
 def published_figures(one: Published, names: Sequence[str] = tuple(SCORE_TITLES)) -> list[str]:
-    """Write somebody else's scores in percent; nothing for those that were not reported."""
+    """Write published scores in percent; nothing for scores that were not reported."""
     return [f"{100 * one.scores[name]:.1f}" if name in one.scores else "" for name in names]
 
 
 def seeds(row: Row) -> str:
-    """Say how many seeds a row is the mean of, or how its seed was chosen."""
+    """Return the number of seeds that a row is the mean of, or the way its seed was chosen."""
     return row.choice or str(len(row.seeds))
 
 
@@ -245,7 +242,7 @@ def sources(table: ScoreTable) -> str:
 
 
 def _basis(results: Results) -> str:
-    """Say what the figures rest on: recordings, versions, machine."""
+    """List the recordings, the versions and the machine behind the figures."""
     description = results.description
     groups = description.activities.values()
     recordings = sum(one.recordings for one in groups)

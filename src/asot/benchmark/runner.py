@@ -1,6 +1,6 @@
 """Running the cells of a benchmark in parallel processes.
 
-Each has one thread, whatever the number of processes, so that a result does not depend on it.
+Each cell has one thread, so that its result does not depend on the number of processes.
 """
 
 from __future__ import annotations
@@ -85,12 +85,10 @@ def run_benchmark(
     everything = len(plan.dataset.recordings())
     away = BenchmarkFolder(folder.root.absolute())
     jobs = []
-    for cell in cells:
-        if not folder.finished(cell):
-            whole = len(plan.activities[cell.activity]) == everything
-            activity, n_actions = None if whole else cell.activity, plan.n_actions[cell.activity]
-            job = CellJob(cell, activity, recipe, n_actions, plan.source, away, keep_epochs)
-            jobs.append(job)
+    for cell in (cell for cell in cells if not folder.finished(cell)):
+        whole = len(plan.activities[cell.activity]) == everything
+        activity, n_actions = None if whole else cell.activity, plan.n_actions[cell.activity]
+        jobs.append(CellJob(cell, activity, recipe, n_actions, plan.source, away, keep_epochs))
     failures: list[Failure] = []
     outcomes = run_jobs(run_cell, jobs, processes or available_cores())
     for done, (job, reason) in enumerate(outcomes, start=1):
@@ -102,13 +100,13 @@ def run_benchmark(
 
 
 def run_cell(job: CellJob) -> str | None:
-    """Run a cell in a process of its own, and write it; return why it failed, or None."""
+    """Run a cell in a process of its own, and write it; return the reason if it fails."""
     import torch
 
     torch.set_num_threads(1)
     log = logging.getLogger("asot")
     level = log.level
-    # What the library warns of is of every cell, and was said when the data was checked.
+    # Every cell would repeat the warnings that were given when the data was checked.
     log.setLevel(logging.ERROR)
     try:
         source = job.source

@@ -38,7 +38,7 @@ class Row:
     scores: Scores = field(default_factory=dict)  # means over the seeds
     deviations: Scores | None = None  # sample standard deviations; None for a single seed
     values: list[Scores] = field(default_factory=list)  # of each seed
-    choice: str | None = None  # how a seed and epoch was chosen, of CHOICES; None for all seeds
+    choice: str | None = None  # how a seed was chosen, of CHOICES; None for all seeds
     chosen: str = ""  # the seed and epoch, or those of each activity
 
 
@@ -93,7 +93,7 @@ def summarise(folder: BenchmarkFolder, choices: Sequence[str] = ()) -> list[Row]
 
 
 def choose(kind: str, cells: Cells, folder: BenchmarkFolder, matching: str) -> Chosen | None:
-    """Choose a segmentation of a method on an activity; None where there is no choice.
+    """Choose a segmentation of a method on an activity; None where there are not several.
 
     ``cells`` are the seeds of the method on the activity. "objective" is the lowest, over seeds and
     epochs that were kept; "agreement" the seed whose labels agree with those of the other seeds in
@@ -117,7 +117,7 @@ def choose(kind: str, cells: Cells, folder: BenchmarkFolder, matching: str) -> C
 
 def _most_typical(cells: Cells, folder: BenchmarkFolder) -> Chosen | None:
     """Choose the seed whose labels agree best with those of the others."""
-    # Of two seeds each is as like the other.
+    # Two seeds agree equally with each other.
     if len(cells) < 3:
         return None
     labels = [list(folder.labels(cell).values()) for cell, _ in cells]
@@ -131,7 +131,7 @@ def _most_typical(cells: Cells, folder: BenchmarkFolder) -> Chosen | None:
 
 
 def _in_words(chosen: Mapping[str, Chosen], activity: str) -> str:
-    """Say what was chosen for an activity, or for each."""
+    """Name the seed and epoch that were chosen for an activity, or for each of them."""
     return "; ".join(
         f"{'' if name == activity else f'{name}: '}seed {one.seed}"
         + ("" if one.candidate.epoch is None else f", epoch {one.candidate.epoch}")
@@ -171,7 +171,5 @@ def _row(heading: Row, activity: str, seeds: Sequence[int], values: list[Scores]
 
 def _average(scores: Sequence[Scores], weights: Sequence[float] | None = None) -> Scores:
     """Average each score."""
-    return {
-        name: float(np.average([one[name] for one in scores], weights=weights))
-        for name in scores[0]
-    }
+    values = {name: [one[name] for one in scores] for name in scores[0]}
+    return {name: float(np.average(own, weights=weights)) for name, own in values.items()}

@@ -26,7 +26,7 @@ COMMANDS = {
     "data describe": "Measure what makes the actions in a folder easy or hard to find",
     "data simulate": "Make a folder of features, of real or generated labels",
 }
-# The extras that bring what the core does without.
+# The extra that brings each optional library.
 EXTRAS = {
     **dict.fromkeys(("lightning", "sklearn", "torchmetrics"), "learn"),
     **dict.fromkeys(("av", "onnx", "onnxruntime"), "video"),
@@ -34,7 +34,7 @@ EXTRAS = {
     **{"hmmlearn": "hmm", "matplotlib": "plot", "transformers": "hf"},
     **{"pyarrow": "parquet", "pympi": "elan"},
 }
-# Those that go on where they stopped when they are given again.
+# Commands that go on where they stopped when they are given again.
 RESUMABLE = ("demo", "segment", "extract", "train", "benchmark")
 
 USAGE = """\
@@ -52,13 +52,13 @@ OK, FAILED, USAGE_ERROR, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command, of this process's words unless some are given, and return its exit code.
+    """Run a command, from the process's arguments unless others are given; return its exit code.
 
-    0 is done; 1 refused or failed, after one sentence on standard error; 2 the words make no
-    command; 130 interrupted.
+    The code is 0 when done; 1 when refused or failed, after a sentence on standard error; 2 when
+    the words do not form a command; and 130 when interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    # A name that the terminal's encoding lacks is no reason to fail.
+    # A name that the terminal's encoding lacks must not end a command.
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
     from asot.errors import AsotError, MissingExtraError
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return _reader_left()
     except SystemExit as stop:
-        # The parser's, after its help or its complaint; or rich's, in place of a broken pipe.
+        # The parser exits after its help or its complaint; rich exits on a broken pipe.
         if isinstance(stop.__context__, BrokenPipeError):
             return _reader_left()
         return stop.code if isinstance(stop.code, int) else OK
@@ -107,8 +107,8 @@ def _run(words: list[str]) -> int:
     split = 2 if words[0] == "data" else 1
     command = " ".join(words[:split])
     if command not in COMMANDS:
-        sentence = f"There is no command {command!r}: use one of {', '.join(COMMANDS)}."
-        return _complain(sentence, USAGE_ERROR)
+        known = ", ".join(COMMANDS)
+        return _complain(f"There is no command {command!r}: use one of {known}.", USAGE_ERROR)
     logging.getLogger("asot").addHandler(WARNINGS)
     from asot.cli.parsing import run_command
 
@@ -121,10 +121,10 @@ def _run(words: list[str]) -> int:
 
 
 class _Sentences(logging.Handler):
-    """Writes what the library warns of to standard error, in the manner of the errors."""
+    """Handler that writes the library's warnings to standard error, in the form of errors."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record; logging calls this."""
+        """Write a warning."""
         _complain(record.getMessage(), OK)
 
 
@@ -137,7 +137,7 @@ def _complain(sentence: str, status: int) -> int:
 
 
 def _reader_left() -> int:
-    """End quietly: the reader of the output, such as head, has what it wants."""
+    """End quietly, as the reader of the output, such as head, has read enough."""
     # Python flushes once more on its way out, which must not fail again.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return OK

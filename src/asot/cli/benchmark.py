@@ -22,7 +22,7 @@ from asot.text import printable
 from asot.workers import available_cores
 
 Choice = Literal["objective", "agreement"]
-# What is shown where the terminal is too narrow for every score.
+# The scores that are shown where the terminal is too narrow for all.
 NARROW = ("mof", "miou", "f1@25", "f1@50", "edit", "legacy_f1")
 WIDE_ENOUGH = 150
 
@@ -53,26 +53,26 @@ def run(
     data: Folder of the data set (required).
     out: Folder for the results (required).
     seeds: How many seeds.
-    seed: The first of them.
+    seed: The first seed.
     methods: asot, sela, tot, kmeans_asot, kmeans, cte, hmm, twfinch, uniform, or all; all that are
         installed unless given, or asot alone with --ablate.
     ablate: ASOT without a part: temporal, prior, unbalanced, training, kmeans, or all.
-    activities: These only; all of the recipe's otherwise. The word each: every activity of the data
-        set by itself.
+    activities: Those to run; all of the recipe's unless given. The word each stands for every
+        activity of the data set by itself.
     keep_epochs: Also segment every training.validate_every epochs, to choose an epoch from.
-    processes: Cells at once; as many as cores otherwise.
+    processes: Cells to run at once; one for each core unless given.
     """
     require_integer("--seed", seed, at_least=0, at_most=2**32 - seeds)
     chosen = choose_methods(methods, ablate)
     folder = BenchmarkFolder(out)
     processes = processes or available_cores()
-    with progress() as told:
-        plan = plan_run(recipe, data, activities, told, processes)
+    with progress() as bars:
+        plan = plan_run(recipe, data, activities, bars, processes)
         cells = plan_cells(plan, chosen, range(seed, seed + seeds))
         already = sum(folder.finished(cell) for cell in cells)
-        bars = told if sys.stderr.isatty() else _tell
+        tell = bars if sys.stderr.isatty() else _tell
         failures = run_benchmark(
-            recipe, plan, folder, cells, keep_epochs=keep_epochs, processes=processes, progress=bars
+            recipe, plan, folder, cells, keep_epochs=keep_epochs, processes=processes, progress=tell
         )
     results = report.collect(folder, [*(choose or []), *["oracle"][:oracle]], failures)
     report.write_results(results, folder)
@@ -84,12 +84,10 @@ def run(
     show(results, folder)
     if failures:
         say("Failed:", style="bold")
-        for one in failures:
-            say(f"  {one}: {one.reason}")
-        raise DataError(
-            f"{len(failures)} of {len(cells)} cells failed: give the same command again to run "
-            "them once more."
-        )
+        for failure in failures:
+            say(f"  {failure.cell}: {failure.reason}")
+        failed = f"{len(failures)} of {len(cells)} cells failed"
+        raise DataError(f"{failed}: give the same command again to run them once more.")
 
 
 def show_again(*, table: Path, choose: list[Choice] | None = None, oracle: bool = False) -> None:
@@ -110,10 +108,10 @@ def _tell(stage: str, done: int, total: int, note: str = "") -> None:
 
 
 def show(results: report.Results, folder: BenchmarkFolder) -> None:
-    """Print the main tables, what stands behind them, and where the rest is."""
+    """Print the main tables, the key to their figures, and the files with the rest."""
     for matching in ("activity", "video"):
         table = results.main(matching)
-        if not table.rows and not table.incomplete:
+        if not (table.rows or table.incomplete):
             continue
         say(report.heading(table, results), style="bold")
         if table.rows:

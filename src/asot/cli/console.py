@@ -1,4 +1,4 @@
-"""What the commands show people: tables, progress, scores, paths."""
+"""Output of the commands: tables, progress, scores, paths."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from asot.runs.pictures import draw
 from asot.runs.predictions import PredictionFolder, Scored, find_predictions, score
 from asot.text import printable
 
-# Wider than any table: where there is no terminal, no line is folded.
+# Wider than any table, so that files and pipes get lines that are not folded.
 WIDE = 10_000
 
 MATCHINGS = {
@@ -34,7 +34,7 @@ MATCHINGS = {
 
 
 def console() -> Console:
-    """Return standard output, which takes every text as it is: names may look like markup."""
+    """Return standard output, printing every text as it is: names may look like markup."""
     folded = sys.stdout.isatty() or "COLUMNS" in os.environ
     return Console(highlight=False, markup=False, emoji=False, width=None if folded else WIDE)
 
@@ -46,10 +46,7 @@ def say(text: str = "", style: str | None = None) -> None:
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """Draw a bar for each stage on standard error where that is a terminal; else show nothing.
-
-    The helping processes of a training with several devices show none.
-    """
+    """Draw a bar for each stage on standard error, in the main process and on a terminal only."""
     bars = Bars(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -94,9 +91,8 @@ def show_scores(scored: Scored) -> None:
     """Print the scores of a prediction at each matching, in percent."""
     for matching, evaluation in scored.evaluations.items():
         several = len(evaluation.per_activity or {}) > 1
-        sharing = MATCHINGS[matching]
-        if matching == "activity" and not several:
-            sharing = "One matching for all recordings"
+        alone = matching == "activity" and not several
+        sharing = "One matching for all recordings" if alone else MATCHINGS[matching]
         count = f"{evaluation.n_recordings} recordings, {evaluation.n_frames:,} frames"
         say(f"{sharing} ({count}), in percent", style="bold")
         console().print(score_table(_rows(evaluation)))
@@ -118,7 +114,7 @@ def _rows(evaluation: Evaluation) -> dict[str, Mapping[str, float]]:
 
 
 def show_files(*files: tuple[Path, str]) -> None:
-    """Print which results are there: what each is beside it, or below it on a narrow screen."""
+    """Print the files that exist, each with its meaning beside it, or below on a narrow screen."""
     files = tuple((path, meaning) for path, meaning in files if path.exists())
     longest = max(len(str(path)) for path, _ in files)
     fits = all(longest + 2 + len(meaning) <= console().width for _, meaning in files)
@@ -128,7 +124,7 @@ def show_files(*files: tuple[Path, str]) -> None:
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Draw pictures; where they cannot be drawn, say so: the results were what was waited for."""
+    """Draw pictures; where that fails, say so and go on, as the results are written already."""
     try:
         yield
     except AsotError as error:
@@ -136,7 +132,7 @@ def drawing() -> Iterator[None]:
 
 
 def show_results(folder: PredictionFolder, figures: int, *files: tuple[Path, str]) -> None:
-    """Score and draw a prediction, print the scores and say where everything is."""
+    """Score and draw a prediction, and print the scores and the files."""
     opened = folder.open_data()
     scored = score(folder) if opened.labelled else None
     if scored is None:
@@ -144,8 +140,8 @@ def show_results(folder: PredictionFolder, figures: int, *files: tuple[Path, str
     else:
         show_scores(scored)
     if figures > 0:
-        with drawing(), progress() as told:
-            draw(folder, scored, figures, told)
+        with drawing(), progress() as bars:
+            draw(folder, scored, figures, bars)
     show_files(
         (folder.root / "segments.csv", f"the segments of {len(opened.recordings)} recordings"),
         (folder.root / "labels", "an action number for each frame"),
@@ -157,7 +153,7 @@ def show_results(folder: PredictionFolder, figures: int, *files: tuple[Path, str
 
 
 def open_results(results: Path, data: Path | None) -> tuple[PredictionFolder, Path | None]:
-    """Open a folder of results, and find its data set where that is no longer where it was."""
+    """Open a folder of results, and find its data set in ``data``, if it was moved there."""
     folder = find_predictions(results)
     if data is None:
         return folder, None

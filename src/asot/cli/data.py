@@ -58,9 +58,9 @@ def check(
     """
     root = find_dataset(dir, dataset)
     cores = available_cores()
-    with progress() as told:
+    with progress() as bars:
         report = check_dataset(
-            root, mapping, activity_pattern, frame_rate=frame_rate, progress=told, processes=cores
+            root, mapping, activity_pattern, frame_rate=frame_rate, progress=bars, processes=cores
         )
     show_report(report)
     if not report.ok:
@@ -83,9 +83,9 @@ def describe(
     class mean. With OTHER, both side by side, such as real beside simulated.
 
     dir: A data-set folder with ground truth.
-    other: Another to set beside it.
+    other: Another data set, to show beside it.
     activity: Only the recordings of this activity.
-    kmeans: Cluster with so many centres as well.
+    kmeans: Also cluster the frames, with this many centres.
     seed: Decides the k-means.
     """
     columns: list[dict[str, float]] = []
@@ -120,17 +120,16 @@ def _shown(value: float | None) -> str:
 
 
 def show_report(report: DatasetReport) -> None:
-    """Print what there is and all that is wrong."""
+    """Print the size of a data set and the problems in it."""
     say(printable(report.root), style="bold")
     counts = ("recordings", "frames", "hours", "columns", "labelled", "classes")
     table = new_table("activity", *counts, right=counts)
     for row in report.rows:
         hours = "-" if row.hours is None else f"{row.hours:.2f}"
         width = "-" if row.width is None else str(row.width)
-        cells = (f"{row.recordings:,}", f"{row.frames:,}", hours, width)
-        table.add_row(
-            printable(row.activity or "-"), *cells, f"{row.labelled:,}", f"{row.classes:,}"
-        )
+        labelled = f"{row.labelled:,}", f"{row.classes:,}"
+        cells = f"{row.recordings:,}", f"{row.frames:,}", hours, width, *labelled
+        table.add_row(printable(row.activity or "-"), *cells)
     console().print(table)
     if report.problems:
         say()
@@ -140,7 +139,7 @@ def show_report(report: DatasetReport) -> None:
 
 
 def _problem_table(report: DatasetReport, width: int) -> Table:
-    """List the problems; on a narrow screen, what is wrong stands below its file."""
+    """List the problems; on a narrow screen, file and line stand in the message."""
     files = [
         printable(path.relative_to(report.root) if path.is_relative_to(report.root) else path)
         for path in (problem.path for problem in report.problems)

@@ -25,9 +25,9 @@ from asot.model.recipe import AUTO, TransportSettings, load_recipe
 from asot.text import plural, printable, quote
 from asot.timeline.segments import segment_table
 
-# Recordings can be shorter than their list of actions, but nobody looks for more actions than this.
+# A recording may have fewer frames than actions, but hardly more actions than this.
 MOST_ACTIONS = 64
-# What each matrix gets.
+# The files that each matrix gets.
 KINDS = {
     ".segments.csv": "the segments",
     ".labels.txt": "an action number for each frame",
@@ -89,9 +89,8 @@ def run(
             "decode them into different --out folders."
         )
     if len(files) > 1 and ground_truth is not None and not ground_truth.is_dir():
-        rule = "a folder where there are several matrices"
-        message = f"--ground_truth must be {rule}, but is {ground_truth}."
-        raise ConfigurationError(message, setting="ground_truth")
+        rule = f"must be a folder where there are several matrices, but is {ground_truth}"
+        raise ConfigurationError(f"--ground_truth {rule}.", setting="ground_truth")
     jobs = []
     for file in files:
         matrix = read_matrix(file)
@@ -102,7 +101,7 @@ def run(
     table = new_table("recording", *counts, right=counts)
     scores: dict[str, Any] = {}
     transcripts, drawn = "", []
-    with progress() as told:
+    with progress() as bars:
         for done, (file, matrix, truth, kept) in enumerate(jobs, 1):
             name = file.stem
             rules = None if decoder == "argmax" else kept
@@ -116,12 +115,12 @@ def run(
                 scores[name] = evaluate([labels], [truth])
             sizes = (f"{count:,}" for count in (len(matrix), len(actions), len(set(actions))))
             table.add_row(printable(name), *sizes, f"{shares.max(axis=1).mean():.2f}")
-            told("Decoding", done, len(files))
+            bars("Decoding", done, len(files))
         write_text(out / "transcripts.txt", transcripts)
         with drawing():
             for done, picture in enumerate(drawn, 1):
-                draw(*picture, cost, frame_rate)
-                told("Drawing", done, len(files))
+                draw(*picture, kind="cost" if cost else "affinity", frame_rate=frame_rate)
+                bars("Drawing", done, len(files))
     console().print(table)
     say()
     if scores:
@@ -138,7 +137,7 @@ def run(
 def decode(
     file: Path, matrix: NDArray[Any], values: Namespace, rules: dict[str, Any] | None
 ) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Return the labels (N,) of a recording, and how likely each action is in each frame (N, K)."""
+    """Return the labels (N,) of a recording, and the share (N, K) of each action in each frame."""
     from asot.discover.settings import find_radius
     from asot.transport import solve, temporal_prior
 
@@ -166,31 +165,17 @@ def decode(
 
 
 def draw(
-    path: Path,
-    matrix: NDArray[Any],
-    truth: list[str] | None,
-    labels: NDArray[np.int64],
-    is_cost: bool,
-    frame_rate: float | None,
+    path: Path, matrix: NDArray[Any], truth: list[str] | None, labels: NDArray[Any], **given: Any
 ) -> None:
-    """Draw a recording's matrix with its segments, and its ground truth where there is some."""
+    """Draw a recording's matrix with its segments, and with its ground truth if there is any."""
     from asot.figures import plot_matrix, save_figure
 
-    given: dict[str, Any] = {}
     if truth is not None:
         known, ids = np.unique(truth, return_inverse=True)
         matching = match([labels], [ids]).matching
         names = dict(enumerate(known.tolist()))
-        given = {"ground_truth": ids, "action_names": names, "matching": matching}
-    figure = plot_matrix(
-        matrix,
-        kind="cost" if is_cost else "affinity",
-        labels=labels,
-        frame_rate=frame_rate,
-        title=path.stem,
-        **given,
-    )
-    save_figure(figure, path)
+        given |= {"ground_truth": ids, "action_names": names, "matching": matching}
+    save_figure(plot_matrix(matrix, labels=labels, title=path.stem, **given), path)
 
 
 def read_matrix(file: Path) -> NDArray[Any]:
@@ -214,7 +199,7 @@ def read_matrix(file: Path) -> NDArray[Any]:
 
 
 def read_truth(place: Path, file: Path, matrix: NDArray[Any]) -> list[str]:
-    """Read the action names of a matrix's frames: of ``place``, or the file in it named alike."""
+    """Read the action names of a matrix's frames from ``place``, or its file of the same stem."""
     if place.is_dir():
         names = (file.stem, f"{file.stem}.txt")
         place = next((place / name for name in names if (place / name).is_file()), place / names[0])
@@ -228,7 +213,7 @@ def read_truth(place: Path, file: Path, matrix: NDArray[Any]) -> list[str]:
 
 
 def read_duration(text: str, frame_rate: float | None) -> int:
-    """Read frames, of ``25`` or of seconds such as ``2.5s``, which are rounded up."""
+    """Read a duration in frames, as ``25``, or in seconds, as ``2.5s``, which are rounded up."""
     words = re.fullmatch(r"(\d+)|(\d+|\d*\.\d+) ?s", text)
     if words is None or not (words[1] or words[2]).strip("0."):
         raise ConfigurationError(
@@ -246,7 +231,7 @@ def read_duration(text: str, frame_rate: float | None) -> int:
 
 
 def read_transitions(file: Path, matrix_file: Path, matrix: NDArray[Any]) -> NDArray[np.bool_]:
-    """Read which action (column) may follow which (row), (K, K), for a matrix of K actions.
+    """Read the (K, K) array that is True where the column's action may follow the row's.
 
     The file holds K lines of K zeros and ones, or a line ``FROM TO`` for each pair that is allowed;
     numbers are parted by blanks or commas.

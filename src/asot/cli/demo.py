@@ -59,20 +59,18 @@ def segment_sessions(out: Path, seed: int) -> None:
 
     console().print(WATCH)
     data = write_dataset(watch_sessions(), out / "data" / "watch", WATCH_CLASSES, overwrite=True)
-    recipe = load_recipe("watch")
-    with progress() as told:
-        trained = train_run(
-            recipe, data, out / f"run-{seed}", seed=seed, device="cpu", progress=told
-        )
+    recipe, root = load_recipe("watch"), out / f"run-{seed}"
+    with progress() as bars:
+        trained = train_run(recipe, data, root, seed=seed, device="cpu", progress=bars)
         assert trained is not None
         folder = trained.predictions
         scored = score(folder)
         recordings = scored.recordings
         kmeans = KMeansSegmenter(recipe.actions_of(None), random_state=seed)
         nearest = kmeans.fit_predict(recordings.features)
-        told("k-means alone", 1, 1)
+        bars("k-means alone", 1, 1)
         alone = evaluate(nearest, [one for one in recordings.ground_truth if one is not None])
-        draw(folder, scored, 3, told)
+        draw(folder, scored, 3, bars)
         compared = draw_comparison(folder, scored, {"k-means": (nearest, alone)})
     say()
     say(f"{len(recordings)} sessions, one matching for all, in percent", style="bold")
@@ -97,21 +95,14 @@ def segment_clip(out: Path, seed: int) -> None:
     """Segment the clip, compare with its cuts, and write the page."""
     console().print(CLIP)
     clip = bikes_clip()
-    with progress() as told:
-        segmented = segment(
-            [clip],
-            out,
-            recipe=replace(load_recipe(RECIPE), n_actions=SHOTS),
-            seed=seed,
-            video=VideoSettings(frame_rate=None),
-            series=SeriesSettings(),
-            model=None,
-            progress=told,
-        )
+    recipe = replace(load_recipe(RECIPE), n_actions=SHOTS)
+    features = VideoSettings(frame_rate=None), SeriesSettings()
+    with progress() as bars:
+        segmented = segment([clip], out, recipe, features, seed=seed, progress=bars)
         folder = segmented.folder
         shots = "".join(f"shot {shot + 1}\n" for shot in bikes_shots().tolist())
         write_text(folder.truth_path(clip.stem), shots)
-        pages = write_page(folder, out / PAGE, progress=told)
+        pages = write_page(folder, out / PAGE, progress=bars)
     (recording,) = folder.open_data().recordings
     times = recording.times
     assert times is not None

@@ -25,8 +25,8 @@ def run(
     """Make features of recordings, in a folder that asot train takes.
 
     Videos go through a network; sensor logs (CSV, TSV, Parquet, NumPy) and poses (DeepLabCut,
-    SLEAP) through sliding windows. Features keep the true time of each frame. What is finished is
-    not done again; what cannot be read is listed at the end and stops nothing.
+    SLEAP) through sliding windows. Features keep the true time of each frame. Finished
+    recordings are not read again; files that cannot be used are listed at the end and stop nothing.
 
     out: The data folder to fill.
     shard: i/n: every n-th recording from the i-th on, for n machines at once.
@@ -37,8 +37,8 @@ def run(
     if not inputs:
         say(f"The shard {shard} has no recording: there are fewer than shards.")
         return
-    with progress() as told:
-        outcome = extract(inputs, out, video, series, told)
+    with progress() as bars:
+        outcome = extract(inputs, out, video, series, bars)
     show_outcome(outcome, out)
     if outcome.failed:
         failed = f"{len(outcome.failed)} of {len(inputs)} recordings"

@@ -1,4 +1,4 @@
-"""The options that say how features are made of recordings."""
+"""Options for making features of recordings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from asot.inputs.settings import SeriesSettings, VideoSettings
 
 EVERY = "all"
-# The options that are settings of the same name: their type, and what they mean.
+# Options that are settings of the same name, with their type and help.
 VIDEO: dict[str, tuple[type, str]] = {
     "backbone": (
         str,
@@ -28,10 +28,7 @@ SERIES: dict[str, tuple[type, str]] = {
     "rate": (float, "Rows a second of the files, where they have no time column."),
     "time_column": (str, "The column with the time."),
     "columns": (str, "The columns, or points, to use; all unless given."),
-    "window_s": (
-        float,
-        "Seconds of signal that each row of features describes; 0 for the plain signal.",
-    ),
+    "window_s": (float, "Seconds of signal that each row describes; 0 for the plain signal."),
     "smooth_s": (float, "Seconds of a moving median; 0 for none."),
     "velocity": (bool, "Add the change a second: true or false."),
 }
@@ -63,13 +60,9 @@ def add_feature_options(parser: Parser) -> None:
 
 
 def feature_settings(
-    values: Namespace,
-    earlier: tuple[VideoSettings | None, SeriesSettings | None] | None = None,
+    values: Namespace, earlier: tuple[VideoSettings | None, SeriesSettings | None] | None = None
 ) -> tuple[VideoSettings, SeriesSettings]:
-    """Make the settings of these options.
-
-    ``earlier`` are those of a segmentation whose model is applied, in place of the usual ones.
-    """
+    """Make the settings of features from the options, which override ``earlier`` settings."""
     from asot.inputs.settings import SeriesSettings, VideoSettings
 
     old_video, old_series = earlier or (None, None)
@@ -81,10 +74,8 @@ def feature_settings(
         try:
             rate = None if every else float(values.frame_rate)
         except ValueError:
-            raise ConfigurationError(
-                f"--frame_rate must be a number or {EVERY}, not {values.frame_rate!r}.",
-                setting="frame_rate",
-            ) from None
+            rule = f"--frame_rate must be a number or {EVERY}, not {values.frame_rate!r}."
+            raise ConfigurationError(rule, setting="frame_rate") from None
         of_video["frame_rate"], of_series["frame_rate"] = rate, 0.0 if every else rate
     video = replace(old_video or VideoSettings(), **of_video)
     return video, replace(old_series or SeriesSettings(), **of_series)

@@ -1,4 +1,4 @@
-"""asot page: the page to look at."""
+"""asot page: write the page of a segmentation."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def run(
     out = out or results / PAGE
     folder, place = open_results(results, data)
     others = named_predictions(other or [])
-    with progress() as told:
-        pages = write_page(folder, out, embed=embed, data=place, others=others, progress=told)
+    with progress() as bars:
+        pages = write_page(folder, out, embed=embed, data=place, others=others, progress=bars)
     for page in pages:
         say(str(page))
     if open:

@@ -1,8 +1,8 @@
 """Commands from functions: each parameter is a word or an option, and the docstring its help.
 
 A line ``name: text`` of the docstring is the help of a parameter. Positional parameters are words
-of the command, keyword-only ones options; those without a default must be given. A parameter of
-type ``Recipe`` brings an option for each setting of a recipe, and one of type
+of the command, keyword-only parameters options; without a default they must be given. A parameter
+of type ``Recipe`` brings an option for each setting of a recipe, and one of type
 ``Annotated[Namespace, add]`` the options that ``add(parser)`` adds.
 """
 
@@ -66,7 +66,7 @@ def run_command(command: str, function: Callable[..., None], words: Sequence[str
         if values.print_config:
             sys.stdout.write(recipe_yaml(values.recipe))
             return
-    # Options that another function added come together.
+    # The options that another function added are given to their parameter together.
     given = {name: values.get(name, values) for name in parser.hints}
     missing = [name for name in parser.needed if given[name] is None]
     if missing:
@@ -82,12 +82,12 @@ def run_command(command: str, function: Callable[..., None], words: Sequence[str
 
 
 def _read_recipe(parser: Parser, values: Namespace, words: Sequence[str]) -> Recipe:
-    """Read the settings of the recipe, under those of ``--config``, under options."""
+    """Read the recipe; settings of ``--config`` override it, and options override both."""
     files = [find_recipe(values.recipe), *map(Path, values.config or [])]
     for path in files:
         if not path.is_file():
-            raise ConfigurationError(f"--config must be a YAML file, but {path} is no file.")
-        load_recipe(str(path))  # refuses what is no recipe, in a sentence that names the file
+            raise ConfigurationError(f"--config must be a YAML file, but {path} is not a file.")
+        load_recipe(str(path))  # refuses other files in a sentence that names them
     parser.default_config_files = [glob.escape(str(path)) for path in files]
     settings = parser.parse_args(words).as_dict()
     known = set(Recipe.__dataclass_fields__)
@@ -95,7 +95,7 @@ def _read_recipe(parser: Parser, values: Namespace, words: Sequence[str]) -> Rec
 
 
 class _Help(DefaultHelpFormatter):
-    """Help in which the type of a path is called so."""
+    """Help that calls the type of a path ``path``."""
 
     def _split_lines(self, text: str, width: int) -> list[str]:
         return super()._split_lines(text.replace("<class 'Path'>", "path"), width)
@@ -151,7 +151,7 @@ class Parser(ArgumentParser):
         if several:
             settings["nargs"] = "+"
         if parameter.kind is parameter.KEYWORD_ONLY:
-            # With a recipe, --print_config does without them; they are asked for afterwards.
+            # --print_config of a recipe does not need them, so they are checked after parsing.
             self.add_argument(f"--{name}", **settings, required=needed and not self.takes_recipe)
             return f"--{name} {shown}" if needed else ""
         if not needed:
@@ -160,7 +160,7 @@ class Parser(ArgumentParser):
         return shown if needed else f"[{shown}]"
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Print the sentence and end."""
+        """Print the error as a sentence, and exit with code 2."""
         known = {one.dest: (*one.option_strings, one.dest.upper())[0] for one in self._actions}
         sentence = _sentence(" ".join(message.split()), known)
         sys.stderr.write(f"asot: {sentence} ({self.prog} --help)\n")
@@ -195,7 +195,7 @@ def _kind_of(hint: Any) -> tuple[Any, bool]:
 
 
 def _sentence(message: str, known: Mapping[str, str]) -> str:
-    """Say what the libraries say of wrong words in one plain sentence, where we know how.
+    """Reword a library's message on wrong arguments as one plain sentence, where it is known.
 
     ``known`` are the arguments as they are written, by the names that the libraries use.
     """
@@ -212,9 +212,8 @@ def _sentence(message: str, known: Mapping[str, str]) -> str:
         return f"{found[1]} needs a value."
     if found := re.match(r'Parser key "([^"]+)": Unable to load config (\'.*?\')', message):
         return f"--{found[1]} must be a YAML file with its settings, not {found[2]}."
-    found = re.fullmatch(
-        r'Parser key "(.+?)"(?: element \d+)?:.*(?:Got|Given) value: (.*)', message
-    )
+    pattern = r'Parser key "(.+?)"(?: element \d+)?:.*(?:Got|Given) value: (.*)'
+    found = re.fullmatch(pattern, message)
     types = re.findall(r"Expected a <class '(\w+)'>", message)
     if found is None or not {*types} <= {*KINDS}:
         return message.rstrip(".") + "."

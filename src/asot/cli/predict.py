@@ -26,6 +26,6 @@ def run(
     out = out or run / f"predictions-{data.resolve().name}"
     if out.resolve() in (run.resolve(), trained.predictions.root.resolve()):
         raise ConfigurationError(f"--out must leave what {run} holds alone, not be {out}.")
-    with progress() as told:
-        folder = predict_run(trained, data, out, model=model, progress=told)
+    with progress() as bars:
+        folder = predict_run(trained, data, out, model=model, progress=bars)
     show_results(folder, figures)

@@ -21,15 +21,15 @@ PUBLISHED = {"mof": "MoF", "legacy_f1": "F1", "miou": "mIoU"}
 LEGEND = (
     "MoF, F1 and mIoU are published figures in percent, with one matching for each activity; this "
     "F1 is the authors' own, legacy_f1 here. asot recipes RECIPE says where they are from, what "
-    "the recipe needs on disk, and where the data is to be had."
+    "the recipe needs on disk, and where to get the data."
 )
 
 
 def run(recipe: str | None = None) -> None:
     """List the recipes that come with asot, with the published figures of their settings.
 
-    With the name of a recipe, say what it needs on disk, where the data is to be had, and which
-    commands run it.
+    With the name of a recipe, say what it needs on disk, where to get the data, and which commands
+    run it.
 
     recipe: Name of a recipe, or a YAML file.
     """
@@ -55,7 +55,7 @@ def run(recipe: str | None = None) -> None:
 
 
 def show_one(recipe_name: str) -> None:
-    """Print what there is to know about a recipe."""
+    """Print a recipe's facts, needs on disk, sources, figures and commands."""
     recipe = load_recipe(recipe_name)
     notes = read_notes(recipe.name) or Notes()
     say(printable(recipe.name), style="bold")
@@ -91,7 +91,7 @@ def show_one(recipe_name: str) -> None:
     check = "".join(f" {key} {shlex.quote(one)}" for key, one in options.items() if one is not None)
     sections = {
         "On disk": [*notes.disk.splitlines(), *inner] if notes.disk else [],
-        "Where it is to be had": [_filled(text, "- ") for text in notes.sources],
+        "Where to get it": [_filled(text, "- ") for text in notes.sources],
         "Published, in percent": published,
         "A stand-in for the data": [_filled_command(text) for text in notes.stand_in],
         "Commands": [

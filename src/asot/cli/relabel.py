@@ -22,8 +22,8 @@ def run(results: Path, names: Path, *, model: str | None = None, data: Path | No
     folder, place = open_results(results, data)
     given = relabel(folder, names, model, place)
     files = [(folder.root / "segments.csv", "the segments, under these names")]
-    with progress() as told:
-        files += [(page, "the page") for page in rewrite_page(folder, results, place, told)]
+    with progress() as bars:
+        files += [(page, "the page") for page in rewrite_page(folder, results, place, bars)]
     say(
         f"{len(given.names)} actions have names, {len(given.merged)} were merged into others, "
         f"{len(given.background)} are background."

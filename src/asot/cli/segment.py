@@ -42,31 +42,23 @@ def run(
     n_actions: How many actions to look for; found from the recordings unless given.
     model: Folder of an earlier asot segment or asot train, to apply.
     recipe: Settings of the learning: the name of a recipe, or a YAML file.
-    background: Leave frames without an action where only their own recording shows the like.
+    background: Leave frames without an action where no other recording shows anything similar.
     """
     if model is not None and n_actions is not None:
-        raise ConfigurationError(
-            "--n_actions must be left out with --model, which has its own.", setting="n_actions"
-        )
+        rule = "--n_actions must be left out with --model, which has its own."
+        raise ConfigurationError(rule, setting="n_actions")
     if isinstance(n_actions, int):
         require_integer("--n_actions", n_actions, at_least=1)
 
-    video, series = feature_settings(options, None if model is None else earlier_settings(model))
+    features = feature_settings(options, None if model is None else earlier_settings(model))
     settings = load_recipe(recipe)
     settings = replace(settings, n_actions=n_actions or settings.n_actions or "auto")
     if background:
         settings = replace(settings, background=True)
     settings.check()
-    with progress() as told:
+    with progress() as bars:
         segmented = segment(
-            recordings,
-            out,
-            recipe=settings,
-            seed=seed,
-            video=video,
-            series=series,
-            model=model,
-            progress=told,
+            recordings, out, settings, features, seed=seed, model=model, progress=bars
         )
-        pages = write_page(segmented.folder, out / PAGE, embed=embed, progress=told)
+        pages = write_page(segmented.folder, out / PAGE, embed=embed, progress=bars)
     show_segmented(segmented, out, pages)

@@ -32,7 +32,7 @@ def _add_models(parser: Parser) -> None:
         for setting in fields(model):
             if setting.name != "n_recordings":
                 kind = int if setting.type == "int" else float
-                # No default, so that what was given is known from what was not.
+                # Without a default, an option that is not given stays None.
                 name = f"--{prefix}{setting.name}"
                 parser.add_argument(name, type=kind, help=helps[setting.name])
 
@@ -82,7 +82,7 @@ def simulate(
         raise ConfigurationError(f"--{name} must be left out with --labels.", setting=name)
     else:
         corpus, activity_pattern = _read_labels(settings, preset)
-    with progress() as told:
+    with progress() as bars:
         write_simulation(
             corpus,
             model,
@@ -91,7 +91,7 @@ def simulate(
             activity_pattern=activity_pattern,
             format=format,
             mapping_files=("mapping.txt", "mappingeval.txt")[: 1 + (granularity == "eval")],
-            progress=told,
+            progress=bars,
         )
     counts = plural(len(corpus.sequences), "recording"), plural(corpus.n_frames, "frame")
     say(f"{', '.join(counts)}, {plural(model.width, 'column')}, seed {seed}")
@@ -110,7 +110,7 @@ def _read_labels(values: Namespace, preset: Preset) -> tuple[LabelCorpus, str | 
     corpus = read_label_corpus(values.labels, values.names, values.granularity)
     pattern = values.activity_pattern
     if pattern is None:
-        with suppress(ArgumentError):  # the names are of another kind than the preset's
+        with suppress(ArgumentError):  # the names do not follow the preset's pattern
             corpus.activities(preset.activity_pattern)
             pattern = preset.activity_pattern
     if values.recordings is not None:

@@ -1,4 +1,4 @@
-"""What is shown once recordings are extracted or segmented, and what to look at first."""
+"""Summaries of extracted or segmented recordings, and hints on what to look at first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from asot.runs.predictions import PredictionFolder
 from asot.runs.segment import Segmented
 from asot.text import plural, printable
 
-# A recording whose frames are this sure on average, or less, is worth a look.
+# Recordings of this mean confidence, or less, are worth a look.
 UNSURE = 0.6
 MOST_LISTED = 20
 
@@ -38,7 +38,7 @@ def show_outcome(outcome: Extraction, data: Path) -> None:
 
 
 def show_segmented(segmented: Segmented, out: Path, pages: Sequence[Path]) -> None:
-    """Print the actions, the settings found, what to look at, and where the results are."""
+    """Print the actions, the settings that were found, and the files with the results."""
     folder = segmented.folder
     if segmented.outcome is not None:
         show_outcome(segmented.outcome, out / "data")
@@ -60,7 +60,7 @@ def show_segmented(segmented: Segmented, out: Path, pages: Sequence[Path]) -> No
 
 
 def show_actions(folder: PredictionFolder, data: Path | None = None) -> None:
-    """Print a table of the actions, and sentences on what to look at."""
+    """Print a table of the actions, and the recordings that are worth a look."""
     found = timelines(folder, data)
     in_seconds = all(one.times is not None for one in found)
     counts: dict[str, list[float]] = {}

@@ -39,7 +39,7 @@ def run(
     check_logger(logger)
     before = Run(out)
     was_finished, was_begun = before.finished, (out / "models").is_dir()
-    with progress() as told:
+    with progress() as bars:
         trained = train_run(
             recipe,
             data,
@@ -49,7 +49,7 @@ def run(
             logger_name=logger,
             device=device,
             devices=int(devices) if devices.isdigit() else devices,
-            progress=told,
+            progress=bars,
         )
     # The helping processes of several devices have nothing to show.
     if trained is None:

@@ -85,7 +85,7 @@ def _observation(timeline: Timeline, now: str) -> dict[str, Any]:
             "length": {media: round(float(times[-1] - times[0]), 3)},
             "fps": {media: timeline.media_rate or 0.0},
             "hasVideo": {media: True},
-            # Not known here; BORIS asks it only before it draws the sound.
+            # BORIS reads this only before it draws the sound, and here it is not known.
             "hasAudio": {media: False},
             "offset": {"1": 0.0},
         },

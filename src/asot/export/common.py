@@ -20,7 +20,7 @@ def actions(timelines: Iterable[Timeline]) -> list[str]:
 
 
 def require_names(timelines: Sequence[Timeline]) -> None:
-    """Refuse no recording, two of one name, blank names, and names that are not Unicode text."""
+    """Refuse an empty list, recordings of equal names, and names that are blank or not Unicode."""
     if not timelines:
         raise ArgumentError("timelines must hold at least one recording, got none.")
     names = [one.recording for one in timelines]
@@ -40,10 +40,10 @@ def require_names(timelines: Sequence[Timeline]) -> None:
 
 
 def require_media(timeline: Timeline, tool: str) -> Path:
-    """Return the video of a recording, or an ArgumentError where it has none."""
+    """Return the video of a recording, or refuse a recording without."""
     if timeline.media is None:
         raise ArgumentError(
-            f"{tool} shows videos, but {timeline.recording} was made from none: leave it out."
+            f"{tool} needs a video, which {timeline.recording} lacks: leave it out."
         )
     return timeline.media.absolute()
 
@@ -61,7 +61,7 @@ def require_lines(texts: Iterable[str], format: str) -> None:
 def write_each(
     timelines: Sequence[Timeline], out: Path, suffix: str, text: Callable[[Timeline], str]
 ) -> list[Path]:
-    """Write a text for each recording into the folder ``out``, all of them made beforehand."""
+    """Make a text for each recording, and then write all of them into the folder ``out``."""
     stems = file_stems([timeline.recording for timeline in timelines])
     paths = [out / f"{stem}{suffix}" for stem in stems]
     for path, content in zip(paths, [text(one) for one in timelines], strict=True):
@@ -70,16 +70,7 @@ def write_each(
 
 
 def read_text(path: Path) -> str:
-    r"""Read text in UTF-8, or in UTF-16 with its mark, line ends as they are.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "table.csv"
-    >>> _ = path.write_bytes("boil\r\n".encode("utf-16"))
-    >>> read_text(path)
-    'boil\r\n'
-    """
+    """Read text in UTF-8, or in UTF-16 with its mark, and leave line ends as they are."""
     require_file(path)
     try:
         data = path.read_bytes()
@@ -100,13 +91,6 @@ def milliseconds(timeline: Timeline) -> list[tuple[int, int, SegmentRow]]:
 
     Rows that share a boundary still share it. A row that rounding would leave empty gets one
     millisecond, at the cost of the next.
-
-    Examples
-    --------
-    >>> row = SegmentRow("tea", 0, 2, None, None, "boil", None)
-    >>> timeline = Timeline("tea", (row,), 2, np.array([0.54, 0.5801, 0.6204]))
-    >>> [(start, end) for start, end, _ in milliseconds(timeline)]
-    [(540, 620)]
     """
     times = timeline.seconds
     rounded = []

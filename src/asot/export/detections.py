@@ -9,8 +9,9 @@
     fiftyone/labels.json   {"classes": [...], "labels": {NAME: [
                                {"label": index, "timestamps": [s, s], "confidence": c}]}}
 
-What is not known is left out. Seconds are written to the microsecond. NAME is the recording's, with
-what FiftyOne, which has a ``FiftyOneTemporalDetectionDataset``, would take for a folder escaped.
+What is not known is left out. Seconds are written to the microsecond. NAME is the recording's, in
+which characters that FiftyOne (``FiftyOneTemporalDetectionDataset``) would take for a folder's are
+escaped.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def write_fiftyone(timelines: Sequence[Timeline], out: Path) -> list[Path]:
     stems = file_stems([timeline.recording for timeline in timelines])
     for stem, timeline in zip(stems, timelines, strict=True):
         media = require_media(timeline, "FiftyOne")
-        # FiftyOne drops the ending, and would take the dot of a name without one for its start.
+        # FiftyOne drops the ending; without an ending it would cut the name at its last dot.
         videos[stem + (media.suffix or ".video")] = str(media)
         numbers = [classes.index(row.action) for row in timeline.rows]
         labels[stem] = _detections(timeline, "timestamps", "label", numbers, "confidence")

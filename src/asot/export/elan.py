@@ -40,17 +40,7 @@ def read_elan(path: Path, tier: str | None = None) -> list[Interval]:
     """Read a tier of an ELAN file, in order of time.
 
     The tier is ``actions`` by default, or else the only one that has annotations. The recording is
-    the one the file says it is of, or else the linked video's or the file's name without ending.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from asot.timeline.segments import even_times, segment_table
-    >>> rows = segment_table("tea", [0, 0, 1], action_names=["boil", "pour"])
-    >>> timeline = Timeline("tea", tuple(rows), 3, even_times(3, 2.0))
-    >>> [file] = write_elan([timeline], Path(tempfile.mkdtemp()))
-    >>> [(one.start_s, one.end_s, one.action) for one in read_elan(file)]
-    [(0.0, 1.0, 'boil'), (1.0, 1.5, 'pour')]
+    named in the file, or else has the linked video's or the file's name without ending.
     """
     document = _parsed(path)
     name = _recording(document, path)
@@ -105,7 +95,7 @@ def _parsed(path: Path) -> Any:
         return elan.Eaf(str(path), suppress_version_warning=True)
     except OSError as error:
         raise FileError.at(path, unreadable(error)) from error
-    # pympi raises whatever its parsing stumbles over, among it a bare Exception.
+    # pympi lets any error of its parsing through, and raises bare Exceptions.
     except Exception as error:
         raise FileError.at(path, "is not an ELAN file, or is damaged") from error
 
@@ -114,9 +104,8 @@ def _recording(document: Any, path: Path) -> str:
     named = dict(document.properties).get(_PROPERTY)
     if named:
         return str(named)
-    linked = [
-        one.get("RELATIVE_MEDIA_URL") or one.get("MEDIA_URL") for one in document.media_descriptors
-    ]
+    media = document.media_descriptors
+    linked = [one.get("RELATIVE_MEDIA_URL") or one.get("MEDIA_URL") for one in media]
     if len(linked) == 1 and linked[0]:
         return Path(linked[0]).stem
     return recording_name(path.stem)
@@ -131,9 +120,7 @@ def _tier(document: Any, path: Path, tier: str | None) -> str:
         return tier or TIER
     filled = [one for one in tiers if document.get_annotation_data_for_tier(one)]
     if len(filled) != 1:
-        raise FileError.at(
-            path,
-            f"has no tier '{TIER}', and {len(filled)} others with annotations: say which tier to "
-            f"read of {listed}",
-        )
+        others = f"{len(filled)} others with annotations"
+        cure = f"say which tier to read of {listed}"
+        raise FileError.at(path, f"has no tier '{TIER}', and {others}: {cure}")
     return filled[0]

@@ -1,4 +1,4 @@
-"""The formats that timelines are written in, and read from."""
+"""Formats that timelines are written in, and read from."""
 
 from __future__ import annotations
 
@@ -116,9 +116,8 @@ def export(
     try:
         written: list[Path] = _function(writer)(timelines, Path(out))
     except OSError as error:
-        raise DataError(
-            f"'{out}' cannot be written: {error.strerror or error}.", file=out
-        ) from error
+        reason = error.strerror or error
+        raise DataError(f"'{out}' cannot be written: {reason}.", file=out) from error
     return written
 
 
@@ -140,7 +139,7 @@ def read(
     tier : str, optional
         The tier of ELAN files; see :func:`asot.export.elan.read_elan`.
     times : mapping of str to (N + 1,) array-like, optional
-        Seconds of the recordings' frames, as in :class:`asot.timeline.timelines.Timeline`, for
+        Seconds of the recordings' frames, as in :class:`asot.timeline.segments.Timeline`, for
         tables that count frames only.
 
     Returns
@@ -203,9 +202,8 @@ def read(
 
 def _format(name: str) -> Format:
     if name not in FORMATS:
-        raise ArgumentError(
-            f"the format must be one of {', '.join(FORMATS)}, got {name!r}.", setting="to"
-        )
+        known = ", ".join(FORMATS)
+        raise ArgumentError(f"the format must be one of {known}, got {name!r}.", setting="to")
     return FORMATS[name]
 
 

@@ -50,19 +50,6 @@ def read_tasks(path: Path) -> list[Interval]:
     Of each task, the last annotation that was not cancelled counts, or the last prediction where
     there is none. The rate is ``framerate`` in its data, or ``fps``. The recording is the task's
     ``recording``, or else its video's name without its ending.
-
-    Examples
-    --------
-    >>> import json, tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "export.json"
-    >>> value = {"ranges": [{"start": 1, "end": 50}], "timelinelabels": ["boil"]}
-    >>> task = {
-    ...     "data": {"video": "/data/upload/tea.mp4", "framerate": 25},
-    ...     "annotations": [{"result": [{"type": "timelinelabels", "value": value}]}],
-    ... }
-    >>> _ = path.write_text(json.dumps([task]))
-    >>> read_tasks(path)
-    [Interval(recording='tea', start_s=0.0, end_s=2.0, action='boil')]
     """
     tasks = read_json(path, list[dict[str, Any]], "export the tasks of Label Studio as JSON")
     intervals = []
@@ -102,7 +89,7 @@ def _task(timeline: Timeline) -> dict[str, Any]:
 
 
 def _frames(timeline: Timeline) -> tuple[float, list[tuple[int, int, SegmentRow]]]:
-    """Each row's first and last frame, counted from 1, and the rate they are counted at."""
+    """Return a frame rate, and each row with its first and last frame at it, counted from 1."""
     rows = milliseconds(timeline)
     rate = video_rate(timeline)
     # Label Studio takes a rate below 1 for the seconds between two frames.
@@ -142,19 +129,15 @@ def _intervals(task: dict[str, Any]) -> list[Interval]:
     except (TypeError, ValueError):
         rate = 0.0
     if not 0 < rate < float("inf"):
-        raise ValueError(
-            f"the data of {name} must say the 'framerate', in frames a second, that its frames "
-            f"were counted at, but it is {stated!r}"
-        )
+        rule = "must say the 'framerate', in frames a second, that its frames were counted at"
+        raise ValueError(f"the data of {name} {rule}, but it is {stated!r}")
     intervals = []
     for value in values:
         for one in value["ranges"]:
             first, last = one["start"], one["end"]
             if not (isinstance(first, int) and isinstance(last, int) and 1 <= first <= last):
-                raise ValueError(
-                    f"a range needs frames with 1 <= start <= end, but one of {name} lasts from "
-                    f"{first} to {last}"
-                )
+                rule = "a range needs frames with 1 <= start <= end"
+                raise ValueError(f"{rule}, but one of {name} lasts from {first} to {last}")
             for label in map(_text, value["timelinelabels"]):
                 intervals.append(Interval(name, (first - 1) / rate, last / rate, label))
     return intervals
@@ -167,7 +150,7 @@ def _text(value: Any) -> str:
 
 
 def _values(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The timeline regions of a task: dicts with ``ranges`` and ``timelinelabels``."""
+    """Yield the timeline regions of a task: dicts with ``ranges`` and ``timelinelabels``."""
     if "data" not in task:  # JSON-MIN has the regions beside the data, under the control's name
         for regions in task.values():
             if isinstance(regions, list):

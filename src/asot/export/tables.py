@@ -1,6 +1,6 @@
 """Segment tables: CSV as asot writes it and as spreadsheets save it, and Parquet.
 
-A row is a :class:`asot.timeline.timelines.SegmentRow`. CSV is that of RFC 4180 (UTF-8, lines end in
+A row is a :class:`asot.timeline.segments.SegmentRow`. CSV is that of RFC 4180 (UTF-8, lines end in
 CR LF); an empty field in ``start_s``, ``end_s`` or ``confidence`` means that the figure is not
 known. Numbers have as many digits as it takes to read the same number back.
 """
@@ -59,10 +59,7 @@ def write_csv(path: str | os.PathLike[str], rows: Iterable[SegmentRow]) -> None:
     recording,start_frame,end_frame,start_s,end_s,action,confidence
     tea_1,0,30,0.0,2.0,"boil, stir",0.75
     """
-    with (
-        atomic_path(path) as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as stream,
-    ):
+    with atomic_path(path) as part, part.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(COLUMNS)
         for number, row in enumerate(rows):
@@ -92,7 +89,7 @@ def read_csv(path: str | os.PathLike[str]) -> list[SegmentRow]:
     ------
     FileError
         If the file cannot be read, its header is another, or a row breaks a rule of
-        :class:`asot.timeline.timelines.SegmentRow`. The sentence names the file and the line.
+        :class:`asot.timeline.segments.SegmentRow`. The sentence names the file and the line.
 
     Examples
     --------
@@ -135,9 +132,8 @@ def write_parquet(timelines: Sequence[Timeline], out: Path) -> list[Path]:
     except ImportError as error:
         raise MissingExtraError("pyarrow", "parquet", "writing Parquet") from error
     types = ("string", "int64", "int64", "float64", "float64", "string", "float64")
-    schema = pa.schema(
-        [(name, getattr(pa, kind)()) for name, kind in zip(COLUMNS, types, strict=True)]
-    )
+    typed = zip(COLUMNS, types, strict=True)
+    schema = pa.schema([(name, getattr(pa, kind)()) for name, kind in typed])
     rows = [asdict(row) for timeline in timelines for row in timeline.rows]
     path = out / "segments.parquet"
     with atomic_path(path) as temporary:
@@ -154,14 +150,6 @@ def read_table(path: Path, times: Mapping[str, ArrayLike] | None = None) -> list
     in ``times`` (N + 1,) by recording. Without a column ``recording`` (or ``video``), all is of
     the recording that the file is named after. Other columns and empty lines do no harm; where
     there are semicolons or tabs, decimals may have a comma.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "tea.csv"
-    >>> _ = path.write_text("Label,Notes,Start,End\\nboil,,0.5,2\\n")
-    >>> read_table(path)
-    [Interval(recording='tea', start_s=0.5, end_s=2.0, action='boil')]
     """
     text = read_text(path)
     header, _, rest = text.partition("\n")
@@ -176,9 +164,7 @@ def read_table(path: Path, times: Mapping[str, ArrayLike] | None = None) -> list
         if not columns:
             columns = _columns(path, line, cells)
         elif any(cell.strip() for cell in cells):
-            row = {
-                name: cells[place] if place < len(cells) else "" for name, place in columns.items()
-            }
+            row = {name: "".join(cells[i : i + 1]) for name, i in columns.items()}
             row.setdefault("recording", path.stem)
             try:
                 intervals.append(_interval(row, delimiter != ",", times or {}))
@@ -256,7 +242,7 @@ def _interval(row: dict[str, str], decimal_comma: bool, times: Mapping[str, Arra
             edges[_frame(name, row.get(name, "").strip(), len(edges) - 1)]
             for name in ("start_frame", "end_frame")
         )
-    # An ArgumentError, which is a ValueError, says so where the stretch is empty.
+    # An empty stretch raises an ArgumentError, which is a ValueError.
     return Interval(recording, start, end, action)
 
 

@@ -32,15 +32,13 @@ def write_frames(timelines: Sequence[Timeline], out: Path) -> list[Path]:
     require_lines(names, "per-frame text")
     for name in names:
         if name != name.strip():
-            raise ArgumentError(
-                f"per-frame text cannot hold blanks around a name, as in {name!r}: rename it."
-            )
+            rule = "per-frame text cannot hold blanks around a name"
+            raise ArgumentError(f"{rule}, as in {name!r}: rename it.")
     texts = {one.recording: _frames(one) for one in timelines}
     if any(BACKGROUND in text for text in texts.values()):
         names = [BACKGROUND, *(name for name in names if name != BACKGROUND)]
-    paths = write_each(
-        timelines, out / "groundTruth", ".txt", lambda one: _joined(texts[one.recording])
-    )
+    folder = out / "groundTruth"
+    paths = write_each(timelines, folder, ".txt", lambda one: _joined(texts[one.recording]))
     mapping = out / "mapping" / "mapping.txt"
     write_text(mapping, _joined([f"{i} {name}" for i, name in enumerate(names)]))
     return [*paths, mapping]
@@ -76,18 +74,16 @@ def read_frames(path: str | Path) -> dict[str, list[str]]:
     files = [path]
     if path.is_dir():
         folder = path / "groundTruth" if (path / "groundTruth").is_dir() else path
-        files = sorted(
-            file for file in folder.iterdir() if file.is_file() and not file.name.startswith(".")
-        )
+        shown = (file for file in folder.iterdir() if not file.name.startswith("."))
+        files = sorted(file for file in shown if file.is_file())
         if not files:
             raise FileError.at(folder, "holds no file of per-frame text")
     frames: dict[str, list[str]] = {}
     for file in files:
         name = recording_name(file.name.removesuffix(".txt"))
         if name in frames:
-            raise FileError.at(
-                file.parent, f"holds two files of the recording {name!r}: remove one"
-            )
+            message = f"holds two files of the recording {name!r}: remove one"
+            raise FileError.at(file.parent, message)
         text = read_text(file).replace("\r\n", "\n").replace("\r", "\n")
         frames[name] = [line.strip() for line in text.rstrip().split("\n")]
         if "" in frames[name]:
@@ -99,15 +95,13 @@ def read_frames(path: str | Path) -> dict[str, list[str]]:
 def write_vtt(timelines: Sequence[Timeline], out: Path) -> list[Path]:
     """Write a ``.vtt`` file for each recording into the folder ``out``."""
     require_lines(actions(timelines), "WebVTT")
-    return write_each(timelines, out, ".vtt", lambda one: "\n".join(["WEBVTT", "", *_cues(one)]))
+    return write_each(timelines, out, ".vtt", _cues)
 
 
 def write_chapters(timelines: Sequence[Timeline], out: Path) -> list[Path]:
     """Write a ``.chapters.txt`` file for each recording into the folder ``out``."""
     require_lines(actions(timelines), "chapter")
-    return write_each(
-        timelines, out, ".chapters.txt", lambda one: ";FFMETADATA1\n" + "".join(_chapters(one))
-    )
+    return write_each(timelines, out, ".chapters.txt", _chapters)
 
 
 def _frames(timeline: Timeline) -> list[str]:
@@ -121,12 +115,13 @@ def _joined(lines: Sequence[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _cues(timeline: Timeline) -> list[str]:
-    # Escaping > keeps "-->", which would start a cue, out of the text.
-    return [
-        f"{_clock(start)} --> {_clock(end)}\n{html.escape(row.action, quote=False)}\n"
-        for start, end, row in milliseconds(timeline)
-    ]
+def _cues(timeline: Timeline) -> str:
+    text = "WEBVTT\n"
+    for start, end, row in milliseconds(timeline):
+        # Escaping > keeps "-->", which would start a cue, out of the text.
+        action = html.escape(row.action, quote=False)
+        text += f"\n{_clock(start)} --> {_clock(end)}\n{action}\n"
+    return text
 
 
 def _clock(milliseconds: int) -> str:
@@ -134,11 +129,12 @@ def _clock(milliseconds: int) -> str:
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest:03}"
 
 
-def _chapters(timeline: Timeline) -> list[str]:
-    return [
-        f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={start}\nEND={end}\ntitle={_escaped(row.action)}\n"
-        for start, end, row in milliseconds(timeline)
-    ]
+def _chapters(timeline: Timeline) -> str:
+    text = ";FFMETADATA1\n"
+    for start, end, row in milliseconds(timeline):
+        text += f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={start}\nEND={end}\n"
+        text += f"title={_escaped(row.action)}\n"
+    return text
 
 
 def _escaped(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Corrections of people: names for the actions, and segments on to other tools and back."""
+"""People's corrections: names of actions, and segments that come back from other tools."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from asot.timeline.segments import BACKGROUND, Interval, Timeline, even_times, f
 
 logger = logging.getLogger(__name__)
 
-# Endings of files that count in seconds; others hold a label a line.
+# Endings of files that count in seconds; other files hold a label a line.
 IN_SECONDS = frozenset({".csv", ".tsv", ".eaf", ".json"})
-# What asot export writes besides, and nobody corrects.
+# Endings of exported files that are not read back.
 OTHERS = frozenset({".parquet", ".boris", ".vtt", ".xml"})
 
 
@@ -44,9 +44,8 @@ def relabel(
     chosen = model or known[0]
     labelled = [name for name, one in models.items() if one == chosen]
     if not labelled:
-        raise DataError(
-            f"{folder.root} has no model {chosen!r}; it has: {', '.join(known)}.", setting="model"
-        )
+        message = f"{folder.root} has no model {chosen!r}; it has: {', '.join(known)}."
+        raise DataError(message, setting="model")
     n_actions = folder.n_actions(chosen)
     names = read_names(path, n_actions)
     identity = Identity(range(n_actions))
@@ -73,12 +72,10 @@ def timelines(
     recordings = folder.open_data(data).recordings
     models = folder.models()
     found = [folder.timeline(one, models[one.name]) for one in recordings]
-    return [
-        one.timed(even_times(one.n_frames, frame_rate))
-        if frame_rate is not None and one.times is None
-        else one
-        for one in found
-    ]
+    for i, one in enumerate(found):
+        if frame_rate is not None and one.times is None:
+            found[i] = one.timed(even_times(one.n_frames, frame_rate))
+    return found
 
 
 def take_truth(
@@ -88,7 +85,7 @@ def take_truth(
     frame_rate: float | None = None,
     from_zero: bool = False,
 ) -> list[str]:
-    """Make corrected labels the ground truth of a prediction, and return whose they are.
+    """Make corrected labels the ground truth of a prediction, and return their recordings' names.
 
     ``named`` are files of a format that is read back, or folders of them; frames without a label
     are "background". With ``from_zero``, they count time from the first frame, not by the
@@ -96,10 +93,8 @@ def take_truth(
     """
     known = {one.recording: one for one in timelines(folder, data, frame_rate)}
     if from_zero:
-        known = {
-            name: one if one.times is None else one.timed(one.times - one.times[0])
-            for name, one in known.items()
-        }
+        for name, one in known.items():
+            known[name] = one if one.times is None else one.timed(one.times - one.times[0])
     labels: dict[str, list[str]] = {}
     for place in named:
         for recording, frames in _read(place, known).items():
@@ -156,26 +151,19 @@ def _is_text(place: Path) -> bool:
     """Tell whether labels are text with a label a line; recordings' names may have dots."""
     if not place.is_dir():
         if place.suffix.lower() in OTHERS:
-            raise FileError.at(
-                place,
-                "is of a format that is not read back: use CSV, ELAN, Label Studio or text with a "
-                "label a line",
-            )
+            cure = "use CSV, ELAN, Label Studio or text with a label a line"
+            raise FileError.at(place, f"is of a format that is not read back: {cure}")
         return place.suffix.lower() not in IN_SECONDS
     files = [one for one in place.iterdir() if one.is_file() and not one.name.startswith(".")]
-    return (place / "groundTruth").is_dir() or (
-        bool(files) and not any(one.suffix.lower() in IN_SECONDS for one in files)
-    )
+    in_seconds = any(one.suffix.lower() in IN_SECONDS for one in files)
+    return (place / "groundTruth").is_dir() or (bool(files) and not in_seconds)
 
 
 def _refuse_others(place: Path, found: Mapping[str, object], known: Mapping[str, Timeline]) -> None:
-    """Refuse labels of recordings that were not predicted, and no labels."""
+    """Refuse labels of recordings that were not predicted, and files without labels."""
     others = [name for name in found if name not in known]
     if others:
-        raise FileError.at(
-            place,
-            f"speaks of {others[0]!r}, which was not predicted; the recordings are "
-            f"{listing(list(known))}",
-        )
+        recordings = f"the recordings are {listing(list(known))}"
+        raise FileError.at(place, f"speaks of {others[0]!r}, which was not predicted; {recordings}")
     if not found:
         raise FileError.at(place, "holds no labels")

@@ -1,4 +1,4 @@
-"""The page of a prediction, one for each model: all that it shows, gathered and written."""
+"""Pages of a prediction, one for each model: their content is gathered and written."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Examples = dict[int, list[Example]]
 
 
 class PageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The content of ``page.json``: how a page was written, to write it again with other names."""
+    """The content of ``page.json``: the choices to write a page with again."""
 
     embed: bool
     others: dict[str, str]
@@ -53,16 +53,15 @@ def write_page(
     others: Mapping[str, PredictionFolder] | None = None,
     progress: Progress = silent,
 ) -> list[Path]:
-    """Write the page of a prediction, and return it: one for each model, in ``out`` or below it.
+    """Write a page for each model of a prediction, in ``out`` or below it, and return the pages.
 
-    ``embed`` puts everything into one file, ``data`` is where the data set is now, and ``others``
-    are other predictions of the same recordings, to show beneath.
+    ``embed`` puts a page into one file, ``data`` is where the data set is now, and ``others`` are
+    other predictions of the same recordings, to show beneath.
     """
     strangers = out.is_dir() and any(not one.name.startswith(".") for one in out.iterdir())
     if strangers and not (out / SETTINGS).is_file():
-        raise ConfigurationError(
-            f"{out} holds something else: choose another folder for the page.", file=out
-        )
+        message = f"{out} holds something else: choose another folder for the page."
+        raise ConfigurationError(message, file=out)
     opened = folder.open_data(data)
     scored = score(folder, data) if opened.labelled else None
     models = folder.models()
@@ -73,7 +72,7 @@ def write_page(
         own = [one for one in opened.recordings if one.name in predicted]
         beneath[name] = {one.name: other.labels_of(one) for one in own}
     roots = {name: str(other.root.resolve()) for name, other in (others or {}).items()}
-    # First, so that a page that was interrupted half way is known for one.
+    # Written first, so that the folder of an interrupted page is known as a page's.
     write_json(out / SETTINGS, msgspec.to_builtins(PageSettings(embed, roots)))
     pages = []
     for model in known:
@@ -89,7 +88,7 @@ def write_page(
 def rewrite_page(
     folder: PredictionFolder, results: Path, data: Path | None = None, progress: Progress = silent
 ) -> list[Path]:
-    """Write the page of a folder of results again as it was written; nothing if there is none."""
+    """Write the page of a folder of results again, with the same choices, if it has a page."""
     out = results / PAGE
     if not (out / SETTINGS).is_file():
         return []
@@ -105,7 +104,7 @@ def rewrite_page(
 
 
 def named_predictions(words: Sequence[str]) -> dict[str, PredictionFolder]:
-    """Find the predictions that words such as ``k-means=folder`` name."""
+    """Find the predictions that are named by words such as ``k-means=folder``."""
     found = {}
     for word in words:
         name, equals, place = word.partition("=")
@@ -123,7 +122,7 @@ def gather(
     title: str,
     others: Mapping[str, Mapping[str, Labels]] | None = None,
 ) -> Page:
-    """Gather all that the page of one model's recordings shows."""
+    """Gather the content of the page of one model's recordings."""
     models = folder.models()
     (model,) = {models[one.name] for one in recordings}
     n_actions = folder.n_actions(model)
@@ -133,10 +132,8 @@ def gather(
     n_used = len(used - {UNLABELLED})
     remarks = []
     if n_used < n_actions:
-        remarks.append(
-            f"{n_used} of {plural(n_actions, 'action')} are in use: the recordings do not need "
-            "more."
-        )
+        used_of = f"{n_used} of {plural(n_actions, 'action')} are in use"
+        remarks.append(f"{used_of}: the recordings do not need more.")
     run = find_training(folder)
     found = {} if run is None else evidence.read_evidence(run.root / evidence.EVIDENCE_FILE)
     return Page(
@@ -250,7 +247,7 @@ def _confusion(
 
 
 def _signals(one: Recording) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-    """Read the raw signals of what is not a video, or else the features."""
+    """Read the raw signals of a recording that is not a video, or else its features."""
     feature_file = next((path for path in one.files if path.suffix == ".npy"), None)
     if feature_file is not None:
         # features/[<activity>/]<name>.npy beside signals/<name>.npy
@@ -278,11 +275,8 @@ def _settings(run: Run | None, recordings: Recordings) -> dict[str, str]:
 def _flat(values: Mapping[str, Any], place: str = "") -> dict[str, str]:
     found: dict[str, str] = {}
     for key, value in values.items():
-        found |= (
-            _flat(value, f"{place}{key}.")
-            if isinstance(value, Mapping)
-            else {f"{place}{key}": str(value)}
-        )
+        name = f"{place}{key}"
+        found |= _flat(value, f"{name}.") if isinstance(value, Mapping) else {name: str(value)}
     return found
 
 
@@ -291,10 +285,10 @@ def find_examples(folder: PredictionFolder, recordings: Recordings) -> tuple[Exa
 
     A segment is the mean of its frames' features, standardised over its recording; it is as
     typical as its cosine similarity to the mean of all the action's segments, which count by their
-    length. No segment is both, and the typical ones come from different recordings as far as there
+    length. No segment is both, and typical segments come from different recordings where there
     are enough.
     """
-    # Twice through the recordings, so that not the mean of every segment is held at once.
+    # The recordings are read twice, so that the means of all segments need not be held at once.
     sums: dict[int, NDArray[np.float64]] = {}
     for one in recordings:
         for start, end, action, mean in _segments(folder, one):
@@ -320,13 +314,11 @@ def _segments(
     folder: PredictionFolder, one: Recording
 ) -> Iterator[tuple[int, int, int, NDArray[np.float64]]]:
     """Yield a recording's segments: start, end, action and the mean of the features."""
-    starts, ends, values = run_lengths(folder.labels_of(one))
-    means = _segment_means(one.features, starts, ends)
-    for start, end, value, mean in zip(
-        starts.tolist(), ends.tolist(), values.tolist(), means, strict=True
-    ):
-        if value != UNLABELLED:
-            yield start, end, value, mean
+    runs = run_lengths(folder.labels_of(one))
+    means = _segment_means(one.features, runs[0], runs[1])
+    for start, end, action, mean in zip(*(run.tolist() for run in runs), means, strict=True):
+        if action != UNLABELLED:
+            yield start, end, action, mean
 
 
 def _segment_means(features: Features, starts: Labels, ends: Labels) -> NDArray[np.float64]:
@@ -349,7 +341,7 @@ def _segment_means(features: Features, starts: Labels, ends: Labels) -> NDArray[
 
 
 def _spread(own: list[Example], order: list[int], count: int) -> list[int]:
-    """Return the first ``count`` in the order, those of new recordings before second ones."""
+    """Return the first ``count`` in the order, taking the first of each recording before others."""
     seen: set[str] = set()
     fresh: list[int] = []
     again: list[int] = []

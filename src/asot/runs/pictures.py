@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,7 @@ from asot.runs.run import find_training
 MOST_IN_CORPUS = 30
 
 
-def draw(
-    folder: PredictionFolder, scored: Scored | None, most: int, progress: Progress
-) -> list[Path]:
+def draw(folder: PredictionFolder, scored: Scored | None, most: int, progress: Progress) -> None:
     """Draw each model's corpus, and ``most`` of its recordings by themselves, as PNG files."""
     from asot.figures import draw_evidence, plot_corpus, plot_matrix, plot_segmentation, save_figure
     from asot.figures.evidence import EVIDENCE_FILE, read_evidence
@@ -27,7 +26,7 @@ def draw(
     rate = index.source.frame_rate
     truths = {} if scored is None else {one.name: one.ground_truth for one in scored.recordings}
     matchings = {} if scored is None else scored.matchings
-    # A class of a negative id cannot be drawn by it: all move up.
+    # Negative ids of classes cannot be drawn, so all ids move up.
     shift = max([0, *(-one for pairs in matchings.values() for one in pairs.values())])
     if shift > 0:
         truths = {name: None if one is None else one + shift for name, one in truths.items()}
@@ -39,20 +38,18 @@ def draw(
     for one in index.recordings:
         groups.setdefault(one.model, []).append(one.name)
     total = sum(1 + 2 * min(most, len(members)) for members in groups.values())
-    paths: list[Path] = []
+    done = count(1)
 
     def save(figure: Any, name: str) -> None:
-        path = folder.root / "figures" / f"{name}.png"
-        save_figure(figure, path)
-        paths.append(path)
-        progress("Drawing", len(paths), total)
+        save_figure(figure, folder.root / "figures" / f"{name}.png")
+        progress("Drawing", next(done), total)
 
     run = find_training(folder)
     evidence = {} if run is None else read_evidence(run.root / EVIDENCE_FILE)
     known = {model: one for model, one in evidence.items() if model in groups}
-    paths += draw_evidence(known, folder.root / "figures" / "evidence.png")
+    draw_evidence(known, folder.root / "figures" / "evidence.png")
     for model, members in groups.items():
-        # Without ground truth the labels name themselves; with it, unmatched ones match nothing.
+        # Without ground truth, actions keep their numbers; with it, unmatched actions lack a class.
         matching = None if scored is None else matchings.get(model, {})
         names = None if scored is None else _names_of(scored, truths, members, shift)
         shown = members[:MOST_IN_CORPUS]
@@ -68,26 +65,15 @@ def draw(
         save(figure, f"corpus-{model}")
         for name in members[:most]:
             labels, truth = folder.labels(name), truths.get(name)
-            figure = plot_segmentation(
-                {"asot": labels, **({} if truth is None else {"ground truth": truth})},
-                names=names,
-                matching=None if matching is None else {"asot": matching},
-                frame_rate=rate,
-                title=name,
-            )
+            shared: dict[str, Any] = {"frame_rate": rate, "title": name}
+            tracks = {"asot": labels} if truth is None else {"asot": labels, "ground truth": truth}
+            pairs = None if matching is None else {"asot": matching}
+            figure = plot_segmentation(tracks, names=names, matching=pairs, **shared)
             save(figure, f"{name}-segments")
-            figure = plot_matrix(
-                folder.assignment(name),
-                ground_truth=truth,
-                kind="assignment",
-                action_names=names,
-                matching=matching,
-                frame_rate=rate,
-                labels=labels,
-                title=name,
-            )
+            shared |= {"ground_truth": truth, "action_names": names, "matching": matching}
+            matrix = folder.assignment(name)
+            figure = plot_matrix(matrix, kind="assignment", labels=labels, **shared)
             save(figure, f"{name}-assignment")
-    return paths
 
 
 def _names_of(
@@ -110,7 +96,6 @@ def draw_comparison(
     from asot.figures import plot_comparison, plot_segmentation, save_figure
 
     first = scored.recordings[0]
-    ours = scored.evaluations["activity"]
     tracks = {"asot": folder.labels(first.name)}
     matchings: dict[str, Any] = {"asot": next(iter(scored.matchings.values()))}
     for name, (labels, evaluation) in others.items():
@@ -118,14 +103,10 @@ def draw_comparison(
         matchings[name] = evaluation.matching
     if first.ground_truth is not None:
         tracks["ground truth"] = first.ground_truth
-    segments = plot_segmentation(
-        tracks,
-        names=scored.class_names,
-        matching=matchings,
-        frame_rate=first.frame_rate,
-        title=first.name,
-    )
-    evaluations = {"asot": ours, **{name: evaluation for name, (_, evaluation) in others.items()}}
+    shared: dict[str, Any] = {"frame_rate": first.frame_rate, "title": first.name}
+    segments = plot_segmentation(tracks, names=scored.class_names, matching=matchings, **shared)
+    evaluations = {"asot": scored.evaluations["activity"]}
+    evaluations |= {name: evaluation for name, (_, evaluation) in others.items()}
     scores = plot_comparison(evaluations, ["mof", "miou", "f1_macro", "f1@25", "f1@50", "edit"])
     paths = [folder.root / "figures" / name for name in ("comparison.png", "scores.png")]
     save_figure(segments, paths[0])

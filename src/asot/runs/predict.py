@@ -23,9 +23,9 @@ def predict_run(
 ) -> PredictionFolder:
     """Segment the recordings of a data folder with a trained run.
 
-    A recording of an activity that was trained gets that activity's model; with a single model,
-    every recording gets that one, and ``model`` is for every recording, too. Names that people
-    gave the run's actions come along; with ``keep_names``, those that ``out`` has already stay.
+    A recording is segmented with its activity's model, or with the run's only model; ``model``
+    names the model for every recording. Names that people gave the run's actions are copied; with
+    ``keep_names``, names that ``out`` has already stay.
     """
     recipe = run.recipe()
     settings = recipe.dataset

@@ -58,9 +58,8 @@ class DatasetSource:
 
     def open(self, root: Path | None = None) -> DatasetFolder:
         """Open the data set, or another one of the same layout at ``root``."""
-        return DatasetFolder(
-            root or Path(self.root), self.mapping, self.activity_pattern, self.frame_rate
-        )
+        place = root or Path(self.root)
+        return DatasetFolder(place, self.mapping, self.activity_pattern, self.frame_rate)
 
 
 class Predicted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,16 +88,15 @@ class Opened:
 
     @property
     def labelled(self) -> Recordings:
-        """The recordings with ground truth."""
+        """Return the recordings with ground truth."""
         return Recordings([one for one in self.recordings if one.labelled])
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A prediction beside its ground truth.
+    """Scores of a prediction, and the recordings with ground truth.
 
-    ``evaluations`` are by matching: activity, video, and corpus where there are several models;
-    ``recordings`` are those with ground truth.
+    ``evaluations`` are by matching: activity, video, and corpus where there are several models.
     """
 
     evaluations: dict[str, Evaluation]
@@ -107,20 +105,20 @@ class Scored:
 
     @property
     def matchings(self) -> dict[str, dict[int, int]]:
-        """The class that each action was matched with, by model."""
+        """Return the class that each action was matched with, by model."""
         return cast(dict[str, dict[int, int]], self.evaluations["activity"].matching)
 
 
 class PredictionFolder:
-    """Writes and reads the folder of a prediction."""
+    """The folder of a prediction, to write and to read."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def begin(self, keep_names: bool = False) -> None:
-        """Mark the folder as unfinished until ``finish``, and remove what it predicted before.
+        """Remove an earlier prediction, so that the folder is unfinished until ``finish``.
 
-        Names of actions mean something as long as the model is the same.
+        Names of actions mean something as long as the model is the same, and then may be kept.
         """
         kinds = (INDEX, "segments.csv", "scores.json", *RESULTS)
         for kind in kinds if keep_names else (*kinds, "names/*.json"):
@@ -136,23 +134,21 @@ class PredictionFolder:
         """Write the segment table and the index; ``models`` are by the recordings' names."""
         self._write_table(recordings, models)
         known = fingerprints(recordings)
-        entries = [
-            Predicted(one.name, one.activity, models[one.name], known[one.name])
-            for one in recordings
-        ]
+        named = ((one.name, one.activity) for one in recordings)
+        entries = [Predicted(name, group, models[name], known[name]) for name, group in named]
         write_json(self.root / INDEX, msgspec.to_builtins(Index(source, entries)))
 
     @property
     def finished(self) -> bool:
-        """True once all recordings have been written."""
+        """Tell whether all recordings have been written."""
         return (self.root / INDEX).is_file()
 
     def covers(self, recordings: Recordings) -> bool:
-        """Tell whether a finished prediction is of these recordings, as their files are now."""
+        """Tell whether the prediction is finished, and of these recordings' present files."""
         return self.finished and self.fingerprints() == fingerprints(recordings)
 
     def index(self) -> Index:
-        """Read what ``finish`` wrote."""
+        """Read the index that ``finish`` wrote."""
         if not self.finished:
             message = f"holds no finished predictions ({INDEX} is missing): run asot segment, "
             raise FileError.at(self.root, f"{message}asot train or asot predict first")
@@ -211,7 +207,7 @@ class PredictionFolder:
     def assignment(self, name: str) -> NDArray[np.float32]:
         """Read the soft assignment (N, K) of a recording."""
         path = self._assignment(name)
-        # Read as a whole: a file that is mapped cannot be replaced everywhere.
+        # Read as a whole, as some systems cannot replace a file that is mapped.
         assignment = np.array(FeatureFile(path).open())
         if assignment.min() < 0:
             raise FileError.at(path, f"holds a share below 0, {assignment.min()}: {AGAIN}")
@@ -222,7 +218,7 @@ class PredictionFolder:
         return self._names(model).is_file()
 
     def names(self, model: str, n_actions: int) -> ActionNames:
-        """Read the names of a model's K actions; empty where nobody gave any."""
+        """Read the names of a model's K actions, which are empty where nobody gave any."""
         path = self._names(model)
         return read_names(path, n_actions) if path.is_file() else ActionNames()
 
@@ -329,7 +325,7 @@ def fingerprints(recordings: Recordings) -> dict[str, str | None]:
 def find_predictions(root: Path) -> PredictionFolder:
     """Find the prediction in a folder of asot segment, asot train or asot predict."""
     if not root.is_dir():
-        raise FileError.at(root, "is no folder: name one of asot segment, train or predict")
+        raise FileError.at(root, "is not a folder: name one of asot segment, train or predict")
     places = [PredictionFolder(place) for place in (root, root / "predictions")]
     folder = next((one for one in places if one.finished), places[0])
     folder.index()
@@ -339,8 +335,8 @@ def find_predictions(root: Path) -> PredictionFolder:
 def score(folder: PredictionFolder, data_root: Path | None = None) -> Scored:
     """Compare a prediction with the ground truth of its data set, and write ``scores.json``.
 
-    One matching for each model: recordings that one model labelled share the meaning of its
-    actions. Actions that people merged count as one. ``data_root`` is as for ``open_data``.
+    Each model has a matching of its own, as its recordings share the meaning of their actions.
+    Actions that people merged count as a single action. ``data_root`` is as for ``open_data``.
     """
     models = folder.models()
     opened = folder.open_data(data_root)
@@ -363,10 +359,8 @@ def score(folder: PredictionFolder, data_root: Path | None = None) -> Scored:
     exclude = opened.exclude or None
     several = len(set(names)) > 1
     evaluations = {
-        matching: evaluate(
-            predictions, truths, matching=matching, exclude=exclude, activities=names
-        )
-        for matching in (("activity", "video", "corpus") if several else ("activity", "video"))
+        one: evaluate(predictions, truths, matching=one, exclude=exclude, activities=names)
+        for one in (("activity", "video", "corpus") if several else ("activity", "video"))
     }
     written = {
         "recordings": list(recordings.names),

@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 
 # The model of a data set without activities.
 WHOLE = "all"
-# In place of names of activities: each that the data set has.
+# Stands for every activity of the data set.
 EACH = "each"
 RUN_FILE = "run.json"
 LIBRARIES = ["asot", "torch", "lightning", "numpy", "scipy", "scikit-learn", "numba", "hmmlearn"]
@@ -50,10 +50,10 @@ LIBRARIES = ["asot", "torch", "lightning", "numpy", "scipy", "scikit-learn", "nu
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """The models that a run trains, and on what: checked before anything starts.
+    """The models that a run trains, and their recordings, which have been checked.
 
     ``activities`` are the recordings of each model, ``n_actions`` is K of each model, and
-    ``numbers`` says how K was found, where it was.
+    ``numbers`` is the evidence for each K that was found from the recordings.
     """
 
     dataset: DatasetFolder
@@ -107,44 +107,40 @@ class Run:
 
     @property
     def predictions(self) -> PredictionFolder:
-        """The segments of the recordings that it was trained on."""
+        """Return the folder with the segments of the recordings that were trained on."""
         place = self.root.absolute()
         segmented = place.name == "run" and (place.parent / DESCRIPTION).is_file()
-        # A folder that a model was applied in has other predictions there.
+        # Where another model was applied, the predictions beside the run are that model's.
         if segmented and SegmentRequest.of(place.parent).model is None:
             return PredictionFolder(self.root.parent / "predictions")
         return PredictionFolder(self.root / "predictions")
 
     @property
     def finished(self) -> bool:
-        """True once every recording has been segmented."""
+        """Tell whether every recording has been segmented."""
         return self.predictions.finished
 
     def begin(self, recipe: Recipe, seed: int, plan: TrainingPlan) -> None:
-        """Write what is about to be trained, or check that the folder holds the same run."""
+        """Write the description of a new run, or check that the folder holds the same run."""
         origin = plan.dataset.recordings()[0].origin
         extractor = None if origin is None else origin.extractor
         used = {"python": platform.python_version(), **versions()}
-        now = RunDescription(
-            recipe.to_dict(), seed, plan.source.root, plan.n_actions, extractor, used
-        )
+        data, counts = plan.source.root, plan.n_actions
+        now = RunDescription(recipe.to_dict(), seed, data, counts, extractor, used)
         if (self.root / RUN_FILE).exists():
             here, recipe_here = self.description(), self.recipe().to_dict()
             before = msgspec.structs.replace(here, recipe=recipe_here, versions=used)
             difference = first_difference(*map(msgspec.to_builtins, (before, now)))
             if difference is not None:
-                raise ConfigurationError(
-                    f"{self.root} holds another run ({difference}): "
-                    "choose another --out, or remove it.",
-                    file=self.root,
-                )
+                message = f"{self.root} holds another run ({difference}): choose another --out, or "
+                raise ConfigurationError(f"{message}remove it.", file=self.root)
             return
         refuse_to_fill(self.root)
         write_text(self.root / "recipe.yaml", recipe_yaml(recipe))
         write_json(self.root / RUN_FILE, msgspec.to_builtins(now))
 
     def description(self) -> RunDescription:
-        """Read what ``begin`` wrote."""
+        """Read the description that ``begin`` wrote."""
         if not (self.root / RUN_FILE).is_file():
             message = f"is not a run: it holds no {RUN_FILE}, which asot train writes"
             raise FileError.at(self.root, message)
@@ -181,14 +177,13 @@ def plan_run(
     seed: int = 0,
     known: Mapping[str, int] | None = None,
 ) -> TrainingPlan:
-    """Decide what to train on what.
+    """Plan the models to train, with their recordings and numbers of actions.
 
-    A recipe that names activities trains a model for each of them that the data set has; one that
-    does not trains a single model on everything. One that does not say how many actions to look
-    for takes as many as the ground truth has classes; where there is no ground truth, or it asks
-    for "auto", the number is found from the recordings, unless it is ``known`` from before.
-    ``activities`` are the only ones to train, each by itself; the word "each" alone stands for
-    all of the data set.
+    A recipe that names activities trains a model for each of them that the data set has; other
+    recipes train a single model on everything. A recipe without a number of actions takes as many
+    as the ground truth has classes; without ground truth, or where the number is "auto", it is
+    found from the recordings, unless it is ``known`` from before. ``activities`` restricts the
+    training to some activities, each by itself; the word "each" alone stands for all of them.
     """
     recipe.check()
     dataset, source = open_checked(data_dir, recipe.dataset, progress, processes)
@@ -228,21 +223,19 @@ def plan_run(
 def open_checked(
     data_dir: Path, settings: DatasetSettings, progress: Progress = silent, processes: int = 1
 ) -> tuple[DatasetFolder, DatasetSource]:
-    """Find, check and open a data set; a DataError says what is wrong in it."""
+    """Find, check and open a data set; raise a DataError where it has errors."""
     root = find_dataset(data_dir, settings.folder).resolve()
     mapping, pattern, rate = settings.mapping, settings.activity_pattern, settings.frame_rate
     if mapping is not None and not (root / "mapping").is_dir():
         mapping = None
-    found = check_dataset(
-        root, mapping, pattern, frame_rate=rate, progress=progress, processes=processes
-    )
-    found.require_valid()
+    layout = root, mapping, pattern
+    check_dataset(*layout, frame_rate=rate, progress=progress, processes=processes).require_valid()
     source = DatasetSource(str(root), mapping, pattern, rate, settings.exclude)
     return source.open(), source
 
 
 def _actions_of(recipe: Recipe, activity: str | None, recordings: Recordings) -> int | None:
-    """Return K of the recipe, or the number of classes; None where it is to be found."""
+    """Return K of the recipe or of the ground truth, or None to find it from the recordings."""
     if recipe.n_actions == AUTO:
         return None
     if recipe.n_actions is not None:
@@ -263,7 +256,7 @@ def _actions_of(recipe: Recipe, activity: str | None, recordings: Recordings) ->
 
 
 def refuse_to_fill(folder: Path) -> None:
-    """Refuse to write results into what holds something else."""
+    """Refuse to write results into a data set or a run."""
     for mark, kind in (("features", "a data set"), (RUN_FILE, "a run")):
         if (folder / mark).exists():
             raise ConfigurationError(f"{folder} is {kind}: choose another --out.", file=folder)
@@ -277,7 +270,7 @@ def refuse_to_fill(folder: Path) -> None:
 
 
 def recipe_yaml(recipe: Recipe) -> str:
-    """Return the recipe as YAML, every setting spelt out."""
+    """Return the recipe as YAML with every setting."""
     text: str = yaml.safe_dump(recipe.to_dict(), sort_keys=False, allow_unicode=True)
     return text
 

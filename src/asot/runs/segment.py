@@ -37,16 +37,16 @@ from asot.text import listing
 
 logger = logging.getLogger(__name__)
 
-# What decides the features, and what is learnt of them.
+# Parts of a request that decide the features, and parts that decide the actions.
 EXTRACTION = ("inputs", "data", "video", "series")
 LEARNING = ("model", "recipe", "seed")
-# What decides how fast videos are extracted, and nothing else.
+# Settings that decide nothing but the speed of extraction.
 SPEED = ("device", "batch_size")
 
 
 @dataclass(frozen=True)
 class Segmented:
-    """The segments, and the outcome of the extraction; None where there were features already."""
+    """The segments, and the outcome of the extraction; None where features were given."""
 
     folder: PredictionFolder
     outcome: Extraction | None
@@ -55,20 +55,20 @@ class Segmented:
 def segment(
     named: Sequence[str | Path],
     out: Path,
-    *,
     recipe: Recipe,
+    features: tuple[VideoSettings, SeriesSettings],
+    *,
     seed: int,
-    video: VideoSettings,
-    series: SeriesSettings,
-    model: Path | None,
+    model: Path | None = None,
     progress: Progress,
 ) -> Segmented:
-    """Segment recordings, going on from whatever an earlier call with the same words finished.
+    """Segment recordings, going on where an earlier call with the same arguments stopped.
 
     ``named`` are videos, tables or arrays, or folders of them; or one data folder, which holds
     features. ``model`` is a folder of an earlier segmentation or training, to apply in place of
-    training ``recipe`` with ``seed``. What does not fit is refused before anything long begins.
+    training ``recipe`` with ``seed``. Wrong arguments are refused before any long work begins.
     """
+    video, series = features
     trained = None if model is None else find_run(model)
     data = data_folder(named)
     inputs = [] if data is not None else find_inputs(named)
@@ -109,7 +109,7 @@ def find_run(root: Path) -> Run:
 
 
 def earlier_settings(root: Path) -> tuple[VideoSettings | None, SeriesSettings | None]:
-    """Read how the videos, and how the series, of an earlier segmentation were extracted."""
+    """Read the settings that extracted the videos, and the series, of an earlier segmentation."""
     path = root / DESCRIPTION
     if not path.is_file():
         return None, None
@@ -135,7 +135,7 @@ def data_folder(named: Sequence[str | Path]) -> Path | None:
 
 
 def _begin(out: Path, asked: dict[str, Any]) -> None:
-    """Write what is asked for, or check that what is here already was made of it."""
+    """Write the request, or check that the results in ``out`` were made by the same request."""
     if (out / DESCRIPTION).is_file():
         before = msgspec.to_builtins(SegmentRequest.of(out))
         learnt = (out / "run" / RUN_FILE).is_file() or (out / "predictions").is_dir()
@@ -153,14 +153,13 @@ def _begin(out: Path, asked: dict[str, Any]) -> None:
                 file=out,
             )
     elif is_folder(out) and any(not one.name.startswith(".") for one in out.iterdir()):
-        raise ConfigurationError(
-            f"{out} holds something else already: choose another --out, or remove it.", file=out
-        )
+        message = f"{out} holds something else already: choose another --out, or remove it."
+        raise ConfigurationError(message, file=out)
     write_json(out / DESCRIPTION, asked)
 
 
 def _others(old: dict[str, str], new: dict[str, str]) -> str | None:
-    """Say which recordings came or went."""
+    """List the recordings that were added and removed."""
     came, went = ([one for one in a if one not in b] for a, b in ((new, old), (old, new)))
     said = [f"{listing(came)} came"] if came else []
     said += [f"{listing(went)} went"] if went else []
@@ -168,7 +167,7 @@ def _others(old: dict[str, str], new: dict[str, str]) -> str | None:
 
 
 def _data_of(out: Path) -> Path:
-    """Return the features of an earlier segmentation: its own, or those it was given."""
+    """Return the data folder of an earlier segmentation: its own, or the one it was given."""
     given = SegmentRequest.of(out).data
     own = out / "data"
     return own if is_folder(own / "features") or given is None else Path(given)

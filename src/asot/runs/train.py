@@ -1,4 +1,4 @@
-"""Training: a model for each activity of a plan, and the segments of everything it saw."""
+"""Training: a model for each activity of a plan, and the segments of its recordings."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from asot.figures.evidence import EVIDENCE_FILE
 from asot.files import write_json
 from asot.model.recipe import Recipe
 from asot.progress import Progress, silent
-from asot.runs.run import RUN_FILE, Run, plan_run
+from asot.runs.run import RUN_FILE, Run, TrainingPlan, plan_run
 from asot.schema import read_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from asot.discover.settings import NumberEvidence
     from asot.model.automatic import Evidence
     from asot.model.loggers import Logger
     from asot.model.network import ActionModel
@@ -42,8 +41,8 @@ def train_run(
 ) -> Run | None:
     """Train a recipe on a data folder and segment every recording of it.
 
-    If ``out`` holds the same run half done, it goes on from there. What does not fit is refused
-    before anything is trained. The helping processes of a training with several devices get None.
+    A run in ``out`` that was interrupted goes on from there. Wrong arguments are refused before
+    training. In the helping processes of a training with several devices, return None.
     """
     run = Run(out)
     known = run.n_actions() if (out / RUN_FILE).is_file() else None
@@ -58,19 +57,7 @@ def train_run(
         folder.begin(keep_names=known is not None)
     models: dict[str, str] = {}
     for activity, recordings in plan.activities.items():
-        model = fit_model(
-            out,
-            activity,
-            recordings,
-            recipe,
-            plan.n_actions[activity],
-            number=plan.numbers.get(activity),
-            seed=seed,
-            logger_name=logger_name,
-            device=device,
-            devices=devices,
-            progress=progress,
-        )
+        model = fit_model(out, plan, activity, recipe, seed, logger_name, device, devices, progress)
         if not is_main_process():
             continue
         for done, recording in enumerate(recordings, start=1):
@@ -88,23 +75,17 @@ def train_run(
 
 def fit_model(
     root: Path,
+    plan: TrainingPlan,
     name: str,
-    recordings: Recordings,
     recipe: Recipe,
-    n_actions: int,
-    *,
-    number: NumberEvidence | None,
     seed: int,
     logger_name: str,
     device: str,
     devices: int | str,
     progress: Progress,
 ) -> ActionModel | TeamModel:
-    """Train the model of one activity, or go on with it, in a run's folder.
-
-    ``name`` is the model's; the recipe may leave the radius and the order prior to be found, and
-    ``number`` is how K was found. The rest is as for ``train_run``.
-    """
+    """Train the model ``name`` of a plan, or go on with it, in a run's folder ``root``."""
+    recordings, n_actions = plan.activities[name], plan.n_actions[name]
     # Late, as they import torch, and the command line must show its help at once.
     from asot.model.automatic import settle
     from asot.model.checkpoint import load_model, save
@@ -126,7 +107,7 @@ def fit_model(
     features = PreparedFeatures(recordings.features, recipe.dataset.standardise)
     frame_rate = _frame_rate(recordings)
 
-    def heard(stage: str, done: int, total: int, note: str = "") -> None:
+    def report(stage: str, done: int, total: int, note: str = "") -> None:
         progress(stage if name == "all" else f"{stage} of {name}", done, total, note)
 
     def make_log(learner: str = "") -> Logger | None:
@@ -135,7 +116,7 @@ def fit_model(
         return make_logger(logger_name, folder, title, _draw if find_spec("matplotlib") else None)
 
     settled, evidence = settle(
-        recipe, features, n_actions, seed=seed, number=number, progress=heard
+        recipe, features, n_actions, seed=seed, number=plan.numbers.get(name), progress=report
     )
     arguments = features, settled, n_actions, seed, device
     if not recipe.team:
@@ -147,9 +128,9 @@ def fit_model(
             make_log=make_log,
             ground_truth=recordings.ground_truth,
             validate=logger_name != "none",
-            progress=heard,
+            progress=report,
         )
-    team = train_team(*arguments, kept=kept, make_log=make_log, progress=heard)
+    team = train_team(*arguments, kept=kept, make_log=make_log, progress=report)
     _note(root, name, evidence, frame_rate, team)
     save(checkpoint, team=team)
     shutil.rmtree(kept, ignore_errors=True)
@@ -157,7 +138,7 @@ def fit_model(
 
 
 def _frame_rate(recordings: Recordings) -> float | None:
-    """Return the frames a second of the recordings, where the first of them says."""
+    """Return the frames a second of the first recording, from its times if need be."""
     first = recordings[0]
     if first.frame_rate or first.times is None:
         return first.frame_rate
@@ -167,7 +148,7 @@ def _frame_rate(recordings: Recordings) -> float | None:
 def _draw(
     probabilities: NDArray[Any], assignment: NDArray[Any], embeddings: NDArray[Any]
 ) -> dict[str, Figure]:
-    """Draw a recording of a validation for loggers that take pictures."""
+    """Draw a recording of the validation, for loggers that take pictures."""
     from asot.figures import plot_matrix, plot_pairwise_distances
 
     return {
@@ -180,7 +161,7 @@ def _draw(
 def _note(
     root: Path, name: str, evidence: Evidence, frame_rate: float | None, team: TeamModel | None
 ) -> None:
-    """Add how the settings of a model were found to the run's evidence, where any were."""
+    """Add the evidence for a model's settings to the run's, where any were found."""
     from asot.model.training import is_main_process
 
     found: dict[str, Any] = evidence.to_dict()
