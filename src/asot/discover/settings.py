@@ -37,7 +37,7 @@ from asot.discover.prototypes import (
 from asot.progress import Progress, silent
 from asot.timeline.segments import run_lengths
 
-MOST_RECORDINGS = 30
+MOST_RECORDINGS = 30  # that the time scale, the number and the background are searched in
 MOST_FRAMES = 20_000  # of a recording
 MOST_COLUMNS = 64
 COLUMN_FRAMES = 8_000  # that the main directions are found from
@@ -53,6 +53,9 @@ MOST_ACTIONS = 24
 NUMBER_STARTS = 3
 SAME = 0.95  # adjusted mutual information of labellings that are taken for the same
 COMPACT = 0.75  # of the best silhouette
+
+TURNS = 200
+ORDER_RECORDINGS = 100
 
 
 @dataclass(frozen=True)
@@ -269,10 +272,6 @@ def _segment_means(
     return np.array(means), np.array(values)
 
 
-TURNS = 200
-MOST_RECORDINGS = 100
-
-
 @dataclass(frozen=True)
 class OrderEvidence(PlainEvidence):
     """Evidence for a common order."""
@@ -295,7 +294,7 @@ def find_order(recordings: Frames, *, seed: int = 0) -> OrderEvidence:
     >>> find_order(fixed).strength > 0.9
     True
     """
-    curves = np.stack([_curve(one) for one in evenly(recordings, MOST_RECORDINGS)])
+    curves = np.stack([_curve(one) for one in evenly(recordings, ORDER_RECORDINGS)])
     if len(curves) < 2 or not curves.any():
         return OrderEvidence(0.0, [], 1.0, 0.0)
     share = _share(curves)
