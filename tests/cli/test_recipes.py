@@ -156,7 +156,7 @@ LISTED = {
     "breakfast": "5-14 1,712 56.1 38.3 18.6",
     "default": "- - - - -",
     "desktop_assembly": "22 - 70.4 68.0 45.9",
-    "recordings": "- - - - -",
+    "paper": "- - - - -",
     "salads_eval": "12 50 59.3 53.6 30.1",
     "salads_mid": "19 50 46.2 37.4 24.9",
     "salads_svm": "10 50 59.9 50.3 27.6",
