@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,15 @@ def test_a_class_has_a_name_of_its_own() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 homes.setdefault(node.name, []).append(str(path.relative_to(SOURCE)))
     assert {name: found for name, found in homes.items() if len(found) > 1} == {}
+
+
+def test_the_page_on_architecture_names_files_that_exist() -> None:
+    text = (SOURCE.parents[1] / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:[a-z_]+/)*[a-z_]+\.py)`", text))
+    assert len(named) > 50
+    solvers = SOURCE / "transport"
+    places = (SOURCE, SOURCE.parent, SOURCE.parents[1], solvers / "cpu", solvers / "cuda")
+    assert {one for one in named if not any((place / one).is_file() for place in places)} == set()
 
 
 def test_nothing_is_pickled() -> None:

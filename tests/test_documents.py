@@ -63,7 +63,11 @@ def test_options_in_the_text_are_options(capsys: pytest.CaptureFixture[str]) -> 
         known |= set(re.findall(r"--[a-z_][\w.]*", help_of(command, capsys)))
     for document in DOCUMENTS:
         text = document.read_text(encoding="utf-8")
-        spans = [span for span in re.findall(r"`([^`\n]+)`", text) if "python -m" not in span]
+        spans = [
+            span
+            for span in re.findall(r"`([^`\n]+)`", text)
+            if "python -m" not in span and span not in ("--sets", "--variants")
+        ]
         options = {one for span in spans for one in re.findall(r"(?<![\w-])--[a-z_][\w.]*", span)}
         assert options <= known, f"{document.name}: {sorted(options - known)}"
 
@@ -106,7 +110,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("videos", "new_videos"):
         (room / name).mkdir()
         for take in range(2):
-            write_clip(room / name / f"{name}-{take}.mp4", np.arange(0, 5, 0.04).tolist())
+            write_clip(room / name / f"{name}-{take}.mp4", np.arange(0, 3, 0.04).tolist())
     corpus = make_recordings(4, 3, (60, 90), width=6, noise=0.3, random_state=0)
     for name in ("DATA", "OTHER_DATA"):
         write_dataset(corpus, room / name, CLASSES)
@@ -116,13 +120,14 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for folder, columns, rate in (("logs", ["ax", "ay", "az"], 50), ("poses", None, 30)):
         (room / folder).mkdir()
         for take in range(2):
-            t = np.arange(20 * rate) / rate
-            phase = 2 * np.pi * t * np.repeat([1, 4, 1, 2], 5 * rate)
+            t = np.arange(12 * rate) / rate
+            phase = 2 * np.pi * t * np.repeat([1, 4, 1, 2], 3 * rate)
             rows = np.stack([np.sin(phase), np.cos(phase), rng.normal(0, 0.1, len(t))], axis=1)
             path = room / folder / f"take-{take}.csv"
             if columns is not None:
-                body = "".join(f"{a:.4f},{b:.4f},{c:.4f}\n" for a, b, c in rows)
-                path.write_text(",".join(columns) + "\n" + body)
+                body = [",".join(f"{value:.4f}" for value in row) for row in rows]
+                clock = [f"{second:.2f},{line}" for second, line in zip(t, body, strict=True)]
+                path.write_text("\n".join([",".join(["time", *columns]), *clock]) + "\n")
                 continue
             points = ("nose", "spine", "tail")
             head = [
@@ -155,19 +160,16 @@ def prepare(words: list[str]) -> list[str] | None:
         Path("corrected").mkdir()
         table = next(Path("results").glob("**/predictions/segments.csv"))
         shutil.copy(table, "corrected/segments.csv")
-    if words[0] == "segment" and "results" in words[words.index("--out") :]:
-        # Other recordings than those of the section before.
-        before = Path("results/segment.json")
-        if before.is_file() and words[1].rstrip("/") not in before.read_text():
-            shutil.rmtree("results")
-        if "--columns" in words or "--rate" in words:
-            shutil.rmtree("results", ignore_errors=True)
+    if words[0] == "segment" and words[words.index("--out") + 1] == "results":
+        # Each section of a document segments other recordings.
+        shutil.rmtree("results", ignore_errors=True)
     if words[0] == "train":
         # Several of a document share a name for what they leave.
         shutil.rmtree(words[words.index("--out") + 1], ignore_errors=True)
     return [str(Path.home() / word[2:]) if word.startswith("~/") else word for word in words]
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", RUN)
 def test_commands_of_the_documents_run(name: str, room: Path, monkeypatch: Any) -> None:
     document = ROOT / name if name == "README.md" else ROOT / "docs" / name

@@ -1,4 +1,4 @@
-"""The scikit-learn face: many recordings in, shared actions out."""
+"""The scikit-learn estimator: many recordings in, shared actions out."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PLACES = {
 
 
 class ActionSegmenter(RecipeSegmenter):
-    """Finds actions that recordings share, and segments the recordings into them.
+    """A segmenter that finds the actions shared by recordings.
 
     A small network learns frame features and one embedding for each action from pseudo-labels
     that temporally consistent, unbalanced optimal transport makes of its own output. No labels
@@ -47,13 +47,13 @@ class ActionSegmenter(RecipeSegmenter):
     epochs : int
         Passes over the recordings; 0 keeps the k-means start and only decodes.
     order_prior : float or "auto"
-        Strength of the nudge towards a common order of the actions; 0 where there is none. "auto"
-        takes the paper's 0.15 where a permutation test finds an order, and less where it doubts.
+        Strength of the pull towards a common order of the actions; 0 assumes no order. "auto"
+        takes the paper's 0.15 where a permutation test finds an order, less where it is unsure.
     radius : float, int or "auto"
         Half-width of the temporal band: a fraction of each recording, frames, or the coarsest
         scale at which the labelling is stable. About a quarter to a half of a typical segment.
     team : int
-        How often each of six kinds of learner is trained; 0 for a single network.
+        Number of times each of six kinds of learner is trained; 0 for a single network.
     background : bool
         Whether a team looks for frames that belong to no action, and labels them -1: what a
         recording shows and the others do not. It needs eight recordings.
@@ -76,7 +76,7 @@ class ActionSegmenter(RecipeSegmenter):
     learning_rate, weight_decay, temperature : float
         Of Adam, of Adam, and of the softmax over similarities.
     n_init : int
-        Restarts of the k-means that places the action embeddings; 0 leaves them where drawn.
+        Restarts of the k-means that places the action embeddings; 0 keeps their random places.
     device : str
         "auto" (a CUDA GPU or the CPU), "cpu", "gpu", or a device of torch.
     random_state : int, RandomState or None
@@ -94,7 +94,7 @@ class ActionSegmenter(RecipeSegmenter):
     n_actions_ : int
         K.
     evidence_ : asot.model.automatic.Evidence
-        How the settings left to "auto" were found.
+        The evidence for the settings left to "auto".
     model_ : asot.model.team.TeamModel or asot.model.network.ActionModel
         The team of learners, or the network.
 
@@ -168,7 +168,7 @@ class ActionSegmenter(RecipeSegmenter):
     def predict_proba(self, X: Any) -> Any:
         """Return soft assignments, (N_i, K) float32 arrays whose rows sum to 1, in ``X``'s form.
 
-        Of a network, its decoding's, whose largest is the label; of a team, the learners' votes.
+        A network gives those of its decoding, whose largest is the label; a team gives its vote.
         """
         recordings = self._read(X)
         from asot.model.network import decode

@@ -248,9 +248,7 @@ def test_evaluate_after_the_data_moved(asot, toys: Path, tmp_path: Path) -> None
     there = here.rename(tmp_path / "there")
     outcome = asot("evaluate", run)
     assert outcome.code == 1
-    assert outcome.sentence == (
-        f"{here}: is gone: say where the data set is now with --data."
-    )
+    assert outcome.sentence == (f"{here}: is gone: say where the data set is now with --data.")
     assert asot("evaluate", run, "--data", there).code == 0
     assert asot("evaluate", run, "--data", tmp_path).code == 0, "the only one in that folder"
     assert asot("predict", run, "--data", there).code == 0

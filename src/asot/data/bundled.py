@@ -1,4 +1,4 @@
-"""Real recordings that other packages bring along: a smart-watch's, and a video clip.
+"""Real recordings that come with other packages: those of a smart-watch, and a video clip.
 
 The watch recordings come with seglearn. Ten people did seven shoulder exercises with each arm,
 about twenty repetitions at a time, with a watch on the wrist of the arm that moved (Burns et al.,
@@ -45,9 +45,9 @@ _MIRROR = np.array([-1.0, 1.0, 1.0, 1.0, -1.0, -1.0])
 def watch_sessions(random_state: int | np.random.Generator | None = 0) -> Recordings:
     """Compose the watch recordings into 20 sessions of seven exercises each.
 
-    The data holds one recording an exercise; a session joins the seven of one person and one arm
-    end to end, in an order drawn from ``random_state``. So the signals within an exercise are real,
-    and the transitions between exercises are cuts. No two sessions have the same order.
+    The data holds a recording for each exercise; a session joins the seven recordings of a person's
+    arm end to end, in an order drawn from ``random_state``. So the signals within an exercise are
+    real, and the transitions between exercises are cuts. No two sessions have the same order.
 
     A frame is a window of 2.56 s around a point in time, five points a second. Each of the six
     channels gives its mean, its standard deviation, and the logarithm of its energy in four

@@ -1,4 +1,4 @@
-"""Reading a whole data folder to find everything that is wrong in it before a long job."""
+"""The check of a whole data folder for everything that is wrong in it, before a long job."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from asot.data.features import FeatureFile, blocks
-from asot.data.folder import Entry, compile_pattern, scan
+from asot.data.folder import Entry, scan
 from asot.data.origin import read_times
 from asot.data.recordings import Features, length_defect
 from asot.data.textfiles import label_problems, read_lines, read_mapping
@@ -27,7 +27,7 @@ MUCH_TEXT = 2**26
 
 @dataclass(frozen=True, slots=True)
 class ActivityRow:
-    """The recordings of one activity, or those that have none."""
+    """The recordings of one activity, or those without an activity."""
 
     activity: str | None
     recordings: int
@@ -48,17 +48,17 @@ class DatasetReport:
 
     @property
     def errors(self) -> tuple[Defect, ...]:
-        """The problems that keep the data from being used."""
+        """Return the problems that keep the data from being used."""
         return tuple(problem for problem in self.problems if problem.severity == "error")
 
     @property
     def warnings(self) -> tuple[Defect, ...]:
-        """The problems that do not."""
+        """Return the problems that leave the data usable."""
         return tuple(problem for problem in self.problems if problem.severity == "warning")
 
     @property
     def ok(self) -> bool:
-        """True where there is no error; warnings are allowed."""
+        """Tell whether the data can be used; warnings are allowed."""
         return not self.errors
 
     def require_valid(self) -> None:
@@ -91,9 +91,9 @@ def check_dataset(
     progress: Progress = silent,
     processes: int = 1,
 ) -> DatasetReport:
-    """Read everything in a data folder and report what is there and all that is wrong.
+    """Read a whole data folder, and report its contents and all its problems.
 
-    Text features are parsed into the feature store on the way, so nothing is read twice.
+    Text features are parsed into the feature store on the way, so that no text is parsed twice.
 
     Parameters
     ----------
@@ -102,14 +102,15 @@ def check_dataset(
     width : int, optional
         The number of columns that features must have; by default that of most recordings.
     progress : Progress, optional
-        Told of the recordings done.
+        Called with the number of recordings done.
     processes : int
-        How many parse much text at once; in a script, with ``if __name__ == "__main__":`` around.
+        Processes that parse large texts at once; a script that asks for more than 1 must make the
+        call under ``if __name__ == "__main__":``.
 
     Returns
     -------
     DatasetReport
-        Whatever the folder holds: defects are reported, not raised.
+        The contents and the problems: defects are reported, not raised.
 
     Examples
     --------
@@ -125,7 +126,7 @@ def check_dataset(
         require_integer("width", width, at_least=1)
     if frame_rate is not None:
         require_number("frame_rate", frame_rate, above=0)
-    entries, mapping_file, problems = scan(Path(root), mapping, compile_pattern(activity_pattern))
+    entries, mapping_file, problems = scan(Path(root), mapping, activity_pattern)
     ids: dict[str, int] | None = None
     if mapping_file is not None:
         try:
@@ -141,7 +142,7 @@ def check_dataset(
         results = ((job, check(job)) for job in jobs)
     by_number: dict[int, _Checked] = {}
     for job, result in results:
-        # Where a process died, perhaps for lack of memory, this one tries by itself.
+        # If a process died, perhaps for lack of memory, the recording is checked here.
         by_number[job[0]] = check(job) if isinstance(result, Died) else result
         progress("Checking the data", len(by_number), len(jobs))
     checked = [by_number[number] for number in range(len(jobs))]
@@ -183,10 +184,9 @@ def _check_recording(
     problems += label_problems(entry.ground_truth, names, known, mapping)
     classes = names if ids is None else (ids.get(name, "") for name in names)
     found.classes = frozenset(classes) - {""}
-    if found.shape is not None:
-        message = length_defect(found.shape, len(names), entry.features.name)
-        if message is not None:
-            problems.append(Defect(entry.ground_truth, None, message))
+    shape, file = found.shape, entry.features.name
+    if shape is not None and (message := length_defect(shape, len(names), file)):
+        problems.append(Defect(entry.ground_truth, None, message))
     return found
 
 
@@ -202,7 +202,7 @@ def _count_dull(features: Features) -> tuple[int, int]:
 
 
 def _features_problems(checked: list[_Checked], width: int | None) -> list[Defect]:
-    """Compare the features of all recordings: their columns, and what says nothing in them."""
+    """List widths that differ, zero frames, constant columns, and features that look transposed."""
     sound = [(one, *one.shape) for one in checked if one.shape is not None]
     if not sound:
         return []
@@ -225,7 +225,7 @@ def _features_problems(checked: list[_Checked], width: int | None) -> list[Defec
                 more = sum(counts) - worst.dull[i]
                 message += f", and {more:,} in {plural(rest, 'other recording')}"
             problems.append(Defect(worst.entry.features, None, message, "warning"))
-    # Where there are as many times as frames, nothing is stored the other way.
+    # Times that fit the frames show that nothing is transposed.
     timed = all(one.entry.times is not None for one in checked)
     if not timed and all(frames < columns for _, frames, columns in sound):
         _, frames, columns = sound[0]

@@ -1,8 +1,8 @@
-"""Features on disk: ``.npy`` files mapped into memory, and text that is parsed once into one.
+"""Features on disk: ``.npy`` files mapped into memory, and texts parsed once into such files.
 
-The copy of a text is float32: it is what the models compute in, half the size of float64, and its
-seven digits are more than features of images or sensors carry. A sidecar, written after the copy,
-holds the size and time of both. What does not agree with it is stale or half-written.
+The copy of a text is float32, in which the models compute: half the size of float64, and its seven
+digits are more than features of images or sensors carry. A sidecar, written after the copy, holds
+the size and time of both. A copy that disagrees with its sidecar is stale or half-written.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class FeatureFile:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Frames and columns; of a ``.npy`` file only the header is read."""
+        """Return the numbers of frames and columns; of a ``.npy`` file only the header is read."""
         unopened = self._features is None and self.path.suffix != ".txt"
         frames, width = _header(self.path, 2)[0] if unopened else self.open().shape
         return frames, width
@@ -72,15 +72,15 @@ class FeatureFile:
         return features
 
     def __getstate__(self) -> dict[str, Any]:
-        # A pickled map would carry the whole file; what was checked stays checked.
+        # A pickled map would carry the whole file. A checked file stays checked.
         return {**self.__dict__, "_features": None}
 
 
 def map_array(path: Path, dimensions: int = 2) -> NDArray[Any]:
     """Map a ``.npy`` file of real numbers into memory, read-only and in its own type.
 
-    Nothing is unpickled. A file whose header does not fit its size, or that holds anything else
-    than real numbers in so many dimensions, is a FileError before memory is taken for it.
+    Nothing is unpickled. A file whose header does not fit its size, or that holds other than real
+    numbers in so many ``dimensions``, is a FileError before memory is taken for it.
     """
     shape, fortran, dtype, offset = _header(path, dimensions)
     order: Any = "F" if fortran else "C"
@@ -90,13 +90,8 @@ def map_array(path: Path, dimensions: int = 2) -> NDArray[Any]:
         raise FileError.at(path, unreadable(error)) from error
 
 
-def npy_header(
-    stream: IO[bytes],
-) -> tuple[tuple[int, ...], bool, np.dtype[np.generic], int]:
-    """Read shape, order ("F" or not), type and length of the header of a ``.npy`` stream.
-
-    A header that cannot be read is a ValueError.
-    """
+def npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[np.generic], int]:
+    """Read shape, Fortran order, type and length of a ``.npy`` header, or raise a ValueError."""
     try:
         # Version 3 differs from 2 only for field names, which numbers do not have.
         first = npy_format.read_magic(stream) == (1, 0)
@@ -167,10 +162,10 @@ def _require_finite(path: Path, features: NDArray[np.float32]) -> None:
 
 
 def open_text(path: str | Path) -> NDArray[np.float32]:
-    """Open the features of a text file, parsing it only if there is no valid copy yet.
+    """Open the features of a text file, and parse it only if it has no valid copy yet.
 
-    The copy lies beside the text in ``.asot-store``, or in the user's cache where that folder
-    cannot be written. Without any place to write, the features are in memory and not mapped.
+    The copy lies beside the text in ``.asot-store``, or else in the user's cache. If neither can be
+    written, the features are in memory and not mapped.
     """
     path = Path(path)
     places = [path.parent / FOLDER / path.name]
@@ -196,7 +191,7 @@ def open_text(path: str | Path) -> NDArray[np.float32]:
 
 
 def cache_folder() -> Path | None:
-    """Return ``$ASOT_CACHE``, ``$XDG_CACHE_HOME/asot`` or ``~/.cache/asot``; None without any."""
+    """Return ``$ASOT_CACHE``, ``$XDG_CACHE_HOME/asot`` or ``~/.cache/asot``; None if unknown."""
     if os.environ.get("ASOT_CACHE"):
         return Path(os.environ["ASOT_CACHE"])
     if os.environ.get("XDG_CACHE_HOME"):
@@ -208,9 +203,9 @@ def cache_folder() -> Path | None:
 
 
 def _sealed(folder: Path) -> bool:
-    """Tell whether a folder, or the first above it that exists, lets nobody write.
+    """Tell whether the mode of a folder, or of the first above it that exists, forbids writing.
 
-    The mode is asked because a superuser can write where the owner wants nobody to.
+    A superuser could write there, against the will of the owner.
     """
     for candidate in (folder, *folder.parents):
         try:
@@ -221,12 +216,12 @@ def _sealed(folder: Path) -> bool:
 
 
 def _version(found: os.stat_result) -> dict[str, int]:
-    """Tell what distinguishes one state of a file from another."""
+    """Return the size and time that tell two states of a file apart."""
     return {"size": found.st_size, "mtime_ns": found.st_mtime_ns}
 
 
 def _parse(path: Path) -> tuple[NDArray[np.float32], dict[str, int]]:
-    """Parse a text and return it with the version it had throughout."""
+    """Parse a text; return its features and the version that the file had throughout."""
     for _ in range(3):
         source = _version(require_file(path))
         age = time.time_ns() - source["mtime_ns"]
@@ -239,7 +234,7 @@ def _parse(path: Path) -> tuple[NDArray[np.float32], dict[str, int]]:
 
 
 def _save(place: Path, features: NDArray[np.float32], source: dict[str, int]) -> None:
-    """Write copy and sidecar, each in one step, so that two writers cannot spoil each other."""
+    """Write copy and sidecar, each atomically, so that two writers do not spoil each other."""
     with atomic_path(place.with_name(f"{place.name}.npy")) as temporary:
         save_array(temporary, features)
         # The copy bears the time of its text: a sidecar never fits the copy of another version.

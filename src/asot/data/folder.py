@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class DatasetFolder:
-    """A data set on disk: features, and where there are any ground truth and mapping.
+    """A data set on disk: features, and ground truth and a mapping if there are any.
 
     ::
 
@@ -32,7 +32,7 @@ class DatasetFolder:
     The features make the recordings; where both exist, ``.npy`` is read and not ``.txt``. Hidden
     files are ignored. Without a mapping, ids 0, 1, ... go to the sorted names of all ground truth.
     Names of files and the mapping are looked at when the folder is opened; contents when they are
-    first used. :func:`asot.data.check_dataset` reads everything and lists all that is wrong.
+    first used. :func:`asot.data.check_dataset` reads everything and lists all problems.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class DatasetFolder:
     Raises
     ------
     ArgumentError, DataError
-        If the pattern or the frame rate cannot be used; if there is no features file, a name comes
+        If the pattern or the frame rate breaks its rule; if there is no features file, a name comes
         twice or does not match the pattern, or the mapping is malformed.
 
     Examples
@@ -74,9 +74,7 @@ class DatasetFolder:
         if frame_rate is not None:
             require_number("frame_rate", frame_rate, above=0)
         self.root = Path(root)
-        entries, mapping_file, problems = scan(
-            self.root, mapping, compile_pattern(activity_pattern)
-        )
+        entries, mapping_file, problems = scan(self.root, mapping, activity_pattern)
         errors = [problem for problem in problems if problem.severity == "error"]
         if errors:
             raise FileError.of(errors)
@@ -84,29 +82,22 @@ class DatasetFolder:
         self._classes = ClassTable(mapping_file, truths)
         if mapping_file is not None:
             _ = self._classes.ids  # read now, because a malformed mapping is refused at once
-        self._recordings = Recordings(
-            Recording(
-                entry.name,
-                FeatureFile(entry.features),
-                ground_truth=None
-                if entry.ground_truth is None
-                else GroundTruthFile(entry.ground_truth, self._classes),
-                activity=entry.activity,
-                frame_rate=frame_rate,
-                times=entry.times,
-                origin=entry.origin,
-            )
-            for entry in entries
-        )
+        recordings = []
+        for entry in entries:
+            path = entry.ground_truth
+            truth = None if path is None else GroundTruthFile(path, self._classes)
+            others = entry.activity, frame_rate, entry.times, entry.origin
+            recordings.append(Recording(entry.name, FeatureFile(entry.features), truth, *others))
+        self._recordings = Recordings(recordings)
 
     @property
     def class_names(self) -> dict[int, str] | None:
-        """Class id to action name; None when there is neither a mapping nor ground truth."""
+        """Return the action name of each class id; None without mapping and ground truth."""
         return self._classes.names
 
     @property
     def activities(self) -> tuple[str, ...]:
-        """The activities, sorted; empty when recordings have none."""
+        """Return the activities, sorted; an empty tuple if recordings have none."""
         return tuple(sorted({name for name in self._recordings.activities if name is not None}))
 
     def recordings(self, activity: str | None = None) -> Recordings:
@@ -126,7 +117,7 @@ def find_dataset(data_dir: str | Path, dataset: str | None = None) -> Path:
     """Find the folder that holds ``features/``.
 
     It is ``data_dir`` itself, or else ``data_dir/dataset``, or else the only sub-folder that holds
-    ``features/``. Where there is none, the DataError lists what is there.
+    ``features/``. If no folder does, the DataError lists the content of ``data_dir``.
 
     Examples
     --------
@@ -172,13 +163,14 @@ class Entry:
 
 
 def scan(
-    root: Path, mapping: str | Path | None, pattern: re.Pattern[str] | None
+    root: Path, mapping: str | Path | None, activity_pattern: str | None
 ) -> tuple[list[Entry], Path | None, list[Defect]]:
-    """List the recordings of a dataset folder, its mapping file, and what is wrong with places.
+    """Return a dataset folder's recordings, its mapping file, and problems of places and names.
 
-    No file is opened but origins. ``mapping`` is a file in ``mapping/``, by default
-    ``mapping.txt`` if there is one. Recordings are sorted by activity folder and name.
+    Of the files only origins are opened. ``mapping`` is a file in ``mapping/``, by default
+    ``mapping.txt`` if it exists. Recordings are sorted by activity folder and name.
     """
+    pattern = compile_pattern(activity_pattern)
     problems: list[Defect] = []
     features: dict[str, tuple[str | None, Path]] = {}
     for folder, path in _feature_files(root / "features", problems):
@@ -209,14 +201,10 @@ def scan(
         present |= {f"{place.name}/{path.name}": path for path in place.iterdir()}
     if is_folder(root / "origins"):
         problems += origin_problems(root, list(features))
-    entries = [
-        Entry(
-            *(name, activity, path, labels.get(name)),
-            times=present.get(f"times/{name}.npy"),
-            origin=present.get(f"origins/{name}.json"),
-        )
-        for name, (activity, path) in features.items()
-    ]
+    entries = []
+    for name, (activity, path) in features.items():
+        times, origin = present.get(f"times/{name}.npy"), present.get(f"origins/{name}.json")
+        entries.append(Entry(name, activity, path, labels.get(name), times, origin))
     return entries, _mapping_file(root / "mapping", mapping, problems), problems
 
 
@@ -237,7 +225,7 @@ def compile_pattern(pattern: str | None) -> re.Pattern[str] | None:
 
 
 def is_folder(path: Path) -> bool:
-    """Tell whether there is a folder at ``path``, as far as the system lets it be seen."""
+    """Tell whether ``path`` is a folder that the system lets this process see."""
     try:
         return path.is_dir()
     except (OSError, ValueError):
@@ -263,7 +251,7 @@ def _feature_files(folder: Path, problems: list[Defect]) -> Iterator[tuple[str |
 
 
 def _children(folder: Path, problems: list[Defect]) -> list[Path]:
-    """List what a folder holds but hidden files, sorted; names that are not text are problems."""
+    """List a folder without hidden files, sorted; names that are not text are problems."""
     try:
         names = sorted(path.name for path in folder.iterdir())
     except FileNotFoundError:
@@ -289,17 +277,14 @@ def _children(folder: Path, problems: list[Defect]) -> list[Path]:
 def _ground_truth_files(
     folder: Path, features: dict[str, tuple[str | None, Path]], problems: list[Defect]
 ) -> dict[str, Path]:
-    """Find each recording's ground truth; warn of what has only one of the two."""
+    """Find each recording's ground truth; warn of files and recordings that lack the other."""
     if not os.path.lexists(folder):
         return {}
     children = _children(folder, problems)
     files = {path.name: path for path in children if not is_folder(path)}
-    labels = {}
-    for name in features:
-        # A recording whose own name ends in .txt is why the exact name comes first.
-        file = files.get(name) or files.get(f"{name}.txt")
-        if file is not None:
-            labels[name] = file
+    # The exact name comes first, because a recording's own name may end in .txt.
+    found = {name: files.get(name) or files.get(f"{name}.txt") for name in features}
+    labels = {name: file for name, file in found.items() if file is not None}
     used = {path.name for path in labels.values()}
     # <recording>_idt lies beside the ground truth in YouTube Instructions.
     used |= {f"{name}_idt{suffix}" for name in features for suffix in ("", ".txt")}

@@ -14,7 +14,7 @@ BLOCK = 2**22  # numbers that are held at once
 
 
 def stratified_frames(n_frames: int, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Draw a frame from each of ``count`` equal strata of N frames: those of a training batch.
+    """Draw a frame from each of ``count`` equal strata of N frames, as for a training batch.
 
     Stratum i holds the frames ``i * N // count`` up to, not including, ``(i + 1) * N // count``.
     Every frame can be drawn, and no frame twice. The result is (M,) int64 and rises; a recording
@@ -32,7 +32,7 @@ def stratified_frames(n_frames: int, count: int, rng: np.random.Generator) -> ND
 
 
 def even_frames(n_frames: int, count: int) -> NDArray[np.int64]:
-    """Choose ``count`` evenly spaced frames, the first and the last among them: for validation.
+    """Choose ``count`` evenly spaced frames, with the first and the last, as for validation.
 
     The result is (M,) int64 and rises; a recording of fewer frames gives all of them, and a count
     of 1 the middle frame.
@@ -111,7 +111,7 @@ def standardise(features: ArrayLike) -> NDArray[np.float32]:
     scale = np.where(largest > 0, largest, 1)
     all_present, all_vary = bool(present.all()), bool(varies.all())
 
-    # Each is kept for the next pass where there is a single block.
+    # In a recording of a single block, the next pass reuses the result.
     @lru_cache(maxsize=1)
     def scaled(start: int) -> NDArray[np.float64]:
         rows = slice(start, start + step)

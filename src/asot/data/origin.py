@@ -1,4 +1,4 @@
-"""Where features come from: the file, what made them of it, and when each frame is.
+"""The origin of features: their file, what made them of it, and the times of their frames.
 
 ::
 
@@ -27,34 +27,22 @@ from asot.timeline.segments import require_times
 
 
 class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the features of one recording come from.
+    """The origin of the features of one recording."""
 
-    Parameters
-    ----------
-    kind : {"video", "series", "pose", "features"}
-        What the file is; "features" were taken as they are.
-    path, fingerprint : str
-        The file, absolute, and what tells its content from any other.
-    extractor : dict
-        All that decides the features but the file, in plain JSON values: the backbone and its
-        weights, the sampling, the preparation. Features of two extractors do not go together.
-    media : dict
-        What the file says of itself: for a video ``start_s``, ``end_s``, ``frame_rate``,
-        ``width``, ``height``, ``codec``, ``rotation``; for others ``columns``.
-    remarks : list of str
-        What people should know, such as damaged frames: sentences.
-    """
-
-    kind: Literal["video", "series", "pose", "features"]
-    path: str
-    fingerprint: str
+    kind: Literal["video", "series", "pose", "features"]  # "features" were taken as they are
+    path: str  # of the file, absolute
+    fingerprint: str  # tells the file's content from any other
+    # All that decides the features but the file, in plain JSON values: the backbone and its
+    # weights, the sampling, the preparation. Features of two extractors do not go together.
     extractor: dict[str, Any]
+    # The file's description of itself: of a video start_s, end_s, frame_rate, width, height, codec
+    # and rotation; of other files columns.
     media: dict[str, Any] = {}
-    remarks: list[str] = []
+    remarks: list[str] = []  # sentences for people, as on damaged frames
 
 
 class _Media(msgspec.Struct):
-    """The types of the media's values that are used."""
+    """The types of those values of ``media`` that asot uses."""
 
     start_s: float = 0.0
     frame_rate: float | None = None
@@ -75,11 +63,6 @@ def write_features(
         times_path(root, name).unlink(missing_ok=True)
     else:
         write_array(times_path(root, name), require_times(times, len(features)))
-    write_origin(root, name, origin)
-
-
-def write_origin(root: Path, name: str, origin: Origin) -> None:
-    """Write the origin of a recording, which marks it as finished."""
     write_json(origin_path(root, name), msgspec.to_builtins(origin))
 
 
@@ -94,7 +77,7 @@ def times_path(root: Path, name: str) -> Path:
 
 
 def read_origin(path: Path) -> Origin | None:
-    """Read an origin; None where there is no such file, FileError where it is not an origin."""
+    """Read an origin; return None without the file, raise a FileError if it is malformed."""
     if not os.path.lexists(path):
         return None
     cure = "extract the features again"
@@ -104,7 +87,7 @@ def read_origin(path: Path) -> Origin | None:
 
 
 def read_times(path: Path, n_frames: int) -> NDArray[np.float64]:
-    """Read the (N + 1,) times of a recording of N frames; FileError where they do not fit it."""
+    """Read the (N + 1,) times of a recording of N frames; raise a FileError if they misfit."""
     try:
         return require_times(np.array(map_array(path, 1)), n_frames)
     except (FileError, ArgumentError) as error:
@@ -114,7 +97,7 @@ def read_times(path: Path, n_frames: int) -> NDArray[np.float64]:
 
 
 def origin_problems(root: Path, names: Sequence[str]) -> list[Defect]:
-    """Tell whether the features of a data folder go together: all finished, and made in one way."""
+    """List the reason, if any, why the features of a data folder do not go together."""
     folder = root / "origins"
     first: tuple[str, dict[str, Any]] | None = None
     difference, bare = "", []

@@ -1,6 +1,6 @@
-"""Recordings: features, and where they are known ground truth, times, activity and origin.
+"""Recordings: features, and as far as known their ground truth, times, activity and origin.
 
-They come from files, which are read when they are first asked for, or from arrays in memory.
+The arrays are in memory, or in files that are read at first use.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Recording:
     Parameters
     ----------
     name, activity : str
-        Its name, and the activity it belongs to (None where there is none).
+        The recording's name, and the activity it belongs to, if any.
     features : (N, D) array or FeatureFile
         One row a frame.
     ground_truth : (N,) int64 array, GroundTruthFile or None
@@ -38,8 +38,7 @@ class Recording:
     frame_rate : float or None
         Frames per second.
     times, origin : Path or None
-        Files of the frames' times, which go before ``frame_rate``, and of where the features come
-        from.
+        Files of the frames' times, which go before ``frame_rate``, and of the features' origin.
     """
 
     def __init__(
@@ -62,39 +61,38 @@ class Recording:
 
     @property
     def features(self) -> Features:
-        """The finite (N, D) features: what was given, or float32 and read-only from a file."""
+        """Return the finite (N, D) features: as given, or float32 and read-only from a file."""
         return self._features.open() if isinstance(self._features, FeatureFile) else self._features
 
     @property
     def n_frames(self) -> int:
-        """The number of frames, N."""
+        """Return the number of frames, N."""
         return int(self._features.shape[0])
 
     @property
     def width(self) -> int:
-        """The number of feature columns, D."""
+        """Return the number of feature columns, D."""
         return int(self._features.shape[1])
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The files of features and ground truth; none where it came as arrays."""
-        held = self._features, self._ground_truth
-        return tuple(one.path for one in held if isinstance(one, FeatureFile | GroundTruthFile))
+        """Return the paths of features and ground truth, as far as they come from files."""
+        parts = self._features, self._ground_truth
+        return tuple(part.path for part in parts if isinstance(part, FeatureFile | GroundTruthFile))
 
     @property
     def labelled(self) -> bool:
-        """True where there is ground truth, which is not read for it."""
+        """Tell whether there is ground truth, without reading it."""
         return self._ground_truth is not None
 
     @property
     def ground_truth(self) -> NDArray[np.int64] | None:
-        """The (N,) int64 class ids, read at each use; None where there are none."""
+        """Return the (N,) int64 class ids, read at each use; None without ground truth."""
         if not isinstance(self._ground_truth, GroundTruthFile):
             return self._ground_truth
         labels = self._ground_truth.read()
         path = self._features.path.name if isinstance(self._features, FeatureFile) else self.name
-        message = length_defect(self._features.shape, len(labels), path)
-        if message is not None:
+        if message := length_defect(self._features.shape, len(labels), path):
             raise FileError.at(self._ground_truth.path, message)
         return labels
 
@@ -106,14 +104,14 @@ class Recording:
 
     @property
     def times(self) -> NDArray[np.float64] | None:
-        """The (N + 1,) seconds between which the frames last; None where they are not known."""
+        """Return (N + 1,) seconds: when each frame begins and the last ends; None if unknown."""
         if self._times is not None:
             return read_times(self._times, self.n_frames)
         return None if self.frame_rate is None else even_times(self.n_frames, self.frame_rate)
 
     @property
     def origin(self) -> Origin | None:
-        """Where the features come from; None where that is not known."""
+        """Return the origin of the features; None if unknown."""
         return None if self._origin is None else read_origin(self._origin)
 
     def __repr__(self) -> str:
@@ -123,7 +121,7 @@ class Recording:
 
 
 def length_defect(shape: tuple[int, ...], n_labels: int, path: str) -> str | None:
-    """Say in what way so many labels do not fit features of a shape; None where they do."""
+    """Describe how a number of labels misfits the shape of features; None where it fits."""
     if shape[0] == n_labels:
         return None
     path = printable(path)
@@ -135,7 +133,7 @@ def length_defect(shape: tuple[int, ...], n_labels: int, path: str) -> str | Non
 
 
 class Recordings(Sequence[Recording]):
-    """A sequence of recordings; slices and index arrays give recordings again.
+    """A sequence of recordings; indexing by a slice or an array of integers gives Recordings too.
 
     Examples
     --------
@@ -156,14 +154,14 @@ class Recordings(Sequence[Recording]):
         activities: Sequence[str | None] | None = None,
         frame_rate: float | None = None,
     ) -> Recordings:
-        """Make recordings of arrays in memory; what breaks a rule is an ArgumentError.
+        """Make recordings of arrays in memory; an argument that breaks a rule is an ArgumentError.
 
         Parameters
         ----------
         features : sequence of (N_i, D) array-like
             Real and finite. Floating arrays are kept as they are, others become float32.
         names : sequence of str, optional
-            One name a recording, each once; ``recording-1``, ... by default.
+            A name for each recording, all different; ``recording-1``, ... by default.
         ground_truth, activities : sequence, optional
             For each recording (N_i,) int class ids and a name, or None.
         frame_rate : float, optional
@@ -190,29 +188,27 @@ class Recordings(Sequence[Recording]):
             truth = None if ground_truth is None else ground_truth[i]
             labels = None if truth is None else _checked_labels(i, truth, len(array))
             activity = None if activities is None else activities[i]
-            recordings.append(
-                Recording(names[i], array, labels, activity=activity, frame_rate=frame_rate)
-            )
+            recordings.append(Recording(names[i], array, labels, activity, frame_rate))
         return cls(recordings)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The name of each recording."""
+        """Return the name of each recording."""
         return tuple(recording.name for recording in self)
 
     @property
     def activities(self) -> tuple[str | None, ...]:
-        """The activity of each recording."""
+        """Return the activity of each recording."""
         return tuple(recording.activity for recording in self)
 
     @property
     def features(self) -> FeatureSequence:
-        """The features of each recording: a sequence of arrays that opens them when indexed."""
+        """Return the features of each recording: a sequence that opens them when it is indexed."""
         return FeatureSequence(self)
 
     @property
     def ground_truth(self) -> list[NDArray[np.int64] | None]:
-        """The ground truth of each recording, all read now."""
+        """Read the ground truth of every recording."""
         return [recording.ground_truth for recording in self]
 
     @overload

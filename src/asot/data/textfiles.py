@@ -22,10 +22,10 @@ _INT64 = np.iinfo(np.int64)
 
 
 def read_lines(path: Path) -> list[str]:
-    """Read a text file's lines, stripped, without the empty ones at its end.
+    """Read a text file's lines, stripped, without empty lines at its end.
 
     Windows line ends and a byte order mark are tolerated; an empty line in the middle stays, as
-    ``""``. A file that cannot be read, is empty, or is not UTF-8 text is a FileError.
+    ``""``. A file that is unreadable, empty, or not UTF-8 text is a FileError.
     """
     require_file(path)
     try:
@@ -48,7 +48,7 @@ def read_lines(path: Path) -> list[str]:
 def read_mapping(path: str | Path) -> dict[str, int]:
     """Read a mapping file, ``<id> <action name>`` a line, as action name to class id.
 
-    Several names may have one id, as in the coarser mappings of 50 Salads: they are one class.
+    Names may share an id, and so a class, as in the coarser mappings of 50 Salads.
     Names may hold spaces, ids may be negative, empty lines are skipped. A FileError holds every
     malformed line and every name that comes twice.
     """
@@ -85,10 +85,7 @@ def class_names(ids: Mapping[str, int]) -> dict[int, str]:
 
 
 class ClassTable:
-    """Class ids of action names: those of a mapping file, or 0, 1, ... of the sorted names.
-
-    The files are read when the ids are first asked for.
-    """
+    """Class ids of action names: those of a mapping file, or 0, 1, ... of the sorted names."""
 
     def __init__(self, mapping: Path | None, files: Iterable[Path]) -> None:
         self.mapping = mapping
@@ -97,12 +94,12 @@ class ClassTable:
 
     @property
     def names(self) -> dict[int, str] | None:
-        """Class id to action name; None when there is neither a mapping nor ground truth."""
+        """Return the action name of each class id; None without mapping and ground truth."""
         return class_names(self.ids) if self._files or self.mapping is not None else None
 
     @property
     def ids(self) -> dict[str, int]:
-        """Action name to class id."""
+        """Return the class id of each action name, read at first use."""
         if self._ids is None and self.mapping is not None:
             self._ids = read_mapping(self.mapping)
         elif self._ids is None:
@@ -131,14 +128,13 @@ class GroundTruthFile:
 def label_problems(
     path: Path, names: list[str], ids: Mapping[str, int], mapping: Path | None
 ) -> list[Defect]:
-    """List the empty lines and the unknown names; past five names, all others are one problem."""
+    """List the empty lines and the unknown names; names past the fifth share a problem."""
     unknown = list(dict.fromkeys(name for name in names if name and name not in ids))
     known = "among the known actions" if mapping is None else f"in {printable(mapping.name)}"
     messages = {name: f"label {quote(name)} is not {known}" for name in unknown[:5]}
     messages[""] = "is empty"
     problems = _first_of_each(
-        path,
-        ((name, i, messages[name]) for i, name in enumerate(names, 1) if name in messages),
+        path, ((name, i, messages[name]) for i, name in enumerate(names, 1) if name in messages)
     )
     if unknown[5:]:
         count = plural(len(unknown) - 5, "more label")
@@ -148,16 +144,17 @@ def label_problems(
 
 
 def _first_of_each(path: Path, found: Iterable[tuple[str, int, str]]) -> list[Defect]:
-    """Make one problem of each kind (kind, line, message), at its first line, with their number."""
+    """Merge all (kind, line, message) of a kind to a problem at the first line, with a count."""
     first: dict[str, tuple[int, str]] = {}
     counts: Counter[str] = Counter()
     for kind, line, message in found:
         first.setdefault(kind, (line, message))
         counts[kind] += 1
-    more = {
-        kind: f" (the first of {n:,} such lines)" if n > 1 else "" for kind, n in counts.items()
-    }
-    return [Defect(path, line, message + more[kind]) for kind, (line, message) in first.items()]
+    problems = []
+    for kind, (line, message) in first.items():
+        more = f" (the first of {counts[kind]:,} such lines)" if counts[kind] > 1 else ""
+        problems.append(Defect(path, line, message + more))
+    return problems
 
 
 def parse_features(path: Path) -> NDArray[np.float32]:
@@ -165,7 +162,7 @@ def parse_features(path: Path) -> NDArray[np.float32]:
 
     A byte order mark, Windows line ends and empty lines at the end are tolerated. A FileError has
     a problem for each kind of defect, at its first line: lines with another number of columns,
-    empty lines, what is not a number, NaN and infinity.
+    empty lines, words that are not numbers, NaN and infinity.
     """
     require_file(path)
     try:
@@ -190,7 +187,7 @@ def parse_features(path: Path) -> NDArray[np.float32]:
 
 
 def _rows(stream: TextIO) -> Iterator[str]:
-    """Yield the lines up to the empty ones at the end; loadtxt would skip those between too."""
+    """Yield the lines up to an empty end; refuse empty lines between, which loadtxt would skip."""
     empty = False
     for line in stream:
         if line.isspace():
@@ -202,7 +199,7 @@ def _rows(stream: TextIO) -> Iterator[str]:
 
 
 def _defects(path: Path) -> list[Defect]:
-    """List the defects of a text of features, one problem a kind at its first line."""
+    """List the defects of a text of features, a problem for each kind, at its first line."""
     lines = read_lines(path)
     widths = [len(line.split()) for line in lines]
     usual = Counter(width for width in widths if width).most_common(1)[0][0]

@@ -1,4 +1,4 @@
-"""Writing recordings as a dataset folder."""
+"""The writing of recordings as a dataset folder."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def write_dataset(
     Parameters
     ----------
     recordings : Recordings
-        What to write: features as float32 ``.npy``, in a folder of their activity where they have
-        one, and ground truth where there is some.
+        Features are written as float32 ``.npy``, in a folder of their activity if there is one, and
+        with their ground truth if there is any.
     root : path-like
         The folder to make, which is returned.
     class_names : mapping of int to str, optional
@@ -45,8 +45,8 @@ def write_dataset(
     Raises
     ------
     ArgumentError, DataError
-        If a name cannot be that of a file or fill one line, comes twice, or is missing; if
-        ``root`` already holds something, or cannot be written.
+        If a name does not suit a file or a line of text, comes twice, or is missing; if ``root``
+        already holds something, or the system refuses to write it.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def write_dataset(
 def new_folder(root: Path, overwrite: bool = False) -> Iterator[Path]:
     """Yield an empty folder that becomes ``root`` when the block succeeds.
 
-    With ``overwrite`` it replaces a data set that is there; nothing else is ever replaced.
+    With ``overwrite`` it replaces an earlier data set, and never anything else.
     """
     held = os.path.lexists(root) and (not is_folder(root) or any(root.iterdir()))
     if held and not (overwrite and is_folder(root / "features")):
@@ -131,7 +131,7 @@ def write_ground_truth(
 def write_mapping(
     folder: Path, class_names: Mapping[int, str], files: Sequence[str] = ("mapping.txt",)
 ) -> None:
-    """Write the mapping files, all alike."""
+    """Write mapping files, all with the same lines."""
     for file in files:
         lines = (f"{class_id} {name}" for class_id, name in class_names.items())
         _write_lines(folder / "mapping" / file, lines)
@@ -145,7 +145,7 @@ def _write_lines(path: Path, lines: Iterable[str]) -> None:
 def name_defect(
     recordings: Sequence[str], activities: Iterable[str], classes: Collection[str]
 ) -> str | None:
-    """Say which name a dataset folder cannot hold, or return None."""
+    """Describe the first name that does not suit a dataset folder, or return None."""
     for name in (*recordings, *activities):
         if not name.isprintable() or "/" in name or "\\" in name or name[:1] in ("", "."):
             return f"{quote(name)} is not a name that a recording's file can have"

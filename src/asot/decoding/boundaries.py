@@ -1,4 +1,4 @@
-"""Boundaries moved to where the frames themselves change."""
+"""Boundaries of segments, moved to the changes in the frames themselves."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from asot.timeline.segments import run_lengths
 def sharpen_boundaries(labels: ArrayLike, features: ArrayLike, reach: int) -> NDArray[np.int64]:
     """Move each boundary, by a few frames, to where the two segments part best.
 
-    What was decoded from windows has its boundaries a little off. Each frame near a boundary is
-    compared with the means of the two segments, of frames that are not near; the boundary is put
-    where the squared distances sum to the least. No segment is shortened by more than a third on
+    Boundaries that were decoded from windows are a little off. Each frame near a boundary is
+    compared with the means of the two segments, over their frames that are not near; the boundary
+    moves to the least sum of squared distances. No segment is shortened by more than a third on
     either side, and none disappears.
 
     Parameters
@@ -24,7 +24,7 @@ def sharpen_boundaries(labels: ArrayLike, features: ArrayLike, reach: int) -> ND
     features : (N, D) array-like
         Frames; only their directions count.
     reach : int
-        How far a boundary may move, frames, at least 0.
+        Frames by which a boundary may move, at least 0.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def sharpen_boundaries(labels: ArrayLike, features: ArrayLike, reach: int) -> ND
         window = rows[low:high]
         rather_after = ((window - before) ** 2 - (window - after) ** 2).sum(axis=1)
         gained = np.concatenate([[0.0], np.cumsum(rather_after)])
-        # Of equals, the one that moves least.
+        # Of equal sums, take the shortest move.
         best = np.flatnonzero(gained <= gained.min() + 1e-12)
         new = low + int(best[np.abs(best - near).argmin()])
         sharp[low:new], sharp[new:high] = values[left], values[left + 1]

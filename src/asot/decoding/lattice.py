@@ -1,4 +1,4 @@
-"""All the segmentations of a recording that obey some rules, and sums over them.
+"""The segmentations of a recording that obey some rules, and sums over them.
 
 A segmentation is a sequence of segments that cover the recording, no two neighbours of the same
 action. It scores the log-probabilities of its frames, plus for each segment that of its length,
@@ -18,41 +18,22 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# Terms so far below the largest, in nats, are lost in the rounding of double precision, together
-# even where there are a million.
+# Nats below the largest term from which a million terms together are lost in double precision.
 NEGLIGIBLE = 50.0
 
 
 @dataclass(frozen=True)
 class Lattice:
-    """Rules and scores, ready to be summed over.
+    """Rules and scores, ready to be summed over."""
 
-    Attributes
-    ----------
-    scores : ndarray (N, K), float64
-        Score of each frame; -inf where it cannot have the action.
-    total : ndarray (N + 1, K), float64
-        Their sum over the frames before each; impossible frames count nothing.
-    since : ndarray (N + 1, K), int64
-        The first frame from which the action is possible in every frame up to here.
-    minimum : ndarray (K,), int64
-        Frames of the shortest segment.
-    durations : ndarray (D, K), float64, or None
-        Score of 1 to D frames, longer ones being impossible; None where only ``minimum`` counts.
-    transitions : ndarray (K, K), float64
-        From the row's action to the column's, -inf on the diagonal.
-    start, end : ndarray (K,), float64
-        Of the first and of the last action.
-    """
-
-    scores: Floats
-    total: Floats
-    since: NDArray[np.int64]
-    minimum: NDArray[np.int64]
-    durations: Floats | None
-    transitions: Floats
-    start: Floats
-    end: Floats
+    scores: Floats  # (N, K), -inf where a frame cannot have the action
+    total: Floats  # (N + 1, K), sums of scores over the frames before; impossible frames add 0
+    since: NDArray[np.int64]  # (N + 1, K), the action is possible from this frame up to here
+    minimum: NDArray[np.int64]  # (K,), frames of the shortest segment
+    durations: Floats | None  # (D, K), of 1 to D frames, the longest; None: any length
+    transitions: Floats  # (K, K), from the row's action to the column's, -inf on the diagonal
+    start: Floats  # (K,), of the first action
+    end: Floats  # (K,), of the last action
 
     @classmethod
     def of(
@@ -74,15 +55,9 @@ class Lattice:
         return cls(scores, total, since, minimum, durations, transitions, start, end)
 
     def reversed(self) -> Lattice:
-        """Turn the time around."""
-        return Lattice.of(
-            self.scores[::-1],
-            self.minimum,
-            self.durations,
-            self.transitions.T,
-            self.end,
-            self.start,
-        )
+        """Reverse the time."""
+        scores, transitions = self.scores[::-1], self.transitions.T
+        return Lattice.of(scores, self.minimum, self.durations, transitions, self.end, self.start)
 
     def spans(self, first: int, last: int, end: int, actions: slice) -> Floats:
         """Score (S, A) of a segment from each frame in [first, last) to ``end``, by action."""
@@ -96,18 +71,18 @@ class Lattice:
         return np.where(allowed, values, -np.inf)
 
     def reach(self, log_sum: bool) -> tuple[Floats, Floats]:
-        """Fold all segmentations of what comes before each frame, into ``enter`` and ``leave``.
+        """Fold all segmentations of the frames before each frame into ``enter`` and ``leave``.
 
         Both are (N + 1, K): the best score, or with ``log_sum`` the log of the sum of the
-        exponentials of all scores. ``enter`` includes the transition to the action; ``leave`` is of
-        those whose last segment is of the action.
+        exponentials of all scores. ``enter`` includes the transition to the action; ``leave`` takes
+        segmentations whose last segment is of the action.
         """
         n_frames, n_actions = self.scores.shape
         fold: Callable[..., Any] = _log_sum if log_sum else np.max
         enter, leave = np.full((2, n_frames + 1, n_actions), -np.inf)
         enter[0] = self.start
-        # What starting in a frame is worth up to any end, but for the total there: (K, pad + N),
-        # since runs of starts are looked at. The pad stands for starts before the first frame.
+        # The score of starting in a frame, up to any end, less the total there: (K, pad + N), as
+        # runs of starts are read. The pad stands for starts before the first frame.
         pad = int(self.minimum.max())
         offers = np.full((n_actions, pad + n_frames), -np.inf)
         offers[:, pad] = self.start
@@ -126,7 +101,7 @@ class Lattice:
         return enter, leave
 
     def _best_starts(self, offers: Floats, pad: int, log_sum: bool) -> Callable[[int], Floats]:
-        """Return the function of an end that folds the offers (K,) of its possible starts."""
+        """Return a function from an end to the fold (K,) of the offers of its possible starts."""
         actions = np.arange(len(offers))
         if self.durations is None:
             merge: Callable[..., Floats] = np.logaddexp if log_sum else np.maximum
@@ -166,7 +141,7 @@ def _log_sum(values: Floats, axis: int) -> Floats:
 
 
 def _log_sum_of_rows(values: Floats) -> Floats:
-    """Return ``_log_sum`` of rows (K, S) of which few entries count: only those cost an exp."""
+    """Return ``_log_sum`` of rows (K, S), with an exp for the few entries that count alone."""
     top = values.max(axis=1)
     top[np.isneginf(top)] = 0.0
     flat = np.flatnonzero(values > (top - NEGLIGIBLE)[:, None])

@@ -1,4 +1,4 @@
-"""Rules that segmentations must obey: lengths, transitions, first and last actions, checked."""
+"""The rules of segmentations, checked: lengths, transitions, first and last actions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from asot.errors import ArgumentError
 
 
 class Durations(Protocol):
-    """A prior on the lengths of segments, as ``decode_segments`` takes it."""
+    """A prior on the lengths of segments, for ``decode_segments``."""
 
     def log_probability(self, lengths: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the log-probability (D, K), or (D,) for all actions, of lengths (D,) in frames."""
@@ -121,17 +121,14 @@ class Rules:
             raise ArgumentError(f"switch_cost must be a finite number >= 0, but is {cost!r}.")
         transitions = _log("transitions", self.transitions, (n_actions, n_actions)) - cost
         np.fill_diagonal(transitions, -np.inf)
-        ends = [
-            _log(name, values, (n_actions,))
-            for name, values in (("start", self.start), ("end", self.end))
-        ]
-        return Lattice.of(scores, minimum, table, transitions, *ends)
+        start, end = (_log(name, getattr(self, name), (n_actions,)) for name in ("start", "end"))
+        return Lattice.of(scores, minimum, table, transitions, start, end)
 
 
 def checked_scores(log_probabilities: ArrayLike) -> Floats:
     """Check log-probabilities (N, K); return them as float64, less the largest of each frame.
 
-    Sums over thousands of frames keep more digits where no row has a large constant in it.
+    Sums over thousands of frames keep more digits without a large constant in each row.
     """
     array: NDArray[Any] = np.asarray(log_probabilities)
     if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "fiu":
@@ -216,6 +213,5 @@ def _duration_table(
             f"durations must be log-probabilities, but their type is {array.dtype}."
         )
     _require_log("durations", array)
-    return np.broadcast_to(array[:longest], (min(len(array), longest), n_actions)).astype(
-        np.float64
-    )
+    shape = min(len(array), longest), n_actions
+    return np.broadcast_to(array[:longest], shape).astype(np.float64)

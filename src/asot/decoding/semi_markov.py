@@ -1,4 +1,4 @@
-"""The likeliest segmentation of a recording under rules, and how sure its segments are."""
+"""The likeliest segmentation of a recording under rules, and the probability of its segments."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ def decode_segments(
         rows are 1, 2, ... frames. Segments longer than the table are impossible.
     transitions : (K, K) array-like, optional
         From the row's action to the column's: booleans for what is allowed, or log-probabilities.
-        The diagonal is not looked at.
+        The diagonal is ignored.
     start, end : (K,) array-like, optional
-        Which actions may come first and last: booleans or log-probabilities.
+        The actions that may come first and last: booleans or log-probabilities.
     switch_cost : float
-        What each change of action costs, >= 0.
+        Cost of each change of action, >= 0.
 
     Returns
     -------
@@ -66,8 +66,8 @@ def decode_segments(
     Raises
     ------
     ArgumentError
-        If an argument breaks its rule, or no segmentation obeys them all: the sentence says which
-        stand in the way.
+        If an argument breaks its rule, or no segmentation obeys all of them: the sentence names
+        the rules that stand in the way.
 
     References
     ----------
@@ -107,21 +107,15 @@ def decode_segments(
 
 
 def _no_segmentation(rules: Rules, log_probabilities: ArrayLike) -> str:
-    """Say which rules stand in the way where no segmentation obeys all of them."""
+    """Name the rules that stand in the way where no segmentation obeys all of them."""
     scores = np.asarray(log_probabilities, dtype=np.float64)
-    defaults: dict[str, Any] = {
-        one.name: one.default for one in fields(Rules) if one.name != "switch_cost"
-    }
-    given = {
-        name: default
-        for name, default in defaults.items()
-        if np.size(getattr(rules, name)) > 1 or getattr(rules, name) != default
-    }
-    culprits = [
-        name
-        for name, default in given.items()
-        if _possible(replace(rules, **{name: default}).lattice(scores))
-    ]
+    given: dict[str, Rules] = {}  # without each of the given rules
+    for one in fields(Rules):
+        value = getattr(rules, one.name)
+        if one.name != "switch_cost" and (np.size(value) > 1 or value != one.default):
+            default: dict[str, Any] = {one.name: one.default}
+            given[one.name] = replace(rules, **default)
+    culprits = [name for name, others in given.items() if _possible(others.lattice(scores))]
     if _possible(rules.lattice(np.maximum(scores, scores[np.isfinite(scores)].min()))):
         culprits.append("the -inf in log_probabilities")
     frames = "frame" if len(scores) == 1 else "frames"
@@ -142,17 +136,17 @@ def _possible(lattice: Lattice) -> bool:
 
 @dataclass(frozen=True)
 class Confidence:
-    """Posterior probabilities, in [0, 1].
+    """Posterior probabilities of frames, segments and boundaries, in [0, 1].
 
     Attributes
     ----------
     frames : ndarray (N, K), float64
-        That a frame has an action; rows sum to 1.
+        Probability that a frame has an action; rows sum to 1.
     segments : ndarray (S,), float64
-        That there is a segment with this action, this start and this end, both within the
+        Probability of a segment with this action, this start and this end, both within the
         tolerance.
     boundaries : ndarray (S - 1,), float64
-        That the action changes within the tolerance of where one segment ends and the next starts.
+        Probability that the action changes within the tolerance of the boundary of two segments.
     """
 
     frames: NDArray[np.float64]
@@ -175,10 +169,10 @@ def segment_confidence(
 ) -> Confidence:
     """Find the probability of each segment and boundary of a labelling, exactly.
 
-    All segmentations that obey the rules are weighed by the exponential of their score, which
-    :func:`asot.decoding.decode_segments` has; so scores must be log-probabilities in earnest for
-    these to be probabilities. Where neighbouring frames repeat each other, they say more together
-    than they know: divide ``log_probabilities`` by about the number of frames that do.
+    All segmentations that obey the rules are weighed by the exponential of their score, that of
+    :func:`asot.decoding.decode_segments`, so that the results are probabilities only where the
+    scores are log-probabilities. Neighbouring frames that repeat each other make them too sure:
+    divide ``log_probabilities`` by about the number of frames that are alike.
 
     Parameters
     ----------
@@ -226,14 +220,14 @@ def segment_confidence(
     evidence = float(np.logaddexp.reduce(leave[-1] + lattice.end))
     if np.isneginf(evidence):
         raise ArgumentError(_no_segmentation(rules, log_probabilities))
-    # Backwards, what is entered is what comes after a segment's end, and what is left is all from
-    # its start on.
+    # In reversed time, entering covers the frames after a segment's end, and leaving all frames
+    # from its start on.
     after, onward = (values[::-1] for values in lattice.reversed().reach(log_sum=True))
     begun, ended = np.exp(enter + onward - evidence), np.exp(leave + after - evidence)
     changes = ended.sum(axis=1)
 
     def whole(first: int, last: int, end: int) -> Floats:
-        """Probability (S, K) of a segment from each start in [first, last) to ``end``."""
+        """Return the probability (S, K) of a segment from each of [first, last) to ``end``."""
         spans = lattice.spans(first, last, end, slice(None))
         return np.exp(enter[first:last] + spans + after[end] - evidence)
 
@@ -247,8 +241,8 @@ def segment_confidence(
 
     def boundary(place: int) -> float:
         low, high = max(place - tolerance, 1), min(place + tolerance, n_frames - 1)
-        # Changes in the window, less those that another one in it comes before: each of these ends
-        # a segment that starts in the window.
+        # Changes in the window, less those that follow another change in it, which each end a
+        # segment that starts in the window.
         return float(changes[low : high + 1].sum()) - sum(
             float(whole(low, end, end).sum()) for end in range(low + 1, high + 1)
         )

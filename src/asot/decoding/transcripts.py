@@ -1,4 +1,4 @@
-"""Transcripts: the actions of a recording in their order, aligned to it, and learnt from."""
+"""Transcripts: the actions of a recording in order, their alignment, and their transitions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def transcript(labels: ArrayLike) -> NDArray[np.int64]:
     Parameters
     ----------
     labels : array-like of int (N,)
-        An action for each frame; runs of -1 are left out, and never join what they part.
+        An action for each frame; runs of -1 are left out, and segments on both sides stay two.
 
     Returns
     -------
@@ -28,7 +28,7 @@ def transcript(labels: ArrayLike) -> NDArray[np.int64]:
     Raises
     ------
     ArgumentError
-        If a label is no integer or below -1.
+        If a label is not an integer, or below -1.
 
     Examples
     --------
@@ -52,8 +52,8 @@ def align(
     log_probabilities : (N, K) array-like
         As in :func:`asot.decoding.decode_segments`.
     transcript : (S,) array-like of int
-        Actions, 0 to K - 1, as often as they occur. Of an action twice in a row each gets a
-        segment, which the labels do not tell apart.
+        Actions, 0 to K - 1, as often as they occur. An action that comes twice in a row gets two
+        segments, which the labels do not tell apart.
     minimum_duration : int
         Frames of the shortest segment.
 
@@ -104,7 +104,7 @@ def align(
             f"transcript needs at least {needed} frames, {shortest} for each of its {len(actions)} "
             f"segments, but the recording has {n_frames}."
         )
-    # A finite stand-in for -inf, worse than all that is finite together.
+    # In place of -inf, a finite score that is worse than all others together.
     finite = np.isfinite(scores)
     scores = np.where(finite, scores, 2 * n_frames * min(scores[finite].min(), -1.0))
     path = chain_states(scores[:, actions], int(shortest))
@@ -127,9 +127,9 @@ def chain_states(scores: NDArray[np.float64], minimum: int = 1) -> NDArray[np.in
     # before[i, m]: sum of state m's scores in the frames before i.
     before = np.zeros((n_frames + 1, n_states))
     np.cumsum(scores, axis=0, out=before[1:])
-    # entry[m, i]: best score of all frames before i, if state m starts in frame i, less what
-    # state m would have had in them: up to any end, the sum of state m is then a constant away,
-    # so that the best entry for an end is a running maximum.
+    # entry[m, i]: best score of all frames before i, if state m starts in frame i, less the score
+    # of state m in them: up to any end, the sum of state m then adds a constant, so that the best
+    # entry for an end is a running maximum.
     entry = np.full((n_states, n_frames), -np.inf)
     entry[0, 0] = 0.0
     for m in range(1, n_states):
@@ -148,29 +148,29 @@ def chain_states(scores: NDArray[np.float64], minimum: int = 1) -> NDArray[np.in
 def learn_transitions(
     labels: Iterable[ArrayLike], n_actions: int, smoothing: float = 1.0
 ) -> NDArray[np.float64]:
-    """Learn from labelled recordings which action follows which.
+    """Learn the log-probabilities of transitions from labelled recordings.
 
     Parameters
     ----------
     labels : iterable of (N_i,) int arrays
-        One a recording; -1 is no action, and what comes before a run of it is followed by what
-        comes after.
+        Labels of each recording; -1 stands for frames without an action, and the actions before
+        and after a run of -1 follow each other.
     n_actions : int
         K.
     smoothing : float
-        Counts added to each pair of different actions, >= 0; with 0, what was never seen is
-        impossible.
+        Counts added to each pair of different actions, >= 0; with 0, transitions that were never
+        seen are impossible.
 
     Returns
     -------
     (K, K) float64 array
         Log-probability of the column's action after the row's; -inf on the diagonal. Rows sum to 1
-        as probabilities, but for actions that nothing was seen to follow where ``smoothing`` is 0.
+        as probabilities, except those of actions without a successor where ``smoothing`` is 0.
 
     Raises
     ------
     ArgumentError
-        If a label is none of -1 to K - 1, or ``smoothing`` is negative.
+        If a label is outside -1 to K - 1, or ``smoothing`` is negative.
 
     Examples
     --------

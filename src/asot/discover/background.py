@@ -1,10 +1,10 @@
 """Background: the frames of a recording that belong to no action.
 
 An action recurs, so its frames look like frames of other recordings. Each frame therefore has a
-distance: to the frames of other recordings that are most alike. Where these distances fall into two
-groups that stand well apart, the far group is background, and a dummy action whose cost lies
-between the two takes it. Where they do not, every frame belongs to an action: actions that look
-different in each recording are not dropped.
+distance to the most similar frames of other recordings. Where these distances fall into two groups
+that stand well apart, the far group is background, and a dummy action whose cost lies between the
+two takes it. Otherwise every frame belongs to an action: actions that look different in each
+recording are not dropped.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from asot.errors import ArgumentError
 from asot.transport import append_background
 
 APART = 2.3  # separation of two groups that are taken for actions and background
-FEWEST_RECORDINGS = 8  # among fewer, an action that few of them have looks like background
+FEWEST_RECORDINGS = 8  # among fewer, an action of few recordings looks like background
 LEAST, MOST = 0.03, 0.85  # share of background that can be told from noise, or from actions
 CLOSEST = 1 / 3  # of the other recordings, so that an action need not be in all of them
 COST = 0.6  # of the way from the near group to the far one, as actions have the longer tail
@@ -97,8 +97,8 @@ def frame_distances(
 ) -> NDArray[np.float64]:
     """Measure how far each frame of a recording (N, D) is from other recordings, (N,).
 
-    A distance, in [0, 2], is the mean of 1 - cosine to the most alike frame of another recording,
-    over the third of ``references`` that come closest; 1 for a frame without features.
+    A distance, in [0, 2], is the mean of 1 - cosine to the most similar frame of a recording, over
+    the closest third of ``references``; 1 for a frame without features.
     """
     return _distances(_smoothed(features, radius), references)
 
@@ -106,7 +106,7 @@ def frame_distances(
 def background_frames(
     distances: ArrayLike, evidence: BackgroundEvidence, radius: int
 ) -> NDArray[np.bool_]:
-    """Tell the frames of background from their distances (N,); none without evidence.
+    """Mark the frames of background by their distances (N,); without evidence, no frame.
 
     Frames are transported to two actions: any action, whose cost is the distance to other
     recordings, and the dummy. Costs are scaled so that the groups' means are 0 and 1, which makes
@@ -125,7 +125,7 @@ def background_frames(
 
 @dataclass(frozen=True)
 class Background:
-    """A detector of background, in the recordings it was learned from and in others.
+    """A detector of background, in the recordings that it was learned from and in others.
 
     ``references`` are the (M, D) float64 arrays of ``reference_frames``, ``radius`` is in frames.
     """
@@ -135,7 +135,7 @@ class Background:
     radius: int
 
     def frames(self, features: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Tell which frames of a recording (N, D) are background, (N,)."""
+        """Mark the frames of a recording (N, D) that are background, (N,)."""
         # A recording is not compared with itself.
         (own,) = reference_frames([features], self.radius)
         others = [one for one in self.references if not np.array_equal(one, own)]
@@ -144,7 +144,7 @@ class Background:
 
 
 def learn_background(recordings: Frames, radius: int) -> Background:
-    """Find background in recordings, and keep what detects it in others."""
+    """Find background in recordings, and make a detector of it."""
     evidence = find_background(recordings, radius)
     references = [] if evidence.cost is None else _references(recordings, radius)
     return Background(evidence, references, radius)
@@ -188,7 +188,7 @@ def two_groups(values: NDArray[np.float64]) -> tuple[float, float, float]:
 def _distances(
     rows: NDArray[np.float64], references: Sequence[NDArray[np.float64]]
 ) -> NDArray[np.float64]:
-    """Average 1 - cosine to the most alike frame over the closest references, (N,)."""
+    """Average 1 - cosine to the most similar frame over the closest references, (N,)."""
     usable = [one for one in references if len(one)]
     if not usable:
         raise ArgumentError("references must hold frames of at least one other recording.")
@@ -198,7 +198,7 @@ def _distances(
 
 
 def _references(recordings: Frames, radius: int) -> list[NDArray[np.float64]]:
-    """Choose the reference frames of some recordings, without recordings that have none."""
+    """Choose reference frames of some recordings, without recordings that lack features."""
     frames = reference_frames(evenly(recordings, MOST_RECORDINGS), radius)
     return [one for one in frames if len(one)]
 

@@ -24,14 +24,14 @@ Rows = TypeVar("Rows", bound=NDArray[Any])
 
 FRAMES = 256  # of each recording, for k-means
 BINS = 20  # of a recording, for the order
-EPSILON, ALPHA, PENALTY = 0.04, 0.6, 0.01  # the paper's for decoding
+DECODING: dict[str, Any] = {"epsilon": 0.04, "alpha": 0.6, "lambda_actions": 0.01}  # the paper's
 TINY = float(np.finfo(np.float32).tiny)  # the shortest row of float32 that has a direction
 PLACE_WEIGHT = 0.5  # of the place in the recording beside features of unit length, in k-means
 
 
 @dataclass(frozen=True)
 class PlainEvidence:
-    """Evidence that can be written to a file."""
+    """Evidence in plain numbers and lists, for a file."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain numbers and lists."""
@@ -85,9 +85,8 @@ def learn_prototypes(
     found = Prototypes(unit_rows(centres[:, : smooth[0].shape[1]]), radius)
     own: list[NDArray[np.float64] | None] = [None] * len(smooth)
     for _ in range(rounds):
-        soft = [
-            _assign(found, one, order, order_weight) for one, order in zip(smooth, own, strict=True)
-        ]
+        pairs = zip(smooth, own, strict=True)
+        soft = [_assign(found, one, order, order_weight) for one, order in pairs]
         weights = np.sum([one.sum(axis=0) for one in soft], axis=0)
         means = np.sum([a.T @ z for a, z in zip(soft, smooth, strict=True)], axis=0)
         means = np.where(weights[:, None] > 1e-3, means, found.centres)
@@ -102,18 +101,11 @@ def learn_prototypes(
 
 def decoded(cost: NDArray[Any], radius: int) -> Solution:
     """Decode a cost (N, K) with the paper's settings, in a band of ``radius`` frames at most."""
-    solution: Solution = solve(
-        cost.astype(np.float32),
-        epsilon=EPSILON,
-        alpha=ALPHA,
-        radius=band(radius, len(cost)),
-        lambda_actions=PENALTY,
-    )
-    return solution
+    return solve(cost.astype(np.float32), radius=band(radius, len(cost)), **DECODING)
 
 
 def band(radius: int, n_frames: int) -> int:
-    """Limit a radius to one that a recording of ``n_frames`` can have."""
+    """Limit a radius to half a recording of ``n_frames``, but to 1 at least."""
     return max(1, min(radius, n_frames // 2))
 
 
@@ -129,7 +121,7 @@ def fit_kmeans(frames: NDArray[Any], n_clusters: int, restarts: int, seed: Any) 
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     kmeans = KMeans(min(n_clusters, len(frames)), n_init=restarts, random_state=seed)
-    # One thread: several add up their shares in the order in which they happen to end.
+    # One thread: the sum of several would depend on the order in which they end.
     with warnings.catch_warnings(), threadpool_limits(1):
         # The user is not to blame for fewer distinct frames than clusters.
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -181,7 +173,7 @@ def _assign(
 
 
 def _place_table(assignment: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share of a recording that each action has in each of equal parts, (bins, K); sums to 1."""
+    """Return the share of a recording of each action in each of equal parts, (bins, K)."""
     table = np.zeros((BINS, assignment.shape[1]))
     np.add.at(table, (places(len(assignment)) * BINS).astype(int), assignment)
     return table / len(assignment)
@@ -190,7 +182,7 @@ def _place_table(assignment: NDArray[np.float64]) -> NDArray[np.float64]:
 def _order(
     tables: Sequence[NDArray[np.float64]], leave_out: int | None = None
 ) -> NDArray[np.float64]:
-    """``log p(place | action) / p(place)``, (bins, K), over all recordings but ``leave_out``.
+    """Return ``log p(place | action) / p(place)``, (bins, K), without recording ``leave_out``.
 
     Each action also gets one recording's worth of evenly spread frames, so that few recordings
     count for little.

@@ -1,4 +1,4 @@
-"""The time scale and the number of actions: settings at which other labellings agree.
+"""The time scale, the number of actions and their order, found from the recordings alone.
 
 **Time scale.** Recordings are labelled at a ladder of scales. A scale that is too fine follows
 noise: its segments change with the next scale, or are as short as the window allows. A scale that
@@ -9,8 +9,11 @@ neighbouring scales and whose segments are some radii long; the coarsest of thes
 the true number all starts find the same actions; beyond it, the start decides which action is
 split. Among few segments even needless splits are repeated, but then segments lie no closer to
 their own action than to others. The number is the geometric mean, rounded up, of the largest that
-is repeated and the largest whose segments are compact: one too many is merged with a click, and
-may stay empty.
+is repeated and the largest whose segments are compact: an action too many is merged with a click,
+and may stay empty.
+
+**Order.** Recordings share an order if their features over time are more alike than those of
+recordings turned round at random.
 """
 
 from __future__ import annotations
@@ -37,10 +40,10 @@ from asot.discover.prototypes import (
 from asot.progress import Progress, silent
 from asot.timeline.segments import run_lengths
 
-MOST_RECORDINGS = 30
+MOST_RECORDINGS = 30  # that the time scale, the number and the background are searched in
 MOST_FRAMES = 20_000  # of a recording
 MOST_COLUMNS = 64
-COLUMN_FRAMES = 8_000  # that the main directions are found from
+COLUMN_FRAMES = 8_000  # from which the main directions are computed
 COMPARED = 8_000  # frames of two labellings
 
 RADIUS_STARTS = 2
@@ -53,6 +56,9 @@ MOST_ACTIONS = 24
 NUMBER_STARTS = 3
 SAME = 0.95  # adjusted mutual information of labellings that are taken for the same
 COMPACT = 0.75  # of the best silhouette
+
+TURNS = 200
+ORDER_RECORDINGS = 100
 
 
 @dataclass(frozen=True)
@@ -110,12 +116,8 @@ def find_radius(
     agreement = []
     for radius in radii:
         near = [other for other in radii if radius / NEAR < other < radius * NEAR]
-        others = [(other, a, b) for other in near for a in starts for b in starts]
-        scores = [
-            adjusted_rand_score(labels[radius, a], labels[other, b])
-            for other, a, b in others
-            if (radius, a) != (other, b)
-        ]
+        pairs = [((radius, a), (other, b)) for other in near for a in starts for b in starts]
+        scores = [adjusted_rand_score(labels[a], labels[b]) for a, b in pairs if a != b]
         agreement.append(float(np.mean(scores)))
     chosen = choose_radius(radii, agreement, lengths, total / n_actions)
     return RadiusEvidence(chosen, radii, agreement, lengths)
@@ -204,8 +206,8 @@ def choose_numbers(
 ) -> tuple[int, int]:
     """Choose the largest number that starts repeat, and the largest whose segments are compact.
 
-    At a single number starts may differ about which action to split: two in a row must be unstable,
-    after one that is repeated.
+    At a single number the starts may split different actions by chance, so that the search ends
+    only at two unstable numbers in a row, after a repeated number.
     """
     repeated = np.array(stability) >= SAME
     first = int(np.argmax(repeated)) if repeated.any() else int(np.argmax(stability))
@@ -235,7 +237,7 @@ def _principal(recordings: Frames, most: int = MOST_COLUMNS) -> list[NDArray[np.
 
 
 def _searched(recordings: Frames) -> list[NDArray[np.float32]]:
-    """Prepare a search: some recordings, the middle of long ones, in their main directions."""
+    """Prepare a search: take the middle of some recordings, in their main directions."""
     middles = []
     for one in evenly(recordings, MOST_RECORDINGS):
         start = max(0, (len(one) - MOST_FRAMES) // 2)
@@ -253,7 +255,7 @@ def _labels(
 
 
 def _thinned(labels: Sequence[NDArray[np.int64]], total: int) -> NDArray[np.int64]:
-    """Join labels of recordings, of which every frame or every so many are compared."""
+    """Join labels of recordings, thinned evenly to the frames that are compared."""
     return np.concatenate(labels)[:: max(1, total // COMPARED)]
 
 
@@ -267,10 +269,6 @@ def _segment_means(
             means.append(rows[start:end].mean(axis=0))
             values.append(int(value))
     return np.array(means), np.array(values)
-
-
-TURNS = 200
-MOST_RECORDINGS = 100
 
 
 @dataclass(frozen=True)
@@ -295,7 +293,7 @@ def find_order(recordings: Frames, *, seed: int = 0) -> OrderEvidence:
     >>> find_order(fixed).strength > 0.9
     True
     """
-    curves = np.stack([_curve(one) for one in evenly(recordings, MOST_RECORDINGS)])
+    curves = np.stack([_curve(one) for one in evenly(recordings, ORDER_RECORDINGS)])
     if len(curves) < 2 or not curves.any():
         return OrderEvidence(0.0, [], 1.0, 0.0)
     share = _share(curves)
@@ -315,9 +313,8 @@ def _curve(features: NDArray[np.float32]) -> NDArray[np.float64]:
     rows = unit_rows(np.asarray(features, dtype=np.float64))
     edges = np.linspace(0, len(rows), BINS + 1).astype(int)
     first = np.minimum(edges[:-1], len(rows) - 1)
-    curve = np.stack(
-        [rows[a : max(a + 1, b)].mean(axis=0) for a, b in zip(first, edges[1:], strict=True)]
-    )
+    parts = zip(first, edges[1:], strict=True)
+    curve = np.stack([rows[start : max(start + 1, end)].mean(axis=0) for start, end in parts])
     centred: NDArray[np.float64] = curve - curve.mean(axis=0)
     return centred
 

@@ -1,7 +1,7 @@
 """Pictures of matrices, segmentations, distances, objectives, scores and evidence.
 
-Matplotlib, of the extra ``plot``, is imported when the first picture is asked for; pyplot never is,
-so no display is needed.
+Matplotlib, of the extra ``plot``, is imported with the first picture, and pyplot never, so that no
+display is needed.
 """
 
 from __future__ import annotations

@@ -109,9 +109,9 @@ def plot_comparison(
     ----------
     scores : mapping of str to mapping of str to float
         Value of each score of each method, such as ``{"asot": asot.evaluate(...), ...}``; NaN
-        where there is none.
+        for a missing value.
     score_names : sequence of str, optional
-        The scores to draw, from top to bottom; those of the first method without it.
+        The scores to draw, from top to bottom; those of the first method unless given.
     title : str, optional
     width : float
         Of the figure, in inches.
@@ -170,7 +170,7 @@ def plot_comparison(
 
 
 def _traces(traces: Any) -> list[tuple[str | None, NDArray[np.float64]]]:
-    """Give each trace with its name, cut where NaN fills up its end."""
+    """Return each trace with its name, without the NaN at its end."""
     pairs: list[tuple[str | None, Any]]
     if isinstance(traces, Mapping):
         pairs = [(str(name), trace) for name, trace in traces.items()]

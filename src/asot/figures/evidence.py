@@ -1,7 +1,7 @@
-"""Why settings were chosen: the evidence of a run's models in sentences, curves and shares.
+"""The evidence for the settings of a run's models, in sentences, curves and shares.
 
-``evidence.json`` is read as plain values, told as findings, and shown by the command line, the
-pictures and the page alike.
+The values of ``evidence.json`` become findings, which the command line, the pictures and the page
+show alike.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from msgspec import Meta, Struct
 from asot.schema import Count, Positive, read_json
 
 EVIDENCE_FILE = "evidence.json"  # in the folder of a run
-CLEAR = 0.05  # p of an order that is there
+CLEAR = 0.05  # largest p of a clear order
 BINS = 24  # of a histogram
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
@@ -30,7 +30,7 @@ Tick = tuple[float, str]
 
 
 class RadiusCurve(Struct):
-    """The time scales that were tried, as ``asot.discover`` wrote them down; frames."""
+    """The time scales that ``asot.discover`` tried, in frames."""
 
     chosen: Positive
     radii: Annotated[list[Positive], Meta(min_length=1)]
@@ -42,7 +42,7 @@ class RadiusCurve(Struct):
 
 
 class OrderTest(Struct):
-    """The order that recordings share, and that recordings turned round share by chance."""
+    """The order that recordings share, and that recordings turned at random share by chance."""
 
     share: Number
     by_chance: list[Number]
@@ -66,7 +66,7 @@ class NumberCurve(Struct):
 
 
 class BackgroundTest(Struct):
-    """The distances of frames to other recordings, as a histogram; empty if not looked for."""
+    """The distances of frames to other recordings, as a histogram; empty without a search."""
 
     cost: Number | None
     share: Share
@@ -82,7 +82,7 @@ class BackgroundTest(Struct):
 
 
 class LearnerWeight(Struct):
-    """A learner of a team, and how much it counts."""
+    """A learner of a team, and its weight in the vote."""
 
     name: str
     weight: Annotated[float, Meta(ge=0, le=1e9)]
@@ -90,7 +90,7 @@ class LearnerWeight(Struct):
 
 
 class ModelEvidence(Struct):
-    """The evidence of one model; parts that were not looked for are None."""
+    """The evidence of one model; None for parts without a search."""
 
     radius: RadiusCurve | None = None
     order: OrderTest | None = None
@@ -122,7 +122,7 @@ def read_evidence(path: str | os.PathLike[str]) -> dict[str, ModelEvidence]:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One direction of a chart; the words of its ticks stand on one line or two."""
+    """An axis of a chart; the words of its ticks stand on one line or two."""
 
     label: str
     low: float
@@ -133,7 +133,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A curve of points (x, y, words) or bars (from, to, height), the choice (x, words) marked."""
+    """A curve of points (x, y, words) or bars (from, to, height), with the choice (x, words)."""
 
     title: str
     x: Axis
@@ -145,7 +145,7 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A setting, its choice in a sentence, how to read its charts (two or less), and a table."""
+    """A setting: its choice in a sentence, a guide to its charts (at most two), and a table."""
 
     heading: str
     sentence: str
@@ -157,7 +157,7 @@ class Finding:
 
 
 def findings(evidence: ModelEvidence) -> list[Finding]:
-    """Tell the evidence of one model, a finding for each setting that was looked for."""
+    """Make a finding for each setting that the evidence of a model is about."""
     rate = evidence.frame_rate
     told = [
         _tell_radius(evidence.radius, rate) if evidence.radius else None,
@@ -225,8 +225,7 @@ def _tell_order(values: OrderTest) -> Finding:
     turned, share, p = values.by_chance, values.share, values.p_value
     if not turned:
         return Finding(
-            "Order",
-            "No order was looked for: it takes two recordings that change along the way.",
+            "Order", "No order was looked for: it takes two recordings that change along the way."
         )
     chance = f"p = {p:.1g}" if p < 0.1 else f"p = {p:.2f}"
     if p <= CLEAR:
@@ -364,7 +363,7 @@ def _agreement_axis(values: list[float]) -> Axis:
 
 
 def linear_axis(label: str, low: float, high: float, *, most: int = 5, whole: bool = False) -> Axis:
-    """Make an axis with at most ``most`` ticks, a little wider where ``low`` is ``high``."""
+    """Make an axis with at most ``most`` ticks; it is widened where ``low`` equals ``high``."""
     if high - low <= 1e-9 * max(abs(low), abs(high), 1.0):
         low, high = low - 0.5, high + 0.5
     reach = (high - low) / most
@@ -372,7 +371,7 @@ def linear_axis(label: str, low: float, high: float, *, most: int = 5, whole: bo
     step = next(one * scale for one in _STEPS if one * scale >= reach * (1 - 1e-9))
     if whole:
         step = max(1.0, math.ceil(step))
-    # A hair of room: 3 times 0.1 is a little more than 0.3.
+    # Rounding must not lose a tick: 3 times 0.1 is a little more than 0.3.
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     values = [min(max(one * step, low), high) for one in range(first, last + 1)]
     return Axis(label, low, high, tuple((one, _short(one)) for one in values))
@@ -381,7 +380,7 @@ def linear_axis(label: str, low: float, high: float, *, most: int = 5, whole: bo
 def log_axis(label: str, values: Sequence[float], *, unit: float | None = None) -> Axis:
     """Make an axis of equal factors around positive values, with ticks at 1, 2, 5, 10, ...
 
-    Where ``unit`` values are a second, the seconds are written on a second line.
+    With ``unit``, the values in a second, a second line of each tick shows the seconds.
     """
     low, high = min(values) / 1.15, max(values) * 1.15
     powers = range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1)

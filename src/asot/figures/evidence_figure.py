@@ -40,12 +40,12 @@ GREY = "0.55"
 def draw_evidence(
     evidence: Mapping[str, ModelEvidence], path: str | os.PathLike[str]
 ) -> list[Path]:
-    """Draw the evidence of each model of a run, where there is some, and return the files.
+    """Draw the evidence of each model of a run, and return the paths of the files.
 
     Parameters
     ----------
     evidence : mapping of str to ModelEvidence
-        By model, as ``asot.figures.evidence.read_evidence`` gives it.
+        By model, as ``asot.figures.evidence.read_evidence`` returns it.
     path : path-like
         A name that ends in .png, .svg or .pdf; where there are several models, the name of each
         is added: ``evidence-coffee.png``.

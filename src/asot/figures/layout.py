@@ -1,8 +1,8 @@
 """A sheet of fixed width on which figures are laid out in inches, from the top down.
 
-Every text is measured first and the height follows, so nothing overlaps whatever the number and the
-length of the names. (Matplotlib's constrained layout keeps the height and shrinks the axes instead:
-a dozen long names leave them a quarter of an inch, and 48 none.)
+Every text is measured first and the height follows, so that nothing overlaps whatever the number
+and the length of the names. (Matplotlib's constrained layout keeps the height and shrinks the axes:
+a dozen long names leave a quarter of an inch, and 48 leave nothing.)
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ AXIS_SPACE = 0.36  # inches for the labels of ticks and axis
 TICK_WIDTH = 0.55  # inches that the label of a time may take
 SCALE = 0.16  # inches from an image to the far side of its colour scale
 SCALE_LABEL = 0.2
-_SURPLUS = 1 + 1e-9  # decides ties the same way whatever the rounding
+_SURPLUS = 1 + 1e-9  # decides ties alike whatever the rounding
 
 _FONTS: Any = ("font.family", "font.serif", "font.sans-serif", "font.monospace")
 _SETTINGS = {
@@ -56,13 +56,8 @@ _SETTINGS = {
     "svg.hashsalt": "asot",
     "text.usetex": False,
 }
-_LEGEND: dict[str, Any] = {
-    "loc": "lower left",
-    "frameon": False,
-    "borderpad": 0,
-    "borderaxespad": 0,
-}
-_SPACING: dict[str, Any] = {  # in units of the text size
+_LEGEND: dict[str, Any] = {  # spaces are in units of the text size
+    **{"loc": "lower left", "frameon": False, "borderpad": 0, "borderaxespad": 0},
     **{"handlelength": 1.8, "handleheight": 1.0, "handletextpad": 0.5},
     **{"columnspacing": 1.2, "labelspacing": 0.45},
 }
@@ -83,7 +78,7 @@ def house_style() -> Iterator[None]:
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write a figure as PNG, SVG or PDF, whichever the name ends in.
+    """Write a figure as PNG, SVG or PDF, by the end of its name.
 
     The file appears whole or not at all, and the same figure gives the same bytes.
 
@@ -213,7 +208,7 @@ class Sheet:
             text(x, y, "\n".join(note_lines), va="top", color="0.3")
         if legend is not None:
             legend.set_bbox_to_anchor((x, MARGIN / height), self.figure.transFigure)
-        # Ticks are made when first drawn; they shall be made in this style.
+        # Ticks are made at the first drawing, which must be in this style.
         self.figure.draw_without_rendering()
         return self.figure
 
@@ -232,7 +227,6 @@ class Sheet:
                 [str(i) for i in range(len(entries))],
                 ncols=columns,
                 **_LEGEND,
-                **_SPACING,
             )
             # Set afterwards: a legend drops labels that begin with an underscore.
             for text, name in zip(legend.get_texts(), names, strict=True):
@@ -263,7 +257,7 @@ def text_height(lines: int, size: float = SMALL_SIZE) -> float:
 
 
 class Ruler:
-    """Measures text as a figure will draw it; the figure gets an Agg canvas, without a display."""
+    """A measure of text in a figure, which gets an Agg canvas and needs no display."""
 
     def __init__(self, figure: Figure) -> None:
         self._figure = figure
@@ -291,7 +285,6 @@ class Ruler:
         def shortened(kept: int) -> str:
             return drawable(text[: (kept + 1) // 2] + "..." + text[len(text) - kept // 2 :])
 
-        # Widths grow with the number of letters kept.
         kept = range(1, len(text))
         return shortened(bisect_right(kept, width, key=lambda n: self.width(shortened(n), size)))
 
@@ -315,15 +308,12 @@ def drawable(text: object) -> str:
     a replacement sign, so add a font there to see them; dollar signs are escaped, or matplotlib
     would read a formula.
     """
-    known = _glyphs(tuple(font_manager.FontProperties().get_family()))
+    families = font_manager.FontProperties().get_family()
+    fonts = [font_manager.FontProperties(family=[family]) for family in families]
+    known = frozenset().union(*(_glyphs_of(font_manager.findfont(font)) for font in fonts))
     substitute = "\N{REPLACEMENT CHARACTER}" if 0xFFFD in known else "?"
     kept = "".join(c if ord(c) in known else substitute for c in " ".join(str(text).split()))
     return kept.replace("$", r"\$")
-
-
-def _glyphs(families: tuple[str, ...]) -> frozenset[int]:
-    fonts = [font_manager.FontProperties(family=[family]) for family in families]
-    return frozenset().union(*(_glyphs_of(font_manager.findfont(font)) for font in fonts))
 
 
 @lru_cache
@@ -347,11 +337,13 @@ def number_ticks(
 def time_ticks(
     n_frames: int, frame_rate: float | None, most: int
 ) -> tuple[NDArray[np.float64], list[str], str]:
-    """Choose round moments of a recording, from 2 to ``most``.
+    """Choose from 2 to ``most`` round moments of a recording, and their labels.
 
-    Returns their positions in frames, their labels, and the unit of the labels: frames without a
-    frame rate; else seconds up to one second, ``h:mm`` from one hour on, and ``m:ss`` between.
+    Return the positions in frames, the labels, and the unit of the labels: frames without a frame
+    rate; else seconds up to one second, ``h:mm`` from one hour on, and ``m:ss`` between.
     """
+    if frame_rate is not None:
+        require_number("frame_rate", frame_rate, above=0)
     most = max(2, most)
     if frame_rate is None:
         whole = max(1, math.ceil(_round_up(n_frames / most * _SURPLUS)))
@@ -388,6 +380,6 @@ def _round_seconds(value: float) -> float:
 
 def _clock(value: float, decimals: int) -> str:
     """Write seconds as minutes and seconds, or minutes as hours and minutes."""
-    # Rounding first, so that 59.9999999 s is the next minute and not 0:60.
+    # Rounded first: 59.9999999 s is the next minute, not 0:60.
     whole, rest = divmod(round(value * 10**decimals), 60 * 10**decimals)
     return f"{whole}:{rest / 10**decimals:0{3 + decimals if decimals else 2}.{decimals}f}"

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from asot.errors import ArgumentError, require_number
+from asot.errors import ArgumentError
 from asot.figures.layout import (
     FULL_WIDTH,
     SMALL_SIZE,
@@ -64,7 +64,7 @@ def plot_matrix(
         there are over 400 of them, and the classes a strip below.
     title : str, optional
     kind : {"affinity", "assignment", "cost"}
-        What the matrix holds.
+        Content of the matrix.
     action_names : sequence of str or mapping of int to str, optional
         Name of each class; more than K are welcome. A class is filled by its place among the
         names, so that a mapping of few classes gives those plain colours.
@@ -94,8 +94,6 @@ def plot_matrix(
         raise ArgumentError(
             f"kind must be one of {', '.join(_COLOUR_MAPS)}, but it is {kind!r}.", setting="kind"
         )
-    if frame_rate is not None:
-        require_number("frame_rate", frame_rate, above=0)
     n_frames, n_actions = values.shape
     strips: list[tuple[str, NDArray[np.int64], Matching | None]] = []
     if labels is not None:
@@ -190,8 +188,6 @@ def plot_pairwise_distances(
     [0.0, 0.01, 1.0]
     """
     values = _as_matrix(features, "features", "(N, D)")
-    if frame_rate is not None:
-        require_number("frame_rate", frame_rate, above=0)
     n_frames = len(values)
     truth = None if ground_truth is None else as_labels(ground_truth, "ground_truth", n_frames)
     drawn = min(n_frames, MOST)

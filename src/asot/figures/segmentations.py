@@ -13,7 +13,7 @@ from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike, NDArray
 
-from asot.errors import ArgumentError, require_number
+from asot.errors import ArgumentError
 from asot.figures.layout import FULL_WIDTH, SMALL_SIZE, TEXT_SIZE, Sheet, house_style, patch_options
 from asot.figures.style import Key, Matching, Names, Style
 from asot.timeline.segments import UNLABELLED, run_lengths
@@ -72,8 +72,6 @@ def plot_segmentation(
     """
     if not tracks:
         raise ArgumentError("tracks must hold at least one labelling, but it is empty.")
-    if frame_rate is not None:
-        require_number("frame_rate", frame_rate, above=0)
     bars: dict[str, NDArray[np.int64]] = {}
     for track, labels in tracks.items():
         bars[track] = as_labels(labels, f"the track {track!r}")
@@ -118,8 +116,8 @@ def plot_corpus(
     names : sequence of str or mapping of int to str, optional
         Name of each class.
     matching : mapping of int to int, or sequence of these, optional
-        Class of each matched cluster, for all recordings or one for each (None where nothing
-        is matched). Without it, predictions are classes.
+        Class of each matched cluster, for all recordings or for each (None for a recording
+        without a match). Without it, predictions are classes.
     recordings : sequence of str, optional
         Name of each recording; numbers from 1 without it.
     frame_rate : float, optional
@@ -149,8 +147,6 @@ def plot_corpus(
             "predictions and most must allow for at least one recording, "
             f"but there are {total} predictions and most is {most}."
         )
-    if frame_rate is not None:
-        require_number("frame_rate", frame_rate, above=0)
     per_recording = matching if isinstance(matching, Sequence) else [matching] * total
     truths = [None] * total if ground_truth is None else ground_truth
     titles = [str(i + 1) for i in range(total)] if recordings is None else recordings
@@ -200,7 +196,7 @@ def _rows(
     n_frames: int,
     frame_rate: float | None,
 ) -> Axes:
-    """Add axes over time with a row for each name, of a size, share of the width and height."""
+    """Add axes over time, a row a name; ``look`` is text size, share of the width, and height."""
     size, share, height = look
     shown, left = sheet.beside(names, share, size)
     right = sheet.width - RIGHT
@@ -217,7 +213,7 @@ def _rows(
 def _by_track(
     matching: Matching | Mapping[str, Matching] | None, tracks: Sequence[str]
 ) -> dict[str, Matching | None]:
-    """Give every track its matching, None where its labels are classes."""
+    """Return the matching of every track, None where its labels are classes."""
     if matching is None:
         return dict.fromkeys(tracks)
     values: list[Any] = list(matching.values())
@@ -269,21 +265,21 @@ def draw_bar(
         path = Path.make_compound_path_from_polys(corners[chosen])
         # Smoothed edges would let white shine through between neighbours.
         axes.add_artist(PathPatch(path, antialiased=False, **patch_options(style)))
-    # White, unlabelled ends need an outline to be seen as part of the bar.
+    # Without an outline, unlabelled, white ends would not look like a part of the bar.
     line: dict[str, Any] = {"fill": False, "edgecolor": "0.3", "linewidth": 0.4, "clip_on": False}
     axes.add_artist(Rectangle((x0, y0), x1 - x0, y1 - y0, **line))
 
 
 def strip_axes(axes: Axes) -> None:
-    """Strip axes that hold a single bar from 0 to 1 of ticks and frame."""
+    """Take ticks and frame off axes that hold a single bar from 0 to 1."""
     axes.set(xlim=(0, 1), ylim=(1, 0), xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
 
 
 def draw_boundaries(axes: Axes, truth: NDArray[np.int64], across: float, both: bool) -> list[str]:
-    """Draw lines of length ``across`` where segments begin, also across y where that is in frames.
+    """Draw lines of length ``across`` where segments begin, on the y axis too for ``both``.
 
-    Returns a sentence that says so where there are too many to be drawn.
+    Return a sentence for a note where there are too many to draw.
     """
     at = run_lengths(truth)[0][1:]
     if len(at) > MAX_BOUNDARIES:

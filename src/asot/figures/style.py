@@ -1,10 +1,10 @@
 """Fills that keep many actions apart, for colour-blind readers too, and their key.
 
 Twelve colours come first: the seven hues of Okabe and Ito (2008, "Color universal design"), then
-five that were searched in sRGB for the largest smallest distance to all others, to white and to
-the greys, as seen with normal vision, protanopia, deuteranopia and tritanopia (simulated after
-Machado, Oliveira and Fernandes 2009, full severity). Any two of the twelve stay 16 units of CIELAB
-apart for all four. Later actions repeat the colours under a hatch, ``COLOURS`` times ``HATCHES``
+five with the largest smallest distance in sRGB to all others, to white and to the greys, as seen
+with normal vision, protanopia, deuteranopia and tritanopia (simulated after Machado, Oliveira and
+Fernandes 2009, full severity). Any two of the twelve stay 16 units of CIELAB apart for all four.
+Later actions repeat the colours under a hatch, ``COLOURS`` times ``HATCHES``
 pairs in all. Greys are left to clusters that match no class, white to frames without a label.
 """
 
@@ -117,7 +117,7 @@ class Key:
         return self._classes[matched]
 
     def entries(self) -> list[tuple[str, Style]]:
-        """List name and fill of all that was used: classes, clusters, frames without a label."""
+        """List the names and fills in use: classes, clusters, frames without a label."""
         entries = [(self.name(label), self._classes[label]) for label in sorted(self._classes)]
         for (owner, label), place in self._clusters.items():
             suffix = f" of {owner}" if owner else ""
@@ -127,7 +127,7 @@ class Key:
         return entries
 
     def _place(self, cluster: tuple[str, int]) -> int:
-        """Give a cluster its own number where it is free: then it looks alike in all figures."""
+        """Return a cluster's place: its own number if free, so that all figures show it alike."""
         if cluster not in self._clusters:
             taken = set(self._clusters.values())
             place = cluster[1]

@@ -1,1 +1,1 @@
-"""From the files that people have to features, times and origins."""
+"""Readers of people's files, which make features, times and origins of them."""

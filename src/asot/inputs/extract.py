@@ -1,10 +1,10 @@
-"""Features of many recordings, whatever their kind: the one loop that makes, keeps and lists them.
+"""The loop that makes, keeps and lists the features of recordings of every kind.
 
 ::
 
     DATA/features/<recording>.npy   (N, D) float32
     DATA/times/<recording>.npy      (N + 1,) float64, seconds of the file's own clock
-    DATA/signals/<recording>.npy    (N, C) float32, of sensor logs and poses: what they measured
+    DATA/signals/<recording>.npy    (N, C) float32, the measured signals of sensor logs and poses
     DATA/origins/<recording>.json   written last, so that it marks what is finished
 """
 
@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from asot.data.features import FeatureFile
 from asot.data.origin import Origin, origin_path, read_origin, write_features
-from asot.errors import ConfigurationError, DataError, FileError, unreadable
-from asot.files import write_array
+from asot.errors import ConfigurationError, DataError
+from asot.files import require_file, write_array
 from asot.inputs.find import ARRAYS, Input
 from asot.inputs.settings import SeriesSettings, VideoSettings
 from asot.progress import Progress
@@ -33,7 +33,7 @@ Arrays = dict[str, NDArray[Any]]
 
 
 class Extractor(Protocol):
-    """A way to make features of files of one kind."""
+    """A way to make features of the files of a kind."""
 
     @property
     def stage(self) -> str:
@@ -45,26 +45,26 @@ class Extractor(Protocol):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Return all that decides the features but the file, as plain JSON values."""
+        """Return all that decides the features, except the file, as plain JSON values."""
 
     def fingerprint(self, path: Path) -> str:
-        """Return a text by which the content of a file is known again."""
+        """Return a text that tells the content of a file from any other."""
 
     def length(self, path: Path) -> float:
-        """Return how much work a file is, in the unit of the stage."""
+        """Return the amount of work of a file, in the unit of the stage."""
 
     def features(
         self, path: Path, target: Path, tell: Callable[[float], None]
     ) -> AbstractContextManager[tuple[Arrays, Origin]]:
         """Make the arrays and the origin of a file, to be written before the context ends.
 
-        ``target`` is the file that the features will be in, beside which a long extraction keeps
-        what it has; ``tell`` is called with the work that is done.
+        ``target`` is the file for the features, beside which a long extraction keeps its unfinished
+        store; ``tell`` is called with the work that is done.
         """
 
 
 class ArrayExtractor:
-    """Takes arrays as the features that they are: (frames, columns), without times."""
+    """The extractor of arrays that are features already: (frames, columns), without times."""
 
     stage = "Reading the recordings"
     folders = ("features",)
@@ -72,10 +72,7 @@ class ArrayExtractor:
 
     def fingerprint(self, path: Path) -> str:
         """Return the file's size and time of change."""
-        try:
-            status = path.stat()
-        except OSError as error:
-            raise FileError.at(path, unreadable(error)) from error
+        status = require_file(path)
         return f"{status.st_size}-{status.st_mtime_ns}"
 
     def length(self, path: Path) -> float:
@@ -93,16 +90,12 @@ class ArrayExtractor:
 
 @dataclass
 class Extraction:
-    """The outcome for each recording.
+    """The outcome for each recording, by its name."""
 
-    ``made`` and ``kept`` name those whose features were made now, and were there before; ``failed``
-    says why the others have none, and ``remarks`` what people should know of a recording.
-    """
-
-    made: list[str] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
-    remarks: dict[str, list[str]] = field(default_factory=dict)
+    made: list[str] = field(default_factory=list)  # in this call
+    kept: list[str] = field(default_factory=list)  # from an earlier extraction
+    failed: dict[str, str] = field(default_factory=dict)  # with the reason
+    remarks: dict[str, list[str]] = field(default_factory=dict)  # sentences for people
 
     @property
     def usable(self) -> int:
@@ -120,23 +113,9 @@ def extract(
 ) -> Extraction:
     """Make the features of recordings, in the layout of a data set.
 
-    Parameters
-    ----------
-    inputs : sequence of Input
-        From :func:`asot.inputs.find.find_inputs`; all videos, or none.
-    root : Path
-        The data folder.
-    video, series : VideoSettings, SeriesSettings
-        How; the one of the inputs' kind is used.
-    progress : Progress
-        Called with the recordings looked at, then with the work done.
-    expected : dict, optional
-        What made the features that a model was trained on; others are refused, before any are made.
-
-    Raises
-    ------
-    DataError
-        If no recording at all can be used; the sentence says why the first cannot.
+    The inputs are all videos, or none is. ``expected`` is the extractor whose features a model was
+    trained on: another is refused before it makes any. If no recording can be used, a DataError
+    gives the reason of the first.
     """
     extractors = _extractors(inputs, video, series)
     for extractor in extractors:
@@ -148,7 +127,7 @@ def extract(
 def _extractors(
     inputs: Sequence[Input], video: VideoSettings, series: SeriesSettings
 ) -> list[Extractor]:
-    """Open the extractor of each input: one for all videos, one for all logs and poses."""
+    """Open the extractor of each input, the same for all videos, and for all logs and poses."""
     if inputs[0].is_video:
         from asot.inputs.video.backbones import open_backbone
         from asot.inputs.video.extraction import VideoExtractor
@@ -166,13 +145,12 @@ def _extractors(
 
 
 def _require_expected(identity: dict[str, Any], expected: dict[str, Any]) -> None:
-    """Refuse features that a model cannot use, as far as they are known by now."""
+    """Refuse an extractor whose features the model cannot use, as far as its identity shows."""
     logs = [one.get("name") == "series" for one in (expected, identity)]
     if logs[0] != logs[1]:
         kinds = ("videos or features", "sensor logs or poses")
-        raise ConfigurationError(
-            f"The model was trained on {kinds[logs[0]]}, and cannot be used for {kinds[logs[1]]}."
-        )
+        message = f"The model was trained on {kinds[logs[0]]}, and cannot be used for"
+        raise ConfigurationError(f"{message} {kinds[logs[1]]}.")
     known = {key: expected.get(key) for key in identity}
     difference = first_difference(known, json.loads(json.dumps(identity)))
     if difference is not None:
@@ -186,7 +164,7 @@ def extract_with(
     extractors: Sequence[Extractor], inputs: Sequence[Input], root: Path, progress: Progress
 ) -> Extraction:
     """Make the features of recordings, each with its extractor; see :func:`extract`."""
-    # They mark the folder as one of features before there are any: it may lie among recordings.
+    # They mark the folder as asot's from the start, because it may lie among recordings.
     for kind in ("features", "origins"):
         (root / kind).mkdir(parents=True, exist_ok=True)
     result, work = Extraction(), list[tuple[Input, Extractor, float]]()
@@ -223,7 +201,7 @@ def extract_with(
 
 
 def _finished(one: Input, extractor: Extractor, root: Path) -> Origin | None:
-    """Return the origin of features that are there, whole, and made with these settings."""
+    """Return the origin of whole features made with the extractor's identity, or None."""
     try:
         origin = read_origin(origin_path(root, one.name))
     except DataError:
@@ -237,7 +215,7 @@ def _finished(one: Input, extractor: Extractor, root: Path) -> Origin | None:
 def _make(one: Input, extractor: Extractor, root: Path, tell: Callable[[float], None]) -> Origin:
     target, signals = (root / kind / f"{one.name}.npy" for kind in ("features", "signals"))
     with extractor.features(one.path, target, tell) as (arrays, origin):
-        # Without its origin a recording is unfinished, so nothing new stands beside something old.
+        # Without its origin a recording is unfinished, even if old and new arrays lie side by side.
         origin_path(root, one.name).unlink(missing_ok=True)
         if "signals" in arrays:
             write_array(signals, arrays["signals"])
@@ -250,8 +228,7 @@ def _make(one: Input, extractor: Extractor, root: Path, tell: Callable[[float], 
 def _fail(result: Extraction, one: Input, extractor: Extractor, root: Path, reason: str) -> None:
     """List a failure; remove features of another version of the file or of other settings.
 
-    Features of a file that is the same, or that a disk which is away for a moment keeps from being
-    looked at, stay: that costs nothing that was finished.
+    Features of the same file stay, and those of a file on a disk that is away for a moment.
     """
     origin = _finished(one, extractor, root)
     try:

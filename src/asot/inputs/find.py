@@ -1,4 +1,4 @@
-"""Finding the recordings that people name: videos, sensor logs, poses, arrays, or folders."""
+"""The recordings that people name: videos, sensor logs, poses and arrays, or their folders."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ VIDEOS = frozenset(
 SERIES = frozenset({".csv", ".tsv", ".parquet", ".h5", ".hdf5", ".npy"})
 HDF5 = frozenset({".h5", ".hdf5"})
 ARRAYS = frozenset({".npy"})
-# In a folder of asot segment, what was asked for.
+# The file in which asot segment keeps its settings.
 DESCRIPTION = "segment.json"
-# What marks folders that asot filled, whose tables and clips are no recordings of anybody's.
+# Files that mark the folders asot filled, whose tables and clips are not recordings.
 OURS = (DESCRIPTION, "page.json", "predictions.json", "run.json")
 
 
@@ -34,24 +34,19 @@ class Input:
 
     @property
     def is_video(self) -> bool:
-        """Tell by the name whether it is a video."""
+        """Tell by the suffix whether the file is a video."""
         return self.path.suffix.lower() in VIDEOS
 
 
 def find_inputs(named: Sequence[str | Path]) -> list[Input]:
     """List the recordings among files and folders.
 
-    A file's recording is called as the file is, without its suffix; in a folder, which is searched
-    to its depths, the folders below it come first: ``cam1/monday.mp4`` is ``cam1-monday``.
+    A recording has the name of its file without the suffix. Folders are searched to their depths,
+    and the folders on the way come first in the name: ``cam1/monday.mp4`` is ``cam1-monday``.
+    Hidden files are left out, and folders that asot filled. The recordings are sorted by name.
 
-    Hidden files of folders are left out, and folders in them that asot filled. They are sorted by
-    name; all are videos, or none is.
-
-    Raises
-    ------
-    DataError
-        If something does not exist, a folder holds no recording, two recordings have one name, or
-        videos are mixed with others.
+    It is a DataError if a file or folder does not exist, a folder holds no recording, two
+    recordings have the same name, or videos are mixed with others.
 
     Examples
     --------
@@ -87,7 +82,7 @@ def find_inputs(named: Sequence[str | Path]) -> list[Input]:
             "together: name one kind."
         )
     for one in inputs:
-        # Names of old disks may be bytes of another encoding, which are no text.
+        # Names on old disks may be bytes of another encoding.
         is_text = str(one.path).encode("utf-8", "ignore").decode() == str(one.path)
         if not one.name.isprintable() or one.name.startswith(".") or not is_text:
             message = f"{str(one.path)!r} has a name that no recording can have: rename it."
@@ -103,7 +98,7 @@ def _in_folder(folder: Path) -> list[Input]:
         below[:] = [name for name in seen if not is_ours(Path(place) / name)]
         paths = [Path(place) / name for name in names if not name.startswith(".")]
         files += [one for one in paths if one.suffix.lower() in VIDEOS | SERIES and one.is_file()]
-    # DeepLabCut writes a table of what it writes as HDF5.
+    # DeepLabCut writes its poses both as HDF5 and as a table.
     twins = {path.with_suffix("") for path in files if path.suffix.lower() in HDF5}
     files = [
         one for one in files if one.suffix.lower() != ".csv" or one.with_suffix("") not in twins
@@ -116,7 +111,7 @@ def _in_folder(folder: Path) -> list[Input]:
 
 
 def is_ours(folder: Path) -> bool:
-    """Tell folders that asot filled: with features, a training, predictions or a page."""
+    """Tell whether asot filled a folder, with features, a training, predictions or a page."""
     data = all((folder / part).is_dir() for part in ("features", "origins"))
     return data or any((folder / mark).is_file() for mark in OURS)
 

@@ -13,24 +13,12 @@ DEVICES = ("auto", "cpu", "cuda")
 
 @dataclass(frozen=True)
 class VideoSettings:
-    """Settings of the features of videos; a value that breaks its rule is a ConfigurationError.
+    """Settings of the features of videos; a value that breaks its rule is a ConfigurationError."""
 
-    Parameters
-    ----------
-    backbone : str
-        The network, as :func:`asot.inputs.video.backbones.open_backbone` takes it.
-    frame_rate : float or None
-        Frames a second to take; None for every frame.
-    device : str
-        "auto", "cpu" or "cuda".
-    batch_size : int or None
-        Frames for the network at once; None for what suits it.
-    """
-
-    backbone: str = "efficientnet-lite0"
-    frame_rate: float | None = 10.0
+    backbone: str = "efficientnet-lite0"  # a name for asot.inputs.video.backbones.open_backbone
+    frame_rate: float | None = 10.0  # frames a second to take; None for every frame
     device: str = "auto"
-    batch_size: int | None = None
+    batch_size: int | None = None  # frames for the network at once; None for what suits it
 
     def __post_init__(self) -> None:
         rate, size = self.frame_rate, self.batch_size
@@ -44,7 +32,7 @@ class VideoSettings:
 class SeriesSettings:
     """Settings of the reading of signals and poses, and of their features.
 
-    None stands for a choice that fits the file:
+    None stands for a choice by the file:
 
     ==============  ========================================  ====================  =============
     setting         signals, fewer than 64 columns            64 columns and more   poses
@@ -56,43 +44,22 @@ class SeriesSettings:
 
     A table of 64 columns and more is taken for features that are ready. A value that breaks its
     rule is a ConfigurationError.
-
-    Parameters
-    ----------
-    rate : float, optional
-        Rows a second of the file: needed for poses, arrays, and tables without times.
-    time_column : str, optional
-        The column of a table that holds its times; recognised by name by default.
-    columns : list of str, optional
-        The columns to use, of poses also points or individuals; all by default.
-    frame_rate : float, optional
-        Rows of features a second; 0 for every row of the file.
-    window_s : float, optional
-        Seconds that each row of features describes by mean, deviation and octaves of energy; 0 for
-        plain signals.
-    smooth_s : float, optional
-        Seconds of a moving median over the signals; 0 for none.
-    velocity : bool
-        Add the change per second of each signal.
-    egocentric, distances : bool
-        Poses: give points relative to the middle and heading of their individual; add the distances
-        between its points.
-    body_axis : list of str, optional
-        Poses: the rear and the front point that give the heading; recognised by name by default.
-    min_confidence : float, optional
-        Poses: points below it count as missing; 0.6 for DeepLabCut and 0 for SLEAP by default.
     """
 
-    rate: float | None = None
-    time_column: str | None = None
-    columns: list[str] | None = None
-    frame_rate: float | None = None
+    rate: float | None = None  # rows a second of poses, arrays, and tables without times
+    time_column: str | None = None  # of a table; recognised by name by default
+    columns: list[str] | None = None  # to use; of poses also points or individuals; all by default
+    frame_rate: float | None = None  # rows of features a second; 0 for every row of the file
+    # Seconds that a row of features describes by mean, deviation and octaves of energy; 0 for
+    # plain signals.
     window_s: float | None = None
-    smooth_s: float | None = None
-    velocity: bool = False
-    egocentric: bool = True
+    smooth_s: float | None = None  # seconds of a moving median over the signals; 0 for none
+    velocity: bool = False  # add the change per second of each signal
+    egocentric: bool = True  # poses: give points by the middle and heading of their individual
+    # Poses: the rear and the front point that give the heading; recognised by name by default.
     body_axis: list[str] | None = None
-    distances: bool = False
+    distances: bool = False  # poses: add the distances between the points of an individual
+    # Poses: points below it count as missing; 0.6 for DeepLabCut and 0 for SLEAP by default.
     min_confidence: float | None = None
 
     def __post_init__(self) -> None:

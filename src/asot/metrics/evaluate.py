@@ -1,4 +1,4 @@
-"""Evaluation: match, score, average, and keep how the scores came about."""
+"""Evaluation: matching, scores, means, and the parts that they are made of."""
 
 from __future__ import annotations
 
@@ -11,16 +11,7 @@ import numpy as np
 
 from asot.errors import ArgumentError
 from asot.metrics.matching import Frames, Label, Matched, match_paired, pair
-from asot.metrics.scores import (
-    boundary_f1,
-    edit,
-    f1_macro,
-    jsd,
-    legacy_f1,
-    miou,
-    mof,
-    segmental_f1,
-)
+from asot.metrics.scores import boundary_f1, edit, f1_macro, jsd, legacy_f1, miou, mof, segmental_f1
 
 _log = logging.getLogger(__name__)
 
@@ -45,14 +36,14 @@ SCORE_TITLES = {
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Evaluation(Mapping[str, float]):
-    """The scores of an evaluation, a mapping from name to value, and how they came about.
+    """The scores of an evaluation, a mapping from name to value, with the matching behind them.
 
     Parameters
     ----------
     scores : dict
         Value of each score; also ``evaluation["mof"]``.
     scope : {"activity", "video", "corpus"}
-        Which recordings shared a matching.
+        The recordings that shared a matching.
     matching : dict or list
         Predicted label to ground-truth label. For scope "activity" with activities, one such
         dict for each activity, by name; for scope "video" a list with one for each recording,
@@ -153,7 +144,7 @@ def evaluate(
         integers or strings. The number -1 in a prediction means "unassigned", which is never
         right.
     matching : {"activity", "video", "corpus"}
-        Which recordings share a matching.
+        The recordings that share a matching.
     exclude : int, str or iterable of these, optional
         Ground-truth labels whose frames are dropped before matching (background). Segments are
         found before the frames go, so that none is joined to another across the hole, and a
@@ -204,7 +195,9 @@ def evaluate(
         _log.warning("left out, all their frames are excluded: recordings %s", list(left_out))
 
     everything = list(range(n_recordings))
-    groups = _groups(() if activities is None else activities)
+    groups: dict[str, list[int]] = {}
+    for recording, activity in enumerate(() if activities is None else activities):
+        groups.setdefault(str(activity), []).append(recording)
     groups = {name: group for name, group in groups.items() if n_frames[group].any()}
     scopes = [everything]
     if matching == "video":
@@ -255,14 +248,6 @@ def evaluate(
     )
 
 
-def _groups(activities: Sequence[str]) -> dict[str, list[int]]:
-    """Collect the indices of each activity's recordings."""
-    groups: dict[str, list[int]] = {}
-    for recording, activity in enumerate(activities):
-        groups.setdefault(str(activity), []).append(recording)
-    return groups
-
-
 def _scores(frames: Frames, tolerance: float | None) -> Scores:
     """Compute every score of matched frames."""
     return {
@@ -281,14 +266,12 @@ def _scores(frames: Frames, tolerance: float | None) -> Scores:
 
 def _mean(scores: list[Scores], weights: list[int] | None = None) -> Scores:
     """Average each score."""
-    return {
-        name: float(np.average([each[name] for each in scores], weights=weights))
-        for name in scores[0]
-    }
+    columns = {name: [each[name] for each in scores] for name in scores[0]}
+    return {name: float(np.average(values, weights=weights)) for name, values in columns.items()}
 
 
 def _plain(value: Any) -> Any:
-    """Copy nested dicts and sequences as JSON has them: with strings for keys, and lists."""
+    """Copy nested dicts and sequences for JSON: with strings for keys, and lists."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,4 +1,4 @@
-"""Label sequences of many recordings, checked, coded as integers and laid end to end."""
+"""Label sequences of many recordings: checked, coded, laid end to end, and matched."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Label = int | str
 
 @dataclass(frozen=True)
 class Frames:
-    """The evaluated frames of some recordings: what every score is computed from.
+    """The evaluated frames of some recordings, from which every score is computed.
 
-    Frames whose ground truth is excluded are no longer here; ``breaks`` remembers the holes.
+    Frames whose ground truth is excluded are left out; ``breaks`` marks the holes.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Frames:
     truth : ndarray (N,), int64
         Index of each frame's ground-truth class.
     recording : ndarray (N,), int64
-        Index of the recording that the frame is from, rising.
+        Index of the frame's recording, rising.
     position : ndarray (N,), int64
         Place of the frame in its whole recording, excluded frames counted.
     breaks : ndarray (N,), bool
@@ -76,7 +76,7 @@ class Paired:
     clusters : tuple of int or str (K,)
         Predicted labels, in order of their first frame.
     classes : tuple of int or str (C,)
-        Ground-truth labels, sorted; the excluded ones are not among them.
+        Ground-truth labels, sorted, without those that are excluded.
     """
 
     frames: Frames
@@ -84,7 +84,7 @@ class Paired:
     classes: tuple[Label, ...]
 
     def select(self, recordings: Sequence[int]) -> Paired:
-        """Keep some recordings (rising indices), as if the others had not been there."""
+        """Keep the recordings with these rising indices, as if there were no others."""
         return _compact(self.frames.select(recordings), self.clusters, self.classes)
 
 
@@ -163,7 +163,7 @@ def pair(
 
 
 def _compact(frames: Frames, clusters: Sequence[Label], classes: Sequence[Label]) -> Paired:
-    """Number anew the clusters and classes that occur, so that nothing else leaves a trace."""
+    """Number the clusters and classes that occur anew, without gaps."""
     predicted, used = _code(frames.predicted, by_appearance=True)
     if -1 in used:
         unassigned = used.index(-1)
@@ -248,7 +248,7 @@ class Matched:
     Parameters
     ----------
     frames : Frames
-        What the scores take. A prediction equals the ground truth's code exactly where it is
+        Frames for the scores. A prediction equals the ground truth's code exactly where it is
         right.
     matching : dict of predicted label to ground-truth label
         The matching; unmatched clusters are not in it.
@@ -264,7 +264,7 @@ def contingency(frames: Frames, n_clusters: int, n_classes: int) -> NDArray[np.i
     Parameters
     ----------
     frames : Frames
-        Frames before matching; unassigned ones (-1) are not counted.
+        Frames before matching; unassigned frames (-1) are not counted.
     n_clusters, n_classes : int
         Shape of the result.
 
@@ -287,8 +287,8 @@ def contingency(frames: Frames, n_clusters: int, n_classes: int) -> NDArray[np.i
 def hungarian(table: ArrayLike) -> NDArray[np.int64]:
     """Match rows to columns one to one so that the matched cells have the largest sum.
 
-    Of several best matchings it takes one that depends on the contents of the table alone, not
-    on the order of its rows. A pair that shares nothing is no match.
+    Among several best matchings the choice depends on the contents of the table alone, not on the
+    order of its rows. A row and a column that share nothing are not matched.
 
     Parameters
     ----------

@@ -27,13 +27,13 @@ class SegmentationScores(Metric):
     The matching needs every recording, so the state is the label sequences themselves, laid end
     to end. ``compute`` puts the recordings into an order of its own, by number and then by
     content, so that the result does not depend on how they were spread over processes. (Only
-    ``legacy_f1`` depends on that order; it is the one ``evaluate`` gives for the recordings as
+    ``legacy_f1`` depends on the order; its value is that of ``evaluate`` for the recordings as
     numbered.)
 
     Parameters
     ----------
     matching : {"activity", "video", "corpus"}
-        Which recordings share a matching; here all recordings are one activity.
+        The recordings that share a matching; here all are of one activity.
     exclude : int or iterable of int, optional
         Ground-truth labels whose frames are dropped.
     tolerance : float, optional
@@ -113,8 +113,14 @@ class SegmentationScores(Metric):
                 f"predictions and ground_truth must hold the same number of recordings, but "
                 f"they hold {n_recordings} and {len(ground_truth)}."
             )
-        lengths = [len(row) for row in ground_truth] if lengths is None else _integers(lengths)
-        numbers = [UNNUMBERED] * n_recordings if numbers is None else _integers(numbers)
+        lengths = (
+            [len(row) for row in ground_truth]
+            if lengths is None
+            else torch.as_tensor(lengths).tolist()
+        )
+        numbers = (
+            [UNNUMBERED] * n_recordings if numbers is None else torch.as_tensor(numbers).tolist()
+        )
         for name, values in (("lengths", lengths), ("numbers", numbers)):
             if len(values) != n_recordings:
                 raise ArgumentError(
@@ -138,17 +144,15 @@ class SegmentationScores(Metric):
                     f"of the batch they are {predicted.dtype} and {true.dtype}."
                 )
             batch.append((predicted[:length], true[:length]))
-        self.predictions += [
-            predicted.to(self.device, torch.int64, copy=True) for predicted, _ in batch
-        ]
-        self.ground_truth += [true.to(self.device, torch.int64, copy=True) for _, true in batch]
+        self.predictions += [one.to(self.device, torch.int64, copy=True) for one, _ in batch]
+        self.ground_truth += [one.to(self.device, torch.int64, copy=True) for _, one in batch]
         self.lengths.append(torch.tensor(lengths, dtype=torch.int64, device=self.device))
         self.numbers.append(torch.tensor(numbers, dtype=torch.int64, device=self.device))
 
     def sync(self, *args: Any, **kwargs: Any) -> None:
         """Gather the states of all processes; see :meth:`torchmetrics.Metric.sync`."""
-        # For a process without recordings torchmetrics would send an empty float tensor into a
-        # gathering of integers. An empty integer tensor in each state prevents that.
+        # From a process without recordings torchmetrics would send empty float tensors to be
+        # gathered with integers.
         for state in (self.predictions, self.ground_truth, self.lengths, self.numbers):
             if isinstance(state, list) and not state:
                 state.append(torch.empty(0, dtype=torch.int64, device=self.device))
@@ -171,18 +175,10 @@ class SegmentationScores(Metric):
             for recording, before in zip(recordings, [None, *recordings], strict=False)
             if before is None or recording[0] != before[0] or recording[0] == UNNUMBERED
         ]
-        scores = evaluate(
-            [predicted for _, _, predicted in kept],
-            [truth for _, truth, _ in kept],
-            matching=self.matching,
-            exclude=self.exclude,
-            tolerance=self.tolerance,
-        )
+        truths, predictions = [one[1] for one in kept], [one[2] for one in kept]
+        options: dict[str, Any] = {"matching": self.matching, "tolerance": self.tolerance}
+        scores = evaluate(predictions, truths, exclude=self.exclude, **options)
         return {name: torch.tensor(value, dtype=torch.float64) for name, value in scores.items()}
-
-
-def _integers(values: Tensor | Sequence[int]) -> list[int]:
-    return torch.as_tensor(values).tolist()
 
 
 def _flat(state: list[Tensor] | Tensor) -> Tensor:

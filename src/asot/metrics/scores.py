@@ -2,9 +2,9 @@
 
 All take ``Frames`` (N,) with N >= 1, such as ``match(predictions, ground_truth).frames``, pooled
 over their recordings, and return a number in [0, 1] unless they say otherwise. A segment is a run
-of one label within one recording; excluded frames end a run, so no segment reaches across them,
-and a ground-truth segment of an excluded class is gone. Two clusters that are both unmatched
-remain two labels.
+of one label within one recording. Excluded frames end a run, so that no segment reaches across
+them, and ground-truth segments of an excluded class are left out. Two unmatched clusters remain
+two labels.
 """
 
 from __future__ import annotations
@@ -17,12 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from asot.errors import ArgumentError
 from asot.metrics.matching import Frames
 
-# Frames in a bin of the histograms of segment lengths.
-BIN_FRAMES = 20
-# Of the mean length of the ground-truth segments.
-TOLERANCE = 0.05
-# Frames that the reference draws in each segment.
-DRAWS = 15
+BIN_FRAMES = 20  # in a bin of the histograms of segment lengths
+TOLERANCE = 0.05  # of the mean length of the ground-truth segments
+DRAWS = 15  # frames that the reference draws in each segment
 
 
 def mof(frames: Frames) -> float:
@@ -100,8 +97,8 @@ def segmental_f1(frames: Frames, overlap: float) -> float:
     References
     ----------
     Lea et al. 2017, "Temporal Convolutional Networks for Action Segmentation and Detection".
-    Their code lets a predicted segment miss when its best partner is taken, even if another one
-    that reaches the threshold is free; here it takes the free one.
+    Their code lets a predicted segment miss when its best partner is taken, even if another
+    segment that reaches the threshold is free; here it takes that segment.
 
     Examples
     --------
@@ -117,8 +114,8 @@ def segmental_f1(frames: Frames, overlap: float) -> float:
     predicted_id, true_id = np.cumsum(predicted_first) - 1, np.cumsum(true_first) - 1
     predicted_length, true_length = np.bincount(predicted_id), np.bincount(true_id)
 
-    # Where neither side changes, one predicted segment meets one true segment: with both cut
-    # into runs, each pair that meets is exactly one piece, and its length is the intersection.
+    # Cut where either side changes: each pair of a predicted and a true segment that meet is
+    # exactly one piece, whose length is their intersection.
     pieces = np.flatnonzero(predicted_first | true_first)
     shared = np.diff(np.append(pieces, len(frames)))
     p, t = predicted_id[pieces], true_id[pieces]
@@ -152,15 +149,13 @@ def edit(frames: Frames) -> float:
     >>> edit(frames)
     0.5
     """
-    scores = []
     sides = []
     for labels in (frames.predicted, frames.truth):
         starts = np.flatnonzero(segment_starts(frames, labels))
         new_recording = np.flatnonzero(np.diff(frames.recording[starts])) + 1
         sides.append(np.split(labels[starts], new_recording))
-    for predicted, true in zip(*sides, strict=True):
-        scores.append(1 - levenshtein(predicted, true) / max(len(predicted), len(true)))
-    return float(np.mean(scores))
+    pairs = zip(*sides, strict=True)
+    return float(np.mean([1 - levenshtein(a, b) / max(len(a), len(b)) for a, b in pairs]))
 
 
 def levenshtein(first: ArrayLike, second: ArrayLike) -> int:
@@ -222,11 +217,11 @@ def segment_starts(frames: Frames, labels: NDArray[np.int64]) -> NDArray[np.bool
 def boundary_f1(frames: Frames, tolerance: float | None = None) -> float:
     """Compute the class-agnostic F1 of the boundaries between segments.
 
-    A boundary is the first frame of a segment that follows another one without a gap: the ends
-    of a recording and of a hole that exclusion left are none. Predicted and true boundaries of a
-    recording are matched one to one, at most ``tolerance`` apart, as many as possible. Matches
-    are counted over all recordings together:
-    ``F1 = 2 matches / (predicted boundaries + true boundaries)``, 1 if there are none at all.
+    A boundary is the first frame of a segment that follows another without a gap: the ends of a
+    recording, or of a hole left by excluded frames, are not boundaries. Predicted and true
+    boundaries of a recording are matched one to one, at most ``tolerance`` apart, as many as
+    possible. Matches are counted over all recordings together:
+    ``F1 = 2 matches / (predicted boundaries + true boundaries)``, 1 without any boundary.
 
     Parameters
     ----------
@@ -306,12 +301,6 @@ def legacy_f1(frames: Frames) -> float:
     with nothing else. Classes are those present in the ground truth; recordings are all, those
     without frames included.
 
-    Parameters
-    ----------
-    frames : Frames
-        Matched frames (N,), N >= 1. Classes are those present in the ground truth; recordings
-        are all, those without frames included.
-
     Examples
     --------
     >>> from asot.metrics import match
@@ -342,10 +331,6 @@ def majority_probability(fraction: ArrayLike, draws: int = DRAWS) -> NDArray[np.
     [0.0, 0.5, 1.0]
     """
     fraction = np.asarray(fraction, dtype=np.float64)
-    return np.sum(
-        [
-            math.comb(draws, right) * fraction**right * (1 - fraction) ** (draws - right)
-            for right in range(draws // 2 + 1, draws + 1)
-        ],
-        axis=0,
-    )
+    majorities = range(draws // 2 + 1, draws + 1)
+    terms = [math.comb(draws, n) * fraction**n * (1 - fraction) ** (draws - n) for n in majorities]
+    return np.sum(terms, axis=0)

@@ -21,13 +21,13 @@ from asot.model.features import PreparedFeatures
 from asot.model.recipe import AUTO, Recipe
 from asot.progress import Progress, silent
 
-PAPER_STRENGTH = 0.15  # of the paper, where the evidence for an order is complete
+PAPER_STRENGTH = 0.15  # of the paper's order prior; less where the evidence is incomplete
 FIRST_GUESSES = 4, 6, 8  # actions, to find the time scale at which they are counted
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """How the settings of one model were found; None for those that the recipe gave."""
+    """The evidence for the settings of a model; None for a setting that the recipe gave."""
 
     radius: RadiusEvidence | None = None
     order: OrderEvidence | None = None
@@ -42,7 +42,7 @@ class Evidence:
 def settle_number(
     features: PreparedFeatures, *, seed: int = 0, progress: Progress = silent
 ) -> NumberEvidence:
-    """Find the number of actions in recordings, at the time scale they have by themselves."""
+    """Find the number of actions in recordings, at the median time scale of the first guesses."""
     radii = [find_radius(features, guess, seed=seed, progress=progress) for guess in FIRST_GUESSES]
     middle = sorted(one.chosen for one in radii)[len(radii) // 2]
     return find_n_actions(features, middle, seed=seed, progress=progress)
@@ -59,7 +59,7 @@ def settle(
 ) -> tuple[Recipe, Evidence]:
     """Return the recipe with a radius and an order prior in place of "auto", and the evidence.
 
-    ``number`` is how K was found, for the evidence; the recipe given stays as it is.
+    ``number``, the evidence for K, becomes a part of the whole; ``recipe`` is not changed.
     """
     settled = copy.deepcopy(recipe)
     radius = order = None

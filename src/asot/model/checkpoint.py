@@ -1,7 +1,7 @@
 """Checkpoints: networks, in training or trained, learners of a team, and teams, in one format.
 
-A file holds numbers, texts and tensors alone, which torch reads with weights only; what it holds
-is then checked, so that a file that was altered ends in a sentence.
+A file holds numbers, texts and tensors alone, which torch reads with weights only. The values are
+then checked, so that an altered file is refused in one sentence.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CURE = "remove it and train again"
 
 @dataclass
 class TrainingState:
-    """What a training needs besides the weights to go on: the epochs done, and Adam's memory."""
+    """The state of a training besides the weights: the epochs done, and Adam's memory."""
 
     epoch: Count
     seed: int
@@ -119,14 +119,14 @@ def _plain(value: Any) -> Any:
 def load_model(path: Path) -> ActionModel | TeamModel:
     """Load the network or the team of a checkpoint, on the CPU, in evaluation mode.
 
-    FileError is raised for a file that is no checkpoint, or does not fit together.
+    Raise FileError for a file that is not a checkpoint, or whose parts do not fit together.
     """
     with _reading(path) as stored:
         return _network_of(stored.network) if stored.team is None else _team_of(stored.team)
 
 
 def load_learner(path: Path, n_features: int, n_actions: int) -> Learner:
-    """Load a learner that was kept; raises as :func:`load_model` does."""
+    """Load a learner, with the errors of :func:`load_model`."""
     with _reading(path) as stored:
         return _learner_of(stored.learner, n_features, n_actions, "learner")
 
@@ -134,11 +134,11 @@ def load_learner(path: Path, n_features: int, n_actions: int) -> Learner:
 def load_training(
     path: Path, recipe: Recipe, n_features: int, n_actions: int, seed: int
 ) -> tuple[ActionModel, TrainingState]:
-    """Load a network and the state of its training; a ConfigurationError if it is another's."""
+    """Load a network and the state of its training; refuse a training with other settings."""
     with _reading(path) as stored:
         model, state = _network_of(stored.network), stored.training
-        _require(state is not None, "holds no training to go on with")
-        assert state is not None
+        if state is None:
+            raise _UnfitError("holds no training to go on with")
         shapes = [one.shape for one in model.parameters()]
         for tensors in (state.means, state.squares):
             _require([one.shape for one in tensors] == shapes, "training does not fit the network")
@@ -157,11 +157,11 @@ def load_training(
 
 @contextmanager
 def _reading(path: Path) -> Iterator[_File]:
-    """Yield what a file holds; what does not fit together ends in a sentence on the file."""
+    """Yield the values of a file; raise FileError where they do not fit together."""
     require_file(path)
     try:
         with zipfile.ZipFile(path) as archive:
-            # Torch writes no compressed parts; what is small in the file could fill the memory.
+            # Torch never compresses; a small compressed file could fill the memory.
             _require(not any(one.compress_type for one in archive.infolist()), "is compressed")
         values = _opaque(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # a damaged file can lead the reader anywhere
@@ -182,7 +182,7 @@ def _require(fits: bool, sentence: str) -> None:
 
 
 class _Array:
-    """A tensor that msgspec does not take for a mapping or a sequence."""
+    """A wrapper that keeps msgspec from taking a tensor for a mapping or a sequence."""
 
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = tensor
@@ -197,7 +197,7 @@ def _opaque(value: Any) -> Any:
 
 
 def _tensor(kind: Any, value: Any) -> Any:
-    """Take a tensor as what a type asks for: a tensor, or an array of a type of numbers."""
+    """Convert a wrapped tensor to the type asked for: a tensor, or an array of one dtype."""
     value = value.tensor if isinstance(value, _Array) else None
     dense = isinstance(value, Tensor) and value.device.type == "cpu" and value.dtype in DTYPES
     if not dense or value.layout is not torch.strided or not value.is_contiguous():
@@ -225,7 +225,7 @@ def _network_of(stored: _Network | None, place: str = "network") -> ActionModel:
     if stored is None:
         raise _UnfitError(f"is a checkpoint without {place}")
     recipe = _recipe_of(stored.recipe)
-    # Without memory, until the tensors of the file are known to have its shapes.
+    # The model takes no memory until the tensors of the file are known to fit its shapes.
     with torch.device("meta"):
         model = ActionModel(recipe, stored.n_features, stored.n_actions)
     wanted = {name: (one.shape, one.dtype) for name, one in model.state_dict().items()}

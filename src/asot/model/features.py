@@ -1,7 +1,7 @@
 """Features as a training takes them: prepared, seen through a view, and cut into batches.
 
-Which view tells actions apart depends on the recordings: poses differ frame by frame, repeated
-movements only by how much and how fast they move. So a team has learners for each.
+The view that tells actions apart depends on the recordings: poses differ frame by frame, repeated
+movements only in the extent and the speed of motion. So a team has learners on several views.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
 ViewKind = Literal["frames", "smooth", "motion"]
 CACHE_BYTES = 2 * 1024**3
-# Numbers to sample at once.
-AHEAD = 2**20
+AHEAD = 2**20  # numbers to sample at once
 
 
 def prepare(features: ArrayLike, standardised: bool) -> NDArray[np.float32]:
@@ -63,8 +62,8 @@ class PreparedFeatures(TrainingFeatures):
     """Prepared recordings over raw ones, (N_i, D) arrays that may be lazy."""
 
     def __init__(self, features: Sequence[NDArray[Any]], standardised: bool) -> None:
-        # Standardising reads a whole recording, which is not to be done again every epoch; others
-        # may be mapped from files, of which a batch reads some frames.
+        # Standardising reads a whole recording, too much to repeat in every epoch. Raw recordings
+        # may be mapped from files, of which a batch reads some frames only.
         super().__init__(features, int(features[0].shape[1]), keeps=standardised)
         self._standardised = standardised
 
@@ -91,30 +90,23 @@ class ViewedFeatures(TrainingFeatures):
 
 @dataclass(frozen=True)
 class View:
-    """A map from prepared features to what a learner sees.
+    """A map from prepared features to the input of a learner.
 
-    Attributes
-    ----------
-    kind : {"frames", "smooth", "motion"}
-        The features themselves; their means over windows; or these, the logarithm of their
-        deviation within the window, and that of the size of their steps.
-    half : int
-        Half-width of the windows, frames.
-    centre, spread : (C,) float64 arrays
-        Of the columns, over the recordings that the view was fitted to.
+    The input is the features themselves ("frames"), their means over windows ("smooth"), or the
+    means, the logarithm of the deviation within the window and that of the steps ("motion").
     """
 
     kind: ViewKind
-    half: Positive
-    centre: NDArray[np.float64]
+    half: Positive  # half-width of the windows, frames
+    centre: NDArray[np.float64]  # (C,), of the columns of the recordings the view was fitted to
     spread: NDArray[np.float64]
 
     def width(self, n_features: int) -> int:
-        """Return the columns that a learner sees of recordings with so many."""
+        """Return the number of columns of the input, for features of ``n_features`` columns."""
         return n_features * (3 if self.kind == "motion" else 1)
 
     def apply(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Show a recording: (N, D) or, of its motion, (N, 3 D) float32."""
+        """Return the input for a recording (N, D): (N, D), or (N, 3 D) for motion, float32."""
         if self.kind == "frames":
             return features
         seen = (_statistics(self.kind, self.half, features) - self.centre) / self.spread
@@ -155,47 +147,41 @@ def _statistics(kind: str, half: int, features: NDArray[np.float32]) -> NDArray[
     deviation = np.sqrt(np.maximum(window_mean(frames**2, half) - mean**2, 0.0))
     steps = np.diff(frames, axis=0, prepend=frames[:1])
     speed = np.sqrt(np.maximum(window_mean(steps**2, half), 0.0))
-    # A floor, so that stretches at rest do not lie infinitely far from all others.
+    # The floor keeps stretches at rest from lying infinitely far from all others.
     logs = [np.log(one + 0.1 * one.mean(axis=0) + 1e-6) for one in (deviation, speed)]
     return np.hstack([mean, *logs])
 
 
 class Batch(NamedTuple):
-    """Some frames of some recordings: (B, N, D), zeros beyond the lengths (B,), and which."""
+    """Frames of some recordings, (B, N, D), zeros beyond the lengths (B,), and the indices."""
 
     features: Tensor
     lengths: Tensor
     indices: list[int]
 
 
+@dataclass(eq=False)
 class Batches:
     """Recordings cut down to ``n_frames`` of their frames and shared out over the devices.
 
-    What an epoch draws depends on the seed, the epoch and the recording alone, so that a training
-    that was interrupted goes on, on as many devices, exactly as it would have gone on.
+    The draws of an epoch depend on the seed, the epoch and the recording alone, so that an
+    interrupted training goes on, on as many devices, exactly as it would have gone on.
     """
 
-    def __init__(
-        self,
-        features: TrainingFeatures,
-        n_frames: int,
-        batch_size: int,
-        seed: int,
-        rank: int = 0,
-        n_devices: int = 1,
-    ) -> None:
-        self.features = features
-        self.n_frames = n_frames
-        self.batch_size = batch_size
-        self.seed = seed
-        self.rank = rank
-        self.n_devices = n_devices
-        # Sampled one by one between the other parts of a step, each would take twice as long.
-        ahead = AHEAD // (n_frames * features.width)
-        self.at_once = batch_size * max(1, ahead // batch_size)
+    features: TrainingFeatures
+    n_frames: int
+    batch_size: int
+    seed: int
+    rank: int = 0
+    n_devices: int = 1
+
+    def __post_init__(self) -> None:
+        # Sampling takes twice as long where it alternates with the other parts of each step.
+        ahead = AHEAD // (self.n_frames * self.features.width)
+        self.at_once = self.batch_size * max(1, ahead // self.batch_size)
 
     def epoch(self, number: int) -> Iterator[Batch]:
-        """Draw random strata of every recording, in random order; devices get equally many."""
+        """Draw frames of every recording, in random order, equally many recordings a device."""
         order = np.random.default_rng([self.seed, number]).permutation(len(self.features))
         size = -(-len(order) // self.n_devices) * self.n_devices
         return self._batches(np.resize(order, size)[self.rank :: self.n_devices].tolist(), number)
@@ -203,18 +189,18 @@ class Batches:
     def even(self) -> Iterator[Batch]:
         """Take evenly spaced frames of every recording, in order.
 
-        A device without any would leave the others waiting for its scores: where there are fewer
-        recordings than devices, some come twice.
+        A device without recordings would leave the others waiting for its scores, so that with
+        fewer recordings than devices some are taken twice.
         """
         n = len(self.features)
         own = list(range(self.rank, n, self.n_devices)) or [self.rank % n]
         return self._batches(own, None)
 
     def frames(self, index: int, length: int, epoch: int | None) -> NDArray[np.int64]:
-        """Choose at most ``n_frames`` frames of a recording: even ones where there is no epoch."""
+        """Choose at most ``n_frames`` frames of a recording, evenly spaced without an epoch."""
         if epoch is None:
             return even_frames(length, self.n_frames)
-        # Not index: a seed that ends in 0 is the seed without it, that of the epoch's order.
+        # Not index: NumPy drops a last 0, which would leave the seed of the epoch's order.
         rng = np.random.default_rng([self.seed, epoch, index + 1])
         return stratified_frames(length, self.n_frames, rng)
 
@@ -232,7 +218,6 @@ class Batches:
                 lengths[row] = len(frames)
             parts = torch.from_numpy(drawn), torch.from_numpy(lengths)
             split = zip(*(one.split(self.batch_size) for one in parts), strict=True)
-            for start, (features, own) in zip(
-                range(0, len(chosen), self.batch_size), split, strict=True
-            ):
+            starts = range(0, len(chosen), self.batch_size)
+            for start, (features, own) in zip(starts, split, strict=True):
                 yield Batch(features, own, chosen[start : start + self.batch_size])

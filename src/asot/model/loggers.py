@@ -1,7 +1,4 @@
-"""Loggers by name: where the losses and scores of a training go, and the pictures that some take.
-
-Only the logger that is asked for is imported.
-"""
+"""Loggers of the losses, scores and pictures of a training, imported when asked for by name."""
 
 from __future__ import annotations
 
@@ -22,34 +19,34 @@ if TYPE_CHECKING:
 LOGGERS = ("csv", "tensorboard", "wandb", "none")
 SCORES = ("mof", "miou", "f1_macro", "f1@10", "f1@25", "f1@50", "edit")
 COLUMNS = ("epoch", "train_loss", "val_loss", *(f"val_{name}" for name in SCORES))
-# From a recording's probabilities (N, K), assignment (N, K) and embeddings (N, d) to pictures.
+# Draws pictures of a recording's probabilities (N, K), assignment (N, K) and embeddings (N, d).
 Draw = Callable[["NDArray[Any]", "NDArray[Any]", "NDArray[Any]"], dict[str, "Figure"]]
 
 
 class Logger:
-    """Takes the losses and scores of a training; ``draw`` makes pictures if it takes these, too."""
+    """A log of a training; ``draw`` makes the pictures for a logger that takes them."""
 
     draw: Draw | None = None
 
     def log(self, values: Mapping[str, float], epoch: int) -> None:
-        """Take the values after so many epochs."""
+        """Log the losses and scores after ``epoch`` epochs."""
         raise NotImplementedError
 
     def picture(self, name: str, figure: Figure, epoch: int) -> None:
-        """Take a picture."""
+        """Log a picture, where the logger takes pictures."""
 
     def close(self) -> None:
-        """End the training's log."""
+        """End the log of the training."""
 
 
 class _CsvLogger(Logger):
-    """Writes ``metrics.csv``, a row an epoch."""
+    """A logger that writes ``metrics.csv``, one row an epoch."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "metrics.csv"
 
     def log(self, values: Mapping[str, float], epoch: int) -> None:
-        """Write a row in place of those of a training that came as far before it was cut off."""
+        """Write a row, in place of an interrupted training's rows from this epoch on."""
         rows: list[Mapping[str, Any]] = []
         if self.path.is_file():
             with self.path.open(newline="", encoding="utf-8", errors="replace") as stream:
@@ -63,7 +60,7 @@ class _CsvLogger(Logger):
 
 
 class _TensorBoardLogger(Logger):
-    """Writes TensorBoard's event files."""
+    """A logger that writes the event files of TensorBoard."""
 
     def __init__(self, folder: Path, draw: Draw | None) -> None:
         from torch.utils.tensorboard import SummaryWriter
@@ -84,7 +81,7 @@ class _TensorBoardLogger(Logger):
 
 
 class _WandbLogger(Logger):
-    """Writes a run of W&B's, offline where ``WANDB_MODE`` says so."""
+    """A logger that writes a run of W&B, offline where ``WANDB_MODE`` asks for it."""
 
     def __init__(self, folder: Path, run_name: str, draw: Draw | None) -> None:
         import wandb
@@ -106,7 +103,7 @@ class _WandbLogger(Logger):
         self._run.log({name: self._picture(np.asarray(canvas.buffer_rgba())), "epoch": epoch})
 
     def close(self) -> None:
-        # So that the next training in this process gets a run of its own.
+        # Otherwise the next training in this process would go on with the same run.
         self._run.finish()
 
 

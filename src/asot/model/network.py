@@ -21,25 +21,17 @@ from asot.errors import ConfigurationError
 from asot.model.recipe import Recipe, TransportSettings
 from asot.transport import Solution, solve, temporal_prior
 
-# From a cost (B, N, K), 1 - cosine similarity, and lengths (B,) to an assignment (B, N, K) whose
-# rows sum to 1, and to 0 beyond each length.
+# Takes a cost (B, N, K), 1 - cosine similarity, and lengths (B,); returns an assignment (B, N, K)
+# whose rows sum to 1, and to 0 beyond each length.
 PseudoLabels = Callable[[Tensor, Tensor], Tensor]
 
-# Multiplications from which a second thread is worth having.
-WORTH_THREADS = 2**24
+WORTH_THREADS = 2**24  # multiplications from which a second thread pays
 
 
 class ActionModel(nn.Module):
-    """Encoder and action embeddings.
+    """A frame encoder and one embedding for each action.
 
-    Attributes
-    ----------
-    layers : tuple of torch.nn.Linear
-        Those of the encoder, with a ReLU between each and the next.
-    encoder_size : int
-        Their weights, which is what a frame costs in multiplications.
-    pseudo_labels : callable or None
-        Makes the pseudo-labels in place of the recipe's transport.
+    ``pseudo_labels``, where it is set, makes the pseudo-labels in place of the recipe's transport.
     """
 
     def __init__(self, recipe: Recipe, n_features: int, n_actions: int) -> None:
@@ -61,6 +53,7 @@ class ActionModel(nn.Module):
         for before, after in pairwise(widths[:-1]):
             layers += [nn.Linear(before, after), nn.ReLU()]
         self.encoder = nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
+        # The multiplications of a frame.
         self.encoder_size = sum(before * after for before, after in pairwise(widths))
         self.layers = tuple(layer for layer in self.encoder if isinstance(layer, nn.Linear))
         embeddings = torch.randn(n_actions, recipe.encoder.width)
@@ -77,7 +70,7 @@ class ActionModel(nn.Module):
 
     @torch.no_grad()
     def normalise_actions(self) -> None:
-        """Scale the action embeddings back to unit length, which all else relies on."""
+        """Scale the action embeddings back to unit length."""
         norm = torch.linalg.vector_norm(self.actions, dim=1, keepdim=True)
         self.actions.div_(norm.clamp_min_(1e-12))
 
@@ -128,7 +121,7 @@ class ActionModel(nn.Module):
 
     @torch.no_grad()
     def decode(self, features: Tensor) -> Solution:
-        """Segment one recording's prepared features (N, D), whatever else was segmented before."""
+        """Segment one recording's prepared features (N, D), independently of all others."""
         similarity = self.similarity(self.embed(features))
         return self.transport(similarity, None, self.recipe.transport_eval)
 
@@ -150,8 +143,8 @@ def loss_and_gradients(
 ) -> tuple[Tensor, list[Tensor]]:
     """Return ``model.loss`` and its gradients in the order of ``model.parameters()``.
 
-    In networks as small as these autograd takes longer than the arithmetic, so that training has
-    the gradient in closed form. With a row for each of n frames, ``y = encoder(x)``,
+    In networks this small autograd takes longer than the arithmetic, so training uses the
+    gradient in closed form. With a row for each of n frames, ``y = encoder(x)``,
     ``s = y c' / |y|``, ``P = softmax(s / temperature)`` and the pseudo-labels T::
 
         loss                      = -sum(T log P) / n

@@ -1,4 +1,4 @@
-"""Notes on the shipped recipes: their data, where it is to be had, and the published figures.
+"""Notes on the shipped recipes: their data, its sources, and the published figures.
 
 Nothing here imports torch, so that the command line can show the notes at once.
 """
@@ -16,10 +16,10 @@ from asot.model.recipe import changed
 
 @dataclass(frozen=True)
 class Published:
-    """Figures that somebody else reports for a recipe's setting.
+    """Figures that others report for the setting of a recipe.
 
-    ``scores`` are ``mof``, ``legacy_f1`` and ``miou`` as fractions, those that are reported;
-    ``legacy_f1`` can exceed 1. ``source`` is where they stand, or how they were measured.
+    ``scores`` are fractions: those of ``mof``, ``legacy_f1`` and ``miou`` that are reported, of
+    which ``legacy_f1`` can exceed 1. ``source`` is the publication or the way of measuring.
     """
 
     method: str = ""
@@ -30,11 +30,11 @@ class Published:
 
 @dataclass(frozen=True)
 class Notes:
-    """What there is to know about a recipe besides its settings.
+    """Facts about a recipe besides its settings.
 
-    ``what`` is the data in a few words, to stand in a table; ``disk`` draws the files that must
-    lie in ``DIR``, which ``--data`` names; ``stand_in`` are commands that make data of the same
-    shape; ``classes`` counts those of the ground truth, over all activities.
+    ``what`` names the data in a few words, for a table; ``disk`` draws the files that must lie in
+    ``DIR``, which ``--data`` names; ``stand_in`` are commands that make data of the same shape;
+    ``classes`` is the number of ground-truth classes, over all activities.
     """
 
     what: str = ""
@@ -50,7 +50,7 @@ class Notes:
 
 
 def read_notes(name: str) -> Notes | None:
-    """Read the notes on a recipe; None for a recipe that does not come with the package.
+    """Read the notes on a shipped recipe; return None for any other.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def read_notes(name: str) -> Notes | None:
     >>> read_notes("my_own") is None
     True
     """
-    # By listing the folder, so that a name can be no path out of it.
+    # Listing the folder keeps a name from being a path out of it.
     for file in (resources.files("asot") / "recipes" / "notes").iterdir():
         if file.name == f"{name}.yaml":
             values = yaml.safe_load(file.read_text(encoding="utf-8"))

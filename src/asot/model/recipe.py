@@ -21,13 +21,12 @@ import yaml
 from asot.errors import ArgumentError, ConfigurationError, require_integer, require_number
 
 SUFFIXES = (".yaml", ".yml")
-# In place of a number that is to be found from the recordings.
-AUTO: Final = "auto"
+AUTO: Final = "auto"  # in place of a number, which is then found from the recordings
 
 
 @dataclass
 class TransportSettings:
-    """One use of the transport; see ``asot.solve`` for the meaning.
+    """Settings of the transport in one of its two uses; see ``asot.solve`` for their meaning.
 
     Parameters
     ----------
@@ -62,7 +61,7 @@ class TransportSettings:
 
 @dataclass
 class DatasetSettings:
-    """Where the data set is and how its features are prepared.
+    """The place of the data set, and the preparation of its features.
 
     Parameters
     ----------
@@ -118,11 +117,11 @@ class TrainingSettings:
     frames_per_recording
         Frames drawn from each recording, one in each of as many equal strata.
     learning_rate
-        Of Adam.
+        Learning rate of Adam.
     weight_decay
-        Of Adam.
+        Weight decay of Adam.
     temperature
-        Of the softmax over the cosine similarities.
+        Temperature of the softmax over the cosine similarities.
     kmeans_restarts
         Starts of the k-means that places the action embeddings; the best is kept. 0 leaves the
         embeddings where they were drawn.
@@ -240,11 +239,11 @@ class Recipe:
 
     @property
     def activities(self) -> dict[str, int]:
-        """Actions to look for in each activity; empty where one number serves all."""
+        """Return the number of actions of each activity; empty where one number serves all."""
         return self.n_actions if isinstance(self.n_actions, dict) else {}
 
     def actions_of(self, activity: str | None) -> int:
-        """Return how many actions to look for in an activity (None: data without activities)."""
+        """Return the number of actions of an activity; None is for data without activities."""
         if isinstance(self.n_actions, int):
             return self.n_actions
         if activity is not None and activity in self.activities:
@@ -263,7 +262,7 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Recipe:
-        """Make a recipe of plain values; settings that are missing have the default's values.
+        """Make a recipe of plain values; missing settings have the values of the default recipe.
 
         Raises
         ------
@@ -350,7 +349,7 @@ def shipped_recipes() -> tuple[str, ...]:
 
 
 def find_recipe(recipe: str) -> Path:
-    """Find the YAML file of a shipped recipe's name or of a path, which must be there."""
+    """Find the YAML file of a recipe, given its shipped name or the path of an existing file."""
     if recipe in shipped_recipes():
         return Path(str(resources.files("asot") / "recipes" / f"{recipe}.yaml"))
     path = Path(recipe)
@@ -363,7 +362,7 @@ def find_recipe(recipe: str) -> Path:
 
 
 class _Loader(yaml.SafeLoader):
-    """Takes ``1e-3`` for a number, as people do; PyYAML takes it for text."""
+    """A loader that reads ``1e-3`` as a number, where PyYAML reads text."""
 
 
 _Loader.add_implicit_resolver(

@@ -1,4 +1,4 @@
-"""Segmenters: what every method takes and gives, and the one that trains a recipe."""
+"""Segmenters: the interface of every method, and the segmenter that trains a recipe."""
 
 from __future__ import annotations
 
@@ -36,15 +36,9 @@ class NotFittedError(AsotError, SklearnNotFittedError):
 
 
 class Segmenter(ClusterMixin, BaseEstimator):
-    """``fit_predict`` and ``score``, over the ``fit`` and ``predict`` of a segmenter.
+    """The base of segmenters: ``fit_predict`` and ``score``, over their ``fit`` and ``predict``."""
 
-    Attributes
-    ----------
-    shared : bool
-        Whether a label means the same action in every recording.
-    """
-
-    shared: ClassVar[bool] = True
+    shared: ClassVar[bool] = True  # a label means the same action in every recording
     labels_: list[NDArray[np.int64]]
 
     def fit_predict(self, X: Any, y: Any = None) -> Any:
@@ -98,16 +92,15 @@ def is_one(X: Any) -> bool:
 
 
 def as_came(X: Any, answers: Iterable[Answer]) -> list[Answer] | Answer:
-    """Return answers, one a recording, in the form of ``X``: a list, or the only one."""
+    """Return the recordings' answers in the form of ``X``: a list, or a single answer."""
     found = list(answers)
     return found[0] if is_one(X) else found
 
 
 def read_recordings(X: Any, width: int | None = None) -> FeatureArrays:
-    """Check every recording of ``X``, one after the other, before any work is done on them.
+    """Check every recording of ``X``, in turn, and return them; lazily where ``X`` is lazy.
 
-    ``width`` is the number of columns that they must have, that of the first unless given; what
-    is returned is lazy where ``X`` is.
+    ``width`` is the number of columns that all must have, that of the first unless given.
     """
     is_sequence = hasattr(X, "__getitem__") and hasattr(X, "__len__")
     if not is_sequence or isinstance(X, (str, bytes, dict)):
@@ -163,29 +156,17 @@ class Snapshot:
 
 
 class RecipeSegmenter(Segmenter):
-    """Trains a recipe on recordings, and segments them.
+    """A segmenter that trains a recipe, the default one unless given, on the recordings.
 
-    Parameters
-    ----------
-    recipe : Recipe, optional
-        Every setting; the default recipe unless given.
-    n_actions : int or "auto"
-        K, or to be found from the recordings.
-    device : str
-        "auto" (a CUDA GPU or the CPU), "cpu", "gpu", or a device of torch.
-    keep_epochs : bool
-        Also segment the recordings every ``recipe.training.validate_every`` epochs.
-    random_state : int, RandomState or None
-        Decides everything that is drawn.
+    With ``keep_epochs`` it also segments them every ``recipe.training.validate_every`` epochs. The
+    rest is as for :class:`~asot.estimator.ActionSegmenter`.
 
     Attributes
     ----------
     objective_ : float or None
-        Training loss of the last epoch; None where there was no epoch, or a team. Lower is better.
+        Training loss of the last epoch, lower is better; None for a team, or without epochs.
     snapshots_ : list of Snapshot
         With ``keep_epochs``, the segmentations before the last epoch.
-    labels_, cluster_centers_, n_features_in_, n_actions_, evidence_, model_
-        As for :class:`~asot.estimator.ActionSegmenter`.
     """
 
     def __init__(
@@ -292,11 +273,11 @@ class RecipeSegmenter(Segmenter):
         return recipe
 
     def _pseudo_labels(self, recipe: Recipe) -> Any:
-        """Return what makes the pseudo-labels, where that is not the recipe's transport."""
+        """Return the function that makes the pseudo-labels, or None for the recipe's transport."""
         return None
 
     def _segmented(self, model: Any, prepared: PreparedFeatures) -> list[NDArray[np.int64]]:
-        """Label the recordings that are fitted."""
+        """Label the fitted recordings."""
         return [self._labels(model, one) for one in prepared]
 
     def _labels(self, model: Any, features: NDArray[np.float32]) -> NDArray[np.int64]:

@@ -1,9 +1,9 @@
 """A team of learners that vote, so that no single view, start or order prior decides.
 
 Each learner is the paper's network, or prototypes without any training, on a view of its own. Their
-labellings are matched and weighed by how far the others bear them out: a learner that collapsed
-into one action, or follows noise, agrees with nobody and has no say. What they settle on is decoded
-once more by the transport.
+labellings are matched, and weighed by their agreement with the others: a learner that collapsed
+into a single action, or follows noise, agrees with no other and counts for nothing. The result of
+the vote is decoded once more by the transport.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ COMPARED = 5_000  # frames, to measure their agreement
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of learner: its view, its network (None: prototypes), with the order prior or not."""
+    """A kind of learner, ``ordered`` if it has the order prior; without an encoder: prototypes."""
 
     title: str
     view: ViewKind
@@ -72,7 +72,7 @@ class Learner:
         return labels
 
     def embedding(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return unit rows (N, d) in which its actions are directions."""
+        """Return frame embeddings, unit rows (N, d); an action is a direction among them."""
         if isinstance(self.model, Prototypes):
             half = round(self.model.radius / 2)
             return unit_rows(window_mean(features, half)).astype(np.float32)
@@ -84,7 +84,7 @@ class Learner:
 
     @property
     def centres(self) -> NDArray[np.float32]:
-        """Its actions in that space, (K, d)."""
+        """Return the actions in the space of ``embedding``, (K, d)."""
         if isinstance(self.model, Prototypes):
             return self.model.centres.astype(np.float32)
         centres: NDArray[np.float32] = self.model.actions.detach().numpy()
@@ -93,25 +93,14 @@ class Learner:
 
 @dataclass(frozen=True)
 class Vote:
-    """How labellings are brought together.
+    """A matching of M labellings, and their weights; ``agreement`` is about 0 after a collapse."""
 
-    Attributes
-    ----------
-    columns : (M, K) int64 array
-        ``columns[m, k]``: what labelling m's action k is called in common.
-    weights : (M,) float64 array
-        Sum to 1.
-    agreement : (M,) float64 array
-        Mean adjusted Rand index with the other labellings; about 0 for one that has collapsed, 0
-        for one of a single action.
-    """
-
-    columns: NDArray[np.int64]
-    weights: NDArray[np.float64]
-    agreement: NDArray[np.float64]
+    columns: NDArray[np.int64]  # (M, K): the common number of action k of labelling m
+    weights: NDArray[np.float64]  # (M,), sum to 1
+    agreement: NDArray[np.float64]  # (M,), mean adjusted Rand index with the other labellings
 
     def shares(self, labels: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
-        """Return the labellings' weight for each action, (N, K), of one label (N,) from each."""
+        """Return the weight for each action, (N, K), given the labels (N,) of each labelling."""
         votes = np.zeros((len(labels[0]), self.columns.shape[1]))
         frames = np.arange(len(votes))
         for own, columns, weight in zip(labels, self.columns, self.weights, strict=True):
@@ -120,10 +109,10 @@ class Vote:
 
 
 def hold_vote(labels: Sequence[NDArray[np.int64]], n_actions: int) -> Vote:
-    """Match the actions of labellings and weigh the labellings by how far others bear them out.
+    """Match the actions of labellings, and weigh labellings by their agreement with the others.
 
-    The labelling that agrees most with the others is the first to match to; then the outcome of
-    the vote itself, until it stays. All label the same frames with actions 0 to K - 1.
+    All are matched to the labelling that agrees most with the others, then to the outcome of the
+    vote, until that stays the same. All label the same frames with actions 0 to K - 1.
 
     Examples
     --------
@@ -140,7 +129,7 @@ def hold_vote(labels: Sequence[NDArray[np.int64]], n_actions: int) -> Vote:
     rand = np.ones((count, count))
     for a in range(count):
         for b in range(a):
-            # Two of a single action are the same, but bear nothing out.
+            # Two labellings with a single action are the same, which is not evidence.
             both = several[a] and several[b]
             rand[a, b] = rand[b, a] = adjusted_rand_score(thin[a], thin[b]) if both else 0.0
     agreement = (rand.sum(axis=1) - 1) / max(1, count - 1) if count > 1 else np.ones(1)
@@ -164,9 +153,9 @@ def hold_vote(labels: Sequence[NDArray[np.int64]], n_actions: int) -> Vote:
 
 @dataclass
 class TeamModel:
-    """Learners and how they vote; decodes as ``ActionModel`` does.
+    """Learners and their vote, with the methods of ``ActionModel``.
 
-    ``background`` tells frames of no action; it is None where they are not looked for.
+    ``background`` detects frames that belong to no action; None where it is not looked for.
     """
 
     recipe: Recipe
@@ -178,14 +167,13 @@ class TeamModel:
 
     @property
     def actions(self) -> Tensor:
-        """The actions in the space of ``embed``, (K, d): unit rows."""
+        """Return the actions in the space of ``embed``, (K, d): unit rows."""
         parts = []
-        for learner, columns, weight in zip(
-            self.learners, self.vote.columns, self.vote.weights, strict=True
-        ):
+        voters = zip(self.learners, self.vote.columns, self.vote.weights, strict=True)
+        for learner, columns, weight in voters:
             own = learner.centres
             centres = np.zeros((self.n_actions, own.shape[1]), dtype=np.float32)
-            # Of fewer frames than actions there are fewer prototypes.
+            # There are fewer prototypes than actions where there are fewer frames.
             centres[columns[: len(own)]] = own
             parts.append(np.sqrt(weight) * centres)
         return torch.from_numpy(np.hstack(parts).astype(np.float32))
@@ -193,17 +181,15 @@ class TeamModel:
     def embed(self, features: Tensor) -> Tensor:
         """Put the learners' embeddings side by side, (N, d), weighed so that rows are unit."""
         frames = features.numpy()
-        parts = [
-            np.sqrt(weight) * learner.embedding(frames)
-            for learner, weight in zip(self.learners, self.vote.weights, strict=True)
-        ]
+        voters = zip(self.learners, self.vote.weights, strict=True)
+        parts = [np.sqrt(weight) * learner.embedding(frames) for learner, weight in voters]
         return torch.from_numpy(np.hstack(parts).astype(np.float32))
 
     def decode(self, features: Tensor) -> Solution:
         """Segment one recording's prepared features (N, D) at full length.
 
         ``labels`` (N,) are decoded from the vote, and -1 for background; ``assignment`` (N, K) is
-        the vote itself: the learners' share, by weight, for each action.
+        the vote itself: the summed weights of the learners for each action.
         """
         frames = features.numpy()
         shares = self.vote.shares([one.labels(frames) for one in self.learners])

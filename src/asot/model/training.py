@@ -71,11 +71,11 @@ def train(
 ) -> ActionModel:
     """Train a network on recordings, and return it on the CPU in evaluation mode.
 
-    The radius and the order prior of the recipe are settled. The seed decides the initial weights,
+    The recipe's radius and order prior must be numbers. The seed decides the initial weights,
     k-means and every draw of frames; the global generators are left alone. ``checkpoint`` is
     written after every epoch; if it exists, training goes on from it exactly as it would have gone
-    on. The log takes the losses, and with ``validate`` the scores where there is ``ground_truth``.
-    ``pseudo_labels`` stand in for the recipe's ``transport_train`` and order prior.
+    on. The log takes the losses and, with ``validate`` and ``ground_truth``, the scores.
+    ``pseudo_labels`` replace the recipe's ``transport_train`` and order prior.
     """
     settings = recipe.training
     state: TrainingState | None = None
@@ -177,9 +177,9 @@ def _centres(
         rng = np.random.default_rng(seed)
         chosen = frames[np.sort(rng.choice(len(frames), RESTART_FRAMES, replace=False))]
     kmeans = KMeans(n_centres, n_init=restarts, random_state=seed)
-    # One thread: several add up their shares in the order in which they happen to end.
+    # One thread: the sum of several would depend on the order in which they end.
     with warnings.catch_warnings(), threadpool_limits(1):
-        # Fewer distinct frames than actions is no fault of the user's.
+        # The user is not to blame for fewer distinct frames than actions.
         warnings.simplefilter("ignore", ConvergenceWarning)
         kmeans.fit(chosen)
         if many:
@@ -201,7 +201,8 @@ class Adam:
         settings: TrainingSettings,
         state: TrainingState | None = None,
     ) -> None:
-        self.settings = settings
+        rates = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
+        self._options: dict[str, Any] = {**rates, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
         self.parameters = [one.detach() for one in parameters]
         device = self.parameters[0].device
         self.means = [torch.zeros_like(one) for one in self.parameters]
@@ -215,21 +216,11 @@ class Adam:
     def step(self, gradients: list[Tensor]) -> None:
         """Take one step, given the gradients of all parameters."""
         self.steps += 1
+        options = {**self._options, "amsgrad": False, "maximize": False}
+        steps = [self.steps] * len(self.parameters)
         with few_threads(sum(one.numel() for one in self.parameters)):
             torch._fused_adam_(
-                self.parameters,
-                gradients,
-                self.means,
-                self.squares,
-                [],
-                [self.steps] * len(self.parameters),
-                lr=self.settings.learning_rate,
-                beta1=0.9,
-                beta2=0.999,
-                weight_decay=self.settings.weight_decay,
-                eps=1e-8,
-                amsgrad=False,
-                maximize=False,
+                self.parameters, gradients, self.means, self.squares, [], steps, **options
             )
 
 
@@ -280,7 +271,7 @@ def score_evenly(
             predicted, truths = zip(*pairs, strict=True)
             values = evaluate(predicted, truths, exclude=exclude)
         except ArgumentError as error:
-            # Such as frames that are all excluded: nothing to stop a training for.
+            # Frames that are all excluded, for example, should not stop a training.
             logger.warning("no val scores: %s", error)
             return found
         found.update({f"val_{name}": float(values[name]) for name in SCORES if name in values})
@@ -289,7 +280,7 @@ def score_evenly(
 
 @dataclass(frozen=True)
 class Devices:
-    """The device of this process, and its place among the processes that share the training."""
+    """The device of this process, and its rank among the processes that share the training."""
 
     device: torch.device
     rank: int = 0
@@ -321,10 +312,10 @@ def find_devices(device: str, devices: int | str = 1) -> Devices:
     """Find this process's device, and start the other processes where there are to be several.
 
     ``device`` is "auto" (a CUDA GPU or the CPU), "cpu", "gpu", or a device of torch; ``devices``
-    says how many, or "auto" for all GPUs. Several share each epoch's recordings: Lightning Fabric
-    starts the program again for each of them, and is imported for nothing else.
+    is their number, or "auto" for all GPUs. Several share each epoch's recordings: Lightning
+    Fabric, imported for nothing else, starts the program again for each of them.
     """
-    # Not Apple's GPUs by themselves: nothing here has been tried on them.
+    # Apple's GPUs are never chosen: nothing here has been tried on them.
     auto = "cuda" if torch.cuda.is_available() else "cpu"
     chosen = {"auto": auto, "gpu": "cuda"}.get(device, device)
     try:
@@ -347,7 +338,7 @@ def find_devices(device: str, devices: int | str = 1) -> Devices:
 
 def _several(accelerator: str, count: int) -> Devices:
     before = logging.root.manager.disable
-    # Keep back what Lightning says to everybody about processes and hardware.
+    # Hide Lightning's messages about processes and hardware.
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():
@@ -362,15 +353,15 @@ def _several(accelerator: str, count: int) -> Devices:
 
 
 def is_main_process() -> bool:
-    """Tell whether this process writes the results: all others only help it train."""
+    """Tell whether this process writes the results; all others only help to train."""
     ranks = (os.environ.get(name) for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
     return next((one for one in ranks if one is not None), "0") == "0"
 
 
 def leave_processes() -> None:
-    """Part from the other processes of a training, after the last model of a run.
+    """Leave the other processes of a training, after the last model of a run.
 
-    At the end of the interpreter the threads of gloo now and then come too late and complain.
+    Left until the interpreter ends, the threads of gloo sometimes end too late and complain.
     """
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
@@ -389,9 +380,9 @@ def train_team(
 ) -> TeamModel:
     """Train the learners of a team and hold their vote.
 
-    ``kept`` is a folder for learners that are done, from which an interrupted training goes on
-    exactly as it would have gone on; ``make_log`` makes the logger of a network of this name. The
-    rest is as for :func:`train`.
+    ``kept`` is a folder for trained learners, from which an interrupted training goes on exactly
+    as it would have gone on; ``make_log`` makes the logger of a network, given its name. The rest
+    is as for :func:`train`.
     """
     assert not isinstance(recipe.order_prior, str)
     assert not isinstance(recipe.transport_eval.radius, str)

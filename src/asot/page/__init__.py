@@ -2,7 +2,7 @@
 
 ::
 
-    OUT/index.html      the page, with all that the index, the actions and the overview show
+    OUT/index.html      the page, with the content of the index, the actions and the overview
     OUT/assets/         its script and its style
     OUT/data/<n>.js     one recording each, read when it is opened
     OUT/media/          previews and clips; kept for the next page of the same videos

@@ -1,6 +1,6 @@
 """Turn a page's content into the plain values that its scripts read.
 
-Recordings come one at a time; of each, only what the index and the statistics need is kept.
+Recordings come one at a time, and only the values for the index and the statistics are kept.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MOST_EXAMPLES = {"typical": 4, "atypical": 2}
 
 @dataclass(slots=True)
 class Clip:
-    """A segment that an action's page shows, with its signals or links to its clip and still."""
+    """An example of an action, with its signals or with links to its clip and still."""
 
     action: int
     rank: int
@@ -64,7 +64,7 @@ class Book:
     def add(
         self, recording: RecordingView, player: PlayerMedia | None
     ) -> tuple[dict[str, Any], list[Clip]]:
-        """Take in the next recording; return its values, and what the actions' pages show of it."""
+        """Add the next recording; return its values, and its examples of actions."""
         place, where = len(self.rows), f"recording {recording.name!r}"
         if recording.name in self._names:
             raise ArgumentError(f"recordings need names of their own, but there are two {where}.")
@@ -120,7 +120,7 @@ class Book:
         return values, self._clips(place, recording, edges)
 
     def values(self) -> dict[str, Any]:
-        """Return plain values for the index, the actions and the overview, when all are in."""
+        """Return the plain values of the index, the actions and the overview, of all recordings."""
         page = self.page
         lost = self._examples.keys() - self._names
         if lost:
@@ -227,7 +227,7 @@ class Book:
         }
 
     def _class(self, name: str) -> int:
-        """Return the number of a class, which is coloured as the action that matches it."""
+        """Return the number of a class, which gets the colour of the action that matches it."""
         if name not in self._classes:
             matching = self.page.matching or {}
             matched = [a for a in self.page.actions if matching.get(a.id) == name]

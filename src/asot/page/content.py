@@ -1,4 +1,4 @@
-"""The content of a page as plain values: no file is read and nothing is computed here."""
+"""The content of a page as plain values, without reading of files or computing."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from asot.timeline.segments import UNLABELLED, require_times
 
 
 class Identity:
-    """The name of a page, the same as long as its actions and what they label are the same."""
+    """The name of a page, a hash of its actions and of their labels in the recordings."""
 
     def __init__(self, actions: Iterable[int]) -> None:
         self._digest = hashlib.sha256(repr(sorted(actions)).encode())
 
     def add(self, recording: str, labels: NDArray[np.int64]) -> None:
-        """Take in the next recording, with its labels (N,)."""
+        """Add the next recording, with its labels (N,)."""
         self._digest.update(recording.encode("utf-8", "surrogatepass") + labels.tobytes())
 
     @property
@@ -66,7 +66,7 @@ class Track:
     labels : (N,) int array
         A label a frame, -1 for none.
     names : mapping of int to str, optional
-        What the labels mean; None where they are the page's own actions.
+        Meaning of the labels; None where they are the page's own actions.
     """
 
     name: str
@@ -81,7 +81,7 @@ class RecordingView:
     Parameters
     ----------
     name : str
-        Any text; unlike that of the others.
+        Any text that no other recording has for a name.
     labels : (N,) int array
         The action of each frame, -1 for none; N is at least 1.
     times : (N + 1,) float array, optional
@@ -98,13 +98,13 @@ class RecordingView:
     media_sound : bool
         False for a damaged video, which browsers may not play.
     signals : (N, C) float array, optional
-        What was recorded where it was no video, one row a frame.
+        Signals of a recording without a video, one row a frame.
     signal_names : tuple of str
         Names of the C columns; numbers if empty.
     scores : mapping of str to float
-        Fractions, shown in percent; NaN where there is none.
+        Fractions, shown in percent; NaN for a missing score.
     activity : str, optional
-        The activity the recording is one of.
+        The recording's activity.
     remarks : tuple of str
         Sentences people should see.
 
@@ -187,11 +187,11 @@ class Page:
     title : str
         Heading of the page.
     actions : sequence of ActionView
-        All actions, those without a frame too; their order gives the colours.
+        All actions, also without frames; their order gives the colours.
     recordings : sequence of RecordingView
-        May be lazy: it is gone through once, and one recording is held at a time.
+        May be lazy: it is read once, and one recording is held at a time.
     typical, atypical : mapping of int to sequence of Example
-        For an action, its best and its worst examples, best and worst first.
+        Best and worst examples of each action; the best and the worst come first.
     scores : mapping of str to mapping of str to float
         For each way of matching, the scores as fractions.
     matching : mapping of int to str, optional
@@ -200,11 +200,11 @@ class Page:
         Frames that action ``k`` (in the order of ``actions``) shares with class ``c``, and the
         names of the classes.
     findings : sequence of Finding
-        How settings were found from the recordings.
+        Evidence for the settings that were found from the recordings.
     settings, versions : mapping of str to str
         Shown as tables.
     remarks : sequence of str
-        Sentences on what to look at.
+        Sentences that people should see.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""Videos for the page: which file the player opens, previews where it cannot, and clips.
+"""Videos for the page: the original where a browser can play it, else previews, and clips.
 
-What is made is named after a hash of the source and of what was asked, so that a second page of
-the same videos finds it there.
+Previews and clips are named after a hash of the source and of their settings, so that a second page
+of the same videos finds them.
 """
 
 from __future__ import annotations
@@ -30,28 +30,28 @@ log = logging.getLogger(__name__)
 PREVIEW_SIZE = 480  # pixels of the longer side
 CLIP_SIZE = 320
 CLIP_SECONDS = 6.0
-_KEY_LENGTH = 24  # of the names of what is made
-# Containers that a browser may play, for where no library is there to look inside.
+_KEY_LENGTH = 24  # of the names of previews and clips
+# Containers that a browser may play, where PyAV is missing to look inside.
 _BROWSER_SUFFIXES = {".mp4", ".m4v", ".webm", ".mov", ".ogv"}
 
 
 @dataclass(frozen=True, slots=True)
 class PlayerMedia:
-    """The video that a recording's player opens, and a note for people where something is amiss."""
+    """The video that a recording's player opens, and a note for people on what is missing."""
 
     src: str | None  # a link from the page; None where nothing plays
-    offset: float = 0.0  # the time in the recording's file of the player's 0, in seconds
+    offset: float = 0.0  # time of the player's 0 in the recording's file, seconds
     note: str = ""
 
 
 class _Preview(msgspec.Struct):
-    """The notes beside a preview: the time in its source of the preview's 0, in seconds."""
+    """The file beside a preview: the time of the preview's 0 in its source, in seconds."""
 
     start_s: Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]
 
 
 class Studio:
-    """Makes previews and clips in ``folder`` for the page in ``root``, which may embed them."""
+    """A maker of previews and clips in ``folder``, for the page in ``root``."""
 
     def __init__(self, root: Path, folder: Path, *, embed: bool) -> None:
         self.root = root
@@ -62,7 +62,7 @@ class Studio:
         self._tools: Any = import_module("asot.inputs.video.preview") if find_spec("av") else None
 
     def player(self, recording: RecordingView) -> PlayerMedia | None:
-        """Choose or make what the player of a recording opens; None for one without a video."""
+        """Choose or make the video for the player of a recording; None without a video."""
         source = recording.media
         if source is None:
             return None
@@ -88,7 +88,7 @@ class Studio:
     def clip(self, source: Path, start_s: float, end_s: float) -> tuple[str, str | None] | None:
         """Make a clip of the middle of a segment, of at most six seconds, and its still.
 
-        Returns the links to both; None where no clip can be made.
+        Return the links to both, or None where the clip fails.
         """
         if self._tools is None:
             return None
@@ -112,7 +112,7 @@ class Studio:
         return (made[0], made[1] if made[1:] else None) if made else None
 
     def sweep(self) -> None:
-        """Remove what earlier pages left, half-written too, and this page does not use."""
+        """Remove files of earlier pages, half-written too, that this page does not use."""
         used = {PurePath(name).stem for name in self.made}
         for path in self.folder.glob("*"):
             key, _, rest = path.name.removeprefix(".").partition("-")
@@ -127,7 +127,7 @@ class Studio:
         name, beside = f"{key}.mp4", self.folder / f"{key}.json"
         self.made.add(name)
         if (self.folder / name).is_file() and beside.is_file():
-            with suppress(FileError):  # of damaged notes: the preview is made again
+            with suppress(FileError):  # the preview of a damaged file is made again
                 return name, read_json(beside, _Preview).start_s
         start_s = float(self._tools.write_preview(source, self.folder / name, longest=PREVIEW_SIZE))
         write_json(beside, {"source": os.fspath(source), "start_s": start_s})

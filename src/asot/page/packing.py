@@ -1,4 +1,4 @@
-"""Numbers as the page reads them: curves of eight bits a value, strips, histograms, fills."""
+"""Numbers for the page: curves of eight bits a value, strips, histograms, fills."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FEWER_BINS = 1500
 _SNIPPET_SIGNALS = 4
 _SNIPPET_BINS = 240
 _LEVELS = 254
-_GAP = 255  # where there is no value
+_GAP = 255  # in place of a missing value
 STRIP_COLUMNS = 400
 HISTOGRAM_BINS = 16
 
@@ -35,7 +35,7 @@ def even_bins(edges: NDArray[np.float64], most: int = MOST_BINS) -> NDArray[np.i
     spacing = np.diff(edges)
     even = np.ptp(spacing) <= 1e-3 * spacing.mean()
     bins = min(most, n_frames if even else 4 * n_frames)
-    # A little after the start of the bin, so that rounding picks no frame that has just ended.
+    # A little after the start of the bin, lest rounding choose a frame that has just ended.
     moments = edges[0] + (np.arange(bins) + 1e-3) * (edges[-1] - edges[0]) / bins
     return np.clip(np.searchsorted(edges, moments, side="right") - 1, 0, n_frames - 1)
 
@@ -84,7 +84,7 @@ def liveliest(signals: NDArray[np.float32], most: int) -> NDArray[np.int64]:
 def packed_signals(
     signals: NDArray[np.float32], names: Sequence[str], edges: NDArray[np.float64]
 ) -> list[dict[str, Any]]:
-    """Pack the liveliest signals of a recording (N, C), saying which are shown at first."""
+    """Pack the liveliest signals of a recording (N, C), and mark those shown at first."""
     columns = liveliest(signals, MOST_SIGNALS)
     shown = set(liveliest(signals, FEW_SIGNALS).tolist())
     bins = even_bins(edges, MOST_BINS if len(columns) <= FEW_SIGNALS else _FEWER_BINS)
@@ -97,7 +97,7 @@ def packed_signals(
 def snippet(
     signals: NDArray[np.float32], names: Sequence[str], edges: NDArray[np.float64], window: slice
 ) -> list[dict[str, Any]]:
-    """Pack a stretch of the liveliest signals on the scale of all: what is calm looks calm."""
+    """Pack a stretch of the liveliest signals, on the scale of the whole recording."""
     bins = even_bins(edges[window.start : window.stop + 1], _SNIPPET_BINS)
     return [
         packed_signal(_name(names, c), signals[window, c], bins, scale=signals[:, c])
@@ -125,13 +125,13 @@ def fill(style: Style) -> list[str]:
 
 
 def strip(labels: NDArray[np.int64], edges: NDArray[np.float64]) -> list[int]:
-    """Return the run lengths ``[label, columns, ...]`` of labels (N,), seen from afar."""
+    """Return the run lengths ``[label, columns, ...]`` of labels (N,), in at most 400 columns."""
     starts, ends, values = run_lengths(labels[even_bins(edges, STRIP_COLUMNS)])
     return np.stack([values, ends - starts], axis=1).ravel().tolist()
 
 
 def histogram_edges(lengths: Iterable[ArrayLike]) -> NDArray[np.float64]:
-    """Round bins up to what nearly all lengths stay below; empty without lengths."""
+    """Return round edges of bins that hold nearly all lengths; empty without lengths."""
     pooled = np.concatenate([np.zeros(0), *map(np.asarray, lengths)])
     if not pooled.size:
         return pooled
@@ -143,7 +143,7 @@ def histogram_edges(lengths: Iterable[ArrayLike]) -> NDArray[np.float64]:
 
 
 def histogram(lengths: ArrayLike, edges: NDArray[np.float64]) -> list[int]:
-    """Count lengths in bins; the last one takes all that is longer."""
+    """Count the lengths in each bin; longer lengths count in the last."""
     if not edges.size:
         return []
     inside = np.minimum(np.asarray(lengths), edges[-1] * (1 - 1e-12))

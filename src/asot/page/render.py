@@ -20,7 +20,7 @@ from asot.page.content import Page
 from asot.page.media import Studio
 from asot.progress import Progress, silent
 
-# In this order: the last one starts the page.
+# In this order: the last script starts the page.
 _SCRIPTS = [
     *("core", "names", "index", "timeline", "recording", "actions", "evidence", "overview", "main")
 ]
@@ -32,14 +32,14 @@ def render_page(page: Page, out: Path, *, embed: bool = False, progress: Progres
     Parameters
     ----------
     page : Page
-        What to show. Its recordings are gone through once.
+        The content. Its recordings are read once.
     out : Path
         A folder, made if it is missing. An earlier page in it is replaced.
     embed : bool
         Write one file that holds everything, videos too (as small previews), instead of a folder
         of files beside a page that opens the original videos where a browser can play them.
     progress : callable, optional
-        Called with the stage ("Page: recordings", "Page: clips"), what is done, and all there is.
+        Called with the stage ("Page: recordings", "Page: clips"), the number done, and the total.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def render_page(page: Page, out: Path, *, embed: bool = False, progress: Progres
             studio.sweep()
             write_text(out / "assets" / "page.js", _script())
             write_text(out / "assets" / "page.css", _asset("page.css"))
-        # What is written into the page depends on nothing that people may name.
+        # The nonce depends on no text that people choose.
         nonce = hashlib.sha256(repr(sorted(book.positions)).encode()).hexdigest()[:16]
         stream = template.stream(
             title=page.title,
@@ -94,7 +94,7 @@ def render_page(page: Page, out: Path, *, embed: bool = False, progress: Progres
 def _parts(
     page: Page, book: Book, studio: Studio, progress: Progress
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Go through the recordings; give each one's values, and make all clips at the end."""
+    """Yield the values of each recording, and make all clips at the end."""
     total = len(page.recordings)
     wanted: list[tuple[Clip, Path]] = []
     progress("Page: recordings", 0, total)
@@ -129,7 +129,7 @@ def _write_data(parts: Iterator[tuple[int, dict[str, Any]]], folder: Path) -> No
 def _embedded(
     parts: Iterator[tuple[int, dict[str, Any]]], studio: Studio
 ) -> Iterator[tuple[str, str]]:
-    """Give the id and the content of each script element that holds data."""
+    """Yield the id and the content of each script element that holds data."""
     given: set[str] = set()
 
     def media() -> Iterator[tuple[str, str]]:

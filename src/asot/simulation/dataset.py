@@ -37,20 +37,20 @@ def write_simulation(
     corpus : LabelCorpus
         The recordings' labels, which become the ground truth frame by frame.
     model : FeatureModel
-        Where the features come from.
+        The model that draws the features.
     root : path-like
         The folder to make, which is returned. ``root/simulation.yaml`` says how it was made.
     seed : int
-        From 0. A recording does not depend on the others.
+        At least 0. A recording does not depend on the others.
     activity_pattern : str, optional
         Regular expression whose one group is the activity in a recording's name; features go to
         a folder of each activity. Without it they lie in one folder.
     format : {"npy", "txt"}
         float32 arrays, or text with a line a frame.
     mapping_files : sequence of str
-        Names of the mapping files, all alike.
+        Names of the mapping files, which all hold the same lines.
     progress : Progress, optional
-        Told of the recordings done.
+        Called with the number of recordings done.
 
     Examples
     --------

@@ -44,9 +44,9 @@ class FeatureModel:
     separation : float
         Size of the class means; two classes are ``sqrt(2)`` times as far apart.
     shift : float
-        Size of what a recording adds to all its frames.
+        Size of the vector that a recording adds to all its frames.
     appearance : float
-        Size of what a recording adds to all its frames of one action.
+        Size of the vector that a recording adds to its frames of an action.
     motion : float
         Size of the blurred noise, after blurring.
     window : int
@@ -56,7 +56,7 @@ class FeatureModel:
     drift : float
         Size of the slow noise.
     drift_frames : float
-        Frames over which its correlation falls to 1/e.
+        Frames over which the slow noise's correlation falls to 1/e.
     jitter : float
         Size of the noise that is independent from frame to frame.
     blank : int
@@ -145,7 +145,7 @@ class FeatureModel:
 def autoregressive(
     n_frames: int, width: int, keep: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Draw a stationary process of order one with unit variance, which keeps a share each frame."""
+    """Draw a stationary process (N, D) of order one, unit variance and coefficient ``keep``."""
     from scipy.signal import lfilter
 
     noise = rng.standard_normal((n_frames, width))
@@ -162,10 +162,10 @@ def _corpus(seed: int, width: int) -> tuple[NDArray[np.float64], NDArray[np.floa
 
 
 def require_settings(model: Any, low: Mapping[str, float], high: Mapping[str, float]) -> None:
-    """Refuse a dataclass of numbers with one below its lower bound (0 by default) or above."""
+    """Refuse a dataclass of numbers outside their bounds, which begin at 0 by default."""
     for setting in fields(model):
         name, value = setting.name, getattr(model, setting.name)
-        least, most = low.get(setting.name, 0), high.get(setting.name, math.inf)
+        least, most = low.get(name, 0), high.get(name, math.inf)
         if setting.type == "int":
             require_integer(name, value, at_least=int(least))
         else:
@@ -176,7 +176,7 @@ def require_settings(model: Any, low: Mapping[str, float], high: Mapping[str, fl
 
 
 def named_generator(seed: int, kind: str, name: str) -> np.random.Generator:
-    """Make the generator of one thing, independent of all others; seeds count from 0."""
+    """Make the random generator of a named thing, independent of all others."""
     require_integer("seed", seed, at_least=0)
     digest = hashlib.sha256(f"{kind}\0{name}".encode()).digest()
     return np.random.default_rng([seed, int.from_bytes(digest[:16], "little")])
@@ -184,7 +184,7 @@ def named_generator(seed: int, kind: str, name: str) -> np.random.Generator:
 
 @dataclass(frozen=True)
 class Preset:
-    """A feature model, what it was fitted to, and the layout and recipe of such data sets."""
+    """A feature model, its source, and the layout and recipe of the data sets it imitates."""
 
     model: FeatureModel
     source: str
@@ -193,7 +193,7 @@ class Preset:
 
 
 def preset_names() -> list[str]:
-    """Name the presets, sorted: breakfast, salads, salads_svm."""
+    """Return the names of the presets, sorted: breakfast, salads, salads_svm."""
     return sorted(_presets())
 
 

@@ -44,18 +44,18 @@ class LabelSequence:
 
     @classmethod
     def of(cls, name: str, labels: ArrayLike) -> LabelSequence:
-        """Make it of (N,) frame labels."""
+        """Make the sequence of (N,) frame labels."""
         starts, ends, values = run_lengths(labels)
         return cls(name, values.astype(np.int64), ends - starts)
 
     @property
     def n_frames(self) -> int:
-        """The number of frames, N."""
+        """Return the number of frames, N."""
         return int(self.lengths.sum())
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """The (N,) frame labels."""
+        """Return the (N,) frame labels."""
         return np.repeat(self.values, self.lengths)
 
 
@@ -63,8 +63,8 @@ class LabelSequence:
 class LabelCorpus:
     """Label sequences, and the name of each class id that occurs in them.
 
-    A DataError says where there is no sequence, a recording has no frame or a name that a file
-    cannot have, a name comes twice, or a class has no name.
+    It is a DataError if sequences, the frames of a recording or the name of a class are missing, if
+    a recording's name does not suit a file, or if a name comes twice.
     """
 
     sequences: Sequence[LabelSequence]
@@ -85,7 +85,7 @@ class LabelCorpus:
 
     @property
     def n_frames(self) -> int:
-        """Frames of all recordings."""
+        """Return the number of frames of all recordings."""
         return sum(sequence.n_frames for sequence in self.sequences)
 
     def activities(self, pattern: str | None) -> list[str | None]:
@@ -120,7 +120,7 @@ class LabelModel:
     Parameters
     ----------
     n_recordings : int
-        How many recordings.
+        The number of recordings.
     n_actions : int
         Actions, K, the background apart.
     mean_length : float
@@ -190,7 +190,7 @@ class LabelModel:
             present[rng.integers(self.n_actions)] = True
         sequence = [int(k) for k in np.argsort(places, kind="stable") if present[k]]
         for k in [k for k in sequence if rng.random() < self.repeats]:
-            # Not beside itself, where the two would be one.
+            # Beside itself, an action would merge into one segment.
             free = [i for i in range(len(sequence) + 1) if k not in sequence[max(i - 1, 0) : i + 1]]
             if free:
                 sequence.insert(free[rng.integers(len(free))], k)
@@ -215,7 +215,7 @@ def read_label_corpus(
 ) -> LabelCorpus:
     """Read the label sequences of a data set, whose features are not needed.
 
-    A file that holds something else is a DataError, a granularity that it lacks an ArgumentError.
+    Other files raise a DataError, and a granularity that the file lacks an ArgumentError.
 
     Parameters
     ----------
@@ -224,8 +224,7 @@ def read_label_corpus(
 
         - a data-set folder: ``groundTruth/<recording>`` with a name a line, ``mapping/``;
         - a ``.json`` file: ``{recording: [[class, frames], ...]}``, runs in order of time;
-        - an ``.npz`` file with frame labels under ``<recording>`` or
-          ``<recording>/<granularity>``.
+        - an ``.npz`` file, frame labels under ``<recording>`` or ``<recording>/<granularity>``.
     names : path-like, optional
         The names of the classes: a JSON list, its place being the class id, or a mapping file. By
         default, for ``X_labels....json`` the file ``X_label_names.json`` beside it, for a folder

@@ -1,4 +1,4 @@
-"""Figures that describe labelled features, to set simulated beside real ones."""
+"""Figures that describe labelled features, to compare simulated with real features."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ AXES = (1, 5, 10, 20)
 
 
 def describe_features(recordings: Recordings) -> dict[str, float]:
-    """Measure what makes actions in features easy or hard to find.
+    """Measure how easy or hard actions are to discover in features.
 
-    ``recordings`` are two or more with ground truth, of one width; two are in memory at a time at
-    most. Frames that are all zero count in ``zero_frames`` alone.
+    The recordings, two or more, have ground truth and the same width; at most two are in memory at
+    a time. Frames that are all zero count in ``zero_frames`` alone.
 
     Returns
     -------
@@ -30,7 +30,7 @@ def describe_features(recordings: Recordings) -> dict[str, float]:
           the recording is taken off
         - ``between_recordings``, ``between_classes``, ``recording_and_class``, ``within``: shares
           of the variance, which sum to 1: of the recordings' means; of the classes' means once
-          recordings are centred; of what means of classes in single recordings add; the rest
+          recordings are centred; of the classes' means in single recordings beyond that; the rest
         - ``axes_1`` ... ``axes_20``: share of the variance along so many principal axes
         - ``ncm``, ``ncm_left_out``: share of frames whose class has the nearest mean (Euclidean),
           with means of all recordings, and of all others than the frame's; ``ncm_standardised``,
@@ -121,7 +121,7 @@ class _Sums:
         self.n_frames = self.counts.sum()
 
     def shares(self) -> dict[str, float]:
-        """Split the variance."""
+        """Return the shares of the variance, which sum to 1."""
         total = self.sums.sum(axis=(0, 1)) / self.n_frames
         variance = np.trace(self.products) / self.n_frames - total @ total
         n_recording = self.counts.sum(axis=1)
@@ -138,14 +138,14 @@ class _Sums:
         return dict(zip(keys, parts.tolist(), strict=True)) | {"within": float(1 - parts.sum())}
 
     def spectrum(self) -> dict[str, float]:
-        """Share of the variance along the first principal axes."""
+        """Return the shares of the variance along the first principal axes."""
         mean = self.sums.sum(axis=(0, 1)) / self.n_frames
         values = np.linalg.eigvalsh(self.products / self.n_frames - np.outer(mean, mean))[::-1]
         held = np.cumsum(values) / max(values.sum(), 1e-300)
         return {f"axes_{n}": float(held[min(n, len(held)) - 1]) for n in AXES}
 
     def accuracy(self, left_out: bool) -> float:
-        """Share of frames whose own class has the nearest mean."""
+        """Return the share of frames whose own class has the nearest mean."""
         counts, sums = self.counts.sum(axis=0), self.sums.sum(axis=0)
         right = 0
         for i, (frames, labels) in enumerate(_frames(self.recordings, self.standardised)):

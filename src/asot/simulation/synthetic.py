@@ -30,14 +30,14 @@ def make_recordings(
 
     An action is a point in feature space, drawn from a standard normal distribution; a frame is
     its action's point plus noise that is correlated in time. Durations have a long tail: each is
-    log-normal, and some actions are longer than others in all recordings. Background is what no
-    other recording has: each recording draws scenes of its own, like actions, and shows them
-    before, between and after its actions.
+    log-normal, and some actions are longer than others in all recordings. Background differs in
+    every recording: each draws scenes of its own, like actions, and shows them before, between and
+    after its actions.
 
     Parameters
     ----------
     n_recordings, n_actions, width : int
-        How many recordings, actions in each (K) and feature columns (D).
+        The numbers of recordings, of actions in each (K) and of feature columns (D).
     n_frames : (int, int)
         The shortest and the longest length in frames, both possible; a recording needs a frame for
         each action, beside its background.
@@ -123,10 +123,8 @@ def make_affinity(
     weights = np.exp(_TAIL * rng.standard_normal(n_actions))
     labels = np.repeat(np.arange(n_actions), _durations(n_frames, weights, rng))
     clean = np.where(labels[:, None] == np.arange(n_actions), 0.5, -0.1)
-    affinity = np.clip(
-        clean + noise * autoregressive(n_frames, n_actions, _CORRELATION, rng), -1, 1
-    )
-    return affinity.astype(np.float32), labels
+    noisy = clean + noise * autoregressive(n_frames, n_actions, _CORRELATION, rng)
+    return np.clip(noisy, -1, 1).astype(np.float32), labels
 
 
 def _with_background(
@@ -135,7 +133,7 @@ def _with_background(
     n_background: int,
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Put stretches of -1 before, between and after actions; half as many scenes as gaps recur."""
+    """Insert stretches of -1 around the actions, which show half as many scenes as gaps."""
     cuts = np.concatenate([[0], np.flatnonzero(np.diff(labels)) + 1, [len(labels)]])
     ends = np.rint(np.cumsum(rng.dirichlet(np.ones(len(cuts)))) * n_background).astype(np.int64)
     lengths = np.diff(ends, prepend=0)

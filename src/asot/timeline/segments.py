@@ -7,7 +7,6 @@ the frame rate. The label -1 means "no action": padding, or a frame that nobody 
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,9 +14,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from asot.errors import ArgumentError, require_integer, require_number
+from asot.errors import ArgumentError, require_number
 
 UNLABELLED = -1
+# The name of frames that no segment covers, where every frame needs a name.
+BACKGROUND = "background"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,92 +132,6 @@ def to_labels(segments: Iterable[Segment], n_frames: int) -> NDArray[np.int64]:
     return labels
 
 
-def smooth(labels: ArrayLike, window: int) -> NDArray[np.int64]:
-    """Give each frame of labels (N,) the majority label of the ``window`` frames around it.
-
-    Ties go to the frame's own label if it is among the most frequent, else to the smallest label.
-    The window is odd, and cut at both ends of the recording. Frames labelled -1 have no vote and
-    stay -1.
-
-    Examples
-    --------
-    >>> smooth([0, 0, 1, 0, 0, 2, 2, 2], window=3).tolist()
-    [0, 0, 0, 0, 0, 2, 2, 2]
-    """
-    labels = _integer_labels(labels)
-    require_integer("window", window, at_least=1)
-    if window % 2 == 0:
-        raise ArgumentError(f"window must be odd, but is {window}.", setting="window")
-    frames = np.arange(len(labels))
-    low = np.maximum(frames - window // 2, 0)
-    high = np.minimum(frames + window // 2 + 1, len(labels))
-    result = np.full(len(labels), UNLABELLED, dtype=np.int64)
-    best = np.zeros(len(labels), dtype=np.int64)
-    for value in np.unique(labels[labels != UNLABELLED]):
-        own = labels == value
-        total = np.concatenate([[0], np.cumsum(own)])
-        # Twice the votes plus one for the frame's own label: the extra vote only breaks ties.
-        votes = 2 * (total[high] - total[low]) + own
-        result = np.where(votes > best, value, result)
-        best = np.maximum(votes, best)
-    return np.where(labels == UNLABELLED, UNLABELLED, result)
-
-
-def minimum_duration(labels: ArrayLike, frames: int) -> NDArray[np.int64]:
-    """Merge segments of labels (N,) shorter than ``frames`` into a neighbour.
-
-    The shortest segment goes first (the earliest of equals), into its longer neighbour (the
-    earlier of equals); neighbours that come to touch with one label become one segment. This
-    repeats until no segment is too short. Runs of -1 neither move nor take part, so a segment
-    that has no labelled neighbour stays, however short.
-
-    Examples
-    --------
-    >>> minimum_duration([0, 0, 0, 1, 2, 2, 2, 2], frames=2).tolist()
-    [0, 0, 0, 2, 2, 2, 2, 2]
-    """
-    labels = _integer_labels(labels)
-    require_integer("frames", frames, at_least=0)
-    start, end, value = (part.tolist() for part in run_lengths(labels))
-    n_runs = len(start)
-    before, after = list(range(-1, n_runs - 1)), list(range(1, n_runs + 1))
-    alive = [True] * n_runs
-
-    def absorb(left: int, right: int) -> None:
-        """Let ``left`` take over the frames of ``right``, the run after it."""
-        alive[right] = False
-        end[left] = end[right]
-        after[left] = after[right]
-        if after[left] < n_runs:
-            before[after[left]] = left
-
-    short = [(end[r] - start[r], start[r], r) for r in range(n_runs) if value[r] != UNLABELLED]
-    short = [entry for entry in short if entry[0] < frames]
-    heapq.heapify(short)
-    while short:
-        length, first, run = heapq.heappop(short)
-        # Runs that have grown since they were queued were queued again.
-        if not alive[run] or (end[run] - start[run], start[run]) != (length, first):
-            continue
-        sides = [s for s in (before[run], after[run]) if 0 <= s < n_runs]
-        sides = [s for s in sides if value[s] != UNLABELLED]
-        if not sides:
-            continue
-        target = max(sides, key=lambda s: (end[s] - start[s], -start[s]))
-        value[run] = value[target]
-        if before[run] >= 0 and value[before[run]] == value[run]:
-            left = before[run]
-            absorb(left, run)
-            run = left
-        if after[run] < n_runs and value[after[run]] == value[run]:
-            absorb(run, after[run])
-        if end[run] - start[run] < frames:
-            heapq.heappush(short, (end[run] - start[run], start[run], run))
-    kept = [(value[r], end[r] - start[r]) for r in range(n_runs) if alive[r]]
-    values, lengths = np.array(kept, dtype=np.int64).reshape(-1, 2).T
-    return np.repeat(values, lengths)
-
-
 def _integer_labels(labels: ArrayLike) -> NDArray[np.int64]:
     """Return frame labels (N,) as int64, or an ArgumentError where they are not labels."""
     array = np.asarray(labels)
@@ -227,10 +142,6 @@ def _integer_labels(labels: ArrayLike) -> NDArray[np.int64]:
     if array.size and array.min() < UNLABELLED:
         raise ArgumentError(f"labels must be -1 or more, but one is {array.min()}.")
     return array.astype(np.int64)
-
-
-# The name of frames that no segment covers, where every frame needs a name.
-BACKGROUND = "background"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ class TorchBackend:
     """Plain torch: any sides and structure, on any device, with gradients."""
 
     def covers(self, request: Request) -> str | None:
-        """Leave parity mode alone."""
+        """Cover every request but those of parity mode."""
         return None if request.mode == "default" else f"mode={request.mode!r}"
 
     def run(self, request: Request) -> Answer:
@@ -56,7 +56,7 @@ class State:
 
     @property
     def objective(self) -> Tensor:
-        """J, shape ``(B,)``."""
+        """Return J, (B,)."""
         return self.parts.sum(dim=0)
 
 
@@ -67,7 +67,7 @@ def _descend(problem: Problem, request: Request) -> tuple[State, Tensor, list[St
     initial = request.initial
     if initial is None:
         initial = problem.action_marginal.expand_as(problem.cost)
-    # A start is projected too: a mask or a warm start may break the hard marginals.
+    # The start is projected too, as a mask or a warm start may break the hard marginals.
     scores = torch.log(initial.clamp(min=LEAST_INITIAL))
     state = _visit(problem, *project(problem, scores, inner_iterations))
     step = full_step = _first_step(problem, state, request.step_size)
@@ -137,7 +137,7 @@ def _first_step(problem: Problem, state: State, step_size: float | None) -> Tens
 
 
 def _not_higher(candidate: State, state: State) -> Tensor:
-    """Tell where J fell, or rose by no more than the rounding of its parts; shape ``(B,)``."""
+    """Mark where J fell, or rose by no more than the rounding of its parts, (B,)."""
     new, old = candidate.objective, state.objective
     # Entries carry the rounding of their own precision, sums that of double precision.
     relative = torch.finfo(state.assignment.dtype).eps + 16 * torch.finfo(torch.float64).eps
@@ -158,7 +158,7 @@ def _merge(accepted: Tensor, candidate: State, state: State) -> State:
 
 
 def _name_missed_marginals(problem: Problem, state: State, status: list[Status]) -> None:
-    """Say so where a mask leaves no coupling with both hard marginals."""
+    """Mark recordings as stalled whose mask leaves no coupling with both hard marginals."""
     mass = (problem.row_weight * state.assignment).sum(dim=1)
     error = (mass - problem.action_marginal[:, 0]).abs().amax(dim=1)
     for b, miss in enumerate(error.tolist()):

@@ -1,6 +1,6 @@
-"""The authors' release, number for number: for published figures and for nothing else.
+"""The authors' release, number for number, for published figures alone.
 
-What it does otherwise than the default solver is listed in ``docs/transport.md``: one step size
+``docs/transport.md`` lists its differences from the default solver: one step size
 for a whole batch, from the signed maximum over padded entries too; a band of ``int(N r)`` frames
 of the padded length; no backtracking; small constants inside the logarithms; Sinkhorn on the
 linearised cost where both sides are hard; and a logged objective that halves the linear term.
@@ -27,7 +27,7 @@ class ParityBackend:
     """The authors' release, for ``mode="parity"``."""
 
     def covers(self, request: Request) -> str | None:
-        """Take parity mode alone."""
+        """Cover the requests of parity mode."""
         return None if request.mode == "parity" else f"mode={request.mode!r}"
 
     def run(self, request: Request) -> Answer:

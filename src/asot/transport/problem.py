@@ -7,7 +7,7 @@ with ``Ca = 1 - I`` and the generalised ``KL(a || b) = sum a log(a/b) - a + b``.
 lambda is a hard constraint and has no penalty. Source: Xu and Gould, CVPR 2024 (arXiv 2404.01518).
 
 Solvers work on ``log A``, where ``T = w * A`` and the row weights ``w`` are p where the frame side
-is hard and 1/N elsewhere. A is what users know as the assignment.
+is hard and 1/N elsewhere. A is the assignment that users get.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Problem:
     action_marginal: Tensor
     row_weight: Tensor  # w of the module's docstring, (B, N, 1); zero on padded rows
     support: Tensor | None  # entries that may carry mass, bool (B, N, K); None where all may
-    has_mask: bool  # whether the support forbids actions to frames that exist
+    has_mask: bool  # the support forbids actions to frames that exist
     structure: Structure
     epsilon: float
     alpha: float
@@ -108,7 +108,7 @@ class Problem:
 
     @property
     def both_hard(self) -> bool:
-        """Whether neither side is relaxed."""
+        """Tell whether both sides are hard."""
         return self.lambda_frames is None and self.lambda_actions is None
 
     def masked(self, values: Tensor, fill: float) -> Tensor:
@@ -117,5 +117,5 @@ class Problem:
 
 
 def _log_or_zero(values: Tensor) -> Tensor:
-    """Take the logarithm where ``values`` is positive, and 0 where there is no mass anyway."""
+    """Take the logarithm where ``values`` is positive, and 0 where there is no mass."""
     return torch.log(torch.where(values > 0, values, 1.0))

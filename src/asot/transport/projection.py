@@ -1,8 +1,8 @@
 """KL projections onto the hard marginals, on log A (see ``problem`` for A and w).
 
-Frames hard: each row is normalised. Actions hard: each column is. Both hard: Sinkhorn steps in the
-log domain, then Newton steps on the same potentials; what is still missing at the very end is made
-up by the rounding of Altschuler, Weed and Rigollet (NeurIPS 2017, algorithm 2).
+With hard frames each row is normalised, with hard actions each column. With both, Sinkhorn steps in
+the log domain come first, then Newton steps on the same potentials; at the very end the rounding of
+Altschuler, Weed and Rigollet (NeurIPS 2017, algorithm 2) makes up for the rest.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from asot.transport.structure import wide
 NEWTON_STEPS = 100
 MAX_HALVINGS = 30
 RIDGE = 1e-10
-# By how much the mass of an action may be off its marginal before another step is taken.
+# Largest error of an action's mass against its marginal at which no more steps are taken.
 CLOSE_ENOUGH = {torch.float64: 1e-12, torch.float32: 1e-8}
 
 
@@ -39,7 +39,7 @@ def project(problem: Problem, scores: Tensor, inner_iterations: int) -> tuple[Te
         log_mass = torch.log(weighted.sum(dim=1, keepdim=True).clamp(min=tiny))
         log_target = torch.log(problem.action_marginal.clamp(min=tiny))
         scores = scores - top - log_mass + log_target
-    # Clamped, so that a step that is far too long stays finite, and its gradient too.
+    # The clamp keeps a step that is far too long finite, and its gradient too.
     largest = 0.9 * math.log(torch.finfo(scores.dtype).max)
     return problem.masked(scores, 0.0), torch.exp(scores.clamp(max=largest))
 
@@ -59,7 +59,7 @@ def _project_both(problem: Problem, scores: Tensor, inner_iterations: int) -> tu
     Sinkhorn slows down as the assignment hardens; Newton does not, and K is small.
     """
     exact = scores.to(wide(scores))
-    # Both must sum to 1 in double precision too, or no potentials bring the one to the other.
+    # Unless both sum to 1 in double precision too, no potentials bring one to the other.
     q, w = problem.action_marginal.to(exact), problem.row_weight.to(exact)
     q, w = q / q.sum(dim=2, keepdim=True), w / w.sum(dim=1, keepdim=True)
     close_enough = CLOSE_ENOUGH[scores.dtype]
@@ -89,7 +89,7 @@ def _project_both(problem: Problem, scores: Tensor, inner_iterations: int) -> tu
 def _visit(
     problem: Problem, scores: Tensor, potential: Tensor, q: Tensor, w: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the assignment at a potential, its column sums, and how far they are off."""
+    """Return the assignment at a potential, its column sums, and their largest error."""
     assignment = _project_rows(problem, scores + potential)[1]
     mass = (w * assignment).sum(dim=1, keepdim=True)
     return assignment, mass, (mass - q).abs().amax(dim=2, keepdim=True)
@@ -109,8 +109,8 @@ def _newton_direction(assignment: Tensor, mass: Tensor, q: Tensor, w: Tensor) ->
 def round_to_marginals(problem: Problem, assignment: Tensor) -> Tensor:
     """Move an assignment with hard sides onto both marginals exactly.
 
-    Columns that hold too much are cut, and what the rows then lack is spread over the others.
-    With a mask that could fill forbidden entries, so it is for problems without one.
+    Columns that hold too much are cut, and the mass that rows then lack goes to the others. It is
+    for problems without a mask, whose forbidden entries it could fill.
     """
     tiny = torch.finfo(assignment.dtype).tiny
     q, w = problem.action_marginal, problem.row_weight

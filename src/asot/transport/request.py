@@ -16,21 +16,20 @@ from asot.errors import ArgumentError, require_integer, require_number
 if TYPE_CHECKING:
     from asot.transport.structure import Structure
 
-# Marginals may come from sums in float32.
-MARGINAL_SUM_TOLERANCE = 1e-4
+MARGINAL_SUM_TOLERANCE = 1e-4  # as marginals may come from sums in float32
 MOST_ITERATIONS = 1_000_000
-# What torch takes as it is, the common case; ``carray`` is contiguous, aligned and writeable.
+# Dtypes that torch takes without a change, the common case.
 PLAIN = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 @dataclass(eq=False, slots=True)
 class Request:
-    """The arguments of ``solve``, whose docstring says what they mean; making one checks them.
+    """The arguments of ``solve``, which documents them; making a request checks them.
 
     Afterwards ``cost`` is (B, N, K). ``lengths`` is a list, or a tensor where it lies on a GPU
-    beside the cost, so that nobody waits for it. Marginals, mask and warm start are None where they
-    were not given, else tensors (B, N), (B, K), (B, N, K) and (B, N, K) on the cost's device, cut
-    from any graph: gradients flow to the cost alone.
+    beside the cost, which saves the wait for it. Marginals, mask and warm start are None unless
+    given, else tensors (B, N), (B, K), (B, N, K) and (B, N, K) on the cost's device, cut from any
+    graph: gradients flow to the cost alone.
     """
 
     cost: Tensor
@@ -51,8 +50,7 @@ class Request:
     step_size: float | None = None
     mode: str = "default"
     backend: str = "auto"
-    # Whether the cost came as (N, K).
-    single: bool = field(init=False)
+    single: bool = field(init=False)  # the cost came as (N, K)
 
     def __post_init__(self) -> None:
         require_number("epsilon", self.epsilon, above=0.0)
@@ -85,17 +83,17 @@ class Request:
 
     @property
     def exists(self) -> Tensor:
-        """Frames within their recording's length; bool, shape ``(B, N)``."""
+        """Return True for frames within their recording's length, (B, N)."""
         cost = self.cost
         return torch.arange(cost.shape[1], device=cost.device) < self.lengths_in(cost)[:, None]
 
     def lengths_in(self, like: Tensor) -> Tensor:
-        """The lengths as int64 beside a tensor, shape ``(B,)``."""
+        """Return the lengths as int64 on the device of ``like``, (B,)."""
         return torch.as_tensor(self.lengths, dtype=torch.int64, device=like.device)
 
     def require_finite(self) -> None:
         """Refuse a cost with NaN or infinite values on frames that exist."""
-        # A finite sum tells that all is finite, without another array.
+        # Where the sum is finite all values are, without another array.
         if math.isfinite(float(self.cost.detach().sum())):
             return
         if not bool(torch.isfinite(self.cost[self.exists]).all()):
@@ -106,7 +104,7 @@ class Request:
             )
 
     def not_compiled(self, device: str) -> str | None:
-        """Name the argument that the compiled solver of a device does not cover, if any."""
+        """Name the argument that the compiled solver of a device does not cover, or return None."""
         cost = self.cost
         if self.mode != "default":
             return f"mode={self.mode!r}"
@@ -218,7 +216,7 @@ class Request:
                 )
 
     def _try_structure(self, structure: Structure) -> None:
-        """Apply a structure once, so that its mistakes are named before any work."""
+        """Apply a structure once, to name its mistakes before any work."""
         shape, own = tuple(self.cost.shape), getattr(structure, "lengths", None)
         if isinstance(own, Tensor) and own.tolist() != self.lengths:
             raise refused(
@@ -243,7 +241,7 @@ class Request:
 
 
 def refused(subject: str, rule: str) -> ArgumentError:
-    """Make the error of an argument; the sentence begins with it, or with a part or value of it."""
+    """Make the error of an argument; ``subject`` may add a part or a value to its name."""
     return ArgumentError(f"{subject} {rule}", setting=subject.partition(".")[0].partition("=")[0])
 
 

@@ -1,4 +1,4 @@
-"""What a solver returns, for every solver alike."""
+"""The solution of a transport problem, the same for every solver."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 PART_NAMES = ("linear", "temporal", "frame_penalty", "action_penalty", "entropy")
-# What compiled solvers report of a recording, after the five parts of J; endings by their place in
-# ``Ending``.
+# Columns of a compiled solver's report, after the five parts of J; endings by place in ``Ending``.
 ENDING, ITERATIONS, STEP_SIZE, MOVED, REPORTED = range(5, 10)
 
 
 class Ending(str, enum.Enum):
-    """Why a recording's iterations ended."""
+    """The reason why a recording's iterations ended."""
 
     CONVERGED = "converged"
     ITERATION_LIMIT = "iteration limit"
@@ -37,7 +36,7 @@ SENTENCES = {
 
 @dataclass(frozen=True)
 class Status:
-    """How one recording's solve ended.
+    """The end of one recording's solve.
 
     Attributes
     ----------
@@ -60,7 +59,7 @@ class Status:
     def of(
         cls, ending: Ending, iterations: int, step: float, moved: float, tolerance: float | None
     ) -> Status:
-        """Make the status with its sentence; ``moved`` is by how much the last step moved A."""
+        """Make the status with its sentence; ``moved`` is the last step's largest change of A."""
         if ending is not Ending.ITERATION_LIMIT:
             message = SENTENCES[ending]
         elif tolerance is None:
@@ -80,7 +79,7 @@ class Status:
 
 
 class LateStatus(Sequence[Status]):
-    """The statuses of a batch, read from a compiled solver's report when first looked at."""
+    """The statuses of a batch, read from a compiled solver's report at the first access."""
 
     def __init__(self, report: Any, tolerance: float | None) -> None:
         self._report, self._tolerance = report, tolerance
@@ -138,12 +137,12 @@ class Objective:
 
     @property
     def parts(self) -> Mapping[str, Any]:
-        """The five parts by name."""
+        """Return the five parts by name."""
         return {name: getattr(self, name) for name in PART_NAMES}
 
     @property
     def total(self) -> Any:
-        """J at the last coupling, shape ``(B,)``."""
+        """Return J at the last coupling, (B,)."""
         return sum(self.parts.values())
 
 
@@ -161,15 +160,15 @@ class Solution:
         frame side is hard; where it is relaxed they sum to the frame's mass in units of 1/N.
         Rows past a recording's length are 0.
     frame_weight : array, shape (B, N, 1)
-        What a row of the assignment weighs in the coupling: the frame marginal where the frame
-        side is hard, 1/N where it is relaxed; 0 past a recording's length.
+        Weight of a row of the assignment in the coupling: the frame marginal where the frame side
+        is hard, 1/N where it is relaxed; 0 past a recording's length.
     labels : array of int64, shape (B, N)
         The action with the largest assignment; -1 on padding and on frames without an action.
     objective : Objective
         J over the iterations, and its parts at the last coupling.
     status : sequence of Status
-        One for each recording, also for a cost (N, K); worded, and on a GPU waited for, when first
-        looked at.
+        One for each recording, also for a cost (N, K). Compiled solvers word it, and on a GPU wait
+        for it, at the first access.
     """
 
     assignment: Any
@@ -180,13 +179,13 @@ class Solution:
 
     @property
     def coupling(self) -> Any:
-        """T itself, the assignment times the frame weight; shape ``(B, N, K)``."""
+        """Return T, the assignment times the frame weight, (B, N, K)."""
         return self.frame_weight * self.assignment
 
 
 @dataclass(eq=False, slots=True)
 class Answer:
-    """What a backend hands to ``solve``: the solution's arrays with their batch axis, or tensors.
+    """The answer of a backend: the solution's arrays or tensors, with their batch axis.
 
     ``trace`` is (B, max_iterations + 1) and ``parts`` (5, B), in the order of ``PART_NAMES``.
     """

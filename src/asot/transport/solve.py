@@ -1,4 +1,4 @@
-"""The public face of the transport: check, take the first backend that covers it, hand back."""
+"""The public function of the transport, and its backends."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Backend(Protocol):
     """One way to solve a request."""
 
     def covers(self, request: Request) -> str | None:
-        """Name what it does not cover in a request, if anything.
+        """Name the part of a request that it does not cover, or return None.
 
-        Raises ``MissingExtraError`` where it was asked for by name and its library is missing.
+        Raise ``MissingExtraError`` for a backend asked for by name whose library is missing.
         """
 
     def run(self, request: Request) -> Answer:
@@ -117,7 +117,7 @@ def solve(
         no marginals, mask, structure, warm start or tolerance, and a float radius. (The release's
         own defaults are ``lambda_actions=0.05, inner_iterations=1``.)
     backend : {"auto", "torch", "cpu", "cuda"}
-        What computes it; results agree to rounding. "cpu" is compiled code (``pip install
+        The solver; results agree to rounding. "cpu" is compiled code (``pip install
         "asot[fast]"``) for the default mode with relaxed actions and the band, without gradients;
         "auto" takes it where it covers the problem and is installed, and "torch" elsewhere.
         "cuda" covers the same for a cost on a GPU (Triton 3.5, which comes with torch for CUDA),
@@ -168,7 +168,7 @@ def solve(
 
 
 def _hand_back(answer: Answer, *, like: Any, single: bool) -> Solution:
-    """Make the solution of what the cost came as: NumPy or torch, with or without a batch axis."""
+    """Make the solution in the form of the cost: NumPy or torch, with or without a batch axis."""
 
     def as_came(values: Any, axis: int = 0) -> Any:
         if single:

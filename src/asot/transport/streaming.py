@@ -8,17 +8,17 @@ i is, up to a constant for the frame ::
 
 for ``A = N T`` and the action masses ``m = T' 1``: the weight ``1/r = N/b`` and the marginal
 ``1/N`` have cancelled, and N is gone. So a window of the stream, solved with the same b, is the
-same problem as the whole recording but for what the window doesn't see: neighbours beyond its
-ends, which matter within a few radii, and the actions' masses over the rest of the recording. (The
-length of the first step knows N as well, by ``epsilon log N``.) Were m that of the window alone,
-its two or three actions would pay for being used and all others would be drawn in. A running sum of
-past assignments doesn't help: what counts is the course of m over the iterations, which start from
+same problem as the whole recording, but without two things outside the window: the neighbours
+beyond its ends, which matter within a few radii, and the actions' masses over the rest of the
+recording. (The first step depends on N as well, by ``epsilon log N``.) If m were that of the window
+alone, its two or three actions would pay for being used and all others would be drawn in. A running
+sum of past assignments does not help: the course of m over the iterations counts, which start from
 ``m = q``. So older frames stay in the window, thinned evenly, and take part in the solve; and the
 penalty counts for ``n / (n + u)`` after n frames, with u the frames by which the delay is shorter
-than ten radii, because early on it is not known what will come.
+than ten radii, because early on the actions to come are unknown.
 
-Every solve starts anew, as the offline one does. From an earlier window's assignment the frames of
-an action outvote those that come next, and its label goes on and on.
+Every solve starts anew, as the offline solve does. Started from an earlier window's assignment, the
+frames of an action would outvote the next frames, and its label would go on and on.
 
 The problem is that of Xu and Gould, CVPR 2024 (arXiv 2404.01518); its windows are this project's.
 """
@@ -40,24 +40,23 @@ from asot.transport.solve import solve
 # Radii of the past that are kept frame by frame, and frames of the past before that.
 NEAR_RADII = 3
 THINNED_FRAMES = 256
-# Radii to come that are as good as knowing what will; frames so far are weighed against those of
-# them that the delay leaves unseen, in the actions' penalty.
+# Radii of the future that would be enough for the actions' penalty, which grows with the frames so
+# far, against those of the future that the delay leaves unseen.
 UNSEEN_RADII = 10
 # A solve for every eighth of the delay: labels have seen 15/16 of it on average.
 HOPS_A_DELAY = 8
-# Frames that memory is first taken for, where more may come to be needed.
-FIRST_FRAMES = 1024
+FIRST_FRAMES = 1024  # that memory is taken for at first
 DTYPES = {str(one).removeprefix("torch."): one for one in (torch.float32, torch.float64)}
 
 
 @dataclass(frozen=True)
 class FrameLabels:
-    """Frames of a stream that have got their labels.
+    """Labelled frames of a stream.
 
     Attributes
     ----------
     start : int
-        The first of them, counted from the stream's first frame.
+        Number of the first of these frames, from 0 at the stream's first.
     labels : array of int64, shape (M,)
         The action of each; M may be 0.
     assignment : array, shape (M, K)
@@ -70,7 +69,7 @@ class FrameLabels:
 
     @property
     def end(self) -> int:
-        """The first frame after them."""
+        """Return the number of the first frame after these."""
         return self.start + len(self.labels)
 
     def __len__(self) -> int:
@@ -78,11 +77,11 @@ class FrameLabels:
 
 
 class StreamingDecoder:
-    """Label the frames of a stream as they come, each once and for good.
+    """A decoder that labels the frames of a stream as they come, each once and for good.
 
     After frame i was pushed every frame up to ``i - delay`` has its label. Labels depend on the
     stream alone, not on the blocks it is pushed in. A stream that ends within ``delay`` frames gets
-    exactly what :func:`asot.solve` makes of it with the same options.
+    exactly the labels of :func:`asot.solve` with the same options.
 
     Parameters
     ----------
@@ -104,9 +103,9 @@ class StreamingDecoder:
         penalty a number. For live labels a weak penalty (0.01) is advised: what an action costs
         depends on how often it will come.
     dtype : {"float32", "float64"}, optional
-        What to compute in; that of the first cost unless given. Where given, the solver is made
-        ready for it on the CPU at once: it is compiled the first time ever (some 15 s), and read
-        from disk in a new process, which the first solve of a stream would have to wait for.
+        Precision; that of the first cost unless given. Where given, the CPU solver is made ready
+        at once, for which the first solve of a stream would have to wait: it is compiled the first
+        time ever (some 15 s), and read from disk in a new process.
 
     Raises
     ------
@@ -171,7 +170,7 @@ class StreamingDecoder:
         self._lambda_actions = float(lambda_actions)
         self._unseen = max(0, UNSEEN_RADII * int(radius) - (self.delay or 0))
         self._dtype = None if dtype is None else DTYPES[dtype]
-        # Of the kind that came first, once something has.
+        # No rows, later of the kind of the first cost.
         self._none = torch.empty((0, self.n_actions), dtype=self._dtype)
         self._begun, self._as_numpy, self._finished = False, True, False
         if self._dtype is not None and backend != "cuda":
@@ -179,17 +178,17 @@ class StreamingDecoder:
 
     @property
     def n_frames(self) -> int:
-        """Frames that were pushed."""
+        """Return the number of frames pushed so far."""
         return self._window.end
 
     @property
     def n_labelled(self) -> int:
-        """Frames that have got their labels: all up to here."""
+        """Return the number of labelled frames: all before this frame have labels."""
         return self._window.decided
 
     @property
     def n_held(self) -> int:
-        """Frames that memory is held for; at most ``context + delay + 1``."""
+        """Return the frames that memory is held for; at most ``context + delay + 1``."""
         return self._window.n_held
 
     def push(self, cost: Any) -> FrameLabels:
@@ -198,15 +197,15 @@ class StreamingDecoder:
         Parameters
         ----------
         cost : array or tensor, shape (K,) or (M, K)
-            Assignment cost of one frame, or of M >= 0, to the actions. The first that has a frame
+            Assignment cost of one frame, or of M >= 0, to the actions. The first cost with a frame
             decides for the stream: NumPy or torch, the device, and the dtype unless that was given
-            (others than float32 and float64 as in :func:`asot.solve`); later ones are brought to
-            that. No gradients flow.
+            (others than float32 and float64 as in :func:`asot.solve`); later costs are converted.
+            No gradients flow.
 
         Returns
         -------
         FrameLabels
-            The frames that got their labels by it; often none.
+            The frames labelled by this push; often empty.
 
         Raises
         ------
@@ -236,7 +235,7 @@ class StreamingDecoder:
         Returns
         -------
         FrameLabels
-            All frames that had no label yet.
+            All frames without a label so far.
 
         Raises
         ------
@@ -251,7 +250,7 @@ class StreamingDecoder:
         return self._hand_back(start, found)
 
     def decode(self, costs: Iterable[Any]) -> Iterator[FrameLabels]:
-        """Push all of ``costs`` in turn, then finish; yield whatever got its label.
+        """Push all of ``costs`` in turn, then finish; yield the labelled frames.
 
         Parameters
         ----------
@@ -296,7 +295,7 @@ class StreamingDecoder:
         elif rows.dtype not in DTYPES.values():
             double = torch.get_default_dtype() == torch.float64 and not rows.is_floating_point()
             rows = rows.to(torch.float64 if double else torch.float32)
-        # A finite sum tells that all is finite, without another array.
+        # Where the sum is finite all values are, without another array.
         if not math.isfinite(float(rows.sum())):
             unfit = torch.isfinite(rows).all(dim=1).logical_not().nonzero()
             if len(unfit):
@@ -309,7 +308,7 @@ class StreamingDecoder:
         return rows
 
     def _label(self, count: int, lambda_actions: float) -> tuple[Tensor, Tensor]:
-        """Solve the window, and label the first ``count`` of its frames that have no label."""
+        """Solve the window, and label the first ``count`` of its unlabelled frames."""
         rows, first = self._window.rows()
         solution = solve(rows, lambda_actions=lambda_actions, **self._options)
         self._window.decide(count)
@@ -331,9 +330,9 @@ class Window:
     """Costs of the newest frames of a stream, and of older ones, thinned.
 
     The frames are, in the order of time: of the distant past those whose number is a multiple of a
-    stride, which doubles when they get too many (``thinned`` at most); the near past, ``near``
-    frames one by one; and the frames that have no label yet, ``ahead`` at most, or all that come.
-    As long as nothing had to be thinned that is the whole stream.
+    stride, which doubles when there are more than ``thinned``; the near past, ``near`` frames one
+    by one; and the unlabelled frames, ``ahead`` at most, or all that come. Until frames are thinned
+    that is the whole stream.
     """
 
     def __init__(self, n_actions: int, *, near: int, thinned: int, ahead: int | None) -> None:
@@ -345,16 +344,16 @@ class Window:
 
     @property
     def is_full(self) -> bool:
-        """Whether a frame has to get its label before another comes."""
+        """Tell whether a frame must be labelled before another can be taken."""
         return self._ahead is not None and self.end - self.decided >= self._ahead
 
     @property
     def n_held(self) -> int:
-        """Frames that memory is held for."""
+        """Return the number of frames that memory is held for."""
         return len(self._recent) + len(self._distant)
 
     def append(self, rows: Tensor) -> int:
-        """Take rows (M, K) from the first on, until it is full; return how many."""
+        """Take rows (M, K) from the first on until the window is full; return their number."""
         held = self.end - self._start
         taken = len(rows)
         if self._ahead is not None:
@@ -374,7 +373,7 @@ class Window:
         self._recent = grown
 
     def rows(self) -> tuple[Tensor, int]:
-        """Return all rows (N, K), and the place of the first that has no label."""
+        """Return all rows (N, K), and the place of the first unlabelled row."""
         recent = self._recent[: self.end - self._start]
         first = self._n_distant + self.decided - self._start
         if self._n_distant == 0:
@@ -382,7 +381,7 @@ class Window:
         return torch.cat([self._distant[: self._n_distant], recent]), first
 
     def decide(self, count: int) -> None:
-        """Count the first ``count`` frames without a label to the past; let go of what is old."""
+        """Move the first ``count`` unlabelled frames to the past, and drop or thin old frames."""
         self.decided += count
         gone = max(0, self.decided - self._near - self._start)
         if gone == 0:

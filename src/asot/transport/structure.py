@@ -24,7 +24,7 @@ from asot.transport.request import as_tensor, check_mode, read_lengths, refused
 
 @runtime_checkable
 class Structure(Protocol):
-    """Anything that multiplies a coupling by a symmetric frame-by-frame matrix."""
+    """A structure term: an object that multiplies a coupling by a symmetric matrix of frames."""
 
     def apply(self, coupling: Tensor) -> Tensor:
         """Return ``Cv T``, shape ``(B, N, K)``, for ``coupling`` T of that shape."""
@@ -109,7 +109,7 @@ class FeatureBand:
     radius : float or int
         As for the band: a fraction of each recording's own length, or frames.
     lengths : Tensor of int64, shape (B,), optional
-        Frames of each recording; all of them N unless given.
+        Frames of each recording; all N unless given.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class Dense:
     Parameters
     ----------
     matrix : Tensor, shape (N, N) or (B, N, N)
-        Symmetric and finite; ``matrix[i, j]`` is what frames i and j pay for unlike actions.
+        Symmetric and finite; ``matrix[i, j]`` is the cost of unlike actions for frames i and j.
     """
 
     def __init__(self, matrix: Tensor) -> None:
@@ -183,7 +183,7 @@ def temporal_prior(
     mode: str = "default",
     like: Any = None,
 ) -> Any:
-    """Make a cost that nudges action k towards its place in a canonical order; add it to a cost.
+    """Make a cost that pulls action k towards its place in a canonical order; add it to a cost.
 
     ``order_prior |(i + 1/2)/N - (k + 1/2)/K|`` with N the recording's own length; in parity mode
     ``order_prior |i/N - k/K|`` with N the padded number of frames.
@@ -201,7 +201,7 @@ def temporal_prior(
     mode : {"default", "parity"}
         See above.
     like : array or tensor, optional
-        The result takes its kind, dtype and device; it is a float64 NumPy array otherwise.
+        An example of the kind, dtype and device of the result, else a float64 NumPy array.
 
     Returns
     -------

@@ -14,8 +14,7 @@ from asot.errors import ArgumentError
 from asot.inputs.series.signals import Series
 from asot.text import listing, quote
 
-# Names of points on the body's axis, the first that is there counts; compared without case,
-# spaces and the like.
+# Points on the body's axis in order of preference, without case, spaces and signs.
 _FRONT = ("nose", "snout", "nosetip", "head", "headcenter", "headcentre", "neck", "thorax")
 _REAR = ("tailbase", "basetail", "tailstart", "tail1", "tail", "tailroot", "hip", "abdomen")
 
@@ -25,11 +24,11 @@ def egocentric(series: Series, body_axis: Sequence[str] | None = None) -> Series
 
     The middle is the mean of the individual's points; the heading leads from the rear to the front
     point of ``body_axis``, by default recognised by name, such as tail base and nose, and turns
-    onto the x axis; without them poses are not turned. What is lost by this is appended for each
-    individual: the velocity of its middle, ``forward`` and ``sideways`` in its own frame (or
-    ``speed`` without a heading), and ``turn``, radians a second. For each pair of individuals the
-    ``distance`` between their middles is appended. Columns that are no coordinates, and points that
-    have x or y alone, are kept as they are. ``z`` is taken relative to the middle, and not turned.
+    onto the x axis; without these points poses are not turned. The motion that is lost is appended
+    for each individual: the velocity of its middle, ``forward`` and ``sideways`` in its own frame
+    (or ``speed`` without a heading), and ``turn``, radians a second. For each pair of individuals
+    the ``distance`` between their middles is appended. Other columns than coordinates, and points
+    with x or y alone, are kept. ``z`` is taken relative to the middle, and not turned.
 
     Examples
     --------
@@ -86,7 +85,7 @@ def egocentric(series: Series, body_axis: Sequence[str] | None = None) -> Series
 def distances(series: Series) -> Series:
     """Append the distance between each pair of points of an individual, such as ``nose-tail``.
 
-    Distances do not change when the individual moves or turns, also where its heading is unknown.
+    Distances do not change when an individual moves or turns, even if its heading is unknown.
     """
     extra = []
     for individual, points in _individuals(series.columns).items():
@@ -99,7 +98,7 @@ def distances(series: Series) -> Series:
 
 
 def lacks_heading(columns: Sequence[str], body_axis: Sequence[str] | None) -> bool:
-    """Tell poses whose individuals have no known rear and front point."""
+    """Tell whether poses have individuals, but none with a known rear and front point."""
     individuals = _individuals(columns).values()
     return bool(individuals) and not any(_axis(points, body_axis) for points in individuals)
 
@@ -134,9 +133,6 @@ def _axis(
 def _with(
     series: Series, values: NDArray[np.float64], extra: list[tuple[str, NDArray[np.float64]]]
 ) -> Series:
-    columns = [column for _, column in extra]
-    return replace(
-        series,
-        values=np.column_stack([values, *columns]),
-        columns=(*series.columns, *(name for name, _ in extra)),
-    )
+    columns = (*series.columns, *(name for name, _ in extra))
+    values = np.column_stack([values, *(column for _, column in extra)])
+    return replace(series, values=values, columns=columns)

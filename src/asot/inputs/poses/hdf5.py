@@ -1,8 +1,8 @@
 """Pose files in HDF5: DeepLabCut's, which pandas wrote, and SLEAP's analysis files.
 
-DeepLabCut's are read without pandas: it would need PyTables, and would unpickle what the file
-holds, which can run code. The few lists of names that are needed are read from the pickle's
-instructions, none of which is carried out.
+DeepLabCut's files are read without pandas, which would need PyTables and unpickle their content,
+which can run code. Here the lists of names are read from the pickle's instructions, which are
+never carried out.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def open_hdf5(path: Path) -> Any:
 def read_sleap(path: Path, file: Any) -> tuple[list[str], list[str], NDArray[Any], NDArray[Any]]:
     """Read a SLEAP analysis file: the names of A tracks and P nodes, places and scores.
 
-    Places (N, A, P, 2) and scores (N, A, P), the confidences, are NaN where there are none. The
-    layout: https://io.sleap.ai, "Analysis HDF5". Files that do not say the order of their axes are
-    in that of SLEAP itself, (track, xy, node, frame).
+    Places (N, A, P, 2) and scores (N, A, P), the confidences, are NaN where they are missing. The
+    layout: https://io.sleap.ai, "Analysis HDF5". Axes without names are in the order of SLEAP
+    itself, (track, xy, node, frame).
     """
     points = [_text(name) for name in file["node_names"][()]]
     tracks = [_text(name) for name in file["track_names"][()]] if "track_names" in file else []
@@ -46,11 +46,8 @@ def read_sleap(path: Path, file: Any) -> tuple[list[str], list[str], NDArray[Any
     if "point_scores" in file:
         scores = _ordered(file["point_scores"], ("track", "node", "frame"))
     if places.ndim != 4 or places.shape[2:] != (len(points), 2):
-        raise FileError.at(
-            path,
-            f"has tracks of shape {places.shape} as (frame, track, node, xy), which do not fit "
-            f"its {len(points)} nodes",
-        )
+        tracks_of = f"has tracks of shape {places.shape} as (frame, track, node, xy)"
+        raise FileError.at(path, f"{tracks_of}, which do not fit its {len(points)} nodes")
     if scores is None or scores.shape != places.shape[:3]:
         scores = np.full(places.shape[:3], np.nan)
     if len(tracks) != places.shape[1]:
@@ -61,8 +58,8 @@ def read_sleap(path: Path, file: Any) -> tuple[list[str], list[str], NDArray[Any
 def read_dlc(path: Path, file: Any) -> tuple[list[Key], list[str], NDArray[Any], NDArray[Any]]:
     """Read a table that DeepLabCut wrote through pandas, in either of pandas' two layouts.
 
-    Returns the header of each of D columns, the names of its rows (scorer, bodyparts, coords and
-    perhaps individuals), the frame of each row (N,) and the values (N, D).
+    Return the header of each of D columns, the names of the header's rows (scorer, bodyparts,
+    coords and perhaps individuals), the frame of each row (N,) and the values (N, D).
     """
     for group in file.values():
         kind = _text(group.attrs.get("pandas_type", b""))

@@ -32,8 +32,8 @@ from asot.inputs.series.tables import (
 )
 from asot.text import listing, quote
 
-# DeepLabCut lists every point with its likelihood, and itself leaves out those below 0.6; SLEAP
-# has left out what it does not trust by the time it writes.
+# DeepLabCut lists every point with its likelihood, and itself leaves out points below 0.6; SLEAP
+# writes only the points it trusts.
 _DLC_CONFIDENCE = 0.6
 _HEADERS = ("scorer", "individuals", "bodyparts", "coords")
 SUFFIXES = (*TEXT_SUFFIXES, *PARQUET_SUFFIXES, ".npy", *sorted(HDF5))
@@ -41,7 +41,7 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 def kind_of(path: Path) -> Literal["series", "pose"]:
-    """Tell poses from other signals by a look at the file's head."""
+    """Tell poses from other signals by the head of a file."""
     require_file(path)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
@@ -71,9 +71,9 @@ def read_pose(
 
     ``rate`` is the frames a second of the video: poses say in which frame they were, not when.
     Points of a likelihood or score below ``min_confidence`` (0.6 unless given for DeepLabCut, and 0
-    for SLEAP, which leaves out such points by itself) count as missing, and missing ones are filled
-    in with straight lines. A point that is never there is left out. ``columns`` say what to read,
-    in this order: columns such as "nose.x", points such as "nose" or "mouse1.nose", or individuals
+    for SLEAP, which leaves out such points by itself) count as missing, and missing points are
+    filled in with straight lines. A point that is always missing is left out. ``columns`` are read
+    in their order: columns such as "nose.x", points such as "nose" or "mouse1.nose", or individuals
     such as "mouse1"; all by default.
 
     Examples
@@ -90,9 +90,8 @@ def read_pose(
     """
     require_file(path)
     if rate is None:
-        raise FileError.at(
-            path, "holds poses, whose frames have no times: give the frames a second (--rate)"
-        )
+        message = "holds poses, whose frames have no times: give the frames a second (--rate)"
+        raise FileError.at(path, message)
     poses = _read_hdf5(path) if path.suffix.lower() in HDF5 else _read_text(path)
     least = poses.confidence if min_confidence is None else min_confidence
     names, values = poses.columns, np.where(poses.scores < least, np.nan, poses.values)
@@ -124,23 +123,17 @@ def _choose(path: Path, names: list[str], asked: Sequence[str]) -> list[int]:
 
 @dataclass(frozen=True)
 class Poses:
-    """Coordinates of points over N frames, as they were read.
+    """Coordinates of points over N frames, as they were read."""
 
-    There are D columns, such as ``nose.x``, with the individual before a dot where there are
-    several; values (N, D), NaN where a point is missing; and scores (N, D), the confidences, NaN
-    where there are none. ``first`` is the frame of row 0, and ``confidence`` what the tracker
-    itself asks of a point.
-    """
-
-    columns: list[str]
-    values: NDArray[np.float64]
-    scores: NDArray[np.float64]
-    first: int
-    confidence: float
+    columns: list[str]  # D, such as "nose.x", or "mouse1.nose.x" of several individuals
+    values: NDArray[np.float64]  # (N, D), NaN where a point is missing
+    scores: NDArray[np.float64]  # (N, D), the confidences, NaN where they are missing
+    first: int  # the frame of row 0
+    confidence: float  # below which the tracker itself leaves out a point
 
 
 def _text_layout(dialect: Dialect) -> Literal["dlc", "sleap"] | None:
-    """Tell by the header whose poses a text file holds; None where it holds none."""
+    """Return the tracker that wrote a text file's poses, by the header; None for other tables."""
     header = [name.lower() for name in dialect.header or ()]
     if header[:1] == ["scorer"]:
         return "dlc"
@@ -162,7 +155,7 @@ def _read_hdf5(path: Path) -> Poses:
         return _of_header(path, keys, levels, index, values)
     except (AsotError, MemoryError):
         raise
-    except Exception as error:  # of h5py, where the file is damaged, and of what it then hands on
+    except Exception as error:  # a damaged file may raise anything, in h5py and after
         message = "is damaged, or of a layout that asot does not know: export it as CSV"
         raise FileError.at(path, message) from error
 
@@ -243,7 +236,7 @@ def _of_header(
     frames, counts = np.unique(rows, return_counts=True)
     if counts.max() > 1:
         raise FileError.at(path, f"has two rows for frame {first + frames[counts > 1][0]}")
-    # NaN in the places of frames that are not there, and, last of all, for a missing likelihood.
+    # Missing frames are NaN, and so is the last column, which stands for a missing likelihood.
     placed = np.full((length, values.shape[1] + 1), np.nan)
     placed[rows, :-1] = values
     several = len({individual for individual, _ in points}) > 1
@@ -254,16 +247,15 @@ def _of_header(
         axes = [axis for axis in ("x", "y", "z") if axis in coordinates]
         if not axes:
             raise FileError.at(path, f"has no coordinates of {quote(point)}")
-        columns += [
-            f"{individual}.{point}.{axis}" if several else f"{point}.{axis}" for axis in axes
-        ]
+        name = f"{individual}.{point}" if several else point
+        columns += [f"{name}.{axis}" for axis in axes]
         places += [coordinates[axis] for axis in axes]
         scores += [coordinates.get("likelihood", -1)] * len(axes)
     return Poses(columns, placed[:, places], placed[:, scores], first, _DLC_CONFIDENCE)
 
 
 def _frame_rows(path: Path, index: NDArray[Any]) -> tuple[NDArray[np.int64], int, int]:
-    """Return each frame's place after the first one, the first, and how many to the last."""
+    """Return the row of each frame, the first frame, and the number of rows to the last."""
     frames = np.asarray(index, dtype=np.float64)
     if not len(frames):
         raise FileError.at(path, "is empty: it holds no frame")
@@ -335,5 +327,5 @@ def _of_tracks(
 
 
 def _clean(name: str) -> str:
-    """Make a name that can stand between the dots of a column."""
+    """Replace the dots of a name, so that it can stand between those of a column."""
     return re.sub(r"\.+", "_", name.strip())

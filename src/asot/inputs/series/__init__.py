@@ -1,1 +1,1 @@
-"""Signals of sensors, from tables and arrays, and what features are made of them."""
+"""Signals of sensors, from tables and arrays, and their features."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from asot.errors import FileError, MissingExtraError
 from asot.text import listing, quote
 
-# What columns of times are called.
+# Names of columns of times.
 _BASES = {
     *("clock", "date_time", "datetime", "elapsed", "elapsed_time", "epoch", "relative_time"),
     *("sample_time", "time", "time_elapsed", "time_stamp", "times", "timestamp", "timestamps"),
@@ -32,7 +32,7 @@ _LONE_UNITS = {"s", "sec", "secs", "seconds", "ms", "millis", "milliseconds", "m
 # Seconds since 1970 are between 1e8 and 1e10 from 1973 to 2286; so are, scaled, the other units.
 _EPOCH = [(1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3)]
 _EPOCH_SECONDS = 1e8
-# Columns that people add to tables by hand: to learn from them would be to be told the answer.
+# Columns that people add to tables by hand: as features they would give the answer away.
 _LABELS = {
     *("action", "activity", "annotation", "behavior", "behaviour", "class", "ground_truth"),
     *("label", "labels", "target"),
@@ -40,7 +40,7 @@ _LABELS = {
 
 
 class ClockError(ValueError):
-    """A column that does not hold times; ``row`` (from 0) is the place, where there is one."""
+    """A column that does not hold times; ``row``, from 0, is the place if it is known."""
 
     def __init__(self, message: str, row: int | None = None) -> None:
         super().__init__(message)
@@ -48,7 +48,7 @@ class ClockError(ValueError):
 
 
 def require_pandas(purpose: str) -> Any:
-    """Import pandas, or raise the MissingExtraError that says what for."""
+    """Import pandas, or raise a MissingExtraError with the purpose."""
     try:
         import pandas
     except ModuleNotFoundError as error:
@@ -57,9 +57,9 @@ def require_pandas(purpose: str) -> Any:
 
 
 def time_unit(name: str) -> float | None:
-    """Tell from a column's name whether it holds times, and how many seconds their unit has.
+    """Return the seconds of the unit that the name of a column of times gives.
 
-    The unit is 0 where the name does not say it; None stands for a name that is not that of times.
+    The result is 0 for times without a unit, and None for a name that does not stand for times.
 
     Examples
     --------
@@ -83,9 +83,9 @@ def time_unit(name: str) -> float | None:
 def find_time_column(names: Sequence[str], frame: Any = None) -> int | None:
     """Find the column that holds times by its name.
 
-    A name that says its unit comes before another, and a word before a letter, as ``T`` may be a
-    temperature. A ``date`` stands between, but comes last where it holds the day alone: by the
-    values in the numbered columns of ``frame``, if it is given.
+    A name with a unit comes before a name without, and a word before a letter, as ``T`` may be a
+    temperature. A ``date`` stands between, but comes last if the numbered columns of ``frame`` show
+    that it holds the day alone.
 
     Examples
     --------
@@ -111,12 +111,12 @@ def _words(name: str) -> str:
 
 
 def moments(name: str, values: Any) -> tuple[NDArray[np.float64], str | None, list[str]]:
-    """Turn a column (N,) into seconds, ever later, the date of second 0 if known, and remarks.
+    """Turn a column (N,) into rising seconds, the date of second 0 (or None), and remarks.
 
-    Numbers are in the unit that the name says, seconds otherwise; numbers as large as those of a
-    clock that counts since 1970 are taken for that, in the unit that fits. Text is dates in ISO
-    8601 or times of the day. Dates and clocks start at 0. A time that is missing, no time, or not
-    after the one before is a ClockError.
+    Numbers are in the unit that the name gives, or else in seconds; numbers large enough to count
+    from 1970 are taken for that, in the unit that fits. Text is dates in ISO 8601 or times of the
+    day. Dates and clocks start at 0. A missing or malformed time is a ClockError, and so is a time
+    that is not after that of the row before.
     """
     pandas = require_pandas("Reading tables of signals")
     remarks: list[str] = []
@@ -174,7 +174,7 @@ def _parse(pandas: Any, name: str, values: Any) -> tuple[NDArray[np.float64], st
         dates = pandas.to_datetime(values, errors="coerce", format="ISO8601", utc=True)
     wrong = np.flatnonzero((dates.isna() & there).to_numpy())
     if len(wrong):
-        # In a column of numbers it is the odd one out that is wrong, not the numbers.
+        # In a column that is mostly numbers, the numbers are right.
         odd = pandas.to_numeric(values, errors="coerce").isna() & there
         words = np.flatnonzero(odd.to_numpy())
         wrong = words if len(words) * 2 < len(values) else wrong
@@ -203,26 +203,22 @@ def _date(pandas: Any, seconds: float) -> str | None:
 
 @dataclass(frozen=True)
 class SignalTable:
-    """A table as it was read.
-
-    ``names`` are those of the columns, all different; the columns of ``frame``, a pandas.DataFrame,
-    are numbered. ``line`` gives the line, from 1, of a row, from 0; None where there are no lines.
-    """
+    """A table as it was read."""
 
     path: Path
-    names: tuple[str, ...]
-    frame: Any
-    line: Callable[[int], int | None]
+    names: tuple[str, ...]  # of the columns, all different
+    frame: Any  # a pandas.DataFrame with numbered columns
+    line: Callable[[int], int | None]  # the line, from 1, of a row, from 0; None without lines
 
 
 def signals_of(
     table: SignalTable, clock: int | None, columns: Sequence[str] | None
 ) -> tuple[list[str], NDArray[np.float64], list[str]]:
-    """Pick the columns that are signals: names, values (N, D), remarks on what was left out.
+    """Choose the signals of a table: their names, values (N, D), and remarks on other columns.
 
-    ``clock`` is the column that holds times, which is no signal unless it is asked for; ``columns``
-    are those asked for, in their order. A missing value is NaN. It is a FileError if a column that
-    was asked for is not there or is text, or if no column is a signal.
+    The signals are ``columns`` in their order, or else all columns of numbers but ``clock``, which
+    holds the times, counters of rows, and labels. A missing value is NaN. It is a FileError if one
+    of ``columns`` does not exist or is text, or if no column is a signal.
     """
     path, names, frame = table.path, table.names, table.frame
     if columns is not None:
@@ -256,9 +252,9 @@ def signals_of(
             if row is not None:
                 line = table.line(row)
                 place = f"line {line}" if line else f"row {row + 1}"
-                first = f"first {quote(str(frame[position].iloc[row]))} in {place}"
-                column = quote(name)
-                remarks.append(f"Text in column {column} was taken for missing values, {first}.")
+                text_of = f"Text in column {quote(name)} was taken for missing values"
+                cell = quote(str(frame[position].iloc[row]))
+                remarks.append(f"{text_of}, first {cell} in {place}.")
     if not chosen:
         raise FileError.at(path, f"has no column of numbers beside its times: {listing(names, 12)}")
     notes = []
@@ -271,7 +267,7 @@ def signals_of(
 
 
 def _numbers(cells: Any) -> tuple[NDArray[np.float64] | None, int | None]:
-    """Return a column as numbers, None if it is mostly text; and the first row of other text."""
+    """Return a column as numbers, or None if it is mostly text, and the first row with text."""
     pandas = require_pandas("Reading tables of signals")
     types = pandas.api.types
     if _dated(cells):
@@ -280,11 +276,11 @@ def _numbers(cells: Any) -> tuple[NDArray[np.float64] | None, int | None]:
         return cells.to_numpy(dtype=np.float64, na_value=np.nan), None
     try:
         numbers = pandas.to_numeric(cells, errors="coerce")
-    except TypeError:  # lists and the like
+    except TypeError:  # cells that are lists
         return None, None
     lost = (numbers.isna() & cells.notna()).to_numpy()
     row = int(lost.argmax()) if lost.any() else None
-    # A cell in ten: a sensor that sometimes says "error" is a sensor still.
+    # Up to a cell in ten may be text, as of a sensor that sometimes says "error".
     if lost.sum() * 10 > cells.notna().sum():
         return None, row
     return numbers.to_numpy(dtype=np.float64, na_value=np.nan), row

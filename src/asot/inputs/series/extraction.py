@@ -1,4 +1,4 @@
-"""From a file of signals or poses to the features, times and signals of a recording."""
+"""The features, times and signals of a recording, from a file of signals or poses."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _LEAST_IN_WINDOW = 8  # samples; two octaves
 
 
 class SeriesExtractor:
-    """Makes the features of sensor logs and poses: an :class:`asot.inputs.extract.Extractor`.
+    """The :class:`asot.inputs.extract.Extractor` of sensor logs and poses.
 
-    An origin's extractor holds the entries of :attr:`identity`, and those that depend on the file:
-    its columns and the preparation that was chosen for it.
+    An origin's extractor holds the entries of :attr:`identity`, and the choices for the file: its
+    columns and its preparation.
     """
 
     stage = "Reading the recordings"
@@ -57,16 +57,21 @@ class SeriesExtractor:
     def features(
         self, path: Path, target: Path, tell: Callable[[float], None]
     ) -> Iterator[tuple[dict[str, NDArray[Any]], Origin]]:
-        """Make features (N, D), times (N + 1,) and signals (N, C), a row of them a row.
+        """Make features (N, D), times (N + 1,) and signals (N, C).
 
         The origin's ``media`` holds ``columns`` (of the signals), ``rate``, ``rows``, and ``start``
-        where the file has a date.
+        if the file has a date.
         """
         kind, settings = kind_of(path), self.settings
-        series = _read(path, kind, settings)
+        rate, names, clock = settings.rate, settings.columns, settings.time_column
+        if kind == "pose":
+            least = settings.min_confidence
+            series = read_pose(path, rate=rate, min_confidence=least, columns=names)
+        else:
+            series = read_series(path, rate=rate, time_column=clock, columns=names)
         plan = choose(series, kind, settings)
         try:
-            with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is looked at
+            with np.errstate(over="ignore", invalid="ignore"):  # an overflow is refused below
                 made = prepare(series, kind, plan, settings)
                 signals = resample(series, plan.frame_rate) if plan.frame_rate else series
                 values = made.values.astype(np.float32)
@@ -97,16 +102,8 @@ class SeriesExtractor:
         yield {"features": values, "times": made.times, "signals": shown}, origin
 
 
-def _read(path: Path, kind: Kind, settings: SeriesSettings) -> Series:
-    rate, columns = settings.rate, settings.columns
-    if kind == "pose":
-        least = settings.min_confidence
-        return read_pose(path, rate=rate, min_confidence=least, columns=columns)
-    return read_series(path, rate=rate, time_column=settings.time_column, columns=columns)
-
-
 class Preparation(NamedTuple):
-    """The settings that depend on the file, decided; a rate of 0 keeps every row of the file."""
+    """The settings chosen for a file; a frame rate of 0 keeps every row of it."""
 
     frame_rate: float
     window_s: float
@@ -114,7 +111,7 @@ class Preparation(NamedTuple):
 
 
 def choose(series: Series, kind: Kind, settings: SeriesSettings) -> Preparation:
-    """Decide what the settings leave open; :class:`SeriesSettings` has the rules.
+    """Choose the settings that are None, by the rules of :class:`SeriesSettings`.
 
     Examples
     --------
@@ -137,7 +134,7 @@ def choose(series: Series, kind: Kind, settings: SeriesSettings) -> Preparation:
 
 
 def prepare(series: Series, kind: Kind, plan: Preparation, settings: SeriesSettings) -> Series:
-    """Make features: smoothing, poses' own frame, distances, velocity, windows or rows."""
+    """Smooth a series, add what the settings ask for, and cut it into windows or rows."""
     series = smooth(series, plan.smooth_s)
     if kind == "pose":
         series = egocentric(series, settings.body_axis) if settings.egocentric else series

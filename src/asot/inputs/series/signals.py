@@ -17,7 +17,7 @@ from asot.timeline.segments import require_times
 _LONG_GAP = 1.0  # seconds; a straight line over more than that is worth a remark
 # Of a column's variance: changes of a hundredth of its deviation count as rest.
 _REST = 1e-4
-_SLACK = 0.05  # of a sample in a row; a sensor of 50.1 Hz is one of 50 Hz
+_SLACK = 0.05  # of a sample in a row; a sensor of 50.1 Hz passes for 50 Hz
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class Series:
     """Signals over time: finite values (N, D), one row a moment, with the names of their columns.
 
     Row ``i`` lasts from ``times[i]`` (N + 1,), when it was measured, to ``times[i + 1]``, in
-    seconds; ``start`` is the date and time, in ISO 8601, of second 0, where the file has one.
+    seconds; ``start`` is the date and time, in ISO 8601, of second 0, if the file has a date.
     Columns of poses end in ``.x``, ``.y`` or ``.z``; before that comes the point, and before the
-    point, where there are several, the individual: ``nose.x`` or ``mouse2.nose.x``. ``remarks`` say
-    what people should know of how the file was read.
+    point, where there are several, the individual: ``nose.x`` or ``mouse2.nose.x``. ``remarks`` are
+    sentences for people on the reading of the file.
     """
 
     values: NDArray[np.float64]
@@ -51,13 +51,13 @@ class Series:
 
     @property
     def rate(self) -> float:
-        """Rows a second: of the median interval, so that a pause in the recording has no say."""
+        """Return the rows a second by the median interval, which pauses do not change."""
         # Rounded where doubles are no longer exact: 1 / 0.0999999 s means 1 / 0.1 s.
         return float(f"{1 / float(np.median(np.diff(self.times))):.9g}")
 
     @property
     def duration(self) -> float:
-        """Seconds from the first row to the end of the last."""
+        """Return the seconds from the first row to the end of the last."""
         return float(self.times[-1] - self.times[0])
 
 
@@ -70,8 +70,8 @@ def fill_gaps(
     """Fill in missing values of (N, D) with straight lines over time, column by column.
 
     Before a column's first value and after its last, that value is repeated. A column without any
-    value is left out. ``what`` says why values are missing, for the remarks: sentences of what was
-    done, which are returned after the values and the names of their columns.
+    value is left out. Returned are the values, the names of their columns, and remarks on the gaps,
+    in which ``what`` says why values were missing.
 
     Examples
     --------
@@ -107,11 +107,9 @@ def fill_gaps(
         shown = ", ".join(f"{names_kept[i]} {counts[i]:,}" for i in worst if counts[i])
         if np.count_nonzero(counts) > 3:
             shown = f"most in {shown}"
-        share = 100 * total / missing.size
+        counted = f"{plural(total, 'value')} ({100 * total / missing.size:.3g} %)"
         verb = "was" if total == 1 else "were"
-        remark = (
-            f"{plural(total, 'value')} ({share:.3g} %) {verb} {what} and {verb} filled in: {shown}"
-        )
+        remark = f"{counted} {verb} {what} and {verb} filled in: {shown}"
         if longest > _LONG_GAP:
             remark += f"; the longest gap lasts {longest:.1f} s, in {longest_in}"
         remarks.append(remark + ".")
@@ -121,8 +119,8 @@ def fill_gaps(
 def smooth(series: Series, seconds: float) -> Series:
     """Replace each value by the median of the ``seconds`` around it.
 
-    The moving median takes away jumps that are shorter than half the window, such as those of a
-    tracker that mistakes the left ear for the right one, and leaves steps where they are. At both
+    The moving median takes away jumps that are shorter than half the window, as of a tracker that
+    mistakes the left ear for the right ear, and leaves steps where they are. At both
     ends the first or last value is repeated. The window is the odd number of rows nearest to
     ``seconds``.
     """
@@ -142,20 +140,17 @@ def velocity(series: Series) -> Series:
     Central differences, one-sided at both ends: the velocity belongs to the moment of its row.
     """
     change = np.gradient(series.values, series.times[:-1], axis=0)
-    return replace(
-        series,
-        values=np.concatenate([series.values, change], axis=1),
-        columns=(*series.columns, *(f"{name} velocity" for name in series.columns)),
-    )
+    columns = (*series.columns, *(f"{name} velocity" for name in series.columns))
+    return replace(series, values=np.concatenate([series.values, change], axis=1), columns=columns)
 
 
 def resample(series: Series, frame_rate: float) -> Series:
     """Give a series ``frame_rate`` rows a second, each the mean of the signals while it lasts.
 
-    The signals are first read off, along straight lines between their rows, at evenly spaced
-    moments: as many in a row as the series has rows in that time, rounded up. So rows that are
+    The signals are first sampled, along straight lines between their rows, at evenly spaced
+    moments: as many for a new row as the series has rows in that time, rounded up. So rows that are
     evenly spaced already, a whole number to a new row, are averaged as they are. There are
-    ``floor(duration * frame_rate)`` rows, which begin when the series begins.
+    ``floor(duration * frame_rate)`` new rows, which begin when the series begins.
 
     Examples
     --------
@@ -188,7 +183,7 @@ def windows(series: Series, frame_rate: float, seconds: float, octaves: int = 4)
     samples, hop, times = _evenly(series, frame_rate)
     rate = frame_rate * hop
     width = max(round(seconds * rate), hop)
-    # The octaves end below half the rate, where a sampled signal ends.
+    # A sampled signal holds no frequencies above half the rate.
     octaves = min(octaves, int(math.log2(width // 2 + 1)))
     variance = samples.var(axis=0)
     floor = np.where(variance > 0, _REST * variance, 1.0)
@@ -202,7 +197,7 @@ def windows(series: Series, frame_rate: float, seconds: float, octaves: int = 4)
 def _evenly(
     series: Series, frame_rate: float
 ) -> tuple[NDArray[np.float64], int, NDArray[np.float64]]:
-    """Read off samples, ``hop`` for each of N rows and the rest; and the rows' times (N + 1,)."""
+    """Return evenly spaced samples, how many make a row, and the N rows' times (N + 1,)."""
     require_number("frame_rate", frame_rate, above=0)
     n_rows = math.floor(series.duration * frame_rate + 1e-6)
     if n_rows < 1:

@@ -1,6 +1,6 @@
 """Tables of signals: text such as CSV, whose layout is recognised, Parquet, and plain arrays.
 
-Of text is understood: UTF-8 (also with a byte-order mark), UTF-16 and Windows encodings; commas,
+Text may have: UTF-8 (also with a byte-order mark), UTF-16 and Windows encodings; commas,
 tabs or semicolons between cells; decimal commas where the separator is another; lines that begin
 with ``#`` before the table, the last of which may be its header; Excel's ``sep=;`` line; no header.
 """
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".tab")
 PARQUET_SUFFIXES = (".parquet", ".pq")
-_LOOK = 30  # lines looked at
-# Cells that loggers write where there is no value, beside those that pandas knows.
+_LOOK = 30  # lines by which the layout is recognised
+# Cells that loggers write for missing values, beside those that pandas knows.
 _MISSING = ["-", "--", "?", "none", "None", "NONE", "Nan", "inf", "-inf", "Inf", "-Inf"]
 
 
@@ -54,21 +54,14 @@ def read_series(
     """Read signals from a table, CSV, TSV or Parquet, or from an array (N, D) in a ``.npy`` file.
 
     The times come from ``time_column`` if the table has it, else from ``rate``, the rows a second,
-    if it is given, else from a column that is called as such columns are: ``time``, ``timestamp``,
-    ``t``, ``seconds``, ``time_ms``, ``Time (s)``, ... They may be numbers, dates in ISO 8601 or
-    clock times.
+    if it is given, else from a column with a usual name: ``time``, ``timestamp``, ``t``,
+    ``seconds``, ``time_ms``, ``Time (s)``, ... They may be numbers, dates in ISO 8601 or clock
+    times, each later than the time before.
 
-    The signals are ``columns``, in this order, or all other columns of numbers but those that count
-    the rows, as indices do, and those that are called ``label``, ``activity`` or the like. Missing
-    values are filled in with straight lines. The columns of an array are called ``1``, ``2``, ...
-
-    Raises
-    ------
-    DataError
-        If the file is no such table, has no times and no ``rate``, lacks a column that was asked
-        for, holds text where numbers were asked for, or if its times are not ever later.
-    MissingExtraError
-        If pandas (or pyarrow, for Parquet) is not installed.
+    The signals are ``columns``, in this order, or all other columns of numbers, but not those that
+    count the rows or have a name of labels, such as ``activity``. Missing values are filled in with
+    straight lines. The columns of an array are called ``1``, ``2``, ... A file that does not fit is
+    a DataError.
 
     Examples
     --------
@@ -99,7 +92,7 @@ def read_series(
 def _open_parquet(path: Path) -> SignalTable:
     pandas = require_pandas("Reading Parquet")
     try:
-        import pyarrow  # noqa: F401 - pandas says less clearly what it misses
+        import pyarrow  # noqa: F401 - the error of pandas is less clear
     except ModuleNotFoundError as error:
         raise MissingExtraError("pyarrow", "series", "Reading Parquet") from error
     try:
@@ -116,7 +109,7 @@ def _open_parquet(path: Path) -> SignalTable:
 
 
 def _unique(names: Sequence[str]) -> tuple[str, ...]:
-    """Number the columns without a name, and tell those of one name apart."""
+    """Number the columns without a name and the columns of the same name."""
     result: list[str] = []
     for position, name in enumerate(names, start=1):
         name = name or f"column {position}"
@@ -220,23 +213,18 @@ def _read_array(path: Path, rate: float | None, columns: Sequence[str] | None) -
 
 @dataclass(frozen=True)
 class Dialect:
-    """The layout of a table in a text file.
-
-    ``separator`` stands between cells and ``decimal`` in numbers; ``header`` is None where the
-    first line holds numbers. ``skip`` lines come before the first row of values, of which ``rows``
-    holds the cells of the first few.
-    """
+    """The layout of a table in a text file."""
 
     encoding: str
     separator: str
     decimal: str
-    header: tuple[str, ...] | None
-    skip: int
-    rows: tuple[tuple[str, ...], ...]
+    header: tuple[str, ...] | None  # None if the first line holds numbers
+    skip: int  # lines before the first row of values
+    rows: tuple[tuple[str, ...], ...]  # the cells of the first few rows of values
 
 
 def look_at(path: Path) -> Dialect:
-    """Recognise how a text file lays out its table."""
+    """Recognise the layout of the table in a text file."""
     encoding, lines = _first_lines(path)
     skip, comment, separator = 0, "", None
     while skip < len(lines) and (not lines[skip].strip() or lines[skip].startswith(("#", "sep="))):
@@ -274,7 +262,7 @@ def read_text_table(path: Path, dialect: Dialect) -> pandas.DataFrame:
         "sep": dialect.separator,
         "decimal": dialect.decimal,
         "header": None,
-        "names": list(range(width + 1)),  # one more, so that a cell too many is not lost
+        "names": list(range(width + 1)),  # a further column receives a surplus cell
         "index_col": False,
         "skiprows": dialect.skip,
         "skipinitialspace": True,
@@ -302,7 +290,7 @@ def read_text_table(path: Path, dialect: Dialect) -> pandas.DataFrame:
 
 
 def line_of(path: Path, dialect: Dialect, row: int) -> int | None:
-    """Return the line, from 1, of row ``row`` (from 0) of the values; None where it is unclear."""
+    """Return the line, from 1, of row ``row`` of the values, from 0; None past the end."""
     with path.open(encoding=dialect.encoding, errors="replace", newline="") as stream:
         full = (number for number, line in enumerate(stream, 1) if line.strip("\r\n"))
         after = (number for number in full if number > dialect.skip)
@@ -310,7 +298,6 @@ def line_of(path: Path, dialect: Dialect, row: int) -> int | None:
 
 
 def _first_lines(path: Path) -> tuple[str, list[str]]:
-    require_file(path)
     try:
         with path.open("rb") as stream:
             mark = stream.read(2)
@@ -319,7 +306,7 @@ def _first_lines(path: Path) -> tuple[str, list[str]]:
             try:
                 with path.open(encoding=encoding) as stream:
                     lines = [line.rstrip("\n") for line in itertools.islice(stream, _LOOK)]
-                    # One odd letter in a million lines would otherwise be met halfway through.
+                    # An undecodable letter may come after a million lines.
                     while stream.read(1 << 20):
                         pass
             except UnicodeError:
@@ -333,7 +320,7 @@ def _first_lines(path: Path) -> tuple[str, list[str]]:
 
 
 def _separator(lines: list[str]) -> str:
-    """Recognise what separates cells; the comma comes last, as it may be a decimal mark."""
+    """Recognise the separator of cells; the comma comes last, as it may be a decimal mark."""
     counts = {}
     for separator in "\t;,":
         widths = [len(row) for row in csv.reader(lines, delimiter=separator)]

@@ -12,35 +12,21 @@ from asot.errors import ArgumentError, ConfigurationError
 
 
 class Backbone(ABC):
-    """Images in, features out.
+    """A network that turns images into features.
 
     Every backbone sees the whole frame, resized to its own height and width whatever the frame's
-    shape: cropping would lose what happens at the sides.
-
-    Attributes
-    ----------
-    name : str
-        What people call it.
-    size : (int, int)
-        H and W of its images.
-    clip : int
-        T, the frames that go into one feature: 1 for a model of images. For a model of videos, T
-        sampled frames in a row, the one the feature is of in the middle (at ``T // 2``).
-    batch_size, parallel : int
-        Images, or clips, to give at once, and from how many threads.
-    width : int
-        D, the length of a feature.
-    made_of : dict
-        What decides the features besides the sizes: the model and its weights.
+    shape: cropping would lose actions at the sides.
     """
 
     name: str
-    size: tuple[int, int]
+    size: tuple[int, int]  # H and W of its images
+    # T, the frames that go into a feature: 1 for a model of images. For a model of videos these are
+    # T sampled frames in a row, with the feature's own frame at T // 2.
     clip: int = 1
-    batch_size: int = 8
-    parallel: int = 1
-    width: int = 0
-    made_of: dict[str, Any]
+    batch_size: int = 8  # images, or clips, to give at once
+    parallel: int = 1  # threads that may give images at once
+    width: int = 0  # D, the length of a feature
+    made_of: dict[str, Any]  # the model and its weights, which decide the features with the sizes
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -68,7 +54,7 @@ class Backbone(ABC):
             made = np.asarray(self.features(images))
         except (ConfigurationError, KeyboardInterrupt):
             raise
-        except Exception as error:  # Whatever somebody's network raises.
+        except Exception as error:  # other people's networks raise anything
             raise ConfigurationError(
                 f"The backbone {self.name} fails on images of shape {images.shape}: {brief(error)}."
             ) from error
@@ -83,7 +69,7 @@ class Backbone(ABC):
         return np.ascontiguousarray(made, dtype=np.float32)
 
     def try_out(self) -> None:
-        """Find ``width``, and what is wrong, on a grey image."""
+        """Run the model on a grey image, to learn ``width`` and to fail early."""
         shape = (1, *((self.clip,) if self.clip > 1 else ()), *self.size, 3)
         made = self(np.full(shape, 127, dtype=np.uint8))
         if not np.isfinite(made).all():
@@ -93,5 +79,5 @@ class Backbone(ABC):
 
 
 def brief(error: Exception) -> str:
-    """Say what somebody's code raised: its kind and text in one line, not too long."""
+    """Shorten an error of other people's code to one line: its type and text."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:300].rstrip(".")

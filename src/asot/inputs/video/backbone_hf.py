@@ -1,7 +1,7 @@
 """Vision and video models of transformers, prepared without torchvision.
 
 Images are brought to the size that the model's own preparation ends with, and normalised as it
-says. A feature is the model's pooled output where its weights are there (the class token of DINO,
+says. A feature is the model's pooled output if the file holds its weights (the class token of DINO,
 the image embedding of CLIP and SigLIP), else the mean of its tokens (VideoMAE, V-JEPA 2).
 """
 
@@ -30,7 +30,7 @@ _Size = int | dict[str, int | None] | list[int] | None
 
 
 class _ImagePreparation(msgspec.Struct):
-    """The parts of a model's own preparation of images that are followed here."""
+    """The steps of a model's own preparation of images that asot follows."""
 
     do_rescale: bool | None = True
     rescale_factor: float = 1 / 255
@@ -45,8 +45,8 @@ class _ImagePreparation(msgspec.Struct):
 class TransformersBackbone(Backbone):
     """A model of transformers, by its name on the hub or the folder it was saved to.
 
-    ``name`` begins with ``hf:``. What is on this machine is used without asking the hub; what is
-    not is downloaded.
+    ``name`` begins with ``hf:``. A model on this machine is used without asking the hub; others are
+    downloaded.
     """
 
     def __init__(self, name: str, device: str = "auto", threads: int | None = None) -> None:
@@ -97,7 +97,7 @@ class TransformersBackbone(Backbone):
             return np.asarray(self._reduced(made).float().cpu().numpy())
 
     def _images_in(self) -> Any:
-        """Return the function that takes images: part of the model where that knows texts too."""
+        """Return the function that takes images: a part of models that take texts, too."""
         return getattr(self._model, "get_image_features", None) or self._model
 
     def _reduced(self, made: Any) -> Any:
@@ -128,9 +128,8 @@ class TransformersBackbone(Backbone):
                 return int(size[0]), int(size[1])
             if isinstance(size, int):
                 return size, size
-        raise ConfigurationError(
-            f"{self.name} does not say the size of its images: it is a model of something else."
-        )
+        message = "does not say the size of its images: it is a model of something else"
+        raise ConfigurationError(f"{self.name} {message}.")
 
     def _in_patches(self, images: Any) -> tuple[Any, dict[str, Any]]:
         """Cut images (B, H, W, 3) into rows of patches, for models that take any shape."""
@@ -147,7 +146,7 @@ class TransformersBackbone(Backbone):
 
 
 def _load(name: str) -> tuple[Any, list[str]]:
-    """Load the model; return it and the weights that were not in its file."""
+    """Load the model; return it and the names of weights that its file lacks."""
     from transformers import AutoModel
 
     here = Path(name).is_dir()
@@ -159,7 +158,7 @@ def _load(name: str) -> tuple[Any, list[str]]:
                 name, output_loading_info=True, local_files_only=local
             )
             return model, sorted(str(one) for one in told["missing_keys"])
-        except Exception as error:  # the hub, the file and the model's code each have their own
+        except Exception as error:  # the hub, the file and the model's code raise anything
             if here or not local:
                 message = f"The backbone hf:{name} cannot be loaded: {brief(error)}."
                 raise DataError(message) from error
@@ -167,7 +166,7 @@ def _load(name: str) -> tuple[Any, list[str]]:
 
 
 def _preparation(name: str) -> _ImagePreparation:
-    """Read the model's own preparation of images, where it has one."""
+    """Read the model's own preparation of images, or return the usual one."""
     from transformers.utils import cached_file
 
     for file in (*_PREPARATIONS, _COMBINED):

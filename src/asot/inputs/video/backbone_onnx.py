@@ -17,21 +17,22 @@ from asot.inputs.video.backbone import Backbone, brief
 from asot.schema import Positive, read_json
 from asot.workers import available_cores
 
-# Of ImageNet: what most image models were trained with.
+# Mean and deviation of ImageNet, on which most image models were trained.
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 _FLOATS = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+_CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 _Above0 = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class OnnxOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Options of a model: how images become its input, and its output features.
 
-    These are also what ``model.json`` beside ``model.onnx`` may say, each where the default is not
-    right. ``size`` (H, W) is needed only where the model takes any. ``mean`` and ``std`` of red,
-    green and blue are fractions of 255: inputs are ``(image / 255 - mean) / std``, but for a model
-    that takes uint8. ``output`` names the output, the first by default; of tokens (B, tokens, D)
-    the first or the mean is taken, and a map (B, D, H, W) is averaged.
+    The file ``model.json`` beside ``model.onnx`` may give each of them. ``size`` (H, W) is needed
+    only if the model takes any. ``mean`` and ``std`` of red, green and blue are fractions of 255:
+    inputs are ``(image / 255 - mean) / std``, unless the model takes uint8. ``output`` names the
+    output, the first by default; of tokens (B, tokens, D) the first or the mean is taken, and a map
+    (B, D, H, W) is averaged.
     """
 
     size: tuple[Positive, Positive] | None = None
@@ -44,10 +45,10 @@ class OnnxOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class OnnxBackbone(Backbone):
     """An ONNX model, in bytes or a file, with one input of images.
 
-    ``identity`` is what decides the features besides ``options``: the model's weights. On the
-    processor each call uses one thread, and calls come from several at once: networks of this size
-    spend much of several threads' time on waiting for each other, and all of it when something
-    else, such as a decoder, wants a core as well.
+    ``identity`` names the model's weights, which decide the features with ``options``. On the
+    processor each call uses one thread, and calls come from several at once: several threads of one
+    call would spend much of their time waiting for each other in networks of this size, and all of
+    it when a decoder wants a core as well.
     """
 
     def __init__(
@@ -106,7 +107,7 @@ class OnnxBackbone(Backbone):
             given = np.ascontiguousarray(given.transpose(0, 3, 1, 2))
         if self._batch is None or self._batch == len(given):
             return self._reduced(self._run(given))
-        # A model for just so many images: fill up with the last, and leave out what it gives.
+        # The model takes just so many images: the last is repeated, and its features are left out.
         parts = []
         for start in range(0, len(given), self._batch):
             part = given[start : start + self._batch]
@@ -127,7 +128,7 @@ class OnnxBackbone(Backbone):
 
 
 def open_onnx(name: str, device: str, threads: int | None) -> OnnxBackbone:
-    """Open a model file, with what ``model.json`` beside it says of it."""
+    """Open a model file, with the options in ``model.json`` beside it."""
     path = Path(name)
     if not path.is_file():
         raise FileError.at(path, "does not exist: a backbone is needed there")
@@ -144,7 +145,7 @@ def _weights_hash(path: Path) -> str:
 
     try:
         graph = load(path, load_external_data=False).graph
-    except Exception:  # protobuf's own; onnxruntime says in a moment what is wrong
+    except Exception:  # protobuf's own; onnxruntime will name the fault
         return file_hash(path)
     beside = {
         entry.value
@@ -164,7 +165,7 @@ def _session(name: str, model: bytes | Path, device: str) -> tuple[Any, bool]:
     except ModuleNotFoundError as error:
         raise MissingExtraError("onnxruntime", "video", f"The backbone {name}") from error
     available = onnxruntime.get_available_providers()
-    on_gpu = device != "cpu" and "CUDAExecutionProvider" in available
+    on_gpu = device != "cpu" and _CUDA in available
     if device == "cuda" and not on_gpu:
         raise ConfigurationError(
             f"{name} cannot run on a GPU: this onnxruntime is made for {', '.join(available)}; "
@@ -174,16 +175,15 @@ def _session(name: str, model: bytes | Path, device: str) -> tuple[Any, bool]:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    providers = ["CUDAExecutionProvider"] if on_gpu else []
+    providers = [_CUDA, _CPU] if on_gpu else [_CPU]
+    given = str(model) if isinstance(model, Path) else model
     try:
-        given = str(model) if isinstance(model, Path) else model
-        every = [*providers, "CPUExecutionProvider"]
-        session = onnxruntime.InferenceSession(given, options, providers=every)
-    except Exception as error:  # onnxruntime's own kinds come with each version
+        session = onnxruntime.InferenceSession(given, options, providers=providers)
+    except Exception as error:  # the types that onnxruntime raises change with its version
         message = f"{name} is not a model that onnxruntime runs: {brief(error)}."
         raise ConfigurationError(message) from error
-    # What it could not use it leaves out without a word.
-    on_gpu = "CUDAExecutionProvider" in session.get_providers()
+    # onnxruntime leaves out a provider that it cannot use, and does not say so.
+    on_gpu = _CUDA in session.get_providers()
     if device == "cuda" and not on_gpu:
         message = f"{name} cannot run on a GPU: onnxruntime does not find one that it can use."
         raise ConfigurationError(message)

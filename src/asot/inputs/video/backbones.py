@@ -1,4 +1,4 @@
-"""Opening a backbone by its name, among them anybody's function, by ``module:function``."""
+"""The opening of backbones by their names, also of any function as ``module:function``."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from asot.files import file_hash
 from asot.inputs.settings import DEVICES
 from asot.inputs.video.backbone import Backbone, brief
 
-# What a name looks like, and the function (name, device, threads) that opens it: in its module,
-# which is imported then, as it may need a library that others do without.
+# The pattern of a name, and the function (name, device, threads) that opens it. Its module is
+# imported only then, because each kind needs libraries of its own.
 _KINDS = (
     (r"efficientnet-lite0", "asot.inputs.video.efficientnet:open_efficientnet"),
     (r"hf:.*", "asot.inputs.video.backbone_hf:TransformersBackbone"),
@@ -33,17 +33,12 @@ def open_backbone(
 ) -> Backbone:
     """Open a backbone by its name, and try it out on one image.
 
-    Parameters
-    ----------
-    name : str
-        ``efficientnet-lite0``, which comes with the extra ``video`` and needs no network
-        connection; ``path/to/model.onnx``, any image model in that format; ``hf:NAME``, a vision or
-        video model of transformers, or a folder of one; or ``module:function``, any callable.
-    device : str
-        "auto" (a GPU where the library has one), "cpu" or "cuda". A callable sees to its own.
-    threads, batch_size : int, optional
-        Threads of the processor, all that this process may use unless given; images, or clips, at
-        once, what suits the model unless given.
+    The name is ``efficientnet-lite0``, which comes with the extra ``video`` and needs no network
+    connection; ``path/to/model.onnx``, any image model in that format; ``hf:NAME``, a vision or
+    video model of transformers, or a folder of one; or ``module:function``, any callable. The
+    device is "auto" (a GPU if the library has one), "cpu" or "cuda"; a callable chooses its own.
+    Unless given, ``threads`` are all that this process may use, and ``batch_size``, images or clips
+    at once, suits the model.
     """
     if device not in DEVICES:
         message = f"device must be one of {', '.join(DEVICES)}, but is {device!r}."
@@ -72,15 +67,15 @@ class CallableBackbone(Backbone):
     """A callable: uint8 images (B, H, W, 3), or clips (B, T, H, W, 3), to features (B, D).
 
     It may have attributes ``size`` (H, W; 224 x 224 unless there), ``clip`` (T; 1), ``batch_size``
-    (8) and ``identity``, a value that JSON can hold and that changes with the features. Without the
-    last, its module's source stands for it. ``name`` is ``module:function``; the module is found as
-    Python does, or in the current folder.
+    (8) and ``identity``, a value that JSON can hold and that changes with the features. Without an
+    identity, its module's source stands for it. ``name`` is ``module:function``; the module is
+    imported from Python's path or the current folder.
     """
 
     def __init__(self, name: str, device: str = "auto", threads: int | None = None) -> None:
         self.name = name
         module_name, _, path = name.partition(":")
-        # As `python -m` has it; a console script does not.
+        # `python -m` searches the current folder; a console script does not.
         if "" not in sys.path and str(Path.cwd()) not in sys.path:
             sys.path.insert(0, str(Path.cwd()))
         try:
@@ -88,7 +83,7 @@ class CallableBackbone(Backbone):
             function: Any = module
             for part in path.split("."):
                 function = getattr(function, part)
-        except Exception as error:  # a module runs whatever it likes
+        except Exception as error:  # an import runs other people's code
             message = f"The backbone {name} cannot be imported: {brief(error)}."
             raise ConfigurationError(message, setting="backbone") from error
         if not callable(function):
@@ -113,7 +108,7 @@ class CallableBackbone(Backbone):
             ) from error
 
     def features(self, images: NDArray[np.uint8]) -> Any:
-        """Call it; a torch tensor is taken as well as an array."""
+        """Call the function, which may return a torch tensor or an array."""
         made = self._function(images)
         return made.detach().cpu().numpy() if hasattr(made, "detach") else made
 

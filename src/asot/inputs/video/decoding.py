@@ -1,17 +1,17 @@
-"""Videos as a stream of frames with their true times, from files as people have them.
+"""Videos as streams of frames with their true times, also from damaged files.
 
-What cannot be used is passed over and counted, never hidden: :attr:`OpenVideo.remarks` says it in
-sentences once the stream has ended. The rules:
+Frames that are damaged are skipped and counted, never hidden: :attr:`OpenVideo.remarks` lists them
+in sentences once the stream has ended. The rules:
 
-- A frame that cannot be decoded, or that the decoder calls corrupt, is skipped.
+- A frame that the decoder refuses, or calls corrupt, is skipped.
 - Frames come in the decoder's order. Where their times do not, as in files that kept the order
   of decoding, the same times are put in order.
-- A frame without a time follows the one before it at the usual spacing.
-- A frame at the same time as the one before it is skipped, as is one further back than
-  ``WINDOW`` frames; a clock that falls back by more than ``RESET_S`` was set anew, and the rest is
-  moved to follow on.
-- A file that ends early gives what it has.
-- Cover art is no video. Rotation and mirroring are the display matrix's.
+- A frame without a time follows the frame before at the usual spacing.
+- A frame at the time of the frame before is skipped, and so is a frame further back than
+  ``WINDOW`` frames. A clock that falls back by more than ``RESET_S`` was set anew: the times of
+  the rest are moved to follow on.
+- A file that ends early gives the frames before its end.
+- Cover art is not a video. Rotation and mirroring are the display matrix's.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ USUAL_RATE = 25.0
 PATIENCE = 100
 # Formats where not every frame has a time of its own: the others' are counted from the start.
 _COUNTED = ("mpeg",)
-# What FFmpeg would show as a video, but nobody means: pictures, and text as a terminal shows it.
+# Formats that FFmpeg would show as a video: pictures, and text as a terminal shows it.
 _PICTURES = ("image2", "tty", "bin", "xbin", "adf", "idf")
 
 logger = logging.getLogger(__name__)
@@ -48,24 +48,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A decoded frame, as it is stored, and when it is shown, on the file's own clock.
-
-    ``usual_end_s`` is its end by its own duration, or else by the usual spacing.
-    """
+    """A decoded frame, as it is stored, and when it is shown, on the file's own clock."""
 
     time_s: float
-    usual_end_s: float
+    usual_end_s: float  # by the frame's own duration, or else by the usual spacing
     frame: Any
 
 
 @dataclass
 class OpenVideo:
-    """An open video, and the frames or packets that the rules of this module were applied to.
-
-    ``end_s`` is where the last frame that was read ends; ``spacing_s``, ``start_s`` and
-    ``announced_end_s`` are what the file says of the time between frames, and of its video's start
-    and end. ``pixel_aspect`` is the width of a pixel as it is shown, by its height.
-    """
+    """An open video, and the counts of frames or packets that the rules of this module changed."""
 
     path: Path
     container: Any
@@ -75,14 +67,14 @@ class OpenVideo:
     repeated: int = 0
     resets: int = 0
     untimed: int = 0
-    end_s: float | None = field(default=None, init=False)
-    spacing_s: float = field(init=False)
-    start_s: float = field(init=False)
+    end_s: float | None = field(default=None, init=False)  # of the last frame that was read
+    spacing_s: float = field(init=False)  # between frames, by the file
+    start_s: float = field(init=False)  # of the stream, by the file
     announced_end_s: float | None = field(init=False)
-    pixel_aspect: float = field(init=False)
+    pixel_aspect: float = field(init=False)  # the width of a pixel as it is shown, by its height
 
     def __post_init__(self) -> None:
-        # Asked for now, because remarks are read when the file is closed.
+        # Read now, because remarks are asked for when the file is closed.
         stream = self.stream
         rate = stream.average_rate or stream.guessed_rate
         self.spacing_s = 1.0 / float(rate) if rate else 1.0 / USUAL_RATE
@@ -97,7 +89,7 @@ class OpenVideo:
 
     @property
     def remarks(self) -> list[str]:
-        """Say what people should know of the file, in sentences."""
+        """Return sentences for people on the damage of the file."""
         sentences = (
             (self.damaged, "frame", "could not be decoded and {} skipped."),
             (self.repeated, "frame", "had the time of another and {} skipped."),
@@ -120,10 +112,10 @@ class OpenVideo:
         return found
 
     def frames(self, after_s: float | None = None) -> Iterator[Shown]:
-        """Decode the frames in order, each later than the one before.
+        """Decode the frames in order, each later than the frame before.
 
-        They begin with the frame that is shown at ``after_s``, or with the first if that is later;
-        by way of the keyframe before, where the file lets one trust its times.
+        They begin with the frame that is shown at ``after_s``, or with the first if that is later.
+        The way there is the keyframe before, where the file's times can be trusted.
         """
         if after_s is None:
             yield from self._timed(self._decoded())
@@ -141,7 +133,7 @@ class OpenVideo:
                 setattr(self, name, getattr(again, name))
 
     def _from_keyframe(self, after_s: float, back_s: float) -> Iterator[Shown] | None:
-        """Return the frames from ``after_s`` on, or None where seeking does not lead there."""
+        """Return the frames from ``after_s`` on, or None if seeking does not lead there."""
         import av
 
         base = self.stream.time_base
@@ -149,7 +141,7 @@ class OpenVideo:
             self.container.seek(int((after_s - back_s) / base), stream=self.stream)
         except (av.error.FFmpegError, OverflowError):
             return None
-        # What precedes the keyframe may refer to frames that were not read.
+        # Frames before the keyframe may refer to frames that were not read.
         decoded = self._decoded()
         for frame in decoded:
             if not frame.key_frame:
@@ -185,7 +177,7 @@ class OpenVideo:
             yield Shown(time_s, time_s + spacing, frame)
 
     def _ordered(self, decoded: Iterator[Any]) -> Iterator[tuple[Any, int | None]]:
-        """Hand the times of some frames at a time out in order."""
+        """Yield the frames with their times, put in order among ``WINDOW`` frames."""
         frames: deque[Any] = deque()
         times: list[int] = []
 
@@ -231,7 +223,7 @@ class OpenVideo:
                     yield frame
 
     def _packets(self) -> Iterator[Any]:
-        """Read packets, past damage; a last None lets the decoder hand out what it still has."""
+        """Read packets, past damage; a last None makes the decoder hand out its last frames."""
         import av
 
         failures = 0
@@ -253,10 +245,10 @@ class OpenVideo:
 
 @contextmanager
 def open_video(path: Path, threads: int | None = None) -> Iterator[OpenVideo]:
-    """Open a video file with PyAV; nothing but it is read, whatever it refers to.
+    """Open a video file with PyAV, which reads no other file even if this one refers to it.
 
-    ``threads`` are those of the decoder; FFmpeg's choice unless given. It is a DataError if the
-    file is missing, empty, no video, or has no video stream that can be decoded.
+    ``threads`` are the decoder's; FFmpeg chooses unless given. It is a DataError if the file is
+    missing, empty, not a video, or without a video stream that can be decoded.
     """
     try:
         import av
@@ -265,16 +257,12 @@ def open_video(path: Path, threads: int | None = None) -> Iterator[OpenVideo]:
     if require_file(path).st_size == 0:
         raise FileError.at(path, "is empty")
     try:
-        container = av.open(
-            # Absolute, so that no part of a name is taken for a protocol.
-            str(path.absolute()),
-            metadata_errors="replace",
-            container_options={"protocol_whitelist": "file"},
-        )
+        # Absolute, so that no part of a name is taken for a protocol.
+        name, options = str(path.absolute()), {"protocol_whitelist": "file"}
+        container = av.open(name, metadata_errors="replace", container_options=options)
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise FileError.at(
-            path, f"is not a video that FFmpeg can read: {_reason(error)}"
-        ) from error
+        message = f"is not a video that FFmpeg can read: {_reason(error)}"
+        raise FileError.at(path, message) from error
     with container:
         stream = _video_stream(path, container)
         stream.codec_context.thread_type = "AUTO"
@@ -307,7 +295,7 @@ def _video_stream(path: Path, container: Any) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    """Return what FFmpeg, or the system, says."""
+    """Return the reason that FFmpeg or the system gives."""
     return (getattr(error, "strerror", None) or str(error)).rstrip(".")
 
 
@@ -322,7 +310,7 @@ def _announced_end(container: Any, stream: Any) -> float | None:
 
 
 def _from(after_s: float, shown: Iterator[Shown]) -> Iterator[Shown]:
-    """Leave out what is over by ``after_s``: the last frame that began by then is the first."""
+    """Leave out frames that end by ``after_s``: the last that began by then is the first."""
     for one, following in pairwise(chain(shown, [None])):
         if one is not None and (following is None or following.time_s > after_s):
             yield one

@@ -25,12 +25,12 @@ from asot.inputs.video.backbone_onnx import OnnxBackbone, OnnxOptions
 
 EFFICIENTNET = "efficientnet-lite0"
 SIDE = 224
-# Of the depthwise convolution in each block.
+# The strides of the depthwise convolution in each block.
 STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1)
 # Inputs are (image - 127) / 128.
 MIDDLE, RANGE = 127.0, 128.0
 NORM_EPSILON = 1e-3
-# To be raised with whatever changes the graph's values.
+# To be raised with each change of the graph's values.
 GRAPH = 1
 _OPSET, _IR = 17, 8
 
@@ -84,7 +84,7 @@ def read_weights(path: Path) -> dict[str, NDArray[np.float64]]:
 
     try:
         values = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds
+    except Exception as error:  # torch raises many types
         raise FileError.at(path, f"holds no weights that torch reads: {brief(error)}") from error
     return {name: one.double().numpy() for name, one in values.items()}
 
@@ -98,7 +98,7 @@ def onnx_graph(weights: dict[str, NDArray[np.float64]]) -> bytes:
     writer = _Writer(weights)
     x = writer.add("Transpose", "images", perm=[0, 3, 1, 2])
     x = writer.add("Cast", x, to=onnx.TensorProto.FLOAT)
-    # Not folded into the stem: its padding is zero after this.
+    # Not folded into the stem, whose padding is zero after the subtraction.
     x = writer.add("Sub", x, writer.constant(np.float32(MIDDLE)))
     x = writer.convolve(x, "_conv_stem", "_bn0", stride=2, scale=1 / RANGE)
     channels = len(weights["_conv_stem.weight"])
@@ -173,14 +173,14 @@ class _Writer:
         folded = weight * (scale * gain)[:, None, None, None]
         side = weight.shape[2]
         out_height = -(-self.height // stride)
-        # TensorFlow's "same": what is odd goes to the right and to the bottom.
+        # TensorFlow's "same" padding: an odd pixel goes to the right and to the bottom.
         padding = max((out_height - 1) * stride + side - self.height, 0)
         before, after = padding // 2, padding - padding // 2
+        constants = [self.constant(values.astype(np.float32)) for values in (folded, bias)]
         x = self.add(
             "Conv",
             x,
-            self.constant(folded.astype(np.float32)),
-            self.constant(bias.astype(np.float32)),
+            *constants,
             kernel_shape=[side, side],
             strides=[stride, stride],
             pads=[before, before, after, after],

@@ -30,7 +30,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _TELL_EVERY_S = 0.1
-# Pixels of a frame that take longer to decode than a backbone of this kind takes for them.
+# Frames of more pixels take longer to decode than the backbone takes for them.
 _LARGE = 1280 * 720
 _END = object()
 
@@ -40,12 +40,12 @@ _Image = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class VideoExtractor:
-    """Makes the features of videos: an :class:`asot.inputs.extract.Extractor`.
+    """The :class:`asot.inputs.extract.Extractor` of videos.
 
-    A killed extraction goes on after the last batch that it finished, with the very same result:
-    the frame before is decoded again and compared with the one of the time. If the file or the
-    settings changed it begins anew. The batch size is the backbone's unless given; ``threads`` are
-    those of the decoder: unless given one, or all cores for pictures larger than 1280 x 720.
+    A killed extraction resumes after the last batch that it finished, with the very same result:
+    the frame before is decoded again and compared with its earlier checksum. If the file or the
+    settings changed, it begins anew. The batch size is the backbone's unless given; the decoder's
+    ``threads`` are unless given 1, or all cores for pictures larger than 1280 x 720.
     """
 
     backbone: Backbone
@@ -66,7 +66,7 @@ class VideoExtractor:
         return fingerprint(path)
 
     def length(self, path: Path) -> float:
-        """Return the seconds that a video announces; 0 where it does not say."""
+        """Return the seconds that a video announces, or 0."""
         info = probe(path)
         return 0.0 if info.end_s is None else max(info.end_s - info.start_s, 0.0)
 
@@ -74,12 +74,12 @@ class VideoExtractor:
     def features(
         self, path: Path, target: Path, tell: Callable[[float], None]
     ) -> Iterator[tuple[dict[str, NDArray[Any]], Origin]]:
-        """Make features (N, D) and times (N + 1,), on from what an earlier call left."""
+        """Make features (N, D) and times (N + 1,), resuming an earlier call that was cut off."""
         mark, info = fingerprint(path), probe(path)
         state = {"fingerprint": mark, "extractor": self.identity}
         batch_size = self.batch_size or self.backbone.batch_size
         with Partial(target, state, self.backbone.width, batch_size) as partial:
-            # One thread keeps up with the backbone up to a size, and leaves it its caches.
+            # For small frames a single thread keeps up with the backbone, and spares its caches.
             large = info.width * info.height > _LARGE
             threads = self.threads or (available_cores() if large else 1)
             video = _VideoRun(self, path, info, batch_size, threads, partial, tell).finish()
@@ -102,17 +102,17 @@ class VideoExtractor:
         partial.remove()
 
 
-class _OtherFrames(Exception):  # noqa: N818 - no failure: there is another way to go on
-    """The frames that were decoded again are not those of the time."""
+class _OtherFrames(Exception):  # noqa: N818 - not a failure: the extraction goes on
+    """The frames that were decoded again differ from the earlier ones."""
 
 
 class _Damaged(Exception):  # noqa: N818 - as above
-    """FFmpeg conceals damage as its threads happen to be scheduled: one must go on alone."""
+    """The video is damaged: only a single thread of FFmpeg conceals damage repeatably."""
 
 
 @dataclass
 class _VideoRun:
-    """One extraction: what it works on, and how far it is."""
+    """One extraction: its inputs and its progress."""
 
     extractor: VideoExtractor
     path: Path
@@ -124,12 +124,12 @@ class _VideoRun:
     video: OpenVideo | None = None
 
     def finish(self) -> OpenVideo:
-        """Make what is missing, and return the video, read to its end."""
+        """Make the missing features, and return the video, read to its end."""
         known = self.partial.moments
         state = int(known["state"][-1]) if len(known) else SOUND
         if state == DAMAGED:
             self.threads = 1
-        # By way of a keyframe; where frames were repaired, counting from the start alone.
+        # Only a sound video is resumed at a keyframe; in others frames are counted from the start.
         seek = len(known) > 0 and state == SOUND
         while True:
             try:
@@ -145,7 +145,7 @@ class _VideoRun:
 
     def _make(self, known: NDArray[Any], seek: bool) -> OpenVideo:
         done = len(known)
-        # The frames that the next feature is of, and at least one that was seen before.
+        # The frames of the next feature, and at least one known frame to compare.
         first = max(0, min(done - 1, done - self.extractor.backbone.clip // 2))
         frames = self._frames(known, first, seek)
         clips = centred_clips(frames, self.extractor.backbone.clip, first, done)
@@ -166,7 +166,7 @@ class _VideoRun:
     def _frames(
         self, known: NDArray[Any], first: int, seek: bool
     ) -> Iterator[tuple[_Moment, _Image]]:
-        """Yield the sampled frames from number ``first`` on; those known are compared."""
+        """Yield the sampled frames from number ``first`` on, and compare the known frames."""
         with open_video(self.path, threads=self.threads) as video:
             pictures = Pictures()
             after = float(known["time_s"][first]) if seek else None
@@ -211,9 +211,9 @@ def centred_clips(
 ) -> Iterator[tuple[Any, _Image]]:
     """Yield each frame, from number ``done`` on, with its neighbours, the ends repeated.
 
-    Each is a moment and a clip (T, H, W, 3) of T = ``length`` frames, itself at ``length // 2``; a
-    length of 1 gives the frames themselves. The first of ``frames`` has the number ``first``,
-    which is 0 or at most ``done - length // 2``.
+    The result is a moment and a clip (T, H, W, 3) of T = ``length`` frames, with the frame itself
+    at ``length // 2``; a length of 1 gives the frames themselves. The first of ``frames`` has the
+    number ``first``, which is 0 or at most ``done - length // 2``.
 
     Examples
     --------
@@ -240,10 +240,10 @@ def centred_clips(
 
 
 def run_ahead(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
-    """Yield items that a thread of their own produces, at most ``depth`` of them ahead.
+    """Yield items that another thread produces, at most ``depth`` of them ahead.
 
-    What the iteration raises is raised here. When this generator is closed the thread ends, and the
-    iterator with it, before the call returns.
+    An error of the iteration is raised here. Closing this generator ends the thread and closes the
+    iterator before the call returns.
     """
     iterator = iter(items)
     with ThreadPoolExecutor(1) as pool:
@@ -255,20 +255,20 @@ def run_ahead(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
         finally:
             for future in ahead:
                 future.cancel()
-            # What it holds open is closed by the thread that opened it.
+            # The thread that opened the iterator's files closes them.
             pool.submit(getattr(iterator, "close", lambda: None)).result()
 
 
 def map_ordered(
     function: Callable[[Item], Result], items: Iterable[Item], workers: int
 ) -> Generator[Result, None, None]:
-    """Yield ``function(item)`` for each item, in order, from so many threads at once."""
+    """Yield ``function(item)`` for each item, in order, from ``workers`` threads at once."""
     waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:
             for item in items:
                 waiting.append(pool.submit(function, item))
-                # One more than there are workers, so that none waits for the one who takes.
+                # One more than the workers, so that no worker waits for the taker.
                 if len(waiting) > workers:
                     yield waiting.popleft().result()
             while waiting:

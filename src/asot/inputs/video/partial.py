@@ -1,4 +1,4 @@
-"""The store of an unfinished extraction, so that a killed one goes on where it was."""
+"""The store of an unfinished extraction, from which a killed extraction resumes."""
 
 from __future__ import annotations
 
@@ -15,24 +15,23 @@ from asot.errors import DataError
 from asot.files import write_json
 from asot.schema import read_json
 
-# Of each sampled frame: its time, a checksum of some of its pixels, and what the rules of
-# ``asot.inputs.video.decoding`` had been needed for by then.
+# The time of a sampled frame, a checksum of some of its pixels, and the state of the decoding.
 MOMENT = np.dtype([("time_s", "<f8"), ("checksum", "<u4"), ("state", "<u4")])
-# The frame can be found by seeking; only by counting from the start; only so and by one thread.
+# To reach the frame again, seek to it; count from the start; count so with a single thread.
 SOUND, REPAIRED, DAMAGED = 0, 1, 2
 
 
 class Partial:
     """The features and moments of an unfinished recording, in hidden files beside its features.
 
-    Batches are appended to two files of plain rows. A batch of which a part alone reached the disk
-    counts as not made. What was made with another ``state``, plain JSON values, or ``batch_size``
-    is dropped. One process at a time may hold them; for another it is a DataError.
+    Batches are appended to two files of plain rows. A batch that reached the disk only in part is
+    dropped, and so are batches of another ``state``, plain JSON values, or ``batch_size``. Only one
+    process at a time may open them; another gets a DataError.
     """
 
     def __init__(self, target: Path, state: Mapping[str, Any], width: int, batch_size: int) -> None:
         self._width = width
-        # Two names of one length at most, so that any that fits for features fits here.
+        # Short suffixes, so that files with long names still fit into a folder.
         self._rows = target.with_name(f".{target.stem}.rows")
         self._moments = target.with_name(f".{target.stem}.when")
         self._state = target.with_name(f".{target.stem}.what")
@@ -42,11 +41,9 @@ class Partial:
         self._to_rows = self._rows.open("ab", buffering=0)
         if not _lock(self._to_rows):
             self._to_rows.close()
-            raise DataError(
-                f"{target} is being made by another process: wait for it, or choose another "
-                "folder.",
-                file=target,
-            )
+            cure = "wait for it, or choose another folder"
+            message = f"{target} is being made by another process: {cure}."
+            raise DataError(message, file=target)
         self._to_moments = self._moments.open("ab", buffering=0)
         try:
             known = read_json(self._state, dict[str, Any]) == wanted
@@ -83,11 +80,11 @@ class Partial:
         _write_all(self._to_moments, moments.astype(MOMENT, copy=False).tobytes())
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Drop all frames made so far."""
         self._cut(0)
 
     def remove(self) -> None:
-        """Remove its files."""
+        """Remove the files of the store."""
         for path in (self._state, self._rows, self._moments):
             path.unlink(missing_ok=True)
 
@@ -97,22 +94,20 @@ class Partial:
 
 
 def _lock(stream: Any) -> bool:
-    """Lock an open file for this process, if no other has it; always where there are no locks."""
+    """Lock an open file; return False if another process has it, True where locks do not exist."""
     try:
         import fcntl
-    except ImportError:  # Windows
-        return True
-    try:
+
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:  # a disk of the network that knows no locks
+    except (ImportError, OSError):  # Windows; a network disk without locks
         return True
     return True
 
 
 def _write_all(stream: Any, content: bytes) -> None:
-    # An unbuffered write may take a part, where a disk is nearly full.
+    # An unbuffered write may take only a part on a disk that is nearly full.
     view = memoryview(content)
     while view:
         view = view[stream.write(view) :]

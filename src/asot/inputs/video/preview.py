@@ -13,7 +13,7 @@ from asot.files import atomic_path
 from asot.inputs.video.decoding import Shown, open_video
 from asot.inputs.video.reading import Pictures
 
-# Where the moments of a preview lie: fine enough for any rate that cameras have.
+# The clock of a preview, fine enough for the frame rates of all cameras.
 _BASE = Fraction(1, 90_000)
 # FFmpeg calls Matroska and WebM alike; only the latter is for browsers.
 _SUFFIXES = {"mov,mp4,m4a,3gp,3g2,mj2": (".mp4", ".m4v", ".mov"), "matroska,webm": (".webm",)}
@@ -24,9 +24,10 @@ _SOUND = ("aac", "mp3", "opus", "vorbis", "flac")
 def browser_plays(path: Path) -> bool:
     """Tell whether every current browser plays a file as it is, on the file's own clock.
 
-    They do for H.264 or AV1 in MP4 and VP8, VP9 or AV1 in WebM, of 8 bits and 4:2:0, with no sound
-    or one that browsers know, if container and video both start at 0 to a millisecond: otherwise
-    the player's seconds are not the file's. An unreadable file does not play.
+    Browsers play H.264 or AV1 in MP4 and VP8, VP9 or AV1 in WebM, of 8 bits and 4:2:0, without
+    sound or with sound in a codec that they know. Container and video must start at 0 to a
+    millisecond: otherwise the player's clock differs from the file's. An unreadable file does not
+    play.
     """
     try:
         with open_video(path) as video:
@@ -57,8 +58,8 @@ def write_preview(
 
     Frames keep their true spacing, which need not be even, and are turned as they are shown. The
     longer side has ``longest`` pixels at most. The stretch is in seconds of the source's clock; the
-    file is complete or not there at all. Returned is the source's second that is the preview's 0:
-    ``start_s``, or the first frame's time if that is later.
+    file appears complete or not at all. Returned is the source's second at which the preview is at
+    0: ``start_s``, or the first frame's time if that is later.
     """
     require_integer("longest", longest, at_least=2)
     require_number("max_frame_rate", max_frame_rate, above=0)
@@ -83,8 +84,8 @@ def write_preview(
 def write_still(path: Path, time_s: float, out: Path, *, longest: int = 240) -> None:
     """Write the frame that is shown at a moment as a JPEG of at most ``longest`` pixels a side.
 
-    ``time_s`` are seconds of the file's clock; before its start the first frame is shown, after its
-    end the last.
+    ``time_s`` is in seconds of the file's clock; before its start the first frame is shown, after
+    its end the last.
     """
     with open_video(path) as video:
         shown = next(video.frames(after_s=time_s), None)
@@ -137,9 +138,9 @@ def _encode(
             last = one.usual_end_s if end_s is None else min(end_s, one.usual_end_s)
             ends = last if following is None else following.time_s
             picture = pictures.fitted(one.frame, size, "yuv420p")
-            # The encoder would keep to the kinds of frames that the source had.
+            # Otherwise the encoder would keep the source's keyframes.
             picture.pict_type = 0
-            # What began before the stretch begins with it.
+            # A frame that began before the stretch begins with it.
             picture.pts = max(0, round((one.time_s - zero) / _BASE))
             picture.time_base = _BASE
             lengths[picture.pts] = max(1, round((ends - zero) / _BASE) - picture.pts)
@@ -148,7 +149,7 @@ def _encode(
 
 
 def _codec(stream: Any) -> str:
-    """Return the name of a codec, whichever decoder FFmpeg has for it."""
+    """Return the name of a stream's codec, whichever decoder FFmpeg uses."""
     context = stream.codec_context
     return str(context.codec.canonical_name) if context is not None else ""
 

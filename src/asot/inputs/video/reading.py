@@ -1,4 +1,4 @@
-"""Looking at a video: what it says of itself, and its frames at the moments asked for."""
+"""The properties of a video, and its frames at given moments."""
 
 from __future__ import annotations
 
@@ -17,29 +17,23 @@ from numpy.typing import NDArray
 from asot.errors import FileError, require_number, unreadable
 from asot.inputs.video.decoding import OpenVideo, Shown, open_video
 
-# Containers round times, some to the millisecond: a moment this little before a frame is its own.
+# Containers round times, some to a millisecond: a moment so little before a frame belongs to it.
 _ROUNDING_S = 1e-3
-# What is read of a large file to know it again.
+# The bytes of a block and the blocks of a large file that its fingerprint reads.
 _BLOCK, _BLOCKS = 1 << 20, 8
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """A video's properties, as its file says and its first frame shows.
+    """A video's properties, by its file and its first frame; None stands for unknown."""
 
-    ``start_s`` is when the first frame is shown, on the file's own clock, and ``end_s`` where the
-    file announces its end. Width and height are those of the picture as it is shown; ``rotation``
-    is by how many degrees clockwise the stored picture is turned for that. None is what it does not
-    say.
-    """
-
-    start_s: float
-    end_s: float | None
+    start_s: float  # when the first frame is shown, on the file's own clock
+    end_s: float | None  # as the file announces it
     frame_rate: float | None
-    width: int
+    width: int  # of the picture as it is shown
     height: int
     codec: str
-    rotation: int
+    rotation: int  # degrees clockwise by which the stored picture is turned when it is shown
     n_frames: int | None
     has_audio: bool
 
@@ -54,7 +48,7 @@ class VideoFrame:
 
 
 def probe(path: Path) -> VideoInfo:
-    """Look at a video file; no more than its first frame is decoded."""
+    """Read a video's properties; no more than its first frame is decoded."""
     with open_video(path, threads=1) as video:
         first, stream, pictures = _first_frame(video), video.stream, Pictures()
         turns, _ = pictures.orientation(first.frame)
@@ -82,12 +76,11 @@ def _first_frame(video: OpenVideo) -> Shown:
 
 
 def fingerprint(path: Path) -> str:
-    """Hash the content of a file, to know it again whatever its name and date.
+    """Hash the content of a file, to recognise it by another name or date.
 
-    It is a SHA-256 of the size and of eight blocks of a megabyte, from the first to the last, at
-    even distances; of all of it up to eight megabytes. So it takes milliseconds for any size, and
-    misses a change that keeps the size and falls between the blocks, which no recoding, cutting or
-    copying makes.
+    The hash is the SHA-256 of the size and of eight blocks of a megabyte, at even distances; of the
+    whole file up to eight megabytes. So it takes milliseconds for any size, and misses only changes
+    that keep the size and fall between the blocks, which recoding, cutting and copying do not make.
     """
     try:
         with path.open("rb") as stream:
@@ -111,14 +104,14 @@ def read_frames(
     after: float | None = None,
     threads: int | None = None,
 ) -> Iterator[VideoFrame]:
-    """Decode a video as a stream, at so many frames a second.
+    """Decode a video as a stream, at ``frame_rate`` frames a second, or all frames for None.
 
-    At ``frame_rate``, the moments are ``start + k / frame_rate`` from the first frame on, and each
-    gives the frame that is shown then; unless it is given, every frame comes. A frame comes once,
-    with its own time, however many moments it is shown at: where the video has fewer frames a
-    second, all of them come. The whole frame is brought to ``size`` (H, W), if given, whatever its
-    shape. Frames that are over ``after`` so many seconds of the file's clock are left out.
-    ``threads`` are those of the decoder. See :mod:`asot.inputs.video.decoding` for damaged files.
+    The moments are ``start + k / frame_rate`` from the first frame on, and each gives the frame
+    that is shown then. A frame comes once, with its own time, even if it is shown at several
+    moments: of a video with fewer frames a second, every frame comes. The whole frame is resized to
+    ``size`` (H, W), if given, whatever its shape. Frames that end by ``after``, in seconds of the
+    file's clock, are left out. ``threads`` are the decoder's. For damaged files see
+    :mod:`asot.inputs.video.decoding`.
     """
     with open_video(path, threads=threads) as video:
         start_s = None if after is None else probe(path).start_s
@@ -138,8 +131,8 @@ def sample(
 ) -> Iterator[tuple[Shown, float]]:
     """Yield the frames of an open video as :func:`read_frames`, each with the moment it ends.
 
-    They begin with the frame that is shown at ``after_s``, for which ``start_s`` is needed, when
-    the first frame of all is shown.
+    They begin with the frame that is shown at ``after_s``. With it ``start_s``, the time of the
+    video's first frame, must be given.
     """
     if frame_rate is not None:
         require_number("frame_rate", frame_rate, above=0)
@@ -154,7 +147,7 @@ def sample(
 def _wanted(time_s: float, end_s: float, frame_rate: float | None, start_s: float) -> bool:
     """Tell whether a moment ``start_s + k / frame_rate`` falls to the frame of these times.
 
-    It depends on nothing before, so that sampling can begin anywhere.
+    The answer does not depend on earlier frames, so that sampling can begin anywhere.
     """
     if frame_rate is None:
         return True
@@ -164,10 +157,10 @@ def _wanted(time_s: float, end_s: float, frame_rate: float | None, start_s: floa
 
 
 class Pictures:
-    """Makes pictures of the frames of one video, as people see them: turned, in a size and format.
+    """The maker of pictures of one video's frames, as people see them: turned, resized, converted.
 
-    FFmpeg's preparation for a size and format is kept from frame to frame. The display matrix is
-    taken from the first frame: it is the stream's.
+    FFmpeg's preparation for a size and format is kept from frame to frame. The display matrix of
+    the first frame stands for the whole stream.
     """
 
     def __init__(self) -> None:
@@ -176,7 +169,7 @@ class Pictures:
 
         self._reformatter: Any = VideoReformatter()
         self._orientation: tuple[int, bool] | None = None
-        # FFmpeg's kernels grow as they shrink a picture: what is left out is averaged, not skipped.
+        # FFmpeg's kernels grow as they shrink a picture: pixels are averaged, not skipped.
         # Newer versions of PyAV start threads for each frame unless told not to.
         self._options: dict[str, Any] = {"interpolation": "BILINEAR", "threads": 1}
         try:
@@ -210,7 +203,7 @@ class Pictures:
         return np.ascontiguousarray(image)
 
     def fitted(self, frame: Any, size: tuple[int, int], pixels: str) -> Any:
-        """Bring a frame to the given H, W and pixel format, turned; it stays where it has them."""
+        """Turn a frame and bring it to H, W and a pixel format, unless it has them already."""
         import av
 
         if self.orientation(frame) != (0, False):

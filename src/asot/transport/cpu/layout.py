@@ -1,4 +1,4 @@
-"""Where things lie in the memory that threads of the CPU solver share, and whose turn it is."""
+"""The layout of the memory that threads of the CPU solver share, and the order of their turns."""
 
 # Intrinsics and compiled functions are typed by their arguments.
 # mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False, ignore-errors=True
@@ -22,11 +22,11 @@ from asot.transport.cpu.blocks import CHUNK, FRAME_ROWS, LANES, PLACES, SUMS, wr
 LONGEST_TILE = 512
 # Spins at the gate before the processor is offered to others.
 PATIENCE = 2000
-# What ``settings`` hold; NaN where the argument is None.
+# Entries of ``settings``, NaN for None.
 (EPSILON, ALPHA, LAMBDA_FRAMES, LAMBDA_ACTIONS, TOLERANCE, FIRST_STEP, MAX_ITERATIONS, SETTINGS) = (
     range(8)
 )
-# What a visit is to do: entries of ``orders``.
+# Entries of ``orders``, the task of a visit.
 PHASE, SOURCE, TARGET, LENGTH, KEEP, BY_COST, BY_NEAR, ORDERS = range(8)
 
 # Nothing is allocated in compiled code, so that nothing needs counting. Sums are taken in the order
@@ -122,7 +122,7 @@ OVER = np.int64(2**30)
 
 
 class RecordingArrays(NamedTuple):
-    """One recording as all threads see it; n frames, in blocks up to ``size``."""
+    """One recording, for all threads; n frames, in blocks up to ``size``."""
 
     cost: Any  # (n, K), as given
     allowed_given: Any  # (N, K) bool
@@ -163,7 +163,7 @@ class RecordingArrays(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """What a thread has for itself."""
+    """The arrays of one thread."""
 
     near: Any  # (CHUNK / LANES, K, LANES)
     costs: Any  # the same
@@ -183,7 +183,7 @@ def tile_of(size):
 
 @register_jitable
 def most_tiles(size):
-    """Return how many tiles a recording has at most; a short one is one tile."""
+    """Return the largest number of tiles of a recording; a short recording is one tile."""
     return 1 if size <= LONGEST_TILE else 2 * ((size + 2 * LONGEST_TILE - 1) // (2 * LONGEST_TILE))
 
 
@@ -225,7 +225,7 @@ def take(address, shape, kind):
 
 @compile_inline
 def scratch_of(job, thread, kind):
-    """Lay out what a thread has for itself."""
+    """Lay out the arrays of one thread."""
     K, itemsize = job.actions, array_at(job.cost, (1,), kind).itemsize
     at = job.own_reals + thread * own_reals(K) * itemsize
     near, at = take(at, (CHUNK // LANES, K, LANES), kind)
@@ -274,7 +274,7 @@ def recording_of(job, b, group, settings, gates, kind):
     q, at = take(at, (K,), np.float64)
     log_q, at = take(at, (K,), np.float64)
     orders, at = take(at, (ORDERS,), np.float64)
-    # Those who help write what the one who leads writes, the same.
+    # Every thread writes these, with the same values.
     for k in range(K):
         q[k] = qs[b, k] if job.q != 0 else np.float64(costs.dtype.type(1.0 / K))
         log_q[k] = math.log(q[k]) if q[k] > 0.0 else 0.0
@@ -315,7 +315,7 @@ def claim(r, thread, n_threads):
 def open_tiles(r, turn, n_threads):
     """Open a visit's tiles to all threads."""
     for thread in range(n_threads):
-        # When all is over nothing is left to claim, by those either who are still looking.
+        # At the end no tile is left to claim, also for threads that are still looking.
         first = r.n_tiles if turn == OVER else thread * r.n_tiles // n_threads
         publish(r.gates, CLAIMS + CLAIM * thread, (turn << TURN) | first)
 

@@ -1,7 +1,7 @@
 """The compiled CPU backend: memory and threads around the code of ``kernel``.
 
-Numba is an optional dependency, imported when the solver is first run. docs/compiled-solver.md says
-how it all works.
+Numba, an optional dependency, is imported when the solver is first run. docs/compiled-solver.md
+explains the solver.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class CpuBackend:
     """Compiled mirror descent on the CPU: relaxed actions, hard or relaxed frames, the band."""
 
     def covers(self, request: Request) -> str | None:
-        """Name what it leaves to torch in a request, if anything."""
+        """Name the part of a request that is left to torch, or return None."""
         if (missing := request.not_compiled("cpu")) is not None:
             return missing
         if not is_installed():
@@ -80,18 +80,14 @@ class CpuBackend:
         lean = whole and longest * n_actions * itemsize >= LEAN_FROM
         p, allowed = request.frame_marginal, request.allowed
         plan = _plan(batch, longest, n_actions, itemsize, threads, lean, allowed is not None)
-        given = [
-            _laid_out(cost, cost.dtype),
-            _laid_out(allowed, torch.bool),
-            _laid_out(request.initial, cost.dtype),
-            _laid_out(p, cost.dtype),
-            _laid_out(request.action_marginal, torch.float64),
-        ]
+        real, q = cost.dtype, request.action_marginal
+        given = [_laid_out(cost, real), _laid_out(allowed, torch.bool)]
+        given += [_laid_out(request.initial, real), _laid_out(p, real), _laid_out(q, torch.float64)]
         memory = _working_memory(plan.bytes)
         at = _address(memory)
         sections = [at + start for start in plan.starts]
         if lean:
-            # The assignment takes the place of scores, and the other places are let go.
+            # The assignment takes the first place of the scores; the other places are freed.
             rooms = [_fresh(plan.size * n_actions * itemsize) for _ in range(parts.PLACES)]
             sections += [_address(room) for room in rooms]
             assignment = rooms[0].view(kind)[: cost.numel()].reshape(cost.shape)
@@ -142,8 +138,8 @@ def _given_numbers(
 ) -> tuple[array[float], array[int], tuple[int, int, int, int]]:
     """Lay out numbers that the kernel reads and never writes.
 
-    Settings, NaN where there is none, with the bands' radii; lengths with half-widths; and the
-    addresses of these four.
+    Return the settings, NaN for None, with the bands' radii; the lengths with the half-widths; and
+    the addresses of these four.
     """
     bands = [band_half_width(length, radius) for length in lengths]
     reals = array("d", [math.nan if value is None else value for value in settings])
@@ -155,7 +151,7 @@ def _given_numbers(
 
 
 class MemoryPlan(NamedTuple):
-    """How a batch is shared out, and where things lie in the working memory."""
+    """The share of each thread in a batch, and the sections of the working memory."""
 
     threads: int  # that have something to do
     together: bool  # they share the tiles of one recording, instead of sharing recordings out
@@ -207,7 +203,7 @@ def _fresh(size: int) -> Any:
 
 
 def _working_memory(size: int) -> Any:
-    """Take ``size`` bytes that nobody else uses until this thread's call has ended."""
+    """Take ``size`` bytes that no other call uses until this thread's call has ended."""
     memory = getattr(_kept, "memory", b"")
     if len(memory) >= size:
         return memory
@@ -218,7 +214,7 @@ def _working_memory(size: int) -> Any:
 
 
 def _laid_out(values: Tensor | None, dtype: torch.dtype) -> Tensor | None:
-    """Bring values to one dtype without gaps, nothing but their numbers."""
+    """Bring values to one dtype, without gaps or a lazy sign."""
     if values is None or (values.dtype == dtype and values.is_contiguous() and not values.is_neg()):
         return values
     return values.detach().resolve_neg().to(dtype).contiguous()
@@ -239,15 +235,15 @@ def _uniform(lengths: list[int], n_frames: int, kind: Any) -> Any:
 def _torch_openmp() -> tuple[Callable[..., None], int, int] | None:
     """Find torch's OpenMP, where it has one that speaks GCC's dialect.
 
-    Its threads wait awake for some milliseconds, where threads of our own would be fast asleep.
-    Returns what runs a function on them, and the addresses of what tells a thread's number and
-    their count.
+    Its threads wait awake for some milliseconds, where threads of our own would be asleep. Return
+    the function that runs another on them, and the addresses of the functions that return a
+    thread's number and the number of threads.
     """
     libraries = Path(torch.__file__).parent / "lib"
     found = [*libraries.glob("libtorch_cpu.so"), *libraries.glob("libtorch_cpu.dylib")]
     if not found:
         return None
-    # A library's functions are looked for in what it was linked with, too.
+    # A library's functions are also searched in the libraries it was linked with.
     torch_library = ctypes.CDLL(str(found[0]))
     try:
         parallel = torch_library.GOMP_parallel
@@ -261,12 +257,12 @@ def _torch_openmp() -> tuple[Callable[..., None], int, int] | None:
 
 
 def _openmp() -> tuple[Callable[..., None], int, int] | None:
-    """Return torch's OpenMP, where it can be used: its threads do not survive a fork."""
+    """Return torch's OpenMP, but None after a fork, which its threads do not survive."""
     return _torch_openmp() if os.getpid() == PROCESS else None
 
 
 def _threads_for(exponentials: int) -> int:
-    """Return how many threads to ask for; the calling one is among them."""
+    """Return the number of threads to ask for, the calling thread included."""
     worth = exponentials >= WORTH_THREADS
     worth = worth and (exponentials >= WORTH_STARTING_THREADS or _openmp() is not None)
     return torch.get_num_threads() if worth else 1
@@ -299,7 +295,7 @@ def _run_on_new(threads: int, call: Callable[[int], None], address: int) -> None
     try:
         for _ in range(threads - 1):
             helper = threading.Thread(target=call, args=(address,))
-            # Nobody waits for those that are not there.
+            # Work is claimed by the threads that do start.
             with contextlib.suppress(RuntimeError):
                 helper.start()
                 started.append(helper)

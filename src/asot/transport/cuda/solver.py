@@ -22,7 +22,7 @@ from asot.errors import MissingExtraError
 from asot.transport.request import Request
 from asot.transport.solution import ENDING, REPORTED, Answer, LateStatus
 
-# Earlier ones hand a kernel its numbers in single precision, whatever it asks for.
+# Earlier versions pass numbers to a kernel in single precision, whatever it asks for.
 OLDEST_TRITON = "3.5"
 # Bytes of log A up to which a recording is held on chip, where a multiprocessor has registers for
 # eight such blocks; the solver has four, and others for a while. Longer or wider recordings go
@@ -40,7 +40,7 @@ MOST_REGISTERS = 255
 
 @functools.cache
 def is_installed() -> bool:
-    """Tell whether a Triton is there that compiles the solver."""
+    """Tell whether Triton is installed in a version that compiles the solver."""
     try:
         version = importlib.metadata.version("triton")
     except importlib.metadata.PackageNotFoundError:
@@ -52,7 +52,7 @@ class CudaBackend:
     """Compiled mirror descent on a GPU: relaxed actions, hard or relaxed frames, the band."""
 
     def covers(self, request: Request) -> str | None:
-        """Name what it leaves to torch in a request, if anything."""
+        """Name the part of a request that is left to torch, or return None."""
         if (missing := request.not_compiled("cuda")) is None and not is_installed():
             raise MissingExtraError("triton", "gpu", 'backend="cuda"')
         return missing
@@ -113,7 +113,7 @@ class CudaBackend:
                 BLOCK_N=plan.block_frames,
                 BLOCK_K=plan.block_actions,
                 num_warps=plan.warps,
-                # Left alone, the assembler now and then takes half of them, and spills the more.
+                # Without it the assembler sometimes takes half of them and spills the rest.
                 maxnreg=min(MOST_REGISTERS, REGISTERS // (WARP * plan.warps)),
                 enable_fp_fusion=True,
             )
@@ -122,7 +122,7 @@ class CudaBackend:
 
 
 class BlockPlan(NamedTuple):
-    """How a recording is cut up: held on chip as one block, or gone through tile by tile.
+    """The blocks of a recording: one that is held on chip, or tiles, one after the other.
 
     >>> BlockPlan.of(256, 19, torch.float32)
     BlockPlan(held=True, block_frames=256, block_actions=32, warps=16)
@@ -151,7 +151,7 @@ def _bands(
 ) -> Tensor:
     """Return lengths, half-widths and weights of the recordings' bands; shape (3, B), float64.
 
-    As ``band_half_width`` has them, but without a look at lengths that are on the device.
+    The values are those of ``band_half_width``, without reading lengths from the device.
     """
     # Lengths on the device cannot be refused without waiting for it; nothing is read past the end.
     frames = torch.as_tensor(lengths).to(torch.float64).clamp(1, n_frames)
