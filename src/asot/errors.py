@@ -129,7 +129,8 @@ class FileError(DataError):
         """Make the error that shows the first problem and says how many more there are."""
         more = len(problems) - 1
         suffix = f" (and {plural(more, 'more problem')})" if more else ""
-        return cls(f"{problems[0]}{suffix}.", problems)
+        sentence = f"{problems[0]}{suffix}"
+        return cls(sentence if sentence.endswith("?") else f"{sentence}.", problems)
 
     @classmethod
     def at(cls, path: Path, message: str, line: int | None = None) -> FileError:

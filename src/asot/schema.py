@@ -22,6 +22,10 @@ from asot.files import require_file
 from asot.text import quote
 
 T = TypeVar("T")
+TYPES = {
+    **{"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"},
+    **{"array": "a list", "object": "values by name", "null": "null"},
+}
 
 # A name that becomes part of a path: one component, which cannot leave its folder.
 _OTHERS = r"/\\\x00" if os.name == "nt" else r"/\x00"
@@ -56,7 +60,7 @@ def read_json(path: Path, kind: type[T], cure: str = "") -> T:
     ...     read_json(path, dict[str, int])
     ... except FileError as error:
     ...     print(str(error).partition("counts.json: ")[2])
-    a value must be int, got str.
+    a value must be a whole number, got text.
     """
     require_file(path)
     try:
@@ -72,7 +76,7 @@ def read_json(path: Path, kind: type[T], cure: str = "") -> T:
             values = msgspec.json.decode(content)
         sentence = _sentence(error, values)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        sentence = f"is not JSON: {error}"
+        sentence = f"is not JSON: {str(error).removeprefix('JSON is malformed: ')}"
     raise FileError.at(path, sentence.rstrip(".") + (f": {cure}" if cure else "")) from None
 
 
@@ -111,17 +115,22 @@ def _sentence(error: Exception, values: Any) -> str:
     if "matching regex" in message:
         rule, got = "must be a name without folders", ""
     else:
-        rule, _, got = message.replace("`", "").partition(", got ")
+        rule, _, got = _in_words(message).partition(", got ")
         rule = rule.replace("Expected ", "must be ").replace("Invalid", "has an invalid")
     shown = _value(values, place)
     but = f", but is {shown}" if shown is not None else f", got {got}" if got else ""
     if of:
         place = f"a key of {place}" if place else "a key"
-    return f"{place or 'a value'} {rule}{but}"
+    return f"{place or ('a value' if '$[' in str(error) else 'the content')} {rule}{but}"
+
+
+def _in_words(message: str) -> str:
+    """Name the types as people do."""
+    return re.sub(r"`([a-z]+)", lambda kind: TYPES.get(kind[1], kind[1]), message).replace("`", "")
 
 
 def _value(values: Any, place: str) -> str | None:
-    """The value at a place such as ``recordings[3].name``, short; None where it cannot be found."""
+    """Return the value at a place such as ``recordings[3].name``, short; None where none is."""
     for step in re.findall(r"[^.\[\]]+", place):
         try:
             values = values[int(step) if isinstance(values, list) else step]
@@ -131,13 +140,15 @@ def _value(values: Any, place: str) -> str | None:
     return quote(values) if plain and isinstance(values, str) else repr(values) if plain else None
 
 
-def first_difference(old: Any, new: Any, place: str = "") -> str | None:
-    """The first setting that differs, what it was and what it is; None if none does."""
+def first_difference(
+    old: Any, new: Any, place: str = "", form: str = "{} was {!r}, now {!r}"
+) -> str | None:
+    """Name the first setting that differs, with both values; return None where all are equal."""
     if isinstance(old, dict) and isinstance(new, dict):
         for name in {**old, **new}:
             where = f"{place}.{name}" if place else name
-            found = first_difference(old.get(name), new.get(name), where)
+            found = first_difference(old.get(name), new.get(name), where, form)
             if found is not None:
                 return found
         return None
-    return None if old == new else f"{place} was {old!r}, now {new!r}"
+    return None if old == new else form.format(place, old, new)

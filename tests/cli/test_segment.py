@@ -153,18 +153,6 @@ def test_a_folder_of_something_else_is_left_alone(
     assert outcome.sentence.startswith(str(tmp_path / "results" / "segment.json"))
 
 
-@pytest.mark.parametrize(
-    "words", [["--frame_rate", "fast"], ["--frame_rate", "-1"], ["--rate", "0"], ["--columns"]]
-)
-def test_words_that_are_refused(
-    asot, logs: tuple[Path, Truth], tmp_path: Path, words: list[str]
-) -> None:
-    outcome = asot("segment", logs[0], "--out", tmp_path / "out", *words)
-    assert outcome.code in (1, 2)
-    assert words[0].strip("-") in outcome.sentence
-    assert not (tmp_path / "out").exists()
-
-
 def test_what_cannot_be_read_can_be_asked_for_in_another_way(
     asot, logs: tuple[Path, Truth], tmp_path: Path
 ) -> None:

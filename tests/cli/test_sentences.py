@@ -28,6 +28,15 @@ from tests.cli.test_recipes import FILES
 GOLDEN = Path(__file__).parents[1] / "golden" / "sentences.json"
 
 WORDS = """
+segment toys/features --n_actions 3 --frame_rate fast --out new
+segment toys/features --n_actions 3 --frame_rate -1 --out new
+segment toys/features --n_actions 3 --rate 0 --out new
+segment toys/features --n_actions 3 --columns --out new
+train default --data toys --out new --transport_eval.mode parity
+benchmark default --n_actions 3 --data toys --out toys
+data describe toys --activity tea
+relabel run recipe-5.yaml
+relabel run labels.txt
 nonsense
 --nonsense
 demo --nope

@@ -146,7 +146,7 @@ def find_dataset(data_dir: str | Path, dataset: str | None = None) -> Path:
         what += f" (there is no {dataset!r})" if dataset is not None else ""
     else:
         here = listing(names, 10) or "nothing"
-        what = f"no data set: there is no folder 'features' in it or below, it holds {here}"
+        what = f"no data set: no folder 'features' in it or below has any; it holds {here}"
     raise FileError.at(data_dir, f"holds {what}")
 
 

@@ -111,8 +111,8 @@ def origin_problems(root: Path, names: Sequence[str]) -> list[Defect]:
         elif first is None:
             first = name, origin.extractor
         elif not difference and origin.extractor != first[1]:
-            setting = first_difference(first[1], origin.extractor)
-            difference = f"{first[0]} and {name} differ ({setting})"
+            setting = first_difference(first[1], origin.extractor, form="{} ({!r} and {!r})")
+            difference = f"{first[0]} and {name} differ in {setting}"
     message = ""
     if bare and first is not None:
         message = (
