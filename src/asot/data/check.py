@@ -112,6 +112,11 @@ def check_dataset(
     DatasetReport
         The contents and the problems: defects are reported, not raised.
 
+    Raises
+    ------
+    ArgumentError
+        If the pattern, the width or the frame rate breaks its rule.
+
     Examples
     --------
     >>> import tempfile

@@ -117,7 +117,20 @@ def find_dataset(data_dir: str | Path, dataset: str | None = None) -> Path:
     """Find the folder that holds ``features/``.
 
     It is ``data_dir`` itself, or else ``data_dir/dataset``, or else the only sub-folder that holds
-    ``features/``. If no folder does, the DataError lists the content of ``data_dir``.
+    ``features/``.
+
+    Parameters
+    ----------
+    data_dir : path-like
+        The data-set folder itself, or a folder of data-set folders.
+    dataset : str, optional
+        The name of the sub-folder to take.
+
+    Raises
+    ------
+    DataError
+        If ``data_dir`` cannot be read, or none of them holds ``features/``, or several sub-folders
+        do; the sentence lists what is there.
 
     Examples
     --------

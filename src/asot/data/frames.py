@@ -17,8 +17,22 @@ def stratified_frames(n_frames: int, count: int, rng: np.random.Generator) -> ND
     """Draw a frame from each of ``count`` equal strata of N frames, as for a training batch.
 
     Stratum i holds the frames ``i * N // count`` up to, not including, ``(i + 1) * N // count``.
-    Every frame can be drawn, and no frame twice. The result is (M,) int64 and rises; a recording
-    of fewer than ``count`` frames gives all of them, for the caller to pad.
+    Every frame can be drawn, and no frame twice. The result is (M,) int64 and rises, with
+    ``M = min(N, count)``: a recording of fewer frames gives all of them, for the caller to pad.
+
+    Parameters
+    ----------
+    n_frames : int
+        The recording's length in frames, N, at least 1.
+    count : int
+        Frames to draw, at least 1.
+    rng : numpy.random.Generator
+        The source of the draws.
+
+    Raises
+    ------
+    ArgumentError
+        If a number is below 1 or not an integer.
 
     Examples
     --------
@@ -34,8 +48,20 @@ def stratified_frames(n_frames: int, count: int, rng: np.random.Generator) -> ND
 def even_frames(n_frames: int, count: int) -> NDArray[np.int64]:
     """Choose ``count`` evenly spaced frames, with the first and the last, as for validation.
 
-    The result is (M,) int64 and rises; a recording of fewer frames gives all of them, and a count
-    of 1 the middle frame.
+    The result is (M,) int64 and rises, with ``M = min(N, count)``: a recording of fewer frames
+    gives all of them.
+
+    Parameters
+    ----------
+    n_frames : int
+        The recording's length in frames, N, at least 1.
+    count : int
+        Frames to choose, at least 1; a single one is the middle frame.
+
+    Raises
+    ------
+    ArgumentError
+        If a number is below 1 or not an integer.
 
     Examples
     --------
@@ -65,13 +91,18 @@ def standardise(features: ArrayLike) -> NDArray[np.float32]:
     Parameters
     ----------
     features : (N, D) array-like
-        One row a frame; real and finite, or else an ArgumentError is raised.
+        One row a frame; real and finite.
 
     Returns
     -------
     (N, D) float32 array
         Frames that are not all zero have a mean squared norm of one (less, where columns never
         change).
+
+    Raises
+    ------
+    ArgumentError
+        If the array has no column or another number of axes than two, or is not finite.
 
     References
     ----------

@@ -159,7 +159,13 @@ class SegmentationScores(Metric):
         super().sync(*args, **kwargs)
 
     def compute(self) -> dict[str, Tensor]:
-        """Return each score as a float64 scalar, under the names of :func:`evaluate`."""
+        """Return each score as a float64 scalar, under the names of :func:`evaluate`.
+
+        Raises
+        ------
+        ArgumentError
+            If there are no recordings, or ``exclude`` leaves no frame.
+        """
         lengths = _flat(self.lengths).tolist()
         recordings = sorted(
             zip(

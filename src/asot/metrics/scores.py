@@ -25,6 +25,8 @@ DRAWS = 15  # frames that the reference draws in each segment
 def mof(frames: Frames) -> float:
     """Compute the mean over frames: the fraction whose matched label is right.
 
+    In [0, 1].
+
     Examples
     --------
     >>> from asot.metrics import match
@@ -37,7 +39,7 @@ def mof(frames: Frames) -> float:
 def miou(frames: Frames) -> float:
     """Average the intersection over union of the frames of each class.
 
-    The mean is over the classes of the ground truth; a class without a match counts 0.
+    The mean, in [0, 1], is over the classes of the ground truth; a class without a match counts 0.
 
     Examples
     --------
@@ -52,7 +54,7 @@ def miou(frames: Frames) -> float:
 def f1_macro(frames: Frames) -> float:
     """Average the frame-wise F1 of each class.
 
-    The mean is over the classes of the ground truth; a class without a match counts 0.
+    The mean, in [0, 1], is over the classes of the ground truth; a class without a match counts 0.
 
     Examples
     --------
@@ -80,7 +82,7 @@ def segmental_f1(frames: Frames, overlap: float) -> float:
     In order of time, each predicted segment claims the ground-truth segment of its own label
     with which it has the largest IoU among those not yet claimed, and is a hit if that IoU is at
     least ``overlap``. Hits are counted over all recordings together:
-    ``F1 = 2 hits / (predicted segments + ground-truth segments)``.
+    ``F1 = 2 hits / (predicted segments + ground-truth segments)``, in [0, 1].
 
     Parameters
     ----------
@@ -136,7 +138,8 @@ def edit(frames: Frames) -> float:
     """Compare the orders of the segments, whatever their lengths: the edit score.
 
     ``1 - Levenshtein distance / length of the longer sequence`` of the two sequences of segment
-    labels in a recording, averaged over the recordings that have frames.
+    labels in a recording, averaged over the recordings that have frames. In [0, 1]; the label of
+    an unmatched cluster equals no other label.
 
     References
     ----------
@@ -181,7 +184,7 @@ def jsd(frames: Frames) -> float:
 
     The Jensen-Shannon distance (the square root of the divergence, in base 2) between the two
     histograms of segment lengths over all recordings together. Bins are 20 frames wide:
-    lengths 0 to 19, 20 to 39, and so on. Lower is better.
+    lengths 0 to 19, 20 to 39, and so on. In [0, 1]; lower is better.
 
     References
     ----------
@@ -221,7 +224,8 @@ def boundary_f1(frames: Frames, tolerance: float | None = None) -> float:
     recording, or of a hole left by excluded frames, are not boundaries. Predicted and true
     boundaries of a recording are matched one to one, at most ``tolerance`` apart, as many as
     possible. Matches are counted over all recordings together:
-    ``F1 = 2 matches / (predicted boundaries + true boundaries)``, 1 without any boundary.
+    ``F1 = 2 matches / (predicted boundaries + true boundaries)``, in [0, 1], and 1 without any
+    boundary.
 
     Parameters
     ----------

@@ -62,6 +62,11 @@ class FeatureModel:
     blank : int
         Frames at the start of each recording that are all zero, "no feature here".
 
+    Raises
+    ------
+    ArgumentError
+        If a number is too small, not finite, or not an integer where it is a count.
+
     Examples
     --------
     >>> model = FeatureModel(width=8, blank=2)
@@ -91,10 +96,26 @@ class FeatureModel:
     def draw(
         self, labels: ArrayLike, name: str, class_names: Mapping[int, str], seed: int = 0
     ) -> NDArray[np.float32]:
-        """Draw the (N, D) float32 features of one recording with (N,) labels, class ids.
+        """Draw the (N, D) float32 features of one recording.
 
-        They depend on the seed (from 0), on the recording's name and labels, and on the names of
-        its classes alone: not on other recordings or classes.
+        They depend on the seed, on the recording's name and labels, and on the names of its
+        classes alone: not on other recordings or classes.
+
+        Parameters
+        ----------
+        labels : (N,) int array-like
+            One class id a frame.
+        name : str
+            The recording's name.
+        class_names : mapping of int to str
+            The name of each class id.
+        seed : int
+            At least 0.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no label, a class has no name, or the seed is negative.
         """
         starts, ends, values = run_lengths(labels)
         if not len(values):
@@ -193,12 +214,29 @@ class Preset:
 
 
 def preset_names() -> list[str]:
-    """Return the names of the presets, sorted: breakfast, salads, salads_svm."""
+    """Return the names of the presets, sorted.
+
+    Examples
+    --------
+    >>> preset_names()
+    ['breakfast', 'salads', 'salads_svm']
+    """
     return sorted(_presets())
 
 
 def load_preset(name: str) -> Preset:
-    """Load a preset such as ``breakfast``: a model whose numbers were fitted to recordings."""
+    """Load a preset such as ``breakfast``: a model whose numbers were fitted to recordings.
+
+    Raises
+    ------
+    ArgumentError
+        If no preset has this name; the sentence lists those there are.
+
+    Examples
+    --------
+    >>> load_preset("breakfast").model.width
+    64
+    """
     if name not in _presets():
         known = listing(preset_names(), 20)
         raise ArgumentError(f"like must be one of {known}, but is {name!r}.", setting="like")

@@ -36,7 +36,14 @@ _Run = tuple[
 
 @dataclass(frozen=True, slots=True)
 class LabelSequence:
-    """The labels of one recording, as S runs: class ids (S,) and lengths in frames (S,)."""
+    """The labels of one recording, as S runs: class ids (S,) and lengths in frames (S,), int64.
+
+    Examples
+    --------
+    >>> sequence = LabelSequence.of("P03_tea", [0, 0, 5, 5, 5])
+    >>> sequence.values.tolist(), sequence.lengths.tolist(), sequence.n_frames
+    ([0, 5], [2, 3], 5)
+    """
 
     name: str
     values: NDArray[np.int64]
@@ -136,6 +143,11 @@ class LabelModel:
         of the variance is the action's own in all recordings, half is drawn each time.
     background : float
         Share of frames before, between and after the actions, in [0, 0.99].
+
+    Raises
+    ------
+    ArgumentError
+        If a number is outside its range, or not an integer where it is a count.
 
     Examples
     --------

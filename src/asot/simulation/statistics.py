@@ -36,6 +36,11 @@ def describe_features(recordings: Recordings) -> dict[str, float]:
           with means of all recordings, and of all others than the frame's; ``ncm_standardised``,
           ``ncm_left_out_standardised``: after :func:`~asot.data.standardise`
 
+    Raises
+    ------
+    ArgumentError
+        If there are fewer than two recordings, one has no ground truth, or widths differ.
+
     Examples
     --------
     >>> from asot.simulation import make_recordings

@@ -56,6 +56,11 @@ def make_recordings(
         float32 features (N, D) and ground truth 0 .. K - 1, -1 for background; in the fixed order,
         action k is the k-th.
 
+    Raises
+    ------
+    ArgumentError
+        If a number or the order breaks its rule, or ``n_frames`` is too short for the actions.
+
     Examples
     --------
     >>> corpus = make_recordings(3, n_actions=4, n_frames=(50, 60), random_state=0)
