@@ -105,8 +105,10 @@ class DatasetFolder:
         if activity is None:
             return self._recordings
         if activity not in self.activities:
-            message = f"activity must be among {listing(self.activities, 20) or 'none'}"
-            raise ArgumentError(f"{message}, but is {activity!r}.", setting="activity")
+            known = listing(self.activities, 20)
+            rule = f"among {known}" if known else "None, as the recordings have no activities"
+            message = f"activity must be {rule}, but is {activity!r}."
+            raise ArgumentError(message, setting="activity")
         return self._recordings[[name == activity for name in self._recordings.activities]]
 
     def __repr__(self) -> str:
