@@ -237,8 +237,8 @@ def test_all_of_it_in_the_background(asot: Asot, results: Path, tmp_path: Path) 
     ("values", "part"),
     [
         ({"4": "pour"}, "speaks of action 4, but the actions are 0 to 3"),
-        ({"0": 3}, "must be str"),
-        ([], "must be object"),
+        ({"0": 3}, "must be text"),
+        ([], "must be values by name"),
         ({"format": 1, "merged": {"0": 1, "1": 0}}, "into itself: undo one of the merges"),
         ({"0": "\ud800"}, "is not JSON"),
     ],
@@ -361,7 +361,7 @@ def test_a_format_that_does_not_fit_is_refused(asot: Asot, results: Path) -> Non
     before = snapshot(results)
     outcome = asot("export", results, "--to", "labelstudio")
     assert outcome.code == 1
-    assert "Label Studio shows videos, but r0 was made" in outcome.sentence
+    assert "Label Studio needs a video, which r0 lacks" in outcome.sentence
     assert snapshot(results) == before
 
 

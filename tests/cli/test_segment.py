@@ -453,7 +453,7 @@ def test_extract_in_two_ways_into_one_folder(
         assert "features were made in different ways and cannot be used together: " in (
             outcome.sentence
         )
-        assert "monday differ (settings.frame_rate was 2.0, now None)" in outcome.sentence
+        assert "monday differ in settings.frame_rate (2.0 and None)" in outcome.sentence
     outcome = asot("data", "check", data)
     assert outcome.code == 1
     assert "features were made in different ways" in outcome.out

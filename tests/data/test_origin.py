@@ -111,13 +111,13 @@ def test_a_recording_whose_writing_fails_is_unfinished(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("extractor", "difference"),
     [
-        ({**ORIGIN.extractor, "name": "clip"}, "name was 'series', now 'clip'"),
+        ({**ORIGIN.extractor, "name": "clip"}, "name ('series' and 'clip')"),
         (
             {"name": "series", "settings": {"fps": 10.0, "columns": ["ax"]}},
-            "settings.fps was 5.0, now 10.0",
+            "settings.fps (5.0 and 10.0)",
         ),
-        ({"name": "series"}, "settings was {'fps': 5.0, 'columns': ['ax']}, now None"),
-        ({**ORIGIN.extractor, "weights": "1"}, "weights was None, now '1'"),
+        ({"name": "series"}, "settings ({'fps': 5.0, 'columns': ['ax']} and None)"),
+        ({**ORIGIN.extractor, "weights": "1"}, "weights (None and '1')"),
     ],
 )
 def test_mixed_extractors_are_refused(
@@ -126,7 +126,7 @@ def test_mixed_extractors_are_refused(
     reset(folder, "toast", extractor=extractor)
     sentence = (
         "features were made in different ways and cannot be used together: egg and toast differ "
-        f"({difference}); extract all of them the same way"
+        f"in {difference}; extract all of them the same way"
     )
     assert sentence in complaint(folder)
     trains = ["train", "default", "--n_actions", "2", "--data", str(folder)]

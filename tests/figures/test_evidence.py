@@ -195,7 +195,7 @@ def damaged(part: str, **changes: Any) -> Callable[[dict[str, Any]], Any]:
 @pytest.mark.parametrize(
     "damage, sentence",
     [
-        (lambda evidence: 3, "object"),
+        (lambda evidence: 3, "values by name"),
         (lambda evidence: {**evidence, "frame_rate": -1}, "frame_rate"),
         (lambda evidence: {**evidence, "frame_rate": "fast"}, "frame_rate"),
         (lambda evidence: {**evidence, "radius": {"chosen": 3}}, "radius lacks radii"),

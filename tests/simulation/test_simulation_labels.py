@@ -54,7 +54,7 @@ def test_json_of_runs(tmp_path: Path) -> None:
     mapping.write_text("2 last\n0 first\n1 middle one\n")
     assert read_label_corpus(file, mapping).class_names[1] == "middle one"
     beside.write_text("[1]")
-    with pytest.raises(DataError, match=r"toy_label_names.json: .* must be str, but is 1"):
+    with pytest.raises(DataError, match=r"toy_label_names.json: .* must be text, but is 1"):
         read_label_corpus(file)
 
 
@@ -131,8 +131,12 @@ DAMAGE: dict[str, tuple[str, Write, str]] = {
     "another kind": ("x.csv", lambda path: path.write_text("1"), "neither a folder nor a .json"),
     "no JSON": ("x.json", lambda path: path.write_text("{"), "is not JSON: "),
     "no text": ("x.json", lambda path: path.write_bytes(b"\xff\xfe\x00"), "is not JSON: "),
-    "a deep nest": ("x.json", lambda path: path.write_text("[" * 100_000), "must be object"),
-    "a list": ("x.json", lambda path: write_json(path, [1]), "must be object"),
+    "a deep nest": (
+        "x.json",
+        lambda path: path.write_text("[" * 100_000),
+        "must be values by name",
+    ),
+    "a list": ("x.json", lambda path: write_json(path, [1]), "must be values by name"),
     "nothing": ("x.json", lambda path: write_json(path, {}), "there are no label sequences"),
     "no runs": ("x.json", lambda path: write_json(path, {"a": []}), "'a' is not a list of runs"),
     "half a run": ("x.json", lambda path: write_json(path, {"a": [[1]]}), "in place of a run"),

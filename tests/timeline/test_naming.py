@@ -145,7 +145,7 @@ def test_a_plain_mapping_and_what_editors_add(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "part"),
     [
-        ([], "object"),
+        ([], "values by name"),
         ({"format": 2, "names": {}}, "format"),
         ({"format": 1, "names": ["pour"]}, "names"),
         ({"format": 1, "names": {"0": "pour"}, "report": "x"}, "'report'"),
@@ -161,8 +161,8 @@ def test_a_plain_mapping_and_what_editors_add(tmp_path: Path) -> None:
         ({"format": 1, "merged": {"0": 10**300}}, "merged"),
         ({"format": 1, "background": [1.0]}, "background[0]"),
         ({"format": 1, "background": [True]}, "background[0]"),
-        ({"0": 3}, "must be str"),
-        ({"0": None}, "must be str"),
+        ({"0": 3}, "must be text"),
+        ({"0": None}, "must be text"),
         ({"0": "  "}, "the name of action 0 must be text, not ''"),
         ({"0": "a\u0000b"}, r"the name of action 0 must be text, not 'a\x00b'"),
         ({"0": "a\u001b[31mb"}, r"the name of action 0 must be text, not 'a\x1b[31mb'"),

@@ -62,7 +62,7 @@ def run(
     labels: how long segments are at least, and which action may follow which.
 
     files: Matrices, with a row for each frame.
-    affinity: High is a good fit (default).
+    affinity: High is a good fit: so it is taken unless --cost is given.
     cost: Low is a good fit.
     frame_rate: Frames per second, for times in seconds.
     ground_truth: A file, or a folder of files named as the matrices, with an action name a line.

@@ -59,7 +59,7 @@ def run_command(command: str, function: Callable[..., None], words: Sequence[str
     words = [_spelt(word) for word in words]
     if parser.takes_recipe and {"-h", "--help"} & set(words):
         named = "default" if words[0].startswith("-") else words[0]
-        parser.default_config_files = [glob.escape(str(find_recipe(named)))]
+        parser.set_defaults(load_recipe(named).to_dict())
     values = parser.parse_args(words)
     if parser.takes_recipe:
         values.recipe = _read_recipe(parser, values, words)
@@ -203,7 +203,7 @@ def _sentence(message: str, known: Mapping[str, str]) -> str:
         word = found[1].partition("=")[0]
         if not word.startswith("-"):
             return f"There is no place for the word {found[1]!r}."
-        close = difflib.get_close_matches(word, known.values(), 1)
+        close = difflib.get_close_matches(word, known.values(), 1, cutoff=0.7)
         return f"There is no option {word}{f': is {close[0]} meant?' if close else '.'}"
     if found := re.fullmatch(r"the following arguments are required: (.+)", message):
         names = [known.get(name, name) for name in found[1].split(", ")]

@@ -55,7 +55,11 @@ def show_segmented(segmented: Segmented, out: Path, pages: Sequence[Path]) -> No
     say()
     place = shlex.quote(str(out))
     say(f"Names from the page:   asot relabel {place} names.json")
-    say(f"To other tools:        asot export {place} --to elan,boris,labelstudio,csv")
+    # Label Studio's tasks are videos.
+    origin = folder.open_data().recordings[0].origin
+    of_videos = origin is not None and origin.kind == "video"
+    formats = "elan,boris,labelstudio,csv" if of_videos else "elan,boris,csv"
+    say(f"To other tools:        asot export {place} --to {formats}")
     say(f"Other recordings:      asot segment OTHERS --model {place} --out OTHER_RESULTS")
 
 

@@ -6,7 +6,7 @@
     recipe.yaml                 the recipe with every setting, to train it again
     models/<activity>.ckpt      one model an activity; all.ckpt where there are none
     evidence.json               how settings were found from the recordings, where they were
-    logs/<activity>/            what the logger wrote; resumed-1/ in it after an interruption
+    logs/<activity>/            losses and scores; of a team, in a folder for each network
     predictions/                see ``predictions``; beside the run where asot segment trained it
 """
 
