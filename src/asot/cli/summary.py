@@ -13,6 +13,7 @@ from asot.runs.corrections import timelines
 from asot.runs.predictions import PredictionFolder
 from asot.runs.segment import Segmented
 from asot.text import plural, printable
+from asot.timeline.segments import Timeline
 
 # Recordings of this mean confidence, or less, are worth a look.
 UNSURE = 0.6
@@ -43,7 +44,7 @@ def show_segmented(segmented: Segmented, out: Path, pages: Sequence[Path]) -> No
     if segmented.outcome is not None:
         show_outcome(segmented.outcome, out / "data")
         say()
-    show_actions(folder)
+    shown = show_actions(folder)
     for evidence in read_evidence(out / "run" / EVIDENCE_FILE).values():
         for one in findings(evidence):
             say(f"{one.heading}: {one.sentence}")
@@ -56,15 +57,14 @@ def show_segmented(segmented: Segmented, out: Path, pages: Sequence[Path]) -> No
     place = shlex.quote(str(out))
     say(f"Names from the page:   asot relabel {place} names.json")
     # Label Studio's tasks are videos.
-    origin = folder.open_data().recordings[0].origin
-    of_videos = origin is not None and origin.kind == "video"
+    of_videos = shown[0].media is not None
     formats = "elan,boris,labelstudio,csv" if of_videos else "elan,boris,csv"
     say(f"To other tools:        asot export {place} --to {formats}")
     say(f"Other recordings:      asot segment OTHERS --model {place} --out OTHER_RESULTS")
 
 
-def show_actions(folder: PredictionFolder, data: Path | None = None) -> None:
-    """Print a table of the actions, and the recordings that are worth a look."""
+def show_actions(folder: PredictionFolder, data: Path | None = None) -> list[Timeline]:
+    """Print a table of the actions, and the recordings that are worth a look; return them all."""
     found = timelines(folder, data)
     in_seconds = all(one.times is not None for one in found)
     counts: dict[str, list[float]] = {}
@@ -97,3 +97,4 @@ def show_actions(folder: PredictionFolder, data: Path | None = None) -> None:
     if len(counts) < n_actions and len(set(folder.models().values())) == 1:
         say(f"{plural(len(counts), 'action')} of {n_actions} are in use.")
     say()
+    return found

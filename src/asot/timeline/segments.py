@@ -1,4 +1,4 @@
-"""The one segment convention: half-open runs of frames ``[start, end)`` with a label.
+"""The one segment convention: half-open runs of frames ``[start, end)``, their table and timelines.
 
 Frames are counted from 0 and ``end`` is the first frame after the segment, so that
 ``length == end - start`` and neighbouring segments share a number. Seconds are frames divided by

@@ -1,4 +1,4 @@
-"""Structure terms: which pairs of frames should share an action, and how strongly.
+"""Terms that shape the assignment: structure between frames, order prior, and background.
 
 A structure term is the symmetric matrix ``Cv`` of the temporal (Gromov-Wasserstein) part of the
 objective. It is never formed: a term is an object with one method, ``apply(coupling)``, which
