@@ -25,6 +25,7 @@ from asot.transport.cuda.solver import BlockPlan, CudaBackend
 from asot.transport.request import Request
 from asot.transport.solution import Answer, LateStatus
 from asot.transport.solve import BACKENDS
+from asot.transport.step import band_curvature, full_step
 from asot.transport.structure import band_half_width
 from tests.transport import test_backends as backends
 from tests.transport.problems import make_cost

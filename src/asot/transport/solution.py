@@ -17,8 +17,8 @@ PART_NAMES = ("linear", "temporal", "frame_penalty", "action_penalty", "entropy"
 # Columns of a compiled solver's report, after the five parts of J; endings by place in ``Ending``.
 ENDING, ITERATIONS, STEP_SIZE, MOVED, REPORTED = range(5, 10)
 # No step takes a coupling past this mass, where the marginals have 1 and both sides are relaxed;
-# one that came near would have gone on. In single precision it drowns the marginals anyway.
-MOST_MASS = 1e6
+# one that came near would have gone on.
+MOST_MASS = 1e4
 NEAR_MOST = 0.1
 # Of a frame's share: a plan that moved by less from its start is said to have hardly moved.
 HARDLY = 0.01
