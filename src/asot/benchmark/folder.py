@@ -49,7 +49,10 @@ SIMULATED = "simulation.yaml"
 FAILED = ".failed"
 RUN_AGAIN = "remove it, to run the cell again"
 # What reading a damaged file of labels can raise.
-FAULT = (BadZipFile, zlib.error, EOFError, LookupError, MemoryError, OSError, TypeError, ValueError)
+FAULT = (
+    *(BadZipFile, zlib.error, EOFError, LookupError, MemoryError, OSError),
+    *(RuntimeError, TypeError, ValueError),
+)
 
 MATCHINGS = {
     "activity": "one matching of actions to classes for each activity",

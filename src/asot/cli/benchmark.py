@@ -122,7 +122,9 @@ def show(results: report.Results, folder: BenchmarkFolder, published: bool) -> N
         if not (table.rows or table.incomplete):
             continue
         say(report.heading(table, results), style="bold")
-        for names in _shown(table, published) if table.rows else ():
+        for place, names in enumerate(_shown(table, published) if table.rows else ()):
+            if place:
+                say()
             console().print(_table(table, names))
         if table.published:
             say(report.sources(table))
