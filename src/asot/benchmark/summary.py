@@ -165,11 +165,18 @@ def _row(heading: Row, activity: str, seeds: Sequence[int], values: list[Scores]
     row = replace(heading, activity=activity, seeds=tuple(seeds), values=values)
     spread = None
     if len(values) > 1:
-        spread = {name: float(np.std([one[name] for one in values], ddof=1)) for name in values[0]}
+        columns = _columns(values).items()
+        spread = {name: float(np.std(column, ddof=1)) for name, column in columns}
     return replace(row, scores=_average(values), deviations=spread)
 
 
 def _average(scores: Sequence[Scores], weights: Sequence[float] | None = None) -> Scores:
     """Average each score."""
-    values = {name: [one[name] for one in scores] for name in scores[0]}
-    return {name: float(np.average(own, weights=weights)) for name, own in values.items()}
+    columns = _columns(scores).items()
+    return {name: float(np.average(column, weights=weights)) for name, column in columns}
+
+
+def _columns(scores: Sequence[Scores]) -> dict[str, list[float]]:
+    """List the values of each score that all have."""
+    common = [name for name in scores[0] if all(name in one for one in scores)]
+    return {name: [one[name] for one in scores] for name in common}
