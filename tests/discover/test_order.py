@@ -41,7 +41,7 @@ def test_without_an_order_p_is_what_it_says(
     for _ in range(n_sets):
         n_recordings = int(rng.integers(3, 9))
         made = make_recordings(n_recordings, n_actions, (60, 120), order="varied", random_state=rng)
-        p_values.append(evidence_for(made.features, rng).p_value)
+        p_values.append(evidence_for(list(made.features), rng).p_value)
     for level in (0.05, 0.1, 0.5):
         # About, not exact: 6 % of 300 sets with four actions had a p of at most .05.
         count = sum(p <= level for p in p_values)
