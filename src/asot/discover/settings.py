@@ -63,7 +63,7 @@ COMPACT = 0.75  # of the best silhouette
 
 DRAWS = 1_000
 ORDER_RECORDINGS = 100
-SURE, UNSURE = 0.05, 0.1  # largest p of a full order prior; smallest of none
+ORDERED = 0.1  # largest p of recordings that are taken to share an order
 DRIFT, STRONG_DRIFT = 0.25, 0.01  # largest p; overlooking one costs more than a needless cut
 FINE = 3 * BINS  # parts of a recording in which movement within segments is measured
 PIECES = 6  # segments of a recording between which a drift may not jump
@@ -287,14 +287,15 @@ class OrderEvidence(PlainEvidence):
     share: float  # of the variation along a recording that the mean of the others explains, <= 1
     by_chance: list[float]  # the same with signs at random
     p_value: float  # share of the draws whose value is as high; 1 for a single recording
-    strength: float  # 1 up to p = 0.05, and from there down to 0 at p = 0.1
+    strength: float  # 1 up to p = 0.1, else 0
     drift_p_value: float = 1.0  # of a common movement within segments; up to 0.25 it is removed
 
 
-def find_order(recordings: Frames, *, seed: int = 0) -> OrderEvidence:
+def find_order(recordings: Frames) -> OrderEvidence:
     """Test whether recordings share an order, from prepared features (N_i, D).
 
-    Of more than 100 recordings, 100 evenly chosen ones are used; ``seed`` is of the signs.
+    Of more than 100 recordings, 100 evenly chosen ones are used. The signs are drawn from one seed,
+    so that the same recordings have the same p.
 
     Examples
     --------
@@ -308,7 +309,7 @@ def find_order(recordings: Frames, *, seed: int = 0) -> OrderEvidence:
     curves = np.stack([_curve(one) for one in evenly(recordings, ORDER_RECORDINGS)])
     if len(curves) < 2 or not curves.any():
         return OrderEvidence(0.0, [], 1.0, 0.0)
-    random = np.random.default_rng([seed, len(curves)])
+    random = np.random.default_rng(len(curves))
     drift = _p_value(_shares(_movements(curves)[:, None], random))
     slow = CURVED if drift <= STRONG_DRIFT else SLOW if drift <= DRIFT else MIDDLE
     trends = _trends(slow)
@@ -316,8 +317,7 @@ def find_order(recordings: Frames, *, seed: int = 0) -> OrderEvidence:
     parts = rest.reshape(len(curves), BINS, FINE // BINS, -1).mean(axis=2)
     shares = _shares(dct(parts, axis=1, norm="ortho")[:, 1:], random)
     p_value = _p_value(shares)
-    strength = min(1.0, max(0.0, (UNSURE - p_value) / (UNSURE - SURE)))
-    return OrderEvidence(shares[0], shares[1:], p_value, strength, drift)
+    return OrderEvidence(shares[0], shares[1:], p_value, float(p_value <= ORDERED), drift)
 
 
 def _curve(features: NDArray[np.float32]) -> NDArray[np.float64]:

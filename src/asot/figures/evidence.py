@@ -233,7 +233,7 @@ def _tell_order(values: OrderTest) -> Finding:
     if p <= CLEAR:
         sentence = f"The recordings share an order ({chance})."
     elif values.strength > 0:
-        sentence = f"The recordings may share an order ({chance}), so it counts for less."
+        sentence = f"The recordings may share an order ({chance}): it is assumed."
     else:
         sentence = f"The recordings share no common order ({chance}), so none is assumed."
     low, high = min(*drawn, share), max(*drawn, share)
@@ -262,7 +262,6 @@ def _tell_order(values: OrderTest) -> Finding:
             ("Share, as they are", f"{share:.3f}"),
             ("Share by chance, largest", f"{max(drawn):.3f}"),
             ("p", f"{p:.3f}"),
-            ("Strength, from 0 to 1", f"{values.strength:.2f}"),
             ("p of a drift", "-" if drift is None else f"{drift:.3f}"),
         ),
     )
