@@ -127,6 +127,26 @@ def test_steps_are_taken_back_alike(variant: str, rng: np.random.Generator) -> N
         backends.compare(cost, step_size=30.0, max_iterations=12, **side)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_no_number_shortens_its_steps(variant: str, dtype: type, rng: np.random.Generator) -> None:
+    cost = make_cost(rng, 40, 4, dtype=dtype)
+    plain = solve(cost, backend="cpu", max_iterations=6)
+    shifted = solve(cost + rng.normal(size=(40, 1)).astype(dtype), backend="cpu", max_iterations=6)
+    close = 1e-4 if dtype is np.float32 else 1e-9
+    np.testing.assert_allclose(shifted.assignment, plain.assignment, atol=close)
+    largest = float(np.finfo(dtype).max)
+    for value in (50.0, largest):
+        cost[:, 1], cost[20, 2], cost[30, 3] = value, value, -value
+        expected = solve(cost, backend="torch", max_iterations=6)
+        found = solve(cost, backend="cpu", max_iterations=6)
+        np.testing.assert_allclose(found.assignment, expected.assignment, atol=close)
+        np.testing.assert_allclose(found.objective.total, expected.objective.total, rtol=1e-4)
+        assert found.status[0].step_size == pytest.approx(plain.status[0].step_size)
+    paid = solve(-20.0 * make_cost(rng, 40, 4, dtype=dtype), backend="cpu", lambda_frames=0.1)
+    assert paid.status[0].ending == "diverged"
+    assert np.isfinite(paid.assignment).all()
+
+
 def test_a_tolerance_ends_recordings_alike(variant: str, rng: np.random.Generator) -> None:
     cost = np.stack([make_cost(rng, 20, 3), np.ones((20, 3))])
     for side in backends.RELAXED.values():
