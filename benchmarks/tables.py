@@ -179,9 +179,9 @@ def show_script(report: dict[str, Any]) -> None:
 
 def show_scores(report: dict[str, Any]) -> None:
     """The scores of the authors' script, by seed, and their mean and sample standard deviation."""
-    names = ("mof", "miou", "f1@25", "edit", "legacy_f1")
+    names = ("mof", "miou", "f1@25", "edit", "legacy_f1", "mof by recording")
     table = Table(
-        "seed", *(SCORE_TITLES[name] for name in names),
+        "seed", *(SCORE_TITLES.get(name, "MoF by recording") for name in names),
         title=f"the release's own script, {report['data']}, {report['epochs']} epochs, percent",
     )  # fmt: skip
     for seed, values in enumerate(report["seeds"]):

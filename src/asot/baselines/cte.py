@@ -34,7 +34,8 @@ class CTESegmenter(CTEDecodingSegmenter):
     1e-3, a tenth of it in the second half, and a weight decay of 1e-4 takes batches of 256 frames.
     That, the width and the 60 epochs are in the settings that the authors published for Breakfast.
     Not so: layers start as PyTorch's do, since the authors' small weights leave a third more
-    squared error on five recordings, and there are more epochs where 60 are under 1,000 batches.
+    squared error on five recordings; there are more epochs where 60 are under 1,000 batches; and
+    k-means sees all frames at once, from ``n_init`` starts, not mini-batches.
 
     Parameters
     ----------

@@ -113,7 +113,7 @@ def _marked(rows: Sequence[Row], parts: Mapping[tuple[str, str], Parts]) -> list
         seeds = {seed for one in own.values() for _, seed in one}
         for method, one in own.items():
             if not find_method(method).seeded:
-                own[method] = {(name, seed): one[name, 0] for name, _ in one for seed in seeds}
+                own[method] = {(name, at): one[name, seed] for name, seed in one for at in seeds}
         for name in SCORE_TITLES:
             sign = -1 if name in LOWER_IS_BETTER else 1
             values = {
