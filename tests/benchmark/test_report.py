@@ -267,7 +267,7 @@ def test_markdown_marks_the_same_and_says_by_which_test(folder: BenchmarkFolder)
     assert [row[column] for row in mean[2:]] == ["**80.0** ± 14.1", "90.0", "30.0 ± 14.1", "40.0"]
     # On one activity two seeds leave it open: p = .17.
     assert [row[column] for row in rows[-1][2::2]] == ["**80.0** ± 14.1", "**30.0** ± 14.1"]
-    assert text.count("Bold: the best, and all that do not differ from it significantly") == 8
+    assert text.count("Bold: the best, and all that are not significantly worse") == 8
     assert "Nothing is in bold" not in text
 
 

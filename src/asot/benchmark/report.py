@@ -40,10 +40,10 @@ KEY = (
     '"F1" of published ASOT tables, which can exceed 100; compare it with those tables only.'
 )
 BOLD = (
-    "Bold: the best, and all that do not differ from it significantly: paired t-tests over "
-    f"activities and seeds, two-sided, at {LEVEL:g} for all methods together (Holm); Wilcoxon's "
-    "test cannot reach that with five pairs. They tell whether other seeds would give the same "
-    "order on these recordings, not on others."
+    "Bold: the best, and all that are not significantly worse: paired t-tests over activities and "
+    f"seeds, two-sided, at a false discovery rate of {LEVEL:g} (Benjamini and Hochberg); "
+    "Wilcoxon's test cannot reach that with five pairs. They tell whether other seeds would give "
+    "the same order on these recordings, not on others."
 )
 NO_BOLD = "Nothing is in bold: with one seed on one activity, nothing can be tested."
 

@@ -28,7 +28,7 @@ FRAME_WEIGHTED = "(frame-weighted mean)"
 MEANS = (MEAN, FRAME_WEIGHTED)
 LOWER_IS_BETTER = ("jsd",)
 ROUNDING = 1e-12
-LEVEL = 0.05  # of the test behind what is among the best
+LEVEL = 0.05  # of the tests behind what is among the best: the rate of false discoveries
 
 
 @dataclass(frozen=True)
@@ -133,10 +133,12 @@ def undominated(values: Mapping[str, Mapping[tuple[str, int], float]]) -> set[st
 
     ``values``, of which the higher is the better, are given by method, activity and seed. The
     method of the highest mean is compared with each other one by a paired t-test (two-sided) over
-    the activities and seeds of both, at a level of ``LEVEL`` for all comparisons together (Holm
-    1979). The t-test, as Wilcoxon's signed ranks cannot reach that level with five pairs. A method
+    the activities and seeds of both, at a false discovery rate of ``LEVEL`` (Benjamini and Hochberg
+    1995). The t-test, as Wilcoxon's signed ranks cannot reach that level with five pairs. A method
     that cannot be tested for want of pairs is kept.
     """
+    from scipy.stats import false_discovery_control
+
     if len(values) < 2 or all(len(one) < 2 for one in values.values()):
         return set()
     leader = max(values, key=lambda method: np.mean(list(values[method].values())))
@@ -146,12 +148,9 @@ def undominated(values: Mapping[str, Mapping[tuple[str, int], float]]) -> set[st
         differences = np.array([values[leader][place] - own[place] for place in both])
         if method != leader:
             chances[method] = _chance(differences)
-    kept = set(values)
-    for place, method in enumerate(sorted(chances, key=chances.__getitem__)):
-        if chances[method] * (len(chances) - place) > LEVEL:
-            break
-        kept.remove(method)
-    return kept
+    adjusted = false_discovery_control(list(chances.values()))
+    worse = {method for method, one in zip(chances, adjusted, strict=True) if one <= LEVEL}
+    return set(values) - worse
 
 
 def _chance(differences: NDArray[np.float64]) -> float:
