@@ -115,7 +115,7 @@ METHODS: dict[str, Method] = {
     ),
     "default": Method(
         "asot default",
-        "this library's default: a team of networks that votes, radius and order prior found",
+        "this library's default: radius and order prior found, a team of learners that votes",
         _default,
     ),
     "sela": Method(
