@@ -113,17 +113,22 @@ def test_damaged_scores_are_one_sentence(folder: BenchmarkFolder, cell: Cell, da
         assert str(caught.value).endswith(": remove it, to run the cell again.")
 
 
-@pytest.mark.parametrize("kept", [0, 10, 200, -30, None])
+@pytest.mark.parametrize("kept", [0, 10, 200, -30, "labels", "version"])
 def test_damaged_labels_are_one_sentence(
-    folder: BenchmarkFolder, cell: Cell, kept: int | None
+    folder: BenchmarkFolder, cell: Cell, kept: int | str
 ) -> None:
     folder.write(cell, RESULT, LABELS)
     (path,) = folder.root.rglob("*.npz")
     whole = path.read_bytes()
-    # Cut short, or with a byte changed in the middle of the compressed labels.
-    spoilt = bytearray(whole)
-    spoilt[whole.index(b"labels.npy") + 30] ^= 0xFF
-    path.write_bytes(bytes(spoilt) if kept is None else whole[:kept])
+    # Cut short, or with a byte changed: in the middle of the compressed labels, or in the version
+    # of the format in the table of contents.
+    places = {"labels": whole.index(b"labels.npy") + 30, "version": whole.index(b"PK\1\2") + 6}
+    if isinstance(kept, str):
+        spoilt = bytearray(whole)
+        spoilt[places[kept]] ^= 0xFF
+        path.write_bytes(bytes(spoilt))
+    else:
+        path.write_bytes(whole[:kept])
     with pytest.raises(FileError) as caught:
         folder.labels(cell)
     assert caught.value.file == path

@@ -190,6 +190,13 @@ def test_the_printed_table(asot, finished: Path, monkeypatch: pytest.MonkeyPatch
     tables = [line for line in narrow if "±" in line and "mean ±" not in line]
     assert len(tables) == 6
     assert max(map(len, tables)) <= 80
+    assert "HVQ JSD" not in shown.out
+    narrow = asot("benchmark", "--table", finished, "--published").out.splitlines()
+    heads = [line.split() for line in narrow if line.startswith("method ")]
+    assert len(heads) == 4
+    assert [" ".join(head[-8:]) for head in heads[1::2]] == (
+        ["CTE F1 TW-FINCH F1 TW-FINCH IoU HVQ JSD"] * 2
+    )
 
 
 def test_results_json_rests_on_the_stored_labels(finished: Path, kitchen: Path) -> None:
@@ -209,7 +216,8 @@ def test_results_json_rests_on_the_stored_labels(finished: Path, kitchen: Path) 
         recordings = DatasetFolder(kitchen).recordings(one["activity"])
         assert list(labels) == list(recordings.names)
         for matching, scores in one["candidates"][-1]["scores"].items():
-            found = evaluate(list(labels.values()), recordings.ground_truth, matching=matching)
+            sequences = list(labels.values()), recordings.ground_truth
+            found = evaluate(*sequences, matching=matching, n_actions=4)
             assert scores == dict(found)
             if matching == "activity":
                 assert one["matching"] == found.to_dict()["matching"]

@@ -18,7 +18,7 @@ import pytest
 from asot.data import DatasetFolder, write_dataset
 from asot.metrics import evaluate
 from asot.simulation import make_recordings
-from tests.cli.outcome import SHORT, shown_paths
+from tests.cli.outcome import CLASSES, SHORT, shown_paths
 
 if TYPE_CHECKING:
     from asot.model.team import Learner
@@ -231,13 +231,49 @@ def test_evaluate_prints_and_writes_the_scores(
     assert file.read_bytes() == before
     recordings = DatasetFolder(toys).recordings()
     found = labels(run / "predictions")
-    expected = evaluate([found[one.name] for one in recordings], recordings.ground_truth)
+    expected = evaluate(
+        [found[one.name] for one in recordings], recordings.ground_truth, n_actions=4
+    )
     written = json.loads(before)["evaluations"]["activity"]["scores"]
     assert written == pytest.approx(dict(expected))
     row = next(line for line in outcome.out.splitlines() if line.startswith("all "))
     order = ("mof", "miou", "f1_macro", "f1@10", "f1@25", "f1@50")
     order = (*order, "edit", "boundary_f1", "jsd", "legacy_f1")
     assert row.split()[1:] == [f"{100 * expected[name]:.1f}" for name in order]
+    assert "HVQ" not in outcome.out
+    outcome = asot("evaluate", run, "--published")
+    row = [line for line in outcome.out.splitlines() if line.startswith("all ")][1]
+    order = ("legacy_f1", "cte_f1", "finch_f1", "finch_iou", "hvq_jsd")
+    assert row.split()[1:] == [f"{100 * expected[name]:.1f}" for name in order]
+    assert file.read_bytes() == before
+
+
+def test_evaluate_by_the_names_that_people_gave(
+    asot, trained: Path, toys: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(trained, tmp_path / "run")
+    file = run / "predictions" / "scores.json"
+    outcome = asot("evaluate", run, "--by_name")
+    assert outcome.code == 1
+    assert outcome.sentence.startswith(f"{run / 'predictions'}: has no action with the name of a ")
+    matching = json.loads(file.read_bytes())["evaluations"]["activity"]["matching"]["all"]
+    names = {"0": CLASSES[matching["0"]], "1": "no such class", "2": CLASSES[matching["2"]]}
+    (tmp_path / "names.json").write_text(json.dumps({"names": names, "background": [3]}))
+    assert asot("relabel", run, tmp_path / "names.json").code == 0
+    outcome = asot("evaluate", run, "--by_name")
+    assert (outcome.code, outcome.err) == (0, "")
+    recordings = DatasetFolder(toys).recordings()
+    found = labels(run / "predictions")
+    words = [[names.get(str(one), "") for one in found[name]] for name in recordings.names]
+    truth = [[CLASSES[one] for one in truth.tolist()] for truth in recordings.ground_truth]
+    expected = evaluate(words, truth, matching="name", n_actions=4)
+    written = json.loads(file.read_bytes())["evaluations"]["name"]
+    assert written["scores"] == pytest.approx(dict(expected))
+    assert written["matching"] == {str(matching[one]): matching[one] for one in ("0", "2")}
+    lines = outcome.out.splitlines()
+    place = lines.index(next(one for one in lines if one.startswith("Actions with the names of ")))
+    row = next(line for line in lines[place:] if line.startswith("all "))
+    assert row.split()[1] == f"{100 * expected['mof']:.1f}"
 
 
 def test_evaluate_after_the_data_moved(asot, toys: Path, tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ def evidences(draw: st.DrawFn) -> ModelEvidence:
             "by_chance": values(-0.5, 1, draw(st.sampled_from([0, 1, 30]))),
             "p_value": draw(st.floats(0.001, 1)),
             "strength": draw(st.floats(0, 1)),
+            "drift_p_value": draw(st.none() | st.floats(0.001, 1)),
         },
         "n_actions": {
             "chosen": draw(st.sampled_from(numbers)),

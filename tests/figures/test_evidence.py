@@ -74,8 +74,8 @@ def test_the_curves_are_those_that_were_found() -> None:
     assert [u for u, _, _ in agreement.points] == given_radius["radii"]
     assert [v for _, v, _ in agreement.points] == given_radius["agreement"]
     assert [5 * v for _, v, _ in lengths.points] == pytest.approx(given_radius["segment_length"])
-    (turned,) = order.charts
-    assert sum(n for *_, n in turned.bars) == len(evidence["order"]["by_chance"])
+    (drawn,) = order.charts
+    assert sum(n for *_, n in drawn.bars) == len(evidence["order"]["by_chance"])
     assert [v for _, v, _ in number.charts[0].points] == evidence["n_actions"]["stability"]
     for finding, part in ((radius, "radius"), (number, "n_actions")):
         marks = {chart.mark[0] for chart in finding.charts if chart.mark is not None}
@@ -107,10 +107,10 @@ def test_the_time_scale_in_a_sentence() -> None:
 
 
 def test_the_order_in_a_sentence() -> None:
-    order = {"share": 0.1, "by_chance": [0.0, 0.2], "p_value": 1 / 201, "strength": 0.99}
-    assert sentences({"order": order})["Order"] == "The recordings share an order (p = 0.005)."
-    order.update(p_value=0.3, strength=0.4)
-    assert "may share an order (p = 0.30)" in sentences({"order": order})["Order"]
+    order = {"share": 0.1, "by_chance": [0.0, 0.2], "p_value": 0.001, "strength": 1.0}
+    assert sentences({"order": order})["Order"] == "The recordings share an order (p = 0.001)."
+    order.update(p_value=0.08, strength=0.4)
+    assert "may share an order (p = 0.08)" in sentences({"order": order})["Order"]
     order.update(p_value=0.73, strength=0.0)
     assert "no common order (p = 0.73)" in sentences({"order": order})["Order"]
     assert sentences(found_values(1))["Order"].startswith("No order was looked for")

@@ -38,9 +38,9 @@ def test_curves_bars_and_shares_are_drawn(check_layout: Layout) -> None:
     assert curve.get_xdata().tolist() == radius.radii
     assert curve.get_ydata().tolist() == radius.agreement
     assert set(choice.get_xdata()) == {radius.chosen} == set(dot.get_xdata())
-    turned = axes["share of the variation"]
-    assert sum(bar.get_height() for bar in turned.patches) == len(order.by_chance)
-    assert turned.lines[0].get_xdata()[0] == order.share
+    drawn = axes["share of the variation"]
+    assert sum(bar.get_height() for bar in drawn.patches) == len(order.by_chance)
+    assert drawn.lines[0].get_xdata()[0] == order.share
     assert [bar.get_width() for bar in figure.axes[-1].patches] == pytest.approx([0.25, 0.75])
 
 

@@ -112,6 +112,8 @@ def test_matching_by_name() -> None:
         (lambda: match([[1]], [[-1]], exclude="-1"), "exclude .* '-1' is a string"),
         (lambda: match([[1]], [["a"]], exclude=[0]), "exclude .* 0 is no string"),
         (lambda: match([[1]], [[1]], by="shape"), "by must be"),
+        (lambda: match([[1]], [["a"]], by="name"), "hold numbers and the ground truth names: give"),
+        (lambda: match([["a"]], [[1]], by="name"), "hold names and the ground truth numbers: give"),
         (lambda: hungarian([1, 2]), r"table must have two axes"),
     ],
 )

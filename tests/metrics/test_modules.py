@@ -27,7 +27,9 @@ def numbers_of(scores: dict[str, torch.Tensor]) -> dict[str, float]:
     return {name: float(value) for name, value in scores.items()}
 
 
-@pytest.mark.parametrize("options", [{}, {"matching": "video"}, {"exclude": 1, "tolerance": 3}])
+@pytest.mark.parametrize(
+    "options", [{}, {"matching": "video", "n_actions": 9}, {"exclude": 1, "tolerance": 3}]
+)
 def test_batches_of_padded_recordings_are_evaluate(rng, options) -> None:
     predictions, truths = tensors(rng)
     metric = SegmentationScores(**options)

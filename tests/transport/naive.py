@@ -3,8 +3,9 @@
 One recording, in double precision, with the quantities of ``asot.transport.problem``: the coupling
 is ``T = w A``, with w = p where the frame side is hard and 1/N where it is relaxed; the action side
 is relaxed. ``lambda_frames`` is NaN where the frame side is hard. A step is tried, J is taken
-there, and the step is halved where J rose. docs/compiled-solver.md says what the fast one does
-otherwise: the same numbers, in one visit to memory an iteration.
+there, and the step is halved where J rose. Where the frame side is hard each frame's cost is taken
+less its least. docs/compiled-solver.md says what the fast one does otherwise: the same numbers, in
+one visit to memory an iteration.
 """
 
 # Compiled functions are typed by their arguments.
@@ -28,10 +29,17 @@ def solve_naively(
     hard = math.isnan(lambda_frames)
     w = p if hard else np.full(n_frames, 1.0 / n_frames)
     weights = (epsilon, alpha / fraction, 1.0 - alpha, lambda_frames, lambda_actions)
+    constant = 0.0
+    if hard:
+        least = np.array([row.min() for row in cost])
+        cost = cost - least.reshape(-1, 1)
+        constant = (1.0 - alpha) * (w * least).sum()
     log_a, a = project(np.log(q) + np.zeros_like(cost), hard)
     value, size, gradient = evaluate(log_a, a, cost, w, p, q, half_width, weights)
     trace = [value]
-    step = full_step = 4.0 / max(gradient.max(), 4.0 * epsilon)
+    curvature = alpha * (half_width + 2.0) / (3.0 * fraction * n_frames)
+    penalties = lambda_actions if hard else lambda_actions + lambda_frames
+    step = full_step = 1.0 / (epsilon + penalties + curvature)
     halvings = 0
     while len(trace) <= max_iterations and halvings <= MAX_HALVINGS:
         new_log_a, new_a = project(log_a - step * gradient, hard)
@@ -46,7 +54,7 @@ def solve_naively(
         else:
             halvings += 1
             step *= 0.5
-    return a, np.array(trace)
+    return a, np.array(trace) + constant
 
 
 @njit

@@ -47,6 +47,20 @@ def test_parity_matches_the_release(name: str) -> None:
         np.testing.assert_allclose(trace.T.ravel(), case["objective_trace"].ravel(), atol=1e-5)
 
 
+def test_parity_labels_are_the_largest_assignments(rng: np.random.Generator) -> None:
+    # Costs a rounding apart: the logarithms of neighbouring floats are often the same number.
+    close = 1.0 + 1e-7 * rng.integers(0, 3, size=(200, 8))
+    # Both sides relaxed: frames that lose all their mass have subnormal numbers to the last.
+    vanishing = 90.0 + 0.5 * rng.random((200, 3))
+    vanishing[0] = 0.0
+    for cost, options in (
+        (close, {}),
+        (vanishing, {"lambda_frames": 0.1, "max_iterations": 1, "step_size": 1.0}),
+    ):
+        solution = solve(cost.astype(np.float32), alpha=0.0, mode="parity", **options)
+        np.testing.assert_array_equal(solution.labels, solution.assignment.argmax(axis=1))
+
+
 @pytest.mark.parametrize(
     "recording, lambda_actions, radius",
     [("2020-04-19_14-03-25", 0.09, 0.02), ("P36_webcam01_P36_salat", 0.06, 0.04)],

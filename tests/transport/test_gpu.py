@@ -25,6 +25,7 @@ from asot.transport.cuda.solver import BlockPlan, CudaBackend
 from asot.transport.request import Request
 from asot.transport.solution import Answer, LateStatus
 from asot.transport.solve import BACKENDS
+from asot.transport.step import band_curvature, full_step
 from asot.transport.structure import band_half_width
 from tests.transport import test_backends as backends
 from tests.transport.problems import make_cost
@@ -221,19 +222,24 @@ def test_lengths_may_be_on_the_device(rng: np.random.Generator) -> None:
     radius=st.one_of(st.floats(1e-4, 2.0), st.integers(1, 3000)),
 )
 def test_bands_are_those_of_the_structure(lengths: list[int], radius: float | int) -> None:
-    bands = gpu._bands(lengths, max(lengths), radius, torch.device("cpu")).T.tolist()
+    request = Request(torch.zeros(len(lengths), max(lengths), 1), lengths=lengths, radius=radius)
+    bands = gpu._bands(request).T.tolist()
     for length, band in zip(lengths, bands, strict=True):
         half_width, fraction = band_half_width(length, radius)
-        assert band == [length, half_width, 1.0 / fraction]
+        assert band[:3] == [length, half_width, 1.0 / fraction]
+        curvature = band_curvature(half_width, fraction * length)
+        assert band[3] == pytest.approx(full_step(curvature, **request.weights), rel=1e-12)
 
 
 def test_half_frames_are_rounded_as_python_does() -> None:
-    bands = gpu._bands([25, 35, 250], 250, 0.1, torch.device("cpu"))
+    bands = gpu._bands(Request(torch.zeros(3, 250, 1), lengths=[25, 35, 250], radius=0.1))
     assert bands[1].tolist() == [2, 4, 25]
 
 
 def test_lengths_that_nobody_looks_at_are_brought_into_range() -> None:
-    bands = gpu._bands(torch.tensor([0, -3, 9, 40]), 12, 0.1, torch.device("cpu"))
+    request = Request(torch.zeros(4, 12, 1), radius=0.1)
+    request.lengths = torch.tensor([0, -3, 9, 40])
+    bands = gpu._bands(request)
     assert bands[0].tolist() == [1, 1, 9, 12]
 
 

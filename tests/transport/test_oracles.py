@@ -103,6 +103,7 @@ def test_the_gradient_is_that_of_the_objective(side: str, rng: np.random.Generat
     p = torch.full((1, 8, 1), 1 / 8, dtype=torch.float64)
     problem = Problem(
         cost=torch.from_numpy(cost)[None],
+        constant=torch.zeros(1),
         frame_marginal=p,
         action_marginal=torch.full((1, 1, 3), 1 / 3, dtype=torch.float64),
         row_weight=p,

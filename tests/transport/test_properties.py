@@ -80,11 +80,14 @@ def test_the_parts_add_up_to_the_objective(problem: dict[str, Any]) -> None:
 def test_a_constant_on_a_frame_changes_nothing_where_frames_are_hard(
     problem: dict[str, Any], seed: int
 ) -> None:
-    problem |= {"lambda_frames": None, "step_size": 1.0 / max(1.0, problem["cost"].max())}
-    shift = np.random.default_rng(seed).normal(size=(len(problem["cost"]), 1))
+    problem["lambda_frames"] = None
+    rng = np.random.default_rng(seed)
+    shift = 10.0 ** rng.uniform(0, 3) * rng.normal(size=(len(problem["cost"]), 1))
     plain = solve(**problem)
     shifted = solve(**{**problem, "cost": problem["cost"] + shift})
     np.testing.assert_allclose(shifted.assignment, plain.assignment, atol=1e-6)
+    more = shifted.objective.trace - plain.objective.trace
+    np.testing.assert_allclose(more, (1.0 - problem["alpha"]) * shift.mean(), atol=1e-6)
 
 
 @given(problem=problems(), seed=seeds)
@@ -107,7 +110,7 @@ def test_one_factor_on_all_weights_changes_nothing(problem: dict[str, Any], fact
     cost = problem["cost"]
     band = Band(problem["radius"], torch.tensor([len(cost)]), len(cost))
     matrix = band.apply(torch.eye(len(cost), dtype=torch.float64)[None])[0]
-    plain = solve(**problem)
+    plain = solve(**problem, structure=Dense(matrix))
     scaled = {
         **problem,
         "cost": factor * cost,
@@ -186,8 +189,8 @@ def test_the_feature_band_is_its_matrix(rng: np.random.Generator) -> None:
         rtol=1e-9,
     )
     cost = make_cost(rng, 25, 4)
-    banded = solve(cost, structure=FeatureBand(torch.from_numpy(features), 3))
-    dense = solve(cost, structure=Dense(torch.from_numpy(matrix)))
+    banded = solve(cost, structure=FeatureBand(torch.from_numpy(features), 3), step_size=2.0)
+    dense = solve(cost, structure=Dense(torch.from_numpy(matrix)), step_size=2.0)
     np.testing.assert_allclose(banded.assignment, dense.assignment, atol=1e-9)
 
 

@@ -38,7 +38,7 @@ from asot.benchmark.methods import all_methods
 from asot.data import Recordings
 from asot.errors import ConfigurationError, FileError
 from asot.files import atomic_path, write_json, write_text
-from asot.metrics import SCORE_TITLES
+from asot.metrics import PUBLISHED, SCORE_TITLES
 from asot.model.recipe import Recipe
 from asot.runs.run import WHOLE, TrainingPlan, recipe_yaml, refuse_to_fill, versions
 from asot.schema import Count, Positive, first_difference, read_json
@@ -51,7 +51,10 @@ SIMULATED = "simulation.yaml"
 FAILED = ".failed"
 RUN_AGAIN = "remove it, to run the cell again"
 # What reading a damaged file of labels can raise.
-FAULT = (BadZipFile, zlib.error, EOFError, LookupError, MemoryError, OSError, TypeError, ValueError)
+FAULT = (
+    *(BadZipFile, zlib.error, EOFError, LookupError, MemoryError, OSError),
+    *(RuntimeError, TypeError, ValueError),
+)
 
 MATCHINGS = {
     "activity": "one matching of actions to classes for each activity",
@@ -87,7 +90,9 @@ class Candidate:
         if self.objective is not None and not math.isfinite(self.objective):
             self.objective = None
         for matching, scores in self.scores.items():
-            lacking = next((name for name in SCORE_TITLES if name not in scores), None)
+            # Cells that were finished before a published score had its column go on counting.
+            needed = (name for name in SCORE_TITLES if name not in PUBLISHED)
+            lacking = next((name for name in needed if name not in scores), None)
             if matching not in MATCHINGS or lacking is not None:
                 raise ValueError(f"lacks the score {lacking} for the matching {matching!r}")
 

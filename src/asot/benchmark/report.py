@@ -37,7 +37,8 @@ SYMBOLS |= {"±": r"$\pm$"}
 LATEX = str.maketrans({**SYMBOLS, **{one: "\\" + one for one in "&%$#_{}"}})
 KEY = (
     "Percent; mean ± sample standard deviation over seeds. JSD: lower is better. Legacy F1 is the "
-    '"F1" of published ASOT tables, which can exceed 100; compare it with those tables only.'
+    '"F1" of published ASOT tables, which can exceed 100; compare it with those tables only, and '
+    "so the scores that are named after CTE, TW-FINCH and HVQ with theirs."
 )
 BOLD = (
     "Bold: the best, and all that are not significantly worse: paired t-tests over activities and "
@@ -148,8 +149,13 @@ def to_csv(rows: Sequence[Row]) -> str:
         if row.deviations is not None:
             lines.append(("sd", row.deviations))
         for seed, scores in lines:
-            writer.writerow([*place, seed, *(f"{scores[name]:.6f}" for name in SCORE_TITLES)])
+            writer.writerow([*place, seed, *(_exact(scores, name) for name in SCORE_TITLES)])
     return stream.getvalue()
+
+
+def _exact(scores: Mapping[str, float], name: str) -> str:
+    """Write a score, or nothing where it was not computed."""
+    return f"{scores[name]:.6f}" if name in scores else ""
 
 
 def to_markdown(results: Results) -> str:
@@ -295,6 +301,8 @@ def key(results: Results) -> str:
 
 def figure(row: Row, name: str, sign: str, best: str = "{}") -> str:
     """Write a score in percent, as ``best`` if it is, with its deviation over several seeds."""
+    if name not in row.scores:
+        return "-"
     mean = f"{100 * row.scores[name]:.1f}"
     mean = best.format(mean) if name in row.best else mean
     return f"{mean} {sign} {100 * row.deviations[name]:.1f}" if row.deviations else mean

@@ -145,7 +145,13 @@ def _scored(
         own = [labels[i] for i in labelled]
         scores = {}
         for matching in ("activity", "video") if estimator.shared else ("video",):
-            found = evaluate(own, truth, matching=matching, exclude=job.source.exclude or None)
+            found = evaluate(
+                own,
+                truth,
+                matching=matching,
+                exclude=job.source.exclude or None,
+                n_actions=job.n_actions,
+            )
             scores[matching] = found.scores
             result.n_frames = found.n_frames
             if matching == "activity":

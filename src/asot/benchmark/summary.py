@@ -26,7 +26,7 @@ CHOICES = {
 MEAN = "(mean)"
 FRAME_WEIGHTED = "(frame-weighted mean)"
 MEANS = (MEAN, FRAME_WEIGHTED)
-LOWER_IS_BETTER = ("jsd",)
+LOWER_IS_BETTER = ("jsd", "hvq_jsd")
 ROUNDING = 1e-12
 LEVEL = 0.05  # of the tests behind what is among the best: the rate of false discoveries
 
@@ -119,6 +119,7 @@ def _marked(rows: Sequence[Row], parts: Mapping[tuple[str, str], Parts]) -> list
             values = {
                 method: {place: sign * scores[name] for place, scores in one.items()}
                 for method, one in own.items()
+                if all(name in scores for scores in one.values())
             }
             for method in undominated(values):
                 best.setdefault((method, activity), []).append(name)
@@ -253,10 +254,17 @@ def _row(heading: Row, activity: str, parts: Parts) -> Row:
         return row
     spread = None
     if len(values) > 1:
-        spread = {name: float(np.std([one[name] for one in values], ddof=1)) for name in values[0]}
+        columns = _columns(values).items()
+        spread = {name: float(np.std(column, ddof=1)) for name, column in columns}
     return replace(row, scores=_average(values), deviations=spread)
 
 
 def _average(scores: Sequence[Scores]) -> Scores:
     """Average each score."""
-    return {name: float(np.mean([one[name] for one in scores])) for name in scores[0]}
+    return {name: float(np.mean(column)) for name, column in _columns(scores).items()}
+
+
+def _columns(scores: Sequence[Scores]) -> dict[str, list[float]]:
+    """List the values of each score that all have."""
+    common = [name for name in scores[0] if all(name in one for one in scores)]
+    return {name: [one[name] for one in scores] for name in common}

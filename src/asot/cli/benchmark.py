@@ -13,9 +13,9 @@ from asot.benchmark.folder import BenchmarkFolder
 from asot.benchmark.methods import choose_methods
 from asot.benchmark.report import draw_timelines
 from asot.benchmark.runner import plan_cells, run_benchmark
-from asot.cli.console import console, drawing, new_table, progress, say, show_files
+from asot.cli.console import MAIN, console, drawing, new_table, progress, say, show_files
 from asot.errors import DataError, require_integer
-from asot.metrics import SCORE_TITLES
+from asot.metrics import PUBLISHED, SCORE_TITLES
 from asot.model.recipe import Recipe
 from asot.runs.run import plan_run
 from asot.text import printable
@@ -39,6 +39,7 @@ def run(
     activities: list[str] | None = None,
     choose: list[Choice] | None = None,
     oracle: bool = False,
+    published: bool = False,
     keep_epochs: bool = False,
     figures: int = 1,
     processes: int | None = None,
@@ -83,7 +84,7 @@ def run(
     if figures > 0:
         with drawing():
             draw_timelines(folder, plan, figures)
-    show(results, folder)
+    show(results, folder, published)
     if failures:
         say("Failed:", style="bold")
         for failure in failures:
@@ -92,7 +93,13 @@ def run(
         raise DataError(f"{failed}: give the same command again to run them once more.")
 
 
-def show_again(*, table: Path, choose: list[Choice] | None = None, oracle: bool = False) -> None:
+def show_again(
+    *,
+    table: Path,
+    choose: list[Choice] | None = None,
+    oracle: bool = False,
+    published: bool = False,
+) -> None:
     """Print the tables of a benchmark again.
 
     table: Folder of the results.
@@ -101,7 +108,8 @@ def show_again(*, table: Path, choose: list[Choice] | None = None, oracle: bool 
     folder.description()
     if not any(folder.cells()):
         raise DataError(f"{folder.root} holds no finished cell yet: run the benchmark first.")
-    show(report.collect(folder, choices=[*(choose or []), *["oracle"][:oracle]]), folder)
+    results = report.collect(folder, choices=[*(choose or []), *["oracle"][:oracle]])
+    show(results, folder, published)
 
 
 def _tell(stage: str, done: int, total: int, note: str = "") -> None:
@@ -109,7 +117,7 @@ def _tell(stage: str, done: int, total: int, note: str = "") -> None:
     sys.stderr.write(f"asot: cell {done} of {total}: {note}\n")
 
 
-def show(results: report.Results, folder: BenchmarkFolder) -> None:
+def show(results: report.Results, folder: BenchmarkFolder, published: bool) -> None:
     """Print the main tables, the key to their figures, and the files with the rest."""
     for matching in ("activity", "video"):
         table = results.main(matching)
@@ -118,7 +126,10 @@ def show(results: report.Results, folder: BenchmarkFolder) -> None:
         say(report.heading(table, results), style="bold")
         if table.rows:
             say(report.settings(table, results))
-            console().print(_table(table))
+        for place, names in enumerate(_shown(table, published) if table.rows else ()):
+            if place:
+                say()
+            console().print(_table(table, names))
         if table.published:
             say(report.sources(table))
         if table.incomplete:
@@ -135,10 +146,15 @@ def show(results: report.Results, folder: BenchmarkFolder) -> None:
     )
 
 
-def _table(table: report.ScoreTable) -> Table:
-    names = tuple(SCORE_TITLES) if console().width >= WIDE_ENOUGH else NARROW
+def _shown(table: report.ScoreTable, published: bool) -> list[tuple[str, ...]]:
+    """List the scores that fit the terminal, and those of published tables if asked for."""
+    names = MAIN if console().width >= WIDE_ENOUGH else NARROW
     if names is NARROW and any(row.choice for row in table.rows):
         names = tuple(name for name in NARROW if name != "edit")
+    return [names, PUBLISHED][: 1 + published]
+
+
+def _table(table: report.ScoreTable, names: tuple[str, ...]) -> Table:
     headings = [SCORE_TITLES[name] for name in names]
     shown = new_table("method", "seeds", *headings, right=("seeds", *headings))
     for row in table.rows:

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from asot.data import find_dataset
 from asot.errors import AsotError
-from asot.metrics import SCORE_TITLES, Evaluation
+from asot.metrics import PUBLISHED, SCORE_TITLES, Evaluation
 from asot.progress import Progress
 from asot.runs.pictures import draw
 from asot.runs.predictions import PredictionFolder, Scored, find_predictions, score
@@ -30,7 +30,10 @@ MATCHINGS = {
     "activity": "One matching for each activity",
     "video": "One matching for each recording",
     "corpus": "One matching for all activities",
+    "name": "Actions with the names of classes, not matched",
 }
+# The scores that are printed unless others are asked for.
+MAIN = tuple(name for name in SCORE_TITLES if name not in PUBLISHED or name == "legacy_f1")
 
 
 def console() -> Console:
@@ -76,18 +79,18 @@ def new_table(*headings: str, right: Sequence[str] = ()) -> Table:
     return table
 
 
-def score_table(rows: Mapping[str, Mapping[str, float]]) -> Table:
+def score_table(rows: Mapping[str, Mapping[str, float]], keys: Sequence[str] = MAIN) -> Table:
     """Make a table of scores in percent, with a row for each method, activity or recording."""
     # Two short lines each, so that all fit 80 columns.
-    headings = [title.replace(" ", "\n").replace("@", "\n@") for title in SCORE_TITLES.values()]
+    headings = [SCORE_TITLES[key].replace(" ", "\n").replace("@", "\n@") for key in keys]
     table = new_table("", *headings, right=headings)
     for name, scores in rows.items():
-        cells = [f"{100 * scores[key]:.1f}" if key in scores else "-" for key in SCORE_TITLES]
+        cells = [f"{100 * scores[key]:.1f}" if key in scores else "-" for key in keys]
         table.add_row(printable(name), *cells)
     return table
 
 
-def show_scores(scored: Scored) -> None:
+def show_scores(scored: Scored, published: bool = False) -> None:
     """Print the scores of a prediction at each matching, in percent."""
     for matching, evaluation in scored.evaluations.items():
         several = len(evaluation.per_activity or {}) > 1
@@ -95,8 +98,9 @@ def show_scores(scored: Scored) -> None:
         sharing = "One matching for all recordings" if alone else MATCHINGS[matching]
         count = f"{evaluation.n_recordings} recordings, {evaluation.n_frames:,} frames"
         say(f"{sharing} ({count}), in percent", style="bold")
-        console().print(score_table(_rows(evaluation)))
-        say()
+        for keys in (MAIN, PUBLISHED)[: 1 + published]:
+            console().print(score_table(_rows(evaluation), keys))
+            say()
 
 
 def _rows(evaluation: Evaluation) -> dict[str, Mapping[str, float]]:
@@ -105,7 +109,7 @@ def _rows(evaluation: Evaluation) -> dict[str, Mapping[str, float]]:
         return {next(iter(activities), "all"): evaluation.scores}
     rows: dict[str, Mapping[str, float]] = dict(activities)
     if evaluation.scope != "activity":
-        title = "all" if evaluation.scope == "corpus" else "recordings' mean"
+        title = "recordings' mean" if evaluation.scope == "video" else "all"
         rows[title] = evaluation.scores
     if evaluation.unweighted_mean is not None and evaluation.frame_weighted_mean is not None:
         rows["unweighted mean"] = evaluation.unweighted_mean

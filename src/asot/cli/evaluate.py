@@ -17,6 +17,8 @@ def run(
     truth: list[Path] | None = None,
     frame_rate: float | None = None,
     from_zero: bool = False,
+    by_name: bool = False,
+    published: bool = False,
 ) -> None:
     """Compare predictions with the ground truth, and write scores.json beside them.
 
@@ -27,10 +29,12 @@ def run(
     truth: Corrected labels, which become the ground truth: CSV, ELAN, Label Studio or text with a
         label a line and frame, as asot export writes them; or folders of these.
     from_zero: The times of --truth count from the first frame, as with asot export --from_zero.
+    by_name: Also compare without a matching: an action is right where the class has the name that
+        asot relabel gave the action.
     """
     folder, place = open_results(results, data)
     if truth:
         names = take_truth(folder, truth, place, frame_rate, from_zero)
         say(f"The labels of {plural(len(names), 'recording')} were read as the ground truth.")
-    show_scores(score(folder, place))
+    show_scores(score(folder, place, by_name), published)
     show_files((folder.root / "scores.json", "all scores, and which action is which class"))

@@ -37,6 +37,8 @@ HELP = {
     "mapping": "Mapping file in mapping/ to use.",
     "oracle": "Add rows of the seed that the ground truth likes best.",
     "out": "Folder for the results.",
+    "published": "Also print the scores that single papers call F1, IoU and JSD, to compare with "
+    "their tables. The files have them always.",
     "recordings": "Files, or folders of them.",
     "results": "Folder of asot segment, train or predict.",
     "seed": "Decides everything that is drawn.",

@@ -145,7 +145,9 @@ def plot_comparison(
     low, high = min(0.0, finite.min(initial=0)), max(1.0, finite.max(initial=1))
 
     sheet = Sheet(width)
-    titles = {**SCORE_TITLES, "jsd": "JSD (lower is better)"}
+    titles = SCORE_TITLES | {
+        name: f"{SCORE_TITLES[name]} (lower is better)" for name in ("jsd", "hvq_jsd")
+    }
     shown, left = sheet.beside([titles.get(name, name) for name in wanted], 0.4, TEXT_SIZE)
     figures = [["n/a" if np.isnan(v) else f"{v:.3f}" for v in row] for row in table]
     right = width - MARGIN - sheet.beside([text for row in figures for text in row])[1]

@@ -42,12 +42,13 @@ class RadiusCurve(Struct):
 
 
 class OrderTest(Struct):
-    """The order that recordings share, and that recordings turned at random share by chance."""
+    """What recordings share along the way, and what they share by chance, signs at random."""
 
     share: Number
     by_chance: list[Number]
     p_value: Share
     strength: Share
+    drift_p_value: Share | None = None  # earlier versions looked for no drift
 
 
 class NumberCurve(Struct):
@@ -222,25 +223,26 @@ def _tell_radius(values: RadiusCurve, rate: float | None) -> Finding:
 
 
 def _tell_order(values: OrderTest) -> Finding:
-    turned, share, p = values.by_chance, values.share, values.p_value
-    if not turned:
+    drawn, share, p = values.by_chance, values.share, values.p_value
+    if not drawn:
         return Finding(
             "Order", "No order was looked for: it takes two recordings that change along the way."
         )
+    drift = values.drift_p_value
     chance = f"p = {p:.1g}" if p < 0.1 else f"p = {p:.2f}"
     if p <= CLEAR:
         sentence = f"The recordings share an order ({chance})."
     elif values.strength > 0:
-        sentence = f"The recordings may share an order ({chance}), so it counts for less."
+        sentence = f"The recordings may share an order ({chance}): it is assumed."
     else:
         sentence = f"The recordings share no common order ({chance}), so none is assumed."
-    low, high = min(*turned, share), max(*turned, share)
+    low, high = min(*drawn, share), max(*drawn, share)
     room = 0.04 * (high - low) or 0.05
     across = linear_axis("share of the variation", low - room, high + room)
-    counts, edges = np.histogram(turned, BINS, (across.low, across.high))
+    counts, edges = np.histogram(drawn, BINS, (across.low, across.high))
     ends = edges.tolist()
     chart = Chart(
-        f"{len(turned):,} times turned round at random",
+        f"{len(drawn):,} times by chance",
         across,
         linear_axis("times", 0.0, float(counts.max()), most=4, whole=True),
         bars=tuple(zip(ends[:-1], ends[1:], counts.tolist(), strict=True)),
@@ -249,16 +251,18 @@ def _tell_order(values: OrderTest) -> Finding:
     return Finding(
         "Order",
         sentence,
-        "How much of what changes along a recording the others share. The bars are the same for "
-        "recordings turned round at random, which keeps everything but a common order; p is the "
-        "part of them that is as high.",
+        "How much of what changes along a recording the others share. The bars are the same by "
+        "chance: the changes are taken apart into waves, and each wave of each recording is turned "
+        "upside down or not, which keeps everything but what is shared; p is the part of them that "
+        "is as high. If recordings also move alike within segments, they drift, and slow changes "
+        "do not count.",
         (chart,),
         head=("What", "Value"),
         rows=(
             ("Share, as they are", f"{share:.3f}"),
-            ("Share, turned at random, largest", f"{max(turned):.3f}"),
+            ("Share by chance, largest", f"{max(drawn):.3f}"),
             ("p", f"{p:.3f}"),
-            ("Strength, from 0 to 1", f"{values.strength:.2f}"),
+            ("p of a drift", "-" if drift is None else f"{drift:.3f}"),
         ),
     )
 

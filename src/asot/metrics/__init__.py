@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asot.metrics.evaluate import SCORE_TITLES, Evaluation, evaluate
+from asot.metrics.evaluate import PUBLISHED, SCORE_TITLES, Evaluation, evaluate
 from asot.metrics.matching import Frames, Matched, Paired, contingency, hungarian, match, pair
 from asot.metrics.scores import (
     boundary_f1,
+    cte_f1,
     edit,
     f1_macro,
+    finch_f1,
+    finch_iou,
+    hvq_jsd,
     jsd,
     legacy_f1,
     levenshtein,
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from asot.metrics.modules import SegmentationScores
 
 __all__ = [
+    "PUBLISHED",
     "SCORE_TITLES",
     "Evaluation",
     "Frames",
@@ -34,10 +39,14 @@ __all__ = [
     "SegmentationScores",
     "boundary_f1",
     "contingency",
+    "cte_f1",
     "edit",
     "evaluate",
     "f1_macro",
+    "finch_f1",
+    "finch_iou",
     "hungarian",
+    "hvq_jsd",
     "jsd",
     "legacy_f1",
     "levenshtein",

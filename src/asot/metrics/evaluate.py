@@ -9,16 +9,30 @@ from typing import Any
 
 import numpy as np
 
-from asot.errors import ArgumentError
+from asot.errors import ArgumentError, require_integer
 from asot.metrics.matching import Frames, Label, Matched, match_paired, pair
-from asot.metrics.scores import boundary_f1, edit, f1_macro, jsd, legacy_f1, miou, mof, segmental_f1
+from asot.metrics.scores import (
+    boundary_f1,
+    cte_f1,
+    edit,
+    f1_macro,
+    finch_f1,
+    finch_iou,
+    hvq_jsd,
+    jsd,
+    legacy_f1,
+    miou,
+    mof,
+    segmental_f1,
+)
+from asot.text import listing
 
 _log = logging.getLogger(__name__)
 
 Scores = dict[str, float]
 LabelMap = dict[Label, Label]
 
-MATCHINGS = ("activity", "video", "corpus")
+MATCHINGS = ("activity", "video", "corpus", "name")
 # The scores as people read them, in the order of every table.
 SCORE_TITLES = {
     "mof": "MoF",
@@ -31,7 +45,13 @@ SCORE_TITLES = {
     "boundary_f1": "Boundary F1",
     "jsd": "JSD",
     "legacy_f1": "Legacy F1",
+    "cte_f1": "CTE F1",
+    "finch_f1": "TW-FINCH F1",
+    "finch_iou": "TW-FINCH IoU",
+    "hvq_jsd": "HVQ JSD",
 }
+# For comparing with the tables of single papers, and with nothing else.
+PUBLISHED = ("legacy_f1", "cte_f1", "finch_f1", "finch_iou", "hvq_jsd")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -42,8 +62,8 @@ class Evaluation(Mapping[str, float]):
     ----------
     scores : dict
         Value of each score; also ``evaluation["mof"]``.
-    scope : {"activity", "video", "corpus"}
-        The recordings that shared a matching.
+    scope : {"activity", "video", "corpus", "name"}
+        The recordings that shared a matching, or "name" for labels that were names already.
     matching : dict or list
         Predicted label to ground-truth label. For scope "activity" with activities, one such
         dict for each activity, by name; for scope "video" a list with one for each recording,
@@ -119,6 +139,7 @@ def evaluate(
     exclude: Label | Iterable[Label] | None = None,
     activities: Sequence[str] | None = None,
     tolerance: float | None = None,
+    n_actions: int | Mapping[str, int] | None = None,
 ) -> Evaluation:
     """Compare predicted labels with the ground truth.
 
@@ -129,13 +150,23 @@ def evaluate(
       not given. Scores are the unweighted mean over the activities.
     - ``"video"``: each recording by itself. Scores are the mean over the recordings.
     - ``"corpus"``: all recordings of all activities. Scores are those of the one scope.
+    - ``"name"``: all recordings as well, but nothing is matched. The predictions have the names,
+      or the numbers, of the classes already, as those of a zero-shot method do: a label is right
+      where the ground truth has the same. A label that the ground truth lacks is never right, and
+      its frames and segments count against the prediction.
 
     Within a scope the scores pool what they count: ``mof``, ``miou`` and ``f1_macro`` the frames
     of all its recordings, ``f1@k`` the hits and the segments, ``boundary_f1`` the boundaries
     (with one tolerance, from the scope's mean ground-truth segment), ``jsd`` the segment
-    lengths; ``edit`` is the mean over the scope's recordings, and ``legacy_f1`` lays the
-    recordings end to end in the order given. Classes are those present in the scope's ground
-    truth.
+    lengths; ``edit`` is the mean over the scope's recordings. Classes are those present in the
+    scope's ground truth.
+
+    Other scores have been published under the same names. Those of five papers' own code are
+    there for comparing with their tables, each documented at the function of its name in
+    :mod:`asot.metrics`: ``legacy_f1`` (the F1 of ASOT) and ``cte_f1`` (the F1 of CTE, TOT, UFSA
+    and HVQ) lay the recordings of a scope end to end in the order given; ``finch_f1`` and
+    ``finch_iou`` (of TW-FINCH) are published for matching "video"; ``hvq_jsd`` (of HVQ) is the
+    mean over a scope's recordings, published as the frame-weighted mean over activities.
 
     Parameters
     ----------
@@ -156,12 +187,17 @@ def evaluate(
         unweighted and frame-weighted mean, under any ``matching``.
     tolerance : float, optional
         Of ``boundary_f1``, in frames; by default 5 % of the mean ground-truth segment length.
+    n_actions : int or mapping of str to int, optional
+        K, the number of actions that the method was asked for, or that of each activity. Only
+        ``cte_f1`` and ``finch_iou`` divide by it: by default the first by the number of classes,
+        the second by the number of predicted labels.
 
     Returns
     -------
     Evaluation
-        A mapping from score name to value (all in [0, 1] but ``legacy_f1``, which can exceed 1;
-        higher is better but for ``jsd``), with the matching and all parts as attributes.
+        A mapping from score name to value (all in [0, 1] but ``legacy_f1`` and ``cte_f1``, which
+        can exceed 1; higher is better but for ``jsd`` and ``hvq_jsd``), with the matching and all
+        parts as attributes.
 
     Raises
     ------
@@ -176,7 +212,9 @@ def evaluate(
     (0.75, {7: 'stir', 3: 'pour'})
     >>> list(scores)  # doctest: +NORMALIZE_WHITESPACE
     ['mof', 'miou', 'f1_macro', 'f1@10', 'f1@25', 'f1@50', 'edit', 'jsd', 'boundary_f1',
-     'legacy_f1']
+     'legacy_f1', 'cte_f1', 'finch_f1', 'finch_iou', 'hvq_jsd']
+    >>> evaluate([["stir", "wait"]], [["stir", "pour"]], matching="name").matching
+    {'stir': 'stir'}
     """
     if matching not in MATCHINGS:
         raise ArgumentError(
@@ -189,6 +227,15 @@ def evaluate(
             f"activities must name one activity for each of the {n_recordings} recordings, but "
             f"there are {len(activities)} names."
         )
+    of_recording = [""] * n_recordings if activities is None else [str(one) for one in activities]
+    if isinstance(n_actions, Mapping) and not (activities and set(of_recording) <= set(n_actions)):
+        raise ArgumentError(
+            f"n_actions must have a number for each name in activities, but its names are "
+            f"{listing(sorted(n_actions))}."
+        )
+    for count in n_actions.values() if isinstance(n_actions, Mapping) else [n_actions]:
+        if count is not None:
+            require_integer("n_actions", count, at_least=1)
     n_frames = np.bincount(paired.frames.recording, minlength=n_recordings)
     left_out = tuple(np.flatnonzero(n_frames == 0).tolist())
     if left_out:
@@ -196,8 +243,8 @@ def evaluate(
 
     everything = list(range(n_recordings))
     groups: dict[str, list[int]] = {}
-    for recording, activity in enumerate(() if activities is None else activities):
-        groups.setdefault(str(activity), []).append(recording)
+    for recording, activity in enumerate(of_recording):
+        groups.setdefault(activity, []).append(recording)
     groups = {name: group for name, group in groups.items() if n_frames[group].any()}
     scopes = [everything]
     if matching == "video":
@@ -207,18 +254,24 @@ def evaluate(
     matched: dict[int, Matched] = {}
     for scope in scopes:
         if n_frames[scope].any():
-            matched |= dict.fromkeys(scope, match_paired(paired.select(scope)))
+            found = match_paired(paired.select(scope), by_name=matching == "name")
+            matched |= dict.fromkeys(scope, found)
 
-    per_recording = [
-        _scores(matched[r].frames.select([r]), tolerance) if n_frames[r] else None
-        for r in everything
-    ]
+    def pooled(recordings: list[int]) -> Scores:
+        """Score recordings that share a matching together."""
+        asked = n_actions
+        if isinstance(asked, Mapping):
+            asked = sum(asked[name] for name in {of_recording[r] for r in recordings})
+        frames = matched[recordings[0]].frames.select(recordings)
+        return _scores(frames, tolerance, asked, matching == "name")
+
+    per_recording = [pooled([r]) if n_frames[r] else None for r in everything]
 
     def scores_of(recordings: list[int]) -> Scores:
         """Score recordings that share a matching together, others one by one."""
         if matching == "video":
             return _mean([scores for r in recordings if (scores := per_recording[r]) is not None])
-        return _scores(matched[recordings[0]].frames.select(recordings), tolerance)
+        return pooled(recordings)
 
     per_activity = unweighted = weighted = None
     if activities is not None:
@@ -248,7 +301,9 @@ def evaluate(
     )
 
 
-def _scores(frames: Frames, tolerance: float | None) -> Scores:
+def _scores(
+    frames: Frames, tolerance: float | None, n_actions: int | None, by_name: bool
+) -> Scores:
     """Compute every score of matched frames."""
     return {
         "mof": mof(frames),
@@ -261,6 +316,10 @@ def _scores(frames: Frames, tolerance: float | None) -> Scores:
         "jsd": jsd(frames),
         "boundary_f1": boundary_f1(frames, tolerance),
         "legacy_f1": legacy_f1(frames),
+        "cte_f1": cte_f1(frames, n_actions),
+        "finch_f1": finch_f1(frames, by_name),
+        "finch_iou": finch_iou(frames, n_actions),
+        "hvq_jsd": hvq_jsd(frames),
     }
 
 

@@ -326,10 +326,24 @@ def hungarian(table: ArrayLike) -> NDArray[np.int64]:
     return result
 
 
-def match_paired(paired: Paired) -> Matched:
-    """Match the clusters of paired sequences by shared frames; see :func:`match`."""
-    table = contingency(paired.frames, len(paired.clusters), len(paired.classes))
-    return _rename(paired, hungarian(table))
+def match_paired(paired: Paired, by_name: bool = False) -> Matched:
+    """Match the clusters of paired sequences by shared frames, or by name; see :func:`match`."""
+    if not by_name:
+        table = contingency(paired.frames, len(paired.clusters), len(paired.classes))
+        return _rename(paired, hungarian(table))
+    kinds = [
+        "names" if isinstance(labels[0], str) else "numbers"
+        for labels in (paired.clusters, paired.classes)
+        if labels
+    ]
+    if len(set(kinds)) > 1:
+        raise ArgumentError(
+            f"predictions must have the names of the ground truth to be matched by name, but they "
+            f"hold {kinds[0]} and the ground truth {kinds[1]}: give both as names, or both as "
+            f"numbers."
+        )
+    place = {name: index for index, name in enumerate(paired.classes)}
+    return _rename(paired, np.array([place.get(name, -1) for name in paired.clusters], dtype=int))
 
 
 def match(
@@ -348,7 +362,8 @@ def match(
         Ground-truth labels whose frames are dropped before matching.
     by : {"frames", "name"}
         "frames" finds the one-to-one matching with most agreeing frames. "name" is for
-        predictions that already use the names of the ground truth.
+        predictions that already use the names, or the numbers, of the ground truth: a label is
+        its namesake, and a label that the ground truth lacks is never right.
 
     Returns
     -------
@@ -358,7 +373,8 @@ def match(
     Raises
     ------
     ArgumentError
-        If the sequences do not fit each other or ``by`` is unknown.
+        If the sequences do not fit each other, ``by`` is unknown, or it is "name" where one side
+        has names and the other numbers.
 
     Examples
     --------
@@ -368,13 +384,9 @@ def match(
     >>> match([["pour"]], [["stir"]], by="name").matching
     {}
     """
-    paired = pair(predictions, ground_truth, exclude)
-    if by == "frames":
-        return match_paired(paired)
-    if by != "name":
+    if by not in ("frames", "name"):
         raise ArgumentError(f"by must be 'frames' or 'name', but it is {by!r}.")
-    place = {name: index for index, name in enumerate(paired.classes)}
-    return _rename(paired, np.array([place.get(name, -1) for name in paired.clusters], dtype=int))
+    return match_paired(pair(predictions, ground_truth, exclude), by_name=by == "name")
 
 
 def _rename(paired: Paired, column: NDArray[np.int64]) -> Matched:

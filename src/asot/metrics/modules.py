@@ -27,17 +27,20 @@ class SegmentationScores(Metric):
     The matching needs every recording, so the state is the label sequences themselves, laid end
     to end. ``compute`` puts the recordings into an order of its own, by number and then by
     content, so that the result does not depend on how they were spread over processes. (Only
-    ``legacy_f1`` depends on the order; its value is that of ``evaluate`` for the recordings as
-    numbered.)
+    ``legacy_f1`` and ``cte_f1`` depend on the order; their values are those of ``evaluate`` for
+    the recordings as numbered.)
 
     Parameters
     ----------
-    matching : {"activity", "video", "corpus"}
-        The recordings that share a matching; here all are of one activity.
+    matching : {"activity", "video", "corpus", "name"}
+        The recordings that share a matching; here all are of one activity. "name" is for
+        predictions that already have the numbers of the classes.
     exclude : int or iterable of int, optional
         Ground-truth labels whose frames are dropped.
     tolerance : float, optional
         Of ``boundary_f1``, in frames; by default 5 % of the mean ground-truth segment length.
+    n_actions : int, optional
+        K of ``cte_f1`` and ``finch_iou``, as :func:`asot.metrics.evaluate` has it.
     **options
         Of :class:`torchmetrics.Metric`, such as ``process_group``.
 
@@ -69,6 +72,7 @@ class SegmentationScores(Metric):
         matching: str = "activity",
         exclude: Label | Iterable[Label] | None = None,
         tolerance: float | None = None,
+        n_actions: int | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -80,6 +84,7 @@ class SegmentationScores(Metric):
         self.matching = matching
         self.exclude = exclude
         self.tolerance = tolerance
+        self.n_actions = n_actions
         for name in ("predictions", "ground_truth", "lengths", "numbers"):
             self.add_state(name, default=[], dist_reduce_fx="cat")
 
@@ -182,8 +187,9 @@ class SegmentationScores(Metric):
             if before is None or recording[0] != before[0] or recording[0] == UNNUMBERED
         ]
         truths, predictions = [one[1] for one in kept], [one[2] for one in kept]
-        options: dict[str, Any] = {"matching": self.matching, "tolerance": self.tolerance}
-        scores = evaluate(predictions, truths, exclude=self.exclude, **options)
+        names = ("matching", "exclude", "tolerance", "n_actions")
+        options: dict[str, Any] = {name: getattr(self, name) for name in names}
+        scores = evaluate(predictions, truths, **options)
         return {name: torch.tensor(value, dtype=torch.float64) for name, value in scores.items()}
 
 

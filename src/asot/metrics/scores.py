@@ -9,6 +9,7 @@ two labels.
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -196,15 +197,20 @@ def jsd(frames: Frames) -> float:
     >>> jsd(match([[0] * 10 + [1] * 50], [["a"] * 30 + ["b"] * 30]).frames)
     1.0
     """
-    histograms = []
+    sides = []
     for labels in (frames.predicted, frames.truth):
         starts = np.flatnonzero(segment_starts(frames, labels))
-        bins = np.diff(np.append(starts, len(frames))) // BIN_FRAMES
-        histograms.append(np.bincount(bins, minlength=len(frames) // BIN_FRAMES + 1) / len(bins))
-    p, q = histograms
-    middle = (p + q) / 2
+        sides.append(np.diff(np.append(starts, len(frames))) // BIN_FRAMES)
+    return _distance(*sides)
+
+
+def _distance(first: NDArray[np.int64], second: NDArray[np.int64]) -> float:
+    """Compute the Jensen-Shannon distance of two samples of bin numbers."""
+    n_bins = int(max(first.max(), second.max())) + 1
+    sides = [np.bincount(bins, minlength=n_bins) / len(bins) for bins in (first, second)]
+    middle = (sides[0] + sides[1]) / 2
     divergence = 0.0
-    for side in histograms:
+    for side in sides:
         used = side > 0
         divergence += float(np.sum(side[used] * np.log2(side[used] / middle[used]))) / 2
     return float(np.sqrt(min(max(divergence, 0.0), 1.0)))
@@ -338,3 +344,152 @@ def majority_probability(fraction: ArrayLike, draws: int = DRAWS) -> NDArray[np.
     majorities = range(draws // 2 + 1, draws + 1)
     terms = [math.comb(draws, n) * fraction**n * (1 - fraction) ** (draws - n) for n in majorities]
     return np.sum(terms, axis=0)
+
+
+def cte_f1(frames: Frames, n_actions: int | None = None) -> float:
+    """Compute the expectation of the F1 of published CTE tables, as its authors' code draws it.
+
+    The recordings are laid end to end, excluded frames left out, and only then cut into
+    ground-truth segments, of which the last is forgotten. From each of the other S - 1, 15 of its
+    frames are drawn, and the fraction that is right is its credit: there is no threshold, as
+    :func:`legacy_f1` has one. With ``precision = credit / (recordings x K)`` and
+    ``recall = credit / (S - 1)``, their harmonic mean is
+    ``2 credit / (recordings x K + S - 1)``. It is linear in the credit, whose expectation is the
+    fraction of a segment's frames that are right.
+
+    It can exceed 1, and depends on the order of the recordings: compare it with the tables of CTE,
+    TOT, UFSA and HVQ, whose code for it is the same, and with nothing else. They average it over
+    activities, each counting the same. Their logs print another figure as "f1", whose recall is
+    always 1; see ``docs/reproducing.md``.
+
+    Parameters
+    ----------
+    frames : Frames
+        Matched frames.
+    n_actions : int, optional
+        K. By default the number of classes in the ground truth, as it is in their code.
+
+    References
+    ----------
+    Kukleva et al. 2019, "Unsupervised Learning of Action Classes with Continuous Temporal
+    Embedding".
+
+    Examples
+    --------
+    >>> from asot.metrics import match
+    >>> round(cte_f1(match([[0, 0, 1, 1, 1]], [["a", "a", "a", "b", "b"]]).frames), 3)
+    0.444
+    """
+    starts = np.flatnonzero(np.append(True, np.diff(frames.truth) != 0))
+    right = np.add.reduceat(frames.predicted == frames.truth, starts, dtype=np.int64)
+    credit = float(np.sum((right / np.diff(np.append(starts, len(frames))))[:-1]))
+    n_actions = len(np.unique(frames.truth)) if n_actions is None else n_actions
+    return 2 * credit / (frames.n_recordings * n_actions + len(starts) - 1)
+
+
+def finch_f1(frames: Frames, by_name: bool = False) -> float:
+    """Average the frame-wise F1 of each label, as published TW-FINCH tables do.
+
+    The sum of the classes' F1, as of :func:`f1_macro`, is divided by the number of labels that
+    occur on either side. Their matching is square: clusters that are left over share a place with
+    classes that are left over, so that there are as many labels as classes or predicted labels,
+    whichever are more. In [0, 1]. "Unassigned" is a label too.
+
+    Their tables match each recording by itself, and average over the recordings: matching
+    "video".
+
+    Parameters
+    ----------
+    frames : Frames
+        Matched frames.
+    by_name : bool, optional
+        The labels were matched by name: each predicted label that is not a class of the ground
+        truth is then a label more.
+
+    References
+    ----------
+    Sarfraz et al. 2021, "Temporally-Weighted Hierarchical Clustering for Unsupervised Action
+    Segmentation".
+
+    Examples
+    --------
+    >>> from asot.metrics import match
+    >>> frames = match([[0, 0, 1, 2]], [["a", "a", "a", "b"]]).frames
+    >>> round(finch_f1(frames), 3), round(f1_macro(frames), 3)
+    (0.6, 0.9)
+    """
+    right, predicted, true = _class_counts(frames)
+    labels = np.unique(frames.predicted)
+    n_labels = max(len(true), len(labels))
+    if by_name:
+        n_labels = len(np.union1d(labels, frames.truth))
+    return float(np.sum(2 * right / (predicted + true))) / n_labels
+
+
+def finch_iou(frames: Frames, n_actions: int | None = None) -> float:
+    """Divide the sum of the classes' intersections over union by K, as TW-FINCH tables do.
+
+    As :func:`miou`, but the sum over the classes is divided by the number of predicted labels
+    instead of the number of classes. So 2 right actions where there are 8 classes score 1, and
+    each cluster too many costs. Their tables match each recording by itself, and average over the
+    recordings: matching "video".
+
+    Parameters
+    ----------
+    frames : Frames
+        Matched frames.
+    n_actions : int, optional
+        K. By default the number of labels that are predicted in ``frames``, "unassigned" among
+        them, as in their MATLAB code, which keeps the score in [0, 1]. Their Python code takes the
+        number that was asked for.
+
+    References
+    ----------
+    Sarfraz et al. 2021, "Temporally-Weighted Hierarchical Clustering for Unsupervised Action
+    Segmentation".
+
+    Examples
+    --------
+    >>> from asot.metrics import match
+    >>> frames = match([[0, 0, 0, 0]], [["a", "a", "a", "b"]]).frames
+    >>> finch_iou(frames), miou(frames)
+    (0.75, 0.375)
+    """
+    right, predicted, true = _class_counts(frames)
+    n_actions = len(np.unique(frames.predicted)) if n_actions is None else n_actions
+    return float(np.sum(right / (predicted + true - right))) / n_actions
+
+
+def hvq_jsd(frames: Frames) -> float:
+    """Average the distances between the segment lengths of each recording, as HVQ's tables do.
+
+    As :func:`jsd`, but the histograms are those of single recordings, and the score is the mean
+    over the recordings. Few segments have few bins in common, so it is larger by far. The last bin
+    ends with the recording, and is closed: a segment that fills 40 frames of 40 is in the bin of
+    20. Excluded frames are left out on both sides, and the rest is joined. In [0, 1]; lower is
+    better. The matching plays no part.
+
+    Their table weights the activities by their frames: see ``frame_weighted_mean``.
+
+    References
+    ----------
+    Spurio et al. 2025, "Hierarchical Vector Quantization for Unsupervised Action Segmentation".
+
+    Examples
+    --------
+    >>> from asot.metrics import match
+    >>> frames = match([[0] * 50, [0] * 30], [["a"] * 30 + ["b"] * 20, ["a"] * 30]).frames
+    >>> hvq_jsd(frames)
+    0.5
+    """
+    firsts = np.flatnonzero(np.diff(frames.recording, prepend=-1))
+    bounds = np.append(firsts, len(frames)).tolist()
+    distances = []
+    for low, high in itertools.pairwise(bounds):
+        sides = []
+        for labels in (frames.predicted[low:high], frames.truth[low:high]):
+            starts = np.flatnonzero(np.append(True, np.diff(labels) != 0))
+            bins = np.diff(np.append(starts, high - low)) // BIN_FRAMES
+            sides.append(np.minimum(bins, (high - low - 1) // BIN_FRAMES))
+        distances.append(_distance(*sides))
+    return float(np.mean(distances))

@@ -76,6 +76,6 @@ def settle(
         mean_frames = float(np.mean([len(one) for one in features]))
         settled.transport_train.radius = frames / mean_frames
     if settled.order_prior == AUTO:
-        order = find_order(features, seed=seed)
+        order = find_order(features)
         settled.order_prior = PAPER_STRENGTH * order.strength
     return settled, Evidence(radius, order, number)

@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 import msgspec
 import numpy as np
@@ -33,9 +33,9 @@ from asot.files import write_array, write_json, write_text
 from asot.inputs.find import DESCRIPTION
 from asot.metrics import Evaluation, evaluate
 from asot.schema import FileName, read_json
-from asot.text import plural
+from asot.text import listing, plural
 from asot.timeline.names import ActionNames, read_names, write_names
-from asot.timeline.segments import UNLABELLED, Timeline, segment_table
+from asot.timeline.segments import BACKGROUND, UNLABELLED, Timeline, segment_table
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +96,8 @@ class Opened:
 class Scored:
     """Scores of a prediction, and the recordings with ground truth.
 
-    ``evaluations`` are by matching: activity, video, and corpus where there are several models.
+    ``evaluations`` are by matching: activity, video, corpus where there are several models, and
+    name where that was asked for.
     """
 
     evaluations: dict[str, Evaluation]
@@ -322,6 +323,22 @@ def fingerprints(recordings: Recordings) -> dict[str, str | None]:
     return {name: None if one is None else one.fingerprint for name, one in origins.items()}
 
 
+def _class_numbers(
+    names: ActionNames, labels: NDArray[np.int64], numbers: dict[str, int]
+) -> NDArray[np.int64]:
+    """Return the class with the name of each label's action (N,), by ``numbers``.
+
+    A name that no class has is added to ``numbers``. Background is the class of that name.
+    """
+    result = np.full_like(labels, numbers.get(BACKGROUND, UNLABELLED))
+    actions = names.apply(labels)
+    for action in np.unique(actions[actions != UNLABELLED]).tolist():
+        free = max(numbers.values(), default=UNLABELLED) + 1
+        result[actions == action] = numbers.setdefault(names.name(action), free)
+    result[labels == UNLABELLED] = UNLABELLED
+    return result
+
+
 def find_predictions(root: Path) -> PredictionFolder:
     """Find the prediction in a folder of asot segment, asot train or asot predict."""
     if not root.is_dir():
@@ -332,11 +349,12 @@ def find_predictions(root: Path) -> PredictionFolder:
     return folder
 
 
-def score(folder: PredictionFolder, data_root: Path | None = None) -> Scored:
+def score(folder: PredictionFolder, data_root: Path | None = None, by_name: bool = False) -> Scored:
     """Compare a prediction with the ground truth of its data set, and write ``scores.json``.
 
     Each model has a matching of its own, as its recordings share the meaning of their actions.
     Actions that people merged count as a single action. ``data_root`` is as for ``open_data``.
+    ``by_name`` adds a comparison of the actions' names with those of the classes.
     """
     models = folder.models()
     opened = folder.open_data(data_root)
@@ -347,21 +365,36 @@ def score(folder: PredictionFolder, data_root: Path | None = None) -> Scored:
             "has no ground truth to be compared with: put one label a line into "
             "groundTruth/<recording> of its data set, or name corrected labels with --truth",
         )
-    predictions, truths = [], []
+    predictions, truths, named = [], [], []
     given: dict[str, ActionNames] = {}
+    counts: dict[str, int] = {}
+    numbers = {name: number for number, name in opened.class_names.items()}
     for one in recordings:
         labels, model = folder.labels_of(one), models[one.name]
         if model not in given:
-            given[model] = folder.names(model, folder.n_actions(model))
+            counts[model] = folder.n_actions(model)
+            given[model] = folder.names(model, counts[model])
         predictions.append(given[model].grouped(labels))
         truths.append(one.ground_truth)
+        if by_name:
+            named.append(_class_numbers(given[model], labels, numbers))
     names = [models[one.name] for one in recordings]
     exclude = opened.exclude or None
     several = len(set(names)) > 1
+    options: dict[str, Any] = {"exclude": exclude, "activities": names, "n_actions": counts}
     evaluations = {
-        one: evaluate(predictions, truths, matching=one, exclude=exclude, activities=names)
+        one: evaluate(predictions, truths, matching=one, **options)
         for one in (("activity", "video", "corpus") if several else ("activity", "video"))
     }
+    if by_name:
+        classes = set(opened.class_names.values())
+        if not any(classes.intersection(one.names.values()) for one in given.values()):
+            raise FileError.at(
+                folder.root,
+                f"has no action with the name of a class ({listing(sorted(classes)) or 'none'}): "
+                f"give the actions the names of the classes with asot relabel",
+            )
+        evaluations["name"] = evaluate(named, truths, matching="name", **options)
     written = {
         "recordings": list(recordings.names),
         "exclude": opened.exclude,

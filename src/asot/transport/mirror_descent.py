@@ -1,9 +1,9 @@
 """The torch backend: mirror descent in the KL geometry, with backtracking, on log A.
 
 Each iteration takes ``A <- project(A * exp(-s dJ/dT))``. A recording has its own step size s and
-its own end, so that its result does not depend on the others in its batch. The first step is the
-paper's, ``4 / max(dJ/dT)``, but never longer than ``1 / epsilon``, where the step would overshoot
-the entropy: so it is positive whatever the cost. A step that raises J is halved and tried again.
+its own end, so that its result does not depend on the others in its batch. The first step is that
+of ``step``, which no cost shortens; the paper's was ``4 / max(dJ/dT)``, which one entry could
+shorten to nothing. A step that raises J is halved and tried again.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from asot.transport.problem import Problem
+from asot.transport.problem import Problem, finite_or_zero
 from asot.transport.projection import project, round_to_marginals
 from asot.transport.request import Request
-from asot.transport.solution import Answer, Ending, Status
+from asot.transport.solution import MOST_MASS, Answer, Ending, Status, look_at_plans
+from asot.transport.step import full_step
 
 MAX_HALVINGS = 40
 # Zeros of a warm start would stay zeros.
@@ -41,8 +42,12 @@ class TorchBackend:
             _name_missed_marginals(problem, state, status)
         has_action = request.exists[..., None] if problem.support is None else problem.support
         labels = label(state.log_assignment, has_action)
-        parts = state.parts.detach()
-        return Answer(state.assignment, labels, problem.row_weight, trace, parts, tuple(status))
+        parts = state.parts.detach().clone()
+        parts[0] += problem.constant
+        trace += problem.constant[:, None]
+        plan = (state.assignment, problem.row_weight)
+        seen = look_at_plans(status, request, *plan)
+        return Answer(plan[0], labels, plan[1], trace, parts, seen)
 
 
 @dataclass(frozen=True)
@@ -70,12 +75,13 @@ def _descend(problem: Problem, request: Request) -> tuple[State, Tensor, list[St
     # The start is projected too, as a mask or a warm start may break the hard marginals.
     scores = torch.log(initial.clamp(min=LEAST_INITIAL))
     state = _visit(problem, *project(problem, scores, inner_iterations))
-    step = full_step = _first_step(problem, state, request.step_size)
+    step = longest = _full_step(problem, request)
     objective = state.objective.detach()
     trace = objective.new_full((batch, request.max_iterations + 1), torch.nan)
     trace[:, 0] = objective
     ended: list[Ending | None] = [
-        None if finite else Ending.NOT_FINITE for finite in torch.isfinite(objective).tolist()
+        None if finite else Ending.NOT_FINITE
+        for finite in torch.isfinite(objective + problem.constant).tolist()
     ]
     iterations, halvings, moved = [0] * batch, [0] * batch, [float("inf")] * batch
     while True:
@@ -88,11 +94,14 @@ def _descend(problem: Problem, request: Request) -> tuple[State, Tensor, list[St
         scores = state.log_assignment - step * state.gradient
         candidate = _visit(problem, *project(problem, scores, inner_iterations))
         accepted = active & _not_higher(candidate, state)
+        if problem.lambda_frames is not None:
+            mass = (problem.row_weight * candidate.assignment).detach().sum(dim=(1, 2))
+            accepted = accepted & (mass <= MOST_MASS)
         change = (candidate.assignment - state.assignment).detach().abs().amax(dim=(1, 2))
         # A backtracked step moves less without being closer to the end.
-        change = change * (full_step / step).detach().flatten()
+        change = change * (longest / step).flatten()
         state = _merge(accepted, candidate, state)
-        grown = torch.minimum(GROWTH * step, full_step)
+        grown = torch.minimum(GROWTH * step, longest)
         rejected = (active & ~accepted)[:, None, None]
         step = torch.where(rejected, 0.5 * step, torch.where(accepted[:, None, None], grown, step))
         objective = state.objective.detach()
@@ -128,12 +137,26 @@ def _visit(problem: Problem, log_assignment: Tensor, assignment: Tensor) -> Stat
     return State(log_assignment, assignment, *problem.evaluate(log_assignment, assignment))
 
 
-def _first_step(problem: Problem, state: State, step_size: float | None) -> Tensor:
-    if step_size is not None:
-        return problem.cost.new_full((problem.cost.shape[0], 1, 1), step_size)
-    gradient = state.gradient.masked_fill(problem.row_weight <= 0, -torch.inf)
-    steepest = problem.masked(gradient, -torch.inf).amax(dim=(1, 2), keepdim=True)
-    return 4.0 / steepest.clamp(min=4.0 * problem.epsilon)
+def _full_step(problem: Problem, request: Request) -> Tensor:
+    curvature = getattr(problem.structure, "curvature", None)
+    if curvature is None:
+        weight = problem.row_weight.expand_as(problem.cost)
+        curvature = 0.5 * problem.structure.apply(weight).abs().amax(dim=(1, 2))
+    step = full_step(curvature, **request.weights)[:, None, None].to(problem.cost)
+    if problem.both_hard and request.step_size is None and problem.cost.shape[2] > 1:
+        # The projection is a transport problem of its own, at temperature 1/s: out of reach where
+        # that is far below the costs. Gaps to the second best move with no constant, few entries.
+        ranked = problem.masked(problem.cost.detach(), torch.inf).sort(dim=2).values
+        gap = (ranked[..., 1] - ranked[..., 0]).masked_fill(
+            problem.row_weight[..., 0] <= 0, torch.nan
+        )
+        typical = finite_or_zero(
+            gap.masked_fill(gap == torch.inf, torch.nan).nanmedian(dim=1).values
+        )
+        tiny = torch.finfo(step.dtype).tiny
+        limit = 4.0 / ((1.0 - problem.alpha) * typical).clamp(min=tiny)
+        step = torch.minimum(step, limit[:, None, None])
+    return step
 
 
 def _not_higher(candidate: State, state: State) -> Tensor:

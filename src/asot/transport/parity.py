@@ -64,8 +64,8 @@ class ParityBackend:
             trace.append(_logged_parts(request, coupling, p, q).sum(dim=0))
         assignment = coupling / p
         objective = torch.stack(trace, dim=1).double()
-        log_assignment = torch.log(assignment.clamp(min=torch.finfo(cost.dtype).tiny))
-        labels = label(log_assignment, exists)
+        # Not of the logarithms, which join neighbouring floats and know no subnormal numbers.
+        labels = label(assignment, exists)
         parts = _logged_parts(request, coupling, p, q).double()
         finite = torch.isfinite(objective[:, -1]).tolist()
         status = tuple(_status(request, is_finite, step) for is_finite in finite)

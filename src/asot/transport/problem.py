@@ -25,7 +25,8 @@ from asot.transport.structure import Band, Structure, wide
 class Problem:
     """A batch of B recordings, padded to N frames, to be assigned to K actions."""
 
-    cost: Tensor  # (B, N, K), finite; zero on padded rows
+    cost: Tensor  # (B, N, K), finite; zero on padded rows, less each frame's least where hard
+    constant: Tensor  # what J lacks for that, (B,)
     frame_marginal: Tensor  # p, (B, N, 1), and q, (B, 1, K): each sums to 1 over a recording
     action_marginal: Tensor
     row_weight: Tensor  # w of the module's docstring, (B, N, 1); zero on padded rows
@@ -54,11 +55,25 @@ class Problem:
         structure = request.structure
         if structure is None:
             structure = Band(request.radius, lengths, cost.shape[1])
+        hard = request.lambda_frames is None
+        weight = (p if hard else uniform)[:, :, None]
+        if padded:
+            cost = torch.where(exists[..., None], cost, 0.0)
+        constant = cost.new_zeros(len(cost), dtype=wide(cost))
+        if hard:
+            # It decides nothing, and would cost digits.
+            least = cost.detach()
+            if support is not None:
+                least = least.masked_fill(~support, torch.inf)
+            least = finite_or_zero(least.amin(dim=2, keepdim=True))
+            cost = cost - least
+            constant = (1.0 - request.alpha) * (weight * least).sum(dim=(1, 2), dtype=wide(cost))
         return cls(
-            cost=torch.where(exists[..., None], cost, 0.0) if padded else cost,
+            cost=cost,
+            constant=constant,
             frame_marginal=p[:, :, None],
             action_marginal=q[:, None, :],
-            row_weight=(p if request.lambda_frames is None else uniform)[:, :, None],
+            row_weight=weight,
             support=support,
             has_mask=mask is not None,
             structure=structure,
@@ -71,7 +86,8 @@ class Problem:
     def evaluate(self, log_assignment: Tensor, assignment: Tensor) -> tuple[Tensor, Tensor]:
         """Return the parts of J, float64 (5, B), and dJ/dT, (B, N, K), at an assignment.
 
-        ``log_assignment`` is finite everywhere: any value where A is zero by support.
+        ``log_assignment`` is finite everywhere: any value where A is zero by support. The first
+        part lacks the constant.
         """
         tiny = torch.finfo(self.cost.dtype).tiny
         coupling = self.row_weight * assignment
@@ -114,6 +130,11 @@ class Problem:
     def masked(self, values: Tensor, fill: float) -> Tensor:
         """Return ``values`` (B, N, K) with ``fill`` outside the support."""
         return values if self.support is None else values.masked_fill(~self.support, fill)
+
+
+def finite_or_zero(values: Tensor) -> Tensor:
+    """Replace what an empty row or column gives, which would turn into NaN when subtracted."""
+    return torch.where(torch.isfinite(values), values, 0.0)
 
 
 def _log_or_zero(values: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor
 
-from asot.transport.problem import Problem
+from asot.transport.problem import Problem, finite_or_zero
 from asot.transport.structure import wide
 
 NEWTON_STEPS = 100
@@ -34,7 +34,7 @@ def project(problem: Problem, scores: Tensor, inner_iterations: int) -> tuple[Te
         return _project_rows(problem, scores)
     if problem.lambda_actions is None:
         tiny = torch.finfo(scores.dtype).tiny
-        top = _finite(scores.amax(dim=1, keepdim=True))
+        top = finite_or_zero(scores.amax(dim=1, keepdim=True))
         weighted = problem.row_weight * torch.exp(scores - top)
         log_mass = torch.log(weighted.sum(dim=1, keepdim=True).clamp(min=tiny))
         log_target = torch.log(problem.action_marginal.clamp(min=tiny))
@@ -45,7 +45,7 @@ def project(problem: Problem, scores: Tensor, inner_iterations: int) -> tuple[Te
 
 
 def _project_rows(problem: Problem, scores: Tensor) -> tuple[Tensor, Tensor]:
-    shifted = scores - _finite(scores.amax(dim=2, keepdim=True))
+    shifted = scores - finite_or_zero(scores.amax(dim=2, keepdim=True))
     weights = torch.exp(shifted)
     mass = weights.sum(dim=2, keepdim=True)
     if problem.support is not None:
@@ -121,8 +121,3 @@ def round_to_marginals(problem: Problem, assignment: Tensor) -> Tensor:
     share = torch.where(total > tiny, missing / total.clamp(min=tiny), q)
     rounded = kept + (1.0 - kept.sum(dim=2, keepdim=True)).clamp(min=0.0) * share
     return problem.masked(rounded, 0.0)  # padding
-
-
-def _finite(values: Tensor) -> Tensor:
-    """Replace the -inf of an empty row or column, which would turn into NaN when subtracted."""
-    return torch.where(torch.isfinite(values), values, 0.0)

@@ -82,6 +82,12 @@ class Request:
             self._read_extras()
 
     @property
+    def weights(self) -> dict[str, float | None]:
+        """Return what decides the length of a step, beside the structure."""
+        names = ("epsilon", "alpha", "lambda_frames", "lambda_actions", "step_size")
+        return {name: getattr(self, name) for name in names}
+
+    @property
     def exists(self) -> Tensor:
         """Return True for frames within their recording's length, (B, N)."""
         cost = self.cost

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import enum
 import functools
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import torch
+
+from asot.transport.request import Request
 
 PART_NAMES = ("linear", "temporal", "frame_penalty", "action_penalty", "entropy")
 # Columns of a compiled solver's report, after the five parts of J; endings by place in ``Ending``.
 ENDING, ITERATIONS, STEP_SIZE, MOVED, REPORTED = range(5, 10)
+# No step takes a coupling past this mass, where the marginals have 1 and both sides are relaxed;
+# one that came near would have gone on.
+MOST_MASS = 1e4
+NEAR_MOST = 0.1
+# Of a frame's share: a plan that moved by less from its start is said to have hardly moved.
+HARDLY = 0.01
 
 
 class Ending(str, enum.Enum):
@@ -20,6 +31,7 @@ class Ending(str, enum.Enum):
     ITERATION_LIMIT = "iteration limit"
     STALLED = "stalled"
     NOT_FINITE = "not finite"
+    DIVERGED = "diverged"
 
     def __str__(self) -> str:
         return self.value
@@ -31,6 +43,9 @@ SENTENCES = {
     "this precision.",
     Ending.NOT_FINITE: "Not finite: the objective overflows at the start; divide the cost, epsilon "
     "and the lambdas by one constant, or start from a smaller initial.",
+    Ending.DIVERGED: "Diverged: with both sides relaxed this cost pays for mass, of which the "
+    "coupling holds {mass:.2g} times the marginals'; add a constant, so that no cost is negative, "
+    "or raise the lambdas.",
 }
 
 
@@ -41,7 +56,8 @@ class Status:
     Attributes
     ----------
     ending : Ending
-        Compares equal to its text: "converged", "iteration limit", "stalled" or "not finite".
+        Compares equal to its text: "converged", "iteration limit", "stalled", "not finite" or
+        "diverged".
     message : str
         One sentence for people.
     iterations : int
@@ -74,6 +90,21 @@ class Status:
         message = message.format(n=iterations, moved=moved, tolerance=tolerance)
         return cls(ending, message, iterations, step)
 
+    def seen_beside(self, moved: float, mass: float) -> Status:
+        """Add what the coupling shows: its largest change from the start, and its mass."""
+        if self.ending is Ending.NOT_FINITE:
+            return self
+        if mass >= NEAR_MOST * MOST_MASS:
+            message = SENTENCES[Ending.DIVERGED].format(mass=mass)
+            return replace(self, ending=Ending.DIVERGED, message=message)
+        if moved >= HARDLY or self.iterations == 0:
+            return self
+        remark = (
+            f" The plan hardly moved from its start, no share by more than {moved:.1g}: a frame's "
+            "costs differ little next to epsilon, or the steps were short."
+        )
+        return replace(self, message=self.message + remark)
+
     def __str__(self) -> str:
         return self.message
 
@@ -81,16 +112,17 @@ class Status:
 class LateStatus(Sequence[Status]):
     """The statuses of a batch, read from a compiled solver's report at the first access."""
 
-    def __init__(self, report: Any, tolerance: float | None) -> None:
-        self._report, self._tolerance = report, tolerance
+    def __init__(self, report: Any, request: Request, answered: tuple[Any, Any]) -> None:
+        self._report, self._request, self._answered = report, request, answered
 
     @functools.cached_property
     def _read(self) -> tuple[Status, ...]:
-        endings = list(Ending)
-        return tuple(
-            Status.of(endings[int(ending)], int(iterations), step, moved, self._tolerance)
+        endings, tolerance = list(Ending), self._request.tolerance
+        each = [
+            Status.of(endings[int(ending)], int(iterations), step, moved, tolerance)
             for *_, ending, iterations, step, moved in self._report.tolist()
-        )
+        ]
+        return look_at_plans(each, self._request, *self._answered)
 
     def __getitem__(self, which: Any) -> Any:
         return self._read[which]
@@ -111,6 +143,25 @@ class LateStatus(Sequence[Status]):
 
     def __reduce__(self) -> tuple[type[tuple[Status, ...]], tuple[tuple[Status, ...]]]:
         return tuple, (self._read,)
+
+
+def look_at_plans(
+    status: Sequence[Status], request: Request, assignment: Any, frame_weight: Any
+) -> tuple[Status, ...]:
+    """Add to each recording's status what its assignment (B, N, K) shows."""
+    assignment, weight = torch.as_tensor(assignment).detach(), torch.as_tensor(frame_weight)
+    moved = [math.inf] * len(status)
+    if request.initial is None and assignment.shape[2] > 1:
+        q = request.action_marginal
+        start = torch.full_like(assignment[:1, 0], 1.0 / assignment.shape[2]) if q is None else q
+        start = start[:, None, :]
+        if request.allowed is not None:
+            start = start * request.allowed
+            start = start / start.sum(dim=2, keepdim=True).clamp(min=1e-30)
+        moved = ((assignment - start).abs() * (weight > 0)).amax(dim=(1, 2)).tolist()
+    mass = (weight * assignment).sum(dim=(1, 2)).tolist()
+    each = zip(status, moved, mass, strict=True)
+    return tuple(one.seen_beside(own_moved, own_mass) for one, own_moved, own_mass in each)
 
 
 @dataclass(frozen=True)

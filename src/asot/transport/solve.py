@@ -110,8 +110,10 @@ def solve(
         Ends a recording when a full step moves no assignment by more than this. None (default)
         runs all iterations, as the paper does: stopping early acts as a regulariser.
     step_size : float, optional
-        First step, > 0; unless given, ``4 / max(dJ/dT)`` at the start, or 1 / epsilon where that
-        is shorter. A step that would raise J is halved; it grows back, to the first at most.
+        Length of a step, > 0; unless given, the inverse of the most that J can curve, which no
+        entry of the cost changes: about ``1 / (epsilon + lambda + alpha / 3)``. With frames hard
+        and in equal parts, in the band, no such step raises J. Elsewhere one that would is halved;
+        it grows back, to the full length at most.
     mode : {"default", "parity"}
         "parity" reproduces the authors' release number for number, its quirks included; it takes
         no marginals, mask, structure, warm start or tolerance, and a float radius. (The release's

@@ -8,9 +8,9 @@ i is, up to a constant for the frame ::
 
 for ``A = N T`` and the action masses ``m = T' 1``: the weight ``1/r = N/b`` and the marginal
 ``1/N`` have cancelled, and N is gone. So a window of the stream, solved with the same b, is the
-same problem as the whole recording, but without two things outside the window: the neighbours
-beyond its ends, which matter within a few radii, and the actions' masses over the rest of the
-recording. (The first step depends on N as well, by ``epsilon log N``.) If m were that of the window
+same problem as the whole recording, solved by the same steps, but without two things outside the
+window: the neighbours beyond its ends, which matter within a few radii, and the actions' masses
+over the rest of the recording. If m were that of the window
 alone, its two or three actions would pay for being used and all others would be drawn in. A running
 sum of past assignments does not help: the course of m over the iterations counts, which start from
 ``m = q``. So older frames stay in the window, thinned evenly, and take part in the solve; and the

@@ -20,11 +20,16 @@ from torch import Tensor
 
 from asot.errors import ArgumentError, require_integer, require_number
 from asot.transport.request import as_tensor, check_mode, read_lengths, refused
+from asot.transport.step import band_curvature
 
 
 @runtime_checkable
 class Structure(Protocol):
-    """A structure term: an object that multiplies a coupling by a symmetric matrix of frames."""
+    """A structure term: an object that multiplies a coupling by a symmetric matrix of frames.
+
+    It may have ``curvature``, (B,), for the length of a step (see ``step``); else half of the
+    largest row sum of ``Cv`` is taken, which is enough where no entry is negative.
+    """
 
     def apply(self, coupling: Tensor) -> Tensor:
         """Return ``Cv T``, shape ``(B, N, K)``, for ``coupling`` T of that shape."""
@@ -73,6 +78,11 @@ class Band:
         self.lengths = lengths
         spans = [band_half_width(int(length), radius) for length in lengths.tolist()]
         device = lengths.device
+        reach = [r * length for (_, r), length in zip(spans, lengths.tolist(), strict=True)]
+        self.curvature = torch.tensor(
+            [band_curvature(half, own) for (half, _), own in zip(spans, reach, strict=True)],
+            dtype=torch.float64,
+        )
         half_width = torch.tensor([half for half, _ in spans], device=device)[:, None]
         self.weight = torch.tensor([1.0 / r for _, r in spans], dtype=torch.float64)[:, None, None]
         frame = torch.arange(n_frames, device=device)[None, :]
@@ -131,7 +141,7 @@ class FeatureBand:
         features = torch.nn.functional.normalize(features, dim=-1)
         self.features = features.masked_fill(~valid[..., None], 0.0)
         self.band = Band(radius, lengths, n_frames)
-        self.lengths = lengths
+        self.lengths, self.curvature = lengths, self.band.curvature
 
     def apply(self, coupling: Tensor) -> Tensor:
         """Return ``Cv T``, shape ``(B, N, K)``."""

@@ -25,9 +25,9 @@ CHUNK = 64
 # Couplings that are held at once: the last accepted, one to be judged, one in the making.
 PLACES = 3
 # One value a frame: rows of ``frames``. The first are the shifts of the places.
-OMEGA, LOG_WEIGHT, LOG_P, PULL, FRAME_ROWS = range(PLACES, PLACES + 5)
+OMEGA, LOG_WEIGHT, LOG_P, PULL, LEAST, FRAME_ROWS = range(PLACES, PLACES + 6)
 # One value a tile: columns of ``sums``.
-LINEAR, ENTROPY, CHANGE, ALIKE, UNLIKE, FRAME_PENALTY, STEEPEST, SUMS = range(8)
+LINEAR, ENTROPY, CHANGE, ALIKE, UNLIKE, FRAME_PENALTY, SUMS = range(7)
 
 
 LN2 = math.log(2.0)

@@ -23,16 +23,16 @@ from numba.core import event
 
 from asot.transport import mirror_descent, solution
 from asot.transport.cpu import blocks, layout, visit
-from asot.transport.cpu.blocks import CHUNK, LN2, LOG2E, OMEGA, PLACES
+from asot.transport.cpu.blocks import CHUNK, LEAST, LN2, LOG2E, OMEGA, PLACES
 from asot.transport.cpu.layout import apart, array_at, arrive, compile_apart, compile_inline, look
-from asot.transport.cpu.visit import FINISH, JUDGE, JUDGE_START, READ, START, STEP, blank, do
+from asot.transport.cpu.visit import FINISH, JUDGE, READ, START, STEP, blank, do
 from asot.transport.solution import Ending
 
 logger = logging.getLogger(__name__)
 
 # Typed, because a plain constant has each function compiled anew for it.
 _FIRST, _LAST = np.int64(0), np.int64(PLACES - 1)
-CONVERGED, ITERATION_LIMIT, STALLED, NOT_FINITE = range(len(Ending))
+CONVERGED, ITERATION_LIMIT, STALLED, NOT_FINITE, _ = range(len(Ending))
 # In place of isfinite, which subtracts: not to be trusted with any order of sums.
 LARGEST = np.finfo(np.float64).max
 
@@ -134,6 +134,23 @@ def _judge(r, place, all_pairs):
 
 
 @compile_apart
+def _all_pairs(r):
+    """Sum the products of the weights of neighbours: what ALIKE is where all actions are alike."""
+    apart()
+    omega = r.frames[OMEGA]
+    window, total = 0.0, 0.0
+    for i in range(min(r.reach, r.length)):
+        window += np.float64(omega[i])
+    for i in range(r.length):
+        if i + r.reach < r.length:
+            window += np.float64(omega[i + r.reach])
+        if i > r.reach:
+            window -= np.float64(omega[i - r.reach - 1])
+        total += np.float64(omega[i]) * (window - np.float64(omega[i]))
+    return total
+
+
+@compile_apart
 def _descend(n_threads, r, own, settings, trace, report):
     """Solve one recording: decide, and have the tiles done."""
     apart()
@@ -148,34 +165,23 @@ def _descend(n_threads, r, own, settings, trace, report):
         r.couplings[:, :, CHUNK + r.size :] = real(0)
     r.slope[:] = real(0)
     _lead(r, own, n_threads, np.int64(1), READ, _LAST, _LAST, 0.0, 0.0, 0.0, 0.0)
-    weight_entropy = 0.0
+    weight_entropy, all_pairs, constant = 0.0, 0.0, 0.0
     if r.hard:
+        all_pairs = _all_pairs(r)
         for i in range(r.length):
-            log_weight = r.frames[blocks.LOG_WEIGHT, i]
-            weight_entropy += np.float64(r.frames[OMEGA, i]) * (log_weight - 1.0)
+            omega = np.float64(r.frames[OMEGA, i])
+            weight_entropy += omega * (r.frames[blocks.LOG_WEIGHT, i] - 1.0)
+            constant += omega * r.frames[LEAST, i]
+        constant *= (1.0 - r.alpha) / r.length
 
-    # The start is a step of length 0: projected like any other.
+    # The start is a step of length 0, projected like any other, and the first to be judged.
     _lead(r, own, n_threads, np.int64(2), START, _LAST, _FIRST, 0.0, 1.0, 0.0, 0.0)
     _add_up(r, _FIRST, tiny, weight_entropy)
-    _lead(r, own, n_threads, np.int64(3), JUDGE_START, _FIRST, _FIRST, 0.0, 1.0, 0.0, 0.0)
-    all_pairs, most, turn = 0.0, 4.0 * r.epsilon, np.int64(3)
-    for tile in range(r.n_tiles):
-        all_pairs += r.sums[tile, blocks.UNLIKE]
-        most = max(most, r.sums[tile, blocks.STEEPEST])
-    objective = _judge(r, _FIRST, all_pairs)
     trace[:] = np.nan
-    trace[0] = objective
-    given_step = settings[layout.FIRST_STEP]
-    full_step = np.float64(real(4.0 / most if math.isnan(given_step) else given_step))
-    step = full_step
-
-    accepted, waiting = _FIRST, np.int64(-1)
-    waiting_step, waiting_change, moved = 0.0, 0.0, np.inf
-    iterations, halvings, ending = 0, 0, -1
-    if not abs(objective) <= LARGEST:
-        ending = NOT_FINITE
-    elif most_iterations <= 0:
-        ending = ITERATION_LIMIT
+    full_step = step = np.float64(real(r.full_step))
+    accepted, waiting, turn = _LAST, _FIRST, np.int64(2)
+    waiting_step, waiting_change, moved = full_step, 0.0, np.inf
+    objective, iterations, halvings, ending = 0.0, -1, 0, -1
     while ending < 0:
         # Go on from what is still to be judged, as if it were accepted.
         source, target, s = accepted, (accepted + 1) % PLACES, step
@@ -199,15 +205,24 @@ def _descend(n_threads, r, own, settings, trace, report):
             value = _judge(r, waiting, all_pairs)
             # With hard frames the temporal part is a difference of sums as large as all pairs'.
             rounding = 0.5 * r.near / r.length * abs(all_pairs) if r.hard else 0.0
+            mass = 0.0
             for j in range(5):
                 rounding += abs(r.parts[accepted, j])
-            if abs(value) <= LARGEST and value <= objective + eps * rounding:
+            if not r.hard:
+                for k in range(K):
+                    mass += r.before[waiting, r.n_tiles, k]
+            fits = abs(value) <= LARGEST and value <= objective + eps * rounding
+            fits = fits and mass <= solution.MOST_MASS * r.length
+            if fits or iterations < 0:
+                if iterations >= 0:
+                    moved = waiting_change * (full_step / waiting_step)
                 iterations += 1
                 halvings = 0
-                moved = waiting_change * (full_step / waiting_step)
                 accepted, objective, step = waiting, value, s
-                trace[iterations] = value
-                if r.compare and moved <= tolerance:
+                trace[iterations] = value + constant
+                if not abs(value + constant) <= LARGEST:
+                    ending = NOT_FINITE
+                elif r.compare and moved <= tolerance:
                     ending = CONVERGED
                 elif iterations >= most_iterations:
                     ending = ITERATION_LIMIT
@@ -225,6 +240,7 @@ def _descend(n_threads, r, own, settings, trace, report):
         arrive(r.gates, layout.FAILURES)
     for j in range(5):
         report[j] = r.parts[accepted, j]
+    report[0] += constant
     report[solution.ENDING], report[solution.ITERATIONS] = ending, iterations
     report[solution.STEP_SIZE], report[solution.MOVED] = step, moved
 

@@ -23,9 +23,7 @@ LONGEST_TILE = 512
 # Spins at the gate before the processor is offered to others.
 PATIENCE = 2000
 # Entries of ``settings``, NaN for None.
-(EPSILON, ALPHA, LAMBDA_FRAMES, LAMBDA_ACTIONS, TOLERANCE, FIRST_STEP, MAX_ITERATIONS, SETTINGS) = (
-    range(8)
-)
+EPSILON, ALPHA, LAMBDA_FRAMES, LAMBDA_ACTIONS, TOLERANCE, MAX_ITERATIONS, SETTINGS = range(7)
 # Entries of ``orders``, the task of a visit.
 PHASE, SOURCE, TARGET, LENGTH, KEEP, BY_COST, BY_NEAR, ORDERS = range(8)
 
@@ -71,7 +69,7 @@ def array_at(typing_context, address, shape, kind):
 BatchJob = namedtuple(
     "BatchJob",
     "threads together batch frames actions lean largest_size "
-    "cost allowed initial p q settings radii lengths half_widths gates "
+    "cost allowed initial p q settings radii steps lengths half_widths gates "
     "assignments labels traces reports own_reals reals own_doubles doubles flags "
     "scores_0 scores_1 scores_2 thread_number number_of_threads",
 )
@@ -143,6 +141,7 @@ class RecordingArrays(NamedTuple):
     alpha: Any
     on_frames: Any
     on_actions: Any
+    full_step: Any
     scores: Any  # PLACES arrays (blocks, K, LANES)
     couplings: Any  # (PLACES, K, CHUNK + size + CHUNK or more); lean: (PLACES, K, LANES), not kept
     costs: Any  # (blocks, K, LANES); lean: (1, K, LANES)
@@ -244,6 +243,7 @@ def recording_of(job, b, group, settings, gates, kind):
     batch, K, lean = job.batch, job.actions, job.lean != 0
     masked, warm, given_p = job.allowed != 0, job.initial != 0, job.p != 0
     radii = array_at(job.radii, (batch,), np.float64)
+    full_step = array_at(job.steps, (batch,), np.float64)[b]
     length = array_at(job.lengths, (batch,), np.int64)[b]
     shape = (batch, job.frames, K)
     costs, assignments = array_at(job.cost, shape, kind), array_at(job.assignments, shape, kind)
@@ -289,6 +289,7 @@ def recording_of(job, b, group, settings, gates, kind):
         log_q=log_q, length=length, size=size, reach=reach, masked=masked, lean=lean, hard=hard,
         compare=compare, near=settings[ALPHA] / (radii[b] * length), epsilon=settings[EPSILON],
         alpha=settings[ALPHA], on_frames=on_frames, on_actions=settings[LAMBDA_ACTIONS],
+        full_step=full_step,
         scores=(V0, V1, V2), couplings=W, costs=C, allowed=A, frames=frames, tile=tile,
         n_tiles=n_tiles, slope=slope, masses=masses, sums=tile_sums, before=before, slopes=slopes,
         parts=parts, orders=orders, gates=gates, assignment=assignments[b], labels=labels,

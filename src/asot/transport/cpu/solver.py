@@ -25,6 +25,7 @@ from torch import Tensor
 from asot.errors import MissingExtraError
 from asot.transport.request import Request
 from asot.transport.solution import ENDING, REPORTED, Answer, LateStatus
+from asot.transport.step import band_curvature, full_step
 from asot.transport.structure import band_half_width
 
 # Exponentials from which threads are worth their meeting: torch's own, which mostly wait awake, and
@@ -99,10 +100,10 @@ class CpuBackend:
 
         settings = (
             *(request.epsilon, request.alpha, request.lambda_frames, request.lambda_actions),
-            *(request.tolerance, request.step_size, iterations),
+            *(request.tolerance, iterations),
         )
         # Kept until the end: the kernel reads them by address.
-        kept = _given_numbers(settings, request.radius, tuple(lengths))
+        kept = _given_numbers(settings, request.step_size, request.radius, tuple(lengths))
         gates = array("q", bytes(8 * (parts.CLAIMS + parts.CLAIM * plan.threads)))
         job = (
             *(plan.threads, plan.together, batch, n_frames, n_actions, lean, plan.size),
@@ -119,7 +120,7 @@ class CpuBackend:
             weight = p[..., None].numpy()
         else:
             weight = _uniform(lengths, n_frames, kind)
-        status = LateStatus(report, request.tolerance)
+        status = LateStatus(report, request, (assignment, weight))
         return Answer(assignment, labels, weight, trace, report[:, :ENDING].T, status)
 
 
@@ -134,20 +135,28 @@ def _compiled() -> tuple[Any, Any]:
 # Typed: a radius of 1 is a frame, one of 1.0 the whole recording.
 @functools.lru_cache(maxsize=64, typed=True)
 def _given_numbers(
-    settings: tuple[float | None, ...], radius: float | int, lengths: tuple[int, ...]
-) -> tuple[array[float], array[int], tuple[int, int, int, int]]:
+    settings: tuple[float | None, ...],
+    step_size: float | None,
+    radius: float | int,
+    lengths: tuple[int, ...],
+) -> tuple[array[float], array[int], tuple[int, ...]]:
     """Lay out numbers that the kernel reads and never writes.
 
-    Return the settings, NaN for None, with the bands' radii; the lengths with the half-widths; and
-    the addresses of these four.
+    Return the settings, NaN for None, with the bands' radii and the full steps; the lengths with
+    the half-widths; and the addresses of these five.
     """
     bands = [band_half_width(length, radius) for length in lengths]
+    names = ("epsilon", "alpha", "lambda_frames", "lambda_actions")
+    weights: dict[str, Any] = dict(zip(names, settings[:4], strict=True))
     reals = array("d", [math.nan if value is None else value for value in settings])
     reals.extend([fraction for _, fraction in bands])
+    for (half, fraction), length in zip(bands, lengths, strict=True):
+        curvature = band_curvature(half, fraction * length)
+        reals.append(full_step(curvature, **weights, step_size=step_size))
     integers = array("q", [*lengths, *[half for half, _ in bands]])
     first, second = reals.buffer_info()[0], integers.buffer_info()[0]
     radii, half_widths = first + 8 * len(settings), second + 8 * len(lengths)
-    return reals, integers, (first, radii, second, half_widths)
+    return reals, integers, (first, radii, radii + 8 * len(lengths), second, half_widths)
 
 
 class MemoryPlan(NamedTuple):

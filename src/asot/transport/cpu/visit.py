@@ -12,7 +12,7 @@ from asot.transport.cpu import blocks, layout
 from asot.transport.cpu.blocks import (
     CHUNK,
     LANES,
-    LN2,
+    LEAST,
     LOG2E,
     OMEGA,
     PLACES,
@@ -24,7 +24,7 @@ from asot.transport.cpu.layout import apart, compile_apart, compile_inline
 from asot.transport.mirror_descent import LEAST_INITIAL
 
 # What is done for a tile. Typed, because a plain constant has each function compiled anew for it.
-READ, START, JUDGE_START, STEP, JUDGE, FINISH = (np.int64(phase) for phase in range(6))
+READ, START, STEP, JUDGE, FINISH = (np.int64(phase) for phase in range(5))
 _U = np.uint64
 _LANES, _CHUNK = _U(LANES), _U(CHUNK)
 _FIRST = np.int64(0)
@@ -41,6 +41,7 @@ def read(r, start, stop):
     for i in range(_U(start), _U(stop)):
         r.frames[PLACES - 1, i] = real(0)
         r.frames[PULL, i] = real(0)
+        r.frames[LEAST, i] = real(0)
         r.frames[OMEGA, i] = real(1) if i < n else real(0)
         r.frames[blocks.LOG_P, i] = log_share
         r.frames[blocks.LOG_WEIGHT, i] = log_share
@@ -68,18 +69,26 @@ def read(r, start, stop):
             for k in range(K):
                 for lane in range(_LANES):
                     r.allowed[block, k, lane] = lane >= here or r.allowed_given[first + lane, k]
+        if r.hard:
+            for lane in range(here):
+                least = real(np.inf)
+                for k in range(K):
+                    if not r.masked or r.allowed[block, k, lane]:
+                        least = min(least, r.cost[first + lane, k])
+                r.frames[LEAST, first + lane] = least if least < real(np.inf) else real(0)
         if not r.lean:
             _lay_out(r, r.costs, block, first)
 
 
 @compile_inline
 def _lay_out(r, costs, block, first):
-    """Lay out a block of the cost; zero where there is no frame."""
+    """Lay out a block of the cost, less each frame's least; zero where there is no frame."""
     K = _U(r.cost.shape[1])
     here = min(_LANES, _U(r.length) - _U(first))
     for lane in range(here):
+        least = r.frames[LEAST, _U(first) + lane]
         for k in range(K):
-            costs[block, k, lane] = r.cost[_U(first) + lane, k]
+            costs[block, k, lane] = r.cost[_U(first) + lane, k] - least
     if here < _LANES:
         for k in range(K):
             for lane in range(here, _LANES):
@@ -173,7 +182,6 @@ def visit_tile(r, own, tile, phase, source, target, step, keep, by_cost, by_near
     own.masses[:] = real(0)
     totals = r.sums[tile]
     totals[:] = 0.0
-    totals[blocks.STEEPEST] = -np.inf
     if phase == START:
         own.near[:] = real(0)
     else:
@@ -184,11 +192,9 @@ def visit_tile(r, own, tile, phase, source, target, step, keep, by_cost, by_near
         if phase != START:
             for k in range(K):
                 _neighbours(r, own, source, k, first, n_blocks)
-            if phase == JUDGE_START or not r.hard:
+            if not r.hard:
                 _frame_side(r, own, source, first, n_blocks, totals)
-        if phase == JUDGE_START:
-            _steepest(r, own, source, first, n_blocks, totals)
-        if phase in (JUDGE_START, JUDGE):
+        if phase == JUDGE:
             continue
         for n_block in range(n_blocks):
             i = first + n_block * LANES
@@ -229,7 +235,10 @@ def _change(r, source, target, first, n_blocks):
 
 @compile_apart
 def _frame_side(r, own, place, first, n_blocks, totals):
-    """Compute what is constant along a row of the gradient, and what it adds to J."""
+    """Compute what is constant along a row of the gradient, and what it adds to J.
+
+    Only where the frame side is relaxed.
+    """
     apart()
     real = r.frames.dtype.type
     K = _U(r.cost.shape[1])
@@ -243,58 +252,25 @@ def _frame_side(r, own, place, first, n_blocks, totals):
         for k in range(K):
             for lane in range(_LANES):
                 neighbours[lane] += own.near[n_block, k, lane]
-        if not r.hard:
-            # Apart by action, and never negative: differences of large sums would drown a small
-            # one, and a coupling that explodes would look like a fall of J.
-            for k in range(K):
-                for lane in range(_LANES):
-                    w = r.couplings[place, k, i + _CHUNK + lane]
-                    mass[lane] += w
-                    unlike[lane] += w * max(neighbours[lane] - own.near[n_block, k, lane], real(0))
+        # Apart by action, and never negative: differences of large sums would drown a small
+        # one, and a coupling that explodes would look like a fall of J.
+        for k in range(K):
+            for lane in range(_LANES):
+                w = r.couplings[place, k, i + _CHUNK + lane]
+                mass[lane] += w
+                unlike[lane] += w * max(neighbours[lane] - own.near[n_block, k, lane], real(0))
         for lane in range(_LANES):
-            # Where frames are hard: all pairs of neighbours, alike or not.
-            pairs = r.frames[OMEGA, i + lane] * neighbours[lane] if r.hard else unlike[lane]
-            temporal += np.float64(pairs)
+            temporal += np.float64(unlike[lane])
             log_weight = r.frames[blocks.LOG_WEIGHT, i + lane]
             pull = real(r.near) * neighbours[lane] + real(r.epsilon) * log_weight
+            if i + lane < _U(r.length):
+                share = mass[lane] * real(1.0 / r.length)
+                ratio = math.log(max(share, tiny)) - r.frames[blocks.LOG_P, i + lane]
+                pull += real(r.on_frames) * real(ratio)
+                fine += np.float64(share) * (ratio - 1.0)
             r.frames[PULL, i + lane] = pull
-        if not r.hard:
-            for lane in range(_LANES):
-                if i + lane < _U(r.length):
-                    share = mass[lane] * real(1.0 / r.length)
-                    ratio = math.log(max(share, tiny)) - r.frames[blocks.LOG_P, i + lane]
-                    r.frames[PULL, i + lane] += real(r.on_frames) * real(ratio)
-                    fine += np.float64(share) * (ratio - 1.0)
     totals[blocks.UNLIKE] += temporal
     totals[blocks.FRAME_PENALTY] += fine
-
-
-@compile_apart
-def _steepest(r, own, place, first, n_blocks, totals):
-    """Find the largest entry of the gradient, on frames that exist."""
-    apart()
-    real = r.frames.dtype.type
-    V, most = r.scores[place], own.rows[0]
-    by_cost, epsilon, near = real(1.0 - r.alpha), real(r.epsilon * LN2), real(r.near)
-    for lane in range(_LANES):
-        most[lane] = -np.inf
-    for n_block in range(_U(n_blocks)):
-        i = _U(first) + n_block * _LANES
-        block = i // _LANES
-        if r.lean:
-            _lay_out(r, own.costs, _FIRST, np.int64(i))
-        C, c_block = (own.costs, _U(0)) if r.lean else (r.costs, block)
-        for k in range(_U(r.cost.shape[1])):
-            slope = real(r.slopes[place, k])
-            for lane in range(_LANES):
-                steep = epsilon * (V[block, k, lane] - r.frames[place, i + lane])
-                steep += by_cost * C[c_block, k, lane] - near * own.near[n_block, k, lane]
-                steep += r.frames[PULL, i + lane] + slope
-                counts = r.frames[OMEGA, i + lane] > 0
-                counts = counts and (not r.masked or r.allowed[block, k, lane])
-                most[lane] = max(most[lane], steep if counts else real(-np.inf))
-    for lane in range(_LANES):
-        totals[blocks.STEEPEST] = max(totals[blocks.STEEPEST], np.float64(most[lane]))
 
 
 @compile_apart

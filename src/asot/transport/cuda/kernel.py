@@ -31,18 +31,19 @@ from asot.transport import mirror_descent, solution
 from asot.transport.solution import Ending
 
 _RUNNING = tl.constexpr(-1)
-_CONVERGED, _ITERATION_LIMIT, _STALLED, _NOT_FINITE = map(tl.constexpr, range(len(Ending)))
+_CONVERGED, _ITERATION_LIMIT, _STALLED, _NOT_FINITE, _ = map(tl.constexpr, range(len(Ending)))
 _ENDING, _ITERATIONS = tl.constexpr(solution.ENDING), tl.constexpr(solution.ITERATIONS)
 _STEP_SIZE, _MOVED = tl.constexpr(solution.STEP_SIZE), tl.constexpr(solution.MOVED)
 _REPORTED = tl.constexpr(solution.REPORTED)
 # Rows of ``bands``, after the recordings' lengths.
-_HALF_WIDTH, _WEIGHT = tl.constexpr(1), tl.constexpr(2)
+_HALF_WIDTH, _WEIGHT, _STEP = tl.constexpr(1), tl.constexpr(2), tl.constexpr(3)
 _MAX_HALVINGS = tl.constexpr(mirror_descent.MAX_HALVINGS)
 _LEAST_INITIAL = tl.constexpr(mirror_descent.LEAST_INITIAL)
 _GROWTH = tl.constexpr(mirror_descent.GROWTH)
 # Below any score, and far enough from overflow.
 _LOW = tl.constexpr(-1e30)
 _LARGEST = tl.constexpr(sys.float_info.max)
+_MOST_MASS = tl.constexpr(solution.MOST_MASS)
 
 
 @triton.jit
@@ -52,20 +53,20 @@ def _scalar(value, dtype: tl.constexpr):
 
 
 @triton.jit
-def _weights(epsilon, alpha, on_frames, on_actions, first_step):
-    """Bring the weights of J and the first step to double precision."""
+def _weights(epsilon, alpha, on_frames, on_actions):
+    """Bring the weights of J to double precision."""
     epsilon, alpha = _scalar(epsilon, tl.float64), _scalar(alpha, tl.float64)
     on_frames, on_actions = _scalar(on_frames, tl.float64), _scalar(on_actions, tl.float64)
-    return epsilon, alpha, on_frames, on_actions, _scalar(first_step, tl.float64)
+    return epsilon, alpha, on_frames, on_actions
 
 
 @triton.jit
-def _unsolved(real: tl.constexpr):
+def _unsolved(full_step, real: tl.constexpr):
     """Begin: no step and no J yet, and the start, iteration 0, still to be visited."""
     step, nothing = _scalar(0.0, real), _scalar(0.0, tl.float64)
     iterations, halvings = _scalar(-1, tl.int32), _scalar(0, tl.int32)
     ending, moved = _scalar(_RUNNING, tl.int32), _scalar(float("inf"), real)
-    return step, step, moved, nothing, nothing, iterations, halvings, ending
+    return step, full_step.to(real), moved, nothing, nothing, iterations, halvings, ending
 
 
 @triton.jit
@@ -81,11 +82,12 @@ def _total(terms):
 
 @triton.jit
 def _band(bands, b):
-    """Read a recording's length, the half-width of its band, in frames, and the band's weight."""
+    """Read a recording's length, its band's half-width, in frames, and weight, and its step."""
     batch = tl.num_programs(0)
     length = tl.load(bands + b).to(tl.int32)
     half_width = tl.load(bands + _HALF_WIDTH * batch + b).to(tl.int32)
-    return length, half_width, tl.load(bands + _WEIGHT * batch + b)
+    weight, full_step = tl.load(bands + _WEIGHT * batch + b), tl.load(bands + _STEP * batch + b)
+    return length, half_width, weight, full_step
 
 
 @triton.jit
@@ -133,11 +135,22 @@ def _support(allowed, b, n, k, n_frames, n_actions, length):
 
 
 @triton.jit
-def _costs(cost, recording_stride, frame_stride, action_stride, b, n, k, inside):
-    """Read a block of the cost, 0 where there is no cost; strides go up to 64 bits."""
+def _costs(
+    cost, recording_stride, frame_stride, action_stride, b, n, k, support, HARD: tl.constexpr
+):
+    """Read a block of the cost, 0 off the support; strides go up to 64 bits.
+
+    Where the frame side is hard it is taken less each frame's least, which comes second.
+    """
     rows = b * recording_stride + n.to(tl.int64) * frame_stride
     columns = k.to(tl.int64) * action_stride
-    return tl.load(cost + (rows[:, None] + columns[None, :]), mask=inside, other=0.0)
+    values = tl.load(cost + (rows[:, None] + columns[None, :]), mask=support, other=0.0)
+    least = tl.zeros_like(tl.min(values, axis=1))
+    if HARD:
+        least = tl.min(tl.where(support, values, float("inf")), axis=1)
+        least = tl.where(least < float("inf"), least, 0.0)
+        values = tl.where(support, values - least[:, None], 0.0)
+    return values, least
 
 
 @triton.jit
@@ -216,29 +229,20 @@ def _unlike(window, coupling, weight):
 
 
 @triton.jit
-def _steepest(gradient, weight):
-    """Return the largest entry of the gradient where there is mass; it is low off the support."""
-    return tl.max(tl.where(weight > 0, tl.max(gradient, axis=1), float("-inf")), axis=0)
-
-
-@triton.jit
-def _first_step(steepest, epsilon, first_step):
-    """Return the given first step, or the paper's, shortened lest it overshoot the entropy."""
-    own = 4.0 / tl.maximum(steepest, (4.0 * epsilon).to(steepest.dtype))
-    return tl.where(first_step == first_step, first_step.to(own.dtype), own)
-
-
-@triton.jit
 def _judge(
-    parts, change, step, full_step, moved, objective, size, iterations, halvings, tolerance,
-    max_iterations, report, trace, COMPARE: tl.constexpr, EPS: tl.constexpr,
+    parts, constant, mass, change, step, full_step, moved, objective, size, iterations, halvings,
+    tolerance, max_iterations, report, trace, COMPARE: tl.constexpr, EPS: tl.constexpr,
 ):  # fmt: skip
-    """Decide whether a candidate is taken, note its parts of J, and go on from there."""
+    """Decide whether a candidate is taken, note its parts of J, and go on from there.
+
+    ``constant`` belongs to the linear part; ``mass`` is the coupling's where frames are relaxed.
+    """
     linear, temporal, of_frames, of_actions, entropy = parts
     value = linear + temporal + of_frames + of_actions + entropy
     starting = iterations < 0
-    finite = tl.abs(value) <= _LARGEST
-    accepted = starting | (finite & (value <= objective + EPS * size))
+    finite = tl.abs(value + constant) <= _LARGEST
+    fits = (value <= objective + EPS * size) & (mass <= _MOST_MASS)
+    accepted = starting | (finite & fits)
     iterations += accepted.to(tl.int32)
     halvings = tl.where(accepted, 0, halvings + 1)
     ending = tl.where(iterations >= max_iterations, _ITERATION_LIMIT, _RUNNING)
@@ -250,12 +254,12 @@ def _judge(
     ending = tl.where(starting & (finite == 0), _NOT_FINITE, ending)
     longer = tl.minimum(step * _GROWTH, full_step)
     step = tl.where(starting, full_step, tl.where(accepted, longer, step * 0.5))
-    tl.store(report, linear, mask=accepted)
+    tl.store(report, linear + constant, mask=accepted)
     tl.store(report + 1, temporal, mask=accepted)
     tl.store(report + 2, of_frames, mask=accepted)
     tl.store(report + 3, of_actions, mask=accepted)
     tl.store(report + 4, entropy, mask=accepted)
-    tl.store(trace + iterations, value, mask=accepted)
+    tl.store(trace + iterations, value + constant, mask=accepted)
     own_size = tl.abs(linear) + tl.abs(temporal) + tl.abs(of_frames) + tl.abs(of_actions)
     size = tl.where(accepted, own_size + tl.abs(entropy), size)
     objective = tl.where(accepted, value, objective)
@@ -293,32 +297,36 @@ def descend_held(
     cost, recording_stride, frame_stride, action_stride, allowed, initial, p, q, bands, assignment,
     labels, frame_weight, trace, report, running, n_frames, n_actions, max_iterations,
     epsilon: tl.float64, alpha: tl.float64, lambda_frames: tl.float64, lambda_actions: tl.float64,
-    tolerance: tl.float64, first_step: tl.float64, HARD: tl.constexpr, TEMPORAL: tl.constexpr,
+    tolerance: tl.float64, HARD: tl.constexpr, TEMPORAL: tl.constexpr,
     COMPARE: tl.constexpr, TINY: tl.constexpr, MOST: tl.constexpr, EPS: tl.constexpr,
     BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
 ):  # fmt: skip
     """Solve recording ``program_id(0)``, all of it in one block of ``BLOCK_N x BLOCK_K``."""
     real: tl.constexpr = cost.dtype.element_ty
     b = tl.program_id(0).to(tl.int64)
-    length, half_width, weight_of_band = _band(bands, b)
+    length, half_width, weight_of_band, full_step = _band(bands, b)
     n, k = tl.arange(0, BLOCK_N), tl.arange(0, BLOCK_K)
     inside = (n < length)[:, None] & (k < n_actions)[None, :]
     support = _support(allowed, b, n, k, n_frames, n_actions, length)
     q_values = _actions(q, b, k, n_actions, real)
     p_values, weight = _frames(p, b, n, n_frames, length, real, HARD)
     log_weight = _log_or_zero(weight)
-    epsilon, alpha, on_frames, on_actions, first_step = _weights(
-        epsilon, alpha, lambda_frames, lambda_actions, first_step
-    )
+    epsilon, alpha, on_frames, on_actions = _weights(epsilon, alpha, lambda_frames, lambda_actions)
     by_cost = 1.0 - alpha
     report += b * _REPORTED
     trace += b * (max_iterations + 1)
     running += b * (BLOCK_N * BLOCK_K)
-    costs = _costs(cost, recording_stride, frame_stride, action_stride, b, n, k, inside)
+    costs, least = _costs(
+        cost, recording_stride, frame_stride, action_stride, b, n, k, support, HARD
+    )
+    constant = by_cost * tl.sum((weight * least).to(tl.float64), axis=0)
+    mass = _scalar(0.0, tl.float64)
 
     log_a = _start(initial, b, n, k, q_values, n_frames, n_actions, inside).to(real)
     gradient = tl.zeros((BLOCK_N, BLOCK_K), real)
-    step, full_step, moved, objective, size, iterations, halvings, ending = _unsolved(real)
+    step, full_step, moved, objective, size, iterations, halvings, ending = _unsolved(
+        full_step, real
+    )
     change = _scalar(0.0, real)
     while ending == _RUNNING:
         new_log_a, a = _project(log_a - step * gradient, support, HARD, MOST)
@@ -342,18 +350,16 @@ def descend_held(
             new_gradient += alpha.to(real) * unlike
         of_frames = _scalar(0.0, tl.float64)
         if not HARD:
+            mass = _total(coupling)
             slope, of_frames = _penalty(tl.sum(coupling, axis=1), p_values, on_frames, TINY)
             new_gradient += slope[:, None]
         slope, of_actions = _penalty(tl.sum(coupling, axis=0), q_values, on_actions, TINY)
         new_gradient += slope[None, :]
 
-        if iterations < 0:
-            steepest = _steepest(new_gradient, weight)
-            full_step = _first_step(steepest, epsilon, first_step)
         accepted, step, moved, objective, size, iterations, halvings, ending = _judge(
             (linear, temporal, of_frames, of_actions, entropy),
-            change, step, full_step, moved, objective, size, iterations, halvings, tolerance,
-            max_iterations, report, trace, COMPARE, EPS,
+            constant, mass, change, step, full_step, moved, objective, size, iterations, halvings,
+            tolerance, max_iterations, report, trace, COMPARE, EPS,
         )  # fmt: skip
         log_a = tl.where(accepted, new_log_a, log_a)
         gradient = tl.where(accepted, new_gradient, gradient)
@@ -369,7 +375,7 @@ def descend_tiled(
     cost, recording_stride, frame_stride, action_stride, allowed, initial, p, q, bands, assignment,
     labels, frame_weight, trace, report, scores, gradients, running, n_frames, n_actions,
     max_iterations, epsilon: tl.float64, alpha: tl.float64, lambda_frames: tl.float64,
-    lambda_actions: tl.float64, tolerance: tl.float64, first_step: tl.float64,
+    lambda_actions: tl.float64, tolerance: tl.float64,
     HARD: tl.constexpr, TEMPORAL: tl.constexpr, COMPARE: tl.constexpr, TINY: tl.constexpr,
     MOST: tl.constexpr, EPS: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
 ):  # fmt: skip
@@ -380,12 +386,10 @@ def descend_tiled(
     """
     real: tl.constexpr = cost.dtype.element_ty
     b = tl.program_id(0).to(tl.int64)
-    length, half_width, weight_of_band = _band(bands, b)
+    length, half_width, weight_of_band, full_step = _band(bands, b)
     k = tl.arange(0, BLOCK_K)
     q_values = _actions(q, b, k, n_actions, real)
-    epsilon, alpha, on_frames, on_actions, first_step = _weights(
-        epsilon, alpha, lambda_frames, lambda_actions, first_step
-    )
+    epsilon, alpha, on_frames, on_actions = _weights(epsilon, alpha, lambda_frames, lambda_actions)
     by_cost = 1.0 - alpha
     report += b * _REPORTED
     trace += b * (max_iterations + 1)
@@ -401,11 +405,14 @@ def descend_tiled(
     tl.debug_barrier()
 
     turn = _scalar(0, tl.int64)
-    step, full_step, moved, objective, size, iterations, halvings, ending = _unsolved(real)
+    step, full_step, moved, objective, size, iterations, halvings, ending = _unsolved(
+        full_step, real
+    )
     while ending == _RUNNING:
         old, new = turn * entries, (1 - turn) * entries
         mass = tl.zeros((BLOCK_K,), tl.float64)
         linear, entropy = _scalar(0.0, tl.float64), _scalar(0.0, tl.float64)
+        constant = _scalar(0.0, tl.float64)
         change = _scalar(0.0, real)
         for first in range(0, length, BLOCK_N):
             n, inside, at = _tile(first, k, length, n_actions, BLOCK_N)
@@ -421,7 +428,10 @@ def descend_tiled(
             coupling = weight[:, None] * a
             log_coupling = new_log_a + _log_or_zero(weight)[:, None]
             entropy += _total(coupling * (log_coupling - 1.0))
-            costs = _costs(cost, recording_stride, frame_stride, action_stride, b, n, k, inside)
+            costs, least = _costs(
+                cost, recording_stride, frame_stride, action_stride, b, n, k, support, HARD
+            )
+            constant += by_cost * tl.sum((weight * least).to(tl.float64), axis=0)
             linear += _total(costs * coupling)
             exact = coupling.to(tl.float64)
             if TEMPORAL:
@@ -432,14 +442,16 @@ def descend_tiled(
         linear, entropy = by_cost * linear, epsilon * entropy
         slope, of_actions = _penalty(mass.to(real), q_values, on_actions, TINY)
         temporal, of_frames = _scalar(0.0, tl.float64), _scalar(0.0, tl.float64)
-        steepest = _scalar(float("-inf"), real)
         for first in range(0, length, BLOCK_N):
             n, inside, at = _tile(first, k, length, n_actions, BLOCK_N)
+            support = _support(allowed, b, n, k, n_frames, n_actions, length)
             p_values, weight = _frames(p, b, n, n_frames, length, real, HARD)
             new_log_a = tl.load(scores + new + at, mask=inside, other=_LOW)
             coupling = weight[:, None] * _assignment(new_log_a, MOST)
             log_coupling = new_log_a + _log_or_zero(weight)[:, None]
-            costs = _costs(cost, recording_stride, frame_stride, action_stride, b, n, k, inside)
+            costs, _ = _costs(
+                cost, recording_stride, frame_stride, action_stride, b, n, k, support, HARD
+            )
             gradient = by_cost.to(real) * costs + epsilon.to(real) * log_coupling
             if TEMPORAL:
                 window = _window(running, n_actions, n.to(tl.int64), k, half_width, length)
@@ -452,17 +464,16 @@ def descend_tiled(
                 gradient += pull[:, None]
             gradient += slope[None, :]
             tl.store(gradients + new + at, gradient, mask=inside)
-            if iterations < 0:
-                steepest = tl.maximum(steepest, _steepest(gradient, weight))
         # What a visit wrote is read by other threads in the next.
         tl.debug_barrier()
 
-        if iterations < 0:
-            full_step = _first_step(steepest, epsilon, first_step)
+        total = _scalar(0.0, tl.float64)
+        if not HARD:
+            total = tl.sum(mass, axis=0)
         accepted, step, moved, objective, size, iterations, halvings, ending = _judge(
             (linear, temporal, of_frames, of_actions, entropy),
-            change, step, full_step, moved, objective, size, iterations, halvings, tolerance,
-            max_iterations, report, trace, COMPARE, EPS,
+            constant, total, change, step, full_step, moved, objective, size, iterations, halvings,
+            tolerance, max_iterations, report, trace, COMPARE, EPS,
         )  # fmt: skip
         turn = tl.where(accepted, 1 - turn, turn)
     _close(report, ending, iterations, step, moved)

@@ -11,7 +11,6 @@ import contextlib
 import functools
 import importlib.metadata
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -21,6 +20,7 @@ from torch.torch_version import TorchVersion
 from asot.errors import MissingExtraError
 from asot.transport.request import Request
 from asot.transport.solution import ENDING, REPORTED, Answer, LateStatus
+from asot.transport.step import band_curvature, full_step
 
 # Earlier versions pass numbers to a kernel in single precision, whatever it asks for.
 OLDEST_TRITON = "3.5"
@@ -91,7 +91,7 @@ class CudaBackend:
             allowed = allowed.to(torch.bool).contiguous().view(torch.uint8)
         options = (
             *(request.epsilon, request.alpha, request.lambda_frames, request.lambda_actions),
-            *(request.tolerance, request.step_size),
+            request.tolerance,
         )
         limits = torch.finfo(cost.dtype)
         # Triton launches on the current device.
@@ -100,7 +100,7 @@ class CudaBackend:
             (kernel.descend_held if plan.held else kernel.descend_tiled)[(batch,)](
                 *(cost, *cost.stride(), allowed),
                 *map(laid_out, (request.initial, request.frame_marginal, request.action_marginal)),
-                _bands(request.lengths, n_frames, request.radius, cost.device),
+                _bands(request),
                 *(assignment, labels, frame_weight, trace, report, *scratch),
                 *(n_frames, n_actions, request.max_iterations),
                 *[math.nan if value is None else float(value) for value in options],
@@ -117,7 +117,7 @@ class CudaBackend:
                 maxnreg=min(MOST_REGISTERS, REGISTERS // (WARP * plan.warps)),
                 enable_fp_fusion=True,
             )
-        status = LateStatus(report, request.tolerance)
+        status = LateStatus(report, request, (assignment, frame_weight))
         return Answer(assignment, labels, frame_weight, trace, report[:, :ENDING].T, status)
 
 
@@ -146,20 +146,21 @@ class BlockPlan(NamedTuple):
         return cls(held, frames, actions, min(MOST_WARPS, max(1, warps)))
 
 
-def _bands(
-    lengths: Sequence[int] | Tensor, n_frames: int, radius: float | int, device: torch.device
-) -> Tensor:
-    """Return lengths, half-widths and weights of the recordings' bands; shape (3, B), float64.
+def _bands(request: Request) -> Tensor:
+    """Return lengths, half-widths and weights of the bands, and full steps; (4, B), float64.
 
     The values are those of ``band_half_width``, without reading lengths from the device.
     """
+    radius = request.radius
     # Lengths on the device cannot be refused without waiting for it; nothing is read past the end.
-    frames = torch.as_tensor(lengths).to(torch.float64).clamp(1, n_frames)
+    frames = torch.as_tensor(request.lengths).to(torch.float64).clamp(1, request.cost.shape[1])
     if isinstance(radius, int):
         half_width = torch.full_like(frames, radius)
         fraction = half_width / frames  # a number over a tensor is rounded twice
     else:
         half_width = (frames * radius).round().clamp(min=1.0)
         fraction = torch.full_like(frames, radius)
-    bands = torch.stack([frames, torch.minimum(half_width, frames), 1.0 / fraction])
-    return bands.to(device, non_blocking=True)
+    half_width = torch.minimum(half_width, frames)
+    step = full_step(band_curvature(half_width, fraction * frames), **request.weights)
+    bands = torch.stack([frames, half_width, 1.0 / fraction, step])
+    return bands.to(request.cost.device, non_blocking=True)

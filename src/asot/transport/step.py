@@ -1,0 +1,48 @@
+"""The length of a step: the inverse of the curvature that J has at most.
+
+Where J's second derivative along any step is at most L times that of ``h(T) = sum T log T``, a
+mirror-descent step of length ``1/L`` never raises J (Bauschke, Bolte and Teboulle, Mathematics of
+Operations Research 2017; Lu, Freund and Nesterov, SIAM J. Optim. 2018). L is a sum over J's parts,
+for frames that are hard, so that a step D of T sums to zero over each frame's actions:
+
+- linear: 0, whatever the cost. So no entry of it, however large, and no constant shortens a step.
+- entropy: epsilon, exactly.
+- penalty on the actions: lambda, as ``(sum_i D_ik)^2 / sum_i T_ik <= sum_i D_ik^2 / T_ik``.
+- temporal: with ``D Ca = -D``, it is ``-(alpha / 2) <D, Cv D>``. Bands have no eigenvalue under
+  ``-(2 b + 4) / (3 r)``: the sum of cosines ``1 + 2 cos t + ... + 2 cos(b t)`` is never under
+  ``-(2 b + 1) / 3``. A frame of weight w has ``D_h >= |D_i|^2 / w`` (Pinsker, with half of
+  ``|D_i|_1`` on either side of zero). For ``w = 1/N`` that makes ``alpha (b + 2) / (3 r N)``.
+
+L is a bound for frames that are hard and weigh the same, in the band or in one whose weights fall
+with the features' cosines (a Schur product with a correlation matrix, which widens no spectrum).
+Everywhere else it is an estimate. The solvers halve a step that raises J all the same.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from torch import Tensor
+
+Number = TypeVar("Number", float, Tensor)
+
+
+def band_curvature(half_width: Number, reach: Number) -> Number:
+    """Return the temporal part of L over alpha, for a band of b frames and ``r N = reach``."""
+    return (half_width + 2.0) / (3.0 * reach)
+
+
+def full_step(
+    curvature: Number,
+    *,
+    epsilon: float,
+    alpha: float,
+    lambda_frames: float | None,
+    lambda_actions: float | None,
+    step_size: float | None,
+) -> Number:
+    """Return the given step, or ``1 / L``; the temporal part of L is alpha times ``curvature``."""
+    if step_size is not None:
+        return 0.0 * curvature + step_size
+    penalties = (lambda_frames or 0.0) + (lambda_actions or 0.0)
+    return 1.0 / (epsilon + penalties + alpha * curvature)
