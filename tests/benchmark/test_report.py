@@ -211,9 +211,9 @@ def test_cells_from_before_a_published_score_had_its_column(
 ) -> None:
     for activity in (TEA, EGG):
         for seed in (0, 1):
-            write("asot", activity, seed, 0.5)
+            write("paper", activity, seed, 0.5)
             write("kmeans", activity, seed, 0.25)
-    path = next((folder.root / "cells" / "asot").glob("*/seed-1.json"))
+    path = next((folder.root / "cells" / "paper").glob("*/seed-1.json"))
     stored = json.loads(path.read_text())
     for scores in stored["candidates"][-1]["scores"].values():
         del scores["hvq_jsd"]
@@ -224,7 +224,7 @@ def test_cells_from_before_a_published_score_had_its_column(
     assert to_latex(results).count("& $-$ ") == 3 * 2, "both means and an activity, by matching"
     found = list(csv.DictReader(io.StringIO(to_csv(results.rows))))
     lacking = {(row["method"], row["seed"]) for row in found if row["hvq_jsd"] == ""}
-    assert lacking == {("asot", "1"), ("asot", "mean"), ("asot", "sd")}
+    assert lacking == {("paper", "1"), ("paper", "mean"), ("paper", "sd")}
 
 
 def unescaped(text: str, character: str) -> int:
