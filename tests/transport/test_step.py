@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import rel_entr
 
+from asot.errors import ArgumentError
 from asot.metrics import evaluate
 from asot.timeline.segments import run_lengths
 from asot.transport import Band, Dense, FeatureBand, StreamingDecoder, solve
@@ -60,10 +61,26 @@ def test_one_entry_of_any_size_is_one_entry_that_is_out(
     # A mask takes it out from the start on, a cost from the first step on.
     allowed = np.ones(cost.shape, dtype=bool)
     allowed[where] = False
-    masked = solve(cost, allowed=allowed, backend=backend, tolerance=1e-7, max_iterations=10_000)
-    found = solve(cost, backend=backend, tolerance=1e-7, max_iterations=10_000)
-    other = masked.objective.total - found.objective.total
-    assert abs(other) < 1e-2
+    masked = solve(cost, allowed=allowed, backend=backend, **options)
+    found = solve(cost, initial=allowed / cost.shape[1], backend=backend, **options)
+    np.testing.assert_allclose(found.assignment, masked.assignment, atol=1e-7)
+
+
+@backends
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_no_number_is_too_large(backend: str, dtype: type, rng: np.random.Generator) -> None:
+    cost = make_cost(rng, 90, 5, dtype=dtype)
+    cost[40, 2], cost[41, 3] = 1e3, -1e3
+    expected = solve(cost, backend=backend).assignment
+    largest = np.finfo(dtype).max
+    for high, low in ((1e30, -1e30), (0.5 * largest, -0.5 * largest), (largest, -largest)):
+        cost[40, 2], cost[41, 3] = high, low
+        found = solve(cost, backend=backend).assignment
+        np.testing.assert_allclose(found, expected, atol=1e-5 if dtype is np.float32 else 1e-9)
+    for bad in (np.inf, -np.inf, np.nan):
+        cost[40, 2] = bad
+        with pytest.raises(ArgumentError, match="finite"):
+            solve(cost, backend=backend)
 
 
 @backends

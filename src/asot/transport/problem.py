@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from asot.transport.request import Request
+from asot.transport.step import MOST_COST
 from asot.transport.structure import Band, Structure, wide
 
 
@@ -69,7 +70,7 @@ class Problem:
             cost = cost - least
             constant = (1.0 - request.alpha) * (weight * least).sum(dim=(1, 2), dtype=wide(cost))
         return cls(
-            cost=cost,
+            cost=cost.clamp(max=MOST_COST * torch.finfo(cost.dtype).max),
             constant=constant,
             frame_marginal=p[:, :, None],
             action_marginal=q[:, None, :],

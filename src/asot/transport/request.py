@@ -82,7 +82,7 @@ class Request:
             self._read_extras()
 
     @property
-    def weights(self) -> dict[str, float | None]:
+    def weights(self) -> dict[str, Any]:
         """Return what decides the length of a step, beside the structure."""
         names = ("epsilon", "alpha", "lambda_frames", "lambda_actions", "step_size")
         return {name: getattr(self, name) for name in names}

@@ -25,6 +25,8 @@ from typing import TypeVar
 from torch import Tensor
 
 Number = TypeVar("Number", float, Tensor)
+# Of the largest number: no entry of a cost counts for more, so that no step overflows.
+MOST_COST = 1e-8
 
 
 def band_curvature(half_width: Number, reach: Number) -> Number:

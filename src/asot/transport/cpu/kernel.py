@@ -22,6 +22,7 @@ from numba import cfunc, types
 from numba.core import event
 
 from asot.transport import mirror_descent, solution
+from asot.transport import step as steps
 from asot.transport.cpu import blocks, layout, visit
 from asot.transport.cpu.blocks import CHUNK, LEAST, LN2, LOG2E, OMEGA, PLACES
 from asot.transport.cpu.layout import apart, array_at, arrive, compile_apart, compile_inline, look
@@ -279,7 +280,7 @@ def _solve(address, kind):
 def _sources() -> str:
     """Digest all that is compiled: Numba itself would look at this file alone."""
     digest = hashlib.sha256()
-    for module in (blocks, layout, visit, mirror_descent, solution, sys.modules[__name__]):
+    for module in (blocks, layout, visit, mirror_descent, solution, steps, sys.modules[__name__]):
         digest.update(Path(str(module.__file__)).read_bytes())
     return digest.hexdigest()
 

@@ -22,6 +22,7 @@ from asot.transport.cpu.blocks import (
 )
 from asot.transport.cpu.layout import apart, compile_apart, compile_inline
 from asot.transport.mirror_descent import LEAST_INITIAL
+from asot.transport.step import MOST_COST
 
 # What is done for a tile. Typed, because a plain constant has each function compiled anew for it.
 READ, START, STEP, JUDGE, FINISH = (np.int64(phase) for phase in range(5))
@@ -84,11 +85,16 @@ def read(r, start, stop):
 def _lay_out(r, costs, block, first):
     """Lay out a block of the cost, less each frame's least; zero where there is no frame."""
     K = _U(r.cost.shape[1])
+    largest = np.finfo(costs.dtype).max
+    most = costs.dtype.type(MOST_COST * largest)
     here = min(_LANES, _U(r.length) - _U(first))
     for lane in range(here):
         least = r.frames[LEAST, _U(first) + lane]
         for k in range(K):
-            costs[block, k, lane] = r.cost[_U(first) + lane, k] - least
+            given = r.cost[_U(first) + lane, k]
+            # What is not finite stays so, and is found in J.
+            too_much = given - least > most and given <= largest
+            costs[block, k, lane] = most if too_much else given - least
     if here < _LANES:
         for k in range(K):
             for lane in range(here, _LANES):

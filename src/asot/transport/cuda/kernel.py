@@ -29,6 +29,7 @@ import triton.language as tl
 
 from asot.transport import mirror_descent, solution
 from asot.transport.solution import Ending
+from asot.transport.step import MOST_COST
 
 _RUNNING = tl.constexpr(-1)
 _CONVERGED, _ITERATION_LIMIT, _STALLED, _NOT_FINITE, _ = map(tl.constexpr, range(len(Ending)))
@@ -42,7 +43,8 @@ _LEAST_INITIAL = tl.constexpr(mirror_descent.LEAST_INITIAL)
 _GROWTH = tl.constexpr(mirror_descent.GROWTH)
 # Below any score, and far enough from overflow.
 _LOW = tl.constexpr(-1e30)
-_LARGEST = tl.constexpr(sys.float_info.max)
+_LARGEST, _LARGEST_SINGLE = tl.constexpr(sys.float_info.max), tl.constexpr(3.4028234663852886e38)
+_MOST_COST = tl.constexpr(MOST_COST)
 _MOST_MASS = tl.constexpr(solution.MOST_MASS)
 
 
@@ -144,13 +146,18 @@ def _costs(
     """
     rows = b * recording_stride + n.to(tl.int64) * frame_stride
     columns = k.to(tl.int64) * action_stride
-    values = tl.load(cost + (rows[:, None] + columns[None, :]), mask=support, other=0.0)
+    given = tl.load(cost + (rows[:, None] + columns[None, :]), mask=support, other=0.0)
+    values = given
     least = tl.zeros_like(tl.min(values, axis=1))
     if HARD:
         least = tl.min(tl.where(support, values, float("inf")), axis=1)
         least = tl.where(least < float("inf"), least, 0.0)
         values = tl.where(support, values - least[:, None], 0.0)
-    return values, least
+    largest: tl.constexpr = _LARGEST if given.dtype == tl.float64 else _LARGEST_SINGLE
+    most = tl.full((), _MOST_COST * largest, given.dtype)
+    # What is not finite stays so.
+    too_much = (values > most) & (given <= tl.full((), largest, given.dtype))
+    return tl.where(too_much, most, values), least
 
 
 @triton.jit
