@@ -181,7 +181,7 @@ def test_each_activity_has_its_own_number_of_actions(rng: np.random.Generator) -
     predictions, truths = noisy_corpus(rng, n_recordings=4)
     activities = ["tea", "egg", "tea", "egg"]
     counts = {"tea": 4, "egg": 7}
-    scores = evaluate(predictions, truths, activities=activities, n_actions=counts)
+    scores = evaluate(predictions, truths, activities=np.array(activities), n_actions=counts)
     corpus = evaluate(predictions, truths, "corpus", activities=activities, n_actions=counts)
     frames = match(predictions, truths).frames
     assert corpus["cte_f1"] == cte_f1(frames, 11)
@@ -199,11 +199,12 @@ def test_each_activity_has_its_own_number_of_actions(rng: np.random.Generator) -
         (0, "n_actions must be an integer of at least 1, but is 0"),
         ({"tea": 2}, "n_actions must have a number for each name in activities, .* 'tea'"),
         ({"tea": 2, "egg": 1.5}, "n_actions must be an integer of at least 1, but is 1.5"),
+        ({"tea": 2, "egg": None}, "n_actions must be an integer of at least 1, but is None"),
     ],
 )
 def test_bad_numbers_of_actions_are_named(n_actions, sentence: str) -> None:
     with pytest.raises(ArgumentError, match=sentence):
         evaluate([[0], [1]], [[0], [1]], activities=["tea", "egg"], n_actions=n_actions)
     if isinstance(n_actions, dict):
-        with pytest.raises(ArgumentError, match="each name in activities"):
+        with pytest.raises(ArgumentError, match="those in activities not given"):
             evaluate([[0], [1]], [[0], [1]], n_actions=n_actions)

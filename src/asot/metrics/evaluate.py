@@ -174,8 +174,8 @@ def evaluate(
         One sequence of N_i labels for each recording: a list, NumPy array or torch tensor of
         integers or strings. The number -1 in a prediction means "unassigned", which is never
         right.
-    matching : {"activity", "video", "corpus"}
-        The recordings that share a matching.
+    matching : {"activity", "video", "corpus", "name"}
+        The recordings that share a matching, or "name" for none.
     exclude : int, str or iterable of these, optional
         Ground-truth labels whose frames are dropped before matching (background). Segments are
         found before the frames go, so that none is joined to another across the hole, and a
@@ -228,14 +228,17 @@ def evaluate(
             f"there are {len(activities)} names."
         )
     of_recording = [""] * n_recordings if activities is None else [str(one) for one in activities]
-    if isinstance(n_actions, Mapping) and not (activities and set(of_recording) <= set(n_actions)):
-        raise ArgumentError(
-            f"n_actions must have a number for each name in activities, but its names are "
-            f"{listing(sorted(n_actions))}."
-        )
-    for count in n_actions.values() if isinstance(n_actions, Mapping) else [n_actions]:
-        if count is not None:
+    if isinstance(n_actions, Mapping):
+        if activities is None or not set(of_recording) <= set(n_actions):
+            raise ArgumentError(
+                f"n_actions must have a number for each name in activities, but its names are "
+                f"{listing(sorted(n_actions))} and those in activities "
+                f"{listing(sorted(set(of_recording) - {''})) or 'not given'}."
+            )
+        for count in n_actions.values():
             require_integer("n_actions", count, at_least=1)
+    elif n_actions is not None:
+        require_integer("n_actions", n_actions, at_least=1)
     n_frames = np.bincount(paired.frames.recording, minlength=n_recordings)
     left_out = tuple(np.flatnonzero(n_frames == 0).tolist())
     if left_out:
