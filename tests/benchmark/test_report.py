@@ -294,6 +294,18 @@ def test_markdown_marks_the_same_and_says_by_which_test(folder: BenchmarkFolder)
     assert "Nothing is in bold" not in text
 
 
+def test_a_seed_that_was_chosen_is_named_with_its_matching(
+    write: Write, folder: BenchmarkFolder
+) -> None:
+    """The oracle may take another seed where each recording is matched by itself."""
+    write("paper", TEA, 0, 0.5, video=0.9)
+    write("paper", TEA, 1, 0.6, video=0.7)
+    text = to_markdown(collect(folder, choices=["oracle"]))
+    start = f"- ASOT (paper), {TEA}, one matching"
+    assert f"{start} of actions to classes for each activity, by oracle: seed 1\n" in text
+    assert f"{start} for each recording, by oracle: seed 0\n" in text
+
+
 def test_one_seed_on_one_activity_has_nothing_in_bold(
     write: Write, folder: BenchmarkFolder
 ) -> None:
@@ -328,6 +340,12 @@ def test_the_settings_and_the_methods_of_a_table(write: Write, folder: Benchmark
     for title, what in legend(results.rows):
         assert f"- **{title}**: {what}\n" in text
         assert latex.count(f"{title}: {what}") == 8
+
+
+def test_the_legend_has_the_order_of_the_tables(results: Results) -> None:
+    """TW-FINCH has no row where recordings share a matching, but stands before the split."""
+    titles = [title for title, _ in legend(results.rows)]
+    assert titles == ["ASOT (paper)", "k-means", "TW-FINCH", "Uniform split"]
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")

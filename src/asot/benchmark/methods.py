@@ -14,10 +14,9 @@ from importlib.util import find_spec
 from typing import Any
 
 from asot.errors import ConfigurationError, MissingExtraError
-from asot.model.recipe import AUTO, Recipe
+from asot.model.recipe import AUTO, Recipe, load_recipe
 
-# Of the recipe paper, in place of settings that a recipe leaves to be found.
-PAPER_PRIOR, PAPER_RADIUS = 0.15, 0.04
+_USES = ("transport_train", "transport_eval")
 
 
 @dataclass(frozen=True)
@@ -42,12 +41,14 @@ def paper_network(recipe: Recipe) -> Recipe:
     A recipe that is one keeps all its settings. In others, one network takes the place of a team,
     and the recipe ``paper``'s numbers that of settings to be found: all their other defaults agree.
     """
+    paper = load_recipe("paper")
     alone = replace(copy.deepcopy(recipe), team=0, background=False)
     if alone.order_prior == AUTO:
-        alone.order_prior = PAPER_PRIOR
-    for use in (alone.transport_train, alone.transport_eval):
-        if use.radius == AUTO:
-            use.radius = PAPER_RADIUS
+        alone.order_prior = paper.order_prior
+    for use in _USES:
+        own = getattr(alone, use)
+        if own.radius == AUTO:
+            own.radius = getattr(paper, use).radius
     return alone
 
 
@@ -175,7 +176,6 @@ METHODS: dict[str, Method] = {
 
 # The parts of the paper's method that can be switched off: what is lacking, in words and in more
 # words, and the settings that change.
-_USES = ("transport_train", "transport_eval")
 ABLATIONS: dict[str, tuple[str, str, dict[str, float | None]]] = {
     "temporal": (
         "no temporal term",

@@ -42,9 +42,8 @@ KEY = (
 )
 BOLD = (
     "Bold: the best, and all that are not significantly worse: paired t-tests over activities and "
-    f"seeds, two-sided, at a false discovery rate of {LEVEL:g} (Benjamini and Hochberg); "
-    "Wilcoxon's test cannot reach that with five pairs. They tell whether other seeds would give "
-    "the same order on these recordings, not on others."
+    f"seeds, two-sided, at a false discovery rate of {LEVEL:g} (Benjamini and Hochberg). They tell "
+    "whether other seeds would give the same order on these recordings, not on others."
 )
 NO_BOLD = "Nothing is in bold: with one seed on one activity, nothing can be tested."
 
@@ -182,7 +181,10 @@ def to_markdown(results: Results) -> str:
             lines += [f"Not complete: {', '.join(table.incomplete)}.", ""]
     described = [f"- **{title}**: {what}" for title, what in legend(results.rows)]
     chosen = [row for row in results.rows if row.chosen and row.activity not in MEANS]
-    named = {f"- {row.title}, {row.activity}, by {row.choice}: {row.chosen}" for row in chosen}
+    named = {
+        f"- {row.title}, {row.activity}, {MATCHINGS[row.matching]}, by {row.choice}: {row.chosen}"
+        for row in chosen
+    }
     failed = [f"- {one.cell}: {one.reason}" for one in results.failures]
     parts = {"Methods": described, "Chosen seeds": sorted(named), "Failed": failed}
     for title, found in parts.items():
@@ -281,7 +283,7 @@ def _flat(values: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, Any
 
 def legend(rows: Sequence[Row]) -> list[tuple[str, str]]:
     """Return the title of each method, and what it is."""
-    methods = [find_method(name) for name in dict.fromkeys(row.method for row in rows)]
+    methods = [find_method(name) for name in ordered({row.method for row in rows})]
     return [(one.title, one.what) for one in methods]
 
 
