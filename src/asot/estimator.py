@@ -48,7 +48,7 @@ class ActionSegmenter(RecipeSegmenter):
         Passes over the recordings; 0 keeps the k-means start and only decodes.
     order_prior : float or "auto"
         Strength of the pull towards a common order of the actions; 0 assumes no order. "auto"
-        takes the paper's 0.15 where a permutation test finds an order, less where it is unsure.
+        takes the paper's 0.15 where a test finds a common order, and 0 elsewhere.
     radius : float, int or "auto"
         Half-width of the temporal band: a fraction of each recording, frames, or the coarsest
         scale at which the labelling is stable. About a quarter to a half of a typical segment.

@@ -21,7 +21,7 @@ from asot.model.features import PreparedFeatures
 from asot.model.recipe import AUTO, Recipe
 from asot.progress import Progress, silent
 
-PAPER_STRENGTH = 0.15  # of the paper's order prior; less where the evidence is incomplete
+PAPER_STRENGTH = 0.15  # of the paper's order prior, where recordings share an order
 FIRST_GUESSES = 4, 6, 8  # actions, to find the time scale at which they are counted
 
 

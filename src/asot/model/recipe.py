@@ -153,7 +153,7 @@ class Recipe:
         Actions to look for: one number, one for each activity to be trained by itself, or auto:
         found from the recordings.
     order_prior
-        Strength of the temporal order prior; auto: by how far the recordings share an order.
+        Strength of the temporal order prior; auto: 0.15 where recordings share an order, else 0.
     team
         How often each of a team of learners is trained, which then vote; 0 trains one network,
         as the paper does.
