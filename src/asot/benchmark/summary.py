@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,7 +136,8 @@ def undominated(values: Mapping[str, Mapping[tuple[str, int], float]]) -> set[st
     ``values``, of which the higher is the better, are given by method, activity and seed. The
     method of the highest mean is compared with each other one by a paired t-test (two-sided) over
     the activities and seeds of both, at a false discovery rate of ``LEVEL`` (Benjamini and Hochberg
-    1995). The t-test, as Wilcoxon's signed ranks cannot reach that level with five pairs. A method
+    1995) among the tests of all pairs of methods, as the best is known from the same values. The
+    t-test, as Wilcoxon's signed ranks cannot reach that level with five pairs. A method
     that cannot be tested for want of pairs is kept.
     """
     from scipy.stats import false_discovery_control
@@ -143,15 +145,14 @@ def undominated(values: Mapping[str, Mapping[tuple[str, int], float]]) -> set[st
     if len(values) < 2 or all(len(one) < 2 for one in values.values()):
         return set()
     leader = max(values, key=lambda method: np.mean(list(values[method].values())))
-    chances = {}
-    for method, own in values.items():
-        both = [place for place in own if place in values[leader]]
-        differences = np.array([values[leader][place] - own[place] for place in both])
-        if method != leader:
-            chances[method] = _chance(differences)
-    adjusted = false_discovery_control(list(chances.values()))
-    worse = {method for method, one in zip(chances, adjusted, strict=True) if one <= LEVEL}
-    return set(values) - worse
+    pairs = list(combinations(values, 2))
+    chances = []
+    for first, second in (map(values.__getitem__, pair) for pair in pairs):
+        both = [place for place in first if place in second]
+        chances.append(_chance(np.array([first[place] - second[place] for place in both])))
+    adjusted = false_discovery_control(chances)
+    differ = [pair for pair, one in zip(pairs, adjusted, strict=True) if one <= LEVEL]
+    return set(values) - {one for pair in differ if leader in pair for one in pair} | {leader}
 
 
 def _chance(differences: NDArray[np.float64]) -> float:
