@@ -101,6 +101,17 @@ ORDERED = "0,1,0,0,0\r\n0 0 1 0 0\n0 0 0 1 0\n0\t0 0 0 1\n0 0 0 0 0\n\n"
 PAIRS = "0 1\n1, 2\n 2,3\n3 4\n"
 
 
+def test_costs_that_pay_for_mass_are_refused(
+    asot, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    np.save(tmp_path / "paid.npy", -50 * rng.random((60, 4)))
+    words = ("decode", tmp_path / "paid.npy", "--cost", "--out", tmp_path / "out")
+    assert asot(*words).code == 0
+    outcome = asot(*words, "--lambda_frames", "0.1")
+    assert outcome.code == 1
+    assert "paid.npy cannot be decoded: Diverged: " in outcome.err
+
+
 @pytest.mark.parametrize("text", [ORDERED, PAIRS])
 def test_rules_on_segments(
     asot, affinity: np.ndarray[Any, Any], tmp_path: Path, text: str, rng: np.random.Generator

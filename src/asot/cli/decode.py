@@ -151,7 +151,7 @@ def decode(
         prior = temporal_prior(n_frames, n_actions, values.order_prior, mode=settings["mode"])
         cost = cost + prior
     solution = solve(cost.astype(matrix.dtype, copy=False), **settings)
-    if solution.status[0].ending == "not finite":
+    if solution.status[0].ending in ("not finite", "diverged"):
         raise ArgumentError(f"{file} cannot be decoded: {solution.status[0]}", file=file)
     # Where the frame side is relaxed, a frame may hold more or less than its share of mass.
     mass = solution.assignment.sum(axis=1, keepdims=True)
