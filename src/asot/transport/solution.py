@@ -122,7 +122,10 @@ class LateStatus(Sequence[Status]):
             Status.of(endings[int(ending)], int(iterations), step, moved, tolerance)
             for *_, ending, iterations, step, moved in self._report.tolist()
         ]
-        return look_at_plans(each, self._request, *self._answered)
+        seen = look_at_plans(each, self._request, *self._answered)
+        # Whoever keeps the statuses need not keep costs and plans.
+        del self._request, self._answered
+        return seen
 
     def __getitem__(self, which: Any) -> Any:
         return self._read[which]
