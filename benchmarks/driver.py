@@ -5,7 +5,8 @@
 Nothing in the checkout is changed. Around the script: its fixed data folder gives way to the one
 on the command line, it trains on the CPU, wandb and ``pytorch_lightning`` are stood in for where
 they are not installed, a function that NumPy dropped is put back, and small validation sets do not
-make it divide by zero. The report has the seconds of each training epoch.
+make it divide by zero. The report has the seconds of each training epoch, and the labels of every
+recording after the last.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ def main() -> None:
     sys.argv = [str(source / "train.py"), *words]
     warnings.simplefilter("ignore")
     _stand_in()
-    epochs = _watch_epochs()
+    seen = _watch()
     _move_data(words[words.index("-p") + 1])
     runpy.run_path(str(source / "train.py"), run_name="__main__")
-    Path(report).write_text(json.dumps(epochs))
+    Path(report).write_text(json.dumps(seen))
 
 
 def _stand_in() -> None:
@@ -55,10 +56,11 @@ def _stand_in() -> None:
         legacy.random_integers = lambda low, high, size: legacy.randint(low, high + 1, size)
 
 
-def _watch_epochs() -> list[float]:
+def _watch() -> dict[str, Any]:
     import pytorch_lightning as pl
 
     epochs: list[float] = []
+    labels: dict[str, list[int]] = {}
 
     class Watch(pl.Callback):
         def on_train_epoch_start(self, *_: Any) -> None:
@@ -69,18 +71,23 @@ def _watch_epochs() -> list[float]:
             if trainer.is_last_batch:
                 epochs.append(time.perf_counter() - self.start)
 
+        def on_test_batch_end(self, _: Any, module: Any, *__: Any) -> None:
+            # The script tests one recording at a time, and keeps its labels until the last.
+            _, segments, _, mask, (name,) = module.test_cache[-1]
+            labels[name] = segments[mask].tolist()
+
     trainer: Any = pl.Trainer
     trainer_init = trainer.__init__
     counted = trainer.num_val_batches.fget
 
     def init(self: Any, **options: Any) -> None:
-        options |= {"device": "cpu", "devices": 1, "inference_mode": False}
+        options |= {"accelerator": "cpu", "devices": 1, "inference_mode": False}
         options |= {"enable_progress_bar": False, "callbacks": [Watch()]}
         trainer_init(self, **options)
 
     trainer.__init__ = init
     trainer.num_val_batches = property(lambda self: [max(5, count) for count in counted(self)])
-    return epochs
+    return {"epochs": epochs, "labels": labels}
 
 
 def _move_data(folder: str) -> None:

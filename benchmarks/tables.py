@@ -8,6 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from asot.metrics import SCORE_TITLES
+
 # Tables that are piped into a file are not to be squeezed into 80 columns.
 CONSOLE = Console(width=None if sys.stdout.isatty() else 150)
 
@@ -172,6 +174,21 @@ def show_script(report: dict[str, Any]) -> None:
             f"{ours['processor_seconds']:.1f}",
             f"{one['processor_ratio']:.1f}",
         )  # fmt: skip
+    CONSOLE.print(table)
+
+
+def show_scores(report: dict[str, Any]) -> None:
+    """The scores of the authors' script, by seed, and their mean and sample standard deviation."""
+    names = ("mof", "miou", "f1@25", "edit", "legacy_f1", "mof by recording")
+    table = Table(
+        "seed", *(SCORE_TITLES.get(name, "MoF by recording") for name in names),
+        title=f"the release's own script, {report['data']}, {report['epochs']} epochs, percent",
+    )  # fmt: skip
+    for seed, values in enumerate(report["seeds"]):
+        table.add_row(str(seed), *(f"{100 * values[name]:.1f}" for name in names))
+    if report["sd"] is not None:
+        both = ((report["mean"][name], report["sd"][name]) for name in names)
+        table.add_row("mean", *(f"{100 * mean:.1f} ± {100 * sd:.1f}" for mean, sd in both))
     CONSOLE.print(table)
 
 

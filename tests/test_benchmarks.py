@@ -71,6 +71,79 @@ def test_data_without_the_release_is_refused() -> None:
     assert "--release" in done.stderr
 
 
+def test_scores_without_the_release_are_refused() -> None:
+    done = run("--only", "scores")
+    assert done.returncode == 2
+    assert "give --release and --data" in done.stderr
+
+
+# A script of the release's form: it draws labels from its seed, once for each recording.
+SCRIPT = """
+import sys
+from types import SimpleNamespace
+
+import pytorch_lightning as pl
+import torch
+from video_dataset import VideoDataset
+
+seed = int(sys.argv[sys.argv.index("--seed") + 1])
+torch.manual_seed(seed)
+trainer = pl.Trainer(devices=[1], max_epochs=0, logger=False, enable_checkpointing=False)
+assert trainer.num_devices == 1
+module = SimpleNamespace(test_cache=[])
+for name, n_frames in VideoDataset("/nowhere").recordings:
+    labels, mask = torch.randint(2, (1, n_frames + 3)), torch.ones(1, n_frames + 3, dtype=bool)
+    mask[:, n_frames:] = False
+    module.test_cache.append([0.5, labels, labels, mask, (name,)])
+    for callback in trainer.callbacks:
+        callback.on_test_batch_end(trainer, module, None, None, 0)
+"""
+DATASET = """
+from pathlib import Path
+
+
+class VideoDataset:
+    def __init__(self, folder):
+        truth = sorted((Path(folder) / "Breakfast" / "groundTruth").iterdir())
+        self.recordings = [(one.name, len(one.read_text().split())) for one in truth]
+"""
+
+
+def test_the_labels_of_the_releases_script_are_scored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(REPOSITORY))
+    import torch
+
+    from asot.data import Recordings, write_dataset
+    from asot.metrics import evaluate
+    from benchmarks import tables
+    from benchmarks.script import measure_scores
+
+    source = tmp_path / "release" / "src"
+    source.mkdir(parents=True)
+    (source / "train.py").write_text(SCRIPT)
+    (source / "video_dataset.py").write_text(DATASET)
+    truth = [np.repeat([0, 1], 20), np.repeat([1, 0], 15)]
+    recordings = Recordings.from_arrays(
+        [np.zeros((len(one), 2)) for one in truth], names=["a_coffee", "b_coffee"],
+        ground_truth=truth,
+    )  # fmt: skip
+    data = write_dataset(recordings, tmp_path / "Breakfast", {0: "take", 1: "stir"})
+    report = measure_scores(tmp_path / "release", data, "coffee", 3)
+    expected = []
+    for seed in range(3):
+        torch.manual_seed(seed)
+        drawn = [torch.randint(2, (1, len(one) + 3))[0, : len(one)].numpy() for one in truth]
+        expected.append(evaluate(drawn, truth)["mof"])
+    assert [one["mof"] for one in report["seeds"]] == pytest.approx(expected)
+    assert report["mean"]["mof"] == pytest.approx(np.mean(expected))
+    assert report["sd"]["mof"] == pytest.approx(np.std(expected, ddof=1))
+    tables.show_scores(report)
+    mean = f"{100 * np.mean(expected):.1f} ± {100 * np.std(expected, ddof=1):.1f}"
+    assert mean in capsys.readouterr().out
+
+
 def test_what_helps_goes_on_with_its_figures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

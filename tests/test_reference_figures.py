@@ -1,8 +1,8 @@
 """Trained on the files the release was measured on, the recipes reach its scores.
 
-The release's figures (means of 8 and 3 seeds, spread over seeds 4.7 in MoF on the coffee videos)
-are from its own training code, run on current libraries. Ours are means over five drawn seeds;
-three standard errors are allowed, for chance.
+The release's figures are from its own script, run on current libraries: means of seeds 0 to 7 on
+the coffee videos (``python -m benchmarks --only scores``), of three seeds on the SVM scores. Ours
+are means over five drawn seeds; three standard errors are allowed, for chance.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def test_breakfast_coffee(
     means, errors = mean_scores(
         folder.recordings("coffee"), recipe, recipe.actions_of("coffee"), seed
     )
-    assert means["mof"] > 48.9 - 3 * max(errors["mof"], 4.7 / np.sqrt(SEEDS))
-    assert means["miou"] > 37.6 - 3 * max(errors["miou"], 4.7 / np.sqrt(SEEDS))
+    assert means["mof"] > 46.5 - 3 * max(errors["mof"], 5.7 / np.sqrt(SEEDS))
+    assert means["miou"] > 35.4 - 3 * max(errors["miou"], 4.6 / np.sqrt(SEEDS))
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from asot.errors import ArgumentError, AsotError
 from asot.model.segmenter import NotFittedError
 
 KINDS: list[Any] = [
+    baselines.CTEDecodingSegmenter,
     baselines.CTESegmenter,
     baselines.HMMSegmenter,
     baselines.KMeansSegmenter,
@@ -24,7 +25,7 @@ KINDS: list[Any] = [
     baselines.TWFINCHSegmenter,
     baselines.UniformSegmenter,
 ]
-CLUSTERING = KINDS[:4]
+CLUSTERING = KINDS[:5]
 
 
 @pytest.fixture(params=KINDS, ids=lambda kind: kind.__name__)

@@ -1,74 +1,69 @@
-"""CTE's decoding: its Gaussians against SciPy's and its paths against all paths there are."""
+"""CTE: its embedding knows the time of a frame, and is decoded as CTE's decoding decodes."""
 
 from __future__ import annotations
 
-from itertools import combinations_with_replacement
-
 import numpy as np
 import pytest
-from scipy.stats import multivariate_normal
-from sklearn.cluster import KMeans
-from sklearn.covariance import LedoitWolf
+import torch
 
-from asot.baselines import CTESegmenter
-from asot.data import standardise
-from asot.simulation import make_recordings
+from asot.baselines import CTEDecodingSegmenter, CTESegmenter
+from asot.errors import ArgumentError
 
 
-def test_the_gaussians_are_of_the_clusters_in_time(X: list[np.ndarray]) -> None:
-    segmenter = CTESegmenter(3, random_state=0).fit(X)
-    frames = np.concatenate([standardise(x) for x in X]).astype(np.float64)
-    time = np.concatenate([(np.arange(len(x)) + 0.5) / len(x) for x in X])
-    labels = KMeans(3, n_init=10, random_state=0).fit(frames.astype(np.float32)).labels_
-    order = np.argsort([time[labels == k].mean() for k in range(3)])
-    floor = 1e-3 * frames.var(axis=0).mean() * np.eye(5)
-    for found, k in enumerate(order):
-        members = frames[labels == k]
-        np.testing.assert_allclose(segmenter.means_[found], members.mean(axis=0), atol=1e-9)
-        expected = LedoitWolf().fit(members).covariance_ + floor
-        np.testing.assert_allclose(segmenter.covariances_[found], expected, atol=1e-9)
+def wandering(rng: np.random.Generator, n: int, width: int = 6) -> np.ndarray:
+    """Features that draw a curve in time, each column with an offset and a scale of its own."""
+    time = (np.arange(n) + 0.5) / n
+    curve = np.sin(np.outer(time, np.linspace(1.0, 4.0, width)))
+    return (curve + 0.02 * rng.normal(size=curve.shape)) * 10.0 ** np.arange(width) + 5.0
 
 
-def test_the_path_is_the_likeliest_in_order(seed: int) -> None:
-    X = [one.features for one in make_recordings(5, 3, (6, 14), width=2, random_state=seed)]
+def test_the_error_is_that_of_a_least_squares_regression_or_less(
+    rng: np.random.Generator,
+) -> None:
+    X = [wandering(rng, n) for n in rng.integers(60, 120, 4)]
     segmenter = CTESegmenter(3, standardise=False, random_state=0).fit(X)
-    total = 0.0
-    for x, labels in zip(X, segmenter.labels_, strict=True):
-        densities = np.stack(
-            [
-                multivariate_normal(mean, covariance).logpdf(x).reshape(len(x))
-                for mean, covariance in zip(segmenter.means_, segmenter.covariances_, strict=True)
-            ],
-            axis=1,
-        )
-        steps = combinations_with_replacement(range(3), len(x))
-        best = max(
-            densities[np.arange(len(x)), path].sum() for path in steps if len(set(path)) == 3
-        )
-        assert densities[np.arange(len(x)), labels].sum() == pytest.approx(best, abs=1e-8)
-        total -= best
-    assert segmenter.objective_ == pytest.approx(total / sum(map(len, X)), abs=1e-8)
+    frames = np.concatenate(X)
+    time = np.concatenate([(np.arange(len(x)) + 0.5) / len(x) for x in X])
+    columns = np.column_stack([frames, np.ones(len(frames))])
+    residue = time - columns @ np.linalg.lstsq(columns, time, rcond=None)[0]
+    assert segmenter.time_error_ < max(1.2 * float((residue**2).mean()), 0.01)
 
 
-def test_every_recording_goes_through_all_actions_once(X: list[np.ndarray]) -> None:
-    for labels in CTESegmenter(6, random_state=0).fit_predict(X):
-        assert labels[0] == 0
-        assert labels[-1] == 5
-        assert set(np.diff(labels).tolist()) <= {0, 1}
+def test_features_without_time_leave_the_error_of_the_mean(rng: np.random.Generator) -> None:
+    X = [np.ones((int(n), 3)) for n in rng.integers(40, 80, 3)]
+    segmenter = CTESegmenter(3, standardise=False, random_state=0).fit(X)
+    assert segmenter.time_error_ == pytest.approx(1 / 12, rel=0.05)
 
 
-def test_clusters_of_one_or_equal_frames_have_a_density() -> None:
-    rng = np.random.default_rng(0)
-    alone = np.full((1, 3), 40.0)
-    equal = np.zeros((10, 3))
-    X = np.concatenate([equal, rng.normal(9, 1, (20, 3)), alone])
-    segmenter = CTESegmenter(3, standardise=False, random_state=0)
-    assert segmenter.fit_predict(X).tolist() == [0] * 10 + [1] * 20 + [2]
-    assert np.isfinite(segmenter.objective_)
-    assert np.linalg.eigvalsh(segmenter.covariances_).min() > 0
+def test_the_scale_of_a_column_means_nothing(rng: np.random.Generator) -> None:
+    X = [wandering(rng, n) for n in (70, 90)]
+    made = [CTESegmenter(3, width=4, epochs=5, standardise=False, random_state=1) for _ in X]
+    first = made[0].fit(X)
+    second = made[1].fit([4.0 * x - 8.0 for x in X])
+    assert first.time_error_ == pytest.approx(second.time_error_, rel=1e-3)
 
 
-def test_fewer_distinct_frames_than_actions_leave_actions_out() -> None:
-    X = np.repeat(np.eye(2), 6, axis=0)
-    labels = CTESegmenter(4, standardise=False, random_state=0).fit_predict(X)
-    assert labels.tolist() == [0] * 6 + [1] * 6
+def test_it_decodes_its_embedding(rng: np.random.Generator) -> None:
+    X = [wandering(rng, n) for n in (70, 90, 50)]
+    segmenter = CTESegmenter(4, width=3, standardise=False, random_state=2).fit(X)
+    embedded = [segmenter._embed(x.astype(np.float32)) for x in X]
+    assert [one.shape for one in embedded] == [(len(x), 3) for x in X]
+    decoding = CTEDecodingSegmenter(4, standardise=False, random_state=2).fit(embedded)
+    np.testing.assert_allclose(decoding.means_, segmenter.means_)
+    assert decoding.objective_ == pytest.approx(segmenter.objective_)
+    for one, other in zip(decoding.labels_, segmenter.labels_, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_nobody_elses_draws_are_changed(X: list[np.ndarray]) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    CTESegmenter(3, epochs=1, random_state=0).fit(X)
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize("name", ["width", "epochs"])
+def test_what_is_out_of_range_is_named(X: list[np.ndarray], name: str) -> None:
+    with pytest.raises(ArgumentError, match=f"{name} must be an integer of at least 1"):
+        CTESegmenter(3, **{name: 0}).fit(X)

@@ -16,7 +16,7 @@ from tests.benchmark.conftest import EGG, TEA, Write
 LABELS = ([0, 0, 0, 1, 1, 1, 2, 2], [0, 1, 2, 0, 1, 2, 0, 1], [2, 2, 2, 0, 0, 1, 1, 1])
 
 
-def chosen(kind: str, folder: BenchmarkFolder, method: str = "asot") -> Chosen | None:
+def chosen(kind: str, folder: BenchmarkFolder, method: str = "paper") -> Chosen | None:
     matching = "video" if method == "twfinch" else "activity"
     cells = [(cell, result) for cell, result in folder.cells() if cell.method == method]
     return choose(kind, cells, folder, matching)
@@ -28,7 +28,7 @@ def place(found: Chosen | None) -> tuple[int, int | None] | None:
 
 def test_the_lowest_objective(write: Write, folder: BenchmarkFolder) -> None:
     for seed, objective in enumerate((0.7, -0.2, 0.1)):
-        write("asot", TEA, seed, (0.9, 0.1, 0.5)[seed], objective=objective, n_frames=10 + seed)
+        write("paper", TEA, seed, (0.9, 0.1, 0.5)[seed], objective=objective, n_frames=10 + seed)
     found = chosen("objective", folder)
     assert place(found) == (1, None)
     assert found is not None
@@ -37,8 +37,8 @@ def test_the_lowest_objective(write: Write, folder: BenchmarkFolder) -> None:
 
 
 def test_the_lowest_objective_of_all_epochs(write: Write, folder: BenchmarkFolder) -> None:
-    write("asot", TEA, 0, [0.1, 0.2, 0.3], objective=[3.0, 0.5, 1.0])
-    write("asot", TEA, 1, [0.4, 0.9, 0.5], objective=[3.0, 2.0, 0.8])
+    write("paper", TEA, 0, [0.1, 0.2, 0.3], objective=[3.0, 0.5, 1.0])
+    write("paper", TEA, 1, [0.4, 0.9, 0.5], objective=[3.0, 2.0, 0.8])
     assert place(chosen("objective", folder)) == (0, 2)
     assert place(chosen("oracle", folder)) == (1, 2)
 
@@ -48,23 +48,23 @@ def test_an_objective_that_says_nothing_is_not_chosen(
     write: Write, folder: BenchmarkFolder, nothing: float | None
 ) -> None:
     for seed, objective in enumerate((nothing, 2.0, 1.0)):
-        write("asot", TEA, seed, 0.5, objective=objective)
+        write("paper", TEA, seed, 0.5, objective=objective)
         write("uniform", TEA, seed, 0.5, objective=nothing)
     assert place(chosen("objective", folder)) == (2, None)
     assert chosen("objective", folder, "uniform") is None
 
 
 def test_one_segmentation_is_no_choice(write: Write, folder: BenchmarkFolder) -> None:
-    write("asot", TEA, 0, 0.5, objective=1.0)
+    write("paper", TEA, 0, 0.5, objective=1.0)
     for kind in ("objective", "agreement", "oracle"):
         assert chosen(kind, folder) is None
-    write("asot", TEA, 1, 0.5, objective=2.0)
+    write("paper", TEA, 1, 0.5, objective=2.0)
     assert chosen("agreement", folder) is None, "of two each is as like the other"
 
 
 def test_the_seed_most_like_the_others(write: Write, folder: BenchmarkFolder) -> None:
     for seed, labels in enumerate(LABELS):
-        write("asot", TEA, seed, 0.5, labels=labels)
+        write("paper", TEA, seed, 0.5, labels=labels)
     agreements = [
         sum(best_agreement(own, other) for other in LABELS if other is not own) for own in LABELS
     ]
@@ -86,14 +86,14 @@ def test_two_alike_and_one_apart(write: Write, folder: BenchmarkFolder) -> None:
     # The odd one out has the best scores and the lowest objective, and is not typical.
     for seed, labels in enumerate(([0, 1, 2, 0], [1, 1, 2, 2], [2, 2, 0, 0])):
         mof, objective = (0.9, 0.1) if seed == 0 else (0.1, 0.9)
-        write("asot", TEA, seed, mof, objective=objective, labels=labels)
+        write("paper", TEA, seed, mof, objective=objective, labels=labels)
     assert place(chosen("agreement", folder)) == (1, None)
     assert place(chosen("objective", folder)) == place(chosen("oracle", folder)) == (0, None)
 
 
 def test_agreement_takes_the_last_epoch(write: Write, folder: BenchmarkFolder) -> None:
     for seed, labels in enumerate(LABELS):
-        write("asot", TEA, seed, [0.9, 0.1], objective=[0.1, 0.9], labels=labels)
+        write("paper", TEA, seed, [0.9, 0.1], objective=[0.1, 0.9], labels=labels)
     found = chosen("agreement", folder)
     assert found is not None
     assert found.candidate.epoch == 2
@@ -104,7 +104,7 @@ def test_choices_without_ground_truth_do_not_see_the_scores(
 ) -> None:
     for seed, labels in enumerate(LABELS):
         mofs, objectives = rng.random((2, 2)).tolist()
-        write("asot", TEA, seed, mofs, objective=objectives, labels=labels)
+        write("paper", TEA, seed, mofs, objective=objectives, labels=labels)
     kinds = ("objective", "agreement")
     before = [place(chosen(kind, folder)) for kind in kinds]
     oracles = set()
@@ -128,8 +128,8 @@ def test_the_oracle_of_what_is_matched_by_recording(write: Write, folder: Benchm
 
 def test_rows_of_choices(write: Write, folder: BenchmarkFolder) -> None:
     for seed, tea, egg in [(0, 0.2, 0.6), (1, 0.4, 0.3)]:
-        write("asot", TEA, seed, tea, objective=float(seed), n_frames=30)
-        write("asot", EGG, seed, egg, objective=float(-seed), n_frames=10)
+        write("paper", TEA, seed, tea, objective=float(seed), n_frames=30)
+        write("paper", EGG, seed, egg, objective=float(-seed), n_frames=10)
     write("uniform", TEA, 0, 0.1)
     write("uniform", EGG, 0, 0.1)
     rows = {
@@ -137,7 +137,7 @@ def test_rows_of_choices(write: Write, folder: BenchmarkFolder) -> None:
         for one in summarise(folder, ["objective", "oracle"])
         if one.matching == "activity" and one.choice is not None
     }
-    assert {one.method for one in rows.values()} == {"asot"}, "a single seed is no choice"
+    assert {one.method for one in rows.values()} == {"paper"}, "a single seed is no choice"
     objective, oracle = rows["objective", MEAN], rows["oracle", MEAN]
     assert objective.scores["mof"] == pytest.approx((0.2 + 0.3) / 2)
     assert oracle.scores["mof"] == pytest.approx((0.4 + 0.6) / 2)

@@ -221,6 +221,26 @@ def test_another_benchmark_in_the_same_folder_is_refused(
     assert (folder.root / "benchmark.json").read_bytes() == before
 
 
+def test_a_benchmark_of_the_earlier_form_is_not_misread(
+    folder: BenchmarkFolder, recipe: Recipe, plan: TrainingPlan
+) -> None:
+    """Its cells of "asot" were a team's or a network's, those of "cte" a decoding alone."""
+    folder.begin(recipe, plan, False)
+    folder.write(Cell("cte", TEA, 0), RESULT, LABELS)
+    path = folder.root / "benchmark.json"
+    described = json.loads(path.read_text(encoding="utf-8"))
+    del described["form"]
+    path.write_text(json.dumps(described))
+    for step in (folder.description, lambda: folder.begin(recipe, plan, False)):
+        with pytest.raises(FileError) as caught:
+            step()
+        assert str(caught.value) == (
+            f"{path}: is of the form 1, in which methods had other names, not 2: run the benchmark "
+            "again, into another folder."
+        )
+    assert json.loads(path.read_text(encoding="utf-8")) == described
+
+
 @pytest.mark.parametrize("mark, kind", [("features", "a data set"), ("run.json", "a run")])
 def test_a_folder_of_something_else_is_refused(
     tmp_path: Path, recipe: Recipe, plan: TrainingPlan, mark: str, kind: str

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +15,16 @@ from asot.benchmark.methods import (
     METHODS,
     Method,
     ablate,
+    all_methods,
     choose_methods,
+    default_team,
     find_method,
+    paper_network,
 )
 from asot.errors import ConfigurationError, MissingExtraError
-from asot.model.recipe import Recipe
+from asot.model.recipe import Recipe, load_recipe, shipped_recipes
 
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "reproducing.md"
 MakeRecipe = Callable[..., Recipe]
 
 
@@ -38,19 +44,59 @@ def test_methods_that_do_not_draw_anything_say_so(
 
 def test_names_of_methods() -> None:
     assert choose_methods(["all"], None) == choose_methods(None, None) == list(METHODS)
-    assert choose_methods(["kmeans", "asot", "kmeans"], ["all"]) == [
-        *("asot", "kmeans", "asot-no-temporal", "asot-no-prior", "asot-no-unbalanced"),
-        *("asot-no-training", "asot-no-kmeans"),
+    assert choose_methods(["kmeans", "paper", "kmeans"], ["all"]) == [
+        *("paper", "kmeans", "paper-no-temporal", "paper-no-prior", "paper-no-unbalanced"),
+        *("paper-no-training", "paper-no-kmeans"),
     ]
-    for name in ("k-means", "asot-no-luck", "asot-no-", ""):
+    for name in ("k-means", "paper-no-luck", "paper-no-", ""):
         with pytest.raises(ConfigurationError, match=rf"There is no method '{name}': choose of "):
             find_method(name)
     with pytest.raises(ConfigurationError, match=r"--ablate must be of temporal, .* 'luck'"):
         choose_methods(None, ["luck"])
 
 
+def test_the_papers_network_of_every_shipped_recipe() -> None:
+    """Of the default it is the recipe paper; any other recipe is one already."""
+    paper = load_recipe("paper")
+    for name in shipped_recipes():
+        recipe = load_recipe(name)
+        before = recipe.to_dict()
+        alone = paper_network(recipe)
+        assert alone.team == 0
+        if name == "default":
+            assert replace(alone, name="paper", title=paper.title) == paper
+        elif name != "watch":
+            assert alone == recipe
+        assert recipe.to_dict() == before
+
+
+def test_the_default_of_every_shipped_recipe() -> None:
+    for name in shipped_recipes():
+        recipe = load_recipe(name)
+        own = default_team(recipe)
+        plain = Recipe(n_actions=recipe.n_actions, dataset=own.dataset)
+        assert own == plain
+        assert own.dataset == replace(recipe.dataset, standardise=True)
+
+
+def test_settings_that_are_given_reach_both(make_recipe: MakeRecipe) -> None:
+    given = make_recipe(team=1, order_prior="auto", training={"epochs": 4})
+    assert default_team(given) is given
+    assert paper_network(given) == replace(given, team=0, order_prior=0.15)
+
+
+def test_every_method_is_described_in_the_documents() -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    for name, method in METHODS.items():
+        assert f"| `{name}` | {method.title} | {method.what} |" in text
+    for part, (title, what, _) in ABLATIONS.items():
+        assert f"| `{part}` | {title} | {what} |" in text
+    titles = [one.title for one in all_methods().values()]
+    assert len(set(titles)) == len(titles)
+
+
 def test_a_method_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    method = Method("Other", METHODS["hmm"].make, library=("no_such_library", "hmm"))
+    method = Method("Other", "", METHODS["hmm"].make, library=("no_such_library", "hmm"))
     monkeypatch.setitem(METHODS, "hmm", method)
     assert "hmm" not in choose_methods(None, None)
     with pytest.raises(MissingExtraError, match=r"'no_such_library', which is not installed"):
@@ -90,7 +136,7 @@ def test_a_part_is_switched_off_and_nothing_else(
         name: value for name, value in flat(without.to_dict()).items() if value != before[name]
     }
     assert differences == changed
-    made = find_method(f"asot-no-{part}").make(recipe, 3, 7, True)
+    made = find_method(f"paper-no-{part}").make(recipe, 3, 7, True)
     assert (made.recipe, made.n_actions, made.random_state) == (without, 3, 7)
     assert made.keep_epochs is True
 
@@ -107,10 +153,11 @@ def test_methods_are_made_from_the_recipe(make_recipe: MakeRecipe, name: str) ->
     if METHODS[name].seeded:
         assert made["random_state"] == 9
     if "recipe" in made:
-        assert (made["recipe"], made["keep_epochs"]) == (recipe, True)
+        expected = default_team(recipe) if name == "default" else recipe
+        assert (made["recipe"], made["keep_epochs"]) == (expected, True)
     elif name != "uniform":
         assert made["standardise"] is False
-    if name in ("kmeans", "kmeans_asot", "cte"):
+    if name in ("kmeans", "kmeans_asot", "cte", "cte_decoding"):
         assert made["frames_per_recording"] == 32
 
 

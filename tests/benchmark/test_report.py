@@ -15,14 +15,22 @@ import numpy as np
 import pytest
 
 from asot.benchmark.folder import BenchmarkFolder, Cell
-from asot.benchmark.report import Results, collect, to_csv, to_latex, to_markdown, write_results
+from asot.benchmark.report import (
+    Results,
+    collect,
+    legend,
+    to_csv,
+    to_latex,
+    to_markdown,
+    write_results,
+)
 from asot.benchmark.summary import FRAME_WEIGHTED, MEAN
 from asot.metrics import SCORE_TITLES
 from asot.model.notes import Published
 from asot.model.recipe import load_recipe
 from tests.benchmark.conftest import EGG, TEA, Write
 
-METHODS = ("asot", "kmeans", "uniform")
+METHODS = ("paper", "kmeans", "uniform")
 OTHERS = [
     Published("Others & Sons | 100 %", "A. B., CVPR_2024 #1", "activity", {"mof": 0.5}),
     Published(r"x_{1} ~ \y^2", "C. D.", "activity", {"legacy_f1": 1.25, "miou": 0.25}),
@@ -64,7 +72,7 @@ def test_markdown_has_every_figure(results: Results) -> None:
         assert {len(row) for row in rows} == {len(titles)}
         own = [row for row in rows if not row[0].startswith("*")]
         # ASOT and k-means: all seeds, and two choices.
-        expected = ["ASOT"] * 3 + ["k-means"] * 3 + ["Uniform split"]
+        expected = ["ASOT (paper)"] * 3 + ["k-means"] * 3 + ["Uniform split"]
         by_recording = heading.endswith("one matching for each recording")
         if by_recording:
             expected.insert(6, "TW-FINCH")
@@ -72,7 +80,7 @@ def test_markdown_has_every_figure(results: Results) -> None:
         assert [row[1] for row in own[:6]] == ["3", "objective", "oracle"] * 2
         for row in own:
             pattern = r"\d+\.\d ± \d+\.\d" if row[1] == "3" else r"\d+\.\d"
-            assert all(re.fullmatch(pattern, cell) for cell in row[2:]), row
+            assert all(re.fullmatch(pattern, cell.replace("**", "")) for cell in row[2:]), row
 
 
 def test_the_figures_are_percentages_of_the_rows(results: Results) -> None:
@@ -85,7 +93,7 @@ def test_the_figures_are_percentages_of_the_rows(results: Results) -> None:
             shown = [row for row in next(tables)[2:] if not row[0].startswith("*")]
             for row, one in zip(shown, rows, strict=True):
                 for cell, name in zip(row[2:], SCORE_TITLES, strict=True):
-                    mean, *deviation = (float(part) for part in cell.split(" ± "))
+                    mean, *deviation = (float(part) for part in cell.replace("**", "").split(" ± "))
                     assert mean == pytest.approx(100 * one.scores[name], abs=0.0501)
                     if deviation:
                         assert one.deviations is not None
@@ -118,8 +126,8 @@ def test_figures_of_all_activities_stand_beside_all_activities_alone(results: Re
 
 
 def test_published_figures_of_a_shipped_recipe(write: Write, folder: BenchmarkFolder) -> None:
-    write("asot", TEA, 0, 0.5)
-    write("asot", EGG, 0, 0.5)
+    write("paper", TEA, 0, 0.5)
+    write("paper", EGG, 0, 0.5)
     path = folder.root / "benchmark.json"
     described = json.loads(path.read_text())
     assert collect(folder).published == []
@@ -145,7 +153,7 @@ def test_what_is_not_complete_and_what_failed_is_told(
     write: Write, folder: BenchmarkFolder
 ) -> None:
     for activity in (TEA, EGG):
-        write("asot", activity, 0, 0.5)
+        write("paper", activity, 0, 0.5)
     write("kmeans", TEA, 0, 0.5)
     folder.write_failure(Cell("kmeans", EGG, 0), "its process ended")
     folder.write_failure(Cell("hmm", EGG, 0), "it is lost")
@@ -162,14 +170,14 @@ def test_what_is_not_complete_and_what_failed_is_told(
 def test_a_mean_of_unfinished_activities_is_not_shown(
     write: Write, folder: BenchmarkFolder
 ) -> None:
-    write("asot", TEA, 0, 0.5)
+    write("paper", TEA, 0, 0.5)
     results = collect(folder)
     assert list(markdown_tables(to_markdown(results))) == [
         *("green tea; one matching of actions to classes for each activity",),
         *("green tea; one matching for each recording",),
     ]
     assert results.main("activity").rows == []
-    assert results.main("activity").incomplete == ["ASOT"]
+    assert results.main("activity").incomplete == ["ASOT (paper)"]
 
 
 def test_csv_says_the_same_as_numpy(results: Results) -> None:
@@ -185,7 +193,7 @@ def test_csv_says_the_same_as_numpy(results: Results) -> None:
     assert len(groups) == len(results.rows)
     for (method, _, _, choice), lines in groups.items():
         seeds = [line for seed, line in lines.items() if seed.isdigit()]
-        drawn = method in ("asot", "kmeans")
+        drawn = method in ("paper", "kmeans")
         assert [line["seed"] for line in seeds] == (
             [] if choice else ["0", "1", "2"] if drawn else ["0"]
         )
@@ -203,9 +211,9 @@ def test_cells_from_before_a_published_score_had_its_column(
 ) -> None:
     for activity in (TEA, EGG):
         for seed in (0, 1):
-            write("asot", activity, seed, 0.5)
+            write("paper", activity, seed, 0.5)
             write("kmeans", activity, seed, 0.25)
-    path = next((folder.root / "cells" / "asot").glob("*/seed-1.json"))
+    path = next((folder.root / "cells" / "paper").glob("*/seed-1.json"))
     stored = json.loads(path.read_text())
     for scores in stored["candidates"][-1]["scores"].values():
         del scores["hvq_jsd"]
@@ -216,7 +224,7 @@ def test_cells_from_before_a_published_score_had_its_column(
     assert to_latex(results).count("& $-$ ") == 3 * 2, "both means and an activity, by matching"
     found = list(csv.DictReader(io.StringIO(to_csv(results.rows))))
     lacking = {(row["method"], row["seed"]) for row in found if row["hvq_jsd"] == ""}
-    assert lacking == {("asot", "1"), ("asot", "mean"), ("asot", "sd")}
+    assert lacking == {("paper", "1"), ("paper", "mean"), ("paper", "sd")}
 
 
 def unescaped(text: str, character: str) -> int:
@@ -233,8 +241,8 @@ def test_latex_is_well_formed(results: Results) -> None:
         assert unescaped(row, "$") % 2 == 0
         assert unescaped(row, "{") == unescaped(row, "}")
         assert unescaped(row, "#") == unescaped(row, "%") == 0
-    known = {"begin", "end", "toprule", "midrule", "bottomrule", "pm", "mathbf"}
-    known |= {"textbackslash", "textasciitilde", "textasciicircum"}
+    known = {"begin", "end", "caption", "centering", "toprule", "midrule", "bottomrule"}
+    known |= {"pm", "mathbf", "textbackslash", "textasciitilde", "textasciicircum"}
     body = [line for line in text.splitlines() if line and not line.startswith("%")]
     assert set(re.findall(r"\\([a-z]+)", "\n".join(body))) == known
     assert all(line.startswith("\\") or line.endswith(r"\\") for line in body), (
@@ -244,15 +252,24 @@ def test_latex_is_well_formed(results: Results) -> None:
     assert r"x\_\{1\} \textasciitilde{} \textbackslash{}y\textasciicircum{}2 [2] &" in text
 
 
-def test_latex_marks_the_best_mean_of_each_column(write: Write, folder: BenchmarkFolder) -> None:
+@pytest.fixture
+def good_and_bad(write: Write) -> None:
     for seed, (good, bad) in enumerate([(0.9, 0.2), (0.7, 0.4)]):
         for activity in (TEA, EGG):
-            write("asot", activity, seed, good, objective=seed)
+            write("paper", activity, seed, good, objective=seed)
             write("kmeans", activity, seed, bad, objective=seed)
+
+
+@pytest.mark.usefixtures("good_and_bad")
+def test_latex_marks_the_best_mean_of_each_column(folder: BenchmarkFolder) -> None:
     lines = to_latex(collect(folder, choices=["oracle"])).splitlines()
-    asot = next(line for line in lines if line.startswith("ASOT &")).rstrip("\\ ").split(" & ")[1:]
+    asot = (
+        next(line for line in lines if line.startswith("ASOT (paper) &"))
+        .rstrip("\\ ")
+        .split(" & ")[1:]
+    )
     kmeans = next(line for line in lines if line.startswith("k-means &"))
-    chosen = next(line for line in lines if line.startswith("ASOT, by oracle &"))
+    chosen = next(line for line in lines if line.startswith("ASOT (paper), by oracle &"))
     lower = ("jsd", "hvq_jsd")
     assert asot[0] == r"$\mathbf{80.0} \pm 14.1$"
     assert [cell.startswith(r"$\mathbf") for cell in asot] == [
@@ -265,9 +282,58 @@ def test_latex_marks_the_best_mean_of_each_column(write: Write, folder: Benchmar
     assert "mathbf" not in chosen
 
 
+@pytest.mark.usefixtures("good_and_bad")
+def test_markdown_marks_the_same_and_says_by_which_test(folder: BenchmarkFolder) -> None:
+    text = to_markdown(collect(folder, choices=["oracle"]))
+    mean, *rows = markdown_tables(text).values()
+    column = 2 + list(SCORE_TITLES).index("mof")
+    assert [row[column] for row in mean[2:]] == ["**80.0** ± 14.1", "90.0", "30.0 ± 14.1", "40.0"]
+    # On one activity two seeds leave it open: p = .17.
+    assert [row[column] for row in rows[-1][2::2]] == ["**80.0** ± 14.1", "**30.0** ± 14.1"]
+    assert text.count("Bold: the best, and all that are not significantly worse") == 8
+    assert "Nothing is in bold" not in text
+
+
+def test_one_seed_on_one_activity_has_nothing_in_bold(
+    write: Write, folder: BenchmarkFolder
+) -> None:
+    write("paper", TEA, 0, 0.9)
+    write("kmeans", TEA, 0, 0.1)
+    text = to_markdown(collect(folder))
+    assert "**9" not in text
+    assert text.count("Nothing is in bold: with one seed on one activity, nothing can be") == 2
+    assert "mathbf" not in to_latex(collect(folder))
+
+
+def test_the_settings_and_the_methods_of_a_table(write: Write, folder: BenchmarkFolder) -> None:
+    for method in ("paper", "default", "uniform"):
+        for seed in (3, 4, 5) if method != "uniform" else (0,):
+            for activity in (TEA, EGG):
+                write(method, activity, seed, 0.5)
+    path = folder.root / "benchmark.json"
+    described = json.loads(path.read_text())
+    described["recipe"] = load_recipe("salads_eval").to_dict()
+    described["recipe"]["training"]["batch_size"] = 4
+    described["activities"][TEA]["n_actions"] = 5
+    path.write_text(json.dumps(described))
+    results = collect(folder)
+    start = "Recipe salads_eval with training.batch_size 4; K = "
+    end = "30 epochs (asot default: 15); seeds 3 to 5."
+    whole = f"{start}3 to 5 ({EGG} 3, {TEA} 5); {end}"
+    text = to_markdown(results)
+    assert text.count(f"\n{whole}\n") == 4
+    assert text.count(f"\n{start}5; {end}\n") == text.count(f"\n{start}3; {end}\n") == 2
+    latex = to_latex(results)
+    assert latex.count(whole.replace("_", r"\_")) == 4
+    for title, what in legend(results.rows):
+        assert f"- **{title}**: {what}\n" in text
+        assert latex.count(f"{title}: {what}") == 8
+
+
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_latex_compiles(results: Results, tmp_path: Path) -> None:
-    document = r"\documentclass{article}\usepackage{booktabs}\begin{document}" + "\n"
+    document = r"\documentclass{article}\usepackage{booktabs}" + "\n"
+    document += r"\DeclareUnicodeCharacter{8336}{?}\begin{document}" + "\n"
     (tmp_path / "paper.tex").write_text(document + to_latex(results) + r"\end{document}")
     words = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
     found = subprocess.run(words, cwd=tmp_path, capture_output=True, check=False)
@@ -295,7 +361,7 @@ def test_json_holds_all_that_it_rests_on(results: Results, folder: BenchmarkFold
         assert (one["n_actions"], one["seconds"]) == (3, 0.5)
     assert len(found["rows"]) == len(results.rows)
     seeds = {row["method"]: row["seeds"] for row in found["rows"] if row["choice"] is None}
-    assert seeds["asot"] == [0, 1, 2]
+    assert seeds["paper"] == [0, 1, 2]
     assert [one["method"] for one in found["published"]] == [one.method for one in OTHERS]
     assert found["failed"] == []
     for name, text in [("table.md", to_markdown(results)), ("table.tex", to_latex(results))]:

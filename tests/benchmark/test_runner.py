@@ -43,7 +43,7 @@ def stamps(folder: BenchmarkFolder) -> dict[Path, tuple[int, int]]:
 
 
 def test_the_cells_of_a_benchmark(plan: TrainingPlan) -> None:
-    cells = plan_cells(plan, ["uniform", "kmeans", "twfinch", "asot"], [4, 5])
+    cells = plan_cells(plan, ["uniform", "kmeans", "twfinch", "paper"], [4, 5])
     frames = {name: sum(len(one.features) for one in plan.activities[name]) for name in (TEA, EGG)}
     order = sorted(frames, key=lambda name: -frames[name])
     assert cells == [
@@ -51,7 +51,7 @@ def test_the_cells_of_a_benchmark(plan: TrainingPlan) -> None:
         for activity in order
         for method, seed in [
             *[("uniform", 0), ("kmeans", 4), ("kmeans", 5), ("twfinch", 0)],
-            *[("asot", 4), ("asot", 5)],
+            *[("paper", 4), ("paper", 5)],
         ]
     ]
 
@@ -59,7 +59,7 @@ def test_the_cells_of_a_benchmark(plan: TrainingPlan) -> None:
 def test_scores_are_those_of_evaluate(
     here: list[Cell], recipe: Recipe, plan: TrainingPlan, folder: BenchmarkFolder
 ) -> None:
-    cells = plan_cells(plan, [*CHEAP, "asot"], [0, 1])
+    cells = plan_cells(plan, [*CHEAP, "paper"], [0, 1])
     assert run_benchmark(recipe, plan, folder, cells) == []
     assert here == cells
     assert sorted(cell for cell, _ in folder.cells()) == sorted(cells)
@@ -223,7 +223,7 @@ def test_epochs_that_are_kept(
 ) -> None:
     recipe = make_recipe(training={"epochs": 5, "validate_every": 2})
     plan = plan_run(recipe, data, [TEA])
-    cells = plan_cells(plan, ["asot", "sela", "kmeans"], [0])
+    cells = plan_cells(plan, ["paper", "sela", "kmeans"], [0])
     folders = {keep: BenchmarkFolder(tmp_path / f"out {keep}") for keep in (False, True)}
     for keep, folder in folders.items():
         assert run_benchmark(recipe, plan, folder, cells, keep_epochs=keep) == []

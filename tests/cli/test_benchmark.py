@@ -23,7 +23,7 @@ from tests.cli.outcome import CLASSES, shown_paths
 
 TEA, EGG = "green tea", "Rührei :egg:"
 # The slow methods first, so that there is work left when the first cell is finished.
-METHODS = ("--methods", "asot", "kmeans", "twfinch", "uniform", "--ablate", "prior")
+METHODS = ("--methods", "paper", "kmeans", "twfinch", "uniform", "--ablate", "prior")
 SHORT = ("--n_actions", "4", "--seeds", "2", "--activities", "each", "--training.epochs", "3")
 # Epochs are a single network's.
 KEPT = (
@@ -167,7 +167,11 @@ def test_the_printed_table(asot, finished: Path, monkeypatch: pytest.MonkeyPatch
         "one matching for each recording",
     ]
     rows = [line.split()[0] for line in lines if "±" in line and "mean ±" not in line]
-    assert rows == ["ASOT", "ASOT,", "k-means"] * 2
+    assert rows == ["ASOT", "ASOT", "k-means"] * 2
+    assert lines[lines.index(heads[0]) + 1] == (
+        "Recipe default with team 0, training.epochs 3, training.validate_every 2; K = 4; 3 "
+        "epochs; seeds 0 to 1."
+    )
     assert len([line for line in lines if line.startswith("TW-FINCH ")]) == 1
     assert len([line for line in lines if " oracle " in line]) == 6
     assert not [line for line in lines if " agreement " in line], "two seeds are too few for it"
@@ -218,10 +222,10 @@ def test_results_json_rests_on_the_stored_labels(finished: Path, kitchen: Path) 
             if matching == "activity":
                 assert one["matching"] == found.to_dict()["matching"]
         epochs = [candidate["epoch"] for candidate in one["candidates"]]
-        assert epochs == ([2, 3] if one["method"].startswith("asot") else [None])
+        assert epochs == ([2, 3] if one["method"].startswith("paper") else [None])
     assert {place for place, found in seeds.items() if found == [0, 1]} == {
         (method, activity)
-        for method in ("asot", "asot-no-prior", "kmeans")
+        for method in ("paper", "paper-no-prior", "kmeans")
         for activity in (TEA, EGG)
     }
     assert all(found in ([0], [0, 1]) for found in seeds.values())
@@ -268,7 +272,7 @@ def test_a_damaged_cell_is_one_sentence(
     asot, kitchen: Path, finished: Path, tmp_path: Path
 ) -> None:
     copy = Path(shutil.copytree(finished, tmp_path / "copy"))
-    path = next((copy / "cells" / "asot").rglob("seed-1.json"))
+    path = next((copy / "cells" / "paper").rglob("seed-1.json"))
     path.write_bytes(path.read_bytes()[:100])
     for words in (words_for(kitchen, copy), ["benchmark", "--table", str(copy)]):
         outcome = asot(*words)
@@ -311,12 +315,12 @@ def check_everything(asot, kitchen: Path, out: Path, *words: str) -> None:
     )
     lines = outcome.out.splitlines()
     assert lines[0] == "All recordings; one matching of actions to classes for all recordings"
-    titles = ("ASOT ", "SeLA ", "TOT ", "k-means + ASOT ", "k-means ", "CTE decoding ")
-    for title in (*titles, "Gaussian HMM ", "Uniform split "):
+    titles = ("ASOT (paper) ", "asot default ", "SeLA ", "TOT ", "CTE ", "CTE decoding ")
+    for title in (*titles, "k-means + ASOT ", "k-means ", "Gaussian HMM ", "Uniform split "):
         assert len([line for line in lines if line.startswith(title)]) >= 2, title
     assert len([line for line in lines if line.startswith("TW-FINCH ")]) == 1
-    pictures = [path.read_bytes() for path in (out / "figures").iterdir()]
-    assert [one[:4] for one in pictures] == [b"\x89PNG"]
+    pictures = [path.read_bytes() for path in sorted((out / "figures").iterdir())]
+    assert [one[:4] for one in pictures] == [b"%PDF", b"\x89PNG"]
 
 
 def test_a_new_data_set_with_the_default_recipe(asot, kitchen: Path, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Other methods to compare with, all behind the estimator's interface."""
 
 from asot.baselines.base import UniformSegmenter
-from asot.baselines.cte import CTESegmenter, estimated_order, ordered_viterbi
+from asot.baselines.cte import CTESegmenter
+from asot.baselines.cte_decoding import CTEDecodingSegmenter, estimated_order, ordered_viterbi
 from asot.baselines.hmm import HMMSegmenter
 from asot.baselines.kmeans import KMeansSegmenter, KMeansTransportSegmenter
 from asot.baselines.sela import SeLASegmenter
@@ -9,6 +10,7 @@ from asot.baselines.tot import TOTSegmenter
 from asot.baselines.twfinch import TWFINCHSegmenter
 
 __all__ = [
+    "CTEDecodingSegmenter",
     "CTESegmenter",
     "HMMSegmenter",
     "KMeansSegmenter",

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.baselines.base import ClusteringBaseline, Segmented
-from asot.baselines.cte import estimated_order
+from asot.baselines.cte_decoding import estimated_order
 from asot.discover.prototypes import TINY, unit_rows
 from asot.errors import require_number
 from asot.model.features import PreparedFeatures

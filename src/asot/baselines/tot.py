@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.baselines.cte import estimated_order, ordered_viterbi
+from asot.baselines.cte_decoding import estimated_order, ordered_viterbi
 from asot.baselines.sela import equipartition
 from asot.errors import require_number
 from asot.model.features import PreparedFeatures

@@ -44,6 +44,8 @@ from asot.runs.run import WHOLE, TrainingPlan, recipe_yaml, refuse_to_fill, vers
 from asot.schema import Count, Positive, first_difference, read_json
 
 DESCRIPTION = "benchmark.json"
+# Of a benchmark; in the first, the methods asot and cte were other methods than their names say.
+FORM = 2
 # The file that marks a data set of asot data simulate.
 SIMULATED = "simulation.yaml"
 FAILED = ".failed"
@@ -142,6 +144,7 @@ class Description:
     simulated: bool
     versions: Annotated[list[dict[str, str]], Meta(min_length=1)]
     machine: str
+    form: int = 1
 
     def compared(self, activities: Sequence[str]) -> dict[str, Any]:
         """Return the settings and data that must not change between two runs into a folder."""
@@ -170,6 +173,7 @@ class BenchmarkFolder:
             simulated=(Path(plan.source.root) / SIMULATED).is_file(),
             versions=[{"python": platform.python_version(), **versions()}],
             machine=f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+            form=FORM,
         )
         if (self.root / DESCRIPTION).exists():
             now = self._joined(self.description(), now)
@@ -206,6 +210,11 @@ class BenchmarkFolder:
             message = f"is not a benchmark: it lacks {DESCRIPTION}, which asot benchmark writes"
             raise FileError.at(self.root, message)
         described = read_json(path, Description, "choose another folder")
+        if described.form != FORM:
+            message = (
+                f"is of the form {described.form}, in which methods had other names, not {FORM}"
+            )
+            raise FileError.at(path, f"{message}: run the benchmark again, into another folder")
         try:
             return replace(described, recipe=Recipe.from_dict(described.recipe).to_dict())
         except ConfigurationError as error:

@@ -1,4 +1,4 @@
-"""The methods of a benchmark by name, and the parts of ASOT that it can switch off.
+"""The methods of a benchmark by name, and the parts of the paper's method that it can switch off.
 
 A method is an estimator (``asot.model.segmenter.Segmenter``) made from a recipe, a number of
 actions and a seed. It sees the features alone, never the ground truth.
@@ -14,7 +14,10 @@ from importlib.util import find_spec
 from typing import Any
 
 from asot.errors import ConfigurationError, MissingExtraError
-from asot.model.recipe import Recipe
+from asot.model.recipe import AUTO, Recipe
+
+# Of the recipe paper, in place of settings that a recipe leaves to be found.
+PAPER_PRIOR, PAPER_RADIUS = 0.15, 0.04
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Method:
     """A method to compare."""
 
     title: str  # its name in tables
+    what: str  # what it is, for the legend under a table
     make: Callable[[Recipe, int, int, bool], Any]  # from a recipe, K, a seed, "keep epochs"
     seeded: bool = True  # whether the seed makes a difference; if not, a single seed is run
     library: tuple[str, str] | None = None  # that it needs, and the extra that brings it
@@ -32,36 +36,70 @@ class Method:
         return self.library is None or find_spec(self.library[0]) is not None
 
 
-def _asot(part: str | None, recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
-    """Make ASOT, or ASOT without a part."""
+def paper_network(recipe: Recipe) -> Recipe:
+    """Return the paper's single network for the data of a recipe.
+
+    A recipe that is one keeps all its settings. In others, one network takes the place of a team,
+    and the recipe ``paper``'s numbers that of settings to be found: all their other defaults agree.
+    """
+    alone = replace(copy.deepcopy(recipe), team=0, background=False)
+    if alone.order_prior == AUTO:
+        alone.order_prior = PAPER_PRIOR
+    for use in (alone.transport_train, alone.transport_eval):
+        if use.radius == AUTO:
+            use.radius = PAPER_RADIUS
+    return alone
+
+
+def default_team(recipe: Recipe) -> Recipe:
+    """Return asot's default for the data of a recipe: the recipe itself, unless it is the paper's.
+
+    In place of the paper's network, it is the recipe ``default`` with the recipe's data set and
+    numbers of actions; it standardises whatever the data set.
+    """
+    if paper_network(recipe) != recipe:
+        return recipe
+    return Recipe(n_actions=recipe.n_actions, dataset=replace(recipe.dataset, standardise=True))
+
+
+def _paper(part: str | None, recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
+    """Make the paper's network, or the network without a part of it."""
     from asot.model.segmenter import RecipeSegmenter
 
-    recipe = recipe if part is None else ablate(recipe, part)
-    return RecipeSegmenter(recipe, n_actions, keep_epochs=keep_epochs, random_state=seed)
+    own = paper_network(recipe)
+    own = own if part is None else ablate(own, part)
+    return RecipeSegmenter(own, n_actions, keep_epochs=keep_epochs, random_state=seed)
+
+
+def _default(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
+    """Make asot's default."""
+    from asot.model.segmenter import RecipeSegmenter
+
+    own = default_team(recipe)
+    return RecipeSegmenter(own, n_actions, keep_epochs=keep_epochs, random_state=seed)
 
 
 def _network(kind: str, recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
-    """Make a baseline that trains the recipe's network, which is a single one."""
+    """Make a baseline that trains the paper's network."""
     from asot import baselines
 
-    alone = replace(recipe, team=0, background=False)
-    return getattr(baselines, kind)(alone, n_actions, keep_epochs=keep_epochs, random_state=seed)
+    own = paper_network(recipe)
+    return getattr(baselines, kind)(own, n_actions, keep_epochs=keep_epochs, random_state=seed)
 
 
 def _baseline(kind: str, recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
-    """Make a baseline with those settings of the recipe that it has parameters for."""
+    """Make a baseline with those settings of the paper's network that it has parameters for."""
     from asot import baselines
 
-    # A baseline does not search for settings that a recipe leaves open: it takes the paper's.
-    order_prior, radius = recipe.order_prior, recipe.transport_eval.radius
+    own = paper_network(recipe)
     settings = {
-        "standardise": recipe.dataset.standardise,
-        "frames_per_recording": recipe.training.frames_per_recording,
-        "order_prior": 0.15 if isinstance(order_prior, str) else order_prior,
-        "epsilon": recipe.transport_eval.epsilon,
-        "alpha": recipe.transport_eval.alpha,
-        "radius": 0.04 if isinstance(radius, str) else radius,
-        "lambda_actions": recipe.transport_eval.lambda_actions,
+        "standardise": own.dataset.standardise,
+        "frames_per_recording": own.training.frames_per_recording,
+        "order_prior": own.order_prior,
+        "epsilon": own.transport_eval.epsilon,
+        "alpha": own.transport_eval.alpha,
+        "radius": own.transport_eval.radius,
+        "lambda_actions": own.transport_eval.lambda_actions,
         "random_state": seed,
     }
     made = getattr(baselines, kind)(n_actions)
@@ -70,43 +108,117 @@ def _baseline(kind: str, recipe: Recipe, n_actions: int, seed: int, keep_epochs:
 
 
 METHODS: dict[str, Method] = {
-    "asot": Method("ASOT", partial(_asot, None)),
-    "sela": Method("SeLA", partial(_network, "SeLASegmenter")),
-    "tot": Method("TOT", partial(_network, "TOTSegmenter")),
-    "kmeans_asot": Method("k-means + ASOT", partial(_baseline, "KMeansTransportSegmenter")),
-    "kmeans": Method("k-means", partial(_baseline, "KMeansSegmenter")),
-    "cte": Method("CTE decoding", partial(_baseline, "CTESegmenter")),
-    "hmm": Method("Gaussian HMM", partial(_baseline, "HMMSegmenter"), library=("hmmlearn", "hmm")),
-    "twfinch": Method("TW-FINCH", partial(_baseline, "TWFINCHSegmenter"), seeded=False),
-    "uniform": Method("Uniform split", partial(_baseline, "UniformSegmenter"), seeded=False),
+    "paper": Method(
+        "ASOT (paper)",
+        "the paper's single network and settings (Xu and Gould, CVPR 2024)",
+        partial(_paper, None),
+    ),
+    "default": Method(
+        "asot default",
+        "this library's default: radius and order prior found, a team of learners that votes",
+        _default,
+    ),
+    "sela": Method(
+        "SeLA",
+        "the paper's network; pseudo-labels by balanced transport without time; each frame its "
+        "most probable action (Asano, Rupprecht and Vedaldi, ICLR 2020)",
+        partial(_network, "SeLASegmenter"),
+    ),
+    "tot": Method(
+        "TOT",
+        "as SeLA, with a Gaussian prior around one order of the actions; Viterbi in the estimated "
+        "order (Kumar et al., CVPR 2022)",
+        partial(_network, "TOTSegmenter"),
+    ),
+    "cte": Method(
+        "CTE",
+        "an embedding that regresses each frame's relative time, then CTE decoding (Kukleva et "
+        "al., CVPR 2019)",
+        partial(_baseline, "CTESegmenter"),
+    ),
+    "cte_decoding": Method(
+        "CTE decoding",
+        "on the features as they are: k-means, clusters ordered by mean time, Gaussian "
+        "likelihoods, Viterbi in that order",
+        partial(_baseline, "CTEDecodingSegmenter"),
+    ),
+    "kmeans_asot": Method(
+        "k-means + ASOT",
+        "k-means on the features, decoded by ASOT's transport; nothing trained",
+        partial(_baseline, "KMeansTransportSegmenter"),
+    ),
+    "kmeans": Method(
+        "k-means",
+        "on the features, nearest centre (Lloyd 1982)",
+        partial(_baseline, "KMeansSegmenter"),
+    ),
+    "hmm": Method(
+        "Gaussian HMM",
+        "a hidden Markov model with diagonal covariances (Rabiner 1989)",
+        partial(_baseline, "HMMSegmenter"),
+        library=("hmmlearn", "hmm"),
+    ),
+    "twfinch": Method(
+        "TW-FINCH",
+        "temporally weighted hierarchical clustering of each recording by itself (Sarfraz et al., "
+        "CVPR 2021)",
+        partial(_baseline, "TWFINCHSegmenter"),
+        seeded=False,
+    ),
+    "uniform": Method(
+        "Uniform split",
+        "K equal parts in one order",
+        partial(_baseline, "UniformSegmenter"),
+        seeded=False,
+    ),
 }
 
-# The parts of ASOT that can be switched off: the title in tables, and the settings that change.
+# The parts of the paper's method that can be switched off: what is lacking, in words and in more
+# words, and the settings that change.
 _USES = ("transport_train", "transport_eval")
-ABLATIONS: dict[str, tuple[str, dict[str, float | None]]] = {
-    "temporal": ("ASOT, no temporal term", {f"{use}.alpha": 0.0 for use in _USES}),
-    "prior": ("ASOT, no order prior", {"order_prior": 0.0}),
-    "unbalanced": ("ASOT, balanced", {f"{use}.lambda_actions": None for use in _USES}),
-    "training": ("ASOT, no training", {"training.epochs": 0}),
-    "kmeans": ("ASOT, random start", {"training.kmeans_restarts": 0}),
+ABLATIONS: dict[str, tuple[str, str, dict[str, float | None]]] = {
+    "temporal": (
+        "no temporal term",
+        "alpha 0 in training and decoding",
+        {f"{use}.alpha": 0.0 for use in _USES},
+    ),
+    "prior": ("no order prior", "order_prior 0", {"order_prior": 0.0}),
+    "unbalanced": (
+        "balanced",
+        "no slack in the action marginal: every action equally long in each recording",
+        {f"{use}.lambda_actions": None for use in _USES},
+    ),
+    "training": (
+        "no training",
+        "0 epochs: the k-means start of the untrained network, decoded",
+        {"training.epochs": 0},
+    ),
+    "kmeans": (
+        "random start",
+        "no k-means: action embeddings where they were drawn",
+        {"training.kmeans_restarts": 0},
+    ),
 }
-ABLATED = "asot-no-"
+ABLATED = "paper-no-"
 
 
 def ablate(recipe: Recipe, part: str) -> Recipe:
-    """Copy the recipe with a part of ASOT, of ``ABLATIONS``, switched off."""
+    """Copy the recipe of a network with a part, of ``ABLATIONS``, switched off."""
     changed = copy.deepcopy(recipe)
-    for place, value in ABLATIONS[part][1].items():
+    for place, value in ABLATIONS[part][2].items():
         group, _, name = place.rpartition(".")
         setattr(getattr(changed, group) if group else changed, name, value)
     return changed
 
 
 def all_methods() -> dict[str, Method]:
-    """List all methods in the order of tables: ASOT, ASOT without each part, the others."""
-    titles = {part: title for part, (title, _) in ABLATIONS.items()}
-    parts = {ABLATED + part: Method(one, partial(_asot, part)) for part, one in titles.items()}
-    return {"asot": METHODS["asot"], **parts, **METHODS}
+    """List all methods in the order of tables: the paper's, without each part, the others."""
+    paper = METHODS["paper"]
+    parts = {
+        ABLATED + part: Method(f"{paper.title}, {title}", what, partial(_paper, part))
+        for part, (title, what, _) in ABLATIONS.items()
+    }
+    return {"paper": paper, **parts, **METHODS}
 
 
 def find_method(name: str) -> Method:
@@ -127,10 +239,10 @@ def ordered(methods: Iterable[str]) -> list[str]:
 
 
 def choose_methods(names: Sequence[str] | None, parts: Sequence[str] | None) -> list[str]:
-    """Choose the methods to run, of ``METHODS``, and the parts of ASOT to switch off.
+    """Choose the methods to run, of ``METHODS``, and the parts of the paper's to switch off.
 
-    ``None`` stands for all methods that are installed, or for ASOT alone where parts are switched
-    off: ASOT always stands beside itself without a part.
+    ``None`` stands for all methods that are installed, or for the paper's alone where parts are
+    switched off: it always stands beside itself without a part.
     """
     parts = list(ABLATIONS) if list(parts or []) == ["all"] else list(parts or [])
     for part in parts:
@@ -138,7 +250,7 @@ def choose_methods(names: Sequence[str] | None, parts: Sequence[str] | None) -> 
             rule = f"--ablate must be of {', '.join(ABLATIONS)}, or all, but is {part!r}."
             raise ConfigurationError(rule, setting="ablate")
     if names is None and parts:
-        chosen = ["asot"]
+        chosen = ["paper"]
     elif names is None or list(names) == ["all"]:
         chosen = [name for name, method in METHODS.items() if method.available]
     else:
@@ -147,5 +259,5 @@ def choose_methods(names: Sequence[str] | None, parts: Sequence[str] | None) -> 
             method = find_method(name)
             if not method.available and method.library is not None:
                 raise MissingExtraError(*method.library, f"The method {name!r}")
-    beside = ["asot"] if parts else []
+    beside = ["paper"] if parts else []
     return list(dict.fromkeys([*beside, *chosen, *(ABLATED + part for part in parts)]))

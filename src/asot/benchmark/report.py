@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,25 +13,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.benchmark.folder import MATCHINGS, BenchmarkFolder, Cell, CellResult, Description, Failure
-from asot.benchmark.methods import find_method, ordered
-from asot.benchmark.summary import CHOICES, FRAME_WEIGHTED, MEAN, MEANS, Row, summarise
+from asot.benchmark.methods import default_team, find_method, ordered
+from asot.benchmark.summary import (
+    CHOICES,
+    FRAME_WEIGHTED,
+    LEVEL,
+    MEAN,
+    MEANS,
+    Row,
+    summarise,
+)
 from asot.data import Recording
 from asot.errors import DataError
 from asot.files import write_json, write_text
 from asot.metrics import SCORE_TITLES, match
 from asot.model.notes import Published, read_notes
-from asot.model.recipe import load_recipe, shipped_recipes
+from asot.model.recipe import Recipe, load_recipe, shipped_recipes
 from asot.runs.run import WHOLE, TrainingPlan
 from asot.text import file_stems
 
-LOWER_IS_BETTER = ("jsd", "hvq_jsd")
 SYMBOLS = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+SYMBOLS |= {"±": r"$\pm$"}
 LATEX = str.maketrans({**SYMBOLS, **{one: "\\" + one for one in "&%$#_{}"}})
 KEY = (
     "Percent; mean ± sample standard deviation over seeds. JSD: lower is better. Legacy F1 is the "
     '"F1" of published ASOT tables, which can exceed 100; compare it with those tables only, and '
     "so the scores that are named after CTE, TW-FINCH and HVQ with theirs."
 )
+BOLD = (
+    "Bold: the best, and all that are not significantly worse: paired t-tests over activities and "
+    f"seeds, two-sided, at a false discovery rate of {LEVEL:g} (Benjamini and Hochberg); "
+    "Wilcoxon's test cannot reach that with five pairs. They tell whether other seeds would give "
+    "the same order on these recordings, not on others."
+)
+NO_BOLD = "Nothing is in bold: with one seed on one activity, nothing can be tested."
 
 
 @dataclass(frozen=True)
@@ -151,55 +166,57 @@ def to_markdown(results: Results) -> str:
     for table in results.tables():
         rows = []
         for row in table.rows:
-            rows.append([row.title, seeds(row), *(figure(row, name, "±") for name in SCORE_TITLES)])
+            figures = (figure(row, name, "±", "**{}**") for name in SCORE_TITLES)
+            rows.append([row.title, seeds(row), *figures])
         for number, one in enumerate(table.published, start=1):
             method = one.method.replace("|", "\\|")
             rows.append([f"*{method}* [{number}]", "", *published_figures(one)])
-        lines += [f"## {heading(table, results)}", "", f"| {' | '.join(titles)} |"]
-        lines += ["|" + "---|" * len(titles), *(f"| {' | '.join(row)} |" for row in rows), ""]
+        lines += [f"## {heading(table, results)}", "", settings(table, results), ""]
+        lines += [f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
+        lines += [*(f"| {' | '.join(row)} |" for row in rows), ""]
+        if note := bold(table):
+            lines += [note, ""]
         if table.published:
             lines += [sources(table), ""]
         if table.incomplete:
             lines += [f"Not complete: {', '.join(table.incomplete)}.", ""]
+    described = [f"- **{title}**: {what}" for title, what in legend(results.rows)]
     chosen = [row for row in results.rows if row.chosen and row.activity not in MEANS]
     named = {f"- {row.title}, {row.activity}, by {row.choice}: {row.chosen}" for row in chosen}
     failed = [f"- {one.cell}: {one.reason}" for one in results.failures]
-    for title, found in (("Chosen seeds", sorted(named)), ("Failed", failed)):
+    parts = {"Methods": described, "Chosen seeds": sorted(named), "Failed": failed}
+    for title, found in parts.items():
         if found:
             lines += [f"## {title}", "", *found, ""]
     return "\n".join(lines)
 
 
 def to_latex(results: Results) -> str:
-    r"""Write the tables as ``tabular`` of booktabs, the best of each column in bold."""
+    """Write each table as LaTeX's, with its settings and methods in the caption."""
     parts = [
         f"% Benchmark: {results.description.recipe['name']}. {_basis(results)}",
-        f"% {key(results)}",
         r"% Needs \usepackage{booktabs}.",
     ]
     for table in results.tables():
-        best = {name: _best(table.rows, name) for name in SCORE_TITLES}
         rows = []
         for row in table.rows:
-            cells = []
-            for name in SCORE_TITLES:
-                mean, sign, deviation = figure(row, name, r"\pm").partition(r" \pm")
-                bold = row.choice is None and mean == best[name]
-                mean = rf"\mathbf{{{mean}}}" if bold else mean
-                cells.append(f"${mean}{sign}{deviation}$")
+            cells = (figure(row, name, r"\pm", r"\mathbf{{{}}}") for name in SCORE_TITLES)
             title = row.title if row.choice is None else f"{row.title}, by {row.choice}"
-            rows.append([title.translate(LATEX), *cells])
+            rows.append([title.translate(LATEX), *(f"${one}$" for one in cells)])
         others = [
             [f"{one.method.translate(LATEX)} [{number}]", *published_figures(one)]
             for number, one in enumerate(table.published, start=1)
         ]
         titles = ["Method", *(one.translate(LATEX) for one in SCORE_TITLES.values())]
-        parts += ["", f"% {heading(table, results)}", rf"\begin{{tabular}}{{l{'r' * len(best)}}}"]
+        methods = "; ".join(f"{title}: {what}" for title, what in legend(table.rows))
+        sentences = [f"{heading(table, results)}.", settings(table, results), key(results)]
+        sentences += [bold(table), f"{methods}.", sources(table) if table.published else ""]
+        caption = " ".join(filter(None, sentences)).translate(LATEX)
+        parts += ["", r"\begin{table}", rf"\caption{{{caption}}}", r"\centering"]
+        parts += [rf"\begin{{tabular}}{{l{'r' * len(SCORE_TITLES)}}}"]
         for rule, group in ((r"\toprule", [titles]), (r"\midrule", rows), (r"\midrule", others)):
             parts += [rule, *(" & ".join(cells) + r" \\" for cells in group)] if group else []
-        parts += [r"\bottomrule", r"\end{tabular}"]
-        if table.published:
-            parts.append(f"% {sources(table)}")
+        parts += [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
     return "\n".join(parts) + "\n"
 
 
@@ -218,6 +235,63 @@ def heading(table: ScoreTable, results: Results) -> str:
     return f"{over.get(table.title, table.title)}{simulated}; {matching}"
 
 
+def settings(table: ScoreTable, results: Results) -> str:
+    """Say with what recipe, K, epochs and seeds the rows of a table were made."""
+    described = results.description
+    recipe = Recipe.from_dict(described.recipe)
+    named = results.activities if table.title in MEANS else [table.title]
+    counts = {name: described.activities[name].n_actions for name in named}
+    least, most = min(counts.values()), max(counts.values())
+    k = f"K = {most}"
+    if least < most:
+        k = f"K = {least} to {most} ({', '.join(f'{name} {one}' for name, one in counts.items())})"
+    epochs = f"{recipe.training.epochs} epochs"
+    apart = default_team(recipe).training.epochs
+    if apart != recipe.training.epochs and any(row.method == "default" for row in table.rows):
+        epochs += f" ({find_method('default').title}: {apart})"
+    seeded = [row for row in table.rows if find_method(row.method).seeded] or table.rows
+    drawn = sorted({seed for row in seeded for seed in row.seeds})
+    run = len(drawn) > 1 and drawn == list(range(drawn[0], drawn[-1] + 1))
+    which = f"{drawn[0]} to {drawn[-1]}" if run else ", ".join(map(str, drawn))
+    return f"{_recipe(recipe)}; {k}; {epochs}; seed{'s' if len(drawn) > 1 else ''} {which}."
+
+
+def _recipe(recipe: Recipe) -> str:
+    """Name a recipe, and the settings in which it differs from the shipped one of that name."""
+    if recipe.name not in shipped_recipes():
+        return f"Recipe {recipe.name} (recipe.yaml)"
+    shipped = dict(_flat(load_recipe(recipe.name).to_dict()))
+    now = dict(_flat(recipe.to_dict()))
+    changes = [
+        f"{place} {now[place]}"
+        for place in now
+        if place in shipped and now[place] != shipped[place] and place not in ("title", "n_actions")
+    ]
+    return f"Recipe {recipe.name}{' with ' * bool(changes)}{', '.join(changes)}"
+
+
+def _flat(values: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the settings of a recipe, each by its dotted name."""
+    for name, value in values.items():
+        if isinstance(value, dict) and name != "n_actions":
+            yield from _flat(value, f"{place}{name}.")
+        else:
+            yield place + name, value
+
+
+def legend(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """Return the title of each method, and what it is."""
+    methods = [find_method(name) for name in dict.fromkeys(row.method for row in rows)]
+    return [(one.title, one.what) for one in methods]
+
+
+def bold(table: ScoreTable) -> str:
+    """Say what is in bold in a table, and by which test; nothing of a single method."""
+    if sum(row.choice is None for row in table.rows) < 2:
+        return ""
+    return BOLD if any(row.best for row in table.rows) else NO_BOLD
+
+
 def key(results: Results) -> str:
     """Explain how to read the figures."""
     kinds = [kind for kind in CHOICES if any(row.choice == kind for row in results.rows)]
@@ -225,11 +299,12 @@ def key(results: Results) -> str:
     return KEY + "".join(chosen)
 
 
-def figure(row: Row, name: str, sign: str) -> str:
-    """Write a score in percent, with its deviation where there are several seeds."""
+def figure(row: Row, name: str, sign: str, best: str = "{}") -> str:
+    """Write a score in percent, as ``best`` if it is, with its deviation over several seeds."""
     if name not in row.scores:
         return "-"
     mean = f"{100 * row.scores[name]:.1f}"
+    mean = best.format(mean) if name in row.best else mean
     return f"{mean} {sign} {100 * row.deviations[name]:.1f}" if row.deviations else mean
 
 
@@ -264,21 +339,12 @@ def _basis(results: Results) -> str:
     return f"{simulated}{data}. {versions}. {description.machine}."
 
 
-def _best(rows: Sequence[Row], name: str) -> str:
-    """Write the best mean of a column as it is printed; nothing for a single row."""
-    values = [row.scores[name] for row in rows if row.choice is None and name in row.scores]
-    if len(values) < 2:
-        return ""
-    best = min(values) if name in LOWER_IS_BETTER else max(values)
-    return f"{100 * best:.1f}"
-
-
 def draw_timelines(folder: BenchmarkFolder, plan: TrainingPlan, most: int) -> list[Path]:
     """Draw the first ``most`` labelled recordings of each activity, one track for each method.
 
     A method is drawn with its first seed, and its actions in the colours of the classes that they
     are matched to: for the activity, or for the recording where they are not shared. Returns the
-    PNG files, ``figures/<activity>-<recording>.png``.
+    files, ``figures/<activity>-<recording>.png`` and ``.pdf``.
     """
     from asot.figures import plot_segmentation, save_figure
 
@@ -300,8 +366,9 @@ def draw_timelines(folder: BenchmarkFolder, plan: TrainingPlan, most: int) -> li
                 title=f"{recording.name}, first seed of each method",
             )
             (stem,) = file_stems([f"{activity}-{recording.name}"])
-            paths.append(folder.root / "figures" / f"{stem}.png")
-            save_figure(figure, paths[-1])
+            for kind in ("png", "pdf"):
+                paths.append(folder.root / "figures" / f"{stem}.{kind}")
+                save_figure(figure, paths[-1])
     return paths
 
 

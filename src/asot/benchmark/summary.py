@@ -6,14 +6,16 @@ the ground truth; "oracle" is the best that any choice could do, to be shown bes
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asot.benchmark.folder import MATCHINGS, BenchmarkFolder, Candidate, Cell, CellResult, Scores
 from asot.benchmark.methods import find_method, ordered
-from asot.metrics import evaluate
+from asot.metrics import SCORE_TITLES, evaluate
 
 CHOICES = {
     "objective": "the seed (and epoch) of the lowest training objective",
@@ -24,6 +26,9 @@ CHOICES = {
 MEAN = "(mean)"
 FRAME_WEIGHTED = "(frame-weighted mean)"
 MEANS = (MEAN, FRAME_WEIGHTED)
+LOWER_IS_BETTER = ("jsd", "hvq_jsd")
+ROUNDING = 1e-12
+LEVEL = 0.05  # of the tests behind what is among the best: the rate of false discoveries
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class Row:
     values: list[Scores] = field(default_factory=list)  # of each seed
     choice: str | None = None  # how a seed was chosen, of CHOICES; None for all seeds
     chosen: str = ""  # the seed and epoch, or those of each activity
+    best: tuple[str, ...] = ()  # the scores in which it is among the best of its table, by a test
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,8 @@ class Chosen:
 
 
 Cells = Sequence[tuple[Cell, CellResult]]
+# The scores that a row is the mean of, by activity and seed.
+Parts = Mapping[tuple[str, int], Scores]
 
 
 def summarise(folder: BenchmarkFolder, choices: Sequence[str] = ()) -> list[Row]:
@@ -63,8 +71,10 @@ def summarise(folder: BenchmarkFolder, choices: Sequence[str] = ()) -> list[Row]
     """
     cells = list(folder.cells())
     activities = sorted(folder.description().activities)
-    rows = []
+    everything: list[Row] = []
     for matching in MATCHINGS:
+        rows: list[Row] = []
+        parts: dict[tuple[str, str], Parts] = {}
         for name in ordered({cell.method for cell, _ in cells}):
             own = [(cell, result) for cell, result in cells if cell.method == name]
             heading = Row(name, find_method(name).title, matching)
@@ -73,7 +83,9 @@ def summarise(folder: BenchmarkFolder, choices: Sequence[str] = ()) -> list[Row]
                 for cell, result in own
                 if matching in result.scores
             }
-            rows += _rows(heading, values, activities)
+            for row, own_parts in _rows(heading, values, activities):
+                rows.append(row)
+                parts[name, row.activity] = own_parts
             for kind in choices:
                 chosen = {}
                 for activity in activities:
@@ -87,9 +99,73 @@ def summarise(folder: BenchmarkFolder, choices: Sequence[str] = ()) -> list[Row]
                 }
                 rows += [
                     replace(row, seeds=(), chosen=_in_words(chosen, row.activity))
-                    for row in _rows(replace(heading, choice=kind), found, activities)
+                    for row, _ in _rows(replace(heading, choice=kind), found, activities)
                 ]
-    return rows
+        everything += _marked(rows, parts)
+    return everything
+
+
+def _marked(rows: Sequence[Row], parts: Mapping[tuple[str, str], Parts]) -> list[Row]:
+    """Return the rows of a matching with the scores in which each is among the best."""
+    best: dict[tuple[str, str], list[str]] = {}
+    for activity in {row.activity for row in rows}:
+        own = {method: one for (method, title), one in parts.items() if title == activity}
+        seeds = {seed for one in own.values() for _, seed in one}
+        for method, one in own.items():
+            if not find_method(method).seeded:
+                own[method] = {(name, at): one[name, seed] for name, seed in one for at in seeds}
+        for name in SCORE_TITLES:
+            sign = -1 if name in LOWER_IS_BETTER else 1
+            values = {
+                method: {place: sign * scores[name] for place, scores in one.items()}
+                for method, one in own.items()
+                if all(name in scores for scores in one.values())
+            }
+            for method in undominated(values):
+                best.setdefault((method, activity), []).append(name)
+    return [
+        row if row.choice else replace(row, best=tuple(best.get((row.method, row.activity), ())))
+        for row in rows
+    ]
+
+
+def undominated(values: Mapping[str, Mapping[tuple[str, int], float]]) -> set[str]:
+    """Choose the methods that no other is significantly better than; none where nothing is tested.
+
+    ``values``, of which the higher is the better, are given by method, activity and seed. The
+    method of the highest mean is compared with each other one by a paired t-test (two-sided) over
+    the activities and seeds of both, at a false discovery rate of ``LEVEL`` (Benjamini and Hochberg
+    1995). The t-test, as Wilcoxon's signed ranks cannot reach that level with five pairs. A method
+    that cannot be tested for want of pairs is kept.
+    """
+    from scipy.stats import false_discovery_control
+
+    if len(values) < 2 or all(len(one) < 2 for one in values.values()):
+        return set()
+    leader = max(values, key=lambda method: np.mean(list(values[method].values())))
+    chances = {}
+    for method, own in values.items():
+        both = [place for place in own if place in values[leader]]
+        differences = np.array([values[leader][place] - own[place] for place in both])
+        if method != leader:
+            chances[method] = _chance(differences)
+    adjusted = false_discovery_control(list(chances.values()))
+    worse = {method for method, one in zip(chances, adjusted, strict=True) if one <= LEVEL}
+    return set(values) - worse
+
+
+def _chance(differences: NDArray[np.float64]) -> float:
+    """Return the p-value of Student's t-test (two-sided) that differences (n,) have a mean of 0."""
+    from scipy.stats import t as student
+
+    n = len(differences)
+    if n < 2:
+        return 1.0
+    mean, error = abs(differences.mean()), differences.std(ddof=1) / math.sqrt(n)
+    # Of methods that do not vary, any difference is certain; rounding is none.
+    if error < ROUNDING:
+        return 1.0 if mean < ROUNDING else 0.0
+    return float(2 * student.sf(mean / error, n - 1))
 
 
 def choose(kind: str, cells: Cells, folder: BenchmarkFolder, matching: str) -> Chosen | None:
@@ -142,27 +218,40 @@ def _in_words(chosen: Mapping[str, Chosen], activity: str) -> str:
 
 def _rows(
     heading: Row, values: Mapping[tuple[str, int], tuple[Scores, int]], activities: Sequence[str]
-) -> list[Row]:
-    """Make the rows of a method from its scores and frames by activity and seed."""
+) -> list[tuple[Row, Parts]]:
+    """Make the rows of a method from its scores and frames by activity and seed, with their parts.
+
+    The parts of a mean that is weighted by frames are weighted, so that the row is their mean too.
+    """
     seeds = sorted({seed for _, seed in values})
-    groups = []
+    rows: list[tuple[Row, Parts]] = []
     for activity in activities:
-        own = [seed for seed in seeds if (activity, seed) in values]
-        groups.append((activity, own, [values[activity, seed][0] for seed in own]))
+        parts = {
+            (activity, seed): values[activity, seed][0]
+            for seed in seeds
+            if (activity, seed) in values
+        }
+        rows.append((_row(heading, activity, parts), parts))
     common = [seed for seed in seeds if all((name, seed) in values for name in activities)]
     for name in MEANS if len(activities) > 1 else ():
-        averages = []
+        parts = {}
         for seed in common:
-            parts = [values[activity, seed] for activity in activities]
-            weights = [frames if name == FRAME_WEIGHTED else 1 for _, frames in parts]
-            averages.append(_average([scores for scores, _ in parts], weights))
-        groups.append((name, common, averages))
-    return [_row(heading, *group) for group in groups if group[1]]
+            cells = {activity: values[activity, seed] for activity in activities}
+            frames = np.mean([n_frames for _, n_frames in cells.values()])
+            for activity, (scores, n_frames) in cells.items():
+                weight = n_frames / frames if name == FRAME_WEIGHTED else 1.0
+                parts[activity, seed] = {one: weight * value for one, value in scores.items()}
+        rows.append((_row(heading, name, parts), parts))
+    return [(row, parts) for row, parts in rows if parts]
 
 
-def _row(heading: Row, activity: str, seeds: Sequence[int], values: list[Scores]) -> Row:
+def _row(heading: Row, activity: str, parts: Parts) -> Row:
     """Make a row of the scores of its seeds."""
+    seeds = sorted({seed for _, seed in parts})
+    values = [_average([own for (_, one), own in parts.items() if one == seed]) for seed in seeds]
     row = replace(heading, activity=activity, seeds=tuple(seeds), values=values)
+    if not values:
+        return row
     spread = None
     if len(values) > 1:
         columns = _columns(values).items()
@@ -170,10 +259,9 @@ def _row(heading: Row, activity: str, seeds: Sequence[int], values: list[Scores]
     return replace(row, scores=_average(values), deviations=spread)
 
 
-def _average(scores: Sequence[Scores], weights: Sequence[float] | None = None) -> Scores:
+def _average(scores: Sequence[Scores]) -> Scores:
     """Average each score."""
-    columns = _columns(scores).items()
-    return {name: float(np.average(column, weights=weights)) for name, column in columns}
+    return {name: float(np.mean(column)) for name, column in _columns(scores).items()}
 
 
 def _columns(scores: Sequence[Scores]) -> dict[str, list[float]]:

@@ -55,9 +55,11 @@ def run(
     out: Folder for the results (required).
     seeds: How many seeds.
     seed: The first seed.
-    methods: asot, sela, tot, kmeans_asot, kmeans, cte, hmm, twfinch, uniform, or all; all that are
-        installed unless given, or asot alone with --ablate.
-    ablate: ASOT without a part: temporal, prior, unbalanced, training, kmeans, or all.
+    methods: paper (the paper's single network), default (a team, settings found), sela, tot, cte,
+        cte_decoding, kmeans_asot, kmeans, hmm, twfinch, uniform, or all; all that are installed
+        unless given, or paper alone with --ablate.
+    ablate: The paper's method without a part: temporal, prior, unbalanced, training, kmeans, or
+        all.
     activities: Those to run; all of the recipe's unless given. The word each stands for every
         activity of the data set by itself.
     keep_epochs: Also segment every training.validate_every epochs, to choose an epoch from.
@@ -122,6 +124,8 @@ def show(results: report.Results, folder: BenchmarkFolder, published: bool) -> N
         if not (table.rows or table.incomplete):
             continue
         say(report.heading(table, results), style="bold")
+        if table.rows:
+            say(report.settings(table, results))
         for place, names in enumerate(_shown(table, published) if table.rows else ()):
             if place:
                 say()
@@ -133,7 +137,7 @@ def show(results: report.Results, folder: BenchmarkFolder, published: bool) -> N
         say()
     say(report.key(results))
     show_files(
-        (folder.root / "table.md", "all tables, for each activity and every score"),
+        (folder.root / "table.md", "all tables: each activity, every score, what each method is"),
         (folder.root / "figures", "a recording of each activity, as every method segments it"),
         (folder.root / "table.tex", "the same for LaTeX"),
         (folder.root / "results.csv", "every figure of every seed"),

@@ -16,7 +16,7 @@ from torch import Tensor
 from asot.transport.problem import Problem, finite_or_zero
 from asot.transport.projection import project, round_to_marginals
 from asot.transport.request import Request
-from asot.transport.solution import MOST_MASS, Answer, Ending, Status, look_at_plans
+from asot.transport.solution import MOST_MASS, Answer, Ending, Plan, Status
 from asot.transport.step import full_step
 
 MAX_HALVINGS = 40
@@ -45,9 +45,9 @@ class TorchBackend:
         parts = state.parts.detach().clone()
         parts[0] += problem.constant
         trace += problem.constant[:, None]
-        plan = (state.assignment, problem.row_weight)
-        seen = look_at_plans(status, request, *plan)
-        return Answer(plan[0], labels, plan[1], trace, parts, seen)
+        assignment, weight = state.assignment, problem.row_weight
+        seen = Plan.of(assignment, weight, request).complete(status)
+        return Answer(assignment, labels, weight, trace, parts, seen)
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 from asot.transport.request import Request
 
@@ -112,20 +113,18 @@ class Status:
 class LateStatus(Sequence[Status]):
     """The statuses of a batch, read from a compiled solver's report at the first access."""
 
-    def __init__(self, report: Any, request: Request, answered: tuple[Any, Any]) -> None:
-        self._report, self._request, self._answered = report, request, answered
+    def __init__(self, report: Any, tolerance: float | None, plan: Plan) -> None:
+        self._report, self._tolerance, self._plan = report, tolerance, plan
 
     @functools.cached_property
     def _read(self) -> tuple[Status, ...]:
-        endings, tolerance = list(Ending), self._request.tolerance
-        each = [
-            Status.of(endings[int(ending)], int(iterations), step, moved, tolerance)
-            for *_, ending, iterations, step, moved in self._report.tolist()
-        ]
-        seen = look_at_plans(each, self._request, *self._answered)
-        # Whoever keeps the statuses need not keep costs and plans.
-        del self._request, self._answered
-        return seen
+        endings = list(Ending)
+        return self._plan.complete(
+            [
+                Status.of(endings[int(ending)], int(iterations), step, moved, self._tolerance)
+                for *_, ending, iterations, step, moved in self._report.tolist()
+            ]
+        )
 
     def __getitem__(self, which: Any) -> Any:
         return self._read[which]
@@ -148,23 +147,40 @@ class LateStatus(Sequence[Status]):
         return tuple, (self._read,)
 
 
-def look_at_plans(
-    status: Sequence[Status], request: Request, assignment: Any, frame_weight: Any
-) -> tuple[Status, ...]:
-    """Add to each recording's status what its assignment (B, N, K) shows."""
-    assignment, weight = torch.as_tensor(assignment).detach(), torch.as_tensor(frame_weight)
-    moved = [math.inf] * len(status)
-    if request.initial is None and assignment.shape[2] > 1:
-        q = request.action_marginal
-        start = torch.full_like(assignment[:1, 0], 1.0 / assignment.shape[2]) if q is None else q
-        start = start[:, None, :]
-        if request.allowed is not None:
-            start = start * request.allowed
-            start = start / start.sum(dim=2, keepdim=True).clamp(min=1e-30)
-        moved = ((assignment - start).abs() * (weight > 0)).amax(dim=(1, 2)).tolist()
-    mass = (weight * assignment).sum(dim=(1, 2)).tolist()
-    each = zip(status, moved, mass, strict=True)
-    return tuple(one.seen_beside(own_moved, own_mass) for one, own_moved, own_mass in each)
+class Plan(NamedTuple):
+    """An assignment with what tells how far it moved; without the cost, which is large."""
+
+    assignment: Any  # (B, N, K)
+    frame_weight: Any  # (B, N, 1)
+    action_marginal: Tensor | None
+    allowed: Tensor | None
+    is_warm: bool  # it did not start from the action marginal
+
+    @classmethod
+    def of(cls, assignment: Any, frame_weight: Any, request: Request) -> Plan:
+        """Take what is needed of a request."""
+        q, allowed = request.action_marginal, request.allowed
+        return cls(assignment, frame_weight, q, allowed, request.initial is not None)
+
+    def complete(self, status: Sequence[Status]) -> tuple[Status, ...]:
+        """Add to each recording's status what its plan shows."""
+        assignment = torch.as_tensor(self.assignment).detach()
+        weight = torch.as_tensor(self.frame_weight)
+        n_actions = assignment.shape[2]
+        moved = [math.inf] * len(status)
+        if n_actions > 1 and not self.is_warm:
+            q = self.action_marginal
+            start = torch.full_like(assignment[:1, 0], 1.0 / n_actions) if q is None else q
+            start = start[:, None, :]
+            if self.allowed is not None:
+                start = start * self.allowed
+                start = start / start.sum(dim=2, keepdim=True).clamp(min=1e-30)
+            moved = ((assignment - start).abs() * (weight > 0)).amax(dim=(1, 2)).tolist()
+        mass = (weight * assignment).sum(dim=(1, 2)).tolist()
+        return tuple(
+            one.seen_beside(own_moved, own_mass)
+            for one, own_moved, own_mass in zip(status, moved, mass, strict=True)
+        )
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from asot.errors import MissingExtraError
 from asot.transport.request import Request
-from asot.transport.solution import ENDING, REPORTED, Answer, LateStatus
+from asot.transport.solution import ENDING, REPORTED, Answer, LateStatus, Plan
 from asot.transport.step import band_curvature, full_step
 from asot.transport.structure import band_half_width
 
@@ -120,7 +120,7 @@ class CpuBackend:
             weight = p[..., None].numpy()
         else:
             weight = _uniform(lengths, n_frames, kind)
-        status = LateStatus(report, request, (assignment, weight))
+        status = LateStatus(report, request.tolerance, Plan.of(assignment, weight, request))
         return Answer(assignment, labels, weight, trace, report[:, :ENDING].T, status)
 
 

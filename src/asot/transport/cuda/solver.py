@@ -19,7 +19,7 @@ from torch.torch_version import TorchVersion
 
 from asot.errors import MissingExtraError
 from asot.transport.request import Request
-from asot.transport.solution import ENDING, REPORTED, Answer, LateStatus
+from asot.transport.solution import ENDING, REPORTED, Answer, LateStatus, Plan
 from asot.transport.step import band_curvature, full_step
 
 # Earlier versions pass numbers to a kernel in single precision, whatever it asks for.
@@ -117,7 +117,7 @@ class CudaBackend:
                 maxnreg=min(MOST_REGISTERS, REGISTERS // (WARP * plan.warps)),
                 enable_fp_fusion=True,
             )
-        status = LateStatus(report, request, (assignment, frame_weight))
+        status = LateStatus(report, request.tolerance, Plan.of(assignment, frame_weight, request))
         return Answer(assignment, labels, frame_weight, trace, report[:, :ENDING].T, status)
 
 
