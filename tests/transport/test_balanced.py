@@ -40,3 +40,13 @@ def test_the_projection_ends_soon(
     for b, n_frames in enumerate(lengths):
         shares = solution.assignment[b, :n_frames].mean(axis=0)
         np.testing.assert_allclose(shares, 0.25, atol=1e-5 if dtype == np.float32 else 1e-10)
+
+
+@pytest.mark.parametrize("size", [1e3, 1e5, 1e7])
+def test_a_number_added_to_an_action_changes_nothing(rng: np.random.Generator, size: float) -> None:
+    """Its mass underflows before the projection, which must bring it back."""
+    cost = rng.random((60, 4))
+    plain = solve(cost, lambda_actions=None)
+    raised = solve(cost + size * np.eye(4)[1], lambda_actions=None)
+    np.testing.assert_allclose(raised.assignment, plain.assignment, atol=1e-5)
+    assert (np.diff(raised.objective.trace) <= 1e-13 * size).all()

@@ -46,13 +46,14 @@ def test_a_number_added_to_a_frame_changes_nothing(
 
 
 @backends
-@given(seed=seeds, options=settings_in_use, size=st.floats(2, 25))
+@given(seed=seeds, options=settings_in_use, size=st.floats(4, 25))
 def test_one_entry_of_any_size_is_one_entry_that_is_out(
     backend: str, seed: int, options: dict[str, Any], size: float
 ) -> None:
     rng, cost = draw_cost(seed)
     where = int(rng.integers(len(cost))), int(rng.integers(cost.shape[1]))
-    cost[where] = 100.0
+    # Steps are short where recordings are: it takes this much to be out after one.
+    cost[where] = 1e4
     out = solve(cost, backend=backend, **options)
     cost[where] = 10.0**size
     far_out = solve(cost, backend=backend, **options)
@@ -77,6 +78,11 @@ def test_no_number_is_too_large(backend: str, dtype: type, rng: np.random.Genera
         cost[40, 2], cost[41, 3] = high, low
         found = solve(cost, backend=backend).assignment
         np.testing.assert_allclose(found, expected, atol=1e-5 if dtype is np.float32 else 1e-9)
+    cost[:30, 2], cost[:30, 3], cost[60:] = -largest, largest, largest
+    several = solve(cost, backend=backend)
+    assert several.status[0].ending == "iteration limit"
+    assert np.isfinite(several.objective.trace).all()
+    assert (several.labels[:30] == 2).all()
     for bad in (np.inf, -np.inf, np.nan):
         cost[40, 2] = bad
         with pytest.raises(ArgumentError, match="finite"):
@@ -84,7 +90,7 @@ def test_no_number_is_too_large(backend: str, dtype: type, rng: np.random.Genera
 
 
 @backends
-@given(seed=seeds, options=settings_in_use, size=st.floats(2, 25))
+@given(seed=seeds, options=settings_in_use, size=st.floats(4, 25))
 def test_an_action_that_costs_too_much_is_an_action_that_is_forbidden(
     backend: str, seed: int, options: dict[str, Any], size: float
 ) -> None:
@@ -169,6 +175,14 @@ def test_a_structure_of_ones_own_has_a_step_too(rng: np.random.Generator) -> Non
     expected = full_step(0.5 * rows, **weights, step_size=None)
     assert solution.status[0].step_size == pytest.approx(expected)
     assert (np.diff(solution.objective.trace) < 0).all()
+
+
+@pytest.mark.parametrize("curvature", [1.0, torch.ones(2), torch.tensor([-1.0]), np.ones(1)])
+def test_a_curvature_that_is_none_is_refused(curvature: Any) -> None:
+    structure = Dense(torch.ones(6, 6))
+    structure.curvature = curvature  # type: ignore[attr-defined]
+    with pytest.raises(ArgumentError, match=r"structure\.curvature must be a tensor"):
+        solve(np.zeros((6, 2)), structure=structure)
 
 
 def test_the_paper_s_settings_give_the_paper_s_length() -> None:

@@ -71,7 +71,10 @@ def _project_both(problem: Problem, scores: Tensor, inner_iterations: int) -> tu
         unfinished = error > close_enough
         if not bool(unfinished.any()):
             break
-        step = torch.log(q) - torch.log(mass.clamp(min=tiny))
+        log_mass = torch.log(mass.clamp(min=tiny))
+        if bool((mass <= tiny).any()):
+            log_mass = torch.where(mass > tiny, log_mass, _log_mass(problem, exact + potential, w))
+        step = torch.log(q) - log_mass
         if step_number >= inner_iterations:
             newton = _newton_direction(assignment, mass, q, w)
             for _ in range(MAX_HALVINGS):
@@ -93,6 +96,12 @@ def _visit(
     assignment = _project_rows(problem, scores + potential)[1]
     mass = (w * assignment).sum(dim=1, keepdim=True)
     return assignment, mass, (mass - q).abs().amax(dim=2, keepdim=True)
+
+
+def _log_mass(problem: Problem, scores: Tensor, w: Tensor) -> Tensor:
+    """Return the logarithms of the column sums, also of those that are too small for a number."""
+    log_assignment = problem.masked(_project_rows(problem, scores)[0], -torch.inf)
+    return torch.logsumexp(log_assignment + torch.log(w), dim=1, keepdim=True)
 
 
 def _newton_direction(assignment: Tensor, mass: Tensor, q: Tensor, w: Tensor) -> Tensor:

@@ -244,6 +244,17 @@ class Request:
             raise refused(
                 "structure.apply", f"must return a tensor of shape {shape}, but returns {found}."
             )
+        given = getattr(structure, "curvature", None)
+        if given is not None and not (
+            isinstance(given, Tensor)
+            and given.shape == shape[:1]
+            and bool((torch.isfinite(given) & (given >= 0)).all())
+        ):
+            raise refused(
+                "structure.curvature",
+                f"must be a tensor of shape {shape[:1]}, finite and not negative, but is {given}: "
+                "mend it, or leave it out.",
+            )
 
 
 def refused(subject: str, rule: str) -> ArgumentError:

@@ -172,8 +172,7 @@ def _descend(n_threads, r, own, settings, trace, report):
         for i in range(r.length):
             omega = np.float64(r.frames[OMEGA, i])
             weight_entropy += omega * (r.frames[blocks.LOG_WEIGHT, i] - 1.0)
-            constant += omega * r.frames[LEAST, i]
-        constant *= (1.0 - r.alpha) / r.length
+            constant += (1.0 - r.alpha) * omega / r.length * r.frames[LEAST, i]
 
     # The start is a step of length 0, projected like any other, and the first to be judged.
     _lead(r, own, n_threads, np.int64(2), START, _LAST, _FIRST, 0.0, 1.0, 0.0, 0.0)
