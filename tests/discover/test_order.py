@@ -61,8 +61,7 @@ def test_a_drift_is_no_order(
         sets.append(drifting(list(made.features), kind, amplitude, rng))
     assert sum(evidence_for(one).strength > 0 for one in sets) <= binom.isf(RARE, n_sets, 0.3)
     if amplitude >= 1:
-        monkeypatch.setattr(asot.discover.settings, "DRIFT", 0.0)
-        monkeypatch.setattr(asot.discover.settings, "STRONG_DRIFT", 0.0)
+        monkeypatch.setattr(asot.discover.settings, "_drift_p_value", lambda *_: 1.0)
         assert all(evidence_for(one).strength == 1 for one in sets)
 
 
@@ -104,12 +103,11 @@ def in_order(
 def test_a_loose_order_is_found(
     order: list[int], n_recordings: int, swaps: int, rng: np.random.Generator
 ) -> None:
-    n_sets = 12
+    n_sets = 25
     found = sum(
-        evidence_for(in_order(order, n_recordings, swaps, rng)).strength > 0.5
-        for _ in range(n_sets)
+        evidence_for(in_order(order, n_recordings, swaps, rng)).strength for _ in range(n_sets)
     )
-    assert found >= binom.ppf(RARE, n_sets, 0.7)
+    assert found >= binom.ppf(RARE, n_sets, 0.6)
 
 
 def test_p_is_the_share_of_draws_that_are_as_high(seed: int, rng: np.random.Generator) -> None:

@@ -15,8 +15,8 @@ and may stay empty.
 **Order.** Recordings share an order if their features over time are more alike than when the sign
 of each wave (cosine) in each recording is drawn at random. Where nothing is shared, either sign is
 as likely, whatever the durations and the transitions. One wave tells nothing: a long action lies
-over the middle more often than over the ends in any order. What moves slowly in all recordings
-alike, but within segments too, is a drift: then slow trends do not count either.
+over the middle more often than over the ends in any order. If recordings move along their common
+trend within segments too, they drift: then slow trends do not count either.
 """
 
 from __future__ import annotations
@@ -63,11 +63,10 @@ COMPACT = 0.75  # of the best silhouette
 
 DRAWS = 1_000
 ORDER_RECORDINGS = 100
-ORDERED = 0.1  # largest p of recordings that are taken to share an order
-DRIFT, STRONG_DRIFT = 0.25, 0.01  # largest p; overlooking one costs more than a needless cut
+SHARED = 0.1  # largest p of an order, or of a drift, that recordings are taken to share
 FINE = 3 * BINS  # parts of a recording in which movement within segments is measured
 PIECES = 6  # segments of a recording between which a drift may not jump
-MIDDLE, SLOW, CURVED = [2], [1, 2], [1, 2, 3]  # degrees of trends: long actions, a drift
+MIDDLE, SLOW = [2], [1, 2]  # degrees of trends: long actions; a drift, too
 
 
 @dataclass(frozen=True)
@@ -288,7 +287,7 @@ class OrderEvidence(PlainEvidence):
     by_chance: list[float]  # the same with signs at random
     p_value: float  # share of the draws whose value is as high; 1 for a single recording
     strength: float  # 1 up to p = 0.1, else 0
-    drift_p_value: float = 1.0  # of a common movement within segments; up to 0.25 it is removed
+    drift_p_value: float = 1.0  # of a common movement within segments; up to 0.1 it is removed
 
 
 def find_order(recordings: Frames) -> OrderEvidence:
@@ -310,14 +309,13 @@ def find_order(recordings: Frames) -> OrderEvidence:
     if len(curves) < 2 or not curves.any():
         return OrderEvidence(0.0, [], 1.0, 0.0)
     random = np.random.default_rng(len(curves))
-    drift = _p_value(_shares(_movements(curves)[:, None], random))
-    slow = CURVED if drift <= STRONG_DRIFT else SLOW if drift <= DRIFT else MIDDLE
-    trends = _trends(slow)
+    drift = _drift_p_value(curves, random)
+    trends = _trends(SLOW if drift <= SHARED else MIDDLE)
     rest = curves - trends.T @ (trends @ curves)
     parts = rest.reshape(len(curves), BINS, FINE // BINS, -1).mean(axis=2)
     shares = _shares(dct(parts, axis=1, norm="ortho")[:, 1:], random)
     p_value = _p_value(shares)
-    return OrderEvidence(shares[0], shares[1:], p_value, float(p_value <= ORDERED), drift)
+    return OrderEvidence(shares[0], shares[1:], p_value, float(p_value <= SHARED), drift)
 
 
 def _curve(features: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -337,6 +335,17 @@ def _trends(degrees: list[int]) -> NDArray[np.float64]:
     """Return orthonormal polynomials of these degrees over the parts of a curve, (M, parts)."""
     place = 2.0 * places(FINE) - 1.0
     return np.linalg.qr(np.polynomial.legendre.legvander(place, max(degrees)))[0].T[degrees]
+
+
+def _drift_p_value(curves: NDArray[np.float64], random: np.random.Generator) -> float:
+    """Test whether curves (N, parts, D) move, within segments, along the trend of the others."""
+    straight = np.einsum("p,npd->nd", _trends([1])[0], curves)
+    others = straight.sum(axis=0) - straight
+    along = (_movements(curves) * others).sum(axis=1)
+    along /= np.maximum(np.linalg.norm(others, axis=1), np.finfo(float).tiny)
+    signs = random.choice([-1.0, 1.0], size=(1 + DRAWS, len(along)))
+    signs[0] = 1.0
+    return _p_value(np.round(signs @ along, 12).tolist())
 
 
 def _movements(curves: NDArray[np.float64]) -> NDArray[np.float64]:
