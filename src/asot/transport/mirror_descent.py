@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from asot.transport.problem import Problem, finite_or_zero
+from asot.transport.problem import Problem
 from asot.transport.projection import project, round_to_marginals
 from asot.transport.request import Request
 from asot.transport.solution import MOST_MASS, Answer, Ending, Plan, Status
@@ -24,6 +24,7 @@ MAX_HALVINGS = 40
 LEAST_INITIAL = 1e-16
 # A halved step grows back slowly: one retry in seven iterations where the full step never fits.
 GROWTH = 1.1
+CLOSE_TO_MARGINALS = 1e-6
 
 
 class TorchBackend:
@@ -94,6 +95,10 @@ def _descend(problem: Problem, request: Request) -> tuple[State, Tensor, list[St
         scores = state.log_assignment - step * state.gradient
         candidate = _visit(problem, *project(problem, scores, inner_iterations))
         accepted = active & _not_higher(candidate, state)
+        if problem.both_hard:
+            # Off the marginals, J may be lower than it can be on them.
+            missed = _missed(problem, candidate)
+            accepted = accepted & (missed <= _missed(problem, state).clamp(min=CLOSE_TO_MARGINALS))
         if problem.lambda_frames is not None:
             mass = (problem.row_weight * candidate.assignment).detach().sum(dim=(1, 2))
             accepted = accepted & (mass <= MOST_MASS)
@@ -143,20 +148,24 @@ def _full_step(problem: Problem, request: Request) -> Tensor:
         weight = problem.row_weight.expand_as(problem.cost)
         curvature = 0.5 * problem.structure.apply(weight).abs().amax(dim=(1, 2))
     step = full_step(curvature, **request.weights)[:, None, None].to(problem.cost)
-    if problem.both_hard and request.step_size is None and problem.cost.shape[2] > 1:
-        # The projection is a transport problem of its own, at temperature 1/s: out of reach where
-        # that is far below the costs. Gaps to the second best move with no constant, few entries.
-        ranked = problem.masked(problem.cost.detach(), torch.inf).sort(dim=2).values
-        gap = (ranked[..., 1] - ranked[..., 0]).masked_fill(
-            problem.row_weight[..., 0] <= 0, torch.nan
-        )
-        typical = finite_or_zero(
-            gap.masked_fill(gap == torch.inf, torch.nan).nanmedian(dim=1).values
-        )
-        tiny = torch.finfo(step.dtype).tiny
-        limit = 4.0 / ((1.0 - problem.alpha) * typical).clamp(min=tiny)
+    if problem.both_hard and request.step_size is None:
+        limit = 4.0 / (1.0 - problem.alpha) / _typical_range(problem)
         step = torch.minimum(step, limit[:, None, None])
     return step
+
+
+def _typical_range(problem: Problem) -> Tensor:
+    """Return the median over frames of the range of their costs, (B,), where both sides are hard.
+
+    A projection onto both marginals is a transport problem of its own, at temperature 1/s: out of
+    reach where that is far below the costs. Few entries do not move a median.
+    """
+    cost = problem.cost.detach()
+    lowest = problem.masked(cost, torch.inf).amin(dim=2)
+    highest = problem.masked(cost, -torch.inf).amax(dim=2)
+    used = (problem.row_weight[..., 0] > 0) & (highest > -torch.inf)
+    ranges = (highest - lowest).masked_fill(~used, torch.nan).nanmedian(dim=1).values
+    return ranges.nan_to_num(0.0).clamp(min=torch.finfo(ranges.dtype).tiny)
 
 
 def _not_higher(candidate: State, state: State) -> Tensor:
@@ -180,10 +189,15 @@ def _merge(accepted: Tensor, candidate: State, state: State) -> State:
     )
 
 
+def _missed(problem: Problem, state: State) -> Tensor:
+    """Return the largest error of an action's mass against its hard marginal, (B,)."""
+    mass = (problem.row_weight * state.assignment).detach().sum(dim=1)
+    return (mass - problem.action_marginal[:, 0]).abs().amax(dim=1)
+
+
 def _name_missed_marginals(problem: Problem, state: State, status: list[Status]) -> None:
     """Mark recordings as stalled whose mask leaves no coupling with both hard marginals."""
-    mass = (problem.row_weight * state.assignment).sum(dim=1)
-    error = (mass - problem.action_marginal[:, 0]).abs().amax(dim=1)
+    error = _missed(problem, state)
     for b, miss in enumerate(error.tolist()):
         if miss > 1e-3:
             message = (

@@ -26,7 +26,7 @@ from asot.transport.structure import Band, Structure, wide
 class Problem:
     """A batch of B recordings, padded to N frames, to be assigned to K actions."""
 
-    cost: Tensor  # (B, N, K), finite; zero on padded rows, less each frame's least where hard
+    cost: Tensor  # (B, N, K), finite, less the least of each frame or action that is hard
     constant: Tensor  # what J lacks for that, (B,)
     frame_marginal: Tensor  # p, (B, N, 1), and q, (B, 1, K): each sums to 1 over a recording
     action_marginal: Tensor
@@ -60,15 +60,20 @@ class Problem:
         weight = (p if hard else uniform)[:, :, None]
         if padded:
             cost = torch.where(exists[..., None], cost, 0.0)
+        # What a hard side pays whatever the coupling decides nothing, and would cost digits.
         constant = cost.new_zeros(len(cost), dtype=wide(cost))
-        if hard:
-            # It decides nothing, and would cost digits.
-            least = cost.detach()
-            if support is not None:
-                least = least.masked_fill(~support, torch.inf)
-            least = finite_or_zero(least.amin(dim=2, keepdim=True))
-            cost = cost - least
-            constant = (1.0 - request.alpha) * (weight * least).sum(dim=(1, 2), dtype=wide(cost))
+        for is_hard, dim, marginal in (
+            (hard, 2, weight),
+            (request.lambda_actions is None, 1, q[:, None, :]),
+        ):
+            if is_hard:
+                least = cost.detach()
+                if support is not None:
+                    least = least.masked_fill(~support, torch.inf)
+                least = finite_or_zero(least.amin(dim=dim, keepdim=True))
+                cost = cost - least
+                paid = (1.0 - request.alpha) * marginal.to(wide(cost)) * least
+                constant = constant + paid.sum(dim=(1, 2))
         return cls(
             cost=cost.clamp(max=MOST_COST * torch.finfo(cost.dtype).max),
             constant=constant,

@@ -21,8 +21,8 @@ ENDING, ITERATIONS, STEP_SIZE, MOVED, REPORTED = range(5, 10)
 # one that came near would have gone on.
 MOST_MASS = 1e4
 NEAR_MOST = 0.1
-# Of a frame's share: a plan that moved by less from its start is said to have hardly moved.
-HARDLY = 0.01
+# A plan whose frames moved by less from the start, most of them, is said to have hardly moved.
+HARDLY = 0.1
 
 
 class Ending(str, enum.Enum):
@@ -92,7 +92,7 @@ class Status:
         return cls(ending, message, iterations, step)
 
     def seen_beside(self, moved: float, mass: float) -> Status:
-        """Add what the coupling shows: its largest change from the start, and its mass."""
+        """Add what the coupling shows: how far a frame of it moved, and its mass."""
         if self.ending is Ending.NOT_FINITE:
             return self
         if mass >= NEAR_MOST * MOST_MASS:
@@ -101,8 +101,9 @@ class Status:
         if moved >= HARDLY or self.iterations == 0:
             return self
         remark = (
-            f" The plan hardly moved from its start, no share by more than {moved:.1g}: a frame's "
-            "costs differ little next to epsilon, or the steps were short."
+            f" The plan hardly moved from its start, half of the frames by {moved:.1g} at most: a "
+            "frame's costs differ little next to epsilon, or steps are short, by step_size or by a "
+            "large lambda."
         )
         return replace(self, message=self.message + remark)
 
@@ -155,12 +156,14 @@ class Plan(NamedTuple):
     action_marginal: Tensor | None
     allowed: Tensor | None
     is_warm: bool  # it did not start from the action marginal
+    hard_frames: bool
 
     @classmethod
     def of(cls, assignment: Any, frame_weight: Any, request: Request) -> Plan:
         """Take what is needed of a request."""
         q, allowed = request.action_marginal, request.allowed
-        return cls(assignment, frame_weight, q, allowed, request.initial is not None)
+        is_warm, hard_frames = request.initial is not None, request.lambda_frames is None
+        return cls(assignment, frame_weight, q, allowed, is_warm, hard_frames)
 
     def complete(self, status: Sequence[Status]) -> tuple[Status, ...]:
         """Add to each recording's status what its plan shows."""
@@ -168,14 +171,17 @@ class Plan(NamedTuple):
         weight = torch.as_tensor(self.frame_weight)
         n_actions = assignment.shape[2]
         moved = [math.inf] * len(status)
-        if n_actions > 1 and not self.is_warm:
+        if not self.is_warm:
             q = self.action_marginal
             start = torch.full_like(assignment[:1, 0], 1.0 / n_actions) if q is None else q
-            start = start[:, None, :]
+            start = start[:, None, :].expand_as(assignment)
             if self.allowed is not None:
                 start = start * self.allowed
-                start = start / start.sum(dim=2, keepdim=True).clamp(min=1e-30)
-            moved = ((assignment - start).abs() * (weight > 0)).amax(dim=(1, 2)).tolist()
+                if self.hard_frames:
+                    start = start / start.sum(dim=2, keepdim=True).clamp(min=1e-30)
+            free = ((start > 0).sum(dim=2) > 1) & (weight[..., 0] > 0)
+            change = (assignment - start).abs().amax(dim=2).masked_fill(~free, math.nan)
+            moved = change.nanmedian(dim=1).values.nan_to_num(math.inf).tolist()
         mass = (weight * assignment).sum(dim=(1, 2)).tolist()
         return tuple(
             one.seen_beside(own_moved, own_mass)
