@@ -9,7 +9,17 @@ import pytest
 from scipy.stats import binom, ttest_rel
 
 from asot.benchmark.folder import BenchmarkFolder
-from asot.benchmark.summary import FRAME_WEIGHTED, LEVEL, MEAN, Row, summarise, undominated
+from asot.benchmark.summary import (
+    FEWEST,
+    FRAME_WEIGHTED,
+    LEVEL,
+    MEAN,
+    Row,
+    leaders,
+    summarise,
+    undominated,
+)
+from asot.metrics import SCORE_TITLES
 from tests.benchmark.conftest import EGG, TEA, Write
 
 
@@ -110,7 +120,7 @@ def test_the_best_are_those_of_paired_tests(rng: np.random.Generator) -> None:
     """Benjamini's and Hochberg's procedure as they wrote it, over SciPy's test."""
     met = set()
     for _ in range(60):
-        n_methods, n_seeds = rng.integers(2, 6), rng.integers(2, 8)
+        n_methods, n_seeds = rng.integers(2, 6), rng.integers(FEWEST, 8)
         places = list(product(("a", "b")[: rng.integers(1, 3)], range(n_seeds)))
         table = 0.3 * rng.normal(size=(n_methods, 1)) + 0.1 * rng.normal(
             size=(n_methods, len(places))
@@ -147,7 +157,17 @@ def test_of_equal_methods_few_are_worse(rng: np.random.Generator) -> None:
 
 def test_nothing_is_best_where_nothing_can_be_tested() -> None:
     assert undominated({}) == undominated({"one": {("a", 0): 1.0, ("a", 1): 2.0}}) == set()
-    assert undominated({"one": {("a", 0): 1.0}, "other": {("a", 0): 2.0}}) == set()
+    assert leaders({}) == leaders({"one": {("a", 0): 1.0}}) == []
+    values = {"one": {("a", 0): 1.0, ("a", 1): 1.1}, "other": {("a", 0): 2.0, ("a", 1): 2.3}}
+    assert undominated(values) == set()
+    assert leaders(values) == ["other"]
+    # A third pair tells; a method of two seeds is in no test.
+    more = {name: {**own, ("a", 2): own["a", 1] + 0.1} for name, own in values.items()}
+    assert undominated(more) == {"other"}
+    assert undominated({**more, "few": values["other"]}) == {"other"}
+    best_of_few = {name: value + 1 for name, value in values["other"].items()}
+    assert leaders({**more, "few": best_of_few}) == ["few"]
+    assert undominated({**more, "few": best_of_few}) == set(), "the best is in no test"
 
 
 def test_methods_that_do_not_vary_differ_or_not() -> None:
@@ -157,6 +177,7 @@ def test_methods_that_do_not_vary_differ_or_not() -> None:
         for name, value in zip("xyz", (0.3, 0.1, 0.3), strict=True)
     }
     assert undominated(values) == {"x", "z"}
+    assert leaders(values) == ["x", "z"]
 
 
 def test_rows_know_their_best_scores(write: Write, folder: BenchmarkFolder) -> None:
@@ -173,3 +194,6 @@ def test_rows_know_their_best_scores(write: Write, folder: BenchmarkFolder) -> N
     weighted = row(folder, "paper", FRAME_WEIGHTED)
     assert weighted is not None
     assert set(weighted.best) == found["paper"]
+    led = {method: set(one.leads) for method, one in best.items() if one is not None}
+    assert led["paper"] == set(SCORE_TITLES) - {"jsd", "hvq_jsd"} - led["uniform"]
+    assert (led["kmeans"], led["uniform"]) == ({"jsd", "hvq_jsd"}, set())

@@ -112,6 +112,21 @@ def test_costs_that_pay_for_mass_are_refused(
     assert "paid.npy cannot be decoded: Diverged: " in outcome.err
 
 
+def test_a_plan_that_hardly_moved_is_remarked_on(
+    asot, file: Path, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    np.save(tmp_path / "flat.npy", 1e-5 * rng.random((2000, 8)))
+    words = ("--cost", "--order_prior", "0", "--out", tmp_path / "out")
+    outcome = asot("decode", tmp_path / "flat.npy", file, *words)
+    assert outcome.code == 0
+    assert outcome.sentence.startswith(f"{tmp_path / 'flat.npy'}: The plan hardly moved from ")
+    assert outcome.sentence.endswith(", or the steps were short.")
+    assert len(labels(tmp_path / "out", "flat")) == 2000
+    rules = ("--decoder", "semi_markov", "--minimum_duration", "5")
+    again = asot("decode", tmp_path / "flat.npy", *words, *rules)
+    assert (again.code, again.err) == (0, outcome.err)
+
+
 @pytest.mark.parametrize("text", [ORDERED, PAIRS])
 def test_rules_on_segments(
     asot, affinity: np.ndarray[Any, Any], tmp_path: Path, text: str, rng: np.random.Generator

@@ -116,7 +116,8 @@ METHODS: dict[str, Method] = {
     ),
     "default": Method(
         "asot default",
-        "this library's default: radius and order prior found, a team of learners that votes",
+        "the recipe as given; where that is the paper's network, the recipe default: a team of "
+        "learners that votes, radius and order prior found",
         _default,
     ),
     "sela": Method(

@@ -16,6 +16,7 @@ from asot.benchmark.folder import MATCHINGS, BenchmarkFolder, Cell, CellResult, 
 from asot.benchmark.methods import default_team, find_method, ordered
 from asot.benchmark.summary import (
     CHOICES,
+    FEWEST,
     FRAME_WEIGHTED,
     LEVEL,
     MEAN,
@@ -26,7 +27,7 @@ from asot.benchmark.summary import (
 from asot.data import Recording
 from asot.errors import DataError
 from asot.files import write_json, write_text
-from asot.metrics import SCORE_TITLES, match
+from asot.metrics import PUBLISHED, SCORE_TITLES, match
 from asot.model.notes import Published, read_notes
 from asot.model.recipe import Recipe, load_recipe, shipped_recipes
 from asot.runs.run import WHOLE, TrainingPlan
@@ -40,12 +41,15 @@ KEY = (
     '"F1" of published ASOT tables, which can exceed 100; compare it with those tables only, and '
     "so the scores that are named after CTE, TW-FINCH and HVQ with theirs."
 )
-BOLD = (
-    "Bold: the best, and all that are not significantly worse: paired t-tests over activities and "
-    f"seeds, two-sided, at a false discovery rate of {LEVEL:g} (Benjamini and Hochberg). They tell "
-    "whether other seeds would give the same order on these recordings, not on others."
+MARKS = (
+    "{}: the best mean of a column. Bold: the best, and all that are not significantly worse: "
+    "paired t-tests over activities and seeds, two-sided, at a false discovery rate of "
+    f"{LEVEL:g} (Benjamini and Hochberg). Nothing is bold by a test of fewer than {FEWEST} pairs. "
+    "The tests tell whether other seeds would give the same order on these recordings, not on "
+    "others."
 )
-NO_BOLD = "Nothing is in bold: with one seed on one activity, nothing can be tested."
+# The scores of each half of a table for LaTeX: all of them fit no page.
+HALVES = (tuple(name for name in SCORE_TITLES if name not in PUBLISHED), PUBLISHED)
 
 
 @dataclass(frozen=True)
@@ -161,11 +165,12 @@ def to_markdown(results: Results) -> str:
     """Write all tables as Markdown, with the data and versions behind them."""
     name = results.description.recipe["name"]
     lines = [f"# Benchmark: {name}", "", _basis(results), "", key(results), ""]
+    lines += [marks(results, "†"), ""] if marks(results, "†") else []
     titles = ["method", "seeds", *SCORE_TITLES.values()]
     for table in results.tables():
         rows = []
         for row in table.rows:
-            figures = (figure(row, name, "±", "**{}**") for name in SCORE_TITLES)
+            figures = (figure(row, name, "{} ± {}", "**{}**", "{}†") for name in SCORE_TITLES)
             rows.append([row.title, seeds(row), *figures])
         for number, one in enumerate(table.published, start=1):
             method = one.method.replace("|", "\\|")
@@ -173,8 +178,6 @@ def to_markdown(results: Results) -> str:
         lines += [f"## {heading(table, results)}", "", settings(table, results), ""]
         lines += [f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
         lines += [*(f"| {' | '.join(row)} |" for row in rows), ""]
-        if note := bold(table):
-            lines += [note, ""]
         if table.published:
             lines += [sources(table), ""]
         if table.incomplete:
@@ -194,32 +197,43 @@ def to_markdown(results: Results) -> str:
 
 
 def to_latex(results: Results) -> str:
-    """Write each table as LaTeX's, with its settings and methods in the caption."""
+    """Write each table as LaTeX's, in two halves, and once how to read them and the methods."""
     parts = [
         f"% Benchmark: {results.description.recipe['name']}. {_basis(results)}",
-        r"% Needs \usepackage{booktabs}.",
+        r"% Needs \usepackage{booktabs}. Tables are 300 to 550 pt wide: table* is for two columns.",
     ]
+    methods = "; ".join(f"{title}: {what}" for title, what in legend(results.rows))
+    reading = filter(None, [key(results), marks(results, "Underlined"), f"{methods}."])
+    notes = ["", rf"\noindent {' '.join(reading).translate(LATEX)}"]
     for table in results.tables():
-        rows = []
-        for row in table.rows:
-            cells = (figure(row, name, r"\pm", r"\mathbf{{{}}}") for name in SCORE_TITLES)
-            title = row.title if row.choice is None else f"{row.title}, by {row.choice}"
-            rows.append([title.translate(LATEX), *(f"${one}$" for one in cells)])
-        others = [
-            [f"{one.method.translate(LATEX)} [{number}]", *published_figures(one)]
-            for number, one in enumerate(table.published, start=1)
-        ]
-        titles = ["Method", *(one.translate(LATEX) for one in SCORE_TITLES.values())]
-        methods = "; ".join(f"{title}: {what}" for title, what in legend(table.rows))
-        sentences = [f"{heading(table, results)}.", settings(table, results), key(results)]
-        sentences += [bold(table), f"{methods}.", sources(table) if table.published else ""]
-        caption = " ".join(filter(None, sentences)).translate(LATEX)
-        parts += ["", r"\begin{table}", rf"\caption{{{caption}}}", r"\centering"]
-        parts += [rf"\begin{{tabular}}{{l{'r' * len(SCORE_TITLES)}}}"]
-        for rule, group in ((r"\toprule", [titles]), (r"\midrule", rows), (r"\midrule", others)):
-            parts += [rule, *(" & ".join(cells) + r" \\" for cells in group)] if group else []
-        parts += [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
+        listed = sources(table) if table.published else ""
+        sentences = filter(None, [f"{heading(table, results)}.", settings(table, results), listed])
+        parts += ["", r"\begin{table}", rf"\caption{{{' '.join(sentences).translate(LATEX)}}}"]
+        parts += [r"\centering\footnotesize\setlength{\tabcolsep}{2pt}", *_half(table, HALVES[0])]
+        parts += [r"\par\medskip", *_half(table, HALVES[1]), r"\end{table}", *notes]
+        notes = []
     return "\n".join(parts) + "\n"
+
+
+def _half(table: ScoreTable, names: Sequence[str]) -> list[str]:
+    """Write some of the scores of a table as a tabular of LaTeX, with others' figures of them."""
+    rows = []
+    for row in table.rows:
+        marked = (r"\mathbf{{{}}}", r"\underline{{{}}}")
+        cells = (figure(row, name, r"{}_{{\pm {}}}", *marked) for name in names)
+        title = row.title if row.choice is None else f"{row.title}, by {row.choice}"
+        rows.append([title.translate(LATEX), *(f"${one}$" for one in cells)])
+    others = [
+        [f"{one.method.translate(LATEX)} [{number}]", *published_figures(one, names)]
+        for number, one in enumerate(table.published, start=1)
+        if any(name in one.scores for name in names)
+    ]
+    words = (SCORE_TITLES[name].translate(LATEX).replace(" ", r"\\") for name in names)
+    titles = ["Method", *(rf"\shortstack[r]{{{one}}}" for one in words)]
+    lines = [rf"\begin{{tabular}}{{l{'r' * len(names)}}}"]
+    for rule, group in ((r"\toprule", [titles]), (r"\midrule", rows), (r"\midrule", others)):
+        lines += [rule, *(" & ".join(cells) + r" \\" for cells in group)] if group else []
+    return [*lines, r"\bottomrule", r"\end{tabular}"]
 
 
 def heading(table: ScoreTable, results: Results) -> str:
@@ -287,11 +301,12 @@ def legend(rows: Sequence[Row]) -> list[tuple[str, str]]:
     return [(one.title, one.what) for one in methods]
 
 
-def bold(table: ScoreTable) -> str:
-    """Say what is in bold in a table, and by which test; nothing of a single method."""
-    if sum(row.choice is None for row in table.rows) < 2:
-        return ""
-    return BOLD if any(row.best for row in table.rows) else NO_BOLD
+def marks(results: Results, best: str) -> str:
+    """Say what is marked in tables, ``best`` being the mark of a column's best, and by which test.
+
+    Nothing where no table has two methods.
+    """
+    return MARKS.format(best) if any(row.leads for row in results.rows) else ""
 
 
 def key(results: Results) -> str:
@@ -301,13 +316,14 @@ def key(results: Results) -> str:
     return KEY + "".join(chosen)
 
 
-def figure(row: Row, name: str, sign: str, best: str = "{}") -> str:
-    """Write a score in percent, as ``best`` if it is, with its deviation over several seeds."""
+def figure(row: Row, name: str, spread: str, best: str = "{}", leads: str = "{}") -> str:
+    """Write a score in percent, as ``best`` and ``leads`` if it does, with its deviation."""
     if name not in row.scores:
         return "-"
     mean = f"{100 * row.scores[name]:.1f}"
     mean = best.format(mean) if name in row.best else mean
-    return f"{mean} {sign} {100 * row.deviations[name]:.1f}" if row.deviations else mean
+    mean = leads.format(mean) if name in row.leads else mean
+    return spread.format(mean, f"{100 * row.deviations[name]:.1f}") if row.deviations else mean
 
 
 def published_figures(one: Published, names: Sequence[str] = tuple(SCORE_TITLES)) -> list[str]:

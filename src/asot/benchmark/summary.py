@@ -30,6 +30,7 @@ MEANS = (MEAN, FRAME_WEIGHTED)
 LOWER_IS_BETTER = ("jsd", "hvq_jsd")
 ROUNDING = 1e-12
 LEVEL = 0.05  # of the tests behind what is among the best: the rate of false discoveries
+FEWEST = 3  # pairs that a test must have: two say nothing
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Row:
     choice: str | None = None  # how a seed was chosen, of CHOICES; None for all seeds
     chosen: str = ""  # the seed and epoch, or those of each activity
     best: tuple[str, ...] = ()  # the scores in which it is among the best of its table, by a test
+    leads: tuple[str, ...] = ()  # the scores in which its mean is the best of its table
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,9 @@ def summarise(folder: BenchmarkFolder, choices: Sequence[str] = ()) -> list[Row]
 
 
 def _marked(rows: Sequence[Row], parts: Mapping[tuple[str, str], Parts]) -> list[Row]:
-    """Return the rows of a matching with the scores in which each is among the best."""
+    """Return the rows of a matching with the scores in which each leads or is among the best."""
     best: dict[tuple[str, str], list[str]] = {}
+    leads: dict[tuple[str, str], list[str]] = {}
     for activity in {row.activity for row in rows}:
         own = {method: one for (method, title), one in parts.items() if title == activity}
         seeds = {seed for one in own.values() for _, seed in one}
@@ -122,37 +125,56 @@ def _marked(rows: Sequence[Row], parts: Mapping[tuple[str, str], Parts]) -> list
                 for method, one in own.items()
                 if all(name in scores for scores in one.values())
             }
-            for method in undominated(values):
-                best.setdefault((method, activity), []).append(name)
+            for marks, methods in ((best, undominated(values)), (leads, leaders(values))):
+                for method in methods:
+                    marks.setdefault((method, activity), []).append(name)
     return [
-        row if row.choice else replace(row, best=tuple(best.get((row.method, row.activity), ())))
+        row
+        if row.choice
+        else replace(
+            row,
+            best=tuple(best.get((row.method, row.activity), ())),
+            leads=tuple(leads.get((row.method, row.activity), ())),
+        )
         for row in rows
     ]
 
 
-def undominated(values: Mapping[str, Mapping[tuple[str, int], float]]) -> set[str]:
-    """Choose the methods that no other is significantly better than; none where nothing is tested.
+# The values of each method, of which the higher is the better, by activity and seed.
+Values = Mapping[str, Mapping[tuple[str, int], float]]
 
-    ``values``, of which the higher is the better, are given by method, activity and seed. The
-    method of the highest mean is compared with each other one by a paired t-test (two-sided) over
-    the activities and seeds of both, at a false discovery rate of ``LEVEL`` (Benjamini and Hochberg
-    1995) among the tests of all pairs of methods, as the best is known from the same values. The
-    t-test, as Wilcoxon's signed ranks cannot reach that level with five pairs. A method
-    that cannot be tested for want of pairs is kept.
+
+def leaders(values: Values) -> list[str]:
+    """Choose the method of the highest mean, and those of an equal one; none of a single method."""
+    means = {method: float(np.mean(list(one.values()))) for method, one in values.items()}
+    highest = max(means.values(), default=0.0)
+    return [method for method in means if highest - means[method] < ROUNDING and len(means) > 1]
+
+
+def undominated(values: Values) -> set[str]:
+    """Choose the methods that no other is significantly better than, of those that are tested.
+
+    The method of the highest mean is compared with each other one by a paired t-test (two-sided)
+    over the activities and seeds of both, at a false discovery rate of ``LEVEL`` (Benjamini and
+    Hochberg 1995) among the tests of all pairs of methods, as the best is known from the same
+    values. The t-test, as Wilcoxon's signed ranks cannot reach that level with five pairs. Two
+    methods that share fewer than ``FEWEST`` activities and seeds are not tested.
     """
     from scipy.stats import false_discovery_control
 
-    if len(values) < 2 or all(len(one) < 2 for one in values.values()):
+    chances = {}
+    for first, second in combinations(values, 2):
+        both = [place for place in values[first] if place in values[second]]
+        if len(both) >= FEWEST:
+            differences = [values[first][place] - values[second][place] for place in both]
+            chances[first, second] = _chance(np.array(differences))
+    if not chances:
         return set()
-    leader = max(values, key=lambda method: np.mean(list(values[method].values())))
-    pairs = list(combinations(values, 2))
-    chances = []
-    for first, second in (map(values.__getitem__, pair) for pair in pairs):
-        both = [place for place in first if place in second]
-        chances.append(_chance(np.array([first[place] - second[place] for place in both])))
-    adjusted = false_discovery_control(chances)
-    differ = [pair for pair, one in zip(pairs, adjusted, strict=True) if one <= LEVEL]
-    return set(values) - {one for pair in differ if leader in pair for one in pair} | {leader}
+    leader = leaders(values)[0]
+    adjusted = dict(zip(chances, false_discovery_control(list(chances.values())), strict=True))
+    beside = [pair for pair in chances if leader in pair]
+    worse = {one for pair in beside if adjusted[pair] <= LEVEL for one in pair} - {leader}
+    return {one for pair in beside for one in pair} - worse
 
 
 def _chance(differences: NDArray[np.float64]) -> float:
@@ -160,8 +182,6 @@ def _chance(differences: NDArray[np.float64]) -> float:
     from scipy.stats import t as student
 
     n = len(differences)
-    if n < 2:
-        return 1.0
     mean, error = abs(differences.mean()), differences.std(ddof=1) / math.sqrt(n)
     # Of methods that do not vary, any difference is certain; rounding is none.
     if error < ROUNDING:

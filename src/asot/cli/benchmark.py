@@ -55,9 +55,9 @@ def run(
     out: Folder for the results (required).
     seeds: How many seeds.
     seed: The first seed.
-    methods: paper (the paper's single network), default (a team, settings found), sela, tot, cte,
-        cte_decoding, kmeans_asot, kmeans, hmm, twfinch, uniform, or all; all that are installed
-        unless given, or paper alone with --ablate.
+    methods: paper (the paper's single network), default (the recipe, or default in place of the
+        paper's), sela, tot, cte, cte_decoding, kmeans_asot, kmeans, hmm, twfinch, uniform, or all;
+        all that are installed unless given, or paper alone with --ablate.
     ablate: The paper's method without a part: temporal, prior, unbalanced, training, kmeans, or
         all.
     activities: Those to run; all of the recipe's unless given. The word each stands for every
@@ -158,7 +158,7 @@ def _table(table: report.ScoreTable, names: tuple[str, ...]) -> Table:
     headings = [SCORE_TITLES[name] for name in names]
     shown = new_table("method", "seeds", *headings, right=("seeds", *headings))
     for row in table.rows:
-        cells = [report.figure(row, name, "±").replace(" ± ", "±") for name in names]
+        cells = [report.figure(row, name, "{}±{}") for name in names]
         shown.add_row(printable(row.title), report.seeds(row), *cells)
     for number, one in enumerate(table.published, start=1):
         cells = report.published_figures(one, names)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import re
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -25,8 +27,12 @@ from asot.model.recipe import AUTO, TransportSettings, load_recipe
 from asot.text import plural, printable, quote
 from asot.timeline.segments import segment_table
 
+_log = logging.getLogger(__name__)
+
 # A recording may have fewer frames than actions, but hardly more actions than this.
 MOST_ACTIONS = 64
+# The start of the solver's remark on a plan that tells little.
+HARDLY = "The plan hardly moved"
 # The files that each matrix gets.
 KINDS = {
     ".segments.csv": "the segments",
@@ -100,12 +106,13 @@ def run(
     counts = ("frames", "segments", "actions used", "confidence")
     table = new_table("recording", *counts, right=counts)
     scores: dict[str, Any] = {}
-    transcripts, drawn = "", []
+    transcripts, drawn, remarks = "", [], []
     with progress() as bars:
         for done, (file, matrix, truth, kept) in enumerate(jobs, 1):
             name = file.stem
             rules = None if decoder == "argmax" else kept
-            labels, shares = decode(file, matrix, settings, rules)
+            labels, shares, status = decode(file, matrix, settings, rules)
+            remarks += [f"{file}: {one}" for one in re.findall(f"{HARDLY}.*", status)]
             write_csv(out / f"{name}.segments.csv", segment_table(name, labels, shares, frame_rate))
             write_text(out / f"{name}.labels.txt", "".join(f"{one}\n" for one in labels.tolist()))
             drawn.append((out / f"{name}.png", matrix, truth, labels))
@@ -132,12 +139,15 @@ def run(
     else:
         shown = [(out, f"for each recording, {', '.join(f'NAME{end}' for end in KINDS)}")]
     show_files(*shown, (out / "transcripts.txt", "the actions of each recording in their order"))
+    sys.stdout.flush()
+    for remark in remarks:
+        _log.warning("%s", remark)
 
 
 def decode(
     file: Path, matrix: NDArray[Any], values: Namespace, rules: dict[str, Any] | None
-) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Return the labels (N,) of a recording, and the share (N, K) of each action in each frame."""
+) -> tuple[NDArray[np.int64], NDArray[Any], str]:
+    """Return the labels (N,), the share (N, K) of each action in each frame, and the status."""
     from asot.discover.settings import find_radius
     from asot.transport import solve, temporal_prior
 
@@ -151,17 +161,18 @@ def decode(
         prior = temporal_prior(n_frames, n_actions, values.order_prior, mode=settings["mode"])
         cost = cost + prior
     solution = solve(cost.astype(matrix.dtype, copy=False), **settings)
-    if solution.status[0].ending in ("not finite", "diverged"):
-        raise ArgumentError(f"{file} cannot be decoded: {solution.status[0]}", file=file)
+    (status,) = solution.status
+    if status.ending in ("not finite", "diverged"):
+        raise ArgumentError(f"{file} cannot be decoded: {status}", file=file)
     # Where the frame side is relaxed, a frame may hold more or less than its share of mass.
     mass = solution.assignment.sum(axis=1, keepdims=True)
     shares = solution.assignment / np.where(mass > 0, mass, 1)
     if rules is None:
-        return solution.labels, shares
+        return solution.labels, shares, status.message
     # A share that was rounded to nothing does not forbid the action.
     likelihood = np.log(np.maximum(shares, np.finfo(np.float32).tiny))
     labels = decode_segments(likelihood, **rules)
-    return labels, segment_confidence(likelihood, labels, **rules).frames
+    return labels, segment_confidence(likelihood, labels, **rules).frames, status.message
 
 
 def draw(
