@@ -37,7 +37,8 @@ def solve_naively(
     log_a, a = project(np.log(q) + np.zeros_like(cost), hard)
     value, size, gradient = evaluate(log_a, a, cost, w, p, q, half_width, weights)
     trace = [value]
-    curvature = alpha * (half_width + 2.0) / (3.0 * fraction * n_frames)
+    bound = min((2.0 * half_width + 4.0) / 3.0, n_frames - 1.0)
+    curvature = alpha * bound / (2.0 * fraction * n_frames)
     penalties = lambda_actions if hard else lambda_actions + lambda_frames
     step = full_step = 1.0 / (epsilon + penalties + curvature)
     halvings = 0

@@ -247,7 +247,7 @@ def test_bands_are_those_of_the_structure(lengths: list[int], radius: float | in
     for length, band in zip(lengths, bands, strict=True):
         half_width, fraction = band_half_width(length, radius)
         assert band[:3] == [length, half_width, 1.0 / fraction]
-        curvature = band_curvature(half_width, fraction * length)
+        curvature = band_curvature(half_width, length, fraction)
         assert band[3] == pytest.approx(full_step(curvature, **request.weights), rel=1e-12)
 
 

@@ -10,8 +10,9 @@ for frames that are hard, so that a step D of T sums to zero over each frame's a
 - penalty on the actions: lambda, as ``(sum_i D_ik)^2 / sum_i T_ik <= sum_i D_ik^2 / T_ik``.
 - temporal: with ``D Ca = -D``, it is ``-(alpha / 2) <D, Cv D>``. Bands have no eigenvalue under
   ``-(2 b + 4) / (3 r)``: the sum of cosines ``1 + 2 cos t + ... + 2 cos(b t)`` is never under
-  ``-(2 b + 1) / 3``. A frame of weight w has ``D_h >= |D_i|^2 / w`` (Pinsker, with half of
-  ``|D_i|_1`` on either side of zero). For ``w = 1/N`` that makes ``alpha (b + 2) / (3 r N)``.
+  ``-(2 b + 1) / 3``; and none under ``-(N - 1) / r``, the other frames' weights. A frame of weight
+  w has ``D_h >= |D_i|^2 / w`` (Pinsker, with half of ``|D_i|_1`` on either side of zero). For
+  ``w = 1/N`` that makes ``alpha (b + 2) / (3 r N)``, or ``alpha (N - 1) / (2 r N)`` if less.
 
 L is a bound for frames that are hard and weigh the same, in the band or in one whose weights fall
 with the features' cosines (a Schur product with a correlation matrix, which widens no spectrum).
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+import torch
 from torch import Tensor
 
 Number = TypeVar("Number", float, Tensor)
@@ -29,9 +31,11 @@ Number = TypeVar("Number", float, Tensor)
 MOST_COST = 1e-8
 
 
-def band_curvature(half_width: Number, reach: Number) -> Number:
-    """Return the temporal part of L over alpha, for a band of b frames and ``r N = reach``."""
-    return (half_width + 2.0) / (3.0 * reach)
+def band_curvature(half_width: Number, n_frames: Number, fraction: Number) -> Number:
+    """Return the temporal part of L over alpha, for a band of b frames and the radius r."""
+    least, others = (2.0 * half_width + 4.0) / 3.0, n_frames - 1.0
+    least = torch.minimum(least, others) if isinstance(least, Tensor) else min(least, others)
+    return least / (2.0 * fraction * n_frames)
 
 
 def full_step(

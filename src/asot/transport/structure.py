@@ -78,11 +78,9 @@ class Band:
         self.lengths = lengths
         spans = [band_half_width(int(length), radius) for length in lengths.tolist()]
         device = lengths.device
-        reach = [r * length for (_, r), length in zip(spans, lengths.tolist(), strict=True)]
-        self.curvature = torch.tensor(
-            [band_curvature(half, own) for (half, _), own in zip(spans, reach, strict=True)],
-            dtype=torch.float64,
-        )
+        each = zip(spans, lengths.tolist(), strict=True)
+        curvature = [band_curvature(half, length, r) for (half, r), length in each]
+        self.curvature = torch.tensor(curvature, dtype=torch.float64)
         half_width = torch.tensor([half for half, _ in spans], device=device)[:, None]
         self.weight = torch.tensor([1.0 / r for _, r in spans], dtype=torch.float64)[:, None, None]
         frame = torch.arange(n_frames, device=device)[None, :]

@@ -151,7 +151,7 @@ def _given_numbers(
     reals = array("d", [math.nan if value is None else value for value in settings])
     reals.extend([fraction for _, fraction in bands])
     for (half, fraction), length in zip(bands, lengths, strict=True):
-        curvature = band_curvature(half, fraction * length)
+        curvature = band_curvature(half, length, fraction)
         reals.append(full_step(curvature, **weights, step_size=step_size))
     integers = array("q", [*lengths, *[half for half, _ in bands]])
     first, second = reals.buffer_info()[0], integers.buffer_info()[0]

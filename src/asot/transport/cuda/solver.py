@@ -161,6 +161,6 @@ def _bands(request: Request) -> Tensor:
         half_width = (frames * radius).round().clamp(min=1.0)
         fraction = torch.full_like(frames, radius)
     half_width = torch.minimum(half_width, frames)
-    step = full_step(band_curvature(half_width, fraction * frames), **request.weights)
+    step = full_step(band_curvature(half_width, frames, fraction), **request.weights)
     bands = torch.stack([frames, half_width, 1.0 / fraction, step])
     return bands.to(request.cost.device, non_blocking=True)
