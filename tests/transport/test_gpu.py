@@ -25,7 +25,7 @@ from asot.transport.cuda.solver import BlockPlan, CudaBackend
 from asot.transport.request import Request
 from asot.transport.solution import Answer, LateStatus
 from asot.transport.solve import BACKENDS
-from asot.transport.step import band_curvature, full_step
+from asot.transport.step import band_curvature
 from asot.transport.structure import band_half_width
 from tests.transport import test_backends as backends
 from tests.transport.problems import make_cost
@@ -248,7 +248,7 @@ def test_bands_are_those_of_the_structure(lengths: list[int], radius: float | in
         half_width, fraction = band_half_width(length, radius)
         assert band[:3] == [length, half_width, 1.0 / fraction]
         curvature = band_curvature(half_width, length, fraction)
-        assert band[3] == pytest.approx(full_step(curvature, **request.weights), rel=1e-12)
+        assert band[3] == pytest.approx(request.weights.full_step(curvature), rel=1e-12)
 
 
 def test_half_frames_are_rounded_as_python_does() -> None:

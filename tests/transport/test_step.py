@@ -18,7 +18,7 @@ from asot.metrics import evaluate
 from asot.timeline.segments import run_lengths
 from asot.transport import Band, Dense, FeatureBand, StreamingDecoder, solve
 from asot.transport.solution import MOST_MASS, NEAR_MOST
-from asot.transport.step import band_curvature, full_step
+from asot.transport.step import Weights, band_curvature
 from tests.transport.problems import SIDES, make_cost
 
 seeds = st.integers(0, 2**32 - 1)
@@ -172,8 +172,7 @@ def test_a_structure_of_ones_own_has_a_step_too(rng: np.random.Generator) -> Non
     structure = Dense(torch.from_numpy(matrix + matrix.T))
     solution = solve(cost, structure=structure)
     rows = float((matrix + matrix.T).sum(axis=1).max()) / 40
-    weights = {"epsilon": 0.07, "alpha": 0.3, "lambda_frames": None, "lambda_actions": 0.1}
-    expected = full_step(0.5 * rows, **weights, step_size=None)
+    expected = Weights(0.07, 0.3, None, 0.1).full_step(0.5 * rows)
     assert solution.status[0].step_size == pytest.approx(expected)
     assert (np.diff(solution.objective.trace) < 0).all()
 
@@ -189,8 +188,7 @@ def test_a_curvature_that_is_none_is_refused(curvature: Any) -> None:
 def test_the_paper_s_settings_give_the_paper_s_length() -> None:
     """Near enough for 25 steps to go as far; the release's first is 3 to 6 in training."""
     curvature = band_curvature(10, 256, 0.04)
-    weights = {"epsilon": 0.07, "alpha": 0.3, "lambda_frames": None, "lambda_actions": 0.1}
-    assert 3.0 < full_step(curvature, **weights, step_size=None) < 6.0
+    assert 3.0 < Weights(0.07, 0.3, None, 0.1).full_step(curvature) < 6.0
 
 
 @backends

@@ -128,7 +128,7 @@ def _learn_time(
     import torch
     from torch import nn
 
-    from asot.model.network import few_threads
+    from asot.model.network import few_threads, own_draws
 
     recordings = list(features)
     frames = torch.from_numpy(np.concatenate(recordings))
@@ -136,9 +136,7 @@ def _learn_time(
     time = torch.from_numpy(np.concatenate(times).astype(np.float32))
     centre, spread = frames.mean(dim=0), frames.std(dim=0, correction=0)
     spread[spread == 0] = 1.0
-    with torch.random.fork_rng(devices=[]), few_threads(BATCH * width * (features.width + width)):
-        # torch.manual_seed would seed the GPUs too.
-        torch.default_generator.manual_seed(seed)
+    with own_draws(seed), few_threads(BATCH * width * (features.width + width)):
         first = nn.Linear(features.width, 2 * width)
         embedding = nn.Sequential(first, nn.Sigmoid(), nn.Linear(2 * width, width))
         whole = nn.Sequential(embedding, nn.Sigmoid(), nn.Linear(width, 1), nn.Flatten(0))

@@ -343,9 +343,7 @@ def _drift_p_value(curves: NDArray[np.float64], random: np.random.Generator) -> 
     others = straight.sum(axis=0) - straight
     along = (_movements(curves) * others).sum(axis=1)
     along /= np.maximum(np.linalg.norm(others, axis=1), np.finfo(float).tiny)
-    signs = random.choice([-1.0, 1.0], size=(1 + DRAWS, len(along)))
-    signs[0] = 1.0
-    return _p_value(np.round(signs @ along, 12).tolist())
+    return _p_value(np.round(_signs(len(along), random) @ along, 12).tolist())
 
 
 def _movements(curves: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -373,12 +371,18 @@ def _shares(waves: NDArray[np.float64], random: np.random.Generator) -> list[flo
     for wave in waves.swapaxes(0, 1):
         products = wave @ wave.T
         np.fill_diagonal(products, 0.0)
-        signs = random.choice([-1.0, 1.0], size=(1 + DRAWS, len(waves)))
-        signs[0] = 1.0
+        signs = _signs(len(waves), random)
         total += ((signs @ products) * signs).sum(axis=1)
     squares = max(float((waves**2).sum()), np.finfo(float).tiny)
     # Rounded, because the same signs must give the same value.
     return np.round(total / (len(waves) - 1) / squares, 12).tolist()
+
+
+def _signs(count: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """Draw signs at random, (1 + draws, count); the first are those of what was seen."""
+    signs = random.choice([-1.0, 1.0], size=(1 + DRAWS, count))
+    signs[0] = 1.0
+    return signs
 
 
 def _p_value(shares: list[float]) -> float:

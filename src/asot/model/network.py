@@ -186,6 +186,15 @@ def loss_and_gradients(
 
 
 @contextmanager
+def own_draws(seed: int) -> Iterator[None]:
+    """Draw from a seed, and leave the global generators as they were."""
+    with torch.random.fork_rng(devices=[]):
+        # torch.manual_seed would seed the GPUs too.
+        torch.default_generator.manual_seed(seed)
+        yield
+
+
+@contextmanager
 def few_threads(work: int) -> Iterator[None]:
     """Use one thread of torch where there are fewer multiplications than ``WORTH_THREADS``.
 

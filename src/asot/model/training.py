@@ -35,7 +35,13 @@ from asot.model.features import (
     fit_view,
 )
 from asot.model.loggers import SCORES, Logger
-from asot.model.network import ActionModel, PseudoLabels, few_threads, loss_and_gradients
+from asot.model.network import (
+    ActionModel,
+    PseudoLabels,
+    few_threads,
+    loss_and_gradients,
+    own_draws,
+)
 from asot.model.recipe import Recipe, TrainingSettings
 from asot.model.team import KINDS, Kind, Learner, TeamModel, hold_vote
 from asot.progress import Progress, silent
@@ -135,9 +141,7 @@ def train(
 
 def draw_model(recipe: Recipe, n_features: int, n_actions: int, seed: int) -> ActionModel:
     """Draw an untrained model; the global generators are left alone."""
-    with torch.random.fork_rng(devices=[]):
-        # torch.manual_seed would seed the GPUs too.
-        torch.default_generator.manual_seed(seed)
+    with own_draws(seed):
         return ActionModel(recipe, n_features, n_actions)
 
 

@@ -17,7 +17,6 @@ from asot.transport.problem import Problem
 from asot.transport.projection import project, round_to_marginals
 from asot.transport.request import Request
 from asot.transport.solution import MOST_MASS, Answer, Ending, Plan, Status
-from asot.transport.step import full_step
 
 MAX_HALVINGS = 40
 # Zeros of a warm start would stay zeros.
@@ -147,7 +146,7 @@ def _full_step(problem: Problem, request: Request) -> Tensor:
     if curvature is None:
         weight = problem.row_weight.expand_as(problem.cost)
         curvature = 0.5 * problem.structure.apply(weight).abs().amax(dim=(1, 2))
-    step = full_step(curvature, **request.weights)[:, None, None].to(problem.cost)
+    step = request.weights.full_step(curvature)[:, None, None].to(problem.cost)
     if problem.both_hard and request.step_size is None:
         limit = 4.0 / (1.0 - problem.alpha) / _typical_range(problem)
         step = torch.minimum(step, limit[:, None, None])
@@ -207,7 +206,7 @@ def _name_missed_marginals(problem: Problem, state: State, status: list[Status])
             status[b] = replace(status[b], ending=Ending.STALLED, message=message)
 
 
-def label(log_assignment: Tensor, has_action: Tensor) -> Tensor:
+def label(scores: Tensor, has_action: Tensor) -> Tensor:
     """Return the best action of each frame, (B, N); -1 where ``has_action`` allows none."""
-    scores = log_assignment.detach().masked_fill(~has_action, -torch.inf)
+    scores = scores.detach().masked_fill(~has_action, -torch.inf)
     return torch.where(has_action.any(dim=2), scores.argmax(dim=2), -1)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from asot.errors import ArgumentError, require_integer, require_number
+from asot.transport.step import Weights
 
 if TYPE_CHECKING:
     from asot.transport.structure import Structure
@@ -82,10 +83,9 @@ class Request:
             self._read_extras()
 
     @property
-    def weights(self) -> dict[str, Any]:
+    def weights(self) -> Weights:
         """Return what decides the length of a step, beside the structure."""
-        names = ("epsilon", "alpha", "lambda_frames", "lambda_actions", "step_size")
-        return {name: getattr(self, name) for name in names}
+        return Weights(*(getattr(self, name) for name in Weights._fields))
 
     @property
     def exists(self) -> Tensor:

@@ -21,7 +21,7 @@ Everywhere else it is an estimate. The solvers halve a step that raises J all th
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -38,17 +38,18 @@ def band_curvature(half_width: Number, n_frames: Number, fraction: Number) -> Nu
     return least / (2.0 * fraction * n_frames)
 
 
-def full_step(
-    curvature: Number,
-    *,
-    epsilon: float,
-    alpha: float,
-    lambda_frames: float | None,
-    lambda_actions: float | None,
-    step_size: float | None,
-) -> Number:
-    """Return the given step, or ``1 / L``; the temporal part of L is alpha times ``curvature``."""
-    if step_size is not None:
-        return 0.0 * curvature + step_size
-    penalties = (lambda_frames or 0.0) + (lambda_actions or 0.0)
-    return 1.0 / (epsilon + penalties + alpha * curvature)
+class Weights(NamedTuple):
+    """The weights of J's parts, None of a side that is hard, and a step's length where given."""
+
+    epsilon: float
+    alpha: float
+    lambda_frames: float | None
+    lambda_actions: float | None
+    step_size: float | None = None
+
+    def full_step(self, curvature: Number) -> Number:
+        """Return the given length, or ``1 / L``; L's temporal part is alpha times ``curvature``."""
+        if self.step_size is not None:
+            return 0.0 * curvature + self.step_size
+        penalties = (self.lambda_frames or 0.0) + (self.lambda_actions or 0.0)
+        return 1.0 / (self.epsilon + penalties + self.alpha * curvature)

@@ -25,7 +25,7 @@ from torch import Tensor
 from asot.errors import MissingExtraError
 from asot.transport.request import Request
 from asot.transport.solution import ENDING, REPORTED, Answer, LateStatus, Plan
-from asot.transport.step import band_curvature, full_step
+from asot.transport.step import Weights, band_curvature
 from asot.transport.structure import band_half_width
 
 # Exponentials from which threads are worth their meeting: torch's own, which mostly wait awake, and
@@ -98,12 +98,9 @@ class CpuBackend:
         trace = np.empty((batch, iterations + 1))
         report = np.empty((batch, REPORTED))
 
-        settings = (
-            *(request.epsilon, request.alpha, request.lambda_frames, request.lambda_actions),
-            *(request.tolerance, iterations),
-        )
+        limits = request.tolerance, iterations
         # Kept until the end: the kernel reads them by address.
-        kept = _given_numbers(settings, request.step_size, request.radius, tuple(lengths))
+        kept = _given_numbers(request.weights, limits, request.radius, tuple(lengths))
         gates = array("q", bytes(8 * (parts.CLAIMS + parts.CLAIM * plan.threads)))
         job = (
             *(plan.threads, plan.together, batch, n_frames, n_actions, lean, plan.size),
@@ -135,8 +132,8 @@ def _compiled() -> tuple[Any, Any]:
 # Typed: a radius of 1 is a frame, one of 1.0 the whole recording.
 @functools.lru_cache(maxsize=64, typed=True)
 def _given_numbers(
-    settings: tuple[float | None, ...],
-    step_size: float | None,
+    weights: Weights,
+    limits: tuple[float | None, int],
     radius: float | int,
     lengths: tuple[int, ...],
 ) -> tuple[array[float], array[int], tuple[int, ...]]:
@@ -146,13 +143,11 @@ def _given_numbers(
     the half-widths; and the addresses of these five.
     """
     bands = [band_half_width(length, radius) for length in lengths]
-    names = ("epsilon", "alpha", "lambda_frames", "lambda_actions")
-    weights: dict[str, Any] = dict(zip(names, settings[:4], strict=True))
+    settings = (*weights[:4], *limits)
     reals = array("d", [math.nan if value is None else value for value in settings])
     reals.extend([fraction for _, fraction in bands])
     for (half, fraction), length in zip(bands, lengths, strict=True):
-        curvature = band_curvature(half, length, fraction)
-        reals.append(full_step(curvature, **weights, step_size=step_size))
+        reals.append(weights.full_step(band_curvature(half, length, fraction)))
     integers = array("q", [*lengths, *[half for half, _ in bands]])
     first, second = reals.buffer_info()[0], integers.buffer_info()[0]
     radii, half_widths = first + 8 * len(settings), second + 8 * len(lengths)

@@ -20,7 +20,7 @@ from torch.torch_version import TorchVersion
 from asot.errors import MissingExtraError
 from asot.transport.request import Request
 from asot.transport.solution import ENDING, REPORTED, Answer, LateStatus, Plan
-from asot.transport.step import band_curvature, full_step
+from asot.transport.step import band_curvature
 
 # Earlier versions pass numbers to a kernel in single precision, whatever it asks for.
 OLDEST_TRITON = "3.5"
@@ -161,6 +161,6 @@ def _bands(request: Request) -> Tensor:
         half_width = (frames * radius).round().clamp(min=1.0)
         fraction = torch.full_like(frames, radius)
     half_width = torch.minimum(half_width, frames)
-    step = full_step(band_curvature(half_width, frames, fraction), **request.weights)
+    step = request.weights.full_step(band_curvature(half_width, frames, fraction))
     bands = torch.stack([frames, half_width, 1.0 / fraction, step])
     return bands.to(request.cost.device, non_blocking=True)
