@@ -28,7 +28,7 @@ from asot.discover.background import (
     reference_frames,
 )
 from asot.discover.prototypes import decoded, learn_prototypes, unit_rows, window_mean
-from asot.discover.settings import find_radius
+from asot.discover.radius import find_radius
 from asot.errors import AsotError
 from asot.files import write_json
 from asot.metrics import evaluate

@@ -74,6 +74,15 @@ def _scores() -> list[Group]:
         return [Group(features, [data[f"{name}/y"].astype(np.int64) for name in names])]
 
 
+def _real(name: str) -> list[Group]:
+    with np.load(SHARED / "real" / f"{name}.npz") as data:
+        names = sorted({key.split("/")[0] for key in data.files})
+        classes = np.unique(np.concatenate([data[f"{one}/y"] for one in names]))
+        features = [data[f"{one}/X"].astype(np.float32) for one in names]
+        truth = [np.searchsorted(classes, data[f"{one}/y"]) for one in names]
+        return [Group(features, truth)]
+
+
 def _coffee() -> list[Group]:
     return _of_recordings(DatasetFolder(SHARED / "Breakfast").recordings())
 
@@ -177,6 +186,10 @@ SETS: dict[str, DataSet] = {
             _simulated, "50salads_labels.npz", "salads", 20, granularity="mid", every=5
         ),
     ),
+    "home": DataSet("a home's sensors (ORDONEZA)", functools.partial(_real, "ORDONEZA")),
+    "gestures": DataSet("gesture phases", functools.partial(_real, "GESTUREPHASE")),
+    "exercises": DataSet("exercise routines (MOCAP6)", functools.partial(_real, "MOCAP6")),
+    "elders": DataSet("chest tags of older people", functools.partial(_real, "OLDERS1")),
 }
 # Too easy to tell anything apart: for trying the command out.
 GENERATED = {"generated": DataSet("generated", _generated)}

@@ -11,7 +11,7 @@ from PIL import Image
 
 from asot import solve, temporal_prior
 from asot.decoding import decode_segments
-from asot.discover.settings import find_radius
+from asot.discover.radius import find_radius
 from asot.export import read_csv
 from asot.metrics import evaluate
 from asot.model.recipe import load_recipe

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from asot.data import standardise
-from asot.discover.settings import choose_numbers, find_n_actions
+from asot.discover.number import choose_numbers, find_n_actions
 from asot.simulation import make_recordings
 
 

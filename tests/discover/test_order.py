@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-import asot.discover.settings
+import asot.discover.order
 from asot.data import standardise
-from asot.discover.settings import DRAWS, OrderEvidence, find_order
+from asot.discover.order import DRAWS, OrderEvidence, find_order
 from asot.simulation import make_recordings
 
 RARE = 1e-5  # how often a count leaves its bounds by chance
@@ -61,7 +61,7 @@ def test_a_drift_is_no_order(
         sets.append(drifting(list(made.features), kind, amplitude, rng))
     assert sum(evidence_for(one).strength > 0 for one in sets) <= binom.isf(RARE, n_sets, 0.3)
     if amplitude >= 1:
-        monkeypatch.setattr(asot.discover.settings, "_drift_p_value", lambda *_: 1.0)
+        monkeypatch.setattr(asot.discover.order, "_drift_p_value", lambda *_: 1.0)
         assert all(evidence_for(one).strength == 1 for one in sets)
 
 

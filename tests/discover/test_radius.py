@@ -9,7 +9,7 @@ import pytest
 
 from asot.data import Recordings, standardise
 from asot.discover.prototypes import evenly
-from asot.discover.settings import (
+from asot.discover.radius import (
     MOST_RECORDINGS,
     _principal,
     choose_radius,

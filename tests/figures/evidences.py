@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from asot.discover.settings import find_n_actions, find_order, find_radius
+from asot.discover.XX import find_n_actions, find_order, find_radius
 from asot.figures.evidence import ModelEvidence
 from asot.simulation import make_recordings
 

@@ -148,7 +148,7 @@ def decode(
     file: Path, matrix: NDArray[Any], values: Namespace, rules: dict[str, Any] | None
 ) -> tuple[NDArray[np.int64], NDArray[Any], str]:
     """Return the labels (N,), the share (N, K) of each action in each frame, and the status."""
-    from asot.discover.settings import find_radius
+    from asot.discover.radius import find_radius
     from asot.transport import solve, temporal_prior
 
     n_frames, n_actions = matrix.shape

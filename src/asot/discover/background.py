@@ -24,7 +24,7 @@ from asot.discover.prototypes import (
     unit_rows,
     window_mean,
 )
-from asot.discover.settings import MOST_RECORDINGS
+from asot.discover.radius import MOST_RECORDINGS
 from asot.errors import ArgumentError
 from asot.transport import append_background
 

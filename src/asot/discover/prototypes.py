@@ -40,21 +40,31 @@ class PlainEvidence:
 
 @dataclass(frozen=True)
 class Prototypes:
-    """Actions as directions in the space of smoothed features."""
+    """Actions as centres in the space of smoothed features.
 
-    centres: NDArray[np.float64]  # (K, D), unit rows
-    radius: int  # half-width of the temporal band, frames
+    They are directions, or, with a ``scale``, points at a distance from the origin that counts too:
+    the features are divided by it.
+    """
+
+    centres: NDArray[np.float64]  # (K, D), unit rows without a scale
+    radius: int  # half-width of the temporal band, frames; 0: each frame by itself
     order: NDArray[np.float64] | None = None  # log p(place | action) / p(place), (bins, K)
     order_weight: float = 0.0  # of the order, which is subtracted from the cost
+    scale: float | None = None
 
-    def assign(self, features: NDArray[np.float32], half: int) -> NDArray[np.float64]:
-        """Assign one recording's prepared frames, smoothed by ``half``, softly: (N, K)."""
-        rows = unit_rows(window_mean(features, half))
-        return _assign(self, rows, self.order, self.order_weight)
+    def rows(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return one recording's frames in the space of the centres, (N, D).
+
+        They are smoothed by half the radius, which blurs cuts less than the whole.
+        """
+        return _rows(features, round(self.radius / 2), self.scale)
 
     def labels(self, features: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Label one recording, (N,), smoothed by half the radius, which blurs its cuts less."""
-        return self.assign(features, round(self.radius / 2)).argmax(axis=1)
+        """Label one recording's prepared frames, (N,)."""
+        rows = self.rows(features)
+        if self.radius == 0:
+            return _distances(self, rows).argmin(axis=1)
+        return _assign(self, rows, self.order, self.order_weight).argmax(axis=1)
 
 
 def learn_prototypes(
@@ -63,39 +73,47 @@ def learn_prototypes(
     radius: int,
     *,
     rounds: int = 1,
+    sized: bool = False,
     order_weight: float = 0.0,
     restarts: int = 10,
+    frames: int = FRAMES,
     seed: int = 0,
 ) -> Prototypes:
     """Find prototypes of K actions, or of fewer where there are fewer frames.
 
     Prepared features (N_i, D) are smoothed by ``radius`` frames, the half-width of the temporal
-    band, too. In each round all recordings are decoded and the centres moved to the means of their
-    frames. An ``order_weight`` above 0 learns a common order of the actions as well: k-means also
-    sees each frame's place, and an action costs less where other recordings have it.
+    band, too; where they are ``sized``, not their directions alone count. k-means sees ``frames``
+    of each recording. In each round all recordings are decoded and the centres moved to the means
+    of their frames. An ``order_weight`` above 0 learns a common order of the actions as well:
+    k-means also sees each frame's place, and an action costs less where other recordings have it.
     """
-    smooth = [unit_rows(window_mean(one, radius)) for one in recordings]
+    means_of_windows = [window_mean(one, radius) for one in recordings]
+    scale = _scale(means_of_windows) if sized else None
+    smooth = [_rows(one, 0, scale) for one in means_of_windows]
     ordered = order_weight > 0 and len(smooth) > 2
     seen = []
     for one in smooth:
-        chosen = spread_frames(len(one), FRAMES)
+        chosen = spread_frames(len(one), frames)
         place = PLACE_WEIGHT * np.sqrt(12) * (places(len(one))[chosen, None] - 0.5)
         seen.append(np.hstack([one[chosen], place]) if ordered else one[chosen])
     centres = fit_kmeans(np.concatenate(seen), n_actions, restarts, seed).cluster_centers_
-    found = Prototypes(unit_rows(centres[:, : smooth[0].shape[1]]), radius)
+    centres = centres[:, : smooth[0].shape[1]]
+    found = Prototypes(centres if sized else unit_rows(centres), radius, scale=scale)
     own: list[NDArray[np.float64] | None] = [None] * len(smooth)
     for _ in range(rounds):
         pairs = zip(smooth, own, strict=True)
         soft = [_assign(found, one, order, order_weight) for one, order in pairs]
         weights = np.sum([one.sum(axis=0) for one in soft], axis=0)
         means = np.sum([a.T @ z for a, z in zip(soft, smooth, strict=True)], axis=0)
-        means = np.where(weights[:, None] > 1e-3, means, found.centres)
+        parts = weights[:, None]
+        means = np.where(parts > 1e-3, means / np.maximum(parts, 1e-3), found.centres)
         order = None
         if ordered:
             tables = [_place_table(one) for one in soft]
             own = [_order(tables, leave_out=index) for index in range(len(tables))]
             order = _order(tables)
-        found = Prototypes(unit_rows(means), radius, order, order_weight)
+        centres = means if sized else unit_rows(means)
+        found = Prototypes(centres, radius, order, order_weight, scale)
     return found
 
 
@@ -160,13 +178,33 @@ def evenly(recordings: Frames, most: int) -> list[NDArray[np.float32]]:
     return [recordings[index] for index in spread_frames(len(recordings), most).tolist()]
 
 
+def _rows(features: ArrayLike, half: int, scale: float | None) -> NDArray[np.float64]:
+    smooth = window_mean(features, half)
+    return unit_rows(smooth) if scale is None else smooth / scale
+
+
+def _scale(recordings: Sequence[NDArray[np.float64]]) -> float:
+    """Return the root of the mean squared length of frames; 1 where all are zero."""
+    squares = sum(float((one**2).sum()) for one in recordings)
+    return float(np.sqrt(squares / sum(map(len, recordings)))) or 1.0
+
+
+def _distances(found: Prototypes, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return half the squared distances (N, K) of rows to the centres: 1 - cosine for unit rows."""
+    products = rows @ found.centres.T
+    if found.scale is None:
+        return np.asarray(1.0 - products, dtype=np.float64)
+    squares = (rows**2).sum(axis=1)[:, None] + (found.centres**2).sum(axis=1)
+    return np.asarray(squares / 2 - products, dtype=np.float64)
+
+
 def _assign(
     found: Prototypes,
     rows: NDArray[np.float64],
     order: NDArray[np.float64] | None,
     order_weight: float,
 ) -> NDArray[np.float64]:
-    cost = 1.0 - rows @ found.centres.T
+    cost = _distances(found, rows)
     if order is not None:
         cost -= order_weight * order[(places(len(rows)) * len(order)).astype(int)]
     return np.asarray(decoded(cost, found.radius).assignment, dtype=np.float64)

@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from msgspec import Meta, Struct
@@ -34,11 +34,11 @@ class RadiusCurve(Struct):
 
     chosen: Positive
     radii: Annotated[list[Positive], Meta(min_length=1)]
-    agreement: list[Number]
+    score: list[Number]
     segment_length: list[Size]
 
     def __post_init__(self) -> None:
-        _check_curve(self, "radii", "agreement", "segment_length")
+        _check_curve(self, "radii", "score", "segment_length")
 
 
 class OrderTest(Struct):
@@ -90,6 +90,28 @@ class LearnerWeight(Struct):
     agreement: Number | None = None
 
 
+class CandidateScores(Struct):
+    """The candidates for a result, and the nats a segment by which each describes the frames."""
+
+    chosen: str
+    names: Annotated[list[str], Meta(min_length=1)]
+    gain: list[Number]
+
+    def __post_init__(self) -> None:
+        _check_curve(self, "names", "gain")
+
+
+class TrustEstimate(Struct):
+    """How right a result is, as estimated without labels."""
+
+    verdict: Literal["good", "mixed", "weak"]
+    estimate: Share
+    agreement: Number
+    memory: Share
+    borne_out: Share
+    share: Share
+
+
 class ModelEvidence(Struct):
     """The evidence of one model; None for parts without a search."""
 
@@ -98,6 +120,8 @@ class ModelEvidence(Struct):
     n_actions: NumberCurve | None = None
     background: BackgroundTest | None = None
     learners: Annotated[list[LearnerWeight], Meta(min_length=1)] | None = None
+    choice: CandidateScores | None = None
+    trust: TrustEstimate | None = None
     frame_rate: Size | None = None
 
     def __post_init__(self) -> None:
@@ -105,7 +129,9 @@ class ModelEvidence(Struct):
             raise ValueError("must have a learner whose weight is above 0")
 
 
-def _check_curve(values: RadiusCurve | NumberCurve, tried: str, *found: str) -> None:
+def _check_curve(
+    values: RadiusCurve | NumberCurve | CandidateScores, tried: str, *found: str
+) -> None:
     length = len(getattr(values, tried))
     for name in found:
         if (got := len(getattr(values, name))) != length:
@@ -161,61 +187,99 @@ def findings(evidence: ModelEvidence) -> list[Finding]:
     """Make a finding for each setting that the evidence of a model is about."""
     rate = evidence.frame_rate
     told = [
+        _tell_trust(evidence.trust) if evidence.trust else None,
         _tell_radius(evidence.radius, rate) if evidence.radius else None,
         _tell_order(evidence.order) if evidence.order else None,
         _tell_number(evidence.n_actions) if evidence.n_actions else None,
         _tell_background(evidence.background) if evidence.background else None,
         _tell_learners(evidence.learners) if evidence.learners else None,
+        _tell_choice(evidence.choice) if evidence.choice else None,
     ]
     return [one for one in told if one is not None]
 
 
+def _tell_trust(values: TrustEstimate) -> Finding:
+    right = f"About {100 * values.estimate:.0f} % of the frames are right, as far as can be told"
+    sentence = {
+        "good": f"Good. {right} without labels.",
+        "mixed": f"Mixed. {right} without labels: look at doubtful segments.",
+        "weak": f"Weak. {right} without labels: look before you rely on anything.",
+    }[values.verdict]
+    return Finding(
+        "How right",
+        sentence,
+        "Estimated from how far the learners agree with the result, how long the windows are "
+        "beside what still varies within actions, and how well segments of some recordings tell "
+        "those of the others apart. It is calibrated on recordings with known labels; whether the "
+        "actions are those that a person would name, and at what detail, it cannot know.",
+        head=("What", "Value"),
+        rows=(
+            ("Estimated share of right frames", f"{values.estimate:.2f}"),
+            ("Agreement of the learners with the result", f"{values.agreement:.2f}"),
+            ("Recordings bear each other out, of 1", f"{values.borne_out:.2f}"),
+            ("Memory within actions, of 1", f"{values.memory:.2f}"),
+        ),
+    )
+
+
+def _tell_choice(values: CandidateScores) -> Finding:
+    gain = dict(zip(values.names, values.gain, strict=True))
+    sentence = f"The result is that of the {values.chosen}."
+    if values.chosen != "team":
+        words = {"frames alone": "Frames are clear enough alone: prototypes without training vote."}
+        sentence = words.get(
+            values.chosen, f"{values.chosen.capitalize()} alone describes them best."
+        )
+    return Finding(
+        "Result",
+        sentence,
+        "Simpler methods are held against the team. Each is scored by how much shorter it "
+        "describes the frames than a single action does, in nats for each segment of the team.",
+        head=("Candidate", "Nats a segment"),
+        rows=tuple((name, f"{one:.1f}") for name, one in gain.items()),
+    )
+
+
 def _tell_radius(values: RadiusCurve, rate: float | None) -> Finding:
-    radii, chosen = values.radii, values.chosen
-    agreement, lengths = values.agreement, values.segment_length
+    radii, chosen, score, lengths = values.radii, values.chosen, values.score, values.segment_length
     at = radii.index(chosen)
-    best = max(range(len(radii)), key=lambda i: (agreement[i], i == at))
+    best = max(range(len(radii)), key=lambda i: (score[i], i == at))
     long, scale = length_text(lengths[at], rate), length_text(chosen, rate)
     scale += "" if rate is None else f" ({frames_text(chosen)})"
+    sentence = f"Segments are about {long} long; the recordings are described best "
     if best == at:
-        sentence = f"Segments are about {long} long; the labelling changes least around {scale}."
+        sentence += f"at a time scale of {scale}."
     else:
-        ratio = [length / radius for length, radius in zip(lengths, radii, strict=True)]
-        if best > at:
-            fault = "smooths short actions away"
-        elif ratio[best] < ratio[at]:
-            fault = "gives segments hardly longer than itself"
-        else:
-            fault = "sees little of a segment at once"
-        sentence = (
-            f"Segments are about {long} long, {ratio[at]:.1f} times the time scale of {scale}; "
-            f"the labelling there agrees with those at scales nearby by {agreement[at]:.2f}. "
-            f"It is {agreement[best]:.2f} around {length_text(radii[best], rate)}, "
-            f"but so {'coarse' if best > at else 'fine'} a scale {fault}."
+        sentence += (
+            f"around {length_text(radii[best], rate)}, and nearly as well up to {scale}, "
+            "which is taken."
         )
     unit, units = ("frames", "frames") if rate is None else ("seconds", "frames and seconds")
     across = log_axis(f"time scale, {units}", radii, unit=rate)
     in_units = lengths if rate is None else [one / rate for one in lengths]
     mark = (float(chosen), length_text(chosen, rate))
     names, shown = [length_text(r, rate) for r in radii], [length_text(n, rate) for n in lengths]
-    agreed = [f"{name}: {one:.2f}" for name, one in zip(names, agreement, strict=True)]
+    shares = [max(one, 0.0) for one in score]
+    scored = [f"{name}: {one:.2f}" for name, one in zip(names, score, strict=True)]
     long_at = [f"{name}: segments of {one}" for name, one in zip(names, shown, strict=True)]
+    upwards = linear_axis("score", 0.0, max(*shares, 1.0), most=4)
     charts = tuple(
-        Chart(title, across, upwards, tuple(zip(radii, curve, words, strict=True)), mark=mark)
-        for title, upwards, curve, words in (
-            ("Agreement between scales nearby", _agreement_axis(agreement), agreement, agreed),
+        Chart(title, across, axis, tuple(zip(radii, curve, words, strict=True)), mark=mark)
+        for title, axis, curve, words in (
+            ("How well frames are described", upwards, shares, scored),
             (f"Mean segment, {unit}", log_axis(unit, in_units), in_units, long_at),
         )
     )
-    columns = [map(frames_text, radii), names, [f"{a:.3f}" for a in agreement], shown]
-    titles = ["Time scale", "The same", "Agreement", "Mean segment"]
+    columns = [map(frames_text, radii), names, [f"{one:.3f}" for one in score], shown]
+    titles = ["Time scale", "The same", "Score", "Mean segment"]
     if rate is None:
         del columns[1], titles[1]
     return Finding(
         "Time scale",
         sentence,
-        "The recordings were segmented at each scale. Agreement is the adjusted Rand index with "
-        "the labellings at scales nearby and from another start: 1 is the same labelling.",
+        "The recordings were segmented at each scale. The score is how much shorter the segments "
+        "describe the frames than a single action does, as a share of the best: too fine a scale "
+        "pays for needless segments, too coarse a one describes the frames badly.",
         charts,
         head=tuple(titles),
         rows=tuple(zip(*columns, strict=True)),

@@ -9,18 +9,15 @@ from typing import Any
 import numpy as np
 
 from asot.discover.background import BackgroundEvidence
-from asot.discover.settings import (
-    NumberEvidence,
-    OrderEvidence,
-    RadiusEvidence,
-    find_n_actions,
-    find_order,
-    find_radius,
-)
+from asot.discover.number import NumberEvidence, find_n_actions
+from asot.discover.order import OrderEvidence, find_order
+from asot.discover.radius import RadiusEvidence, find_radius
+from asot.discover.verdict import Choice, Trust
 from asot.model.features import PreparedFeatures
 from asot.model.recipe import AUTO, Recipe
 from asot.progress import Progress, silent
 
+PAPER_RADIUS = 0.04  # of a recording
 PAPER_STRENGTH = 0.15  # of the paper's order prior, where recordings share an order
 FIRST_GUESSES = 4, 6, 8  # actions, to find the time scale at which they are counted
 
@@ -33,6 +30,8 @@ class Evidence:
     order: OrderEvidence | None = None
     n_actions: NumberEvidence | None = None
     background: BackgroundEvidence | None = None
+    choice: Choice | None = None
+    trust: Trust | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the evidence as plain numbers."""

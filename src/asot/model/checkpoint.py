@@ -22,12 +22,13 @@ from torch import Tensor
 
 from asot.discover.background import Background
 from asot.discover.prototypes import Prototypes
+from asot.discover.verdict import Choice, Trust
+from asot.discover.views import View
 from asot.errors import LARGEST, ConfigurationError, FileError
 from asot.files import atomic_path, require_file
-from asot.model.features import View
 from asot.model.network import ActionModel
 from asot.model.recipe import Recipe
-from asot.model.team import Learner, TeamModel, Vote
+from asot.model.team import LastDecoding, Learner, TeamModel, Vote
 from asot.schema import Count, Positive, convert
 
 DTYPES = (torch.float32, torch.float64, torch.int64)
@@ -67,6 +68,9 @@ class _Team(msgspec.Struct, forbid_unknown_fields=True):
     learners: list[_Learner]
     vote: Vote
     background: Background | None
+    decoding: LastDecoding = LastDecoding()
+    choice: Choice | None = None
+    trust: Trust | None = None
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
@@ -242,7 +246,8 @@ def _learner_of(stored: _Learner | None, n_features: int, n_actions: int, place:
     if prototypes is not None:
         found, order = len(prototypes.centres), prototypes.order
         fits = 1 <= found <= n_actions and prototypes.centres.shape == (found, n_features)
-        fits = fits and 1 <= prototypes.radius <= LARGEST_RADIUS
+        fits = fits and 0 <= prototypes.radius <= LARGEST_RADIUS
+        fits = fits and (prototypes.scale is None or 0 < prototypes.scale <= LARGEST)
         fits = fits and 0 <= prototypes.order_weight <= LARGEST
         fits = fits and (order is None or (order.ndim == 2 and order.shape[1] == found))
         _require(fits, f"{place}.prototypes do not fit the team")
@@ -277,4 +282,8 @@ def _team_of(stored: _Team) -> TeamModel:
         fits = fits and (evidence.cost is None or is_told)
         _require(fits, "team.background does not fit the features")
     recipe = _recipe_of(stored.recipe)
-    return TeamModel(recipe, n_features, n_actions, learners, vote, stored.background)
+    decoding = stored.decoding
+    fits = 0 < decoding.band <= LARGEST and 0 < decoding.penalty <= LARGEST
+    _require(fits, "team.decoding is out of its range")
+    parts = stored.background, decoding, stored.choice, stored.trust
+    return TeamModel(recipe, n_features, n_actions, learners, vote, *parts)

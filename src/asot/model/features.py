@@ -1,28 +1,22 @@
-"""Features as a training takes them: prepared, seen through a view, and cut into batches.
-
-The view that tells actions apart depends on the recordings: poses differ frame by frame, repeated
-movements only in the extent and the speed of motion. So a team has learners on several views.
-"""
+"""Features as a training takes them: prepared, seen through a view, and cut into batches."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asot.data import even_frames, standardise, stratified_frames
-from asot.discover.prototypes import window_mean
+from asot.discover.views import View
 from asot.errors import DataError
-from asot.schema import Positive
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-ViewKind = Literal["frames", "smooth", "motion"]
 CACHE_BYTES = 2 * 1024**3
 AHEAD = 2**20  # numbers to sample at once
 
@@ -86,70 +80,6 @@ class ViewedFeatures(TrainingFeatures):
 
     def _make(self, index: int) -> NDArray[np.float32]:
         return self.view.apply(self._recordings[index])
-
-
-@dataclass(frozen=True)
-class View:
-    """A map from prepared features to the input of a learner.
-
-    The input is the features themselves ("frames"), their means over windows ("smooth"), or the
-    means, the logarithm of the deviation within the window and that of the steps ("motion").
-    """
-
-    kind: ViewKind
-    half: Positive  # half-width of the windows, frames
-    centre: NDArray[np.float64]  # (C,), of the columns of the recordings the view was fitted to
-    spread: NDArray[np.float64]
-
-    def width(self, n_features: int) -> int:
-        """Return the number of columns of the input, for features of ``n_features`` columns."""
-        return n_features * (3 if self.kind == "motion" else 1)
-
-    def apply(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the input for a recording (N, D): (N, D), or (N, 3 D) for motion, float32."""
-        if self.kind == "frames":
-            return features
-        seen = (_statistics(self.kind, self.half, features) - self.centre) / self.spread
-        return seen.astype(np.float32)
-
-
-def fit_view(kind: ViewKind, radius: int, recordings: Sequence[NDArray[np.float32]]) -> View:
-    """Fit a view to recordings, so that its blocks of columns have a mean squared norm of 1 each.
-
-    The windows are half as wide as the temporal band, whose half-width in frames is ``radius``.
-    """
-    width = int(recordings[0].shape[1])
-    half = max(1, round(radius / 2))
-    if kind == "frames":
-        return View(kind, half, np.zeros(width), np.ones(width))
-    count = 0
-    total: Any = 0.0
-    squares: Any = 0.0
-    for one in recordings:
-        part = _statistics(kind, half, one)
-        count += len(part)
-        total = total + part.sum(axis=0)
-        squares = squares + np.einsum("ij,ij->j", part, part)
-    centre = total / count
-    spread = np.sqrt(np.maximum(squares / count - centre**2, 0.0))
-    # Means keep their directions: they are neither centred nor scaled column by column.
-    centre[:width] = 0.0
-    spread[:width] = np.sqrt((squares[:width] / count).mean())
-    spread[spread == 0] = 1.0
-    return View(kind, half, centre, spread * np.sqrt(width))
-
-
-def _statistics(kind: str, half: int, features: NDArray[np.float32]) -> NDArray[np.float64]:
-    frames = features.astype(np.float64)
-    mean = window_mean(frames, half)
-    if kind == "smooth":
-        return mean
-    deviation = np.sqrt(np.maximum(window_mean(frames**2, half) - mean**2, 0.0))
-    steps = np.diff(frames, axis=0, prepend=frames[:1])
-    speed = np.sqrt(np.maximum(window_mean(steps**2, half), 0.0))
-    # The floor keeps stretches at rest from lying infinitely far from all others.
-    logs = [np.log(one + 0.1 * one.mean(axis=0) + 1e-6) for one in (deviation, speed)]
-    return np.hstack([mean, *logs])
 
 
 class Batch(NamedTuple):

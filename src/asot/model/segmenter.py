@@ -237,8 +237,10 @@ class RecipeSegmenter(Segmenter):
         arguments = prepared, recipe, n_actions, seed, self.device
         if recipe.team:
             model = train_team(*arguments)
-            if model.background is not None:
-                evidence = replace(evidence, background=model.background.evidence)
+            background = None if model.background is None else model.background.evidence
+            evidence = replace(
+                evidence, background=background, choice=model.choice, trust=model.trust
+            )
         else:
             model = train(*arguments, after_epoch=after_epoch, pseudo_labels=pseudo_labels)
         self.labels_ = self._segmented(model, prepared)

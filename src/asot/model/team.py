@@ -1,15 +1,20 @@
-"""A team of learners that vote, so that no single view, start or order prior decides.
+"""A team of learners that vote, so that no single view, scale, start or order prior decides.
 
-Each learner is the paper's network, or prototypes without any training, on a view of its own. Their
-labellings are matched, and weighed by their agreement with the others: a learner that collapsed
-into a single action, or follows noise, agrees with no other and counts for nothing. The result of
-the vote is decoded once more by the transport.
+Each learner is the paper's network, or prototypes without any training, on a view of its own, at
+one of two time scales. Their labellings are matched, and weighed by their agreement with the
+others: a learner that collapsed into a single action, or follows noise, agrees with no other and
+counts for nothing. The result of the vote is decoded once more by the transport.
+
+Simpler candidates are held against the team: k-means with the size of the frames, and the paper's
+network alone. The score of the whole segmentations chooses, as it does the band of the last
+decoding and how equal it makes the actions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 import torch
@@ -18,18 +23,21 @@ from torch import Tensor
 
 from asot.decoding.boundaries import sharpen_boundaries
 from asot.discover.background import Background
-from asot.discover.prototypes import Prototypes, band, unit_rows, window_mean
-from asot.model.features import View, ViewKind
+from asot.discover.prototypes import Frames, Prototypes, band, unit_rows
+from asot.discover.score import SegmentationScore
+from asot.discover.verdict import Choice, Trust, estimate_trust
+from asot.discover.views import View, ViewKind
 from asot.model.network import ActionModel, as_tensor
 from asot.model.recipe import EncoderSettings, Recipe
-from asot.timeline.segments import UNLABELLED
+from asot.timeline.segments import UNLABELLED, run_lengths
 from asot.transport import Solution, solve
 
 LINEAR = EncoderSettings([], 128)
 HIDDEN = EncoderSettings([128], 40)
-# The vote is decoded in a narrower band: it is smooth already.
-NARROWER = 0.7
-PENALTY = 0.05
+SCALES = (1.0, 0.7)  # of the radius, at which learners are trained
+BANDS = (0.5, 0.25, 1.0)  # of the radius, in which the vote may be decoded
+PENALTIES = (0.05, 0.005)  # how equal the last decoding may make the actions
+CLEARLY = 2.0  # nats a segment by which the paper's network must describe the frames better
 ROUNDS = 5  # of matching the learners to the vote
 COMPARED = 5_000  # frames, to measure their agreement
 
@@ -44,6 +52,7 @@ class Kind:
     ordered: bool
 
 
+PAPER = Kind("the paper's network", "frames", EncoderSettings([128], 40), True)
 KINDS = (
     Kind("frames, linear", "frames", LINEAR, False),
     Kind("frames, hidden layer", "frames", HIDDEN, True),
@@ -74,8 +83,7 @@ class Learner:
     def embedding(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return frame embeddings, unit rows (N, d); an action is a direction among them."""
         if isinstance(self.model, Prototypes):
-            half = round(self.model.radius / 2)
-            return unit_rows(window_mean(features, half)).astype(np.float32)
+            return unit_rows(self.model.rows(features)).astype(np.float32)
         assert self.view is not None
         with torch.no_grad():
             rows = self.model.embed(torch.from_numpy(self.view.apply(features)))
@@ -86,7 +94,7 @@ class Learner:
     def centres(self) -> NDArray[np.float32]:
         """Return the actions in the space of ``embedding``, (K, d)."""
         if isinstance(self.model, Prototypes):
-            return self.model.centres.astype(np.float32)
+            return unit_rows(self.model.centres).astype(np.float32)
         centres: NDArray[np.float32] = self.model.actions.detach().numpy()
         return centres
 
@@ -151,11 +159,140 @@ def hold_vote(labels: Sequence[NDArray[np.int64]], n_actions: int) -> Vote:
     return vote
 
 
+@dataclass(frozen=True)
+class LastDecoding:
+    """How a vote is decoded."""
+
+    band: float = 0.7  # half-width of the band, as a share of the radius
+    penalty: float = 0.05  # on the action marginal
+
+    def solve(
+        self, shares: NDArray[np.float64], frames: NDArray[np.float32], recipe: Recipe
+    ) -> Solution:
+        """Decode the shares (N, K) of a vote on a recording's prepared features (N, D)."""
+        settings = recipe.transport_eval
+        assert not isinstance(settings.radius, str)
+        radius = settings.radius
+        if isinstance(radius, float):
+            radius = max(1, round(radius * len(frames)))
+        decoded = solve(
+            torch.from_numpy((1.0 - shares).astype(np.float32)),
+            epsilon=settings.epsilon,
+            alpha=settings.alpha,
+            radius=band(max(1, round(self.band * radius)), len(frames)),
+            lambda_actions=self.penalty,
+        )
+        # Windows blur the cuts by up to half their width.
+        sharp = sharpen_boundaries(decoded.labels.numpy(), frames, round(radius / 4))
+        return replace(decoded, labels=torch.from_numpy(sharp))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Learners that could vote, and their labels of the recordings they are compared on."""
+
+    name: str
+    learners: list[Learner]
+    labels: list[list[NDArray[np.int64]]]  # by learner and recording
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The learners that vote, how, and what is known of the result."""
+
+    learners: list[Learner]
+    vote: Vote
+    decoding: LastDecoding
+    choice: Choice
+    trust: Trust
+
+
+TEAM, SIMPLE, SINGLE = "team", "frames alone", "the paper's network"
+
+
+def choose_candidate(
+    candidates: Sequence[Candidate], compared: Frames, recipe: Recipe, n_actions: int, radius: int
+) -> Outcome:
+    """Choose the learners that vote, and the decoding of their vote, by the score of the results.
+
+    The candidates are the team, frames alone, whose first learner gives each frame its nearest
+    centre, and the paper's network. Frames alone are taken where that first learner describes
+    the ``compared`` recordings, (N_i, D), better than the whole team, and the network where it
+    does so clearly. How right the result is, is estimated too.
+    """
+    score: SegmentationScore | None = None
+    found: dict[str, _Result] = {}
+    for one in candidates:
+        vote = hold_vote([np.concatenate(labels) for labels in one.labels], n_actions)
+        shares = [vote.shares(list(each)) for each in zip(*one.labels, strict=True)]
+        results = []
+        for share, penalty in product(BANDS, PENALTIES):
+            decoding = LastDecoding(share, penalty)
+            labels = [
+                decoding.solve(own, frames, recipe).labels.numpy()
+                for own, frames in zip(shares, compared, strict=True)
+            ]
+            score = score or SegmentationScore(compared, [labels])
+            gain = score.gain(labels, n_actions)
+            results.append(_Result(one, vote, shares, decoding, labels, gain))
+        found[one.name] = max(results, key=lambda result: result.gain)
+    assert score is not None
+    team, name = found[TEAM], TEAM
+    segments = sum(len(run_lengths(each)[0]) for each in team.labels)
+    simplest = found[SIMPLE].candidate.labels[0] if SIMPLE in found else team.labels
+    if score.gain(simplest, n_actions) > team.gain:
+        name = SIMPLE
+    elif SINGLE in found and found[SINGLE].gain > team.gain + CLEARLY * segments:
+        name = SINGLE
+    gains = [one.gain / segments for one in found.values()]
+    chosen = found[name]
+    trust = estimate_trust(
+        compared,
+        chosen.labels,
+        agreement=chosen.agreement(),
+        share=chosen.share(),
+        correlated=score.correlated,
+        radius=radius,
+    )
+    choice = Choice(name, list(found), gains)
+    return Outcome(chosen.candidate.learners, chosen.vote, chosen.decoding, choice, trust)
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What the vote of a candidate comes to on the recordings that are compared."""
+
+    candidate: Candidate
+    vote: Vote
+    shares: list[NDArray[np.float64]]
+    decoding: LastDecoding
+    labels: list[NDArray[np.int64]]
+    gain: float
+
+    def agreement(self) -> float:
+        """Return the mean adjusted Rand index of the result and each learner, by weight."""
+        from sklearn.metrics import adjusted_rand_score
+
+        joined = np.concatenate(self.labels)
+        step = max(1, len(joined) // COMPARED)
+        rand = [
+            adjusted_rand_score(joined[::step], np.concatenate(labels)[::step])
+            for labels in self.candidate.labels
+        ]
+        return float(np.average(rand, weights=self.vote.weights))
+
+    def share(self) -> float:
+        """Return the mean share of the votes for the label given."""
+        joined, shares = np.concatenate(self.labels), np.concatenate(self.shares)
+        return float(shares[np.arange(len(joined)), joined].mean())
+
+
 @dataclass
 class TeamModel:
     """Learners and their vote, with the methods of ``ActionModel``.
 
     ``background`` detects frames that belong to no action; None where it is not looked for.
+    ``choice`` tells why these learners vote, and ``trust`` how right they are, as estimated.
     """
 
     recipe: Recipe
@@ -164,6 +301,9 @@ class TeamModel:
     learners: list[Learner]
     vote: Vote
     background: Background | None = None
+    decoding: LastDecoding = LastDecoding()
+    choice: Choice | None = None
+    trust: Trust | None = None
 
     @property
     def actions(self) -> Tensor:
@@ -193,26 +333,8 @@ class TeamModel:
         """
         frames = features.numpy()
         shares = self.vote.shares([one.labels(frames) for one in self.learners])
-        settings = self.recipe.transport_eval
-        assert not isinstance(settings.radius, str)
-        radius = settings.radius
-        if isinstance(radius, float):
-            radius = max(1, round(radius * len(frames)))
-        decoded = solve(
-            torch.from_numpy((1.0 - shares).astype(np.float32)),
-            epsilon=settings.epsilon,
-            alpha=settings.alpha,
-            radius=band(max(1, round(NARROWER * radius)), len(frames)),
-            lambda_actions=PENALTY,
-        )
-        # Windows blur the cuts by up to half their width.
-        labels = sharpen_boundaries(decoded.labels.numpy(), frames, round(radius / 2))
+        decoded = self.decoding.solve(shares, frames, self.recipe)
+        labels = decoded.labels.numpy()
         if self.background is not None and self.background.evidence.cost is not None:
             labels[self.background.frames(frames)] = UNLABELLED
-        return Solution(
-            assignment=torch.from_numpy(shares.astype(np.float32)),
-            frame_weight=decoded.frame_weight,
-            labels=torch.from_numpy(labels),
-            objective=decoded.objective,
-            status=decoded.status,
-        )
+        return replace(decoded, assignment=torch.from_numpy(shares.astype(np.float32)))

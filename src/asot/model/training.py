@@ -8,7 +8,8 @@ import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +24,16 @@ from torch import Tensor
 from asot.data import even_frames
 from asot.discover.background import learn_background
 from asot.discover.prototypes import derived_seed, evenly, learn_prototypes
+from asot.discover.views import fit_view
 from asot.errors import ArgumentError, ConfigurationError, DataError
 from asot.metrics import evaluate
-from asot.model.automatic import PAPER_STRENGTH
+from asot.model.automatic import PAPER_RADIUS, PAPER_STRENGTH
 from asot.model.checkpoint import TrainingState, load_learner, load_training, save
 from asot.model.features import (
     Batches,
     PreparedFeatures,
     TrainingFeatures,
     ViewedFeatures,
-    fit_view,
 )
 from asot.model.loggers import SCORES, Logger
 from asot.model.network import (
@@ -43,7 +44,19 @@ from asot.model.network import (
     own_draws,
 )
 from asot.model.recipe import Recipe, TrainingSettings
-from asot.model.team import KINDS, Kind, Learner, TeamModel, hold_vote
+from asot.model.team import (
+    KINDS,
+    PAPER,
+    SCALES,
+    SIMPLE,
+    SINGLE,
+    TEAM,
+    Candidate,
+    Kind,
+    Learner,
+    TeamModel,
+    choose_candidate,
+)
 from asot.progress import Progress, silent
 
 # Called with the epochs done, the model, and the training loss of the last epoch.
@@ -395,40 +408,68 @@ def train_team(
     half = radius if isinstance(radius, int) else max(1, round(radius * mean_frames))
     # Prototypes in no order would see nothing that the smoothed frames do not show.
     kinds = [one for one in KINDS if one.encoder is not None or recipe.order_prior > 0]
-    rounds = [(number, kind) for number in range(recipe.team) for kind in kinds]
-    views = dict.fromkeys(kind.view for kind in KINDS if kind.encoder is not None)
-    seen = {view: ViewedFeatures(fit_view(view, half, features), features) for view in views}
+    scales = sorted({max(1, round(half * one)) for one in SCALES}, reverse=True)
+    views = cache(lambda kind, at: ViewedFeatures(fit_view(kind, at, features), features))
 
-    def trained(number: int, kind: Kind) -> Learner:
-        own_seed = derived_seed(seed, number, KINDS.index(kind))
-        if kind.encoder is None:
-            weight = ORDER_WEIGHT * (float(recipe.order_prior) / PAPER_STRENGTH)
-            found = learn_prototypes(
-                features, n_actions, half, rounds=3, order_weight=weight, seed=own_seed
-            )
-            return Learner(kind.title, None, found)
+    def network(kind: Kind, at: int | None, own_seed: int, name: str) -> Learner:
         own = copy.deepcopy(recipe)
         own.team, own.background = 0, False
-        own.encoder = copy.deepcopy(kind.encoder)
-        own.order_prior = recipe.order_prior if kind.ordered else 0.0
-        make_own = partial(make_log, f"{number + 1} {kind.title}")
-        network = train(seen[kind.view], own, n_actions, own_seed, device, make_log=make_own)
-        return Learner(kind.title, seen[kind.view].view, network)
+        own.encoder = copy.deepcopy(kind.encoder or own.encoder)
+        if at is None:
+            own.order_prior = PAPER_STRENGTH
+            own.transport_train.radius = own.transport_eval.radius = PAPER_RADIUS
+        else:
+            own.order_prior = recipe.order_prior if kind.ordered else 0.0
+            own.transport_train.radius, own.transport_eval.radius = at / mean_frames, at
+        seen = views(kind.view, at or half)
+        model = train(seen, own, n_actions, own_seed, device, make_log=partial(make_log, name))
+        return Learner(kind.title, seen.view, model)
+
+    def prototypes(title: str, own_seed: int, at: int, **settings: Any) -> Learner:
+        found = learn_prototypes(features, n_actions, at, seed=own_seed, **settings)
+        return Learner(title, None, found)
+
+    ordered = {"rounds": 3, "order_weight": ORDER_WEIGHT * recipe.order_prior / PAPER_STRENGTH}
+    make: Callable[[], Learner]
+    plan: list[tuple[str, str, Callable[[], Learner]]] = []
+    for number, at in product(range(recipe.team), scales):
+        for kind in kinds:
+            own_seed = derived_seed(seed, number, KINDS.index(kind), scales.index(at))
+            name = f"{number + 1} {kind.title}, {at}"
+            if kind.encoder is None:
+                make = partial(prototypes, kind.title, own_seed, at, **ordered)
+            else:
+                make = partial(network, kind, at, own_seed, name)
+            plan.append((TEAM, kind.title, make))
+    paper = partial(network, PAPER, None, derived_seed(seed), PAPER.title)
+    plan.append((SINGLE, PAPER.title, paper))
+    for number, at in product(range(recipe.team), (0, *scales)):
+        title = "nearest centre" if at == 0 else "prototypes with size"
+        own_seed = derived_seed(seed, number, len(KINDS), at)
+        settings = {"sized": True, "rounds": min(at, 1)}
+        plan.append((SIMPLE, title, partial(prototypes, title, own_seed, at, **settings)))
 
     learners = []
-    for index, (number, kind) in enumerate(rounds):
-        progress("Training", index, len(rounds), kind.title)
+    for index, (_, title, make) in enumerate(plan):
+        progress("Training", index, len(plan), title)
         path = None if kept is None else kept / f"learner-{index:02d}.ckpt"
         if path is not None and path.is_file():
             learner = load_learner(path, features.width, n_actions)
         else:
-            learner = trained(number, kind)
+            learner = make()
             if path is not None:
                 save(path, learner=learner)
         learners.append(learner)
-    progress("Training", len(rounds), len(rounds), "vote")
+    progress("Training", len(plan), len(plan), "vote")
     compared = evenly(features, MOST_RECORDINGS)
-    labels = [np.concatenate([one.labels(frames) for frames in compared]) for one in learners]
-    vote = hold_vote(labels, n_actions)
+    candidates = []
+    for name in (TEAM, SIMPLE, SINGLE):
+        own = [one for one, (group, *_) in zip(learners, plan, strict=True) if group == name]
+        labels = [[one.labels(frames) for frames in compared] for one in own]
+        candidates.append(Candidate(name, own, labels))
+    team, single = candidates[0], candidates[2]
+    both = Candidate(TEAM, team.learners + single.learners, team.labels + single.labels)
+    candidates[0] = both
     background = learn_background(features, half) if recipe.background else None
-    return TeamModel(recipe, features.width, n_actions, learners, vote, background)
+    result = choose_candidate(candidates, compared, recipe, n_actions, half)
+    return TeamModel(recipe, features.width, n_actions, background=background, **vars(result))

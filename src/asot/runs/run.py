@@ -36,7 +36,7 @@ from asot.runs.predictions import DatasetSource, PredictionFolder
 from asot.schema import FileName, Positive, first_difference, read_json
 
 if TYPE_CHECKING:
-    from asot.discover.settings import NumberEvidence
+    from asot.discover.number import NumberEvidence
 
 logger = logging.getLogger(__name__)
 

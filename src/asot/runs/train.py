@@ -168,6 +168,8 @@ def _note(
     if team is not None and team.background is not None:
         found["background"] = team.background.evidence.to_dict()
     if team is not None:
+        told = {"choice": team.choice, "trust": team.trust}
+        found |= {part: one.to_dict() for part, one in told.items() if one is not None}
         found["learners"] = [
             {"name": one.title, "weight": float(weight), "agreement": float(agreement)}
             for one, weight, agreement in zip(

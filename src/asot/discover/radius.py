@@ -1,0 +1,143 @@
+"""The time scale of recordings, found by the score of segmentations at a ladder of scales.
+
+Recordings are segmented by prototypes at each scale, on four views: the directions of their frames
+or their size as well, of the frames themselves or of how far and how fast they move. Too fine a
+scale pays for needless segments, too coarse a one describes the frames badly, and the score has one
+broad peak; the coarsest scale at its top is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asot.discover.prototypes import (
+    Frames,
+    PlainEvidence,
+    derived_seed,
+    evenly,
+    learn_prototypes,
+    window_mean,
+)
+from asot.discover.score import SegmentationScore, main_directions
+from asot.discover.views import ViewKind, fit_view
+from asot.progress import Progress, silent
+from asot.timeline.segments import run_lengths
+
+MOST_RECORDINGS = 30  # that settings are searched in
+FEWEST_RECORDINGS = 4  # even if they are long
+MOST_FRAMES = 20_000  # of all of them
+RESTARTS = 2
+STARTING_FRAMES = 2_000  # that k-means sees
+FINENESS = 8  # frames to a radius; more are averaged
+TOP = 0.95  # of the peak, for a coarser scale to be taken
+KINDS: tuple[ViewKind, ...] = ("frames", "motion")
+VIEWS = [(kind, sized) for kind in KINDS for sized in (False, True)]
+
+
+@dataclass(frozen=True)
+class RadiusEvidence(PlainEvidence):
+    """Evidence for a time scale."""
+
+    chosen: int  # half-width of the temporal band, frames
+    radii: list[int]  # the scales that were tried, frames
+    score: list[float]  # of the best view at each scale, as a share of the highest, which is 1
+    segment_length: list[float]  # mean of the best view, frames
+
+
+def find_radius(
+    recordings: Frames, n_actions: int, *, seed: int = 0, progress: Progress = silent
+) -> RadiusEvidence:
+    """Find the half-width of the temporal band, in frames, from prepared features (N_i, D).
+
+    Examples
+    --------
+    >>> from asot.simulation import make_recordings
+    >>> features = make_recordings(4, 3, random_state=0).features
+    >>> 10 < find_radius([one.astype("float32") for one in features], 3).chosen < 60
+    True
+    """
+    kept = searched(recordings)
+    total = sum(map(len, kept))
+    radii = ladder(total / len(kept))
+    tried = []
+    for done, radius in enumerate(radii, start=1):
+        tried.append(label_views(kept, n_actions, radius, derived_seed(seed, radius)))
+        progress("Finding the time scale", done, len(radii))
+    score = SegmentationScore(kept, [views[at % len(VIEWS)] for at, views in enumerate(tried)])
+    best, lengths = [], []
+    for views in tried:
+        gains = [score.gain(labels, n_actions) for labels in views]
+        at = int(np.argmax(gains))
+        best.append(gains[at])
+        lengths.append(total / sum(len(run_lengths(one)[0]) for one in views[at]))
+    highest = max(best)
+    shares = [one / highest if highest > 0 else 1.0 + one - highest for one in best]
+    return RadiusEvidence(choose_radius(radii, shares), radii, shares, lengths)
+
+
+def ladder(mean_frames: float) -> list[int]:
+    """List the scales to try: 1, 2, 3, 4, 6, 8, 12, ... up to a sixth of the mean recording."""
+    radii = [1, 2, 3]
+    while radii[-1] * 6 <= mean_frames:
+        radii.append(2 * radii[-2])
+    return [one for one in radii if one * 6 <= mean_frames] or [1]
+
+
+def choose_radius(radii: Sequence[int], score: Sequence[float]) -> int:
+    """Choose the coarsest scale that is joined to the best one by scales nearly as good."""
+    at = int(np.argmax(score))
+    while at + 1 < len(radii) and score[at + 1] >= TOP:
+        at += 1
+    return radii[at]
+
+
+def searched(recordings: Frames) -> list[NDArray[np.float32]]:
+    """Prepare a search: take some recordings, the middle of long ones, in their main directions."""
+    known = evenly(recordings, MOST_RECORDINGS)
+    mean = sum(map(len, known)) / len(known)
+    kept = evenly(known, max(FEWEST_RECORDINGS, int(MOST_FRAMES / mean)))
+    most = MOST_FRAMES // len(kept)
+    starts = [max(0, (len(one) - most) // 2) for one in kept]
+    return main_directions([one[at : at + most] for one, at in zip(kept, starts, strict=True)])
+
+
+def label_views(
+    recordings: Frames, n_actions: int, radius: int, seed: int
+) -> list[list[NDArray[np.int64]]]:
+    """Label recordings by prototypes on each of ``VIEWS``, at a scale: a list for each view.
+
+    At coarse scales, frames are averaged over an eighth of the radius.
+    """
+    step = max(1, radius // FINENESS)
+    coarse = round(radius / step)
+    most = max(1, STARTING_FRAMES // len(recordings))
+    views = {kind: fit_view(kind, radius, recordings) for kind in KINDS}
+    thin = {
+        kind: [_thinned(view.apply(one), step) for one in recordings]
+        for kind, view in views.items()
+    }
+    labels = []
+    for kind, sized in VIEWS:
+        seen = thin[kind]
+        found = learn_prototypes(
+            seen, n_actions, coarse, sized=sized, restarts=RESTARTS, frames=most, seed=seed
+        )
+        pairs = zip(seen, recordings, strict=True)
+        labels.append([_spread(found.labels(rows), step, len(one)) for rows, one in pairs])
+    return labels
+
+
+def _thinned(rows: NDArray[np.float32], step: int) -> NDArray[np.float32]:
+    """Average frames (N, D) over steps: (M, D)."""
+    if step == 1:
+        return rows
+    return window_mean(rows, step // 2)[min(step // 2, len(rows) - 1) :: step].astype(np.float32)
+
+
+def _spread(labels: NDArray[np.int64], step: int, n_frames: int) -> NDArray[np.int64]:
+    """Give each of ``n_frames`` the label of its step."""
+    return labels[np.minimum(np.arange(n_frames) // step, len(labels) - 1)]
