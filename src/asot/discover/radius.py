@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +66,7 @@ def find_radius(
     radii = ladder(total / len(kept))
     tried = []
     for done, radius in enumerate(radii, start=1):
-        tried.append(label_views(kept, n_actions, radius, derived_seed(seed, radius)))
+        tried.append(Views(kept, radius).labels(n_actions, derived_seed(seed, radius)))
         progress("Finding the time scale", done, len(radii))
     score = SegmentationScore(kept, [views[at % len(VIEWS)] for at, views in enumerate(tried)])
     best, lengths = [], []
@@ -88,50 +89,55 @@ def ladder(mean_frames: float) -> list[int]:
 
 
 def choose_radius(radii: Sequence[int], score: Sequence[float]) -> int:
-    """Choose the coarsest scale that is joined to the best one by scales nearly as good."""
-    at = int(np.argmax(score))
-    while at + 1 < len(radii) and score[at + 1] >= TOP:
+    """Choose the coarsest scale that is joined to the best one by scales nearly as good.
+
+    Each score counts half, and those of the scales beside it a quarter, as starts make them jump.
+    """
+    padded = np.array([score[0], *score, score[-1]])
+    smooth = padded[:-2] / 4 + padded[1:-1] / 2 + padded[2:] / 4
+    at = int(np.argmax(smooth))
+    enough = smooth[at] - (1 - TOP) * abs(smooth[at])
+    while at + 1 < len(radii) and smooth[at + 1] >= enough:
         at += 1
     return radii[at]
 
 
-def searched(recordings: Frames) -> list[NDArray[np.float32]]:
+def searched(recordings: Frames, frames: int = MOST_FRAMES) -> list[NDArray[np.float32]]:
     """Prepare a search: take some recordings, the middle of long ones, in their main directions."""
     known = evenly(recordings, MOST_RECORDINGS)
     mean = sum(map(len, known)) / len(known)
-    kept = evenly(known, max(FEWEST_RECORDINGS, int(MOST_FRAMES / mean)))
-    most = MOST_FRAMES // len(kept)
+    kept = evenly(known, max(FEWEST_RECORDINGS, int(frames / mean)))
+    most = frames // len(kept)
     starts = [max(0, (len(one) - most) // 2) for one in kept]
     return main_directions([one[at : at + most] for one, at in zip(kept, starts, strict=True)])
 
 
-def label_views(
-    recordings: Frames, n_actions: int, radius: int, seed: int
-) -> list[list[NDArray[np.int64]]]:
-    """Label recordings by prototypes on each of ``VIEWS``, at a scale: a list for each view.
+class Views:
+    """Recordings at a scale on each of ``VIEWS``; coarse ones average an eighth of a radius."""
 
-    At coarse scales, frames are averaged over an eighth of the radius.
-    """
-    step = max(1, radius // FINENESS)
-    coarse = round(radius / step)
-    most = max(1, STARTING_FRAMES // len(recordings))
-    views = {kind: fit_view(kind, radius, recordings) for kind in KINDS}
-    thin = {
-        kind: [_thinned(view.apply(one), step) for one in recordings]
-        for kind, view in views.items()
-    }
-    labels = []
-    for kind, sized in VIEWS:
-        seen = thin[kind]
-        found = learn_prototypes(
-            seen, n_actions, coarse, sized=sized, restarts=RESTARTS, frames=most, seed=seed
-        )
-        pairs = zip(seen, recordings, strict=True)
-        labels.append([_spread(found.labels(rows), step, len(one)) for rows, one in pairs])
-    return labels
+    def __init__(self, recordings: Frames, radius: int) -> None:
+        self._lengths = [len(one) for one in recordings]
+        self._step = max(1, radius // FINENESS)
+        self._radius = round(radius / self._step)
+        self._seen = {}
+        for kind in KINDS:
+            view = fit_view(kind, radius, recordings)
+            self._seen[kind] = [thinned(view.apply(one), self._step) for one in recordings]
+
+    def labels(self, n_actions: int, seed: int) -> list[list[NDArray[np.int64]]]:
+        """Label the recordings, (N_i,), by prototypes on each view: a list for each."""
+        most = max(1, STARTING_FRAMES // len(self._lengths))
+        found = []
+        for kind, sized in VIEWS:
+            seen = self._seen[kind]
+            settings: dict[str, Any] = {"sized": sized, "restarts": RESTARTS, "frames": most}
+            model = learn_prototypes(seen, n_actions, self._radius, seed=seed, **settings)
+            pairs = zip(seen, self._lengths, strict=True)
+            found.append([_spread(model.labels(rows), self._step, n) for rows, n in pairs])
+        return found
 
 
-def _thinned(rows: NDArray[np.float32], step: int) -> NDArray[np.float32]:
+def thinned(rows: NDArray[np.float32], step: int) -> NDArray[np.float32]:
     """Average frames (N, D) over steps: (M, D)."""
     if step == 1:
         return rows

@@ -52,6 +52,8 @@ class SegmentationScore:
     likely : sequence of segmentations
         Some that are about right, each a list of (N_i,) labels: they tell how far frames around
         the means of their actions are correlated.
+    directions : int
+        The main directions in which frames are described.
 
     Attributes
     ----------
@@ -69,10 +71,13 @@ class SegmentationScore:
     """
 
     def __init__(
-        self, recordings: Frames, likely: Sequence[Sequence[NDArray[np.int64]]] = ()
+        self,
+        recordings: Frames,
+        likely: Sequence[Sequence[NDArray[np.int64]]] = (),
+        directions: int = DIRECTIONS,
     ) -> None:
         self._lengths = [len(one) for one in recordings]
-        rows = np.concatenate(main_directions(recordings)).astype(np.float64)
+        rows = np.concatenate(main_directions(recordings, directions)).astype(np.float64)
         self._rows = rows - rows.mean(axis=0)
         self._variance = max(float((self._rows**2).mean()), np.finfo(float).tiny)
         self._alone = [np.zeros(one, dtype=np.int64) for one in self._lengths]
@@ -84,7 +89,7 @@ class SegmentationScore:
 
         None is a single action. The higher, the better; at most about 0 for noise.
         """
-        return self._score(labels, n_actions) - self._score(self._alone, n_actions)
+        return self._score(labels, n_actions) - self._score(self._alone, 1)
 
     def _score(self, labels: Sequence[NDArray[np.int64]], n_actions: int) -> float:
         n_segments = sum(len(run_lengths(one)[0]) for one in labels)

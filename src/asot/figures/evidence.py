@@ -55,15 +55,15 @@ class NumberCurve(Struct):
     """The numbers of actions that were tried."""
 
     chosen: Positive
-    stable: Positive
-    compact: Positive
+    ties: list[Positive]
+    alike: list[tuple[Count, Count]]
     numbers: Annotated[list[Positive], Meta(min_length=1)]
-    stability: list[Number]
-    silhouette: list[Number]
-    used: list[Number]
+    score: list[Number]
+    agreement: list[Number]
+    gain: list[Number]
 
     def __post_init__(self) -> None:
-        _check_curve(self, "numbers", "stability", "silhouette", "used")
+        _check_curve(self, "numbers", "score", "agreement", "gain")
 
 
 class BackgroundTest(Struct):
@@ -332,46 +332,42 @@ def _tell_order(values: OrderTest) -> Finding:
 
 
 def _tell_number(values: NumberCurve) -> Finding:
-    numbers, chosen = values.numbers, values.chosen
-    stability, silhouette = values.stability, values.silhouette
-    alike = f"{chosen} actions: the most that several starts find alike"
-    sentence = f"{alike}, and whose segments are compact."
-    if values.stable != values.compact:
-        sentence = (
-            f"{chosen} actions: between {values.stable}, the most that several starts find alike, "
-            f"and {values.compact}, the most whose segments are compact."
-        )
+    numbers, chosen, score = values.numbers, values.chosen, values.score
+    sentence = f"{chosen} actions score best."
+    if values.ties:
+        also = ", ".join(map(str, values.ties))
+        sentence = f"{chosen} actions score best; {also} would do nearly as well."
     room = 0.04 * max(1.0, max(numbers) - min(numbers))
     across = linear_axis(
         "number of actions", min(numbers) - room, max(numbers) + room, most=8, whole=True
     )
-    upwards = linear_axis("silhouette", min(*silhouette, 0.0), max(*silhouette, 0.1))
+    both = [*values.agreement, *values.gain]
+    upwards = linear_axis("score", min(*score, 0.0), max(*score, 0.1), most=4)
     curves = (
-        ("Agreement between starts", stability, _agreement_axis(stability)),
-        ("Silhouette of segments", silhouette, upwards),
+        ("Score", score, upwards),
+        ("Agreement between views", values.agreement, linear_axis("agreement", min(*both, 0.0), 1)),
     )
     return Finding(
         "Number of actions",
         sentence,
-        "For each number the recordings were segmented from several starts. Agreement is the "
-        "adjusted mutual information of these labellings: 1 is the same labelling, and alike is "
-        "0.95 or more. The silhouette says how much nearer segments lie to their own action than "
-        "to others; compact is three quarters of the best. The geometric mean of the two is taken, "
-        "rounded up: an action too many is easily merged.",
+        "For each number the recordings were segmented on four views. Half of the score is the "
+        "agreement between views, the adjusted Rand index (1 is the same labelling); half is how "
+        "much shorter the segments describe the frames, as a share of the most. The number is "
+        "drawn a little towards seven, which decides where the rest is flat.",
         tuple(
             Chart(
                 title,
                 across,
-                upwards,
+                axis,
                 tuple((n, y, f"{n}: {y:.2f}") for n, y in zip(numbers, curve, strict=True)),
                 mark=(float(chosen), f"{chosen} actions"),
             )
-            for title, curve, upwards in curves
+            for title, curve, axis in curves
         ),
-        head=("Actions", "Agreement", "Silhouette", "In use"),
+        head=("Actions", "Score", "Agreement", "Gain"),
         rows=tuple(
-            (str(n), f"{a:.3f}", f"{s:.3f}", f"{u:.1f}")
-            for n, a, s, u in zip(numbers, stability, silhouette, values.used, strict=True)
+            (str(n), f"{s:.3f}", f"{a:.3f}", f"{g:.3f}")
+            for n, s, a, g in zip(numbers, score, values.agreement, values.gain, strict=True)
         ),
     )
 

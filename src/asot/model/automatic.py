@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from asot.discover.background import BackgroundEvidence
-from asot.discover.number import NumberEvidence, find_n_actions
+from asot.discover.number import TYPICAL, NumberEvidence, find_n_actions
 from asot.discover.order import OrderEvidence, find_order
 from asot.discover.radius import RadiusEvidence, find_radius
 from asot.discover.verdict import Choice, Trust
@@ -18,8 +18,8 @@ from asot.model.recipe import AUTO, Recipe
 from asot.progress import Progress, silent
 
 PAPER_RADIUS = 0.04  # of a recording
+FINER = 0.7  # than the time scale, to count actions: the coarsest hides some
 PAPER_STRENGTH = 0.15  # of the paper's order prior, where recordings share an order
-FIRST_GUESSES = 4, 6, 8  # actions, to find the time scale at which they are counted
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class Evidence:
 def settle_number(
     features: PreparedFeatures, *, seed: int = 0, progress: Progress = silent
 ) -> NumberEvidence:
-    """Find the number of actions in recordings, at the median time scale of the first guesses."""
-    radii = [find_radius(features, guess, seed=seed, progress=progress) for guess in FIRST_GUESSES]
-    middle = sorted(one.chosen for one in radii)[len(radii) // 2]
-    return find_n_actions(features, middle, seed=seed, progress=progress)
+    """Find the number of actions in recordings, at the time scale of a typical number."""
+    radius = find_radius(features, TYPICAL, seed=seed, progress=progress).chosen
+    finer = max(1, round(FINER * radius))
+    return find_n_actions(features, finer, seed=seed, progress=progress)
 
 
 def settle(

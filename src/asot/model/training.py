@@ -67,7 +67,9 @@ GroundTruth = Sequence[NDArray[np.int64] | None]
 RESTART_FRAMES = 10_000  # that choose the best restart of k-means
 PICTURED = 5  # recordings whose validation is drawn for loggers that take pictures
 ORDER_WEIGHT = 0.1  # of a learned order, in units of cost per nat, where the evidence is complete
-MOST_RECORDINGS = 100  # to match the learners of a team on
+MOST_RECORDINGS = 100  # to match the learners of a team on, and to choose among candidates
+MOST_FRAMES = 20_000  # of them, but of four recordings at least
+TEAM_RESTARTS = 3  # of k-means for each learner: they are many
 
 logger = logging.getLogger(__name__)
 
@@ -415,6 +417,7 @@ def train_team(
         own = copy.deepcopy(recipe)
         own.team, own.background = 0, False
         own.encoder = copy.deepcopy(kind.encoder or own.encoder)
+        own.training.kmeans_restarts = min(own.training.kmeans_restarts, TEAM_RESTARTS)
         if at is None:
             own.order_prior = PAPER_STRENGTH
             own.transport_train.radius = own.transport_eval.radius = PAPER_RADIUS
@@ -461,7 +464,8 @@ def train_team(
                 save(path, learner=learner)
         learners.append(learner)
     progress("Training", len(plan), len(plan), "vote")
-    compared = evenly(features, MOST_RECORDINGS)
+    count = min(MOST_RECORDINGS, max(4, int(MOST_FRAMES / mean_frames)))
+    compared = evenly(features, count)
     candidates = []
     for name in (TEAM, SIMPLE, SINGLE):
         own = [one for one, (group, *_) in zip(learners, plan, strict=True) if group == name]
