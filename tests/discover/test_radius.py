@@ -48,15 +48,19 @@ def prepared(features: list[np.ndarray], times: int = 1) -> list[np.ndarray]:
     return [standardise(np.repeat(one, times, axis=0)) for one in features]
 
 
-def test_a_part_of_a_true_segment(recordings: Recordings, n_actions: int, seed: int) -> None:
+def test_segments_at_the_scale_are_about_as_long_as_the_true_ones(
+    recordings: Recordings, n_actions: int, seed: int
+) -> None:
     X = prepared(recordings.features)
     evidence = find_radius(X, n_actions, seed=seed)
     segment = np.mean([len(one) for one in X]) / n_actions
-    assert segment / 6 <= evidence.chosen <= 0.8 * segment
-    assert evidence.chosen in evidence.radii
+    at = evidence.radii.index(evidence.chosen)
+    assert 0.6 * segment <= evidence.segment_length[at] <= 2.2 * segment
+    # Where the frames are clear, the finest scale may do.
+    assert 1 <= evidence.chosen <= 0.8 * segment
     assert len(evidence.radii) == len(evidence.score) == len(evidence.segment_length)
     assert max(evidence.score) == 1
-    assert evidence.score[evidence.radii.index(evidence.chosen)] >= 0.95
+    assert evidence.score[at] >= 0.95
     assert min(evidence.segment_length) >= 1
     assert find_radius(X, n_actions, seed=seed) == evidence
 
@@ -64,8 +68,11 @@ def test_a_part_of_a_true_segment(recordings: Recordings, n_actions: int, seed: 
 def test_it_follows_the_frame_rate(recordings: Recordings, n_actions: int, seed: int) -> None:
     slow = find_radius(prepared(recordings.features), n_actions, seed=seed)
     fast = find_radius(prepared(recordings.features, times=3), n_actions, seed=seed)
-    # 3, but for some steps of the ladder; one that sees frames alone would have 1.
-    assert 1.25 < fast.chosen / slow.chosen < 7
+    lengths = [one.segment_length[one.radii.index(one.chosen)] for one in (slow, fast)]
+    assert 2 < lengths[1] / lengths[0] < 5
+    # The radius too, where frames are not so clear that any will do.
+    if slow.chosen >= 6:
+        assert 1.25 < fast.chosen / slow.chosen < 9
 
 
 def test_progress_is_told_for_each_scale(recordings: Recordings) -> None:
