@@ -74,7 +74,9 @@ def test_with_many_frames_it_is_a_difference_of_likelihoods(rng: np.random.Gener
 
 
 @pytest.mark.parametrize("phi", [0.0, 0.5, 0.8, 0.9])
-def test_frames_count_as_often_as_they_are_independent(phi: float, rng: np.random.Generator) -> None:
+def test_frames_count_as_often_as_they_are_independent(
+    phi: float, rng: np.random.Generator
+) -> None:
     """An autoregressive process, whose autocorrelation at lag m is phi^m, around two actions."""
     features, labels = [], []
     for length in (6_000, 9_000):
@@ -150,7 +152,9 @@ def test_the_truth_is_described_best(order: str, rng: np.random.Generator) -> No
         ],
         "two thirds of the way off": [np.roll(one, len(one) // 3) for one in truth],
     }
-    gains = {name: score.gain(one, 2 * K if one[0].max() >= K else K) for name, one in worse.items()}
+    gains = {
+        name: score.gain(one, 2 * K if one[0].max() >= K else K) for name, one in worse.items()
+    }
     assert max(gains.values()) < best, gains
     joinings = [
         score.gain([np.where(one == a, b, one) for one in truth], K - 1)
