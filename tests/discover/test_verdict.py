@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -80,7 +81,7 @@ def test_a_single_recording_is_borne_out_by_its_silhouette(rng: np.random.Genera
     labels = np.repeat([0, 1, 0, 2, 1, 2], rng.integers(5, 20, size=6))
     rows = (rng.normal(size=(len(labels), 3)) + 0.3 * labels[:, None]).astype(np.float32)
     ends = [0, *(np.flatnonzero(np.diff(labels)) + 1), len(labels)]
-    means = np.array([rows[a:b].mean(axis=0) for a, b in zip(ends[:-1], ends[1:], strict=True)])
+    means = np.array([rows[a:b].mean(axis=0) for a, b in pairwise(ends)])
     expected = silhouette_score(means, [0, 1, 0, 2, 1, 2]) / SILHOUETTE
     assert borne_out([rows], [labels]) == pytest.approx(np.clip(expected, 0, 1), abs=1e-5)
     assert borne_out([rows], [np.sort(labels)]) == 0, "each action once: nothing comes again"

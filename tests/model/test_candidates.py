@@ -20,9 +20,9 @@ from asot.model.team import (
     SIMPLE,
     SINGLE,
     TEAM,
-    Voters,
     LastDecoding,
     Learner,
+    Voters,
     choose_candidate,
     hold_vote,
 )

@@ -26,9 +26,9 @@ from asot.model.team import (
     SIMPLE,
     SINGLE,
     TEAM,
-    Voters,
     LastDecoding,
     TeamModel,
+    Voters,
 )
 from asot.model.training import train_team
 from asot.simulation import make_recordings

@@ -51,10 +51,10 @@ from asot.model.team import (
     SIMPLE,
     SINGLE,
     TEAM,
-    Voters,
     Kind,
     Learner,
     TeamModel,
+    Voters,
     choose_candidate,
 )
 from asot.progress import Progress, silent
