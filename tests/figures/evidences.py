@@ -9,11 +9,18 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from asot.discover.XX import find_n_actions, find_order, find_radius
+from asot.discover.number import find_n_actions
+from asot.discover.order import find_order
+from asot.discover.radius import find_radius
 from asot.figures.evidence import ModelEvidence
 from asot.simulation import make_recordings
 
 LEARNERS = [{"name": "frames, linear", "weight": 0.18}, {"name": "velocity", "weight": 0.54}]
+CHOICE = {"chosen": "team", "names": ["team", "frames alone"], "gain": [31.5, -2.25]}
+TRUST = {
+    **{"verdict": "mixed", "estimate": 0.714, "agreement": 0.62, "memory": 0.3},
+    **{"borne_out": 0.95, "share": 0.7},
+}
 
 
 @lru_cache
@@ -26,6 +33,8 @@ def _found(n_recordings: int, order: str) -> str:
         "order": find_order(features).to_dict(),
         "n_actions": find_n_actions(features, radius.chosen, most=7).to_dict(),
         "learners": LEARNERS,
+        "choice": CHOICE,
+        "trust": TRUST,
         "frame_rate": 5.0,
     }
     return json.dumps(evidence)
@@ -52,11 +61,13 @@ def evidences(draw: st.DrawFn) -> ModelEvidence:
     numbers = list(range(2, 2 + draw(st.integers(1, 30))))
     names = st.text(st.characters(codec="utf-8"), max_size=60)
     weights = st.floats(0.01, 10)
+    candidates = draw(st.lists(names, min_size=1, max_size=4, unique=True))
+    share = st.floats(0, 1)
     evidence = {
         "radius": {
             "chosen": draw(st.sampled_from(steps)),
             "radii": steps,
-            "agreement": values(-0.5, 1, len(steps)),
+            "score": values(-2, 1, len(steps)),
             "segment_length": values(1, 1e5, len(steps)),
         },
         "order": {
@@ -79,6 +90,16 @@ def evidences(draw: st.DrawFn) -> ModelEvidence:
         "learners": [
             {"name": draw(names), "weight": draw(weights)} for _ in range(draw(st.integers(1, 8)))
         ],
+        "choice": {
+            "chosen": draw(st.sampled_from(candidates)),
+            "names": candidates,
+            "gain": values(-100, 1000, len(candidates)),
+        },
+        "trust": {
+            "verdict": draw(st.sampled_from(["good", "mixed", "weak"])),
+            "agreement": draw(st.floats(-0.5, 1)),
+            **{name: draw(share) for name in ("estimate", "memory", "borne_out", "share")},
+        },
     }
     for part in draw(st.sets(st.sampled_from(sorted(evidence)))):
         evidence[part] = None

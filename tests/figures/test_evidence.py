@@ -20,7 +20,7 @@ from asot.figures.evidence import (
     findings,
     read_evidence,
 )
-from tests.figures.evidences import evidences, found, found_values
+from tests.figures.evidences import TRUST, evidences, found, found_values
 
 
 def told_of(values: dict[str, Any]) -> list[Finding]:
@@ -34,7 +34,7 @@ def sentences(values: dict[str, Any]) -> dict[str, str]:
 @given(evidences())
 def test_every_chart_holds_what_it_draws(evidence: ModelEvidence) -> None:
     told = findings(evidence)
-    parts = ("radius", "order", "n_actions", "learners")
+    parts = ("radius", "order", "n_actions", "learners", "choice", "trust")
     assert len(told) == sum(getattr(evidence, part) is not None for part in parts)
     for one in told:
         assert one.sentence.endswith(".")
@@ -68,11 +68,13 @@ def check_axis(axis: Axis) -> None:
 
 def test_the_curves_are_those_that_were_found() -> None:
     evidence = found_values()
-    radius, order, number, learners = told_of(evidence)
+    trust, radius, order, number, learners, choice = told_of(evidence)
     given_radius = evidence["radius"]
-    agreement, lengths = radius.charts
-    assert [u for u, _, _ in agreement.points] == given_radius["radii"]
-    assert [v for _, v, _ in agreement.points] == given_radius["agreement"]
+    score, lengths = radius.charts
+    assert [u for u, _, _ in score.points] == given_radius["radii"]
+    # The curve ends at none; the table has what is worse.
+    assert [v for _, v, _ in score.points] == [max(one, 0.0) for one in given_radius["score"]]
+    assert [row[2] for row in radius.rows] == [f"{one:.3f}" for one in given_radius["score"]]
     assert [5 * v for _, v, _ in lengths.points] == pytest.approx(given_radius["segment_length"])
     (drawn,) = order.charts
     assert sum(n for *_, n in drawn.bars) == len(evidence["order"]["by_chance"])
@@ -81,29 +83,67 @@ def test_the_curves_are_those_that_were_found() -> None:
         marks = {chart.mark[0] for chart in finding.charts if chart.mark is not None}
         assert marks == {evidence[part]["chosen"]}
     assert dict(learners.shares) == pytest.approx({"frames, linear": 0.25, "velocity": 0.75})
+    assert choice.rows == (("team", "31.5"), ("frames alone", "-2.2"))
+    assert [value for _, value in trust.rows] == ["0.71", "0.62", "0.95", "0.30"]
 
 
-def radius_of(agreement: list[float], lengths: list[float], chosen: int = 12) -> dict[str, Any]:
+def test_how_right_in_a_sentence() -> None:
+    said = {
+        verdict: sentences({"trust": {**TRUST, "verdict": verdict}})["How right"]
+        for verdict in ("good", "mixed", "weak")
+    }
+    right = "About 71 % of the frames are right, as far as can be told without labels"
+    assert said["good"] == f"Good. {right}."
+    assert said["mixed"] == f"Mixed. {right}: look at doubtful segments."
+    assert said["weak"] == f"Weak. {right}: look before you rely on anything."
+
+
+def test_what_the_result_is_of_in_a_sentence() -> None:
+    names = ["team", "frames alone", "the paper's network"]
+    said = {
+        chosen: sentences({"choice": {"chosen": chosen, "names": names, "gain": [1.0, 2.0, 3.0]}})
+        for chosen in names
+    }
+    assert [one["Result"] for one in said.values()] == [
+        "The result is that of the team.",
+        "Frames are clear enough alone: prototypes without training vote.",
+        "The paper's network alone describes them best.",
+    ]
+
+
+def test_how_right_comes_first() -> None:
+    headings = [one.heading for one in findings(found())]
+    assert headings == [
+        *("How right", "Time scale", "Order", "Number of actions", "Learners", "Result")
+    ]
+
+
+def radius_of(score: list[float], lengths: list[float], chosen: int = 12) -> dict[str, Any]:
     values = {"chosen": chosen, "radii": [3, 6, 12, 24]}
-    return {"radius": {**values, "agreement": agreement, "segment_length": lengths}}
+    return {"radius": {**values, "score": score, "segment_length": lengths}}
 
 
 def test_the_time_scale_in_a_sentence() -> None:
-    best = radius_of([0.5, 0.6, 0.8, 0.7], [8, 20, 60, 90])
+    best = radius_of([0.5, 0.6, 1.0, 0.7], [8, 20, 60, 90])
     assert sentences({**best, "frame_rate": 5.0})["Time scale"] == (
-        "Segments are about 12 s long; the labelling changes least around 2.4 s (12 frames)."
+        "Segments are about 12 s long; the recordings are described best at a time scale of "
+        "2.4 s (12 frames)."
     )
     assert sentences(best)["Time scale"] == (
-        "Segments are about 60 frames long; the labelling changes least around 12 frames."
+        "Segments are about 60 frames long; the recordings are described best at a time scale of "
+        "12 frames."
     )
-    for agreement, lengths, ending in (
-        ([0.9, 0.6, 0.8, 0.7], [7, 20, 60, 90], "gives segments hardly longer than itself."),
-        ([0.9, 0.6, 0.8, 0.7], [70, 75, 48, 90], "sees little of a segment at once."),
-        ([0.5, 0.6, 0.8, 0.9], [8, 20, 60, 90], "so coarse a scale smooths short actions away."),
-    ):
-        said = sentences(radius_of(agreement, lengths))["Time scale"]
-        assert said.endswith(ending)
-        assert "by 0.80. It is 0.90 around" in said
+    nearly = radius_of([0.5, 1.0, 0.97, 0.7], [8, 20, 60, 90])
+    assert sentences({**nearly, "frame_rate": 5.0})["Time scale"] == (
+        "Segments are about 12 s long; the recordings are described best around 1.2 s, and nearly "
+        "as well up to 2.4 s (12 frames), which is taken."
+    )
+
+
+def test_a_scale_worse_than_a_single_action_is_drawn_at_zero() -> None:
+    (told,) = told_of(radius_of([-7.0, 0.2, 1.0, -0.5], [8, 20, 60, 90]))
+    assert [v for _, v, _ in told.charts[0].points] == [0.0, 0.2, 1.0, 0.0]
+    assert [row[1] for row in told.rows] == ["-7.000", "0.200", "1.000", "-0.500"]
 
 
 def test_the_order_in_a_sentence() -> None:
@@ -203,10 +243,10 @@ def damaged(part: str, **changes: Any) -> Callable[[dict[str, Any]], Any]:
         (lambda evidence: {**evidence, "learners": []}, "learners"),
         (lambda evidence: {**evidence, "learners": [{"name": "a"}]}, "lacks weight"),
         (lambda evidence: {**evidence, "learners": [{"name": "a", "weight": 0}]}, "above 0"),
-        (damaged("radius", agreement=[0.5]), "radius must have as many agreement"),
+        (damaged("radius", score=[0.5]), "radius must have as many score"),
         (damaged("radius", chosen=7777), "radius must have a chosen value that was tried"),
-        (damaged("radius", radii=[], agreement=[], segment_length=[]), "radius.radii"),
-        (damaged("radius", radii=[-1], agreement=[0.5], segment_length=[1]), "radius.radii"),
+        (damaged("radius", radii=[], score=[], segment_length=[]), "radius.radii"),
+        (damaged("radius", radii=[-1], score=[0.5], segment_length=[1]), "radius.radii"),
         (damaged("radius", segment_length=["x"]), "radius.segment_length"),
         (damaged("order", by_chance=[float("nan")]), "JSON"),
         (damaged("order", by_chance=[1e300]), "order.by_chance"),
@@ -214,6 +254,12 @@ def damaged(part: str, **changes: Any) -> Callable[[dict[str, Any]], Any]:
         (damaged("n_actions", chosen=-5), "n_actions.chosen"),
         (damaged("n_actions", stability=[0.5]), "n_actions must have as many stability"),
         (lambda evidence: {**evidence, "background": HISTOGRAM}, "one edge more than counts"),
+        (damaged("choice", chosen="nobody"), "choice must have a chosen value that was tried"),
+        (damaged("choice", gain=[1.0]), "choice must have as many gain as names, 2, not 1"),
+        (damaged("choice", names=[], gain=[]), "choice.names"),
+        (damaged("trust", verdict="perfect"), "trust.verdict"),
+        (damaged("trust", estimate=1.2), "trust.estimate"),
+        (damaged("trust", agreement="high"), "trust.agreement"),
     ],
 )
 def test_damage_is_said_in_a_sentence(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
-from asot.data import Recordings
+from asot.data import Recordings, standardise
+from asot.discover.views import ViewKind, fit_view
 from asot.errors import DataError
 from asot.model import features as room
-from asot.model.features import PreparedFeatures, prepare
+from asot.model.features import PreparedFeatures, ViewedFeatures, prepare
+from asot.simulation import make_recordings
 
 
 class Opened(Sequence[Any]):
@@ -95,3 +97,31 @@ def test_another_width_is_named(recordings: Recordings) -> None:
     assert prepared.width == 5
     with pytest.raises(DataError, match="Recording 5 has 4 feature columns, but 5 are expected"):
         prepared[5]
+
+
+@pytest.fixture(name="X")
+def prepared(seed: int) -> list[np.ndarray]:
+    recordings = make_recordings(4, 3, (30, 80), width=5, random_state=seed)
+    return [standardise(one) for one in recordings.features]
+
+
+@pytest.mark.parametrize("kind", get_args(ViewKind))
+def test_a_sequence_through_a_view(kind: str, X: list[np.ndarray]) -> None:
+    view = fit_view(kind, 8, X)
+    seen = ViewedFeatures(view, PreparedFeatures(X, False))
+    assert len(seen) == len(X)
+    assert seen.width == (15 if kind == "motion" else 5)
+    for index, one in enumerate(X):
+        np.testing.assert_array_equal(seen[index], view.apply(one))
+        assert seen[index].shape[1] == seen.width
+        assert seen[index] is seen[index], "kept"
+
+
+def test_without_room_views_are_made_anew(
+    X: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "CACHE_BYTES", X[0].nbytes)
+    seen = ViewedFeatures(fit_view("smooth", 8, X), X)
+    assert seen[0] is seen[0]
+    assert seen[1] is not seen[1]
+    np.testing.assert_array_equal(seen[1], seen[1])

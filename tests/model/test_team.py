@@ -19,11 +19,27 @@ from asot.model.checkpoint import load_learner, load_model, save
 from asot.model.features import PreparedFeatures
 from asot.model.network import decode
 from asot.model.recipe import Recipe
-from asot.model.team import KINDS, TeamModel
+from asot.model.team import (
+    KINDS,
+    PAPER,
+    SCALES,
+    SIMPLE,
+    SINGLE,
+    TEAM,
+    LastDecoding,
+    TeamModel,
+    Voters,
+)
 from asot.model.training import train_team
 from asot.simulation import make_recordings
 
 MakeRecipe = Callable[..., Recipe]
+
+
+TITLES = [kind.title for kind in KINDS]
+SIMPLE_TITLES = ["nearest centre"] + ["prototypes with size"] * len(SCALES)
+# All that is trained with a team of one: its learners, the paper's network, frames alone.
+TRAINED = [*TITLES * len(SCALES), PAPER.title, *SIMPLE_TITLES]
 
 
 class PowerCutError(Exception):
@@ -74,22 +90,86 @@ def test_the_same_seed_gives_the_same_team(
     assert outcome(other, features) != outcome(team, features)
 
 
+@pytest.fixture
+def candidates(monkeypatch: pytest.MonkeyPatch) -> dict[str, Voters]:
+    """The candidates of the last training, whichever was chosen."""
+    heard: dict[str, Voters] = {}
+    original = room.choose_candidate
+
+    def choose(offered: Any, *arguments: Any) -> Any:
+        heard.update({one.name: one for one in offered})
+        return original(offered, *arguments)
+
+    monkeypatch.setattr(room, "choose_candidate", choose)
+    return heard
+
+
 def test_learners_of_a_team_differ_in_their_draws(
-    features: PreparedFeatures, open_recipe: MakeRecipe, seed: int
+    features: PreparedFeatures,
+    open_recipe: MakeRecipe,
+    seed: int,
+    candidates: dict[str, Voters],
 ) -> None:
-    team = train_team(features, open_recipe(team=2), 3, seed=seed, device="cpu")
-    titles = [kind.title for kind in KINDS]
-    assert [one.title for one in team.learners] == titles * 2
-    for first, second in zip(team.learners[:5], team.learners[6:], strict=False):
-        assert not np.array_equal(first.centres, second.centres)
+    train_team(features, open_recipe(team=2), 3, seed=seed, device="cpu")
+    titles = {name: [learner.title for learner in one.learners] for name, one in candidates.items()}
+    count = len(KINDS) * len(SCALES)
+    assert titles == {
+        TEAM: [*TITLES * 2 * len(SCALES), PAPER.title],
+        SIMPLE: SIMPLE_TITLES * 2,
+        SINGLE: [PAPER.title],
+    }
+    team = candidates[TEAM].learners
+    kinds = range(len(KINDS))
+    for index in kinds:
+        if KINDS[index].encoder is None:
+            continue
+        same = [team[at + index].centres for at in range(0, 2 * count, len(KINDS))]
+        for i, one in enumerate(same):
+            assert not any(np.array_equal(one, other) for other in same[:i])
+    for one in candidates.values():
+        for learner, labels in zip(one.learners, one.labels, strict=True):
+            for frames, own in zip(features, labels, strict=True):
+                np.testing.assert_array_equal(learner.labels(frames), own)
+
+
+def test_learners_see_the_recordings_at_two_scales(
+    features: PreparedFeatures, open_recipe: MakeRecipe, seed: int, candidates: dict[str, Voters]
+) -> None:
+    recipe = open_recipe(transport_eval={"radius": 10})
+    train_team(features, recipe, 3, seed=seed, device="cpu")
+    mean = np.mean([len(one) for one in features])
+    radii = []
+    for learner in candidates[TEAM].learners:
+        if isinstance(learner.model, Prototypes):
+            radii.append(learner.model.radius)
+            continue
+        own = learner.model.recipe
+        radii.append(own.transport_eval.radius)
+        if learner.title != PAPER.title:
+            assert own.transport_train.radius == pytest.approx(radii[-1] / mean)
+    assert radii == [10] * len(KINDS) + [7] * len(KINDS) + [0.04]
+    paper = candidates[SINGLE].learners[0]
+    assert paper is candidates[TEAM].learners[-1]
+    assert paper.model.recipe.order_prior == 0.15
+    assert [one.model.radius for one in candidates[SIMPLE].learners] == [0, 10, 7]
+    assert all(one.model.scale is not None for one in candidates[SIMPLE].learners)
+
+
+def test_the_finest_radius_has_a_single_scale(
+    features: PreparedFeatures, open_recipe: MakeRecipe, seed: int, candidates: dict[str, Voters]
+) -> None:
+    recipe = open_recipe(transport_eval={"radius": 1})
+    train_team(features, recipe, 3, seed=seed, device="cpu")
+    assert [one.title for one in candidates[TEAM].learners] == [*TITLES, PAPER.title]
 
 
 def test_without_an_order_there_are_no_prototypes(
-    features: PreparedFeatures, open_recipe: MakeRecipe, seed: int
+    features: PreparedFeatures, open_recipe: MakeRecipe, seed: int, candidates: dict[str, Voters]
 ) -> None:
-    team = train_team(features, open_recipe(order_prior=0.0), 3, seed=seed, device="cpu")
-    assert len(team.learners) == len(KINDS) - 1
-    assert not any(isinstance(one.model, Prototypes) for one in team.learners)
+    train_team(features, open_recipe(order_prior=0.0), 3, seed=seed, device="cpu")
+    team = candidates[TEAM].learners
+    assert len(team) == (len(KINDS) - 1) * len(SCALES) + 1
+    assert not any(isinstance(one.model, Prototypes) for one in team)
 
 
 def test_the_recipe_and_the_generators_are_left_alone(
@@ -124,7 +204,35 @@ def test_a_team_is_read_again_to_the_last_bit(
     assert isinstance(read, TeamModel)
     assert read.recipe == recipe
     assert (read.n_features, read.n_actions) == (5, 3)
+    assert (read.decoding, read.choice, read.trust) == (team.decoding, team.choice, team.trust)
+    assert read.choice is not None
+    assert read.trust is not None
     assert outcome(read, features) == outcome(team, features)
+
+
+def test_the_last_decoding_is_kept(
+    team: TeamModel, features: PreparedFeatures, tmp_path: Path
+) -> None:
+    path = tmp_path / "all.ckpt"
+    for decoding in (LastDecoding(0.25, 0.005), LastDecoding(1.0, 0.05)):
+        team.decoding = decoding
+        save(path, team=team)
+        read = load_model(path)
+        assert isinstance(read, TeamModel)
+        assert read.decoding == decoding
+        assert outcome(read, features) == outcome(team, features)
+
+
+def test_a_team_of_an_earlier_version_is_decoded_as_it_was(team: TeamModel, tmp_path: Path) -> None:
+    path = tmp_path / "all.ckpt"
+    save(path, team=team)
+    values = torch.load(path, weights_only=True)
+    for name in ("decoding", "choice", "trust"):
+        del values["team"][name]
+    torch.save(values, path)
+    read = load_model(path)
+    assert isinstance(read, TeamModel)
+    assert (read.decoding, read.choice, read.trust) == (LastDecoding(0.7, 0.05), None, None)
 
 
 def test_each_learner_is_read_again_to_the_last_bit(
@@ -174,7 +282,7 @@ def test_the_common_embedding_has_the_learners_cosines(
         np.testing.assert_allclose(embedded @ centres.T, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("stop", [1, 3, 5])
+@pytest.mark.parametrize("stop", [1, 6, 12, 14])
 def test_an_interrupted_training_goes_on_from_the_learners_that_are_done(
     features: PreparedFeatures,
     open_recipe: MakeRecipe,
@@ -205,10 +313,10 @@ def test_an_interrupted_training_goes_on_from_the_learners_that_are_done(
     assert len(list(kept.iterdir())) == stop
     limit = 100
     again = train_team(features, open_recipe(), 3, seed=seed, device="cpu", kept=kept)
-    assert trained == len(KINDS), "each once"
+    assert trained == len(TRAINED), "each once"
     assert outcome(again, features) == outcome(team, features)
     train_team(features, open_recipe(), 3, seed=seed, device="cpu", kept=kept)
-    assert trained == len(KINDS)
+    assert trained == len(TRAINED)
 
 
 def test_progress_names_the_learners(
@@ -223,8 +331,8 @@ def test_progress_names_the_learners(
         device="cpu",
         progress=lambda *told: heard.append(told),
     )
-    titles = [kind.title for kind in KINDS]
-    assert heard == [("Training", i, 6, title) for i, title in enumerate([*titles, "vote"])]
+    total = len(TRAINED)
+    assert heard == [("Training", i, total, name) for i, name in enumerate([*TRAINED, "vote"])]
 
 
 def test_fewer_frames_than_actions(make_recipe: MakeRecipe, rng: np.random.Generator) -> None:
@@ -259,7 +367,7 @@ def test_a_team_does_not_collapse_where_learners_do(
 def test_learners_that_have_collapsed_are_noticed(
     monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    """Two networks put all frames into one action, whatever is trained."""
+    """Two networks put all frames into one action, whatever is trained, in the team's vote."""
     recordings = make_recordings(6, 4, (60, 100), noise=0.5, random_state=seed)
     real, broken = room.train, []
 
@@ -273,14 +381,17 @@ def test_learners_that_have_collapsed_are_noticed(
         return model
 
     monkeypatch.setattr(room, "train", train)
+    choose = room.choose_candidate
+    # Frames alone might do: here the team is to decide.
+    monkeypatch.setattr(room, "choose_candidate", lambda found, *rest: choose(found[:1], *rest))
     segmenter = ActionSegmenter(
         4, team=1, radius=8, order_prior=0.15, epochs=2, n_init=3, frames_per_recording=64,
         device="cpu", random_state=seed,
     ).fit(recordings.features)  # fmt: skip
     team = segmenter.model_
-    assert broken == [True, False, False, True, False]
-    weights = np.array([team.vote.weights[0], team.vote.weights[3]])
-    assert (weights < 0.01).all()
+    assert [index for index, one in enumerate(broken) if one] == [0, 3]
+    assert len(team.learners) == len(KINDS) * len(SCALES) + 1
+    assert (team.vote.weights[[0, 3]] < 0.01).all()
     assert (team.vote.agreement[[0, 3]] < 0.1).all()
     assert len(np.unique(np.concatenate(segmenter.labels_))) >= 3
 

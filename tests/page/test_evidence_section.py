@@ -55,13 +55,15 @@ def test_the_overview_tells_how_settings_were_found(visit: Visit, told: Path) ->
     page = visit(told, "#/overview")
     evidence, cards = found(), page.locator(".finding")
     assert cards.locator("h3").all_inner_texts() == [
-        *("Time scale", "Order", "Number of actions", "Learners")
+        *("How right", "Time scale", "Order", "Number of actions", "Learners", "Result")
     ]
     for card, one in zip(cards.all(), findings(evidence), strict=True):
-        if one.heading in ("Time scale", "Order"):
+        if one.heading in ("How right", "Time scale", "Order", "Result"):
             assert one.sentence in card.inner_text()
     # The marked point is that of the choice, and lies where its neighbours say.
-    scale = cards.first.locator("svg").first
+    right, radius_card, order_card, number_card, learners_card, _ = cards.all()
+    assert right.locator("svg").count() == 0
+    scale = radius_card.locator("svg").first
     radius = evidence.radius
     assert radius is not None
     radii = radius.radii
@@ -78,15 +80,13 @@ def test_the_overview_tells_how_settings_were_found(visit: Visit, told: Path) ->
         if b == 2 * a
     ]
     assert doubled == pytest.approx([doubled[0]] * len(doubled), abs=1e-3)
-    piles = (
-        cards.nth(1).locator(".pile").evaluate_all("all => all.map((e) => e.height.baseVal.value)")
-    )
-    assert sum(piles) > 0
-    assert cards.nth(2).locator("svg").count() == 2
+    piles = order_card.locator(".pile")
+    assert sum(piles.evaluate_all("all => all.map((e) => e.height.baseVal.value)")) > 0
+    assert number_card.locator("svg").count() == 2
 
-    cards.first.get_by_text("The same as a table").click()
-    assert cards.first.locator("tbody tr").count() == len(radii)
-    assert " ".join(HOSTILE.split()) in " ".join(cards.last.inner_text().split())
+    radius_card.get_by_text("The same as a table").click()
+    assert radius_card.locator("tbody tr").count() == len(radii)
+    assert " ".join(HOSTILE.split()) in " ".join(learners_card.inner_text().split())
     assert page.locator("img, main script").count() == 0
     assert page.evaluate("window.harmed") is None
 

@@ -15,7 +15,7 @@ from asot.model import training as room
 from asot.model.checkpoint import load_model
 from asot.model.network import ActionModel
 from asot.model.recipe import Recipe, load_recipe
-from asot.model.team import KINDS, TeamModel
+from asot.model.team import KINDS, SCALES, TeamModel
 from asot.runs.predict import predict_run
 from asot.runs.predictions import PredictionFolder
 from asot.runs.run import Run
@@ -141,7 +141,10 @@ def test_what_is_given_is_not_looked_for(train: Train, make_recipe: MakeRecipe, 
     if team:
         found = evidence(run)["all"]
         assert (found["radius"], found["order"], found["n_actions"]) == (None, None, None)
-        assert len(found["learners"]) == len(KINDS)
+        assert found["choice"]["names"] == ["team", "frames alone", "the paper's network"]
+        assert found["trust"]["verdict"] in ("good", "mixed", "weak")
+        counts = {"team": len(KINDS) * len(SCALES) + 1, "frames alone": 1 + len(SCALES)}
+        assert len(found["learners"]) == counts.get(found["choice"]["chosen"], 1)
     else:
         assert not (run.root / "evidence.json").exists()
 
@@ -173,12 +176,14 @@ def test_a_team_that_was_cut_goes_on_from_its_learners(
     assert not Run(tmp_path / "cut").finished
     assert len(list((tmp_path / "cut" / "models" / "all").iterdir())) == 2
     run = train(recipe, "cut")
-    assert calls == 6, "the two that were done were not trained again, and the third was"
+    # Networks alone are counted; the third began twice.
+    networks = sum(one.encoder is not None for one in KINDS) * len(SCALES) + 1
+    assert calls == networks + 1, "the two that were done were not trained again"
     assert contents(run.predictions) == contents(whole.predictions)
     assert evidence(run) == evidence(whole)
     assert [one.name for one in (run.root / "models").iterdir()] == ["all.ckpt"]
     train(recipe, "cut")
-    assert calls == 6, "a run that is finished trains nothing"
+    assert calls == networks + 1, "a run that is finished trains nothing"
 
 
 def test_a_network_that_was_cut_goes_on_with_what_was_found(

@@ -112,12 +112,14 @@ def borne_out(recordings: Frames, labels: Sequence[NDArray[np.int64]]) -> float:
         several = 1 < len(np.unique(actions)) < len(actions)
         found = float(silhouette_score(segments, actions)) / SILHOUETTE if several else 0.0
         return float(np.clip(found, 0.0, 1.0))
+    if len(np.unique(actions)) < 2:
+        return 0.0  # one action everywhere bears out nothing
     said = np.zeros_like(actions)
     for part in (0, 1):
         asked = np.array(owners) % 2 == part
         said[asked] = _nearest(segments[~asked], actions[~asked], length[~asked], segments[asked])
     kappa = float(cohen_kappa_score(actions, said, sample_weight=length))
-    return float(np.clip(kappa / KAPPA, 0.0, 1.0)) if np.isfinite(kappa) else 0.0
+    return float(np.clip(kappa / KAPPA, 0.0, 1.0))
 
 
 def _nearest(

@@ -188,7 +188,7 @@ class LastDecoding:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class Voters:
     """Learners that could vote, and their labels of the recordings they are compared on."""
 
     name: str
@@ -211,7 +211,7 @@ TEAM, SIMPLE, SINGLE = "team", "frames alone", "the paper's network"
 
 
 def choose_candidate(
-    candidates: Sequence[Candidate], compared: Frames, recipe: Recipe, n_actions: int, radius: int
+    candidates: Sequence[Voters], compared: Frames, recipe: Recipe, n_actions: int, radius: int
 ) -> Outcome:
     """Choose the learners that vote, and the decoding of their vote, by the score of the results.
 
@@ -262,7 +262,7 @@ def choose_candidate(
 class _Result:
     """What the vote of a candidate comes to on the recordings that are compared."""
 
-    candidate: Candidate
+    candidate: Voters
     vote: Vote
     shares: list[NDArray[np.float64]]
     decoding: LastDecoding

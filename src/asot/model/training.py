@@ -51,10 +51,10 @@ from asot.model.team import (
     SIMPLE,
     SINGLE,
     TEAM,
-    Candidate,
     Kind,
     Learner,
     TeamModel,
+    Voters,
     choose_candidate,
 )
 from asot.progress import Progress, silent
@@ -470,9 +470,9 @@ def train_team(
     for name in (TEAM, SIMPLE, SINGLE):
         own = [one for one, (group, *_) in zip(learners, plan, strict=True) if group == name]
         labels = [[one.labels(frames) for frames in compared] for one in own]
-        candidates.append(Candidate(name, own, labels))
+        candidates.append(Voters(name, own, labels))
     team, single = candidates[0], candidates[2]
-    both = Candidate(TEAM, team.learners + single.learners, team.labels + single.labels)
+    both = Voters(TEAM, team.learners + single.learners, team.labels + single.labels)
     candidates[0] = both
     background = learn_background(features, half) if recipe.background else None
     result = choose_candidate(candidates, compared, recipe, n_actions, half)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from asot.data import standardise
-from asot.model.features import PreparedFeatures, ViewedFeatures, ViewKind, fit_view
+from asot.discover.views import ViewKind, fit_view
 from asot.simulation import make_recordings
 
 KINDS = get_args(ViewKind)
@@ -113,25 +113,3 @@ def test_columns_that_never_change_stay_finite(kind: str, value: float) -> None:
     for one in X:
         assert np.isfinite(view.apply(one)).all()
         assert len(view.apply(one)) == len(one)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_sequence_through_a_view(kind: str, X: list[np.ndarray]) -> None:
-    view = fit_view(kind, 8, X)
-    seen = ViewedFeatures(view, PreparedFeatures(X, False))
-    assert len(seen) == len(X)
-    assert seen.width == (15 if kind == "motion" else 5)
-    for index, one in enumerate(X):
-        np.testing.assert_array_equal(seen[index], view.apply(one))
-        assert seen[index].shape[1] == seen.width
-        assert seen[index] is seen[index], "kept"
-
-
-def test_without_room_views_are_made_anew(
-    X: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("asot.model.features.CACHE_BYTES", X[0].nbytes)
-    seen = ViewedFeatures(fit_view("smooth", 8, X), X)
-    assert seen[0] is seen[0]
-    assert seen[1] is not seen[1]
-    np.testing.assert_array_equal(seen[1], seen[1])
