@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 
 from asot.data import standardise
-from asot.discover.number import choose_numbers, find_n_actions
+from asot.discover.number import (
+    NUMBERS,
+    TIE,
+    TYPICAL,
+    find_n_actions,
+    pairs_alike,
+    score_numbers,
+)
+from asot.discover.score import SegmentationScore
 from asot.simulation import make_recordings
 
 
@@ -26,17 +32,19 @@ def test_within_two_of_the_truth(seed: int) -> None:
 
 def test_the_evidence_goes_together(seed: int) -> None:
     recordings = make_recordings(4, 4, (60, 100), random_state=seed)
-    evidence = find_n_actions([standardise(one) for one in recordings.features], 8, seed=seed)
+    evidence = find_n_actions([standardise(one) for one in recordings.features], 4, seed=seed)
     total = sum(one.n_frames for one in recordings)
-    assert evidence.numbers == list(range(2, min(24, total // 16) + 1))
-    assert evidence.chosen in evidence.numbers
-    assert evidence.chosen == math.ceil(math.sqrt(evidence.stable * evidence.compact))
-    assert (evidence.reason == "stability") == (evidence.stable <= evidence.compact)
-    curves = evidence.stability, evidence.silhouette, evidence.used
-    assert {len(one) for one in curves} == {len(evidence.numbers)}
-    for number, used in zip(evidence.numbers, evidence.used, strict=True):
-        assert 1 <= used <= number + 1e-9
-    assert max(evidence.stability) <= 1 + 1e-9
+    assert evidence.numbers == [one for one in NUMBERS if one <= total // 8]
+    assert evidence.chosen == evidence.numbers[int(np.argmax(evidence.score))], "the best point"
+    expected = score_numbers(evidence.numbers, evidence.agreement, evidence.gain)
+    assert evidence.score == expected
+    best = max(evidence.score)
+    near = [n for n, s in zip(evidence.numbers, evidence.score, strict=True) if s >= best - TIE]
+    assert sorted([evidence.chosen, *evidence.ties]) == near
+    assert max(evidence.agreement) <= 1 + 1e-9
+    assert 0 <= min(evidence.gain) <= max(evidence.gain) <= 1
+    for a, b in evidence.alike:
+        assert 0 <= a < b < evidence.chosen
 
 
 def test_the_same_seed_finds_the_same(seed: int) -> None:
@@ -55,33 +63,32 @@ def test_no_room_for_more_than_two(lengths: list[int], rng: np.random.Generator)
     assert (evidence.numbers, evidence.chosen) == ([2], 2)
 
 
-NUMBERS = [2, 3, 4, 5, 6, 7]
-COMPACT = [0.5] * 6
+def test_the_number_lies_where_views_agree_and_frames_are_described() -> None:
+    numbers = list(range(2, 13))
+    flat = [0.5] * len(numbers)
+
+    def best(agreement: list[float], gain: list[float]) -> int:
+        return numbers[int(np.argmax(score_numbers(numbers, agreement, gain)))]
+
+    assert best(flat, flat) == TYPICAL
+    falls = [0.9 if n <= 5 else 0.4 for n in numbers]
+    rises = [min(n, 5) / 5 for n in numbers]
+    assert best(falls, rises) in (4, 5)
+    assert best(flat, [n / 12 for n in numbers]) > TYPICAL
 
 
-def test_stable_up_to_where_starts_differ_twice_in_a_row() -> None:
-    assert choose_numbers(NUMBERS, [1, 1, 1, 0.5, 0.5, 0.5], COMPACT) == (4, 7)
-    assert choose_numbers(NUMBERS, [1, 0.5, 1, 1, 0.5, 0.5], COMPACT)[0] == 5
-    assert choose_numbers(NUMBERS, [1, 1, 1, 1, 1, 1], COMPACT)[0] == 7
-    assert choose_numbers(NUMBERS, [0.5] * 6, COMPACT)[0] == 2
-    # After the last number nothing is stable.
-    assert choose_numbers(NUMBERS, [1, 1, 1, 1, 1, 0.5], COMPACT)[0] == 6
+def test_an_action_that_was_split_is_found_again(rng: np.random.Generator) -> None:
+    truth = [np.repeat(rng.permutation(4), 40) for _ in range(6)]
+    centres = 3 * np.eye(4, 5)
+    X = [(centres[one] + rng.normal(size=(len(one), 5))).astype(np.float32) for one in truth]
+    score = SegmentationScore(X, [truth])
+    assert pairs_alike(score, truth, 4) == []
+    # The later half of action 1 goes by another number.
+    split = [np.where((one == 1) & (np.arange(len(one)) % 40 >= 20), 4, one) for one in truth]
+    assert pairs_alike(score, split, 5)[0] == (1, 4)
 
 
-def test_compact_up_to_where_the_silhouette_falls_after_its_best() -> None:
-    stable = [1.0] * 6
-    assert choose_numbers(NUMBERS, stable, [0.2, 0.3, 0.8, 0.7, 0.5, 0.6])[1] == 5
-    assert choose_numbers(NUMBERS, stable, [0.8, 0.3, 0.8, 0.8, 0.8, 0.8])[1] == 2
-    assert choose_numbers(NUMBERS, stable, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6])[1] == 7
-
-
-def test_a_single_number() -> None:
-    for stability in (1.0, 0.0):
-        assert choose_numbers([2], [stability], [0.0]) == (2, 2)
-
-
-def test_they_are_among_the_numbers_whatever_the_curves(rng: np.random.Generator) -> None:
-    for _ in range(300):
-        stability = np.where(rng.random(6) < 0.5, 1.0, rng.uniform(0, 1, 6)).tolist()
-        silhouettes = rng.uniform(-1, 1, 6).tolist()
-        assert set(choose_numbers(NUMBERS, stability, silhouettes)) <= set(NUMBERS)
+def test_noise_has_no_gain(rng: np.random.Generator) -> None:
+    X = [rng.normal(size=(200, 4)).astype(np.float32) for _ in range(4)]
+    evidence = find_n_actions(X, 8)
+    assert max(evidence.gain) < 0.5
