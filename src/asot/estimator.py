@@ -51,9 +51,10 @@ class ActionSegmenter(RecipeSegmenter):
         takes the paper's 0.15 where a test finds a common order, and 0 elsewhere.
     radius : float, int or "auto"
         Half-width of the temporal band: a fraction of each recording, frames, or the coarsest
-        scale at which the labelling is stable. About a quarter to a half of a typical segment.
+        scale that describes the recordings best. About a quarter to a half of a typical segment.
     team : int
-        Number of times each of six kinds of learner is trained; 0 for a single network.
+        Number of times each of six kinds of learner is trained at each of two time scales; 0 for
+        a single network.
     background : bool
         Whether a team looks for frames that belong to no action, and labels them -1: what a
         recording shows and the others do not. It needs eight recordings.
@@ -94,7 +95,8 @@ class ActionSegmenter(RecipeSegmenter):
     n_actions_ : int
         K.
     evidence_ : asot.model.automatic.Evidence
-        The evidence for the settings left to "auto".
+        The evidence for the settings left to "auto"; ``evidence_.trust`` estimates how right the
+        result of a team is, and how sure each frame.
     model_ : asot.model.team.TeamModel or asot.model.network.ActionModel
         The team of learners, or the network.
 
@@ -168,7 +170,8 @@ class ActionSegmenter(RecipeSegmenter):
     def predict_proba(self, X: Any) -> Any:
         """Return soft assignments, (N_i, K) float32 arrays whose rows sum to 1, in ``X``'s form.
 
-        A network gives those of its decoding, whose largest is the label; a team gives its vote.
+        A network gives those of its decoding, whose largest is the label; a team gives its
+        vote as probabilities: how likely an action is right, as estimated without labels.
         """
         recordings = self._read(X)
         from asot.model.network import decode

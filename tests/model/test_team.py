@@ -249,7 +249,7 @@ def test_each_learner_is_read_again_to_the_last_bit(
             np.testing.assert_array_equal(read.embedding(one), learner.embedding(one))
 
 
-def test_the_assignment_is_the_vote(team: TeamModel, features: PreparedFeatures) -> None:
+def test_the_assignment_is_the_calibrated_vote(team: TeamModel, features: PreparedFeatures) -> None:
     assert team.vote.weights.sum() == pytest.approx(1)
     for one in features:
         labels, assignment = decode(team, one)
@@ -262,7 +262,14 @@ def test_the_assignment_is_the_vote(team: TeamModel, features: PreparedFeatures)
         ):
             for frame, label in enumerate(learner.labels(one)):
                 expected[frame, columns[label]] += weight
-        np.testing.assert_allclose(assignment, expected, atol=1e-6)
+        assert team.trust is not None
+        for frame, label in enumerate(labels):
+            sure = float(team.trust.confidence(expected[frame, label]))
+            assert assignment[frame, label] == pytest.approx(sure, abs=1e-4)
+            others = np.delete(expected[frame], label)
+            if others.sum() > 0:
+                shared = np.delete(assignment[frame], label)
+                np.testing.assert_allclose(shared / shared.sum(), others / others.sum(), atol=1e-3)
 
 
 def test_the_common_embedding_has_the_learners_cosines(

@@ -66,6 +66,26 @@ class Trust(PlainEvidence):
         moved = _logit(self.estimate) + BY_FRAME * (_logit(shares) - _logit(self.share))
         return np.asarray(1.0 / (1.0 + np.exp(-moved)), dtype=np.float64)
 
+    def calibrated(
+        self, shares: NDArray[np.float64], labels: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Turn shares of votes (N, K) into probabilities, given the labels (N,).
+
+        A label gets its frame's confidence, the other actions the rest, in proportion to their
+        shares.
+        """
+        frames = np.arange(len(labels))
+        others = shares.copy()
+        others[frames, labels] = 0.0
+        # Where all votes are for the label, the rest is anybody's.
+        others += 1e-6
+        others[frames, labels] = 0.0
+        sure = self.confidence(shares[frames, labels])
+        left = np.maximum(others.sum(axis=1), np.finfo(float).tiny)
+        probabilities = others * ((1.0 - sure) / left)[:, None]
+        probabilities[frames, labels] = 1.0 - probabilities.sum(axis=1)
+        return probabilities
+
 
 def estimate_trust(
     recordings: Frames,

@@ -155,8 +155,8 @@ class Recipe:
     order_prior
         Strength of the temporal order prior; auto: 0.15 where recordings share an order, else 0.
     team
-        How often each of a team of learners is trained, which then vote; 0 trains one network,
-        as the paper does.
+        How often each of a team of learners is trained, at two time scales, which then vote; 0
+        trains one network, as the paper does.
     background
         Whether a team looks for frames that belong to no action, and labels them -1.
     dataset

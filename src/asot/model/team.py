@@ -37,7 +37,7 @@ HIDDEN = EncoderSettings([128], 40)
 SCALES = (1.0, 0.7)  # of the radius, at which learners are trained
 BANDS = (0.5, 0.25, 1.0)  # of the radius, in which the vote may be decoded
 PENALTIES = (0.05, 0.005)  # how equal the last decoding may make the actions
-CLEARLY = 2.0  # nats a segment by which the paper's network must describe the frames better
+CLEARLY = 6.0  # nats a segment by which the paper's network must describe the frames better
 ROUNDS = 5  # of matching the learners to the vote
 COMPARED = 5_000  # frames, to measure their agreement
 
@@ -329,12 +329,13 @@ class TeamModel:
         """Segment one recording's prepared features (N, D) at full length.
 
         ``labels`` (N,) are decoded from the vote, and -1 for background; ``assignment`` (N, K) is
-        the vote itself: the summed weights of the learners for each action.
+        the vote, the summed weights of the learners for each action, as calibrated probabilities.
         """
         frames = features.numpy()
         shares = self.vote.shares([one.labels(frames) for one in self.learners])
         decoded = self.decoding.solve(shares, frames, self.recipe)
         labels = decoded.labels.numpy()
+        assignment = shares if self.trust is None else self.trust.calibrated(shares, labels)
         if self.background is not None and self.background.evidence.cost is not None:
             labels[self.background.frames(frames)] = UNLABELLED
-        return replace(decoded, assignment=torch.from_numpy(shares.astype(np.float32)))
+        return replace(decoded, assignment=torch.from_numpy(assignment.astype(np.float32)))
