@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from matplotlib.figure import Figure
 
 from asot.errors import ArgumentError
-from asot.figures.evidence import ModelEvidence, findings
+from asot.figures.evidence import ModelEvidence, RadiusCurve, findings
 from asot.figures.evidence_figure import draw_evidence, plot_evidence
 from tests.figures.evidences import evidences, found
 
@@ -23,6 +23,14 @@ def test_no_text_overlaps_whatever_was_found(check_layout: Layout, evidence: Mod
     told = findings(evidence)
     assume(told)
     check_layout(plot_evidence(told, "How the settings were found"))
+
+
+@pytest.mark.parametrize("radii, frame_rate", [([26, 4614], None), ([1, 1438], 213.86)])
+def test_ticks_over_many_decades_do_not_touch(
+    check_layout: Layout, radii: list[int], frame_rate: float | None
+) -> None:
+    curve = RadiusCurve(radii[0], radii, [0.0, 0.0], [1.0, 1.0])
+    check_layout(plot_evidence(findings(ModelEvidence(radius=curve, frame_rate=frame_rate))))
 
 
 def test_curves_bars_and_shares_are_drawn(check_layout: Layout) -> None:

@@ -452,7 +452,7 @@ def log_axis(label: str, values: Sequence[float], *, unit: float | None = None) 
     ticks = [one for one in ticks if low <= one <= high]
     if len(ticks) < 3:
         ticks = [one for one, _ in linear_axis(label, low, high, most=3).ticks]
-    ticks = ticks[:: math.ceil(len(ticks) / (7 if unit is None else 5))]
+    ticks = ticks[:: math.ceil(len(ticks) / (6 if unit is None else 4))]
     words = [_short(one) for one in ticks]
     if unit is not None:
         seconds = [_short(float(f"{one / unit:.2g}")) for one in ticks]
