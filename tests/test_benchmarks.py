@@ -157,24 +157,47 @@ def test_what_helps_goes_on_with_its_figures(
     # A figure that nobody would measure: it stays only where it is not measured again.
     first["cells"]["generated"]["default"]["0"]["mof"] = 0.123
     file.write_text(json.dumps(first))
-    main([*words, "kmeans", "most-agreed"])
-    cells = json.loads(file.read_text())["cells"]["generated"]
+    main([*words, "kmeans", "most-agreed", "--ranking"])
+    report = json.loads(file.read_text())
+    cells = report["cells"]["generated"]
     assert set(cells) == {"default", "kmeans", "most-agreed"}
     assert cells["default"]["0"]["mof"] == 0.123
     assert 0 < cells["kmeans"]["0"]["miou"] <= 1
+    (found,) = cells["default"]["0"]["found"]
+    assert found["choice"] == "team"
+    assert 0 < found["estimate"] < 1
+    (ranking,) = report["ranking"]["generated"]["0"]
+    assert {len(gains) for gains in ranking["gain"].values()} == {4 * len(ranking["radii"])}
     shown = capsys.readouterr().out
     assert "| generated | 3 | 3 |" in shown
+    assert "sets that get it, left out" in shown
     assert "| 12.3 / " in shown
 
 
-def test_what_is_made_of_the_default_is_the_default_where_nothing_is_changed(
+def test_what_is_made_of_the_defaults_learners_is_what_a_fit_gives(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.syspath_prepend(str(REPOSITORY))
+    import asot.model.training
     from benchmarks.helps.sets import read_sets
-    from benchmarks.helps.variants import Case, decode_again
+    from benchmarks.helps.variants import VARIANTS, Case, choose_again, decode_again
 
     (group,) = read_sets(["generated"])[0]["generated"]
     case = Case(group.features, group.n_actions, seed=0)
-    for own, again in zip(case.default.labels_, decode_again(case), strict=True):
-        np.testing.assert_array_equal(own, again)
+    pairs = [
+        (case.default, decode_again(case)),
+        (case.default, choose_again(case)),
+        (case.fitted(team=1), VARIANTS["one-round"].segment(case)),
+    ]
+    monkeypatch.setattr(asot.model.training, "SCALES", (1.0,))
+    pairs.append((case.fitted(), VARIANTS["one-scale"].segment(case)))
+    for fitted, labels in pairs:
+        np.testing.assert_array_equal(np.concatenate(fitted.labels_), np.concatenate(labels))
+
+
+def test_a_choice_for_a_set_is_made_by_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(REPOSITORY))
+    from benchmarks.helps.tables import left_out
+
+    # The first set alone speaks for the first option.
+    assert left_out(np.array([[9.0, 1.0], [1.0, 2.0], [4.0, 5.0]])).tolist() == [1, 0, 0]

@@ -1,11 +1,12 @@
 """What each part of the default is worth, as one command.
 
-    python -m benchmarks.helps [--sets NAME ...] [--variants NAME ...] [--seeds N]
+    python -m benchmarks.helps [--sets NAME ...] [--variants [NAME ...]] [--seeds N] [--ranking]
                                [--out FILE.json]
 
 Sets that are here take part: of seglearn, tsseg and aeon (``pip install --no-deps tsseg aeon``,
 which carry recordings), of ``../shared`` beside the repository, and simulated from label sequences
-there. No label is seen but by the scores. Figures in FILE.json are kept and not measured again.
+there. No label is seen but by the scores. Figures in FILE.json are kept and not measured again;
+``--variants`` without a name measures nothing but the ranking, or prints what is there.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from benchmarks.machine import machine, share_threads
@@ -30,13 +32,16 @@ def main(words: Sequence[str] | None = None) -> None:
     ):
         parser.add_argument(
             f"--{name}",
-            nargs="+",
+            nargs="*" if name == "variants" else "+",
             choices=known,
             default=list(default),
             metavar="NAME",
             help=f"of {', '.join(known)}",
         )
     parser.add_argument("--seeds", type=int, default=3, help="0, 1, ... (3)")
+    parser.add_argument(
+        "--ranking", action="store_true", help="how the score without labels ranks segmentations"
+    )
     parser.add_argument("--out", type=Path, help="the figures, as JSON; gone on with if it exists")
     options = parser.parse_args(words)
     if options.seeds < 1:
@@ -44,6 +49,7 @@ def main(words: Sequence[str] | None = None) -> None:
 
     from asot.errors import AsotError
     from benchmarks.helps.measuring import measure, read_report
+    from benchmarks.helps.ranking import measure_ranking
     from benchmarks.helps.sets import read_sets
     from benchmarks.helps.tables import tables
 
@@ -53,14 +59,10 @@ def main(words: Sequence[str] | None = None) -> None:
         for name, reason in absent.items():
             print(f"without {name}: {reason}", file=sys.stderr)
         report["machine"] = machine()
-        measure(
-            report,
-            sets,
-            options.variants,
-            options.seeds,
-            options.out,
-            lambda line: print(line, file=sys.stderr, flush=True),
-        )
+        told = partial(print, file=sys.stderr, flush=True)
+        measure(report, sets, options.variants, options.seeds, options.out, told)
+        if options.ranking:
+            measure_ranking(report, sets, options.seeds, options.out, told)
     except AsotError as error:
         parser.exit(1, f"{error}\n")
     print(tables(report))

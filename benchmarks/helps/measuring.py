@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from asot import ActionSegmenter
 from asot.errors import DataError
 from asot.files import write_json
 from asot.metrics import evaluate
@@ -20,7 +21,10 @@ SCORES = ("mof", "miou", "f1@25", "f1@50", "boundary_f1")
 
 
 def read_report(path: Path | None) -> dict[str, Any]:
-    """The figures so far: ``{"sets": facts, "cells": {set: {variant: {seed: scores}}}}``."""
+    """The figures so far: ``{"sets": facts, "cells": {set: {variant: {seed: scores}}}}``.
+
+    And ``{"ranking": {set: {seed: ...}}}``, if it was asked for.
+    """
     if path is None or not path.exists():
         return {"sets": {}, "cells": {}}
     try:
@@ -72,17 +76,34 @@ def measure(
                     write_json(path, report)
 
 
-def _scores(variant: str, groups: Sequence[Group], cases: Sequence[Case]) -> dict[str, float]:
-    """Means over the groups of a set, with the seconds; one matching for each group."""
+def _scores(variant: str, groups: Sequence[Group], cases: Sequence[Case]) -> dict[str, Any]:
+    """Means over the groups of a set, with the seconds; one matching for each group.
+
+    And what a team found of each group.
+    """
     before = time.perf_counter()
-    each = [VARIANTS[variant].segment(case) for case in cases]
+    done = [VARIANTS[variant].segment(case) for case in cases]
     seconds = time.perf_counter() - before
+    each = [one.labels_ if isinstance(one, ActionSegmenter) else one for one in done]
     found = [
         evaluate(labels, group.ground_truth) for labels, group in zip(each, groups, strict=True)
     ]
     scores = {name: float(np.mean([one[name] for one in found])) for name in SCORES}
     used = [len(np.unique(np.concatenate(labels))) for labels in each]
     counts = [1 + np.count_nonzero(np.diff(one)) for labels in each for one in labels]
-    more = {"used": float(np.mean(used)), "segments": float(np.mean(counts))}
+    more: dict[str, Any] = {"used": float(np.mean(used)), "segments": float(np.mean(counts))}
+    teams = [one for one in done if isinstance(one, ActionSegmenter) and one.evidence_.trust]
+    if teams:
+        more["found"] = [found_settings(one) for one in teams]
     # Of variants made of the default's learners, the first to be measured includes its fit.
     return scores | more | ({} if VARIANTS[variant].revotes else {"seconds": seconds})
+
+
+def found_settings(segmenter: ActionSegmenter) -> dict[str, Any]:
+    """What a fitted team found, and how right it holds itself to be."""
+    evidence = segmenter.evidence_
+    radius = None if evidence.radius is None else evidence.radius.chosen
+    assert evidence.choice is not None
+    assert evidence.trust is not None
+    about = {"n_actions": segmenter.n_actions_, "radius": radius}
+    return about | {"choice": evidence.choice.chosen} | evidence.trust.to_dict()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,12 +52,13 @@ class DataSet:
     read: Callable[[], list[Group]]
 
 
-def facts(groups: Sequence[Group]) -> dict[str, float]:
-    """Recordings, mean K, and means of a recording's frames and segments."""
+def facts(groups: Sequence[Group]) -> dict[str, Any]:
+    """Recordings, mean K and that of each group, means of a recording's frames and segments."""
     truths = [one for group in groups for one in group.ground_truth]
     return {
         "recordings": len(truths),
         "n_actions": float(np.mean([group.n_actions for group in groups])),
+        "each": [group.n_actions for group in groups],
         "frames": float(np.mean([len(one) for one in truths])),
         "segments": float(np.mean([len(run_lengths(one)[0]) for one in truths])),
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -10,14 +9,28 @@ from typing import Any, cast
 from unittest.mock import patch
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 import asot.model.team as teams
+import asot.model.training as training
 from asot import ActionSegmenter
 from asot.baselines import KMeansSegmenter
+from asot.discover.prototypes import Frames, Prototypes
+from asot.model.automatic import PAPER_RADIUS
 from asot.model.features import PreparedFeatures
-from asot.model.team import KINDS, Learner, TeamModel, Vote, hold_vote
+from asot.model.recipe import Recipe
+from asot.model.team import (
+    KINDS,
+    PAPER,
+    TEAM,
+    Learner,
+    Outcome,
+    TeamModel,
+    Vote,
+    Voters,
+    choose_candidate,
+    hold_vote,
+)
 
 Labels = list[NDArray[np.int64]]
 
@@ -39,16 +52,33 @@ class Case:
         self.features = features
         self.n_actions = n_actions
         self.seed = seed
+        self._answers: dict[int, Labels] = {}
 
     @cached_property
     def default(self) -> ActionSegmenter:
         """The default, fitted."""
-        return self.fitted()
+        return self._fit[0]
+
+    @property
+    def asked(self) -> tuple[Sequence[Voters], Frames, Recipe, int, int]:
+        """What ``choose_candidate`` chose the default's learners from."""
+        return self._fit[1]
+
+    @cached_property
+    def _fit(self) -> tuple[ActionSegmenter, Any]:
+        asked: list[Any] = []
+
+        def choose(*given: Any) -> Outcome:
+            asked.append(given)
+            return choose_candidate(*given)
+
+        with patch.object(training, "choose_candidate", choose):
+            return self.fitted(), asked[0]
 
     def fitted(self, **settings: Any) -> ActionSegmenter:
         """The default with other settings, fitted."""
-        segmenter = ActionSegmenter(self.n_actions, random_state=self.seed, **settings)
-        return cast(ActionSegmenter, segmenter.fit(self.features))
+        settings = {"n_actions": self.n_actions, "random_state": self.seed} | settings
+        return cast(ActionSegmenter, ActionSegmenter(**settings).fit(self.features))
 
     @property
     def team(self) -> TeamModel:
@@ -60,61 +90,73 @@ class Case:
         """The recordings as the default's learners take them."""
         return list(PreparedFeatures(self.features, self.team.recipe.dataset.standardise))
 
-    @cached_property
-    def answers(self) -> list[Labels]:
-        """Each learner's labels of each recording."""
-        return [[one.labels(frames) for frames in self.prepared] for one in self.team.learners]
+    def answers(self, learner: Learner) -> Labels:
+        """A learner's labels of each recording."""
+        if id(learner) not in self._answers:
+            self._answers[id(learner)] = [learner.labels(frames) for frames in self.prepared]
+        return self._answers[id(learner)]
+
+    def shares(self, team: TeamModel | Outcome) -> list[NDArray[np.float64]]:
+        """The vote of some of the learners on each recording."""
+        each = zip(*map(self.answers, team.learners), strict=True)
+        return [team.vote.shares(list(said)) for said in each]
 
 
-@dataclass(frozen=True)
-class _Answer:
-    """A learner of which only what it says of one recording is known."""
+def decode_again(case: Case, team: TeamModel | Outcome | None = None) -> Labels:
+    """The labels that the default, or a choice among its learners, gives."""
+    team = case.team if team is None else team
+    pairs = zip(case.shares(team), case.prepared, strict=True)
+    return [
+        team.decoding.solve(shares, frames, case.team.recipe).labels.numpy()
+        for shares, frames in pairs
+    ]
 
-    said: NDArray[np.int64]
 
-    def labels(self, features: NDArray[np.float32]) -> NDArray[np.int64]:
-        return self.said
-
-
-def decode_again(
-    case: Case, kept: Sequence[int] | None = None, change: Callable[[Vote], Vote] | None = None
-) -> Labels:
-    """The labels that the default would have given with some of its learners alone.
-
-    Parameters
-    ----------
-    case : Case
-        The recordings and the default.
-    kept : sequence of int, optional
-        The learners that vote; all of them unless given.
-    change : callable, optional
-        Changes their vote.
-    """
-    kept = range(len(case.team.learners)) if kept is None else kept
-    vote = hold_vote([np.concatenate(case.answers[index]) for index in kept], case.n_actions)
-    team = copy.copy(case.team)
-    team.vote = vote if change is None else change(vote)
-    labels = []
-    for number, frames in enumerate(case.prepared):
-        team.learners = [cast(Learner, _Answer(case.answers[index][number])) for index in kept]
-        labels.append(np.asarray(team.decode(torch.from_numpy(frames)).labels))
-    return labels
+def choose_again(case: Case, kept: Callable[[Voters, int], bool] = lambda one, at: True) -> Labels:
+    """The labels that the default would have given, had each candidate only the learners kept."""
+    candidates, compared, recipe, n_actions, radius = case.asked
+    fewer = []
+    for one in candidates:
+        own = [at for at in range(len(one.learners)) if kept(one, at)]
+        if own:
+            learners, labels = [one.learners[at] for at in own], [one.labels[at] for at in own]
+            fewer.append(Voters(one.name, learners, labels))
+    return decode_again(case, choose_candidate(fewer, compared, recipe, n_actions, radius))
 
 
 def _one_round(case: Case) -> Labels:
-    return decode_again(case, range(len(case.team.learners) // case.team.recipe.team))
+    def kept(one: Voters, at: int) -> bool:
+        repeated = [n for n, own in enumerate(one.learners) if own.title != PAPER.title]
+        return at not in repeated[len(repeated) // case.team.recipe.team :]
+
+    return choose_again(case, kept)
+
+
+def _one_scale(case: Case) -> Labels:
+    def kept(one: Voters, at: int) -> bool:
+        model = one.learners[at].model
+        if isinstance(model, Prototypes):
+            return model.radius in (0, case.asked[-1])
+        return model.recipe.transport_eval.radius in (PAPER_RADIUS, case.asked[-1])
+
+    return choose_again(case, kept)
 
 
 def _without(title: str, case: Case) -> Labels:
-    learners = enumerate(case.team.learners)
-    return decode_again(case, [index for index, one in learners if one.title != title])
+    return choose_again(case, lambda one, at: one.learners[at].title != title)
+
+
+def _team_always(case: Case) -> Labels:
+    return choose_again(case, lambda one, at: one.name == TEAM)
 
 
 def _equal_weights(case: Case) -> Labels:
-    return decode_again(
-        case,
-        change=lambda vote: replace(vote, weights=np.ones_like(vote.weights) / len(vote.weights)),
-    )
+    def equal(labels: Sequence[NDArray[np.int64]], n_actions: int) -> Vote:
+        vote = hold_vote(labels, n_actions)
+        return replace(vote, weights=np.full_like(vote.weights, 1 / len(vote.weights)))
+
+    with patch.object(teams, "hold_vote", equal):
+        return choose_again(case)
 
 
 def _unsharpened(case: Case) -> Labels:
@@ -123,21 +165,26 @@ def _unsharpened(case: Case) -> Labels:
 
 
 def _undecoded(case: Case) -> Labels:
-    vote = case.team.vote
-    each = zip(*case.answers, strict=True)
-    return [vote.shares(list(answers)).argmax(axis=1) for answers in each]
+    return [shares.argmax(axis=1) for shares in case.shares(case.team)]
 
 
 def _most_agreed(case: Case) -> Labels:
-    return case.answers[int(np.argmax(case.team.vote.agreement))]
+    team = case.asked[0][0]
+    vote = hold_vote([np.concatenate(labels) for labels in team.labels], case.n_actions)
+    return case.answers(team.learners[int(np.argmax(vote.agreement))])
 
 
-def _default(case: Case) -> Labels:
-    return case.default.labels_
+def _default(case: Case) -> ActionSegmenter:
+    return case.default
 
 
-def _settings(case: Case, **settings: Any) -> Labels:
-    return case.fitted(**settings).labels_
+def _settings(case: Case, **settings: Any) -> ActionSegmenter:
+    return case.fitted(**settings)
+
+
+def _scales(case: Case, scales: tuple[float, ...]) -> ActionSegmenter:
+    with patch.object(training, "SCALES", scales):
+        return case.fitted()
 
 
 def _kmeans(case: Case, standardise: bool) -> Labels:
@@ -159,13 +206,13 @@ class Variant:
     title : str
         What the row is called.
     segment : callable
-        Labels of a case's recordings.
+        A case's labels, or what was fitted to it.
     revotes : bool
         Whether it is made of the default's own learners, so that nothing else differs.
     """
 
     title: str
-    segment: Callable[[Case], Labels]
+    segment: Callable[[Case], Labels | ActionSegmenter]
     revotes: bool = False
 
 
@@ -174,42 +221,43 @@ def _fitted(title: str, **settings: Any) -> Variant:
 
 
 def _slug(title: str) -> str:
-    return title.replace(",", "").replace(" ", "-")
+    return title.removeprefix("the ").replace(",", "").replace("'", "").replace(" ", "-")
 
 
-PAPER: dict[str, Any] = {
+PAPERS: dict[str, Any] = {
     "team": 0,
-    "radius": 0.04,
+    "radius": PAPER_RADIUS,
     "order_prior": 0.15,
     "lambda_actions_train": 0.11,
 }
-LINEAR: dict[str, Any] = {"team": 0, "hidden": (), "embedding_width": 128}
 
 VARIANTS: dict[str, Variant] = {
     "default": Variant("the default", _default),
+    "auto": _fitted("the number of actions found, too", n_actions="auto"),
     "one-round": Variant("each learner once, not twice", _one_round, True),
     **{
         f"no-{_slug(kind.title)}": Variant(
             f"without *{kind.title}*", partial(_without, kind.title), True
         )
-        for kind in KINDS
+        for kind in (*KINDS, PAPER)
     },
+    "team-always": Variant("without the simple candidates: the team always", _team_always, True),
+    "one-scale": Variant("learners at one scale", _one_scale, True),
+    "scales-0.5": Variant("learners at the scales 1 and .5", partial(_scales, scales=(1.0, 0.5))),
     "equal-weights": Variant("equal weights in the vote", _equal_weights, True),
     "most-agreed": Variant("the one learner that others bear out most", _most_agreed, True),
     "undecoded": Variant("the vote's largest share, not decoded", _undecoded, True),
     "unsharpened": Variant("boundaries as decoded, not sharpened", _unsharpened, True),
     "radius-0.04": _fitted("radius .04 of the recording (the paper's)", radius=0.04),
-    "radius-0.01": _fitted("radius .01 of the recording", radius=0.01),
     "order-0": _fitted("no order prior", order_prior=0.0),
     "order-0.15": _fitted("order prior .15 (the paper's)", order_prior=0.15),
     "raw": _fitted("features not standardised", standardise=False),
     "epochs-0": _fitted("no training: 0 epochs", epochs=0),
     "epochs-30": _fitted("30 epochs", epochs=30),
     "lambda-0.03": _fitted("weaker pull to equal actions: lambda .03", lambda_actions_train=0.03),
-    "paper": _fitted("the paper's network and settings", **PAPER),
-    "paper-raw": _fitted("the same, not standardised", standardise=False, **PAPER),
+    "paper": _fitted("the paper's network and settings", **PAPERS),
+    "paper-raw": _fitted("the same, not standardised", standardise=False, **PAPERS),
     "network": _fitted("the paper's network, radius and order found", team=0),
-    "linear": _fitted("a linear network, radius and order found", **LINEAR),
     "kmeans": Variant("k-means, nearest centre", partial(_kmeans, standardise=True)),
     "kmeans-raw": Variant("the same, not standardised", partial(_kmeans, standardise=False)),
 }
