@@ -1,10 +1,11 @@
 """The number of actions, found from the recordings alone.
 
 For each number recordings are segmented by prototypes on four views. Up to about the true number,
-views find the same actions, and each further one describes the frames better; beyond it, the view
-decides which action is split. Half of the score is the agreement between views, half the gain in
-describing the frames, as a share of the largest. Where both are flat, the number is drawn
-towards seven, as recordings that people annotate mostly have four to twelve actions.
+views find the same actions in different recordings, and each further one describes the frames
+better; beyond it, the view decides which action is split. Three quarters of the score are the
+agreement between views, a quarter the gain in describing the frames, as a share of the largest.
+Where both are flat, the number is drawn towards seven, as recordings that people annotate mostly
+have four to twelve actions.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.discover.prototypes import Frames, PlainEvidence, derived_seed
-from asot.discover.radius import FINENESS, Views, searched, thinned
+from asot.discover.radius import FINENESS, ScaledViews, searched, thinned
 from asot.discover.score import SegmentationScore
 from asot.progress import Progress, silent
 from asot.timeline.segments import run_lengths
 
 NUMBERS = (*range(2, 13), 14, 16, 19, 22, 26)
 MOST_FRAMES = 12_000
-COMPARED = 6_000  # frames of two labellings
 DIRECTIONS = 8  # in which numbers are scored: with more, each further action describes more noise
-TYPICAL, PULL = 7, 0.15
+TYPICAL, PULL = 7, 0.2
+AGREED = 0.75  # of the score; the rest is the gain
 TIE = 0.02  # of the score
 MIDDLE = 8  # actions at which the correlation of frames is measured
 
@@ -40,7 +41,7 @@ class NumberEvidence(PlainEvidence):
     alike: list[tuple[int, int]]  # pairs of the actions found that may be one, the likeliest first
     numbers: list[int]  # that were tried
     score: list[float]
-    agreement: list[float]  # mean adjusted Rand index of the labels on two views
+    agreement: list[float]  # mean of the labels on two views, see ``agreement_across``
     gain: list[float]  # in describing the frames, mean of the views, as a share of the largest
 
 
@@ -65,7 +66,7 @@ def find_n_actions(
     """
     step = max(1, radius // FINENESS)
     kept = searched([thinned(one, step) for one in recordings], MOST_FRAMES)
-    views = Views(kept, round(radius / step))
+    views = ScaledViews(kept, round(radius / step))
     room = max(2, min(most, sum(map(len, kept)) * step // (2 * radius)))
     numbers = [one for one in NUMBERS if one <= room]
     found = []
@@ -78,7 +79,10 @@ def find_n_actions(
         float(np.mean([score.gain(one, number) for one in labels]))
         for number, labels in zip(numbers, found, strict=True)
     ]
-    agreement = [_agreement(labels) for labels in found]
+    agreement = [
+        float(np.mean([agreement_across(a, b) for a, b in combinations(labels, 2)]))
+        for labels in found
+    ]
     # Less than a nat a segment is no gain to speak of.
     least = sum(len(run_lengths(one)[0]) for one in found[int(np.argmax(gains))][0])
     shares = [max(0.0, one) / max(least, *gains) for one in gains]
@@ -97,7 +101,7 @@ def score_numbers(
 ) -> list[float]:
     """Score numbers by the agreement between views and the share of the gain, both smoothed."""
     pull = PULL * np.log(np.array(numbers) / TYPICAL) ** 2
-    return ((_smooth(agreement) + _smooth(gain)) / 2 - pull).tolist()
+    return (AGREED * _smooth(agreement) + (1 - AGREED) * _smooth(gain) - pull).tolist()
 
 
 def pairs_alike(
@@ -117,10 +121,26 @@ def _smooth(curve: Sequence[float]) -> NDArray[np.float64]:
     return padded[:-2] / 4 + padded[1:-1] / 2 + padded[2:] / 4
 
 
-def _agreement(labels: Sequence[Sequence[NDArray[np.int64]]]) -> float:
-    """Return the mean adjusted Rand index of segmentations, in thinned frames."""
+def agreement_across(one: Sequence[NDArray[np.int64]], other: Sequence[NDArray[np.int64]]) -> float:
+    """Return the adjusted Rand index of two labellings over pairs of frames of two recordings.
+
+    Labels (N_i,) of the same recordings. Within a recording, any two labellings with few segments
+    agree on many pairs: only pairs across recordings tell whether the same actions are found
+    again. Of a single recording, the ordinary index.
+    """
     from sklearn.metrics import adjusted_rand_score
 
-    joined = [np.concatenate(one) for one in labels]
-    thin = [one[:: max(1, len(one) // COMPARED)] for one in joined]
-    return float(np.mean([adjusted_rand_score(a, b) for a, b in combinations(thin, 2)]))
+    if len(one) == 1:
+        return float(adjusted_rand_score(one[0], other[0]))
+    size = 1 + max(int(labels.max()) for labels in (*one, *other))
+    tables = np.zeros((len(one), size, size))
+    for table, a, b in zip(tables, one, other, strict=True):
+        np.add.at(table, (a, b), 1)
+
+    def pairs(counts: NDArray[np.float64]) -> float:
+        return float((counts.sum(axis=0) ** 2).sum() - (counts**2).sum())
+
+    both, first, second = pairs(tables), pairs(tables.sum(axis=2)), pairs(tables.sum(axis=1))
+    expected = first * second / pairs(tables.sum(axis=(1, 2)))
+    most = (first + second) / 2
+    return (both - expected) / (most - expected) if most > expected else 0.0

@@ -66,7 +66,7 @@ def find_radius(
     radii = ladder(total / len(kept))
     tried = []
     for done, radius in enumerate(radii, start=1):
-        tried.append(Views(kept, radius).labels(n_actions, derived_seed(seed, radius)))
+        tried.append(ScaledViews(kept, radius).labels(n_actions, derived_seed(seed, radius)))
         progress("Finding the time scale", done, len(radii))
     score = SegmentationScore(kept, [views[at % len(VIEWS)] for at, views in enumerate(tried)])
     best, lengths = [], []
@@ -112,7 +112,7 @@ def searched(recordings: Frames, frames: int = MOST_FRAMES) -> list[NDArray[np.f
     return main_directions([one[at : at + most] for one, at in zip(kept, starts, strict=True)])
 
 
-class Views:
+class ScaledViews:
     """Recordings at a scale on each of ``VIEWS``; coarse ones average an eighth of a radius."""
 
     def __init__(self, recordings: Frames, radius: int) -> None:

@@ -9,6 +9,9 @@ for N frames, n_k of them of action k with covariance S_k, in M segments of K ac
 follow each other tell nearly the same, so that tau of them count as one: the sum of the absolute
 autocorrelation of the frames around the means of their actions. A segmentation that follows noise
 pays for its segments, one that is too coarse describes the frames badly.
+
+For tau, the means are those of an action in each recording: as an action may look a little
+different in each, its frames would otherwise seem to be alike for ever.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from asot.timeline.segments import run_lengths
 DIRECTIONS = 32
 DIRECTION_FRAMES = 8_000  # from which the main directions are computed
 FADED = 0.1  # autocorrelation that counts as none, where it stays below up to twice the lag
+ROUNDING = 1e-6  # of the variance: what is left is not a signal
 RIDGE = 1e-3  # of the mean variance, added to each covariance
 
 
@@ -125,11 +129,12 @@ class SegmentationScore:
         size = next_fast_len(2 * longest, real=True)
         total = np.zeros(longest)
         ends = np.cumsum(self._lengths)
-        residuals = self._residuals(labels)[0]
+        recording = np.repeat(np.arange(len(ends)), self._lengths)
+        residuals = self._residuals(labels * len(ends) + recording)[0]
         for end, length in zip(ends, self._lengths, strict=True):
             power = (np.abs(rfft(residuals[end - length : end], size, axis=0)) ** 2).sum(axis=1)
             total[:length] += irfft(power, size)[:length]
-        if total[0] <= 0:
+        if total[0] <= ROUNDING * self._variance * self._rows.size:
             return 1.0
         rho = np.abs(total / total[0])
         lags = range(1, max(2, longest // 2))

@@ -350,10 +350,11 @@ def _tell_number(values: NumberCurve) -> Finding:
     return Finding(
         "Number of actions",
         sentence,
-        "For each number the recordings were segmented on four views. Half of the score is the "
-        "agreement between views, the adjusted Rand index (1 is the same labelling); half is how "
-        "much shorter the segments describe the frames, as a share of the most. The number is "
-        "drawn a little towards seven, which decides where the rest is flat.",
+        "For each number the recordings were segmented on four views. Three quarters of the score "
+        "are the agreement between views, the adjusted Rand index over pairs of frames of two "
+        "recordings (1 is the same labelling); a quarter is how much shorter the segments describe "
+        "the frames, as a share of the most. The number is drawn a little towards seven, which "
+        "decides where the rest is flat.",
         tuple(
             Chart(
                 title,

@@ -34,9 +34,11 @@ from asot.transport import Solution, solve
 
 LINEAR = EncoderSettings([], 128)
 HIDDEN = EncoderSettings([128], 40)
-SCALES = (1.0, 0.7)  # of the radius, at which learners are trained
+# Of the radius, at which learners are trained: in every other round the same.
+SCALES = ((1.0, 0.6), (0.8, 0.45))
 BANDS = (0.5, 0.25, 1.0)  # of the radius, in which the vote may be decoded
 PENALTIES = (0.05, 0.005)  # how equal the last decoding may make the actions
+WORTH = 0.5  # nats a segment by which another decoding must describe the frames better
 CLEARLY = 6.0  # nats a segment by which the paper's network must describe the frames better
 ROUNDS = 5  # of matching the learners to the vote
 COMPARED = 5_000  # frames, to measure their agreement
@@ -235,10 +237,12 @@ def choose_candidate(
             score = score or SegmentationScore(compared, [labels])
             gain = score.gain(labels, n_actions)
             results.append(_Result(one, vote, shares, decoding, labels, gain))
-        found[one.name] = max(results, key=lambda result: result.gain)
+        first, best = results[0], max(results, key=lambda result: result.gain)
+        is_better = best.gain > first.gain + WORTH * first.n_segments
+        found[one.name] = best if is_better else first
     assert score is not None
     team, name = found[TEAM], TEAM
-    segments = sum(len(run_lengths(each)[0]) for each in team.labels)
+    segments = team.n_segments
     simplest = found[SIMPLE].candidate.labels[0] if SIMPLE in found else team.labels
     if score.gain(simplest, n_actions) > team.gain:
         name = SIMPLE
@@ -268,6 +272,11 @@ class _Result:
     decoding: LastDecoding
     labels: list[NDArray[np.int64]]
     gain: float
+
+    @property
+    def n_segments(self) -> int:
+        """Count the segments of all recordings."""
+        return sum(len(run_lengths(one)[0]) for one in self.labels)
 
     def agreement(self) -> float:
         """Return the mean adjusted Rand index of the result and each learner, by weight."""

@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -410,7 +409,11 @@ def train_team(
     half = radius if isinstance(radius, int) else max(1, round(radius * mean_frames))
     # Prototypes in no order would see nothing that the smoothed frames do not show.
     kinds = [one for one in KINDS if one.encoder is not None or recipe.order_prior > 0]
-    scales = sorted({max(1, round(half * one)) for one in SCALES}, reverse=True)
+    rounds = [
+        (number, max(1, round(half * scale)))
+        for number in range(recipe.team)
+        for scale in SCALES[number % len(SCALES)]
+    ]
     views = cache(lambda kind, at: ViewedFeatures(fit_view(kind, at, features), features))
 
     def network(kind: Kind, at: int | None, own_seed: int, name: str) -> Learner:
@@ -435,9 +438,9 @@ def train_team(
     ordered = {"rounds": 3, "order_weight": ORDER_WEIGHT * recipe.order_prior / PAPER_STRENGTH}
     make: Callable[[], Learner]
     plan: list[tuple[str, str, Callable[[], Learner]]] = []
-    for number, at in product(range(recipe.team), scales):
+    for place, (number, at) in enumerate(rounds):
         for kind in kinds:
-            own_seed = derived_seed(seed, number, KINDS.index(kind), scales.index(at))
+            own_seed = derived_seed(seed, place, KINDS.index(kind))
             name = f"{number + 1} {kind.title}, {at}"
             if kind.encoder is None:
                 make = partial(prototypes, kind.title, own_seed, at, **ordered)
@@ -446,9 +449,10 @@ def train_team(
             plan.append((TEAM, kind.title, make))
     paper = partial(network, PAPER, None, derived_seed(seed), PAPER.title)
     plan.append((SINGLE, PAPER.title, paper))
-    for number, at in product(range(recipe.team), (0, *scales)):
+    alone = [(0, 0), *rounds]
+    for place, (_, at) in enumerate(alone):
         title = "nearest centre" if at == 0 else "prototypes with size"
-        own_seed = derived_seed(seed, number, len(KINDS), at)
+        own_seed = derived_seed(seed, place, len(KINDS))
         settings = {"sized": True, "rounds": min(at, 1)}
         plan.append((SIMPLE, title, partial(prototypes, title, own_seed, at, **settings)))
 
