@@ -178,7 +178,6 @@ def test_what_is_made_of_the_defaults_learners_is_what_a_fit_gives(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.syspath_prepend(str(REPOSITORY))
-    import asot.model.training
     from benchmarks.helps.sets import read_sets
     from benchmarks.helps.variants import VARIANTS, Case, choose_again, decode_again
 
@@ -189,8 +188,6 @@ def test_what_is_made_of_the_defaults_learners_is_what_a_fit_gives(
         (case.default, choose_again(case)),
         (case.fitted(team=1), VARIANTS["one-round"].segment(case)),
     ]
-    monkeypatch.setattr(asot.model.training, "SCALES", (1.0,))
-    pairs.append((case.fitted(), VARIANTS["one-scale"].segment(case)))
     for fitted, labels in pairs:
         np.testing.assert_array_equal(np.concatenate(fitted.labels_), np.concatenate(labels))
 

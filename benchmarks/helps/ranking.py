@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 
 from asot.discover.prototypes import derived_seed
-from asot.discover.radius import VIEWS, Views, ladder, searched
+from asot.discover.radius import VIEWS, ScaledViews, ladder, searched
 from asot.discover.score import DIRECTIONS, SegmentationScore
 from asot.files import write_json
 from asot.metrics import evaluate
@@ -74,7 +74,7 @@ def rank(group: Group, seed: int) -> dict[str, Any]:
     truth = [one[:, 0] for one in searched(columns)]
     count = group.n_actions
     radii = ladder(float(np.mean([len(one) for one in kept])))
-    tried = [Views(kept, radius).labels(count, derived_seed(seed, radius)) for radius in radii]
+    tried = [ScaledViews(kept, radius).labels(count, derived_seed(seed, radius)) for radius in radii]
     likely = [views[at % len(VIEWS)] for at, views in enumerate(tried)]
     found = [labels for views in tried for labels in views]
     scores = [evaluate(labels, truth) for labels in found]

@@ -15,7 +15,12 @@ from benchmarks.helps.sets import GENERATED, SETS
 from benchmarks.helps.variants import VARIANTS
 
 ACROSS = ("default", "kmeans", "kmeans-raw", "paper")
-SCALES = {"default": "1 and .7", "one-scale": "1", "scales-0.5": "1 and .5"}
+SCALES = {
+    "default": "1, .8, .6 and .45",
+    "one-scale": "1",
+    "scales-0.7": "1 and .7",
+    "scales-0.5": "1 and .5",
+}
 Cells = dict[str, dict[str, Any]]
 Rows = list[list[str]]
 

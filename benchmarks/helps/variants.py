@@ -15,7 +15,7 @@ import asot.model.team as teams
 import asot.model.training as training
 from asot import ActionSegmenter
 from asot.baselines import KMeansSegmenter
-from asot.discover.prototypes import Frames, Prototypes
+from asot.discover.prototypes import Frames
 from asot.model.automatic import PAPER_RADIUS
 from asot.model.features import PreparedFeatures
 from asot.model.recipe import Recipe
@@ -126,18 +126,8 @@ def choose_again(case: Case, kept: Callable[[Voters, int], bool] = lambda one, a
 
 def _one_round(case: Case) -> Labels:
     def kept(one: Voters, at: int) -> bool:
-        repeated = [n for n, own in enumerate(one.learners) if own.title != PAPER.title]
+        repeated = [n for n, own in enumerate(one.learners) if own.title not in ONCE]
         return at not in repeated[len(repeated) // case.team.recipe.team :]
-
-    return choose_again(case, kept)
-
-
-def _one_scale(case: Case) -> Labels:
-    def kept(one: Voters, at: int) -> bool:
-        model = one.learners[at].model
-        if isinstance(model, Prototypes):
-            return model.radius in (0, case.asked[-1])
-        return model.recipe.transport_eval.radius in (PAPER_RADIUS, case.asked[-1])
 
     return choose_again(case, kept)
 
@@ -183,7 +173,7 @@ def _settings(case: Case, **settings: Any) -> ActionSegmenter:
 
 
 def _scales(case: Case, scales: tuple[float, ...]) -> ActionSegmenter:
-    with patch.object(training, "SCALES", scales):
+    with patch.object(training, "SCALES", (scales,)):
         return case.fitted()
 
 
@@ -224,6 +214,7 @@ def _slug(title: str) -> str:
     return title.removeprefix("the ").replace(",", "").replace("'", "").replace(" ", "-")
 
 
+ONCE = PAPER.title, "nearest centre"  # trained once, however large the team
 PAPERS: dict[str, Any] = {
     "team": 0,
     "radius": PAPER_RADIUS,
@@ -242,7 +233,8 @@ VARIANTS: dict[str, Variant] = {
         for kind in (*KINDS, PAPER)
     },
     "team-always": Variant("without the simple candidates: the team always", _team_always, True),
-    "one-scale": Variant("learners at one scale", _one_scale, True),
+    "one-scale": Variant("learners at one scale", partial(_scales, scales=(1.0, 1.0))),
+    "scales-0.7": Variant("learners at the scales 1 and .7", partial(_scales, scales=(1.0, 0.7))),
     "scales-0.5": Variant("learners at the scales 1 and .5", partial(_scales, scales=(1.0, 0.5))),
     "equal-weights": Variant("equal weights in the vote", _equal_weights, True),
     "most-agreed": Variant("the one learner that others bear out most", _most_agreed, True),

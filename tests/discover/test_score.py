@@ -50,7 +50,7 @@ def test_it_is_the_difference_of_two_descriptions(n_actions: int, rng: np.random
     features, truth = drawn(rng, n_actions)
     score = SegmentationScore(features, [truth])
     others = [[rng.integers(n_actions, size=len(one)) for one in truth] for _ in range(2)]
-    alone = description(features, [0 * one for one in truth], n_actions, score.correlated)
+    alone = description(features, [0 * one for one in truth], 1, score.correlated)
     for labels in (truth, *others):
         expected = description(features, labels, n_actions, score.correlated) - alone
         assert score.gain(labels, n_actions) == pytest.approx(expected, rel=1e-6, abs=1e-6)
@@ -125,7 +125,7 @@ def test_neither_columns_units_names_nor_the_order_of_recordings_matter(
 
 def test_none_at_all_gains_nothing(rng: np.random.Generator) -> None:
     features, truth = drawn(rng)
-    assert SegmentationScore(features, [truth]).gain([0 * one for one in truth], 4) == 0
+    assert SegmentationScore(features, [truth]).gain([0 * one for one in truth], 1) == 0
 
 
 @pytest.mark.parametrize("order", ["fixed", "varied"])
