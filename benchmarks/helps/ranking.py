@@ -74,7 +74,7 @@ def rank(group: Group, seed: int) -> dict[str, Any]:
     truth = [one[:, 0] for one in searched(columns)]
     count = group.n_actions
     radii = ladder(float(np.mean([len(one) for one in kept])))
-    tried = [ScaledViews(kept, radius).labels(count, derived_seed(seed, radius)) for radius in radii]
+    tried = [ScaledViews(kept, one).labels(count, derived_seed(seed, one)) for one in radii]
     likely = [views[at % len(VIEWS)] for at, views in enumerate(tried)]
     found = [labels for views in tried for labels in views]
     scores = [evaluate(labels, truth) for labels in found]

@@ -148,8 +148,10 @@ def test_the_score_is_a_share_of_the_best(recordings: Recordings, n_actions: int
     evidence = find_radius(X, n_actions, seed=7)
     tried = [ScaledViews(X, r).labels(n_actions, derived_seed(7, r)) for r in evidence.radii]
     score = SegmentationScore(X, [views[at % 4] for at, views in enumerate(tried)])
-    best = [max(score.gain(labels, n_actions) for labels in views) for views in tried]
-    np.testing.assert_allclose(evidence.score, np.array(best) / max(best), rtol=1e-9)
+    best = np.array([max(score.gain(own, n_actions) for own in views) for views in tried])
+    # Ten nats for each squared e-fold that segments are off three and a half radii.
+    best -= 10 * np.log(np.array(evidence.segment_length) / (3.5 * np.array(evidence.radii))) ** 2
+    np.testing.assert_allclose(evidence.score, best / best.max(), rtol=1e-9)
 
 
 def test_where_no_scale_describes_anything_the_scores_are_finite(rng: np.random.Generator) -> None:
@@ -198,3 +200,13 @@ def test_it_is_one_of_the_scales_whatever_the_curve(rng: np.random.Generator) ->
         near = np.array([score[0], *score, score[-1]])
         smooth = near[:-2] / 4 + near[1:-1] / 2 + near[2:] / 4
         assert found >= RADII[int(np.argmax(smooth))]
+
+
+def test_where_scales_differ_by_a_few_nats_segments_of_some_radii_decide(
+    rng: np.random.Generator,
+) -> None:
+    """Noise tells no scale apart."""
+    evidence = find_radius([rng.normal(size=(400, 3)).astype(np.float32)], 4)
+    ratio = np.array(evidence.segment_length) / np.array(evidence.radii)
+    at = evidence.radii.index(evidence.chosen)
+    assert 1.5 < ratio[at] < 7

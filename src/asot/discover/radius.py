@@ -3,7 +3,8 @@
 Recordings are segmented by prototypes at each scale, on four views: the directions of their frames
 or their size as well, of the frames themselves or of how far and how fast they move. Too fine a
 scale pays for needless segments, too coarse a one describes the frames badly, and the score has one
-broad peak; the coarsest scale at its top is taken.
+broad peak; the coarsest scale at its top is taken. Where recordings are few, and tell scales apart
+by a few nats only, segments that are three or four radii long decide.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ MOST_FRAMES = 20_000  # of all of them
 RESTARTS = 2
 STARTING_FRAMES = 2_000  # that k-means sees
 FINENESS = 8  # frames to a radius; more are averaged
+SEGMENT = 3.5  # radii, of a typical one at the right scale
+PULL = 10.0  # nats, for each squared e-fold that segments are longer or shorter
 TOP = 0.95  # of the peak, for a coarser scale to be taken
 KINDS: tuple[ViewKind, ...] = ("frames", "motion")
 VIEWS = [(kind, sized) for kind in KINDS for sized in (False, True)]
@@ -75,6 +78,9 @@ def find_radius(
         at = int(np.argmax(gains))
         best.append(gains[at])
         lengths.append(total / sum(len(run_lengths(one)[0]) for one in views[at]))
+    off = np.log(np.array(lengths) / (SEGMENT * np.array(radii)))
+    known = np.array(best) if max(best) > 0 else np.zeros(len(best))
+    best = (known - PULL * off**2).tolist()
     highest = max(best)
     shares = [one / highest if highest > 0 else 1.0 + one - highest for one in best]
     return RadiusEvidence(choose_radius(radii, shares), radii, shares, lengths)
