@@ -60,7 +60,7 @@ def test_segments_at_the_scale_are_about_as_long_as_the_true_ones(
     assert 1 <= evidence.chosen <= 0.8 * segment
     assert len(evidence.radii) == len(evidence.score) == len(evidence.segment_length)
     assert max(evidence.score) == 1
-    assert evidence.score[at] >= 0.95
+    assert evidence.score[at] >= 0.8
     assert min(evidence.segment_length) >= 1
     assert find_radius(X, n_actions, seed=seed) == evidence
 

@@ -221,3 +221,14 @@ def test_many_columns_are_scored_by_their_main_directions(rng: np.random.Generat
     wide = [one @ turned for one in features]
     gain = SegmentationScore(wide, [truth]).gain(truth, 4)
     assert gain > SegmentationScore(wide, [truth]).gain([np.roll(one, 40) for one in truth], 4)
+
+
+def test_an_action_that_was_split_is_found_again(rng: np.random.Generator) -> None:
+    truth = [np.repeat(rng.permutation(4), 40) for _ in range(6)]
+    centres = 3 * np.eye(4, 5)
+    X = [(centres[one] + rng.normal(size=(len(one), 5))).astype(np.float32) for one in truth]
+    score = SegmentationScore(X, [truth])
+    assert score.alike(truth, 4) == []
+    # The later half of action 1 goes by another number.
+    split = [np.where((one == 1) & (np.arange(len(one)) % 40 >= 20), 4, one) for one in truth]
+    assert score.alike(split, 5)[0] == (1, 4)

@@ -16,7 +16,10 @@ from asot.figures.evidence import ModelEvidence
 from asot.simulation import make_recordings
 
 LEARNERS = [{"name": "frames, linear", "weight": 0.18}, {"name": "velocity", "weight": 0.54}]
-CHOICE = {"chosen": "team", "names": ["team", "frames alone"], "gain": [31.5, -2.25]}
+CHOICE = {
+    **{"chosen": "team", "names": ["team", "frames alone"], "gain": [31.5, -2.25]},
+    **{"alike": [[1, 3]]},
+}
 TRUST = {
     **{"verdict": "mixed", "estimate": 0.714, "agreement": 0.62, "memory": 0.3},
     **{"borne_out": 0.95, "share": 0.7},
@@ -79,13 +82,11 @@ def evidences(draw: st.DrawFn) -> ModelEvidence:
         },
         "n_actions": {
             "chosen": draw(st.sampled_from(numbers)),
-            "reason": draw(st.sampled_from(["stability", "silhouette"])),
-            "stable": draw(st.sampled_from(numbers)),
-            "compact": draw(st.sampled_from(numbers)),
+            "ties": draw(st.lists(st.sampled_from(numbers), max_size=4, unique=True)),
             "numbers": numbers,
-            "stability": values(-0.5, 1, len(numbers)),
-            "silhouette": values(-1, 1, len(numbers)),
-            "used": values(1, 30, len(numbers)),
+            "score": values(-1, 1, len(numbers)),
+            "agreement": values(-0.5, 1, len(numbers)),
+            "gain": values(0, 1, len(numbers)),
         },
         "learners": [
             {"name": draw(names), "weight": draw(weights)} for _ in range(draw(st.integers(1, 8)))
@@ -94,6 +95,7 @@ def evidences(draw: st.DrawFn) -> ModelEvidence:
             "chosen": draw(st.sampled_from(candidates)),
             "names": candidates,
             "gain": values(-100, 1000, len(candidates)),
+            "alike": draw(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=5)),
         },
         "trust": {
             "verdict": draw(st.sampled_from(["good", "mixed", "weak"])),

@@ -78,7 +78,7 @@ def test_the_curves_are_those_that_were_found() -> None:
     assert [5 * v for _, v, _ in lengths.points] == pytest.approx(given_radius["segment_length"])
     (drawn,) = order.charts
     assert sum(n for *_, n in drawn.bars) == len(evidence["order"]["by_chance"])
-    assert [v for _, v, _ in number.charts[0].points] == evidence["n_actions"]["stability"]
+    assert [v for _, v, _ in number.charts[0].points] == evidence["n_actions"]["score"]
     for finding, part in ((radius, "radius"), (number, "n_actions")):
         marks = {chart.mark[0] for chart in finding.charts if chart.mark is not None}
         assert marks == {evidence[part]["chosen"]}
@@ -100,15 +100,15 @@ def test_how_right_in_a_sentence() -> None:
 
 def test_what_the_result_is_of_in_a_sentence() -> None:
     names = ["team", "frames alone", "the paper's network"]
-    said = {
-        chosen: sentences({"choice": {"chosen": chosen, "names": names, "gain": [1.0, 2.0, 3.0]}})
-        for chosen in names
-    }
+    values = {"names": names, "gain": [1.0, 2.0, 3.0], "alike": []}
+    said = {one: sentences({"choice": {**values, "chosen": one}}) for one in names}
     assert [one["Result"] for one in said.values()] == [
         "The result is that of the team.",
         "Frames are clear enough alone: prototypes without training vote.",
         "The paper's network alone describes them best.",
     ]
+    two = {**values, "chosen": "team", "alike": [[0, 2], [1, 5]]}
+    assert sentences({"choice": two})["Result"].endswith("may be one: 0 and 2, 1 and 5.")
 
 
 def test_how_right_comes_first() -> None:
@@ -159,24 +159,17 @@ def test_the_order_in_a_sentence() -> None:
 def test_the_number_of_actions_in_a_sentence() -> None:
     values: dict[str, Any] = {
         "chosen": 3,
-        "reason": "stability",
-        "stable": 3,
-        "compact": 3,
+        "ties": [],
         "numbers": [2, 3, 4],
-        "stability": [1.0, 0.98, 0.6],
-        "silhouette": [0.3, 0.5, 0.2],
-        "used": [2.0, 2.9, 3.1],
+        "score": [0.1, 0.5, 0.3],
+        "agreement": [0.3, 0.6, 0.4],
+        "gain": [0.2, 0.6, 1.0],
     }
     (one,) = told_of({"n_actions": values})
-    assert one.sentence == (
-        "3 actions: the most that several starts find alike, and whose segments are compact."
-    )
-    assert [v for _, v, _ in one.charts[1].points] == values["silhouette"]
-    (one,) = told_of({"n_actions": {**values, "compact": 4}})
-    assert one.sentence == (
-        "3 actions: between 3, the most that several starts find alike, and 4, the most whose "
-        "segments are compact."
-    )
+    assert one.sentence == "3 actions score best."
+    assert [v for _, v, _ in one.charts[1].points] == values["agreement"]
+    (one,) = told_of({"n_actions": {**values, "ties": [2, 4]}})
+    assert one.sentence == "3 actions score best; 2, 4 would do nearly as well."
 
 
 def test_the_background_in_a_sentence() -> None:
@@ -252,7 +245,7 @@ def damaged(part: str, **changes: Any) -> Callable[[dict[str, Any]], Any]:
         (damaged("order", by_chance=[1e300]), "order.by_chance"),
         (damaged("order", share=None), "order.share"),
         (damaged("n_actions", chosen=-5), "n_actions.chosen"),
-        (damaged("n_actions", stability=[0.5]), "n_actions must have as many stability"),
+        (damaged("n_actions", gain=[0.5]), "n_actions must have as many gain"),
         (lambda evidence: {**evidence, "background": HISTOGRAM}, "one edge more than counts"),
         (damaged("choice", chosen="nobody"), "choice must have a chosen value that was tried"),
         (damaged("choice", gain=[1.0]), "choice must have as many gain as names, 2, not 1"),

@@ -175,7 +175,8 @@ def test_each_learner_of_a_team_logs_under_its_own_name(
     features = PreparedFeatures(recordings.features, True)
     train_team(features, recipe, 3, make_log=lambda name: make_logger("csv", tmp_path / name, name))
     titles = ("frames, linear", "frames, hidden layer", "smoothed, linear", "motion, linear")
-    names = [f"{n} {title}" for n in (1, 2) for title in (*titles, "motion, linear, in order")]
+    names = [f"{n} {one}" for n in (1, 2, 3, 4) for one in (*titles, "motion, linear, in order")]
+    names.append("the paper's network")
     assert sorted(one.name for one in tmp_path.iterdir()) == sorted(names)
     for name in names:
         losses = [float(row["train_loss"]) for row in rows(tmp_path / name / "metrics.csv")]

@@ -115,7 +115,7 @@ def test_learners_of_a_team_differ_in_their_draws(
     count = len(KINDS) * len(SCALES)
     assert titles == {
         TEAM: [*TITLES * 2 * len(SCALES), PAPER.title],
-        SIMPLE: SIMPLE_TITLES * 2,
+        SIMPLE: [*SIMPLE_TITLES, *SIMPLE_TITLES[1:]],
         SINGLE: [PAPER.title],
     }
     team = candidates[TEAM].learners
@@ -147,20 +147,21 @@ def test_learners_see_the_recordings_at_two_scales(
         radii.append(own.transport_eval.radius)
         if learner.title != PAPER.title:
             assert own.transport_train.radius == pytest.approx(radii[-1] / mean)
-    assert radii == [10] * len(KINDS) + [7] * len(KINDS) + [0.04]
+    assert radii == [10] * len(KINDS) + [6] * len(KINDS) + [0.04]
     paper = candidates[SINGLE].learners[0]
     assert paper is candidates[TEAM].learners[-1]
     assert paper.model.recipe.order_prior == 0.15
-    assert [one.model.radius for one in candidates[SIMPLE].learners] == [0, 10, 7]
+    assert [one.model.radius for one in candidates[SIMPLE].learners] == [0, 10, 6]
     assert all(one.model.scale is not None for one in candidates[SIMPLE].learners)
 
 
-def test_the_finest_radius_has_a_single_scale(
+def test_the_second_round_is_at_other_scales(
     features: PreparedFeatures, open_recipe: MakeRecipe, seed: int, candidates: dict[str, Voters]
 ) -> None:
-    recipe = open_recipe(transport_eval={"radius": 1})
-    train_team(features, recipe, 3, seed=seed, device="cpu")
-    assert [one.title for one in candidates[TEAM].learners] == [*TITLES, PAPER.title]
+    for radius, expected in ((10, [0, 10, 6, 8, 4]), (1, [0, 1, 1, 1, 1])):
+        recipe = open_recipe(team=2, transport_eval={"radius": radius}, training={"epochs": 1})
+        train_team(features, recipe, 3, seed=seed, device="cpu")
+        assert [one.model.radius for one in candidates[SIMPLE].learners] == expected
 
 
 def test_without_an_order_there_are_no_prototypes(

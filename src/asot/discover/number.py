@@ -19,13 +19,12 @@ from numpy.typing import NDArray
 
 from asot.discover.prototypes import Frames, PlainEvidence, derived_seed
 from asot.discover.radius import FINENESS, ScaledViews, searched, thinned
-from asot.discover.score import SegmentationScore
+from asot.discover.score import FEW_DIRECTIONS, SegmentationScore
 from asot.progress import Progress, silent
 from asot.timeline.segments import run_lengths
 
 NUMBERS = (*range(2, 13), 14, 16, 19, 22, 26)
 MOST_FRAMES = 12_000
-DIRECTIONS = 8  # in which numbers are scored: with more, each further action describes more noise
 TYPICAL, PULL = 7, 0.2
 AGREED = 0.75  # of the score; the rest is the gain
 TIE = 0.02  # of the score
@@ -38,7 +37,6 @@ class NumberEvidence(PlainEvidence):
 
     chosen: int
     ties: list[int]  # numbers whose score is as good, but for 0.02
-    alike: list[tuple[int, int]]  # pairs of the actions found that may be one, the likeliest first
     numbers: list[int]  # that were tried
     score: list[float]
     agreement: list[float]  # mean of the labels on two views, see ``agreement_across``
@@ -74,7 +72,7 @@ def find_n_actions(
         found.append(views.labels(number, derived_seed(seed, number)))
         progress("Counting the actions", done, len(numbers))
     middle = found[int(np.abs(np.array(numbers) - MIDDLE).argmin())]
-    score = SegmentationScore(kept, middle, directions=DIRECTIONS)
+    score = SegmentationScore(kept, middle, directions=FEW_DIRECTIONS)
     gains = [
         float(np.mean([score.gain(one, number) for one in labels]))
         for number, labels in zip(numbers, found, strict=True)
@@ -90,10 +88,8 @@ def find_n_actions(
     at = int(np.argmax(curve))
     ties = [n for n, one in zip(numbers, curve, strict=True) if one >= curve[at] - TIE]
     chosen = numbers[at]
-    best = max(found[at], key=lambda labels: score.gain(labels, chosen))
-    alike = pairs_alike(score, best, chosen)
     others = [n for n in ties if n != chosen]
-    return NumberEvidence(chosen, others, alike, numbers, curve, agreement, shares)
+    return NumberEvidence(chosen, others, numbers, curve, agreement, shares)
 
 
 def score_numbers(
@@ -102,18 +98,6 @@ def score_numbers(
     """Score numbers by the agreement between views and the share of the gain, both smoothed."""
     pull = PULL * np.log(np.array(numbers) / TYPICAL) ** 2
     return (AGREED * _smooth(agreement) + (1 - AGREED) * _smooth(gain) - pull).tolist()
-
-
-def pairs_alike(
-    score: SegmentationScore, labels: Sequence[NDArray[np.int64]], n_actions: int
-) -> list[tuple[int, int]]:
-    """List the pairs of actions that are better described as one, the likeliest first."""
-    whole = score.gain(labels, n_actions)
-    gained = {}
-    for a, b in combinations(range(n_actions) if n_actions > 2 else (), 2):
-        joined = [np.where(one == b, a, one) for one in labels]
-        gained[a, b] = score.gain(joined, n_actions - 1) - whole
-    return sorted((pair for pair, one in gained.items() if one > 0), key=lambda one: -gained[one])
 
 
 def _smooth(curve: Sequence[float]) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ different in each, its frames would otherwise seem to be alike for ever.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 from math import log
 
 import numpy as np
@@ -26,6 +27,7 @@ from asot.discover.prototypes import Frames, spread_frames
 from asot.timeline.segments import run_lengths
 
 DIRECTIONS = 32
+FEW_DIRECTIONS = 8  # for actions of different numbers: in more, each further one fits more noise
 DIRECTION_FRAMES = 8_000  # from which the main directions are computed
 FADED = 0.1  # autocorrelation that counts as none, where it stays below up to twice the lag
 ROUNDING = 1e-6  # of the variance: what is left is not a signal
@@ -94,6 +96,17 @@ class SegmentationScore:
         None is a single action. The higher, the better; at most about 0 for noise.
         """
         return self._score(labels, n_actions) - self._score(self._alone, 1)
+
+    def alike(self, labels: Sequence[NDArray[np.int64]], n_actions: int) -> list[tuple[int, int]]:
+        """List the pairs of actions that are better described as one, the likeliest first."""
+        whole = self.gain(labels, n_actions)
+        gained = {}
+        used = np.unique(np.concatenate(labels)).tolist()
+        for a, b in combinations(used, 2) if len(used) > 2 else ():
+            joined = [np.where(one == b, a, one) for one in labels]
+            gained[a, b] = self.gain(joined, n_actions - 1) - whole
+        better = [pair for pair, one in gained.items() if one > 0]
+        return sorted(better, key=lambda pair: -gained[pair])
 
     def _score(self, labels: Sequence[NDArray[np.int64]], n_actions: int) -> float:
         n_segments = sum(len(run_lengths(one)[0]) for one in labels)

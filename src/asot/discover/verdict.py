@@ -38,6 +38,7 @@ class Choice(PlainEvidence):
     chosen: str
     names: list[str]
     gain: list[float]  # nats a segment of the team by which frames are described better than none
+    alike: list[tuple[int, int]]  # pairs of actions of the result that may be one
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from asot.schema import Count, Positive, read_json
 EVIDENCE_FILE = "evidence.json"  # in the folder of a run
 CLEAR = 0.05  # largest p of a clear order
 BINS = 24  # of a histogram
+MOST_ALIKE = 3  # pairs of actions that are named
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 Number = Annotated[float, Meta(ge=-1e9, le=1e9)]
@@ -56,7 +57,6 @@ class NumberCurve(Struct):
 
     chosen: Positive
     ties: list[Positive]
-    alike: list[tuple[Count, Count]]
     numbers: Annotated[list[Positive], Meta(min_length=1)]
     score: list[Number]
     agreement: list[Number]
@@ -96,6 +96,7 @@ class CandidateScores(Struct):
     chosen: str
     names: Annotated[list[str], Meta(min_length=1)]
     gain: list[Number]
+    alike: list[tuple[Count, Count]]
 
     def __post_init__(self) -> None:
         _check_curve(self, "names", "gain")
@@ -230,6 +231,9 @@ def _tell_choice(values: CandidateScores) -> Finding:
         sentence = words.get(
             values.chosen, f"{values.chosen.capitalize()} alone describes them best."
         )
+    if values.alike:
+        pairs = [f"{a} and {b}" for a, b in values.alike[:MOST_ALIKE]]
+        sentence += f" Actions that may be one: {', '.join(pairs)}."
     return Finding(
         "Result",
         sentence,
@@ -333,10 +337,10 @@ def _tell_order(values: OrderTest) -> Finding:
 
 def _tell_number(values: NumberCurve) -> Finding:
     numbers, chosen, score = values.numbers, values.chosen, values.score
-    sentence = f"{chosen} actions score best."
+    parts = [f"{chosen} actions score best"]
     if values.ties:
-        also = ", ".join(map(str, values.ties))
-        sentence = f"{chosen} actions score best; {also} would do nearly as well."
+        parts.append(f"{', '.join(map(str, values.ties))} would do nearly as well")
+    sentence = f"{'; '.join(parts)}."
     room = 0.04 * max(1.0, max(numbers) - min(numbers))
     across = linear_axis(
         "number of actions", min(numbers) - room, max(numbers) + room, most=8, whole=True

@@ -24,7 +24,7 @@ from torch import Tensor
 from asot.decoding.boundaries import sharpen_boundaries
 from asot.discover.background import Background
 from asot.discover.prototypes import Frames, Prototypes, band, unit_rows
-from asot.discover.score import SegmentationScore
+from asot.discover.score import FEW_DIRECTIONS, SegmentationScore
 from asot.discover.verdict import Choice, Trust, estimate_trust
 from asot.discover.views import View, ViewKind
 from asot.model.network import ActionModel, as_tensor
@@ -258,7 +258,9 @@ def choose_candidate(
         correlated=score.correlated,
         radius=radius,
     )
-    choice = Choice(name, list(found), gains)
+    few = SegmentationScore(compared, [chosen.labels], FEW_DIRECTIONS)
+    alike = few.alike(chosen.labels, n_actions)
+    choice = Choice(name, list(found), gains, alike)
     return Outcome(chosen.candidate.learners, chosen.vote, chosen.decoding, choice, trust)
 
 

@@ -410,7 +410,7 @@ def train_team(
     # Prototypes in no order would see nothing that the smoothed frames do not show.
     kinds = [one for one in KINDS if one.encoder is not None or recipe.order_prior > 0]
     rounds = [
-        (number, max(1, round(half * scale)))
+        max(1, round(half * scale))
         for number in range(recipe.team)
         for scale in SCALES[number % len(SCALES)]
     ]
@@ -438,10 +438,10 @@ def train_team(
     ordered = {"rounds": 3, "order_weight": ORDER_WEIGHT * recipe.order_prior / PAPER_STRENGTH}
     make: Callable[[], Learner]
     plan: list[tuple[str, str, Callable[[], Learner]]] = []
-    for place, (number, at) in enumerate(rounds):
+    for place, at in enumerate(rounds):
         for kind in kinds:
             own_seed = derived_seed(seed, place, KINDS.index(kind))
-            name = f"{number + 1} {kind.title}, {at}"
+            name = f"{place + 1} {kind.title}"
             if kind.encoder is None:
                 make = partial(prototypes, kind.title, own_seed, at, **ordered)
             else:
@@ -449,8 +449,7 @@ def train_team(
             plan.append((TEAM, kind.title, make))
     paper = partial(network, PAPER, None, derived_seed(seed), PAPER.title)
     plan.append((SINGLE, PAPER.title, paper))
-    alone = [(0, 0), *rounds]
-    for place, (_, at) in enumerate(alone):
+    for place, at in enumerate([0, *rounds]):
         title = "nearest centre" if at == 0 else "prototypes with size"
         own_seed = derived_seed(seed, place, len(KINDS))
         settings = {"sized": True, "rounds": min(at, 1)}
