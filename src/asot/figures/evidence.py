@@ -426,11 +426,6 @@ def _tell_learners(learners: list[LearnerWeight]) -> Finding:
     return Finding("Learners", sentence, reading, shares=shares, head=head, rows=rows)
 
 
-def _agreement_axis(values: list[float]) -> Axis:
-    low = math.floor(4 * min(*values, 0.75)) / 4
-    return linear_axis("agreement", low, max(*values, 1.0), most=4)
-
-
 def linear_axis(label: str, low: float, high: float, *, most: int = 5, whole: bool = False) -> Axis:
     """Make an axis with at most ``most`` ticks; it is widened where ``low`` equals ``high``."""
     if high - low <= 1e-9 * max(abs(low), abs(high), 1.0):
