@@ -175,3 +175,12 @@ def test_the_confidence_grows_with_the_estimate() -> None:
     # Odds, so that shares move a frame by the same factor whatever the estimate.
     odds = [one / (1 - one) for one in found]
     np.testing.assert_allclose(odds[0] / odds[0][5], odds[2] / odds[2][5], rtol=1e-9)
+
+
+def test_of_a_single_recording_without_repeats_nothing_is_known(rng: np.random.Generator) -> None:
+    """As of a clip with six shots: nothing bears any of them out."""
+    labels = np.repeat(np.arange(4), 30)
+    rows = (np.eye(4)[labels] + 0.1 * rng.normal(size=(120, 4))).astype(np.float32)
+    assert estimate_trust([rows], [labels], **SURE) is None
+    again = np.where(labels == 3, 0, labels)
+    assert estimate_trust([rows], [again], **SURE) is not None

@@ -96,12 +96,15 @@ def estimate_trust(
     share: float,
     correlated: float,
     radius: int,
-) -> Trust:
+) -> Trust | None:
     """Estimate how right the labels (N_i,) of recordings are, from prepared features (N_i, D).
 
     ``agreement`` and ``share`` are those of ``Trust``; ``correlated`` is the number of frames that
-    tell as much as a single one, and ``radius`` the half-width of the windows.
+    tell as much as a single one, and ``radius`` the half-width of the windows. None, not known, for
+    a single recording in which no action comes again: nothing bears it out.
     """
+    if len(labels) == 1 and len(run_lengths(labels[0])[0]) == len(np.unique(labels[0])):
+        return None
     memory = correlated / (correlated + radius)
     borne = borne_out(recordings, labels)
     raw = borne * (OFFSET + AGREEMENT * agreement + MEMORY * memory)

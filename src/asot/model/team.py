@@ -206,7 +206,7 @@ class Outcome:
     vote: Vote
     decoding: LastDecoding
     choice: Choice
-    trust: Trust
+    trust: Trust | None
 
 
 TEAM, SIMPLE, SINGLE = "team", "frames alone", "the paper's network"
