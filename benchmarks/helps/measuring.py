@@ -92,7 +92,7 @@ def _scores(variant: str, groups: Sequence[Group], cases: Sequence[Case]) -> dic
     used = [len(np.unique(np.concatenate(labels))) for labels in each]
     counts = [1 + np.count_nonzero(np.diff(one)) for labels in each for one in labels]
     more: dict[str, Any] = {"used": float(np.mean(used)), "segments": float(np.mean(counts))}
-    teams = [one for one in done if isinstance(one, ActionSegmenter) and one.evidence_.trust]
+    teams = [one for one in done if isinstance(one, ActionSegmenter) and one.evidence_.choice]
     if teams:
         more["found"] = [found_settings(one) for one in teams]
     # Of variants made of the default's learners, the first to be measured includes its fit.
@@ -104,6 +104,6 @@ def found_settings(segmenter: ActionSegmenter) -> dict[str, Any]:
     evidence = segmenter.evidence_
     radius = None if evidence.radius is None else evidence.radius.chosen
     assert evidence.choice is not None
-    assert evidence.trust is not None
     about = {"n_actions": segmenter.n_actions_, "radius": radius}
-    return about | {"choice": evidence.choice.chosen} | evidence.trust.to_dict()
+    trust = {} if evidence.trust is None else evidence.trust.to_dict()
+    return about | {"choice": evidence.choice.chosen} | trust

@@ -93,9 +93,10 @@ def _trust(report: dict[str, Any]) -> str:
     names, parts, figures, words = [], [], [], []
     for name in _present(report):
         cells = [one for one in report["cells"][name].get("default", {}).values() if "found" in one]
-        if not cells:
+        # Nothing is known of a single recording in which no action comes again.
+        found = [one for cell in cells for one in cell["found"] if "estimate" in one]
+        if not found:
             continue
-        found = [one for cell in cells for one in cell["found"]]
         names.append(name)
         own = [one["borne_out"] * np.array([1, one["agreement"], one["memory"]]) for one in found]
         parts.append(np.mean(own, axis=0))
