@@ -17,11 +17,17 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.discover.prototypes import Frames, PlainEvidence, derived_seed
-from asot.discover.radius import FINENESS, ScaledViews, searched, thinned
-from asot.discover.score import FEW_DIRECTIONS, SegmentationScore
+from asot.discover.prototypes import Frames, PlainEvidence, derived_seed, evenly
+from asot.discover.radius import (
+    FINENESS,
+    MOST_RECORDINGS,
+    ScaledViews,
+    searched,
+    smoothed,
+    thinned,
+)
+from asot.discover.score import FEW_DIRECTIONS, SegmentationScore, count_segments
 from asot.progress import Progress, silent
-from asot.timeline.segments import run_lengths
 
 NUMBERS = (*range(2, 13), 14, 16, 19, 22, 26)
 MOST_FRAMES = 12_000
@@ -63,7 +69,8 @@ def find_n_actions(
     True
     """
     step = max(1, radius // FINENESS)
-    kept = searched([thinned(one, step) for one in recordings], MOST_FRAMES)
+    known = [thinned(one, step) for one in evenly(recordings, MOST_RECORDINGS)]
+    kept = searched(known, MOST_FRAMES)
     views = ScaledViews(kept, round(radius / step))
     room = max(2, min(most, sum(map(len, kept)) * step // (2 * radius)))
     numbers = [one for one in NUMBERS if one <= room]
@@ -82,7 +89,7 @@ def find_n_actions(
         for labels in found
     ]
     # Less than a nat a segment is no gain to speak of.
-    least = sum(len(run_lengths(one)[0]) for one in found[int(np.argmax(gains))][0])
+    least = count_segments(found[int(np.argmax(gains))][0])
     shares = [max(0.0, one) / max(least, *gains) for one in gains]
     curve = score_numbers(numbers, agreement, shares)
     at = int(np.argmax(curve))
@@ -97,12 +104,7 @@ def score_numbers(
 ) -> list[float]:
     """Score numbers by the agreement between views and the share of the gain, both smoothed."""
     pull = PULL * np.log(np.array(numbers) / TYPICAL) ** 2
-    return (AGREED * _smooth(agreement) + (1 - AGREED) * _smooth(gain) - pull).tolist()
-
-
-def _smooth(curve: Sequence[float]) -> NDArray[np.float64]:
-    padded = np.array([curve[0], *curve, curve[-1]])
-    return padded[:-2] / 4 + padded[1:-1] / 2 + padded[2:] / 4
+    return (AGREED * smoothed(agreement) + (1 - AGREED) * smoothed(gain) - pull).tolist()
 
 
 def agreement_across(one: Sequence[NDArray[np.int64]], other: Sequence[NDArray[np.int64]]) -> float:

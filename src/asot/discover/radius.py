@@ -24,10 +24,9 @@ from asot.discover.prototypes import (
     learn_prototypes,
     window_mean,
 )
-from asot.discover.score import SegmentationScore, main_directions
+from asot.discover.score import SegmentationScore, count_segments, main_directions
 from asot.discover.views import ViewKind, fit_view
 from asot.progress import Progress, silent
-from asot.timeline.segments import run_lengths
 
 MOST_RECORDINGS = 30  # that settings are searched in
 FEWEST_RECORDINGS = 4  # even if they are long
@@ -77,7 +76,7 @@ def find_radius(
         gains = [score.gain(labels, n_actions) for labels in views]
         at = int(np.argmax(gains))
         best.append(gains[at])
-        lengths.append(total / sum(len(run_lengths(one)[0]) for one in views[at]))
+        lengths.append(total / count_segments(views[at]))
     off = np.log(np.array(lengths) / (SEGMENT * np.array(radii)))
     known = np.array(best) if max(best) > 0 else np.zeros(len(best))
     best = (known - PULL * off**2).tolist()
@@ -99,13 +98,18 @@ def choose_radius(radii: Sequence[int], score: Sequence[float]) -> int:
 
     Each score counts half, and those of the scales beside it a quarter, as starts make them jump.
     """
-    padded = np.array([score[0], *score, score[-1]])
-    smooth = padded[:-2] / 4 + padded[1:-1] / 2 + padded[2:] / 4
+    smooth = smoothed(score)
     at = int(np.argmax(smooth))
     enough = smooth[at] - (1 - TOP) * abs(smooth[at])
     while at + 1 < len(radii) and smooth[at + 1] >= enough:
         at += 1
     return radii[at]
+
+
+def smoothed(curve: Sequence[float]) -> NDArray[np.float64]:
+    """Let each point of a curve count half, and its neighbours a quarter each."""
+    padded = np.array([curve[0], *curve, curve[-1]])
+    return padded[:-2] / 4 + padded[1:-1] / 2 + padded[2:] / 4
 
 
 def searched(recordings: Frames, frames: int = MOST_FRAMES) -> list[NDArray[np.float32]]:

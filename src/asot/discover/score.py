@@ -34,6 +34,11 @@ ROUNDING = 1e-6  # of the variance: what is left is not a signal
 RIDGE = 1e-3  # of the mean variance, added to each covariance
 
 
+def count_segments(labels: Sequence[NDArray[np.int64]]) -> int:
+    """Count the segments of the recordings with these labels."""
+    return sum(len(run_lengths(one)[0]) for one in labels)
+
+
 def main_directions(recordings: Frames, most: int = DIRECTIONS) -> list[NDArray[np.float32]]:
     """Project recordings on their ``most`` main directions from the origin.
 
@@ -109,7 +114,7 @@ class SegmentationScore:
         return sorted(better, key=lambda pair: -gained[pair])
 
     def _score(self, labels: Sequence[NDArray[np.int64]], n_actions: int) -> float:
-        n_segments = sum(len(run_lengths(one)[0]) for one in labels)
+        n_segments = count_segments(labels)
         number, columns = self._rows.shape
         residuals, members = self._residuals(np.concatenate(labels))
         pooled = residuals.T @ residuals / number

@@ -24,12 +24,17 @@ from torch import Tensor
 from asot.decoding.boundaries import sharpen_boundaries
 from asot.discover.background import Background
 from asot.discover.prototypes import Frames, Prototypes, band, unit_rows
-from asot.discover.score import FEW_DIRECTIONS, SegmentationScore
+from asot.discover.score import (
+    FEW_DIRECTIONS,
+    SegmentationScore,
+    count_segments,
+    main_directions,
+)
 from asot.discover.verdict import Choice, Trust, estimate_trust
 from asot.discover.views import View, ViewKind
 from asot.model.network import ActionModel, as_tensor
 from asot.model.recipe import EncoderSettings, Recipe
-from asot.timeline.segments import UNLABELLED, run_lengths
+from asot.timeline.segments import UNLABELLED
 from asot.transport import Solution, solve
 
 LINEAR = EncoderSettings([], 128)
@@ -222,6 +227,7 @@ def choose_candidate(
     the ``compared`` recordings, (N_i, D), better than the whole team, and the network where it
     does so clearly. How right the result is, is estimated too.
     """
+    seen = main_directions(compared)
     score: SegmentationScore | None = None
     found: dict[str, _Result] = {}
     for one in candidates:
@@ -234,7 +240,7 @@ def choose_candidate(
                 decoding.solve(own, frames, recipe).labels.numpy()
                 for own, frames in zip(shares, compared, strict=True)
             ]
-            score = score or SegmentationScore(compared, [labels])
+            score = score or SegmentationScore(seen, [labels])
             gain = score.gain(labels, n_actions)
             results.append(_Result(one, vote, shares, decoding, labels, gain))
         first, best = results[0], max(results, key=lambda result: result.gain)
@@ -251,14 +257,14 @@ def choose_candidate(
     gains = [one.gain / segments for one in found.values()]
     chosen = found[name]
     trust = estimate_trust(
-        compared,
+        seen,
         chosen.labels,
         agreement=chosen.agreement(),
         share=chosen.share(),
         correlated=score.correlated,
         radius=radius,
     )
-    few = SegmentationScore(compared, [chosen.labels], FEW_DIRECTIONS)
+    few = SegmentationScore(seen, [chosen.labels], FEW_DIRECTIONS)
     alike = few.alike(chosen.labels, n_actions)
     choice = Choice(name, list(found), gains, alike)
     return Outcome(chosen.candidate.learners, chosen.vote, chosen.decoding, choice, trust)
@@ -278,7 +284,7 @@ class _Result:
     @property
     def n_segments(self) -> int:
         """Count the segments of all recordings."""
-        return sum(len(run_lengths(one)[0]) for one in self.labels)
+        return count_segments(self.labels)
 
     def agreement(self) -> float:
         """Return the mean adjusted Rand index of the result and each learner, by weight."""

@@ -8,7 +8,7 @@ import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from torch import Tensor
 from asot.data import even_frames
 from asot.discover.background import learn_background
 from asot.discover.prototypes import derived_seed, evenly, learn_prototypes
-from asot.discover.views import fit_view
+from asot.discover.views import ViewKind, fit_view
 from asot.errors import ArgumentError, ConfigurationError, DataError
 from asot.metrics import evaluate
 from asot.model.automatic import PAPER_RADIUS, PAPER_STRENGTH
@@ -414,12 +414,17 @@ def train_team(
         for number in range(recipe.team)
         for scale in SCALES[number % len(SCALES)]
     ]
-    views = cache(lambda kind, at: ViewedFeatures(fit_view(kind, at, features), features))
+
+    # Those of one scale at a time: each may keep its frames in memory.
+    @lru_cache(maxsize=len({kind.view for kind in KINDS}))
+    def viewed(kind: ViewKind, at: int) -> ViewedFeatures:
+        return ViewedFeatures(fit_view(kind, at, features), features)
 
     def network(kind: Kind, at: int | None, own_seed: int, name: str) -> Learner:
         own = copy.deepcopy(recipe)
         own.team, own.background = 0, False
-        own.encoder = copy.deepcopy(kind.encoder or own.encoder)
+        assert kind.encoder is not None
+        own.encoder = copy.deepcopy(kind.encoder)
         own.training.kmeans_restarts = min(own.training.kmeans_restarts, TEAM_RESTARTS)
         if at is None:
             own.order_prior = PAPER_STRENGTH
@@ -427,7 +432,7 @@ def train_team(
         else:
             own.order_prior = recipe.order_prior if kind.ordered else 0.0
             own.transport_train.radius, own.transport_eval.radius = at / mean_frames, at
-        seen = views(kind.view, at or half)
+        seen = viewed(kind.view, at or half)
         model = train(seen, own, n_actions, own_seed, device, make_log=partial(make_log, name))
         return Learner(kind.title, seen.view, model)
 
