@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import irfft, next_fast_len, rfft
 
 from asot.discover.prototypes import derived_seed
 from asot.discover.radius import VIEWS, ScaledViews, ladder, searched
@@ -32,15 +31,9 @@ class EarlyScore(SegmentationScore):
     """The score with the correlation summed up to where it first falls below .05."""
 
     def _correlated(self, labels: NDArray[np.int64]) -> float:
-        longest = max(self._lengths)
-        size = next_fast_len(2 * longest, real=True)
-        parts = np.split(self._residuals(labels)[0], np.cumsum(self._lengths)[:-1])
-        powers = [(np.abs(rfft(one, size, axis=0)) ** 2).sum(axis=1) for one in parts]
-        total = irfft(np.sum(powers, axis=0), size)[: max(2, longest // 2)]
-        if total[0] <= 0:
-            return 1.0
-        rho = total / total[0]
-        faded = int(np.argmax(np.append(rho, 0.0) < LEAST))
+        rho = self._autocorrelation(labels)
+        rho = rho[: max(2, len(rho) // 2)]
+        faded = int(np.argmax(np.append(rho[1:], 0.0) < LEAST)) + 1
         return float(1 + 2 * rho[1:faded].sum())
 
 

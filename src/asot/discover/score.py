@@ -141,20 +141,23 @@ class SegmentationScore:
 
     def _correlated(self, labels: NDArray[np.int64]) -> float:
         """Sum the absolute autocorrelation around the means of actions, up to where it fades."""
+        recording = np.repeat(np.arange(len(self._lengths)), self._lengths)
+        rho = np.abs(self._autocorrelation(labels * len(self._lengths) + recording))
+        lags = range(1, max(2, len(rho) // 2))
+        faded = next((m for m in lags if rho[m : 2 * m + 1].max(initial=0) < FADED), lags[-1])
+        return float(1 + 2 * rho[1:faded].sum())
+
+    def _autocorrelation(self, groups: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the autocorrelation of frames around the means of groups, by lag; or zeros."""
         from scipy.fft import irfft, next_fast_len, rfft
 
         longest = max(self._lengths)
         size = next_fast_len(2 * longest, real=True)
         total = np.zeros(longest)
-        ends = np.cumsum(self._lengths)
-        recording = np.repeat(np.arange(len(ends)), self._lengths)
-        residuals = self._residuals(labels * len(ends) + recording)[0]
-        for end, length in zip(ends, self._lengths, strict=True):
+        residuals = self._residuals(groups)[0]
+        for end, length in zip(np.cumsum(self._lengths), self._lengths, strict=True):
             power = (np.abs(rfft(residuals[end - length : end], size, axis=0)) ** 2).sum(axis=1)
             total[:length] += irfft(power, size)[:length]
         if total[0] <= ROUNDING * self._variance * self._rows.size:
-            return 1.0
-        rho = np.abs(total / total[0])
-        lags = range(1, max(2, longest // 2))
-        faded = next((m for m in lags if rho[m : 2 * m + 1].max(initial=0) < FADED), lags[-1])
-        return float(1 + 2 * rho[1:faded].sum())
+            return np.zeros(longest)
+        return total / total[0]

@@ -224,13 +224,10 @@ def _tell_trust(values: TrustEstimate) -> Finding:
 
 
 def _tell_choice(values: CandidateScores) -> Finding:
-    gain = dict(zip(values.names, values.gain, strict=True))
-    sentence = f"The result is that of the {values.chosen}."
-    if values.chosen != "team":
-        words = {"frames alone": "Frames are clear enough alone: prototypes without training vote."}
-        sentence = words.get(
-            values.chosen, f"{values.chosen.capitalize()} alone describes them best."
-        )
+    sentence = {
+        "team": "The result is that of the team.",
+        "frames alone": "Frames are clear enough alone: prototypes without training vote.",
+    }.get(values.chosen, f"{values.chosen.capitalize()} alone describes them best.")
     if values.alike:
         pairs = [f"{a} and {b}" for a, b in values.alike[:MOST_ALIKE]]
         sentence += f" Actions that may be one: {', '.join(pairs)}."
@@ -240,7 +237,7 @@ def _tell_choice(values: CandidateScores) -> Finding:
         "Simpler methods are held against the team. Each is scored by how much shorter it "
         "describes the frames than a single action does, in nats for each segment of the team.",
         head=("Candidate", "Nats a segment"),
-        rows=tuple((name, f"{one:.1f}") for name, one in gain.items()),
+        rows=tuple((n, f"{one:.1f}") for n, one in zip(values.names, values.gain, strict=True)),
     )
 
 
