@@ -23,6 +23,7 @@ from torch import Tensor
 
 from asot.decoding.boundaries import sharpen_boundaries
 from asot.discover.background import Background
+from asot.discover.noise import compare_with_noise
 from asot.discover.prototypes import Frames, Prototypes, band, unit_rows
 from asot.discover.score import (
     FEW_DIRECTIONS,
@@ -263,6 +264,7 @@ def choose_candidate(
         share=chosen.share(),
         correlated=score.correlated,
         radius=radius,
+        beyond_noise=len(seen) == 1 or compare_with_noise(seen, n_actions, radius).beyond_noise,
     )
     few = SegmentationScore(seen, [chosen.labels], FEW_DIRECTIONS)
     alike = few.alike(chosen.labels, n_actions)
