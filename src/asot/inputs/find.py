@@ -17,8 +17,8 @@ VIDEOS = frozenset(
         *(".ts", ".mts", ".m2ts", ".3gp", ".ogv", ".mxf", ".vob"),
     }
 )
-SERIES = frozenset({".csv", ".tsv", ".parquet", ".h5", ".hdf5", ".npy"})
-HDF5 = frozenset({".h5", ".hdf5"})
+SERIES = frozenset({".csv", ".tsv", ".parquet", ".h5", ".hdf5", ".nwb", ".npy"})
+HDF5 = frozenset({".h5", ".hdf5", ".nwb"})
 ARRAYS = frozenset({".npy"})
 # The file in which asot segment keeps its settings.
 DESCRIPTION = "segment.json"

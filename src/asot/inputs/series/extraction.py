@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +15,13 @@ from asot.data.origin import Origin
 from asot.errors import ArgumentError, FileError, unreadable
 from asot.files import file_hash
 from asot.inputs.poses.egocentric import distances, egocentric, lacks_heading, require_axis
-from asot.inputs.poses.read import kind_of, read_pose
+from asot.inputs.poses.headers import doubt
+from asot.inputs.poses.read import Kind, kind_of, read_pose
 from asot.inputs.series.signals import Series, octaves, pick, resample, smooth, velocity, windows
 from asot.inputs.series.tables import read_series
 from asot.inputs.settings import SeriesSettings
 from asot.inputs.shared import Look
-from asot.text import plural
-
-Kind = Literal["series", "pose"]
+from asot.text import listing, plural
 
 # Counted up when the same file and settings give other features than before.
 VERSION = 2
@@ -56,10 +55,16 @@ class SeriesExtractor:
 
     def read(self, path: Path) -> tuple[Kind, Series]:
         """Read a file by the settings, and tell what it holds."""
-        kind, settings = kind_of(path), self.settings
+        settings = self.settings
+        kind = kind_of(path, settings.kind)
         rate, names, clock = settings.rate, settings.columns, settings.time_column
         if kind == "series":
-            return kind, read_series(path, rate=rate, time_column=clock, columns=names)
+            series = read_series(path, rate=rate, time_column=clock, columns=names)
+            points = doubt(series.columns) if settings.kind is None else []
+            if points:
+                remark = f"Taken for signals; if {listing(points, 6)} are points with x and y, say "
+                series = replace(series, remarks=(*series.remarks, f"{remark}--kind pose."))
+            return kind, series
         least = settings.min_confidence
         return kind, read_pose(path, rate=rate, min_confidence=least, columns=names)
 
