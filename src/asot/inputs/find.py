@@ -138,7 +138,7 @@ def _one_of_twins(found: list[Input]) -> list[Input]:
 def _twin_rank(one: Input) -> tuple[bool, bool, bool]:
     stem = one.path.stem
     lengths, filtered = stem.endswith("_skeleton"), "_filtered" in stem
-    return lengths, not filtered, one.path.suffix.lower() not in HDF5
+    return lengths, not filtered, one.path.suffix.lower() == ".csv"
 
 
 def is_ours(folder: Path) -> bool:

@@ -92,6 +92,7 @@ STACKED: dict[str, Callable[[Any], str]] = {
         f"{'' if i < 3 else i - 3},{line}\n" for i, line in enumerate(t.to_csv().splitlines())
     ),
     "a remark": lambda t: "# tracked on Monday\n" + t.to_csv(),
+    "ends of lines": lambda t: t.to_csv().replace("\n", ",,\n"),
     "byte-order mark": lambda t: "\ufeff" + t.to_csv(),
 }
 
@@ -102,6 +103,16 @@ def test_headers_of_several_lines(how: str, tmp_path: Path, places: np.ndarray) 
     assert kind == "pose"
     require_places(series, places)
     assert series.remarks == ()
+
+
+def test_a_column_that_someone_added_is_left_out(tmp_path: Path, places: np.ndarray) -> None:
+    table = stacked(places)
+    table["behaviour", "", ""] = 1.0
+    for text in (table.to_csv(), table.reset_index().to_csv()):
+        kind, series = read(tmp_path / "m.csv", text)
+        assert kind == "pose"
+        require_places(series, places)
+        assert series.remarks == ("Left out, as no part of a point: 'behaviour'.",)
 
 
 @pytest.mark.parametrize("without", ["", "scorer", "names"])
@@ -149,6 +160,7 @@ NAMES: dict[str, Callable[[str, str], str]] = {
     "unit": lambda point, part: f"{point}_{part} (px)" if part in "xy" else f"{point}_{part}",
     "confidence": lambda point, part: f"{point}_{part.replace('likelihood', 'conf')}",
     "score": lambda point, part: f"{point}_{part.replace('likelihood', 'score')}",
+    "run on": lambda point, part: f"{point}{part}",
     "letter": lambda point, part: f"{point}_{part.replace('likelihood', 'p')}",
 }
 
@@ -449,5 +461,7 @@ def test_kinds_that_a_file_cannot_be(tmp_path: Path) -> None:
 
 
 def test_few_points_in_space_are_not_doubted() -> None:
-    assert doubt([f"{point}_{axis}" for point in "abcd" for axis in "xyz"]) == []
-    assert doubt([f"{point}_{axis}" for point in "abcde" for axis in "xyz"]) == list("abcde")
+    assert doubt([f"{point}_{axis}" for point in "abcd" for axis in "xyz"]) == ""
+    many = doubt([f"{point}_{axis}" for point in "abcde" for axis in "xyz"])
+    assert many.startswith("Taken for signals; if 'a', 'b', 'c', 'd', 'e' are points")
+    assert "'likelihood 1' may be of a tracker" in doubt(["left", "likelihood 1"])

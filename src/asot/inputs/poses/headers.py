@@ -12,6 +12,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from asot.text import listing
+
 AXES = ("x", "y", "z")
 # Below these a point counts as missing: DeepLabCut lists every point, and itself leaves out those
 # below 0.6; SLEAP writes only the points it trusts; for others 0 stands for points not seen.
@@ -31,6 +33,8 @@ _NAMES = (
     re.compile(r"(?P<part>[xyzcv])(?P<point>\d+)", re.IGNORECASE),
     re.compile(r"(?P<point>.*[a-z0-9])(?P<part>[XYZPC]|Likelihood|Score|Confidence|Visibility)"),
 )
+_TELLING = "likelihood"  # a word that only trackers use
+_RUN_ON = re.compile(rf"(?P<point>.+)(?P<part>[xyz]|{_TELLING})", re.IGNORECASE)
 # Words in the names of sensors' axes, and of other places than those of a body.
 _SENSORS = re.compile(
     r"acc|gyr|(?<![a-z])(mag(?![a-z])|magn|grav|rot|orient|quat|euler|angular|linear|veloc|imu|"
@@ -85,9 +89,9 @@ def stacked(rows: Sequence[Sequence[str]]) -> Header | None:
         start = next((i for i, word in enumerate(words) if word in AXES), 0)
         labels = [one[0].lower() if start and one else "" for one in rows[:last]]
         labelled = start > 0 and (words[0] == "coords" or not _LEVELS.isdisjoint(labels))
-        known = all(word in (*AXES, *CONFIDENCES) for word in words[start:])
-        places = {"x", "y"} if words[0] != "coords" else {"x"}
-        if places <= set(words) and (labelled or known):
+        known = all(word in ("", *AXES, *CONFIDENCES) for word in words[start:])
+        least = {"x"} if words[0] == "coords" else {"x", "y"}
+        if least <= set(words) and (labelled or known):
             break
     else:
         return None
@@ -99,11 +103,16 @@ def stacked(rows: Sequence[Sequence[str]]) -> Header | None:
             counts = f"{len(words) - start} columns in its line 'coords' and {len(cells)}"
             raise ValueError(f"has {counts} in its line {label!r}")
     keys = name_levels([*labels, "coords"], list(zip(*above, words[start:], strict=True)))
+    titles = [[one[i] for one in rows[:last] if one[i]] for i in range(len(row))]
+    places = [i for i in range(start, len(row)) if words[i]]
+    # Columns that someone added have a name above; those that end a spreadsheet's lines have none.
+    left_out = [titles[i][0] for i in range(start, len(row)) if titles[i] and not words[i]]
+    keys = [key for key in keys if key[2]]
     lines = last + 1
     if start and lines < len(rows) and not any(rows[lines][1:]):
         # pandas gives the name of an index a line.
         lines += re.fullmatch(r"[A-Za-z_ ]+", rows[lines][0]) is not None
-    header = Header(keys, list(range(start, len(row))), start - 1 if start else None, None, lines)
+    header = Header(keys, places, start - 1 if start else None, None, lines, left_out)
     parts = {part for _, _, part in keys}
     sure = labelled or not parts.isdisjoint(CONFIDENCES)
     several_in_plane = "z" not in parts and len(header.points) > 1
@@ -146,9 +155,10 @@ def flat(
     are enough. Of ``rows``, the first rows of values, confidences of one letter must lie in [0, 1].
     """
     lower = [name.strip().lower().replace(" ", "_") for name in names]
+    run_on = any(name.endswith(_TELLING) for name in lower)
     points: dict[tuple[str, str], dict[str, int]] = {}
     for place, name in enumerate(names):
-        individual, point, part = _split(name)
+        individual, point, part = _split(name, run_on)
         if part and not _SENSORS.search(point.lower()):
             if part in points.setdefault((individual, point), {}):
                 return None
@@ -180,17 +190,26 @@ def each_point(names: Sequence[str]) -> bool:
     return {"x", "y"} <= lower and not lower.isdisjoint(_EACH_POINT)
 
 
-def doubt(names: Sequence[str]) -> list[str]:
-    """List the points that signals may be the places of."""
+def doubt(names: Sequence[str]) -> str:
+    """Return a remark on signals whose names sound like those of points; empty without doubt."""
     header = flat(names, sure=False)
-    if header is None:
-        return []
-    in_space = any(part == "z" for _, _, part in header.keys)
-    return header.points if len(header.points) >= (5 if in_space else 2) else []
+    if header is not None:
+        in_space = any(part == "z" for _, _, part in header.keys)
+        if len(header.points) >= (5 if in_space else 2):
+            points = listing(header.points, 6)
+            return f"Taken for signals; if {points} are points with x and y, say --kind pose."
+    telling = [name for name in names if _TELLING in name.lower()]
+    if telling:
+        cure = "to have poses read, call their columns nose_x, nose_y, nose_likelihood and so on"
+        return f"Taken for signals, though {listing(telling)} may be of a tracker: {cure}."
+    return ""
 
 
-def _split(name: str) -> Key:
-    """Split the name of a column into individual, point and part; the part is empty without one."""
+def _split(name: str, run_on: bool) -> Key:
+    """Split the name of a column into individual, point and part; the part is empty without one.
+
+    Names such as ``nosex`` are split where names ``run_on``.
+    """
     name = name.strip()
     if re.fullmatch(r"\(.*,.*\)", name):
         cells = [cell.strip(" '\"") for cell in name[1:-1].split(",")]
@@ -200,7 +219,8 @@ def _split(name: str) -> Key:
         individual = cells[-3] if len(cells) > 2 else ""
         return (individual, cells[-2], part) if known else ("", name, "")
     name = _UNIT.sub("", name)
-    found = next(filter(None, (one.fullmatch(name) for one in _NAMES)), None)
+    patterns = (*_NAMES, _RUN_ON) if run_on else _NAMES
+    found = next(filter(None, (one.fullmatch(name) for one in patterns)), None)
     return ("", found["point"] or "point", found["part"].lower()) if found else ("", name, "")
 
 

@@ -70,6 +70,8 @@ def place(
 def _of_points(path: Path, keys: Sequence[Key], placed: Values, first: int, least: float) -> Poses:
     points: dict[tuple[str, str], dict[str, int]] = {}
     for position, (individual, point, part) in enumerate(keys):
+        if not part:  # as of a column that someone added
+            continue
         parts = points.setdefault((_clean(individual), _clean(point)), {})
         if part in parts:
             name = ".".join(filter(None, (_clean(individual), _clean(point), part)))

@@ -21,7 +21,7 @@ from asot.inputs.series.signals import Series, octaves, pick, resample, smooth, 
 from asot.inputs.series.tables import read_series
 from asot.inputs.settings import SeriesSettings
 from asot.inputs.shared import Look
-from asot.text import listing, plural
+from asot.text import plural
 
 # Counted up when the same file and settings give other features than before.
 VERSION = 2
@@ -60,11 +60,8 @@ class SeriesExtractor:
         rate, names, clock = settings.rate, settings.columns, settings.time_column
         if kind == "series":
             series = read_series(path, rate=rate, time_column=clock, columns=names)
-            points = doubt(series.columns) if settings.kind is None else []
-            if points:
-                remark = f"Taken for signals; if {listing(points, 6)} are points with x and y, say "
-                series = replace(series, remarks=(*series.remarks, f"{remark}--kind pose."))
-            return kind, series
+            remark = doubt(series.columns) if settings.kind is None else ""
+            return kind, replace(series, remarks=(*series.remarks, *filter(None, [remark])))
         least = settings.min_confidence
         return kind, read_pose(path, rate=rate, min_confidence=least, columns=names)
 
