@@ -259,6 +259,19 @@ def test_individuals_in_headers_of_one_line(how: str, tmp_path: Path, places: np
     np.testing.assert_allclose(series.values[:, 6], places[:, 0, 0] + 100)
 
 
+def test_individuals_that_are_points(tmp_path: Path, places: np.ndarray) -> None:
+    tables = [
+        pandas.DataFrame({"frame": range(FRAMES), "id": i, "X": place[:, 0], "Y": place[:, 1]})
+        for i, place in enumerate(places.transpose(1, 0, 2))
+    ]
+    kind, series = read(tmp_path / "m.csv", pandas.concat(tables).rename(columns={"id": "track"}))
+    assert kind == "pose"
+    assert series.columns[:2] == ("0.point.x", "0.point.y")
+    np.testing.assert_allclose(series.values, places.reshape(FRAMES, -1))
+    with pytest.raises(DataError, match="two rows for frame 0: keep one of them, or tell animals"):
+        read(tmp_path / "m.csv", pandas.concat(tables).drop(columns="id"), kind="pose")
+
+
 SENSORS = {
     "one": "ax ay az",
     "two": "acc_x acc_y acc_z gyro_x gyro_y gyro_z",
@@ -313,6 +326,10 @@ def test_sensors_with_a_header_of_two_lines_are_no_points(
             "line 1: begins like DeepLabCut's ('scorer'), but has no line 'bodyparts, coords' with",
         ),
         ("scorer,bodyparts,coords,0,1\nD,nose,x,1,2\nD,nose,y,1,2\n", "begins like DeepLabCut's"),
+        (
+            "frame,a_x,a_y,a_y,a_likelihood\n0,1,2,2,.9\n",
+            "has two columns 'a_y': rename or remove one, or say --kind series",
+        ),
         ("bodyparts,nose,tail\n0,1,2\n1,2,3\n", "begins like DeepLabCut's ('bodyparts')"),
     ],
 )  # fmt: skip

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from asot.text import listing
+from asot.text import listing, quote
 
 AXES = ("x", "y", "z")
 # Below these a point counts as missing: DeepLabCut lists every point, and itself leaves out those
@@ -151,30 +151,36 @@ def flat(
     """Recognise poses by the names of columns; None for what may be something else.
 
     A table holds poses if most of its points have a confidence beside x and y, or if it has the
-    numbers of frames and several points in the plane. Where it need not be ``sure``, x and y
-    are enough. Of ``rows``, the first rows of values, confidences of one letter must lie in [0, 1].
+    numbers of frames and several points, or individuals, in the plane. Where it need not be
+    ``sure``, x and y are enough. Of ``rows``, the first rows of values, confidences of one letter
+    must lie in [0, 1]. It is a ValueError if a column of points comes twice.
     """
     lower = [name.strip().lower().replace(" ", "_") for name in names]
     run_on = any(name.endswith(_TELLING) for name in lower)
     points: dict[tuple[str, str], dict[str, int]] = {}
+    twins: list[str] = []
     for place, name in enumerate(names):
         individual, point, part = _split(name, run_on)
         if part and not _SENSORS.search(point.lower()):
-            if part in points.setdefault((individual, point), {}):
-                return None
-            points[individual, point][part] = place
+            before = points.setdefault((individual, point), {}).setdefault(part, place)
+            if names[before] != name:
+                return None  # x_0 and X_0 of OpenFace
+            twins += [name] * (before != place)
     points = {owner: parts for owner, parts in points.items() if {"x", "y"} <= parts.keys()}
     frame = next((place for place, one in enumerate(lower) if _FRAME.fullmatch(one)), None)
     rated = [owner for owner, parts in points.items() if _confident(parts, rows)]
     words = [part for parts in points.values() for part in parts]
     enough = 2 * len(rated) >= len(points) and (len(rated) > 1 or "likelihood" in words)
-    plane = frame is not None and len(points) > 1 and "z" not in words
+    track = next((lower.index(one) for one in _TRACKS if one in lower), None)
+    several = len(points) > 1 or track is not None
+    plane = frame is not None and several and "z" not in words
     of_sleap = "frame_idx" in lower and any("." in name for name in names)
     if not points or (sure and not (enough or plane or of_sleap)):
         return None
+    if twins:
+        raise ValueError(f"has two columns {quote(twins[0])}")
     if frame is None and lower[0] in ("", "index", "unnamed:_0"):
         frame = 0
-    track = next((lower.index(one) for one in _TRACKS if one in lower), None)
     owners = _named(list(points), () if track else (_INDIVIDUAL, *[_SIMBA] * ("p" in words)))
     keys = [(*owners[owner], part) for owner, parts in points.items() for part in parts]
     places = [place for parts in points.values() for place in parts.values()]

@@ -52,7 +52,8 @@ def place(
     twins, counts = np.unique(rows * len(names) + labels, return_counts=True)
     if counts.max() > 1:
         frame = first + int(twins[counts > 1][0]) // len(names)
-        message = f"has two rows for frame {frame}"
+        cure = "keep one of them, or tell animals apart by a column 'track'"
+        message = f"has two rows for frame {frame}: {cure}"
         if of_tracks:
             message = f"has two animals of one track in frame {frame}: track them in SLEAP first"
         raise FileError.at(path, message)
@@ -120,7 +121,8 @@ def frame_rows(path: Path, index: NDArray[np.generic]) -> tuple[NDArray[np.int64
     if not len(frames):
         raise FileError.at(path, "is empty: it holds no frame")
     if not (np.isfinite(frames).all() and (frames == np.round(frames)).all() and frames.min() >= 0):
-        raise FileError.at(path, "numbers its frames with other than whole numbers from 0 on")
+        message = "numbers its frames with other than whole numbers from 0 on"
+        raise FileError.at(path, f"{message}: leave that column out if it is none of frames")
     first, length = int(frames.min()), int(frames.max() - frames.min()) + 1
     if length > 100 * len(frames) + 1000:
         some = f"{len(frames)} of {length:,} frames"

@@ -180,7 +180,10 @@ def _flat(
     if sum(re.fullmatch(r"inst\d+\.track", name) is not None for name in names) > 1:
         message = "has columns for each instance, which may be another animal in each frame: export"
         raise FileError.at(path, f"{message} it from SLEAP as analysis CSV or HDF5, {kind}")
-    return flat(names, rows, sure)
+    try:
+        return flat(names, rows, sure)
+    except ValueError as error:
+        raise FileError.at(path, f"{error}: rename or remove one, {kind}") from None
 
 
 def _first_rows(path: Path, dialect: Dialect) -> list[tuple[int, list[str]]]:

@@ -121,10 +121,12 @@ class SeriesExtractor:
         remarks = list(series.remarks)
         poses = kind == "pose" and settings.egocentric
         if poses and lacks_heading(series.columns, settings.body_axis):
-            remarks.append(
-                "No points of a body axis were recognised, so poses were not turned to face one "
-                "way: name the rear and the front point with body_axis."
-            )
+            why = "No points of a body axis were recognised"
+            cure = "name the rear and the front point with --body_axis"
+            if not lacks_heading(found, settings.body_axis):
+                why = "Another recording lacks a point of the body axis"
+                cure += " to leave that recording out instead"
+            remarks.append(f"{why}, so poses were not turned to face one way: {cure}.")
         columns = list(series.columns)
         media = {"columns": columns, "rate": series.rate, "rows": len(series.values)}
         if self.columns is not None:
