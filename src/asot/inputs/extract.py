@@ -25,7 +25,7 @@ from asot.errors import ConfigurationError, DataError, FileError
 from asot.files import require_file, write_array
 from asot.inputs.find import ARRAYS, Input
 from asot.inputs.settings import SeriesSettings, VideoSettings
-from asot.inputs.shared import Look, agree
+from asot.inputs.shared import Agreement, Look, agree
 from asot.progress import Progress
 from asot.schema import first_difference
 
@@ -165,17 +165,20 @@ def _extract_series(
         except DataError as error:
             failed[name] = str(error)
         progress("Comparing the recordings", done, len(paths))
-    remarks: dict[str, list[str]] = {}
+    agreement = Agreement(())
     if looks:
         agreement = agree(looks, signals.manner, expected)
         failed |= {name: str(FileError.at(paths[name], why)) for name, why in agreement.odd.items()}
-        remarks, signals = agreement.remarks, SeriesExtractor(settings, agreement.columns)
+        signals = SeriesExtractor(settings, agreement.columns)
     extractors = [
         arrays if ready and one.path.suffix.lower() in ARRAYS else signals for one in inputs
     ]
+    for one in inputs:
+        if one.name in agreement.odd:
+            origin_path(root, one.name).unlink(missing_ok=True)  # earlier features do not fit
     result = extract_with(extractors, inputs, root, progress, failed)
     for one in inputs:
-        said = [*one.remarks, *remarks.get(one.name, ())]
+        said = [*one.remarks, *agreement.remarks.get(one.name, ())]
         if said and one.name not in result.failed:
             result.remarks[one.name] = [*said, *result.remarks.get(one.name, ())]
     return result
