@@ -25,6 +25,7 @@ VIDEO: dict[str, tuple[type, str]] = {
     "batch_size": (int, "Frames for the network at once."),
 }
 SERIES: dict[str, tuple[type, str]] = {
+    "kind": (str, "series or pose: what tables hold; told by their headers unless given."),
     "rate": (float, "Rows a second of the files, where they have no time column."),
     "time_column": (str, "The column with the time."),
     "columns": (str, "The columns, or points, to use; all unless given."),
