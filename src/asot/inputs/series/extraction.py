@@ -23,7 +23,7 @@ from asot.inputs.settings import SeriesSettings
 Kind = Literal["series", "pose"]
 
 # Counted up when the same file and settings give other features than before.
-VERSION = 2
+VERSION = 3
 READY_COLUMNS = 64  # a table as wide as this holds features already
 _LEAST_IN_WINDOW = 8  # samples; two octaves
 
@@ -68,7 +68,8 @@ class SeriesExtractor:
             least = settings.min_confidence
             series = read_pose(path, rate=rate, min_confidence=least, columns=names)
         else:
-            series = read_series(path, rate=rate, time_column=clock, columns=names)
+            unit = settings.time_unit
+            series = read_series(path, rate=rate, time_column=clock, time_unit=unit, columns=names)
         plan = choose(series, kind, settings)
         try:
             with np.errstate(over="ignore", invalid="ignore"):  # an overflow is refused below
