@@ -136,11 +136,12 @@ def read_clock(
     if wrong.sum() * 10 > len(wrong):
         row = int(wrong.argmax())
         if values.isna().iloc[row]:
-            raise ClockError(f"the time in column {name!r} is missing", row)
+            cure = "give the rows a second (--rate)"
+            raise ClockError(f"the time in column {name!r} is missing: {cure}", row)
         raise _unreadable(pandas, name, values)
     if wrong.any():
         row = int(wrong.argmax())
-        cell = "" if values.isna().iloc[row] else f", such as {quote(str(values.iloc[row]))}"
+        cell = "" if values.isna().iloc[row] else f", such as {quote(str(values.iloc[row]))},"
         verb = "was" if wrong.sum() == 1 else "were"
         notes.append(
             f"{plural(int(wrong.sum()), 'row')} without a time in column {name!r}{cell} {verb} "

@@ -23,9 +23,16 @@ _LABELS = {
 }
 _OF_TIMES = re.compile(r"time|stamp|clock|epoch|date|datum|zeit")
 _OF_DATES = {"year", "month", "day", "hour", "minute", "second", "hours", "minutes"}
+_COUNTERS = re.compile(
+    r"(^|_)(frames?|index|idx|samples?|rows?|packets?|seq|sequence|counter|no|nr|number)(_|$)"
+)
+_PARTS = {
+    *("block", "id", "lap", "participant", "person", "run", "session", "subject", "trial", "user"),
+}
 _MANY = 20  # rows by which a course of values is told
 _TEXT, _LABEL = "it is text", "it seems to hold labels"
-_COUNTS, _RAMP = "it only counts the rows", "it rises evenly, as a clock or counter does"
+_PART = "it numbers people or parts of the recording"
+_COUNTS, _RAMP = "it only counts the rows", "it changes evenly, as a clock or counter does"
 _CLOCK, _WRAPS = "it is another clock", "it counts up and starts over"
 
 
@@ -108,15 +115,17 @@ def _no_signal(name: str, numbers: NDArray[np.float64], seconds: NDArray[np.floa
     whole = bool((values == np.round(values)).all())
     if len(words) > 1 and (time_unit(name) is not None or (words in _OF_DATES and whole)):
         return _CLOCK
+    if whole and (words in _PARTS or words.endswith("_id")):
+        return _PART
     if len(values) < 3 or not steps.any():
         return None
     if (steps >= 0).all() and _OF_TIMES.search(words):
         return _CLOCK
-    if (steps == 1).all():
+    if (steps == 1).all() or (whole and (steps >= 0).all() and _COUNTERS.search(words)):
         return _COUNTS
     if len(values) < _MANY:
         return None
-    if np.median(steps) < 0:
+    if steps.sum() < 0:
         values, steps = -values, -steps
     never_falls = bool((steps >= 0).all())
     if whole and (steps == steps[0]).all():

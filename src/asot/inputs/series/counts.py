@@ -33,7 +33,7 @@ class _Epoch(NamedTuple):
 _EPOCHS = [
     _Epoch("s", "1970", 0.0, 1 / 900),
     _Epoch("ms", "1970", 0.0, 1 / 900),
-    _Epoch("us", "1970", 0.0, 0.1),
+    _Epoch("us", "1970", 0.0, 0.5),
     _Epoch("ns", "1970", 0.0, 0.0),
     _Epoch("100ns", "the year 1, as .NET counts", -62135596800.0, 0.0),
     _Epoch("100ns", "1601, as Windows counts", -11644473600.0, 0.0),
@@ -96,13 +96,16 @@ def read_counts(name: str, numbers: Any, named: float | None, asked: str | None)
     unit_name = _since_start(name, zero, step, whole)
     rate = 1 / (step * UNITS[unit_name])
     made = _moments(values, since, zero, UNITS[unit_name], None)
-    sure = not whole and not named and 0.9 <= rate <= 1001
+    sure = unit_name == "s" and not whole and not named and 0.9 <= rate <= 1001
     return made if sure else replace(made, remarks=(_said(name, unit_name, rate, ""),))
 
 
 def usual_step(name: str, values: NDArray[np.float64]) -> float:
     """Return the usual difference between neighbours (N,), also where several share a value."""
-    steps = np.abs(np.diff(values))
+    steps = np.diff(values)
+    falls = (steps < 0).mean()
+    # Rows in disorder differ by more than those in order.
+    steps = np.diff(np.sort(values)) if 0.05 < falls < 0.95 else np.abs(steps)
     moving = steps[steps > 0]
     if not len(moving):
         message = f"the time in column {name!r} never changes: give the rows a second (--rate)"
@@ -111,10 +114,10 @@ def usual_step(name: str, values: NDArray[np.float64]) -> float:
 
 
 def _said(name: str, unit: str, rate: float, since: str) -> str:
-    rows = f"{rate:.4g} rows a second" if rate >= 1 else f"a row every {1 / rate:.4g} s"
+    rows = f"{rate:.4g} rows a second" if rate > 1 + _SLACK else f"a row every {1 / rate:.4g} s"
     return (
         f"The times in column {name!r} were taken for {_NAMES[unit]}{since}, which makes {rows}: "
-        f"if they are not, say what they are (--time_unit {', '.join(UNITS)})."
+        f"if they are not, name their unit (--time_unit {', '.join(UNITS)})."
     )
 
 
@@ -129,7 +132,7 @@ def _moments(
         return Moments(values * unit, unit=unit)
     pandas = require_pandas("Reading tables of signals")
     try:
-        date = pandas.Timestamp(zero * unit + epoch.shift, unit="s", tz="UTC")
+        date = pandas.Timestamp(round((zero * unit + epoch.shift) * 1e6), unit="us", tz="UTC")
     except (ValueError, OverflowError):
         date = None
     return Moments(since * unit, date, unit=unit)
@@ -185,7 +188,7 @@ def _since_start(name: str, first: float, step: float, whole: bool) -> str:
     rows = f"{1 / step:.4g} rows a second" if step < 1 else f"a row every {step:.4g} s"
     raise ClockError(
         f"the time in column {name!r} is in a unit that cannot be told, as seconds would make "
-        f"{rows}: say what it is (--time_unit {', '.join(UNITS)}), or give the rows a second "
+        f"{rows}: name it (--time_unit {', '.join(UNITS)}), or give the rows a second "
         "(--rate)"
     )
 

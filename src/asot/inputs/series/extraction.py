@@ -62,6 +62,14 @@ class SeriesExtractor:
         The origin's ``media`` holds ``columns`` (of the signals), ``rate``, ``rows``, and ``start``
         if the file has a date.
         """
+        try:
+            made = self._make(path)
+        except MemoryError as error:
+            needs = "needs more memory than there is: choose columns (--columns)"
+            raise FileError.at(path, f"{needs}, or fewer rows a second (--frame_rate)") from error
+        yield made
+
+    def _make(self, path: Path) -> tuple[dict[str, NDArray[Any]], Origin]:
         kind, settings = kind_of(path), self.settings
         rate, names, clock = settings.rate, settings.columns, settings.time_column
         if kind == "pose":
@@ -100,7 +108,7 @@ class SeriesExtractor:
         extractor = {**self.identity, "kind": kind, "columns": columns, **chosen}
         mark = self.fingerprint(path)
         origin = Origin(kind, str(path.resolve()), mark, extractor, media, remarks)
-        yield {"features": values, "times": made.times, "signals": shown}, origin
+        return {"features": values, "times": made.times, "signals": shown}, origin
 
 
 class Preparation(NamedTuple):

@@ -13,6 +13,8 @@ from asot.text import plural
 
 DAY = 86400.0
 _PAUSE = 10  # usual steps, from which on rows are missing
+_NEAR = 5  # rows by which the order of rows may be wrong
+_MOST = 0.4  # of the rows that may be sorted from afar
 _FEW = 20  # one row of so many may be left out
 # Where counters of whole numbers start over, and clocks that lack the next larger unit, in seconds.
 _FULL = [2.0**bits for bits in (15, 16, 24, 31, 32)]
@@ -46,21 +48,26 @@ def go_on(made: Moments, place: Callable[[int], str]) -> tuple[NDArray[np.float6
 
     step = usual(np.diff(seconds))
     near = 10 * step
+    # Where the clock also jumps ahead, it is wrong in between.
+    stays = not (np.diff(seconds) > DAY / 2).any()
     if made.of_day:
         steps = np.diff(seconds)
-        shift((steps < -DAY / 2) & (steps >= -DAY), DAY, "The clock passes midnight")
-    elif made.zero is None or made.local:
+        over = (steps < -DAY / 2) & (steps >= -DAY)
+        shift(over & stays, DAY, "The clock passes midnight")
+    if made.zero is None:
         low, high = float(seconds.min()), float(seconds.max())
         fulls = [*_ROUND, *(made.unit * full for full in _FULL)]
         for full in sorted(full for full in fulls if high < full <= high + near):
             steps = np.diff(seconds)
             over = (steps < 0) & (steps + full >= 0) & (steps + full <= near)
-            if 0 <= low <= near and full > 4 * step and over.any():
+            alone = (over | (steps >= 0)).all() and over.mean() <= 0.25
+            if 0 <= low <= near and full > 4 * step and alone:
                 shift(over, full, f"The clock starts over, after {full:.6g} s,")
                 break
     if made.local:
         steps = np.diff(seconds)
-        shift((steps >= -DAY) & (steps < near - DAY), DAY, "The date lacks the change of midnight")
+        over = (steps >= -DAY) & (steps < near - DAY)
+        shift(over & stays, DAY, "The date lacks the change of midnight")
         steps = np.diff(seconds)
         half = (steps >= -DAY / 2) & (steps <= near - DAY / 2)
         shift(half & (near < DAY / 2), DAY / 2, "The clock of twelve hours starts over")
@@ -104,7 +111,15 @@ def put_in_order(
             rows = rows[~wrong]
 
     steps = np.diff(seconds)
-    if (steps < 0).sum() > (steps > 0).sum():
+    if len(name.strip()) == 1 and (steps <= 0).mean() > 1 / _FEW:
+        raise ClockError(
+            f"column {name!r} does not rise as times do: name the column of the times "
+            "(--time_column), or give the rows a second (--rate)",
+            int((steps <= 0).argmax()) + 1,
+        )
+    half = len(seconds) // 2
+    falls_often = (steps < 0).sum() > (steps > 0).sum()
+    if falls_often and np.median(seconds[:half]) > np.median(seconds[half:]):
         rows = rows[::-1]
         remarks.append("The rows run backwards in time, and were turned round.")
     if (np.diff(seconds[rows]) <= 0).any():
@@ -118,6 +133,11 @@ def put_in_order(
     if falls.any():
         line = _longest_rising(seconds[rows])
         fits = _have_room(seconds[rows], line, step)
+        moved_by = np.abs(np.argsort(seconds[rows], kind="stable") - np.arange(len(rows)))
+        if moved_by.max() <= _NEAR:
+            fits = ~line
+        elif fits.mean() > _MOST:  # a column that is no clock
+            fits[:] = False
         odd = ~line & ~fits
         if odd.sum() > few:
             row = int(falls.argmax())
@@ -125,8 +145,8 @@ def put_in_order(
             count = int(falls.sum())
             more = f"; {count:,} rows are like that" if count > 1 else ""
             raise ClockError(
-                f"the time in column {name!r}, {after:.9g} s, is before that of the row before, "
-                f"{before:.9g} s{more}: sort the rows, split the file where its clock starts "
+                f"the time in column {name!r}, {after:.8g} s, is before that of the row before, "
+                f"{before:.8g} s{more}: sort the rows, split the file where its clock starts "
                 "over, or give the rows a second (--rate), for which the clock is not used",
                 int(rows[row + 1]),
             )
@@ -142,6 +162,7 @@ def put_in_order(
             )
         rows = rows[order]
     steps = np.diff(seconds[rows])
+    step = usual(steps)
     recorded = float(np.minimum(steps, _PAUSE * step).sum())
     most = max(1000 * step, min(10 * recorded, max(DAY, recorded / 2)))
     far = steps > most
@@ -167,6 +188,12 @@ def put_in_order(
     if (steps == 0).any():
         count = int((steps == 0).sum())
         shared = place(int(rows[int((steps == 0).argmax()) + 1]))
+        ticks = len(rows) - count
+        if ticks < 4 and count >= ticks:
+            raise ClockError(
+                f"the clock in column {name!r} is too coarse: its {len(rows):,} rows have "
+                f"{plural(ticks, 'different time')}: give the rows a second (--rate)"
+            )
         spread = _spread(seconds[rows])
         remarks.append(
             f"{plural(count, 'row')} {'has' if count == 1 else 'have'} the time of the row before "
@@ -188,7 +215,7 @@ def lasting(seconds: float) -> str:
     for unit, name in ((DAY, "days"), (3600.0, "hours")):
         if seconds >= 2 * unit:
             return f"{seconds / unit:,.1f} {name}"
-    return f"{seconds:.3g} s"
+    return f"{seconds:,.0f} s" if seconds >= 100 else f"{seconds:.3g} s"
 
 
 def _repeated(values: NDArray[np.float64]) -> NDArray[np.bool_]:
