@@ -125,7 +125,7 @@ def _no_signal(name: str, numbers: NDArray[np.float64], seconds: NDArray[np.floa
         return _COUNTS
     if len(values) < _MANY:
         return None
-    if steps.sum() < 0:
+    if (steps < 0).sum() > (steps > 0).sum():
         values, steps = -values, -steps
     never_falls = bool((steps >= 0).all())
     if whole and (steps == steps[0]).all():
@@ -134,7 +134,7 @@ def _no_signal(name: str, numbers: NDArray[np.float64], seconds: NDArray[np.floa
     step = float(np.median(moving))
     if never_falls:
         least = float(moving.min())
-        if whole and len(moving) == len(steps) and (steps == least).mean() >= 0.2:
+        if whole and len(moving) == len(steps) and (steps == least).mean() >= 0.25:
             return _COUNTS  # some rows of a longer table
         slope, begin = np.polyfit(moments - moments[0], values - values[0], 1)
         off = np.abs(values - values[0] - begin - slope * (moments - moments[0])).max()

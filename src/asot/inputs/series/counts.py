@@ -215,7 +215,7 @@ def _written_out(name: str, numbers: Any, there: NDArray[np.float64]) -> Moments
         return None
     minutes, seconds = there // 100 % 100, there % 100
     # A clock that only counts would have used the numbers from 60 to 99 too.
-    if minutes.max() < 60 and seconds.max() < 60 and len(np.unique(seconds // 1)) >= 20:
+    if minutes.max() < 60 and seconds.max() < 60 and len(np.unique(seconds // 1)) >= 5:
         values = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
         of_day = (values // 10000 * 60 + values // 100 % 100) * 60 + values % 100
         remark = f"The times in column {name!r} were read as hours, minutes and seconds (HHMMSS)."
