@@ -134,7 +134,7 @@ def put_in_order(
         line = _longest_rising(seconds[rows])
         fits = _have_room(seconds[rows], line, step)
         moved_by = np.abs(np.argsort(seconds[rows], kind="stable") - np.arange(len(rows)))
-        if moved_by.max() <= _NEAR:
+        if moved_by.max() <= min(_NEAR, len(rows) // 10):
             fits = ~line
         elif fits.mean() > _MOST:  # a column that is no clock
             fits[:] = False

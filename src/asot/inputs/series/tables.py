@@ -51,11 +51,12 @@ def read_series(
 
     The times come from ``time_column`` if the table has it, else from ``rate``, the rows a second,
     if it is given, else from a column with a usual name: ``time``, ``timestamp``, ``t``,
-    ``seconds``, ``time_ms``, ``Time (s)``, ... They may be numbers, dates in ISO 8601 or clock
-    times, each later than the time before.
+    ``seconds``, ``time_ms``, ``Time (s)``, ... They may be dates, times of the day, or numbers, in
+    ``time_unit`` (``ms``) or a plausible unit. Remarks say what was doubtful, and which rows were
+    sorted, spread or left out.
 
-    The signals are ``columns``, in this order, or all other columns of numbers, but not those that
-    count the rows or have a name of labels, such as ``activity``. Missing values are filled in with
+    The signals are ``columns``, in this order, or all other columns of numbers, but not other
+    clocks, counters, and those with a name of labels, such as ``activity``. Missing values are filled in with
     straight lines. The columns of an array are called ``1``, ``2``, ... A file that does not fit is
     a DataError.
 
