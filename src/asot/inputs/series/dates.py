@@ -127,14 +127,15 @@ def _since_first(dates: Any, local: bool) -> Moments:
 
 
 def _without_zone(text: Any) -> bool:
-    return not bool(text.str.fullmatch(rf".*:\d\d.*{_ZONE}.*", na=False).any())
+    return not bool(text[:50].str.fullmatch(rf".*:\d\d.*{_ZONE}.*", na=False).any())
 
 
 def _iso(name: str, text: Any) -> Moments:
     pandas = require_pandas("Reading tables of signals")
-    # A comma as the mark of decimals, as Python's logging writes it.
-    plain = text.str.replace(r"(:\d\d),(\d+)", r"\1.\2", regex=True)
-    dates = pandas.to_datetime(plain, errors="coerce", format="ISO8601", utc=True)
+    if text[:50].str.contains(",", regex=False, na=False).any():
+        # A comma as the mark of decimals, as Python's logging writes it.
+        text = text.str.replace(r"(:\d\d),(\d+)", r"\1.\2", regex=True)
+    dates = pandas.to_datetime(text, errors="coerce", format="ISO8601", utc=True)
     return _since_first(dates, local=_without_zone(text))
 
 
@@ -147,12 +148,15 @@ def _numbered(name: str, text: Any) -> Moments:
     if not known.any():
         return nothing
     fields = [_whole(parts[i]) for i in (0, 2, 3)]
-    colons = parts[4].str.replace(r"^(\d\d)[.h-](\d\d)[.m-](\d\d)", r"\1:\2:\3", regex=True)
-    clock = _of_day(name, colons.where(colons.notna() | ~known, "0:00:00"))
+    within = parts[4]
+    if not within[:50].str.contains(":", regex=False, na=True).all():
+        colons = r"\1:\2:\3"
+        within = within.str.replace(r"^(\d\d)[.h-](\d\d)[.m-](\d\d)", colons, regex=True)
+    clock = _of_day(name, within.where(within.notna() | ~known, "0:00:00"))
     zones = parts[5].dropna()
     offset = parts[5].str.extract(r"([+-])(\d\d):?(\d\d)")
     shift = (_whole(offset[1]) * 60 + _whole(offset[2])) * 60 * np.where(offset[0] == "-", -1, 1)
-    within = clock.seconds - np.nan_to_num(shift)
+    after_midnight = clock.seconds - np.nan_to_num(shift)
     fits: list[tuple[int, float, str, Any]] = []
     longest = [int(parts[i].str.len().max()) for i in (0, 3)]
     for order in _ORDERS[str(parts[1].dropna().iloc[0])]:
@@ -165,7 +169,7 @@ def _numbered(name: str, text: Any) -> Moments:
         made = _since_first(dates, local=zones.empty)
         n_wrong = len(text) - made.n_read
         if made.n_read:
-            made = replace(made, seconds=made.seconds + within)
+            made = replace(made, seconds=made.seconds + after_midnight)
             span = float(np.nanmax(made.seconds) - np.nanmin(made.seconds)) if made.n_read else 0
             fits.append((n_wrong, span, order, made))
     if not fits:

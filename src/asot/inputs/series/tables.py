@@ -56,9 +56,9 @@ def read_series(
     sorted, spread or left out.
 
     The signals are ``columns``, in this order, or all other columns of numbers, but not other
-    clocks, counters, and those with a name of labels, such as ``activity``. Missing values are filled in with
-    straight lines. The columns of an array are called ``1``, ``2``, ... A file that does not fit is
-    a DataError.
+    clocks, counters, and those with a name of labels, such as ``activity``. Missing values are
+    filled in with straight lines. The columns of an array are called ``1``, ``2``, ... A file that
+    does not fit is a DataError.
 
     Examples
     --------
