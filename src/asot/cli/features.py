@@ -28,6 +28,11 @@ SERIES: dict[str, tuple[type, str]] = {
     "kind": (str, "series or pose: what tables hold; told by their headers unless given."),
     "rate": (float, "Rows a second of the files, where they have no time column."),
     "time_column": (str, "The column with the time."),
+    "time_unit": (
+        str,
+        "The unit of times that are numbers: ns, 100ns, us, ms, s, min, h or d; told by the name "
+        "of the column, or by what is plausible, unless given.",
+    ),
     "columns": (str, "The columns, or points, to use; all unless given."),
     "window_s": (float, "Seconds of signal that each row describes; 0 for the plain signal."),
     "smooth_s": (float, "Seconds of a moving median; 0 for none."),

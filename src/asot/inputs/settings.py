@@ -8,6 +8,7 @@ from typing import Any
 
 from asot.errors import ConfigurationError
 
+TIME_UNITS = ("ns", "100ns", "us", "ms", "s", "min", "h", "d")
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -49,6 +50,7 @@ class SeriesSettings:
     kind: str | None = None  # "series" or "pose"; told by the head of a file by default
     rate: float | None = None  # rows a second of poses, arrays, and tables without times
     time_column: str | None = None  # of a table; recognised by name by default
+    time_unit: str | None = None  # of a clock of numbers, such as ms; recognised by default
     columns: list[str] | None = None  # to use; of poses also points or individuals; all by default
     frame_rate: float | None = None  # rows of features a second; 0 for every row of the file
     # Seconds that a row of features describes by mean, deviation and octaves of energy; 0 for
@@ -76,6 +78,8 @@ class SeriesSettings:
             _require(self, name, "true or false", isinstance(getattr(self, name), bool))
         clock = self.time_column is None or _are_names([self.time_column])
         _require(self, "time_column", "the name of a column", clock)
+        known = self.time_unit is None or self.time_unit in TIME_UNITS
+        _require(self, "time_unit", f"one of {', '.join(TIME_UNITS)}", known)
         some = self.columns is None or (_are_names(self.columns) and len(self.columns) > 0)
         _require(self, "columns", "one or more names, each once", some)
         two = axis is None or (_are_names(axis) and len(axis) == 2)

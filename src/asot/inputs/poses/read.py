@@ -58,12 +58,14 @@ def read_pose(
     path: Path,
     *,
     rate: float | None,
+    time_unit: str | None = None,
     min_confidence: float | None = None,
     columns: Sequence[str] | None = None,
 ) -> Series:
     """Read poses of one or more animals from DeepLabCut's or SLEAP's file, or one laid out alike.
 
     ``rate`` is the frames a second of the video: most poses say in which frame they were, not when.
+    Without it a column of times is read, in the unit ``time_unit`` if its name gives none.
     Points of a likelihood or score below ``min_confidence`` (0.6 unless given for DeepLabCut, and 0
     for SLEAP, which leaves out such points by itself) count as missing, and missing points are
     filled in with straight lines. A point that is always missing is left out. ``columns`` are read
@@ -89,7 +91,7 @@ def read_pose(
         table = find_poses(path, sure=False)
         if table is None:
             raise FileError.at(path, "is not a table of poses: no point in its header has x and y")
-        poses = read_poses(table, rate)
+        poses = read_poses(table, rate, time_unit)
     if rate is None and poses.times is None:
         message = "holds poses, whose frames have no times: give the frames a second (--rate)"
         raise FileError.at(path, message)

@@ -16,13 +16,8 @@ from numpy.typing import NDArray
 from asot.errors import FileError, unreadable
 from asot.inputs.poses.headers import Header, each_point, flat, least_of, stacked
 from asot.inputs.poses.places import Poses, Values, place
-from asot.inputs.series.columns import (
-    ClockError,
-    find_time_column,
-    moments,
-    require_pandas,
-    time_unit,
-)
+from asot.inputs.series.clocks import find_time_column, read_clock, time_unit
+from asot.inputs.series.dates import ClockError, require_pandas
 from asot.inputs.series.tables import (
     TEXT_SUFFIXES,
     Dialect,
@@ -92,8 +87,11 @@ def find_poses(path: Path, sure: bool = True) -> PoseTable | None:
     )
 
 
-def read_poses(table: PoseTable, rate: float | None) -> Poses:
-    """Read the rows of a table of poses, and its times if no ``rate`` is given instead."""
+def read_poses(table: PoseTable, rate: float | None, unit: str | None = None) -> Poses:
+    """Read the rows of a table of poses, and its times if no ``rate`` is given instead.
+
+    ``unit`` is that of its clock, where its name does not give it.
+    """
     path, header, names, frame = table.path, table.header, table.names, table.read()
     if not len(frame):
         raise FileError.at(path, "is empty: it holds no frame")
@@ -125,23 +123,41 @@ def read_poses(table: PoseTable, rate: float | None) -> Poses:
     if others:
         remarks.append(f"Left out, as no part of a point: {listing(others, 6)}.")
     if clock is not None:
-        poses = _timed(table, poses, names[clock], frame[clock], index)
+        poses = _timed(table, poses, names[clock], frame[clock], index, unit)
     return replace(poses, remarks=(*remarks, *poses.remarks))
 
 
-def _timed(table: PoseTable, poses: Poses, name: str, cells: Any, index: NDArray[Any]) -> Poses:
+def _timed(
+    table: PoseTable,
+    poses: Poses,
+    name: str,
+    cells: Any,
+    index: NDArray[Any],
+    unit: str | None,
+) -> Poses:
     """Give poses the times of a column, each frame that of its first row."""
     frames, rows = np.unique(index, return_index=True)
+
+    def place_of(row: int) -> str:
+        line = table.line(int(rows[row]))
+        return f"row {rows[row] + 1}" if line is None else f"line {line}"
+
+    column = cells.iloc[rows].reset_index(drop=True).to_frame(0)
     try:
-        seconds, start, remarks = moments(name, cells.iloc[rows].reset_index(drop=True))
+        clock = read_clock([name], column, 0, unit, place_of)
+        if (np.diff(clock.rows) <= 0).any():
+            message = f"the times in column {name!r} do not rise with the frames: give the frames"
+            raise ClockError(f"{message} a second (--rate)")
     except ClockError as error:
         line = None if error.row is None else table.line(int(rows[error.row]))
         raise FileError.at(table.path, str(error), line) from error
-    if len(seconds) < 2:
+    if len(clock.seconds) < 2:
         return poses
-    times = np.interp(np.arange(len(poses.values)), frames - poses.first, seconds)
+    every = np.arange(len(poses.values))
+    times = np.interp(every, frames[clock.rows] - poses.first, clock.seconds)
     edges = np.append(times, times[-1] + np.median(np.diff(times)))
-    return replace(poses, times=edges, start=start, remarks=(*remarks, *poses.remarks))
+    remarks = (*clock.remarks, *poses.remarks)
+    return replace(poses, times=edges, start=clock.start, remarks=remarks)
 
 
 def _frames(table: PoseTable, cells: Any) -> tuple[NDArray[Any], list[str]]:

@@ -24,7 +24,7 @@ from asot.inputs.shared import Look
 from asot.text import plural
 
 # Counted up when the same file and settings give other features than before.
-VERSION = 2
+VERSION = 3
 READY_COLUMNS = 64  # a table as wide as this holds features already
 _LEAST_IN_WINDOW = 8  # samples; two octaves
 
@@ -57,13 +57,13 @@ class SeriesExtractor:
         """Read a file by the settings, and tell what it holds."""
         settings = self.settings
         kind = kind_of(path, settings.kind)
-        rate, names, clock = settings.rate, settings.columns, settings.time_column
-        if kind == "series":
-            series = read_series(path, rate=rate, time_column=clock, columns=names)
-            remark = doubt(series.columns) if settings.kind is None else ""
-            return kind, replace(series, remarks=(*series.remarks, *filter(None, [remark])))
-        least = settings.min_confidence
-        return kind, read_pose(path, rate=rate, min_confidence=least, columns=names)
+        known: dict[str, Any] = {"rate": settings.rate, "time_unit": settings.time_unit}
+        known["columns"] = settings.columns
+        if kind == "pose":
+            return kind, read_pose(path, min_confidence=settings.min_confidence, **known)
+        series = read_series(path, time_column=settings.time_column, **known)
+        remark = doubt(series.columns) if settings.kind is None else ""
+        return kind, replace(series, remarks=(*series.remarks, *filter(None, [remark])))
 
     def look(self, path: Path) -> Look:
         """Look at the columns of a file, which are refused where a point of the body axis lacks."""
@@ -99,6 +99,14 @@ class SeriesExtractor:
         The origin's ``media`` holds ``columns`` (of the signals), ``found`` (those of
         the file, where some are chosen), ``rate``, ``rows``, and ``start`` if the file has a date.
         """
+        try:
+            made = self._make(path)
+        except MemoryError as error:
+            needs = "needs more memory than there is: choose columns (--columns)"
+            raise FileError.at(path, f"{needs}, or fewer rows a second (--frame_rate)") from error
+        yield made
+
+    def _make(self, path: Path) -> tuple[dict[str, NDArray[Any]], Origin]:
         (kind, series), settings = self.read(path), self.settings
         found = series.columns
         if self.columns is not None:
@@ -137,7 +145,7 @@ class SeriesExtractor:
         extractor = {**self.identity, "kind": kind, "columns": columns, **chosen}
         mark = self.fingerprint(path)
         origin = Origin(kind, str(path.resolve()), mark, extractor, media, remarks)
-        yield {"features": values, "times": made.times, "signals": shown}, origin
+        return {"features": values, "times": made.times, "signals": shown}, origin
 
 
 class Preparation(NamedTuple):

@@ -22,14 +22,9 @@ from numpy.typing import NDArray
 
 from asot.errors import FileError, MissingExtraError, unreadable
 from asot.files import require_file
-from asot.inputs.series.columns import (
-    ClockError,
-    SignalTable,
-    find_time_column,
-    moments,
-    require_pandas,
-    signals_of,
-)
+from asot.inputs.series.clocks import find_time_column, read_clock
+from asot.inputs.series.columns import SignalTable, signals_of
+from asot.inputs.series.dates import ClockError, require_pandas
 from asot.inputs.series.signals import Series, fill_gaps
 from asot.text import listing, plural, quote
 from asot.timeline.segments import even_times
@@ -49,19 +44,21 @@ def read_series(
     *,
     rate: float | None = None,
     time_column: str | None = None,
+    time_unit: str | None = None,
     columns: Sequence[str] | None = None,
 ) -> Series:
     """Read signals from a table, CSV, TSV or Parquet, or from an array (N, D) in a ``.npy`` file.
 
     The times come from ``time_column`` if the table has it, else from ``rate``, the rows a second,
     if it is given, else from a column with a usual name: ``time``, ``timestamp``, ``t``,
-    ``seconds``, ``time_ms``, ``Time (s)``, ... They may be numbers, dates in ISO 8601 or clock
-    times, each later than the time before.
+    ``seconds``, ``time_ms``, ``Time (s)``, ... They may be dates, times of the day, or numbers, in
+    ``time_unit`` (``ms``) or a plausible unit. Remarks say what was doubtful, and which rows were
+    sorted, spread or left out.
 
-    The signals are ``columns``, in this order, or all other columns of numbers, but not those that
-    count the rows or have a name of labels, such as ``activity``. Missing values are filled in with
-    straight lines. The columns of an array are called ``1``, ``2``, ... A file that does not fit is
-    a DataError.
+    The signals are ``columns``, in this order, or all other columns of numbers, but not other
+    clocks, counters, and those with a name of labels, such as ``activity``. Missing values are
+    filled in with straight lines. The columns of an array are called ``1``, ``2``, ... A file that
+    does not fit is a DataError.
 
     Examples
     --------
@@ -86,7 +83,7 @@ def read_series(
     else:
         known = ", ".join((*TEXT_SUFFIXES, *PARQUET_SUFFIXES, ".npy"))
         raise FileError.at(path, f"is not a table of signals that asot reads ({known})")
-    return _series_of(table, rate, time_column, columns)
+    return _series_of(table, rate, time_column, time_unit, columns)
 
 
 def open_parquet(path: Path) -> SignalTable:
@@ -120,7 +117,11 @@ def _unique(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _series_of(
-    table: SignalTable, rate: float | None, time_column: str | None, columns: Sequence[str] | None
+    table: SignalTable,
+    rate: float | None,
+    time_column: str | None,
+    time_unit: str | None,
+    columns: Sequence[str] | None,
 ) -> Series:
     path, names = table.path, table.names
     n_rows = len(table.frame)
@@ -136,13 +137,26 @@ def _series_of(
         clock, use_clock = find_time_column(names, table.frame), rate is None
     remarks: list[str] = []
     start = None
+    clocks: tuple[int, ...] = ()
     if clock is not None and use_clock:
+
+        def place(row: int) -> str:
+            line = table.line(row)
+            return f"row {row + 1}" if line is None else f"line {line}"
+
         try:
-            seconds, start, remarks = moments(names[clock], table.frame[clock])
+            read = read_clock(names, table.frame, clock, time_unit, place)
         except ClockError as error:
             line = None if error.row is None else table.line(error.row)
             row = "" if error.row is None or line else f"in row {error.row + 1}, "
             raise FileError.at(path, f"{row}{error}", line) from error
+        seconds, start, remarks, clocks = read.seconds, read.start, [*read.remarks], read.columns
+        if len(seconds) < 2:
+            raise FileError.at(path, f"holds {len(seconds)} rows of values; at least 2 are needed")
+        if not np.array_equal(read.rows, np.arange(n_rows)):
+            kept = table.frame.iloc[read.rows].reset_index(drop=True)
+            lines, rows = table.line, read.rows.tolist()
+            table = replace(table, frame=kept, line=lambda row: lines(rows[row]))
         # The last row lasts a median interval.
         times = np.append(seconds, seconds[-1] + np.median(np.diff(seconds)))
         steps = np.diff(seconds)
@@ -154,13 +168,14 @@ def _series_of(
             )
     elif rate is not None:
         times = even_times(n_rows, rate)
+        clocks = (clock,) if clock is not None and time_column is not None else ()
     else:
         raise FileError.at(
             path,
             "does not say when its rows were measured: give the rows a second (--rate) or the "
             f"column of the times (--time_column); its columns are {listing(names, 12)}",
         )
-    chosen, values, notes = signals_of(table, clock, columns)
+    chosen, values, notes = signals_of(table, clocks, times[:-1], columns)
     series = _filled(path, values, chosen, times, columns)
     return replace(series, start=start, remarks=(*remarks, *notes, *series.remarks))
 
