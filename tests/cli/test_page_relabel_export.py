@@ -17,25 +17,9 @@ from asot.export import FORMATS
 from asot.runs.predictions import find_predictions
 from tests.cli.outcome import Asot, shown_paths
 from tests.conftest import SEED
-from tests.runs.regimes import snapshot, write_logs
+from tests.runs.regimes import snapshot
 
 HOSTILE = '</script><img src=x onerror="alert(1)">, =1+1; "quoted" [b]ü泡[/b]'
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A segmentation of three logs; nothing may be changed."""
-    folder = tmp_path_factory.mktemp("logs")
-    write_logs(folder, SEED + 1, "r0", "r1", "r2", start=0.54, jitter=0.5)
-    out = tmp_path_factory.mktemp("segmented") / "results"
-    assert main(["segment", str(folder), "--n_actions", "4", "--out", str(out)]) == 0
-    return out
-
-
-@pytest.fixture
-def results(finished: Path, tmp_path: Path) -> Path:
-    """The same, to be changed."""
-    return shutil.copytree(finished, tmp_path / "results")
 
 
 @pytest.fixture(scope="module")

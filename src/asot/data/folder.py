@@ -331,6 +331,7 @@ def _mapping_file(folder: Path, mapping: str | Path | None, problems: list[Defec
     elif is_folder(folder):
         others = [child.name for child in _children(folder, problems)]
         if others:
-            message = f"holds no mapping.txt; to use another file, name it: {listing(others)}"
+            message = "holds no mapping.txt; to use another file, name it with --mapping: "
+            message += listing(others)
             problems.append(Defect(folder, None, message, "warning"))
     return None
