@@ -174,6 +174,13 @@ def test_an_offset_of_times_is_said(tmp_path: Path, caplog: pytest.LogCaptureFix
     assert "has a time offset of 12.5" in caplog.text
 
 
+def test_frames_are_those_of_the_features(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "tea.csv"
+    path.write_text("Start Frame,End Frame,Label\n5,20,boil\n")
+    assert read(path, times=KNOWN) == [BOIL]
+    assert "counts frames: they are taken for those of the features" in caplog.text
+
+
 LABELS = {
     "a line break": "pour\nmilk",
     "Windows' line break": "pour\r\nmilk",

@@ -45,7 +45,7 @@ def run(
         share = 1 - frames.count(BACKGROUND) / len(frames)
         say(
             f"The labels of {plural(len(labels), 'recording')} were read as the ground truth: "
-            f"{len(set(frames) - {BACKGROUND})} different ones, on {share:.0%} of the frames."
+            f"{plural(len(set(frames) - {BACKGROUND}), 'label')} on {share:.0%} of the frames."
         )
     elif tier is not None:
         raise ConfigurationError("--tier needs --truth.", setting="tier")

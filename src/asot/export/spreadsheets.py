@@ -108,6 +108,9 @@ def read_table(
             found += table.read(line, cells)
         except ValueError as error:
             raise FileError.at(path, str(error).rstrip("."), line) from error
+    if table.counts_frames:
+        message = "%s counts frames: they are taken for those of the features, not of a video."
+        logger.warning(message, path)
     for (recording, *_, action), starts in table.running.items():
         for start, line in starts:
             message = f"{action!r} of {recording} starts at {start:g} s and never stops"
@@ -221,6 +224,7 @@ class _Table:
     ) -> None:
         self.header, self.times, self.comma = header, times, comma
         self.running: dict[tuple[str, tuple[str, ...], str], list[tuple[float, int]]] = {}
+        self.counts_frames = False
         said = [row for row in header.above if len(row) > 1 and row[1].strip()]
         self._names = [
             *(row[1] for row in said if _heading(row[0])[0] in ("observation", "recording")),
@@ -292,6 +296,7 @@ class _Table:
                 return start, start + self._seconds("duration", cells)
         if recording not in self.times:
             raise ValueError(f"the row has no seconds, and frames of {recording!r} are not known")
+        self.counts_frames = True
         edges = np.asarray(self.times[recording], dtype=np.float64).tolist()
         places = ((f"{kind}_frame", first(cells, f"{kind} frame")) for kind in ("start", "end"))
         start, end = (edges[frame(name, text, len(edges) - 1)] for name, text in places)
