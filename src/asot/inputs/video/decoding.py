@@ -10,7 +10,8 @@ in sentences once the stream has ended. The rules:
 - A frame at the time of the frame before is skipped, and so is a frame further back than
   ``WINDOW`` frames. A clock that falls back by more than ``RESET_S`` was set anew: the times of
   the rest are moved to follow on.
-- A file that ends early gives the frames before its end.
+- A file that ends early gives the frames before its end. The last frame of a whole file is shown
+  until the end that the file announces.
 - Cover art is not a video. Rotation and mirroring are the display matrix's.
 """
 
@@ -20,7 +21,7 @@ import logging
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from itertools import chain, pairwise
 from pathlib import Path
@@ -34,6 +35,8 @@ from asot.text import plural
 RESET_S = 1.0
 # Frames among which times are put in order; B-frames hardly ever reach further.
 WINDOW = 6
+# A frame that would be shown for longer stands before a jump of the clock.
+LONGEST_S = 3600.0
 # Frames a second where the file says nothing.
 USUAL_RATE = 25.0
 # Failed reads in a row after which the rest of a file is given up.
@@ -53,6 +56,7 @@ class Shown:
     time_s: float
     usual_end_s: float  # by the frame's own duration, or else by the usual spacing
     frame: Any
+    held: bool = False  # a later moment of a frame that is shown for long
 
 
 @dataclass
@@ -102,14 +106,27 @@ class OpenVideo:
             for count, noun, sentence in sentences
             if count
         ]
-        announced = self.announced_end_s
-        missing = 0.0 if announced is None or self.end_s is None else announced - self.end_s
-        if missing > max(1.0, 2 * self.spacing_s):
+        if self._missing_s:
             found.append(
-                f"The file announces {announced:.2f} s, but its last frame that can be decoded "
-                f"ends at {self.end_s:.2f} s."
+                f"The file announces {self.announced_end_s:.2f} s, but its last frame that can be "
+                f"decoded ends at {self.end_s:.2f} s."
             )
         return found
+
+    @property
+    def _missing_s(self) -> float:
+        """Return the seconds from the last frame to the announced end; 0 if they are few."""
+        if self.announced_end_s is None or self.end_s is None:
+            return 0.0
+        missing = self.announced_end_s - self.end_s
+        return missing if missing > max(1.0, 2 * self.spacing_s) else 0.0
+
+    def moments(self) -> Iterator[tuple[float, float]]:
+        """Read on, and yield when each packet with a time is shown, and for how long, or 0."""
+        base = self.stream.time_base
+        for packet in self._packets():
+            if packet is not None and packet.pts is not None:
+                yield float(packet.pts * base), float((packet.duration or 0) * base)
 
     def frames(self, after_s: float | None = None) -> Iterator[Shown]:
         """Decode the frames in order, each later than the frame before.
@@ -155,6 +172,7 @@ class OpenVideo:
         """Give frames their times by the rules of this module."""
         base = self.stream.time_base
         last: float | None = None
+        shown: Shown | None = None
         moved = 0.0
         for frame, pts in self._ordered(decoded):
             spacing = float((frame.duration or 0) * base)
@@ -172,9 +190,20 @@ class OpenVideo:
                 self.resets += 1
                 moved += last + spacing - time_s
                 time_s = last + spacing
+            if shown is not None:
+                yield shown
             last = time_s
             self.end_s = time_s + spacing
-            yield Shown(time_s, time_s + spacing, frame)
+            shown = Shown(time_s, self.end_s, frame)
+        if shown is None:
+            return
+        # Of frames that are stored in another order, the duration may be that of another.
+        ends, announced = shown.usual_end_s, self.announced_end_s or shown.usual_end_s
+        wrong = self.spacing_s / 2 < ends - announced < ends - shown.time_s
+        still = 0 < self._missing_s <= LONGEST_S and not self.damaged
+        if (still or wrong) and _is_whole(self.path, self.container, self.stream):
+            self.end_s = ends = announced
+        yield replace(shown, usual_end_s=ends)
 
     def _ordered(self, decoded: Iterator[Any]) -> Iterator[tuple[Any, int | None]]:
         """Yield the frames with their times, put in order among ``WINDOW`` frames."""
@@ -307,6 +336,24 @@ def _announced_end(container: Any, stream: Any) -> float | None:
     # Matroska's duration counts from 0, whenever the first frame is shown.
     start = 0 if "matroska" in container.format.name else container.start_time or 0
     return (start + container.duration) / 1e6
+
+
+def _is_whole(path: Path, container: Any, stream: Any) -> bool:
+    """Tell whether nothing of a file is cut off, as far as its format says how long it is."""
+    size = path.stat().st_size
+    if "matroska" not in container.format.name:
+        ends = [entry.pos + entry.size for entry in stream.index_entries]
+        return "mov" in container.format.name and 0 < max(ends, default=0) <= size
+    with path.open("rb") as file:
+        head = file.read(4096)
+    # The segment's identifier, then its length, whose first byte says how many bytes it has.
+    place = head.find(b"\x18\x53\x80\x67") + 4
+    if place < 4 or place >= len(head) or not head[place]:
+        return False
+    width = 9 - head[place].bit_length()
+    length = int.from_bytes(head[place : place + width], "big") & ((1 << 7 * width) - 1)
+    # All ones stand for an unknown length.
+    return length + 1 < 1 << 7 * width and place + width + length <= size
 
 
 def _from(after_s: float, shown: Iterator[Shown]) -> Iterator[Shown]:
