@@ -72,6 +72,41 @@ def test_recordings_of_one_name_are_refused(tmp_path: Path) -> None:
     assert names(tmp_path / "a.csv", tmp_path / "a.csv") == ["a"], "the same file twice is one"
 
 
+TRACKED = "mDLC_resnet50_s1"
+
+
+@pytest.mark.parametrize(
+    ("files", "taken"),
+    [
+        (["m.csv", "m_filtered.csv"], "m_filtered.csv"),
+        (["m.csv", "m.h5"], "m.h5"),
+        (["m.csv", "m.h5", "m_filtered.csv", "m_full.pickle", "m_meta.pickle"], "m_filtered.csv"),
+        (["m.csv", "m.h5", "m_filtered.csv", "m_filtered.h5"], "m_filtered.h5"),
+        (["m.H5", "m.CSV", "m_skeleton.csv", "m_filtered_skeleton.csv"], "m.H5"),
+        (["m_el.h5", "m_el_filtered.h5", "m_el_filtered.csv"], "m_el_filtered.h5"),
+    ],
+)
+def test_of_the_files_of_one_tracking_one_is_taken(
+    tmp_path: Path, files: list[str], taken: str
+) -> None:
+    paths = [tmp_path / "in" / one.replace("m", TRACKED, 1) for one in files]
+    touch(*paths, tmp_path / "in" / "other_filtered.csv")
+    tables = [one for one in paths if one.suffix != ".pickle"]
+    for named in ([tmp_path / "in"], [*tables, tmp_path / "in" / "other_filtered.csv"]):
+        ours, other = find_inputs(named)
+        assert ours.path.name == taken.replace("m", TRACKED, 1)
+        assert not other.remarks
+        [remark] = ours.remarks
+        assert remark.startswith(f"{ours.path.name} was read, and not ")
+        for left in tables[:3]:
+            assert left.name in remark
+
+
+def test_tracks_of_two_folders_are_two_recordings(tmp_path: Path) -> None:
+    touch(tmp_path / "a" / "m.csv", tmp_path / "b" / "m_filtered.csv")
+    assert names(tmp_path) == ["a-m", "b-m_filtered"]
+
+
 def test_videos_do_not_go_with_others(tmp_path: Path) -> None:
     touch(tmp_path / "a.mp4", tmp_path / "b.csv", tmp_path / "c.npy")
     with pytest.raises(DataError) as caught:

@@ -112,7 +112,11 @@ def origin_problems(root: Path, names: Sequence[str]) -> list[Defect]:
             first = name, origin.extractor
         elif not difference and origin.extractor != first[1]:
             setting = first_difference(first[1], origin.extractor, form="{} ({!r} and {!r})")
-            difference = f"{first[0]} and {name} differ in {setting}"
+            difference = (
+                f"{first[0]} and {name} differ in {setting}; extract all of them the same way"
+            )
+            if (setting or "").startswith("columns "):
+                difference += ", in one call, which finds the columns that they share"
     message = ""
     if bare and first is not None:
         message = (
@@ -120,8 +124,5 @@ def origin_problems(root: Path, names: Sequence[str]) -> list[Defect]:
             "which are unfinished or made by something else: extract them again, or move them"
         )
     elif difference:
-        message = (
-            f"features were made in different ways and cannot be used together: {difference}; "
-            "extract all of them the same way"
-        )
+        message = f"features were made in different ways and cannot be used together: {difference}"
     return [Defect(folder, None, message)] if message else []
