@@ -6,6 +6,7 @@
     DATA/times/<recording>.npy      (N + 1,) float64, seconds of the file's own clock
     DATA/signals/<recording>.npy    (N, C) float32, the measured signals of sensor logs and poses
     DATA/origins/<recording>.json   written last, so that it marks what is finished
+    DATA/recordings.csv             what every file was taken for
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -23,9 +24,11 @@ from asot.data.features import FeatureFile
 from asot.data.origin import Origin, origin_path, read_origin, write_features
 from asot.errors import ConfigurationError, DataError, FileError
 from asot.files import require_file, write_array
-from asot.inputs.find import ARRAYS, Input
+from asot.inputs.find import Input
+from asot.inputs.kinds import ARRAYS
 from asot.inputs.settings import SeriesSettings, VideoSettings
 from asot.inputs.shared import Look, agree
+from asot.inputs.taken import Taken, take_down, take_stock, unused, write_taken
 from asot.progress import Progress
 from asot.schema import first_difference
 
@@ -104,6 +107,7 @@ class Extraction:
     kept: list[str] = field(default_factory=list)  # from an earlier extraction
     failed: dict[str, str] = field(default_factory=dict)  # with the reason
     remarks: dict[str, list[str]] = field(default_factory=dict)  # sentences for people
+    taken: list[Taken] = field(default_factory=list)  # what every file was taken for
 
     @property
     def usable(self) -> int:
@@ -128,27 +132,79 @@ def extract(
     other calls; see :func:`asot.inputs.shared.agree`. If no recording can be used, a DataError
     gives the reason of the first.
     """
-    if inputs[0].is_video:
+    sound = [one for one in inputs if not one.defect]
+    extractors, unfit, remarks = list[Extractor](), dict[str, str](), dict[str, list[str]]()
+    if sound and sound[0].is_video:
         from asot.inputs.video.backbones import open_backbone
         from asot.inputs.video.extraction import VideoExtractor
 
         backbone = open_backbone(video.backbone, device=video.device, batch_size=video.batch_size)
-        extractor = VideoExtractor(backbone, video.frame_rate)
+        extractors = [VideoExtractor(backbone, video.frame_rate)] * len(sound)
         if expected is not None:
-            _require_expected(extractor.identity, expected)
-        return extract_with([extractor] * len(inputs), inputs, root, progress)
-    return _extract_series(inputs, root, series, progress, expected, shared_with)
+            _require_expected(extractors[0].identity, expected)
+    elif sound:
+        others = [one for one in shared_with if not one.defect]
+        extractors, unfit, remarks = _of_tables(sound, root, series, progress, expected, others)
+    result = extract_with(extractors, inputs, root, progress, unfit)
+    for one in inputs:
+        said = [*one.remarks, *remarks.get(one.name, ())]
+        if said and one.name not in result.failed:
+            result.remarks[one.name] = [*said, *result.remarks.get(one.name, ())]
+    result.taken = take_stock(inputs, root, result.failed, result.remarks)
+    write_taken(root, result.taken, [one.name for one in shared_with])
+    return result
 
 
-def _extract_series(
+def look_at(inputs: Sequence[Input], series: SeriesSettings, progress: Progress) -> Extraction:
+    """Tell what files would be taken for, without features: of videos only headers are read."""
+    result = Extraction()
+    result.failed = {one.name: one.defect for one in inputs if one.defect}
+    sound = [one for one in inputs if not one.defect]
+    extractors, remarks = list[Extractor](), dict[str, list[str]]()
+    if sound and not sound[0].is_video:
+        extractors, unfit, remarks = _of_tables(sound, None, series, progress, None, ())
+        result.failed |= unfit
+    for number, one in enumerate(sound):
+        progress("Looking at the recordings", number + 1, len(sound))
+        try:
+            if one.name in result.failed:
+                continue
+            if one.is_video:
+                from asot.inputs.video.reading import probe
+
+                info = probe(one.path)
+                origin = Origin("video", str(one.path), "", {}, asdict(info))
+                length = None if info.end_s is None else info.end_s - info.start_s
+                result.taken.append(take_down(one, origin, None, length, one.remarks))
+                continue
+            with extractors[number].features(one.path, one.path, lambda done: None) as made:
+                arrays, origin = made
+                times = arrays.get("times")
+                length = None if times is None else float(times[-1] - times[0])
+                said = [*one.remarks, *remarks.get(one.name, ()), *origin.remarks]
+                rows = len(arrays["features"])
+                result.taken.append(take_down(one, origin, rows, length, said))
+        except DataError as error:
+            result.failed[one.name] = str(error)
+    result.remarks = {one.recording: list(one.remarks) for one in result.taken if one.remarks}
+    result.taken += [
+        unused(one, result.failed[one.name]) for one in inputs if one.name in result.failed
+    ]
+    return result
+
+
+def _of_tables(
     inputs: Sequence[Input],
-    root: Path,
+    root: Path | None,
     settings: SeriesSettings,
     progress: Progress,
     expected: dict[str, Any] | None,
     shared_with: Sequence[Input],
-) -> Extraction:
-    """Look at all recordings for the columns that they share, and then make features."""
+) -> tuple[list[Extractor], dict[str, str], dict[str, list[str]]]:
+    """Look at all recordings for the columns that they share.
+
+    Returned are the extractor of each input, why recordings do not go with the others, and remarks.
+    """
     from asot.inputs.series.extraction import SeriesExtractor
 
     arrays, signals = ArrayExtractor(), SeriesExtractor(settings)
@@ -170,20 +226,15 @@ def _extract_series(
         agreement = agree(looks, signals.manner, expected)
         failed |= {name: str(FileError.at(paths[name], why)) for name, why in agreement.odd.items()}
         remarks, signals = agreement.remarks, SeriesExtractor(settings, agreement.columns)
-    extractors = [
+    extractors: list[Extractor] = [
         arrays if ready and one.path.suffix.lower() in ARRAYS else signals for one in inputs
     ]
-    result = extract_with(extractors, inputs, root, progress, failed)
-    for one in inputs:
-        said = [*one.remarks, *remarks.get(one.name, ())]
-        if said and one.name not in result.failed:
-            result.remarks[one.name] = [*said, *result.remarks.get(one.name, ())]
-    return result
+    return extractors, failed, remarks
 
 
-def _look(one: Input, extractor: ArrayExtractor | SeriesExtractor, root: Path) -> Look:
+def _look(one: Input, extractor: ArrayExtractor | SeriesExtractor, root: Path | None) -> Look:
     """Look at a recording, or recall how it looked when its features were made."""
-    origin = _finished(one, extractor, root)
+    origin = None if root is None else _finished(one, extractor, root)
     if origin is not None and "found" in origin.media:
         try:
             same = extractor.fingerprint(one.path) == origin.fingerprint
@@ -219,13 +270,16 @@ def extract_with(
 ) -> Extraction:
     """Make the features of recordings, each with its extractor; see :func:`extract`.
 
-    ``unfit`` says of recordings why no features are to be made of them.
+    ``extractors`` are those of the inputs without a defect. ``unfit`` says of recordings why no
+    features are to be made of them.
     """
     # They mark the folder as asot's from the start, because it may lie among recordings.
     for kind in ("features", "origins"):
         (root / kind).mkdir(parents=True, exist_ok=True)
     result, work = Extraction(), list[tuple[Input, Extractor, float]]()
-    for done, (one, extractor) in enumerate(zip(inputs, extractors, strict=True), start=1):
+    result.failed = {one.name: one.defect for one in inputs if one.defect}
+    sound = [one for one in inputs if not one.defect]
+    for done, (one, extractor) in enumerate(zip(sound, extractors, strict=True), start=1):
         try:
             if unfit and one.name in unfit:
                 raise DataError(unfit[one.name])
@@ -237,7 +291,7 @@ def extract_with(
                 result.remarks[one.name] = origin.remarks
         except DataError as error:
             _fail(result, one, extractor, root, str(error))
-        progress("Looking at the recordings", done, len(inputs))
+        progress("Looking at the recordings", done, len(sound))
     before, total = 0.0, sum(length for _, _, length in work)
 
     def tell(done: float) -> None:

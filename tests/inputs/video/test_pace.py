@@ -45,7 +45,7 @@ def test_a_still_scene_gives_the_rows_of_its_length(
     path = make_clip(STILL, **options)
     times, origin = rows(path, tmp_path / "data")
     assert len(times) - 1 == pytest.approx(380, abs=3)
-    assert np.diff(times).max() < 0.17
+    assert np.diff(times).max() < 0.2
     start = times[0]
     share = ((times[:-1] >= start + 4) & (times[:-1] < start + 34)).mean()
     assert share == pytest.approx(30 / 38, abs=0.01)
@@ -116,8 +116,8 @@ def test_a_sparse_screen_recording(make_clip: MakeClip, tmp_path: Path, seed: in
     gaps = chance.choice([0.03, 0.5, 7.0], size=60, p=[0.6, 0.3, 0.1])
     path = make_clip(list(np.concatenate([[0], np.cumsum(gaps)])), name="a.mkv")
     times, _ = rows(path, tmp_path / "data")
-    assert np.diff(times).max() < 0.17
-    assert len(times) == pytest.approx(10 * gaps.sum(), abs=30)
+    assert np.diff(times).max() < 0.2
+    assert len(times) == pytest.approx(10 * gaps.sum(), rel=0.15)
 
 
 def test_hardly_any_frame(make_clip: MakeClip, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from asot.errors import AsotError, FileError, unreadable
 from asot.files import require_file
-from asot.inputs.find import HDF5
+from asot.inputs.kinds import HDF5
 from asot.inputs.poses.hdf5 import open_hdf5, read_dlc, read_sleap
 from asot.inputs.series.columns import require_pandas
 from asot.inputs.series.signals import Series, fill_gaps
