@@ -31,6 +31,7 @@ SERIES: dict[str, tuple[type, str]] = {
     "window_s": (float, "Seconds of signal that each row describes; 0 for the plain signal."),
     "smooth_s": (float, "Seconds of a moving median; 0 for none."),
     "velocity": (bool, "Add the change a second: true or false."),
+    "transposed": (bool, "Arrays are (columns, rows): true or false (unless given)."),
 }
 POSES: dict[str, tuple[type, str]] = {
     "egocentric": (

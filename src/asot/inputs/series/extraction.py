@@ -59,7 +59,10 @@ class SeriesExtractor:
         kind, settings = kind_of(path), self.settings
         rate, names, clock = settings.rate, settings.columns, settings.time_column
         if kind == "series":
-            return kind, read_series(path, rate=rate, time_column=clock, columns=names)
+            turned = settings.transposed
+            return kind, read_series(
+                path, rate=rate, time_column=clock, columns=names, transposed=turned
+            )
         least = settings.min_confidence
         return kind, read_pose(path, rate=rate, min_confidence=least, columns=names)
 
@@ -95,7 +98,8 @@ class SeriesExtractor:
         """Make features (N, D), times (N + 1,) and signals (N, C).
 
         The origin's ``media`` holds ``columns`` (of the signals), ``found`` (those of
-        the file, where some are chosen), ``rate``, ``rows``, and ``start`` if the file has a date.
+        the file, where some are chosen), ``left_out`` (those that are no signals), ``rate``,
+        ``rows``, and ``start`` if the file has a date.
         """
         (kind, series), settings = self.read(path), self.settings
         found = series.columns
@@ -127,6 +131,8 @@ class SeriesExtractor:
         media = {"columns": columns, "rate": series.rate, "rows": len(series.values)}
         if self.columns is not None:
             media["found"] = list(found)
+        if series.left_out:
+            media["left_out"] = list(series.left_out)
         if series.start is not None:
             media["start"] = series.start
         chosen = {**plan._asdict(), "frame_rate": plan.frame_rate or "all"}
