@@ -12,16 +12,18 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from numpy.typing import NDArray
 
 from asot.data.features import FeatureFile
 from asot.data.origin import Origin, origin_path, read_origin, write_features
+from asot.data.recordings import transposed_hint
 from asot.errors import ConfigurationError, DataError, FileError
 from asot.files import require_file, write_array
 from asot.inputs.find import Input
@@ -34,6 +36,8 @@ from asot.schema import first_difference
 
 if TYPE_CHECKING:
     from asot.inputs.series.extraction import SeriesExtractor
+
+logger = logging.getLogger(__name__)
 
 # The arrays of a recording, by the folder in which they are kept.
 Arrays = dict[str, NDArray[Any]]
@@ -71,11 +75,19 @@ class Extractor(Protocol):
 
 
 class ArrayExtractor:
-    """The extractor of arrays that are features already: (frames, columns), without times."""
+    """The extractor of arrays that are features already: (frames, columns), without times.
+
+    ``transposed`` arrays are (columns, frames).
+    """
 
     stage = "Reading the recordings"
     folders = ("features",)
-    identity: ClassVar[dict[str, Any]] = {"kind": "features"}
+
+    def __init__(self, transposed: bool = False) -> None:
+        self.transposed = transposed
+        self.identity: dict[str, Any] = {"kind": "features"}
+        if transposed:
+            self.identity["transposed"] = True
 
     def fingerprint(self, path: Path) -> str:
         """Return the file's size and time of change."""
@@ -84,7 +96,7 @@ class ArrayExtractor:
 
     def look(self, path: Path) -> Look:
         """Look at the number of columns."""
-        return Look("features", (f"{FeatureFile(path).shape[1]} columns",))
+        return Look("features", (f"{FeatureFile(path, self.transposed).shape[1]} columns",))
 
     def length(self, path: Path) -> float:
         """Return 1: recordings are counted."""
@@ -96,7 +108,7 @@ class ArrayExtractor:
     ) -> Iterator[tuple[Arrays, Origin]]:
         """Map the array into memory."""
         origin = Origin("features", str(path), self.fingerprint(path), self.identity)
-        yield {"features": FeatureFile(path).open()}, origin
+        yield {"features": FeatureFile(path, self.transposed).open()}, origin
 
 
 @dataclass
@@ -182,8 +194,8 @@ def look_at(inputs: Sequence[Input], series: SeriesSettings, progress: Progress)
                 times = arrays.get("times")
                 length = None if times is None else float(times[-1] - times[0])
                 said = [*one.remarks, *remarks.get(one.name, ()), *origin.remarks]
-                rows = len(arrays["features"])
-                result.taken.append(take_down(one, origin, rows, length, said))
+                rows, width = arrays["features"].shape
+                result.taken.append(take_down(one, origin, (rows, width), length, said))
         except DataError as error:
             result.failed[one.name] = str(error)
     result.remarks = {one.recording: list(one.remarks) for one in result.taken if one.remarks}
@@ -207,7 +219,9 @@ def _of_tables(
     """
     from asot.inputs.series.extraction import SeriesExtractor
 
-    arrays, signals = ArrayExtractor(), SeriesExtractor(settings)
+    if not settings.transposed:
+        _warn_of_transposed(inputs)
+    arrays, signals = ArrayExtractor(settings.transposed), SeriesExtractor(settings)
     # An array whose rows have no rate holds features already.
     ready = settings.rate is None
     paths = {one.name: one.path for one in (*inputs, *shared_with)}
@@ -230,6 +244,19 @@ def _of_tables(
         arrays if ready and one.path.suffix.lower() in ARRAYS else signals for one in inputs
     ]
     return extractors, failed, remarks
+
+
+def _warn_of_transposed(inputs: Sequence[Input]) -> None:
+    """Warn of arrays whose rows look like columns."""
+    shapes = []
+    for one in inputs:
+        if one.path.suffix.lower() in ARRAYS:
+            # What cannot be opened is listed by whoever reads it.
+            with suppress(DataError):
+                shapes.append(FeatureFile(one.path).shape)
+    hint = transposed_hint(shapes, "--transposed true")
+    if hint is not None:
+        logger.warning("%s: %s.", inputs[0].path.parent, hint)
 
 
 def _look(one: Input, extractor: ArrayExtractor | SeriesExtractor, root: Path | None) -> Look:

@@ -38,13 +38,16 @@ class Taken:
 def take_down(
     one: Input,
     origin: Origin,
-    rows: int | None,
+    shape: tuple[int, int] | None,
     duration_s: float | None,
     remarks: Sequence[str] = (),
 ) -> Taken:
-    """Note what a file was taken for, by the origin of its features."""
+    """Note what a file was taken for, by the origin and the shape of its features."""
+    rows, width = shape or (None, None)
     media = origin.media
-    columns = tuple(media.get("columns", ()))
+    columns = tuple(media.get("columns", ())) or (
+        (f"1 to {width}",) if origin.kind == "features" else ()
+    )
     others = (*media.get("left_out", ()), *media.get("found", ()))
     return Taken(
         one.name,
@@ -71,12 +74,12 @@ def take_stock(
         try:
             origin = None if one.name in failed else read_origin(origin_path(root, one.name))
             if origin is not None:
-                rows = FeatureFile(root / "features" / f"{one.name}.npy").shape[0]
+                shape = FeatureFile(root / "features" / f"{one.name}.npy").shape
                 path, length = times_path(root, one.name), None
                 if path.is_file():
-                    times = read_times(path, rows)
+                    times = read_times(path, shape[0])
                     length = float(times[-1] - times[0])
-                found.append(take_down(one, origin, rows, length, remarks.get(one.name, ())))
+                found.append(take_down(one, origin, shape, length, remarks.get(one.name, ())))
                 continue
             reason = failed.get(one.name, "")
         except AsotError as error:  # another process writes them

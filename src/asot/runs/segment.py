@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,8 @@ def segment(
     video, series = features
     trained = None if model is None else find_run(model)
     data = data_folder(named)
+    if data is not None and series.transposed:
+        recipe = replace(recipe, dataset=replace(recipe.dataset, transposed=True))
     inputs = [] if data is not None else find_inputs(named, kind)
     sound = [one for one in inputs if not one.defect]
     in_video = {key: value for key, value in asdict(video).items() if key not in SPEED}
