@@ -196,7 +196,7 @@ def test_the_columns_of_a_model_decide(tmp_path: Path, rng: np.random.Generator)
 
 
 def test_the_body_axis_must_be_there(tmp_path: Path, rng: np.random.Generator) -> None:
-    for name, points in (("a", ("nose", "ear", "tail")), ("b", ("nose", "ear", "hip"))):
+    for name, points in (("a", ("nose", "ear", "tail")), ("b", ("nose", "ear", "paw"))):
         names = [f"{point},{point},{point}" for point in points]
         rows = rng.uniform(0, 100, size=(40, 9))
         rows[:, 2::3] = 1
@@ -210,7 +210,15 @@ def test_the_body_axis_must_be_there(tmp_path: Path, rng: np.random.Generator) -
         (tmp_path / "in" / f"{name}.csv").write_text("\n".join(text))
     outcome = make(tmp_path / "in", tmp_path / "data", rate=10.0, body_axis=["tail", "nose"])
     assert outcome.made == ["a"]
-    assert "body_axis names 'tail', but the poses have 'nose', 'ear', 'hip'" in outcome.failed["b"]
+    assert "body_axis names 'tail', but the poses have 'nose', 'ear', 'paw'" in outcome.failed["b"]
+    outcome = make(tmp_path / "in", tmp_path / "data", rate=10.0)
+    assert outcome.made == ["a", "b"]
+    assert outcome.remarks["a"][-1] == (
+        "Another recording lacks a point of the body axis, so poses were not turned to face one "
+        "way: name the rear and the front point with --body_axis to leave that recording out "
+        "instead."
+    )
+    assert outcome.remarks["b"][-1].startswith("No points of a body axis were recognised, so")
 
 
 def test_recordings_that_share_nothing_are_refused() -> None:

@@ -13,14 +13,12 @@ from asot.cli.summary import show_outcome
 from asot.errors import ConfigurationError, DataError
 from asot.inputs.extract import extract, look_at
 from asot.inputs.find import find_inputs, take_shard
-from asot.inputs.kinds import Kind
 
 
 def run(
     recordings: list[str],
     *,
     out: Path | None = None,
-    kind: Kind | None = None,
     dry_run: bool = False,
     shard: str | None = None,
     options: Annotated[Namespace, add_feature_options],
@@ -32,7 +30,6 @@ def run(
     recordings are not read again; files that cannot be used are listed at the end and stop nothing.
 
     out: The data folder to fill.
-    kind: Only the recordings of a kind, where a folder holds several.
     dry_run: Print what every file is taken for, and do nothing else.
     shard: i/n: every n-th recording from the i-th on, for n machines at once.
     """
@@ -40,7 +37,7 @@ def run(
     if out is None and not dry_run:
         raise ConfigurationError("--out must be given, or --dry_run.", setting="out")
 
-    everyone = find_inputs(recordings, kind)
+    everyone = find_inputs(recordings, options.kind)
     inputs = take_shard(everyone, shard)
     if not inputs:
         say(f"The shard {shard} has no recording: there are fewer than shards.")

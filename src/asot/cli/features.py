@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from asot.cli.parsing import Parser
 from asot.errors import ConfigurationError
+from asot.inputs.kinds import KINDS
 
 if TYPE_CHECKING:
     from jsonargparse import Namespace
@@ -53,6 +54,12 @@ def add_feature_options(parser: Parser) -> None:
         help="Frames, or rows of features, a second: a number or all. Unless given, 10 for videos "
         "and poses, 5 for sensor logs.",
     )
+    parser.add_argument(
+        "--kind",
+        type=str,
+        help="Only the recordings of a kind, where a folder holds several: video, series, pose or "
+        "array. A table is told by its header, unless none is of the kind.",
+    )
     groups = {"videos": VIDEO, "sensor logs, arrays and poses": SERIES, "poses": POSES}
     for title, options in groups.items():
         group = parser.add_argument_group(title)
@@ -70,6 +77,11 @@ def feature_settings(
     given = {name: values[name] for name in (*VIDEO, *SERIES, *POSES) if values[name] is not None}
     of_video = {name: value for name, value in given.items() if name in VIDEO}
     of_series = {name: value for name, value in given.items() if name not in VIDEO}
+    if values.kind is not None and values.kind not in KINDS:
+        rule = f"--kind must be {' or '.join(KINDS)}, not {values.kind!r}."
+        raise ConfigurationError(rule, setting="kind")
+    if values.kind in ("series", "pose"):
+        of_series["kind"] = values.kind
     if values.frame_rate is not None:
         every = values.frame_rate == EVERY
         try:

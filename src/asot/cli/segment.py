@@ -12,7 +12,6 @@ from asot.cli.console import progress
 from asot.cli.features import add_feature_options, feature_settings
 from asot.cli.summary import show_outcome, show_segmented
 from asot.errors import ConfigurationError, require_integer
-from asot.inputs.kinds import Kind
 from asot.model.recipe import load_recipe
 from asot.runs.page import PAGE, write_page
 from asot.runs.segment import earlier_settings, segment
@@ -25,7 +24,6 @@ def run(
     *,
     n_actions: int | Literal["auto"] | None = None,
     out: Path,
-    kind: Kind | None = None,
     seed: int = 0,
     model: Path | None = None,
     recipe: str = RECIPE,
@@ -42,7 +40,6 @@ def run(
     Example: asot segment videos/ --out results
 
     n_actions: How many actions to look for; found from the recordings unless given.
-    kind: Only the recordings of a kind, where a folder holds several.
     model: Folder of an earlier asot segment or asot train, to apply.
     recipe: Settings of the learning: the name of a recipe, or a YAML file.
     background: Leave frames without an action where no other recording shows anything similar.
@@ -65,7 +62,7 @@ def run(
             out,
             settings,
             features,
-            kind=kind,
+            kind=options.kind,
             seed=seed,
             model=model,
             progress=bars,

@@ -110,13 +110,13 @@ def origin_problems(root: Path, names: Sequence[str]) -> list[Defect]:
             bare.append(name)
         elif first is None:
             first = name, origin.extractor
-        elif not difference and origin.extractor != first[1]:
+        elif not difference:
             setting = first_difference(first[1], origin.extractor, form="{} ({!r} and {!r})")
-            difference = (
-                f"{first[0]} and {name} differ in {setting}; extract all of them the same way"
-            )
+            cure = "extract all of them the same way"
             if (setting or "").startswith("columns "):
-                difference += ", in one call, which finds the columns that they share"
+                cure += ", in one call, which finds the columns that they share"
+            if setting is not None:
+                difference = f"{first[0]} and {name} differ in {setting}; {cure}"
     message = ""
     if bare and first is not None:
         message = (

@@ -94,7 +94,10 @@ def find_inputs(named: Sequence[str | Path], kind: Kind | None = None) -> list[I
             message = f"does not exist: name videos, tables or arrays, or folders{hint}"
             raise FileError.at(place, message)
     if kind is not None:
-        kept = [(root, one) for root, one in found if _is_of(one, kind)]
+        kept = [pair for pair in found if _is_of(pair[1], kind)]
+        if not kept and kind != "video":
+            # The headers of tables do not say so, but whoever asks for it does.
+            kept = [pair for pair in found if not pair[1].is_video and kind in ("series", "pose")]
         if not any(not one.defect for _, one in kept):
             raise DataError(f"There are no {KINDS[kind]} for --kind {kind}.", setting="kind")
         found = kept

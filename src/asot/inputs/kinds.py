@@ -26,13 +26,13 @@ VIDEOS = frozenset(
 # recordings of a folder only where it holds nothing else.
 ASIDE = frozenset({".lrv", ".lrf", ".gif"})
 TEXTS = frozenset({".csv", ".tsv", ".tab"})
-HDF5 = frozenset({".h5", ".hdf5"})
+HDF5 = frozenset({".h5", ".hdf5", ".nwb"})
 ARRAYS = frozenset({".npy"})
 SERIES = TEXTS | HDF5 | ARRAYS | {".parquet", ".pq"}
 # Endings of all kinds of text, in which a table is told by its rows of numbers.
 PLAIN = frozenset({".txt", ".dat", ".log", ".asc", ".data", ""})
 # Of tables: of two files of one name in a folder, the first of these is read.
-ORDER = (".h5", ".hdf5", ".parquet", ".pq", ".csv", ".tsv", ".tab")
+ORDER = (".h5", ".hdf5", ".nwb", ".parquet", ".pq", ".csv", ".tsv", ".tab")
 # FFmpeg knows some of these as well, which are pictures, sound, subtitles or lists of files.
 _NEVER = frozenset(
     {

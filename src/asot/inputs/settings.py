@@ -46,6 +46,7 @@ class SeriesSettings:
     rule is a ConfigurationError.
     """
 
+    kind: str | None = None  # "series" or "pose"; told by the head of a file by default
     rate: float | None = None  # rows a second of poses, arrays, and tables without times
     time_column: str | None = None  # of a table; recognised by name by default
     columns: list[str] | None = None  # to use; of poses also points or individuals; all by default
@@ -65,6 +66,7 @@ class SeriesSettings:
 
     def __post_init__(self) -> None:
         rate, least, axis = self.rate, self.min_confidence, self.body_axis
+        _require(self, "kind", "series or pose", self.kind in (None, "series", "pose"))
         _require(self, "rate", "rows a second, above 0", rate is None or _above_0(rate))
         for name in ("frame_rate", "window_s", "smooth_s"):
             value = getattr(self, name)

@@ -60,8 +60,10 @@ def predict_run(
     networks = {name: load_model(run.checkpoint(name)) for name in set(chosen.values())}
     counts = run.n_actions()
     origin, extractor = recordings[0].origin, run.description().extractor
-    if origin is not None and extractor is not None and origin.extractor != extractor:
+    difference = None
+    if origin is not None and extractor is not None:
         difference = first_difference(extractor, origin.extractor)
+    if difference is not None:
         raise FileError.at(
             dataset.root,
             f"holds features that were not made as those that {run.root} was trained on "

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +15,13 @@ from asot.data.origin import Origin
 from asot.errors import ArgumentError, FileError, unreadable
 from asot.files import file_hash
 from asot.inputs.poses.egocentric import distances, egocentric, lacks_heading, require_axis
-from asot.inputs.poses.read import kind_of, read_pose
+from asot.inputs.poses.headers import doubt
+from asot.inputs.poses.read import Kind, kind_of, read_pose
 from asot.inputs.series.signals import Series, octaves, pick, resample, smooth, velocity, windows
 from asot.inputs.series.tables import read_series
 from asot.inputs.settings import SeriesSettings
 from asot.inputs.shared import Look
 from asot.text import plural
-
-Kind = Literal["series", "pose"]
 
 # Counted up when the same file and settings give other features than before.
 VERSION = 2
@@ -56,13 +55,16 @@ class SeriesExtractor:
 
     def read(self, path: Path) -> tuple[Kind, Series]:
         """Read a file by the settings, and tell what it holds."""
-        kind, settings = kind_of(path), self.settings
+        settings = self.settings
+        kind = kind_of(path, settings.kind)
         rate, names, clock = settings.rate, settings.columns, settings.time_column
         if kind == "series":
             turned = settings.transposed
-            return kind, read_series(
+            series = read_series(
                 path, rate=rate, time_column=clock, columns=names, transposed=turned
             )
+            remark = doubt(series.columns) if settings.kind is None else ""
+            return kind, replace(series, remarks=(*series.remarks, *filter(None, [remark])))
         least = settings.min_confidence
         return kind, read_pose(path, rate=rate, min_confidence=least, columns=names)
 
@@ -123,10 +125,12 @@ class SeriesExtractor:
         remarks = list(series.remarks)
         poses = kind == "pose" and settings.egocentric
         if poses and lacks_heading(series.columns, settings.body_axis):
-            remarks.append(
-                "No points of a body axis were recognised, so poses were not turned to face one "
-                "way: name the rear and the front point with body_axis."
-            )
+            why = "No points of a body axis were recognised"
+            cure = "name the rear and the front point with --body_axis"
+            if not lacks_heading(found, settings.body_axis):
+                why = "Another recording lacks a point of the body axis"
+                cure += " to leave that recording out instead"
+            remarks.append(f"{why}, so poses were not turned to face one way: {cure}.")
         columns = list(series.columns)
         media = {"columns": columns, "rate": series.rate, "rows": len(series.values)}
         if self.columns is not None:

@@ -78,7 +78,7 @@ def read_series(
     if suffix == ".npy":
         return _read_array(path, rate, columns, transposed)
     if suffix in PARQUET_SUFFIXES:
-        table = _open_parquet(path)
+        table = open_parquet(path)
     elif suffix in TEXT_SUFFIXES:
         dialect = look_at(path)
         frame = read_text_table(path, dialect)
@@ -90,7 +90,8 @@ def read_series(
     return _series_of(table, rate, time_column, columns)
 
 
-def _open_parquet(path: Path) -> SignalTable:
+def open_parquet(path: Path) -> SignalTable:
+    """Read a Parquet file; its index is a column too, unless it only counts the rows."""
     pandas = require_pandas("Reading Parquet")
     try:
         import pyarrow  # noqa: F401 - the error of pandas is less clear
