@@ -19,6 +19,7 @@ from asot.inputs.kinds import (
     ASIDE,
     HDF5,
     KINDS,
+    NEVER,
     ORDER,
     PLAIN,
     SERIES,
@@ -120,7 +121,7 @@ def _named(path: Path) -> Input:
     video, defect = suffix in VIDEOS | ASIDE, ""
     if inside in ("text", "table"):
         video = False
-    elif inside == "other" and suffix not in (SERIES - TEXTS) | VIDEOS:
+    elif inside in ("other", "container") and suffix not in (SERIES - TEXTS) | VIDEOS:
         why = no_video(path)
         video = why is None
         if why is not None and suffix not in TEXTS:
@@ -162,14 +163,14 @@ def _in_folder(folder: Path) -> list[Input]:
             found.append(_input(path, name, True, str(wrong) if text else ""))
         elif suffix in ASIDE:
             aside.append(_input(path, name, True))
-        elif suffix in TEXTS and inside == "other" and no_video(path) is None:
+        elif suffix in TEXTS and inside in ("other", "container") and no_video(path) is None:
             wrong = FileError.at(path, "is a video: rename it, or name it itself")
             found.append(_input(path, name, True, str(wrong)))
         elif suffix in TEXTS and inside == "text" and is_annotation(path):
             labels.append(path.name)
         elif suffix in SERIES or (suffix in PLAIN and inside == "text" and holds_numbers(path)):
             found.append(_input(path, name, False))
-        elif inside == "other" and _may_be_video(suffix) and no_video(path) is None:
+        elif _may_be_video(suffix, inside) and no_video(path) is None:
             found.append(_input(path, name, True))
         else:
             left[suffix or "without an ending"] += 1
@@ -178,9 +179,9 @@ def _in_folder(folder: Path) -> list[Input]:
     found = found or aside
     holds = ", ".join(f"{number:,} {suffix}" for suffix, number in sorted(left.items()))
     if not found:
-        kinds = ", ".join(sorted(VIDEOS | SERIES))
-        message = f"holds no recordings: no file in it ends in one of {kinds}"
-        raise FileError.at(folder, message + (f"; it holds {holds}" if holds else ""))
+        kinds = ", ".join(sorted(SERIES))
+        message = f"holds no recordings{f', but {holds}' if holds else ''}: they are videos that "
+        raise FileError.at(folder, f"{message}FFmpeg reads, and tables and arrays in {kinds}")
     if left:
         several = plural(left.total(), "file")
         logger.warning("%s: %s left out, by ending: %s.", printable(folder), several, holds)
@@ -190,9 +191,11 @@ def _in_folder(folder: Path) -> list[Input]:
     return found
 
 
-def _may_be_video(suffix: str) -> bool:
-    endings = video_endings()
-    return suffix in endings or (suffix == "" and len(endings) > 0)
+def _may_be_video(suffix: str, inside: str) -> bool:
+    """Tell whether it is worth asking FFmpeg about a file in a folder."""
+    if inside not in ("other", "container") or suffix in NEVER:
+        return False
+    return len(video_endings()) > 0 and (inside == "container" or suffix in {"", *video_endings()})
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
@@ -260,10 +263,8 @@ def _with_names(found: list[tuple[str, Input]]) -> list[Input]:
         taken.add(unicodedata.normalize("NFC", name))
         remarks = one.remarks
         if name != one.name:
-            remarks = (
-                *remarks,
-                f"Its name here is {quote(name, 240)}, of {quote(one.path.name, 300)}.",
-            )
+            made = f"Its name was made of {quote(one.path.name, 300)}"
+            remarks = (*remarks, f"{made}, which is long, taken or not all visible.")
         inputs.append(replace(one, name=name, remarks=remarks))
     return inputs
 

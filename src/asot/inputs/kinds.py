@@ -20,6 +20,8 @@ VIDEOS = frozenset(
     {
         *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv"),
         *(".ts", ".mts", ".m2ts", ".3gp", ".ogv", ".mxf", ".vob", ".asf", ".divx", ".insv"),
+        *(".h264", ".264", ".h265", ".265", ".hevc", ".mjpeg", ".mjpg", ".f4v", ".dv"),
+        *(".qt", ".mod", ".tod", ".xvid", ".rmvb", ".m2p", ".m2v", ".mpv", ".mp4v", ".trp", ".360"),
     }
 )
 # Small copies that cameras write beside a video, and pictures more often than videos: they are
@@ -34,7 +36,7 @@ PLAIN = frozenset({".txt", ".dat", ".log", ".asc", ".data", ""})
 # Of tables: of two files of one name in a folder, the first of these is read.
 ORDER = (".h5", ".hdf5", ".nwb", ".parquet", ".pq", ".csv", ".tsv", ".tab")
 # FFmpeg knows some of these as well, which are pictures, sound, subtitles or lists of files.
-_NEVER = frozenset(
+NEVER = frozenset(
     {
         *(".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".svg", ".heic", ".avif"),
         *(".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".wma", ".opus", ".thm", ".psd"),
@@ -44,6 +46,7 @@ _NEVER = frozenset(
 )
 # What the content of a table, or of an array, begins with.
 _TABLES = (b"\x89HDF\r\n\x1a\n", b"PAR1", b"\x93NUMPY", b"PK\x03\x04", b"\x1f\x8b")
+_CONTAINERS = (b"\x1aE\xdf\xa3", b"FLV\x01", b"0&\xb2u", b"\0\0\x01\xba", b"OggS", b".RMF")
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _NUMBER = re.compile(r"[-+]?(\d+[.,]?\d*|[.,]\d+)([eE][-+]?\d+)?")
@@ -59,12 +62,12 @@ def ending(path: Path) -> str:
     ('.mp4', '', '', '')
     """
     suffix = path.suffix.lower()
-    known = suffix in VIDEOS | SERIES | ASIDE | PLAIN | _NEVER
+    known = suffix in VIDEOS | SERIES | ASIDE | PLAIN | NEVER
     return suffix if known or re.fullmatch(r"\.[^\W\d_]\w{0,9}", suffix) else ""
 
 
-def content(path: Path) -> Literal["text", "table", "other", "unknown"]:
-    """Tell text, and the binary formats of tables, from other content by its first bytes."""
+def content(path: Path) -> Literal["text", "table", "container", "other", "unknown"]:
+    """Tell text, tables and containers of videos from other content by the first bytes."""
     try:
         with path.open("rb") as stream:
             head = stream.read(_LOOK)
@@ -72,6 +75,8 @@ def content(path: Path) -> Literal["text", "table", "other", "unknown"]:
         return "unknown"
     if head.startswith(_TABLES):
         return "table"
+    if head.startswith(_CONTAINERS) or head[4:8] in (b"ftyp", b"moov") or head[8:12] == b"AVI ":
+        return "container"
     text = head.startswith(_WIDE) or not _CONTROLS.search(head)
     if not head or (text and not head.startswith(b"YUV4MPEG2")):
         return "text" if head else "unknown"
@@ -134,4 +139,4 @@ def video_endings() -> frozenset[str]:
                 known |= av.ContainerFormat(name, mode).extensions
             except ValueError:
                 continue
-    return frozenset(f".{one.lower()}" for one in known) - _NEVER - PLAIN
+    return frozenset(f".{one.lower()}" for one in known) - NEVER - PLAIN

@@ -43,6 +43,10 @@ USUAL_RATE = 25.0
 PATIENCE = 100
 # Formats where not every frame has a time of its own: the others' are counted from the start.
 _COUNTED = ("mpeg",)
+# Formats without times, of which FFmpeg supposes 25 frames a second, whatever the stream says.
+_RAW = ("h264", "hevc", "vvc", "mjpeg")
+# Frames a second beyond which a stream does not mean what it says.
+_FASTEST = 1000.0
 # Formats that FFmpeg would show as a video: pictures, and text as a terminal shows it.
 _PICTURES = ("image2", "tty", "bin", "xbin", "adf", "idf")
 
@@ -75,13 +79,18 @@ class OpenVideo:
     spacing_s: float = field(init=False)  # between frames, by the file
     start_s: float = field(init=False)  # of the stream, by the file
     announced_end_s: float | None = field(init=False)
+    raw: bool = field(init=False)  # a stream without a container, which has no times
+    tells_rate: bool = field(init=False)  # whether a raw stream says how fast it is
     pixel_aspect: float = field(init=False)  # the width of a pixel as it is shown, by its height
 
     def __post_init__(self) -> None:
         # Read now, because remarks are asked for when the file is closed.
         stream = self.stream
-        rate = stream.average_rate or stream.guessed_rate
-        self.spacing_s = 1.0 / float(rate) if rate else 1.0 / USUAL_RATE
+        rate = float(stream.average_rate or stream.guessed_rate or USUAL_RATE)
+        self.raw = self.container.format.name in _RAW
+        told = float(stream.codec_context.framerate or 0) if self.raw else 0.0
+        self.tells_rate = 0 < told <= _FASTEST
+        self.spacing_s = 1.0 / (told if self.tells_rate else rate)
         self.start_s = float((stream.start_time or 0) * stream.time_base)
         self.announced_end_s = _announced_end(self.container, stream)
         self.pixel_aspect = float(stream.sample_aspect_ratio or 1) or 1.0
@@ -98,7 +107,7 @@ class OpenVideo:
             (self.damaged, "frame", "could not be decoded and {} skipped."),
             (self.repeated, "frame", "had the time of another and {} skipped."),
             (self.reordered, "frame", "stood out of order and {} put in order; none is missing."),
-            (self.untimed, "frame", "had no time and {} given the usual one."),
+            (0 if self.raw else self.untimed, "frame", "had no time and {} given the usual one."),
             (self.resets, "jump", "of its clock {} evened out."),
         )
         found = [
@@ -106,6 +115,11 @@ class OpenVideo:
             for count, noun, sentence in sentences
             if count
         ]
+        if self.raw:
+            rate = f"{1 / self.spacing_s:.6g} frames a second"
+            cure = f"set it with ffmpeg -r RATE -i {self.path.name} -c copy NAME.mp4"
+            how = "by its own word" if self.tells_rate else f"a guess: if it is wrong, {cure}"
+            found.append(f"It holds no times, so they follow from {rate}, {how}.")
         if self._missing_s:
             found.append(
                 f"The file announces {self.announced_end_s:.2f} s, but its last frame that can be "
@@ -176,7 +190,7 @@ class OpenVideo:
         moved = 0.0
         for frame, pts in self._ordered(decoded):
             spacing = float((frame.duration or 0) * base)
-            if not 0 < spacing < 3600:
+            if not 0 < spacing < 3600 or (self.raw and pts is None):
                 spacing = self.spacing_s
             if pts is None:
                 self.untimed += 1

@@ -59,7 +59,7 @@ def probe(path: Path) -> VideoInfo:
         return VideoInfo(
             start_s=first.time_s,
             end_s=end_s if end_s is not None and end_s > first.time_s else None,
-            frame_rate=float(rate) if rate else None,
+            frame_rate=1 / video.spacing_s if video.raw else float(rate) if rate else None,
             width=width,
             height=height,
             codec=stream.codec_context.codec.canonical_name,
