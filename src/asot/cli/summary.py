@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,15 +28,18 @@ def show_outcome(outcome: Extraction, data: Path | None) -> None:
 
     ``data`` is the folder of the features; None where none were made.
     """
-    groups: dict[tuple[str, ...], list[Taken]] = {}
+    groups: dict[tuple[str, str, int | None], list[Taken]] = {}
     for one in outcome.taken:
         if one.recording not in outcome.failed:
             groups.setdefault(_alike(one), []).append(one)
     headings = ("recordings", "taken for", "a second", "seconds", "columns")
-    rows = [
-        (listing([one.recording for one in own]), *key[:2], _span(own), key[2])
-        for key, own in groups.items()
-    ]
+    rows = []
+    for (kind, columns, _), own in groups.items():
+        spans = (
+            _span([one.rate for one in own], ".3g"),
+            _span([one.duration_s for one in own], ",.1f"),
+        )
+        rows.append((listing([one.recording for one in own]), kind, *spans, columns))
     _show("What was read", headings, rows)
     if data is not None:
         kept = f", {len(outcome.kept)} from before" if outcome.kept else ""
@@ -52,18 +56,17 @@ def show_outcome(outcome: Extraction, data: Path | None) -> None:
             _show(f"{title} ({sum(map(len, named.values()))})", ("recording", "what"), found)
 
 
-def _alike(one: Taken) -> tuple[str, ...]:
-    """Describe a file in the words of the table, which recordings of one make share."""
-    rate = "" if one.rate is None else f"{one.rate:.3g}"
+def _alike(one: Taken) -> tuple[str, str, int | None]:
+    """Return what recordings of one make share: kind, columns, and the magnitude of the rate."""
     columns = listing(one.columns, 6).replace("'", "")
     left = f" (not {listing(one.left_out, 6)})" if one.left_out else ""
-    return one.kind, rate, columns + left
+    return one.kind, columns + left, round(math.log2(one.rate)) if one.rate else None
 
 
-def _span(found: Sequence[Taken]) -> str:
-    """Return the shortest and the longest duration, in seconds."""
-    lengths = [one.duration_s for one in found if one.duration_s is not None]
-    shown = [f"{one:,.1f}" for one in (min(lengths), max(lengths))] if lengths else []
+def _span(found: Sequence[float | None], digits: str) -> str:
+    """Return the least and the greatest of numbers, as far as known."""
+    known = [one for one in found if one is not None]
+    shown = [format(one, digits) for one in (min(known), max(known))] if known else []
     return " to ".join(dict.fromkeys(shown))
 
 
