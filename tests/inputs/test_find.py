@@ -99,6 +99,11 @@ def test_names_that_are_the_same_get_their_folder_or_a_checksum(tmp_path: Path) 
     assert names(tmp_path / "A.csv", tmp_path / "a.csv") == ["A", "a"]
 
 
+def test_a_name_that_is_only_an_addition(tmp_path: Path) -> None:
+    touch(tmp_path / "_filtered.csv", tmp_path / "x.csv")
+    assert names(tmp_path) == ["_filtered", "x"]
+
+
 TRACKED = "mDLC_resnet50_s1"
 
 

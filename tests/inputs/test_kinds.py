@@ -143,3 +143,21 @@ def test_a_raw_stream_of_pictures_does_not(tmp_path: Path) -> None:
         assert len(list(video.frames())) == len(EVEN)
         [remark] = video.remarks
     assert "25 frames a second, a guess: if it is wrong, set it with ffmpeg -r RATE" in remark
+
+
+def test_two_videos_of_one_name_are_one_if_they_are_as_long(tmp_path: Path) -> None:
+    for name, length in (("a.mp4", 30), ("a.mkv", 30), ("b.mov", 30), ("b.mp4", 90)):
+        write_clip(tmp_path / name, [number / 25 for number in range(length)])
+    found = find_inputs([tmp_path])
+    assert [one.name.partition("~")[0] for one in found] == ["a", "b", "b"]
+    assert ["of the same recording" in " ".join(one.remarks) for one in found] == [
+        True,
+        False,
+        False,
+    ]
+
+
+def test_a_copy_with_points_drawn_in_it_is_left_out(tmp_path: Path, clips: dict[str, Path]) -> None:
+    for name in ("m.mp4", "mDLC_resnet50_s1_filtered_labeled.mp4", "n_labeled.mp4"):
+        (tmp_path / name).write_bytes(clips["mp4"].read_bytes() + bytes(len(name)))
+    assert [one.name for one in find_inputs([tmp_path])] == ["m", "n_labeled"]

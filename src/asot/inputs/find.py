@@ -273,32 +273,54 @@ def _one_of_twins(found: list[Input]) -> list[Input]:
     """Take one of the files of one recording, with a remark on the others.
 
     Files of one name in one folder, which differ in their endings, hold the same in two formats: of
-    tables the first of ``ORDER`` is taken, of videos the largest.
+    tables the first of ``ORDER`` is taken, of videos of one length the largest. DeepLabCut's copy
+    of a video with points drawn in it is left out as well.
 
     DeepLabCut writes its poses both as HDF5 and as a table, once more ``_filtered``, and lengths
     between points as ``_skeleton``: what is filtered is taken before what is not, and HDF5 before a
     table.
     """
-    groups: dict[Path, dict[Path, Input]] = {}
+    groups: dict[tuple[Path, str], list[Input]] = {}
     for one in found:
-        stem = re.sub(r"(_filtered)?(_skeleton)?$", "", one.path.stem)
-        bare = one.path.with_name(stem if ending(one.path) in HDF5 | {".csv"} else one.path.stem)
-        key = bare if ending(one.path) in VIDEOS | SERIES else one.path
-        groups.setdefault(key, {}).setdefault(one.path, one)
+        suffix = ending(one.path)
+        stem = one.path.name[: -len(suffix)] if suffix else one.path.name
+        if one.is_video:
+            stem = re.sub(r"DLC_\w*labeled$", "", stem)
+        elif suffix in HDF5 | {".csv"}:
+            stem = re.sub(r"(_filtered)?(_skeleton)?$", "", stem)
+        groups.setdefault((one.path.parent, stem), []).append(one)
     chosen = []
     for twins in groups.values():
-        best, *others = sorted(twins.values(), key=_twin_rank)
-        if others:
-            left = listing([one.path.name for one in others])
-            remark = f"{best.path.name} was read, and not {left} of the same recording beside it."
+        best, *others = sorted(twins, key=_twin_rank)
+        apart = [one for one in others if one.is_video and not _as_long(one, best)]
+        same = [one.path.name for one in others if one not in apart]
+        if same:
+            left = f"{best.path.name} was read, and not {listing(same)}"
+            remark = f"{left} of the same recording beside it."
             best = replace(best, remarks=(*best.remarks, remark))
-        chosen.append(best)
+        chosen += [best, *apart]
     return chosen
+
+
+def _as_long(one: Input, other: Input) -> bool:
+    """Tell whether two videos are of one length, as far as it is known."""
+    from asot.inputs.video.reading import probe
+
+    lengths = []
+    for each in (one, other):
+        try:
+            found = probe(each.path)
+        except AsotError:
+            return True
+        if found.end_s is None:
+            return True
+        lengths.append(found.end_s - found.start_s)
+    return abs(lengths[0] - lengths[1]) <= 1.0
 
 
 def _twin_rank(one: Input) -> tuple[bool, bool, int, int]:
     stem, suffix = one.path.stem, ending(one.path)
-    lengths, filtered = stem.endswith("_skeleton"), "_filtered" in stem
+    lengths, filtered = stem.endswith(("_skeleton", "labeled")), "_filtered" in stem
     kind = ORDER.index(suffix) if suffix in ORDER else len(ORDER)
     # Of two videos the smaller may be a preview.
     size = one.path.stat().st_size if one.is_video and not one.defect else 0
