@@ -81,7 +81,7 @@ def test_a_recording_that_differs_leaves_what_all_share(
     assert len(widths) == 1
     said = " ".join(outcome.remarks.get("c", []))
     if how in ("empty", "absent"):
-        assert "Lacks 'gy', 'gz', left out of all recordings for that." in said
+        assert "Lacks 'gy', 'gz', left out of all recordings: --columns with the names" in said
     elif how == "extra":
         assert "Left out, as other recordings lack it: 'gps'." in said
     else:
@@ -144,6 +144,25 @@ def test_arrays_of_other_widths_are_listed_where_most_have_one(tmp_path: Path) -
     outcome = make(logs, tmp_path / "data")
     assert (outcome.made, list(outcome.failed)) == (["b", "c"], ["a"])
     assert make(logs, tmp_path / "signals", rate=10.0).made == ["b", "c"], "numbers are no names"
+
+
+def test_earlier_features_of_what_is_odd_now_go(tmp_path: Path, rng: np.random.Generator) -> None:
+    logs, root = tmp_path / "logs", tmp_path / "data"
+    logs.mkdir()
+    np.save(logs / "a.npy", np.ones((30, 3)))
+    assert make(logs, root).made == ["a"]
+    for name in "bc":
+        np.save(logs / f"{name}.npy", np.ones((30, 4)))
+    outcome = make(logs, root)
+    assert (outcome.made, list(outcome.failed)) == (["b", "c"], ["a"])
+    assert len(DatasetFolder(root).recordings()) == 2
+    write(tmp_path / "slow" / "a.csv", rng, rate=2.0)
+    assert make(tmp_path / "slow", tmp_path / "other").made == ["a"]
+    for name in "bc":
+        write(tmp_path / "slow" / f"{name}.csv", rng)
+    outcome = make(tmp_path / "slow", tmp_path / "other")
+    assert (outcome.made, list(outcome.failed)) == (["b", "c"], ["a"])
+    assert len(DatasetFolder(tmp_path / "other").recordings()) == 2
 
 
 def test_what_came_later_is_made_of_the_same_and_changes_back(

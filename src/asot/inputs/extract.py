@@ -29,7 +29,7 @@ from asot.files import require_file, write_array
 from asot.inputs.find import Input
 from asot.inputs.kinds import ARRAYS
 from asot.inputs.settings import SeriesSettings, VideoSettings
-from asot.inputs.shared import Look, agree
+from asot.inputs.shared import Agreement, Look, agree
 from asot.inputs.taken import Taken, take_down, take_stock, unused, write_taken
 from asot.progress import Progress
 from asot.schema import first_difference
@@ -235,15 +235,19 @@ def _of_tables(
         except DataError as error:
             failed[name] = str(error)
         progress("Comparing the recordings", done, len(paths))
-    remarks: dict[str, list[str]] = {}
+    agreement = Agreement(())
     if looks:
         agreement = agree(looks, signals.manner, expected)
         failed |= {name: str(FileError.at(paths[name], why)) for name, why in agreement.odd.items()}
-        remarks, signals = agreement.remarks, SeriesExtractor(settings, agreement.columns)
+        signals = SeriesExtractor(settings, agreement.columns)
     extractors: list[Extractor] = [
         arrays if ready and one.path.suffix.lower() in ARRAYS else signals for one in inputs
     ]
-    return extractors, failed, remarks
+    if root is not None:
+        for one in inputs:
+            if one.name in agreement.odd:
+                origin_path(root, one.name).unlink(missing_ok=True)  # earlier features do not fit
+    return extractors, failed, agreement.remarks
 
 
 def _warn_of_transposed(inputs: Sequence[Input]) -> None:

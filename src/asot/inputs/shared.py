@@ -60,8 +60,8 @@ def agree(
     --------
     >>> looks = {"a": Look("series", ("x", "y", "z")), "b": Look("series", ("z", "x"))}
     >>> found = agree(looks, lambda look, width: "as it is")
-    >>> found.columns, found.remarks
-    (('x', 'z'), {'b': ["Lacks 'y', left out of all recordings for that."]})
+    >>> found.columns, list(found.remarks)
+    (('x', 'z'), ['b'])
     """
     if expected is None:
         kind, whole = _most([one.kind for one in looks.values()]), "most recordings hold"
@@ -122,7 +122,8 @@ def _share(looks: Mapping[str, Look]) -> Agreement:
     for name in kept:
         lacks = [one for one in counts if one not in units[name] and 2 * counts[one] >= len(kept)]
         if lacks:
-            remark = f"Lacks {listing(lacks, _SHOWN)}, left out of all recordings for that."
+            cure = "--columns with the names of those to keep leaves out this recording instead"
+            remark = f"Lacks {listing(lacks, _SHOWN)}, left out of all recordings: {cure}."
             found.remarks[name] = [remark]
         extra = [one for one in units[name] if 2 * counts[one] < len(kept)]
         if extra:
