@@ -320,6 +320,9 @@ def test_annotations_are_no_recordings(tmp_path: Path, caplog: LogCapture, text:
     assert names(tmp_path) == ["a"]
     assert "left out 'labels.csv', which hold annotations" in caplog.text
     assert names(tmp_path / "labels.csv") == ["labels"]
+    (tmp_path / "a.csv").unlink()
+    with pytest.raises(DataError, match=r"no recordings, but annotations in 'labels\.csv'"):
+        find_inputs([tmp_path])
 
 
 @pytest.mark.parametrize("text", ["time,ax,state\n0,1,2\n", "end_effector_x,start\n1,2\n", ""])
@@ -337,6 +340,9 @@ def test_texts_of_numbers_are_tables(tmp_path: Path, name: str) -> None:
     (tmp_path / "notes.txt").write_text("Started at 9.\n" * 30)
     [one] = find_inputs([tmp_path])
     assert (one.path.name, one.name, one.is_video) == (name, "a", False)
+    touch(tmp_path / "b.mp4")
+    assert names(tmp_path) == ["b"], "beside recordings, texts may be notes or labels"
+    assert [one.name for one in find_inputs([tmp_path], "series")] == ["a"]
 
 
 def test_endings_mean_one_thing() -> None:

@@ -37,6 +37,7 @@ from asot.text import listing, plural, printable, quote, safe_name
 
 logger = logging.getLogger(__name__)
 
+BARE = "without an ending"
 # The file in which asot segment keeps its settings.
 DESCRIPTION = "segment.json"
 # Files that mark the folders asot filled, whose tables and clips are not recordings.
@@ -66,8 +67,9 @@ def find_inputs(named: Sequence[str | Path], kind: Kind | None = None) -> list[I
     also where links lead, and the folders on the way come first in the name: ``cam1/monday.mp4`` is
     ``cam1-monday``. Names that are long, or hold what nobody can see, are changed, with a remark:
     see :func:`asot.text.safe_name`. Hidden files are left out, folders that asot filled, and tables
-    of annotations; the endings of other files that are left out are said in a warning. A file that
-    is named itself is looked at, whatever its ending. Of the files that a tracker leaves of one
+    of annotations; texts such as ``.txt`` are recordings if they are tables and the folder holds no
+    others. The endings of other files that are left out are said in a warning. A file that is named
+    itself is looked at, whatever its ending. Of the files that a tracker leaves of one
     recording, or that differ in their endings alone, one is taken, with a remark; see
     :func:`_one_of_twins`. The recordings are sorted by name.
 
@@ -87,7 +89,7 @@ def find_inputs(named: Sequence[str | Path], kind: Kind | None = None) -> list[I
     for word in named:
         place = Path(word)
         if place.is_dir():
-            found += [(place.resolve().name, one) for one in _in_folder(place)]
+            found += [(place.resolve().name, one) for one in _in_folder(place, kind)]
         elif place.is_file():
             found.append((place.resolve().parent.name, _named(place)))
         else:
@@ -144,8 +146,8 @@ def _input(path: Path, name: str, video: bool, defect: str = "") -> Input:
     return Input(bare, absolute, (), video, defect)
 
 
-def _in_folder(folder: Path) -> list[Input]:
-    """List the recordings in a folder, searched to its depths."""
+def _in_folder(folder: Path, kind: Kind | None) -> list[Input]:
+    """List the recordings in a folder, searched to its depths, if there are any of the kind."""
     found, aside, left = list[Input](), list[Input](), Counter[str]()
     labels: list[str] = []
     for path in _files_below(folder):
@@ -168,17 +170,22 @@ def _in_folder(folder: Path) -> list[Input]:
             found.append(_input(path, name, True, str(wrong)))
         elif suffix in TEXTS and inside == "text" and is_annotation(path):
             labels.append(path.name)
-        elif suffix in SERIES or (suffix in PLAIN and inside == "text" and holds_numbers(path)):
+        elif suffix in SERIES:
             found.append(_input(path, name, False))
+        elif suffix in PLAIN and inside == "text" and holds_numbers(path):
+            aside.append(_input(path, name, False))
         elif _may_be_video(suffix, inside) and no_video(path) is None:
             found.append(_input(path, name, True))
         else:
-            left[suffix or "without an ending"] += 1
-    if aside and found:
-        left.update(one.path.suffix.lower() for one in aside)
-    found = found or aside
+            left[suffix or BARE] += 1
+    if any(kind is None or _is_of(one, kind) for one in found):
+        left.update(ending(one.path) or BARE for one in aside)
+    else:
+        found += aside
     holds = ", ".join(f"{number:,} {suffix}" for suffix, number in sorted(left.items()))
     if not found:
+        told = f"annotations in {listing(labels)}" if labels else ""
+        holds = ", ".join(filter(None, [holds, told]))
         kinds = ", ".join(sorted(SERIES))
         message = f"holds no recordings{f', but {holds}' if holds else ''}: they are videos that "
         raise FileError.at(folder, f"{message}FFmpeg reads, and tables and arrays in {kinds}")

@@ -31,7 +31,8 @@ TEXTS = frozenset({".csv", ".tsv", ".tab"})
 HDF5 = frozenset({".h5", ".hdf5", ".nwb"})
 ARRAYS = frozenset({".npy"})
 SERIES = TEXTS | HDF5 | ARRAYS | {".parquet", ".pq"}
-# Endings of all kinds of text, in which a table is told by its rows of numbers.
+# Endings of all kinds of text, in which a table is told by its rows of numbers: a recording only of
+# a folder that holds nothing else.
 PLAIN = frozenset({".txt", ".dat", ".log", ".asc", ".data", ""})
 # Of tables: of two files of one name in a folder, the first of these is read.
 ORDER = (".h5", ".hdf5", ".nwb", ".parquet", ".pq", ".csv", ".tsv", ".tab")
