@@ -144,7 +144,9 @@ def sample(
         start_s = one.time_s if start_s is None else start_s
         end_s = one.usual_end_s if following is None else following.time_s
         if _wanted(one.time_s, end_s, frame_rate, start_s):
-            for piece, ends in hold(one, end_s, step_s):
+            # The last frame's own duration is rough, unless it is long.
+            rough = following is None and end_s - one.time_s <= 1.0
+            for piece, ends in hold(one, end_s, None if rough else step_s):
                 if after_s is None or ends > after_s or ends == end_s:
                     yield piece, ends
 
