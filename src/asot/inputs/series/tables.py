@@ -46,6 +46,7 @@ def read_series(
     time_column: str | None = None,
     time_unit: str | None = None,
     columns: Sequence[str] | None = None,
+    transposed: bool = False,
 ) -> Series:
     """Read signals from a table, CSV, TSV or Parquet, or from an array (N, D) in a ``.npy`` file.
 
@@ -57,8 +58,8 @@ def read_series(
 
     The signals are ``columns``, in this order, or all other columns of numbers, but not other
     clocks, counters, and those with a name of labels, such as ``activity``. Missing values are
-    filled in with straight lines. The columns of an array are called ``1``, ``2``, ... A file that
-    does not fit is a DataError.
+    filled in with straight lines. The columns of an array are called ``1``, ``2``, ...; with
+    ``transposed`` it is (D, N). A file that does not fit is a DataError.
 
     Examples
     --------
@@ -72,7 +73,7 @@ def read_series(
     require_file(path)
     suffix = path.suffix.lower()
     if suffix == ".npy":
-        return _read_array(path, rate, columns)
+        return _read_array(path, rate, columns, transposed)
     if suffix in PARQUET_SUFFIXES:
         table = open_parquet(path)
     elif suffix in TEXT_SUFFIXES:
@@ -177,7 +178,9 @@ def _series_of(
         )
     chosen, values, notes = signals_of(table, clocks, times[:-1], columns)
     series = _filled(path, values, chosen, times, columns)
-    return replace(series, start=start, remarks=(*remarks, *notes, *series.remarks))
+    others = (one for i, one in enumerate(names) if i not in clocks and one not in series.columns)
+    said = (*remarks, *notes, *series.remarks)
+    return replace(series, start=start, remarks=said, left_out=tuple(others))
 
 
 def _filled(
@@ -197,7 +200,9 @@ def _filled(
     return Series(filled, kept, times, None, tuple(remarks))
 
 
-def _read_array(path: Path, rate: float | None, columns: Sequence[str] | None) -> Series:
+def _read_array(
+    path: Path, rate: float | None, columns: Sequence[str] | None, transposed: bool
+) -> Series:
     if rate is None:
         raise FileError.at(path, "is an array, which has no times: give the rows a second (--rate)")
     try:
@@ -213,6 +218,7 @@ def _read_array(path: Path, rate: float | None, columns: Sequence[str] | None) -
         rule = "signals are real numbers, (rows, columns) or (rows,)"
         raise FileError.at(path, f"holds {shape}: {rule}")
     values = array.reshape(len(array), -1).astype(np.float64)
+    values = values.T if transposed and array.ndim == 2 else values
     if len(values) < 2 or values.shape[1] == 0:
         raise FileError.at(path, f"has shape {array.shape}: at least 2 rows and 1 column needed")
     names = [str(i + 1) for i in range(values.shape[1])]
