@@ -27,6 +27,7 @@ VIDEO: dict[str, tuple[type, str]] = {
 SERIES: dict[str, tuple[type, str]] = {
     "rate": (float, "Rows a second of the files, where they have no time column."),
     "time_column": (str, "The column with the time."),
+    "skip_lines": (int, "Lines above the table in a text file; recognised unless given."),
     "columns": (str, "The columns, or points, to use; all unless given."),
     "window_s": (float, "Seconds of signal that each row describes; 0 for the plain signal."),
     "smooth_s": (float, "Seconds of a moving median; 0 for none."),

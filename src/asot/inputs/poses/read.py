@@ -40,8 +40,8 @@ SUFFIXES = (*TEXT_SUFFIXES, *PARQUET_SUFFIXES, ".npy", *sorted(HDF5))
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
-def kind_of(path: Path) -> Literal["series", "pose"]:
-    """Tell poses from other signals by the head of a file."""
+def kind_of(path: Path, skip_lines: int | None = None) -> Literal["series", "pose"]:
+    """Tell poses from other signals by the head of a file, after ``skip_lines`` lines of text."""
     require_file(path)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
@@ -53,7 +53,7 @@ def kind_of(path: Path) -> Literal["series", "pose"]:
         return "pose"
     if suffix not in TEXT_SUFFIXES:
         return "series"
-    dialect = look_at(path)
+    dialect = look_at(path, skip_lines)
     if {"frame_idx", "node", "x", "y"} <= set(dialect.header or ()):
         message = "has a row for each point: export it from SLEAP as analysis CSV or HDF5"
         raise FileError.at(path, message)
@@ -66,6 +66,7 @@ def read_pose(
     rate: float | None,
     min_confidence: float | None = None,
     columns: Sequence[str] | None = None,
+    skip_lines: int | None = None,
 ) -> Series:
     """Read poses of one or more animals from DeepLabCut's table or SLEAP's analysis file.
 
@@ -92,7 +93,7 @@ def read_pose(
     if rate is None:
         message = "holds poses, whose frames have no times: give the frames a second (--rate)"
         raise FileError.at(path, message)
-    poses = _read_hdf5(path) if path.suffix.lower() in HDF5 else _read_text(path)
+    poses = _read_hdf5(path) if path.suffix.lower() in HDF5 else _read_text(path, skip_lines)
     least = poses.confidence if min_confidence is None else min_confidence
     names, values = poses.columns, np.where(poses.scores < least, np.nan, poses.values)
     if len(values) < 2:
@@ -160,8 +161,8 @@ def _read_hdf5(path: Path) -> Poses:
         raise FileError.at(path, message) from error
 
 
-def _read_text(path: Path) -> Poses:
-    dialect = look_at(path)
+def _read_text(path: Path, skip_lines: int | None) -> Poses:
+    dialect = look_at(path, skip_lines)
     layout = _text_layout(dialect)
     if layout is None:
         message = "is not a table of poses: neither DeepLabCut's nor the analysis table of SLEAP"

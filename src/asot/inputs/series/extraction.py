@@ -23,7 +23,7 @@ from asot.inputs.settings import SeriesSettings
 Kind = Literal["series", "pose"]
 
 # Counted up when the same file and settings give other features than before.
-VERSION = 2
+VERSION = 3
 READY_COLUMNS = 64  # a table as wide as this holds features already
 _LEAST_IN_WINDOW = 8  # samples; two octaves
 
@@ -62,13 +62,17 @@ class SeriesExtractor:
         The origin's ``media`` holds ``columns`` (of the signals), ``rate``, ``rows``, and ``start``
         if the file has a date.
         """
-        kind, settings = kind_of(path), self.settings
+        settings = self.settings
         rate, names, clock = settings.rate, settings.columns, settings.time_column
+        skip = settings.skip_lines
+        kind = kind_of(path, skip)
         if kind == "pose":
             least = settings.min_confidence
-            series = read_pose(path, rate=rate, min_confidence=least, columns=names)
+            series = read_pose(
+                path, rate=rate, min_confidence=least, columns=names, skip_lines=skip
+            )
         else:
-            series = read_series(path, rate=rate, time_column=clock, columns=names)
+            series = read_series(path, rate=rate, time_column=clock, columns=names, skip_lines=skip)
         plan = choose(series, kind, settings)
         try:
             with np.errstate(over="ignore", invalid="ignore"):  # an overflow is refused below

@@ -8,11 +8,10 @@ with ``#`` before the table, the last of which may be its header; Excel's ``sep=
 from __future__ import annotations
 
 import csv
+import io
 import itertools
-import re
-import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +29,20 @@ from asot.inputs.series.columns import (
     require_pandas,
     signals_of,
 )
+from asot.inputs.series.layout import (
+    BLANKS,
+    COMMENTS,
+    MISSING,
+    TEXT_SUFFIXES,
+    Dialect,
+    fit,
+    is_word,
+    look_at,
+    records,
+    split,
+    with_unit,
+)
+from asot.inputs.series.numbers import Writing, is_suspicious, is_value, plain_numbers
 from asot.inputs.series.signals import Series, fill_gaps
 from asot.text import listing, plural, quote
 from asot.timeline.segments import even_times
@@ -37,11 +50,7 @@ from asot.timeline.segments import even_times
 if TYPE_CHECKING:
     import pandas
 
-TEXT_SUFFIXES = (".csv", ".tsv", ".tab")
 PARQUET_SUFFIXES = (".parquet", ".pq")
-_LOOK = 30  # lines by which the layout is recognised
-# Cells that loggers write for missing values, beside those that pandas knows.
-_MISSING = ["-", "--", "?", "none", "None", "NONE", "Nan", "inf", "-inf", "Inf", "-Inf"]
 
 
 def read_series(
@@ -50,6 +59,7 @@ def read_series(
     rate: float | None = None,
     time_column: str | None = None,
     columns: Sequence[str] | None = None,
+    skip_lines: int | None = None,
 ) -> Series:
     """Read signals from a table, CSV, TSV or Parquet, or from an array (N, D) in a ``.npy`` file.
 
@@ -79,14 +89,40 @@ def read_series(
     if suffix in PARQUET_SUFFIXES:
         table = _open_parquet(path)
     elif suffix in TEXT_SUFFIXES:
-        dialect = look_at(path)
-        frame = read_text_table(path, dialect)
-        header = dialect.header or tuple(str(i + 1) for i in range(frame.shape[1]))
-        table = SignalTable(path, _unique(header), frame, lambda row: line_of(path, dialect, row))
+        return _read_text(path, rate, time_column, columns, skip_lines)
     else:
         known = ", ".join((*TEXT_SUFFIXES, *PARQUET_SUFFIXES, ".npy"))
         raise FileError.at(path, f"is not a table of signals that asot reads ({known})")
     return _series_of(table, rate, time_column, columns)
+
+
+def _read_text(
+    path: Path,
+    rate: float | None,
+    time_column: str | None,
+    columns: Sequence[str] | None,
+    skip_lines: int | None,
+) -> Series:
+    dialect = look_at(path, skip_lines).table()
+    remarks = list(dialect.remarks)
+    frame = read_text_table(path, dialect, remarks)
+    names = list(dialect.header or (str(i + 1) for i in range(frame.shape[1])))
+    for i, unit in frame.attrs["units"].items():
+        names[i] = with_unit(names[i], unit)
+    if time_column is not None and time_column not in names:  # its unit was added to its name
+        named = (name for name in names if name.rpartition(" (")[0] == time_column)
+        time_column = next(named, time_column)
+    kept = [i for i in frame if (dialect.header and names[i]) or frame[i].notna().any()]
+    frame = frame[kept]
+    rows = np.arange(len(frame))
+    if dialect.rate is None and (rate is None or time_column in names):
+        rows = np.flatnonzero(frame.notna().any(axis=1))  # a row without time and value is none
+        frame = frame.iloc[rows].reset_index(drop=True)
+    frame.columns = range(len(kept))
+    unique = _unique([names[i] for i in kept])
+    table = SignalTable(path, unique, frame, lambda row: line_of(path, dialect, int(rows[row])))
+    series = _series_of(table, rate or dialect.rate, time_column, columns)
+    return replace(series, remarks=(*remarks, *series.remarks))
 
 
 def _open_parquet(path: Path) -> SignalTable:
@@ -211,135 +247,155 @@ def _read_array(path: Path, rate: float | None, columns: Sequence[str] | None) -
     return _filled(path, values, names, times, columns)
 
 
-@dataclass(frozen=True)
-class Dialect:
-    """The layout of a table in a text file."""
+class _Rows:
+    """The rows of values in a text file, read once from top to bottom, and what was left out."""
 
-    encoding: str
-    separator: str
-    decimal: str
-    header: tuple[str, ...] | None  # None if the first line holds numbers
-    skip: int  # lines before the first row of values
-    rows: tuple[tuple[str, ...], ...]  # the cells of the first few rows of values
+    def __init__(self, path: Path, dialect: Dialect) -> None:
+        self.path, self.dialect = path, dialect
+        self.width = len(dialect.header or ()) or dialect.width
+        self.left_out: list[tuple[int, str]] = []  # lines that are no rows
+        self.short: list[int] = []  # lines of rows with fewer cells
+        self.zeros: list[int] = []  # lines with zero bytes
+        self.lines = self._read()
+
+    def __iter__(self) -> Iterator[str]:
+        return (f"{text}\n" for _, text in self.lines)
+
+    def read(self, size: int = -1) -> str:
+        """Return a few thousand rows, as pandas asks for them."""
+        return "".join(itertools.islice(self, 4096))
+
+    def _read(self) -> Iterator[tuple[int, str]]:
+        """Give the rows with their lines; what may be the foot of the table is kept back."""
+        separator, skip = self.dialect.separator, self.dialect.skip
+        waiting: list[tuple[int, str, str]] = []
+        for number, text in records(self.path, self.dialect.encoding, self.zeros):
+            if number <= skip:
+                continue
+            kind = "row"
+            plain = text[0] in "0123456789-+." and '"' not in text and separator != BLANKS
+            if not plain or text.count(separator) != self.width - 1:
+                kind, text = self._judge(number, text)
+            if kind == "none":
+                self.left_out.append((number, text))
+                continue
+            if kind in ("row", "short"):
+                self.short += [line for line, _, other in waiting if other == "short"]
+                yield from ((line, before) for line, before, _ in waiting)
+                waiting = []
+            if kind == "row":
+                yield number, text
+            else:
+                waiting.append((number, text, kind))
+        self.left_out += [(line, text) for line, text, kind in waiting if kind != "empty"]
+        self.left_out.sort()
+
+    def _judge(self, number: int, text: str) -> tuple[str, str]:
+        """Tell a "row" from a "short" one, one that is "empty", a "foot" and "none"; make it fit."""
+        dialect, width, separator = self.dialect, self.width, self.dialect.separator
+        cells = split(text, separator)
+        if not any(cells):
+            return "empty", separator * (width - 1)
+        fitting, words = fit(cells, dialect.of_values)
+        few = len(cells) < dialect.width
+        comment = text.lstrip().startswith(COMMENTS) or not any(map(is_value, cells))
+        if cells == dialect.header or words > fitting or (few and (comment or not fitting)):
+            return "none", text
+        if any(cells[width:]):
+            commas = separator == "," and dialect.names is not None
+            why = ", as decimal commas and thousands marks without quotes make them"
+            surplus = f"has more than {plural(width, 'cell')}{why if commas else ''}"
+            raise FileError.at(self.path, surplus, number)
+        if few and separator == BLANKS:
+            rule = f"has {plural(len(cells), 'cell')}, fewer than the {dialect.width} of other rows"
+            raise FileError.at(self.path, f"{rule}: between blanks it cannot be told which", number)
+        if len(cells) > width:
+            buffer = io.StringIO()
+            csv.writer(buffer, delimiter=separator, lineterminator="").writerow(cells[:width])
+            text = buffer.getvalue()
+        if few:
+            return "short", text
+        return "foot" if 0 in dialect.of_values and is_word(cells[0]) else "row", text
+
+    def remarks(self) -> list[str]:
+        """Say what was left out, once all rows are read."""
+        said = []
+        if self.left_out:
+            lines = [number for number, _ in self.left_out]
+            text = quote(self.left_out[0][1], 60)
+            repeats = self.dialect.header == split(self.left_out[0][1], self.dialect.separator)
+            what = "which repeats the header" if repeats else text
+            more = f" and {plural(len(lines) - 1, 'line')} after it" if len(lines) > 1 else ""
+            verb = "are no rows and were" if more else "is no row and was"
+            said.append(f"Line {lines[0]}, {what},{more} {verb} left out.")
+        if self.short:
+            count = f"{plural(len(self.short), 'row')} with fewer cells than others"
+            said.append(
+                f"{count}, first in line {self.short[0]}: the last cells were taken to be missing."
+            )
+        if self.zeros:
+            said.append(f"Zero bytes in line {self.zeros[0]} and after it were left out.")
+        return said
 
 
-def look_at(path: Path) -> Dialect:
-    """Recognise the layout of the table in a text file."""
-    encoding, lines = _first_lines(path)
-    skip, comment, separator = 0, "", None
-    while skip < len(lines) and (not lines[skip].strip() or lines[skip].startswith(("#", "sep="))):
-        if lines[skip].startswith("#"):
-            comment = lines[skip].lstrip("#").strip()
-        elif lines[skip].startswith("sep="):
-            separator = lines[skip][4:5]
-        skip += 1
-    body = [line for line in lines[skip:] if line.strip()]
-    if not body:
-        raise FileError.at(path, "is empty: it holds no row")
-    separator = separator or _separator(body)
-    rows = [tuple(cell.strip() for cell in row) for row in csv.reader(body, delimiter=separator)]
-    decimal = _decimal(rows[1:] or rows, separator)
-    header: tuple[str, ...] | None = None
-    if not any(_is_number(cell, decimal) for cell in rows[0]):
-        header, rows = rows[0], rows[1:]
-        skip += 1
-    elif comment:
-        cells = next(csv.reader([comment], delimiter=separator))
-        if len(cells) == len(rows[0]):
-            header = tuple(cell.strip() for cell in cells)
-    # A separator at the end of each line makes no column.
-    while header and not header[-1] and not any("".join(row[len(header) - 1 :]) for row in rows):
-        header = header[:-1]
-    return Dialect(encoding, separator, decimal, header, skip, tuple(rows))
+def read_text_table(
+    path: Path, dialect: Dialect, remarks: list[str] | None = None
+) -> pandas.DataFrame:
+    """Read the rows of values; the columns are numbered. Sentences for people join ``remarks``.
 
-
-def read_text_table(path: Path, dialect: Dialect) -> pandas.DataFrame:
-    """Read the rows of values, as pandas does; the columns are numbered."""
+    The numbers of a column are read however they are written; a column that holds words too is one
+    of objects. The unit that the cells of a column have is in the frame's ``attrs``.
+    """
     pandas = require_pandas("Reading tables of signals")
-    width = len(dialect.header or dialect.rows[0] if dialect.rows else dialect.header or ())
-    surplus = f"has more than {plural(width, 'cell')}"
+    rows = _Rows(path, dialect)
+    frame = _parse(pandas, rows, {})
+    said = rows.remarks()
+    names = dialect.header or [str(i + 1) for i in range(rows.width)]
+    texts = {i: frame[i] for i in frame if pandas.api.types.is_string_dtype(frame[i])}
+    writings = {i: Writing.of(cells) for i, cells in texts.items()}
+    marks = {mark for one in writings.values() for mark in one.decimal}
+    for i in frame:
+        if i not in texts and is_suspicious(frame[i], marks, dialect.decimal):
+            again = _parse(pandas, _Rows(path, dialect), {"usecols": [i], "dtype": str})
+            texts[i] = again[i]
+            writings[i] = Writing.of(texts[i])
+    parsed = [frame[i] for i in frame if i not in texts and frame[i].dtype.kind == "f"]
+    if any((column.dropna() % 1 != 0).any() for column in parsed):
+        marks.add(dialect.decimal)
+    of_file = next(iter(marks)) if len(marks) == 1 else ""
+    units = {}
+    for i, cells in texts.items():
+        plain = plain_numbers(names[i], cells, writings[i], of_file, dialect.separator)
+        frame[i], units[i] = plain[:2]
+        said += plain[2]
+    frame.attrs["units"] = units
+    if remarks is not None:
+        remarks += said
+    return frame
+
+
+def _parse(pandas: Any, rows: _Rows, more: dict[str, Any]) -> pandas.DataFrame:
+    """Let pandas read the cells; numbers that it does not know remain text."""
+    blanks = rows.dialect.separator == BLANKS
     options: dict[str, Any] = {
-        "sep": dialect.separator,
-        "decimal": dialect.decimal,
+        "sep": r"\s+" if blanks else rows.dialect.separator,
+        "decimal": rows.dialect.decimal,
         "header": None,
-        "names": list(range(width + 1)),  # a further column receives a surplus cell
+        "names": list(range(rows.width)),
         "index_col": False,
-        "skiprows": dialect.skip,
         "skipinitialspace": True,
-        "na_values": _MISSING,
+        "na_values": MISSING,
         "low_memory": False,
     }
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pandas.errors.ParserWarning)
-            frame = pandas.read_csv(path, encoding=dialect.encoding, **options)
+        return pandas.read_csv(rows, **options, **more)
     except pandas.errors.EmptyDataError:
-        return pandas.DataFrame({name: [] for name in range(width)})
-    except pandas.errors.ParserWarning as error:
-        raise FileError.at(path, surplus, line_of(path, dialect, 0)) from error
+        return pandas.DataFrame({name: [] for name in range(rows.width)})
     except (pandas.errors.ParserError, OSError, ValueError) as error:
-        found = re.search(r"Expected \d+ fields in line (\d+)", str(error))
-        if found:
-            raise FileError.at(path, surplus, int(found.group(1))) from error
         said = quote(str(error).splitlines()[0] if str(error) else type(error).__name__, 120)
-        raise FileError.at(path, f"cannot be read as a table: {said}") from error
-    beyond = frame.pop(width).notna().to_numpy()
-    if beyond.any():
-        raise FileError.at(path, surplus, line_of(path, dialect, int(beyond.argmax())))
-    return frame
+        raise FileError.at(rows.path, f"cannot be read as a table: {said}") from error
 
 
 def line_of(path: Path, dialect: Dialect, row: int) -> int | None:
     """Return the line, from 1, of row ``row`` of the values, from 0; None past the end."""
-    with path.open(encoding=dialect.encoding, errors="replace", newline="") as stream:
-        full = (number for number, line in enumerate(stream, 1) if line.strip("\r\n"))
-        after = (number for number in full if number > dialect.skip)
-        return next(itertools.islice(after, row, None), None)
-
-
-def _first_lines(path: Path) -> tuple[str, list[str]]:
-    try:
-        with path.open("rb") as stream:
-            mark = stream.read(2)
-        encodings = ["utf-16"] if mark in (b"\xff\xfe", b"\xfe\xff") else ["utf-8-sig", "cp1252"]
-        for encoding in [*encodings, "latin-1"]:
-            try:
-                with path.open(encoding=encoding) as stream:
-                    lines = [line.rstrip("\n") for line in itertools.islice(stream, _LOOK)]
-                    # An undecodable letter may come after a million lines.
-                    while stream.read(1 << 20):
-                        pass
-            except UnicodeError:
-                continue
-            if any("\0" in line for line in lines):
-                raise FileError.at(path, "is not a text file: save it as CSV")
-            return encoding, lines
-    except OSError as error:
-        raise FileError.at(path, unreadable(error)) from error
-    raise FileError.at(path, "is not a text file: save it as CSV")
-
-
-def _separator(lines: list[str]) -> str:
-    """Recognise the separator of cells; the comma comes last, as it may be a decimal mark."""
-    counts = {}
-    for separator in "\t;,":
-        widths = [len(row) for row in csv.reader(lines, delimiter=separator)]
-        if widths[0] > 1 and len(set(widths)) == 1:
-            return separator
-        counts[separator] = widths[0]
-    return max(counts, key=lambda separator: counts[separator])
-
-
-def _decimal(rows: list[tuple[str, ...]], separator: str) -> str:
-    cells = [cell for row in rows for cell in row]
-    commas = any(re.fullmatch(r"[-+]?\d*,\d+([eE][-+]?\d+)?", cell) for cell in cells)
-    points = any(re.fullmatch(r"[-+]?\d*\.\d+([eE][-+]?\d+)?", cell) for cell in cells)
-    return "," if commas and not points and separator != "," else "."
-
-
-def _is_number(cell: str, decimal: str) -> bool:
-    try:
-        float(cell.replace(decimal, "."))
-    except ValueError:
-        return False
-    return cell.strip().lower().lstrip("+-") not in ("nan", "inf", "infinity")
+    return next(itertools.islice((line for line, _ in _Rows(path, dialect).lines), row, None), None)

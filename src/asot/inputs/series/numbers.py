@@ -1,0 +1,231 @@
+"""Numbers as people write them: decimal commas, thousands marks, units, signs of other alphabets."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from asot.inputs.series.columns import require_pandas
+from asot.text import quote
+
+_GROUPERS = " '’\u00a0\u2007\u2009\u202f"  # between thousands; the last four are kinds of blanks
+_SIGNS = str.maketrans({"−": "-", "﹣": "-", "－": "-", "＋": "+"})
+_NUMBER = re.compile(
+    r"(?P<sign>[-+]?)\s*"
+    rf"(?P<body>\d[\d.,{_GROUPERS}]*|[.,]\d+)"
+    r"(?P<exponent>[eEdD][-+]?\d+|(?<=\d)[-+]\d{3})?"
+    r"\s*(?P<unit>[^\s\d.,;:|+\-/*=<>_'\"][^\s,;:|\"]{0,11})?"
+)
+_DATE = r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}"
+_CLOCK = r"\d{1,3}:\d\d(:\d\d([.,:]\d+)?)?\s*([AaPp]\.?[Mm]\.?)?\s*(Z|UTC|[-+]\d\d:?\d\d)?"
+_MOMENT = re.compile(rf"{_DATE}([T _]+{_CLOCK})?|{_CLOCK}")
+_EITHER = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")  # 1,234: a decimal or a thousands mark
+_MANY = 30  # numbers by which a habit of writing shows
+
+
+@dataclass(frozen=True)
+class Number:
+    """A cell taken apart; ``body`` holds digits, points and commas alone."""
+
+    sign: str
+    body: str
+    exponent: str
+    unit: str
+    grouped: bool  # by blanks or apostrophes
+
+
+def take_apart(cell: str) -> Number | None:
+    """Take a cell apart that holds a number, with or without a unit; None for any other.
+
+    Examples
+    --------
+    >>> take_apart("−1 234,5 mV")
+    Number(sign='-', body='1234,5', exponent='', unit='mV', grouped=True)
+    >>> take_apart("12:30") is None
+    True
+    """
+    found = _NUMBER.fullmatch(cell.translate(_SIGNS).strip(" '\"=\t"))
+    if found is None:
+        return None
+    body, exponent = found["body"].strip(_GROUPERS), found["exponent"] or ""
+    grouped = re.search(f"[{_GROUPERS}]", body) is not None
+    if grouped:
+        if not re.fullmatch(rf"\d{{1,3}}([{_GROUPERS}])\d{{3}}(\1\d{{3}})*([.,]\d*)?", body):
+            return None
+        body = re.sub(f"[{_GROUPERS}]", "", body)
+    if exponent[:1] in ("+", "-") and not re.search("[.,]", body):  # 2024-151 is a day of the year
+        return None
+    exponent = "e" + exponent.lstrip("eEdD") if exponent else ""
+    return Number(found["sign"], body, exponent, found["unit"] or "", grouped)
+
+
+def is_value(cell: str) -> bool:
+    """Tell a number, a date or a time of the day from words."""
+    if cell[:1].isdecimal() and cell.replace(".", "", 1).isdecimal():
+        return True
+    return take_apart(cell) is not None or _MOMENT.fullmatch(cell.strip()) is not None
+
+
+def is_day_and_clock(cells: tuple[str, ...]) -> bool:
+    """Tell whether the first two cells of a row are a date and a time of the day."""
+    shapes = re.compile(_DATE), re.compile(_CLOCK)
+    return len(cells) > 1 and all(
+        shape.fullmatch(cell) for shape, cell in zip(shapes, cells[:2], strict=True)
+    )
+
+
+def is_date(cell: str) -> bool:
+    """Tell a date with a time of the day."""
+    return re.fullmatch(rf"{_DATE}[T _]+{_CLOCK}", cell.strip()) is not None
+
+
+def _marks(number: Number) -> tuple[str, str] | None:
+    """Return the decimal and the thousands marks that a number shows; None if it is malformed.
+
+    A mark that may be either is returned as both.
+    """
+    marks = re.findall("[.,]", number.body)
+    if not marks:
+        return "", ""
+    last, before = marks[-1], set(marks[:-1])
+    if not before:
+        either = not number.grouped and _EITHER.fullmatch(number.body)
+        return (last, last) if either else (last, "")
+    mark = next(iter(before))
+    whole = number.body if last in before else number.body.rpartition(last)[0]
+    groups = re.fullmatch(rf"\d{{1,3}}(\{mark}\d{{2,3}})*\{mark}\d{{3}}", whole)
+    if number.grouped or len(before) > 1 or not groups:
+        return None
+    return ("" if last in before else last, mark)
+
+
+def decimal_mark(cell: str) -> str:
+    """Return the decimal mark of a cell where it is beyond doubt, or "".
+
+    Examples
+    --------
+    >>> decimal_mark("1.234,5"), decimal_mark("0,125"), decimal_mark("1,234")
+    (',', ',', '')
+    """
+    number = take_apart(cell)
+    decimal, thousands = (number and _marks(number)) or ("", "")
+    return decimal if decimal != thousands else ""
+
+
+@dataclass
+class Writing:
+    """How the numbers of a column of text are written, by its different cells."""
+
+    numbers: dict[str, Number]
+    decimal: set[str]
+    thousands: set[str]
+    either: set[str]  # marks of which all say the same
+
+    @classmethod
+    def of(cls, cells: Any) -> Writing:
+        """Look at a column of text."""
+        parts = {
+            cell: take_apart(cell) for cell in cells.dropna().unique() if isinstance(cell, str)
+        }
+        numbers = {cell: part for cell, part in parts.items() if part and _marks(part) is not None}
+        seen = [_marks(part) or ("", "") for part in numbers.values()]
+        either = {one for one, other in seen if one and one == other}
+        decimal = {one for one, other in seen if one and one != other}
+        thousands = {other for one, other in seen if other and one != other}
+        return cls(numbers, decimal, thousands, either)
+
+    def settle(self, of_file: str, separator: str) -> tuple[str | None, bool]:
+        """Choose the decimal mark; tell whether the choice is in doubt.
+
+        ``of_file`` is the decimal mark that other columns show, or "". The mark is None where the
+        cells contradict each other, and ".," where both stand before decimals.
+        """
+        if self.decimal & self.thousands or len(self.thousands) > 1:
+            return None, False
+        if len(self.decimal) == 2:
+            return ".,", bool(self.either)
+        if self.decimal:
+            return next(iter(self.decimal)), False
+        if self.thousands:
+            return _other(next(iter(self.thousands))), False
+        if len(self.either) == 2:
+            return None, False
+        if not self.either:
+            return ".", False
+        mark = next(iter(self.either))
+        plain = [int(part.body) for part in self.numbers.values() if part.body.isdecimal()]
+        if max(plain, default=0) >= 1000:  # a thousands mark would stand in them
+            return mark, len(plain) < _MANY
+        if max(plain, default=0) > 0:  # of decimals that end in 0, one in ten would be shorter
+            return _other(mark), len(self.numbers) - len(plain) < _MANY
+        if of_file:
+            return of_file, of_file != mark
+        return ("." if separator == "," else mark), mark == ","
+
+
+def _other(mark: str) -> str:
+    return "," if mark == "." else "."
+
+
+def is_suspicious(cells: Any, decimals: set[str], mark: str) -> bool:
+    """Tell whether what was read as decimals may be thousands, as 1.234 beside 999."""
+    if cells.dtype.kind != "f":
+        return False
+    values = np.abs(cells.to_numpy(dtype=np.float64))
+    values = values[np.isfinite(values)]
+    parts = values[values != np.round(values)]
+    if not len(parts) or parts.min() < 1 or parts.max() >= 1000:
+        return False
+    thousandths = parts * 1000
+    if not np.allclose(thousandths, np.round(thousandths), rtol=0, atol=1e-6):
+        return False
+    whole = values[values == np.round(values)]
+    return bool(len(whole) and whole.max() > 0) or _other(mark) in decimals
+
+
+def plain_numbers(
+    name: str, cells: Any, writing: Writing, of_file: str, separator: str
+) -> tuple[Any, str, list[str]]:
+    """Return a column with its numbers written plainly, their unit, and remarks.
+
+    Cells that are no numbers stay as they are, and so does a column whose units or marks
+    contradict each other.
+    """
+    pandas = require_pandas("Reading tables of signals")
+    numbers = writing.numbers
+    units = Counter(part.unit for part in numbers.values())
+    decimal, doubt = writing.settle(of_file, separator)
+    if not numbers or decimal is None or len(set(units) - {""}) > 1:
+        return cells, "", []
+    plain = {}
+    for cell, part in numbers.items():
+        body = part.body
+        if decimal != ".,":
+            body = body.replace(_other(decimal), "").replace(decimal, ".")
+        plain[cell] = f"{part.sign}{body.replace(',', '.')}{part.exponent}"
+    texts = cells.map(lambda cell: plain.get(cell, cell), na_action="ignore")
+    values = pandas.to_numeric(texts, errors="coerce")
+    if (values.notna() | cells.isna()).all():
+        texts = values
+    remarks = []
+    if doubt:
+        examples = (one for one, part in numbers.items() if _EITHER.fullmatch(part.body))
+        first = next(examples)
+        marks = "decimals" if "." in plain[first] else "thousands"
+        remarks.append(
+            f"It is in doubt whether {quote(first)} in column {quote(name)} has a decimal or a "
+            f"thousands mark: it was taken for {marks}, {float(plain[first]):g}."
+        )
+    elif decimal == ".,":
+        remarks.append(f"Column {quote(name)} holds both decimal points and decimal commas.")
+    unit = next((one for one in units if one), "")
+    if unit and units[""]:
+        remarks.append(
+            f"Some cells of column {quote(name)} have the unit {quote(unit)} and some have none: "
+            "it was taken for the unit of all."
+        )
+    return texts, unit, remarks
