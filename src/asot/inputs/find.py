@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asot.errors import ConfigurationError, DataError, FileError
+from asot.inputs.series.layout import is_table
 from asot.text import listing
 
 VIDEOS = frozenset(
@@ -16,7 +17,9 @@ VIDEOS = frozenset(
         *(".ts", ".mts", ".m2ts", ".3gp", ".ogv", ".mxf", ".vob"),
     }
 )
-SERIES = frozenset({".csv", ".tsv", ".parquet", ".h5", ".hdf5", ".npy"})
+# Text of any kind: in a folder, tables of it are recordings where there are no others.
+LOGS = frozenset({".txt", ".dat", ".log", ".asc"})
+SERIES = LOGS | {".csv", ".tsv", ".tab", ".parquet", ".pq", ".h5", ".hdf5", ".npy"}
 HDF5 = frozenset({".h5", ".hdf5"})
 ARRAYS = frozenset({".npy"})
 # The file in which asot segment keeps its settings.
@@ -43,7 +46,8 @@ def find_inputs(named: Sequence[str | Path]) -> list[Input]:
 
     A recording has the name of its file without the suffix. Folders are searched to their depths,
     and the folders on the way come first in the name: ``cam1/monday.mp4`` is ``cam1-monday``.
-    Hidden files are left out, and folders that asot filled. The recordings are sorted by name.
+    Hidden files are left out, and folders that asot filled; of notes and logs (``.txt``, ``.dat``,
+    ``.log``, ``.asc``) those with a table are taken, in a folder without other recordings. The recordings are sorted by name.
 
     It is a DataError if a file or folder does not exist, a folder holds no recording, two
     recordings have the same name, or videos are mixed with others.
@@ -98,6 +102,8 @@ def _in_folder(folder: Path) -> list[Input]:
         below[:] = [name for name in seen if not is_ours(Path(place) / name)]
         paths = [Path(place) / name for name in names if not name.startswith(".")]
         files += [one for one in paths if one.suffix.lower() in VIDEOS | SERIES and one.is_file()]
+    logs = [one for one in files if one.suffix.lower() in LOGS]
+    files = [one for one in files if one not in logs] or [one for one in logs if is_table(one)]
     # DeepLabCut writes its poses both as HDF5 and as a table.
     twins = {path.with_suffix("") for path in files if path.suffix.lower() in HDF5}
     files = [

@@ -1,8 +1,7 @@
-"""Tables as loggers, trackers, phones and spreadsheets lay them out: the right values, or a word."""
+"""Tables as loggers, trackers, phones and spreadsheets lay them out: right values, or a word."""
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,10 +49,11 @@ TABLE = HEADER + body()
 HALF = len(body()) // 2
 CUT = TABLE.index("\n", HALF) + 1
 ACTIGRAPH = (
-    "------------ Data File Created By ActiGraph GT3X+ ActiLife v6.13.3 Firmware v2.5.0 date format "
-    "M/d/yyyy at 50 Hz  Filter Normal -----------\nSerial Number: NEO1\nStart Time 10:00:00\n"
+    "------------ Data File Created By ActiGraph GT3X+ ActiLife v6.13.3 Firmware v2.5.0 "
+    "date format M/d/yyyy at 50 Hz  Filter Normal -----------\nSerial Number: NEO1\nStart Time 10:00:00\n"
     "Start Date 1/2/2020\nEpoch Period (hh:mm:ss) 00:00:00\nDownload Time 11:00:00\n"
-    "Download Date 1/2/2020\nCurrent Memory Address: 0\nCurrent Battery Voltage: 4.1     Mode = 12\n"
+    "Download Date 1/2/2020\nCurrent Memory Address: 0\n"
+    "Current Battery Voltage: 4.1     Mode = 12\n"
     "--------------------------------------------------\n"
 )
 LABVIEW = (
@@ -66,8 +66,8 @@ LABVIEW = (
     "Delta_X\t0.020000\t0.020000\t0.020000\t\n***End_of_Header***\t\t\t\t\n"
 )
 OPTITRACK = (
-    "Format Version,1.23,Take Name,Take 1,Capture Frame Rate,50.000000,Export Frame Rate,50.000000\n"
-    "\n,,Type,Rigid Body,Rigid Body,Rigid Body\n"
+    "Format Version,1.23,Take Name,Take 1,Capture Frame Rate,50.000000,"
+    "Export Frame Rate,50.000000\n\n,,Type,Rigid Body,Rigid Body,Rigid Body\n"
 )
 GROUPED = ",,Joe:LFHD,,,Joe:RFHD,,\nFrame,Sub Frame,X,Y,Z,X,Y,Z\n,,mm,mm,mm,mm,mm,mm\n" + "".join(
     f"{i + 1},0,{','.join(map(four, row))},{','.join(four(2 * v + 1) for v in row)}\n"

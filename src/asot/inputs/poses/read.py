@@ -21,15 +21,9 @@ from asot.files import require_file
 from asot.inputs.find import HDF5
 from asot.inputs.poses.hdf5 import open_hdf5, read_dlc, read_sleap
 from asot.inputs.series.columns import require_pandas
+from asot.inputs.series.layout import TEXT_SUFFIXES, Dialect, look_at
 from asot.inputs.series.signals import Series, fill_gaps
-from asot.inputs.series.tables import (
-    PARQUET_SUFFIXES,
-    TEXT_SUFFIXES,
-    Dialect,
-    line_of,
-    look_at,
-    read_text_table,
-)
+from asot.inputs.series.tables import PARQUET_SUFFIXES, line_of, read_text_table
 from asot.text import listing, quote
 
 # DeepLabCut lists every point with its likelihood, and itself leaves out points below 0.6; SLEAP

@@ -1,8 +1,8 @@
 """The layout of a table in a text file, recognised by its first thousand lines.
 
 Above the table may stand lines of any text; its header may be in a comment, have several lines, a
-row of units, or numbers for names. Values are where numbers, dates or times of the day stand beneath
-each other in the same number of cells.
+row of units, or numbers for names. Values are where numbers, dates or times of the day stand
+beneath each other in the same number of cells.
 """
 
 from __future__ import annotations
@@ -150,9 +150,9 @@ def _encoding(path: Path) -> str:
                 return name
         # Without a mark, every second byte of the digits is zero.
         for first, name in ((0, "utf-16-be"), (1, "utf-16-le")):
-            if len(head) > 3 and head[first::2].count(0) > 0.7 * (len(head) // 2):
-                if head[1 - first :: 2].count(0) == 0:
-                    return name
+            empty, full = head[first::2], head[1 - first :: 2]
+            if len(head) > 3 and empty.count(0) > 0.7 * len(empty) and not full.count(0):
+                return name
         controls = sum(byte < 32 and byte not in b"\t\n\r\f\0\x1a" for byte in head)
         if controls > 2 or head.startswith((b"PK\3\4", b"\x1f\x8b", b"%PDF")):
             raise FileError.at(path, "is not a text file: save it as CSV")
@@ -238,13 +238,13 @@ class _Finder:
             top = self.comments.index(False)
             names, first = self.cells[top], top + 1
             return self._dialect(first, [top], names, {top}, None, [])
-        block, names, remarks = self._header(first)
+        block, named, remarks = self._header(first)
         if block:
-            joined, used = self._join(block, names)
+            joined, used = self._join(block, named)
             return self._dialect(first, block, joined, used, None, remarks)
-        begin, joined, rate, remarks = self._without_header(first)
+        begin, found, rate, remarks = self._without_header(first)
         used = set(range(first, begin))
-        return self._dialect(begin, [], joined or names, used, rate, remarks)
+        return self._dialect(begin, [], found or named, used, rate, remarks)
 
     def _dialect(
         self,
@@ -291,9 +291,9 @@ class _Finder:
             return False
         for later in range(row + 1, min(row + 6, len(self.cells))):
             fitting, words = self._fit(later)
-            if not self.comments[later] and words > fitting:  # a header, if rows follow
-                if any(map(self._is_whole, range(later + 1, len(self.cells)))):
-                    return False
+            following = range(later + 1, len(self.cells))
+            if not self.comments[later] and words > fitting and any(map(self._is_whole, following)):
+                return False  # a header
         return True
 
     def _is_whole(self, row: int) -> bool:
@@ -382,7 +382,9 @@ class _Finder:
             used.add(block[len(rows) - 1])
         made = list(rows[-1])
         for place, row in reversed(list(enumerate(rows[:-1]))):
-            group = list(itertools.accumulate(row, lambda before, cell: cell or before))
+            group = list(row)
+            for i in range(1, len(group)):
+                group[i] = group[i] or group[i - 1]
             twins = Counter(made)
             longer = [
                 f"{group[i]} {name}".strip() if twins[name] > 1 else name or row[i]
@@ -415,13 +417,14 @@ class _Finder:
             return first + 1, row, None, [said]
         if len(below) > 2 and len({*row}) == len({*below[0]}) == 1:
             start, rate, value = (cells[0] for cells in (row, *below[:2]))
-            if re.fullmatch(r"1\d{9}(\.\d+)?", start) and re.fullmatch(r"\d{1,4}(\.\d+)?", rate):
-                if not re.fullmatch(r"1\d{9}(\.\d+)?", value) and float(rate) > 0:
-                    said = (
-                        f"Lines {line} and {line + 1} were taken for a start and {float(rate):g} "
-                        "rows a second, as Empatica writes them."
-                    )
-                    return first + 2, None, float(rate), [said]
+            epoch, number = r"1\d{9}(\.\d+)?", r"\d{1,4}(\.\d+)?"
+            timed = re.fullmatch(epoch, start) and not re.fullmatch(epoch, value)
+            if timed and re.fullmatch(number, rate) and float(rate) > 0:
+                said = (
+                    f"Lines {line} and {line + 1} were taken for a start and {float(rate):g} rows "
+                    "a second, as Empatica writes them."
+                )
+                return first + 2, None, float(rate), [said]
         # A column of dates is the clock.
         dates = [i for i in range(self.width) if all(is_date(cells[i]) for cells in self.usual)]
         names = tuple("time" if [i] == dates[:1] else str(i + 1) for i in range(self.least))

@@ -1,16 +1,15 @@
-"""Numbers as people write them: decimal commas, thousands marks, units, signs of other alphabets."""
+"""Numbers as people write them, with decimal commas, thousands marks, units and other signs."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from asot.inputs.series.columns import require_pandas
-from asot.text import quote
+from asot.text import listing, plural, quote
 
 _GROUPERS = " '’\u00a0\u2007\u2009\u202f"  # between thousands; the last four are kinds of blanks
 _SIGNS = str.maketrans({"−": "-", "﹣": "-", "－": "-", "＋": "+"})
@@ -138,11 +137,13 @@ class Writing:
         thousands = {other for one, other in seen if other and one != other}
         return cls(numbers, decimal, thousands, either)
 
-    def settle(self, of_file: str, separator: str) -> tuple[str | None, bool]:
+    def settle(
+        self, of_others: set[str], separator: str, clock: bool
+    ) -> tuple[str | None, bool]:
         """Choose the decimal mark; tell whether the choice is in doubt.
 
-        ``of_file`` is the decimal mark that other columns show, or "". The mark is None where the
-        cells contradict each other, and ".," where both stand before decimals.
+        ``of_others`` are the decimal marks that the file shows beyond doubt. The mark is None where
+        the cells contradict each other, and ".," where both stand before decimals.
         """
         if self.decimal & self.thousands or len(self.thousands) > 1:
             return None, False
@@ -162,9 +163,9 @@ class Writing:
             return mark, len(plain) < _MANY
         if max(plain, default=0) > 0:  # of decimals that end in 0, one in ten would be shorter
             return _other(mark), len(self.numbers) - len(plain) < _MANY
-        if of_file:
-            return of_file, of_file != mark
-        return ("." if separator == "," else mark), mark == ","
+        if of_others and mark not in of_others:  # clocks are written with other decimals at times
+            return (mark if clock else _other(mark)), True
+        return ("." if separator == "," else mark), mark == "," and not of_others
 
 
 def _other(mark: str) -> str:
@@ -187,20 +188,32 @@ def is_suspicious(cells: Any, decimals: set[str], mark: str) -> bool:
     return bool(len(whole) and whole.max() > 0) or _other(mark) in decimals
 
 
+@dataclass
+class Plain:
+    """A column whose numbers are written plainly, and what there is to say of it."""
+
+    cells: Any
+    unit: str = ""
+    doubt: str = ""  # a cell whose mark may stand before decimals or thousands
+    reading: str = ""  # as what it was read
+    both: bool = False  # points and commas stand before decimals
+    bare: bool = False  # some cells have no unit
+
+
 def plain_numbers(
-    name: str, cells: Any, writing: Writing, of_file: str, separator: str
-) -> tuple[Any, str, list[str]]:
-    """Return a column with its numbers written plainly, their unit, and remarks.
+    cells: Any, writing: Writing, of_others: set[str], separator: str, clock: bool
+) -> Plain:
+    """Write the numbers of a column of text plainly.
 
     Cells that are no numbers stay as they are, and so does a column whose units or marks
     contradict each other.
     """
     pandas = require_pandas("Reading tables of signals")
     numbers = writing.numbers
-    units = Counter(part.unit for part in numbers.values())
-    decimal, doubt = writing.settle(of_file, separator)
-    if not numbers or decimal is None or len(set(units) - {""}) > 1:
-        return cells, "", []
+    units = {part.unit for part in numbers.values()}
+    decimal, doubt = writing.settle(of_others, separator, clock)
+    if not numbers or decimal is None or len(units - {""}) > 1:
+        return Plain(cells)
     plain = {}
     for cell, part in numbers.items():
         body = part.body
@@ -211,21 +224,31 @@ def plain_numbers(
     values = pandas.to_numeric(texts, errors="coerce")
     if (values.notna() | cells.isna()).all():
         texts = values
-    remarks = []
-    if doubt:
-        examples = (one for one, part in numbers.items() if _EITHER.fullmatch(part.body))
-        first = next(examples)
-        marks = "decimals" if "." in plain[first] else "thousands"
-        remarks.append(
-            f"It is in doubt whether {quote(first)} in column {quote(name)} has a decimal or a "
-            f"thousands mark: it was taken for {marks}, {float(plain[first]):g}."
+    unsure = (cell for cell, part in numbers.items() if doubt and _EITHER.fullmatch(part.body))
+    cell = next(unsure, "")
+    unit = "".join(units)
+    return Plain(
+        texts, unit, cell, plain.get(cell, ""), decimal == ".,", bool(unit) and "" in units
+    )
+
+
+def remarks_on(columns: dict[str, Plain]) -> list[str]:
+    """Say of columns, by their names, how their numbers were read where that is in doubt."""
+    said = []
+    doubts = [name for name, one in columns.items() if one.doubt]
+    if doubts:
+        first = columns[doubts[0]]
+        mark = "decimal" if "." in first.reading else "thousands"
+        others = f"; so in {plural(len(doubts) - 1, 'other column')}" if len(doubts) > 1 else ""
+        said.append(
+            f"It is in doubt whether {quote(first.doubt)} in column {quote(doubts[0])} has a "
+            f"decimal or a thousands mark: it was taken for a {mark} mark{others}."
         )
-    elif decimal == ".,":
-        remarks.append(f"Column {quote(name)} holds both decimal points and decimal commas.")
-    unit = next((one for one in units if one), "")
-    if unit and units[""]:
-        remarks.append(
-            f"Some cells of column {quote(name)} have the unit {quote(unit)} and some have none: "
-            "it was taken for the unit of all."
-        )
-    return texts, unit, remarks
+    both = [name for name, one in columns.items() if one.both]
+    if both:
+        said.append(f"Decimal points and decimal commas were both read in {listing(both)}.")
+    bare = [name for name, one in columns.items() if one.bare]
+    if bare:
+        unit = quote(columns[bare[0]].unit)
+        said.append(f"Cells without the unit {unit} were taken to have it, in {listing(bare)}.")
+    return said

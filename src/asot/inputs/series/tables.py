@@ -28,6 +28,7 @@ from asot.inputs.series.columns import (
     moments,
     require_pandas,
     signals_of,
+    time_unit,
 )
 from asot.inputs.series.layout import (
     BLANKS,
@@ -42,7 +43,7 @@ from asot.inputs.series.layout import (
     split,
     with_unit,
 )
-from asot.inputs.series.numbers import Writing, is_suspicious, is_value, plain_numbers
+from asot.inputs.series.numbers import Writing, is_suspicious, is_value, plain_numbers, remarks_on
 from asot.inputs.series.signals import Series, fill_gaps
 from asot.text import listing, plural, quote
 from asot.timeline.segments import even_times
@@ -291,7 +292,7 @@ class _Rows:
         self.left_out.sort()
 
     def _judge(self, number: int, text: str) -> tuple[str, str]:
-        """Tell a "row" from a "short" one, one that is "empty", a "foot" and "none"; make it fit."""
+        """Tell a "row", a "short" one, an "empty" one, a "foot" and "none"; make it fit."""
         dialect, width, separator = self.dialect, self.width, self.dialect.separator
         cells = split(text, separator)
         if not any(cells):
@@ -355,20 +356,24 @@ def read_text_table(
     writings = {i: Writing.of(cells) for i, cells in texts.items()}
     marks = {mark for one in writings.values() for mark in one.decimal}
     for i in frame:
-        if i not in texts and is_suspicious(frame[i], marks, dialect.decimal):
+        usual = dialect.separator == "," and dialect.decimal == "."
+        if i not in texts and not usual and is_suspicious(frame[i], marks, dialect.decimal):
             again = _parse(pandas, _Rows(path, dialect), {"usecols": [i], "dtype": str})
             texts[i] = again[i]
             writings[i] = Writing.of(texts[i])
     parsed = [frame[i] for i in frame if i not in texts and frame[i].dtype.kind == "f"]
     if any((column.dropna() % 1 != 0).any() for column in parsed):
         marks.add(dialect.decimal)
-    of_file = next(iter(marks)) if len(marks) == 1 else ""
-    units = {}
-    for i, cells in texts.items():
-        plain = plain_numbers(names[i], cells, writings[i], of_file, dialect.separator)
-        frame[i], units[i] = plain[:2]
-        said += plain[2]
-    frame.attrs["units"] = units
+    plain = {
+        i: plain_numbers(
+            cells, writings[i], marks, dialect.separator, time_unit(names[i]) is not None
+        )
+        for i, cells in texts.items()
+    }
+    for i, one in plain.items():
+        frame[i] = one.cells
+    said += remarks_on({names[i]: one for i, one in plain.items()})
+    frame.attrs["units"] = {i: one.unit for i, one in plain.items() if one.unit}
     if remarks is not None:
         remarks += said
     return frame
