@@ -47,7 +47,8 @@ def find_inputs(named: Sequence[str | Path]) -> list[Input]:
     A recording has the name of its file without the suffix. Folders are searched to their depths,
     and the folders on the way come first in the name: ``cam1/monday.mp4`` is ``cam1-monday``.
     Hidden files are left out, and folders that asot filled; of notes and logs (``.txt``, ``.dat``,
-    ``.log``, ``.asc``) those with a table are taken, in a folder without other recordings. The recordings are sorted by name.
+    ``.log``, ``.asc``) those with a table are taken, in a folder without other recordings. The
+    recordings are sorted by name.
 
     It is a DataError if a file or folder does not exist, a folder holds no recording, two
     recordings have the same name, or videos are mixed with others.

@@ -50,7 +50,8 @@ HALF = len(body()) // 2
 CUT = TABLE.index("\n", HALF) + 1
 ACTIGRAPH = (
     "------------ Data File Created By ActiGraph GT3X+ ActiLife v6.13.3 Firmware v2.5.0 "
-    "date format M/d/yyyy at 50 Hz  Filter Normal -----------\nSerial Number: NEO1\nStart Time 10:00:00\n"
+    "date format M/d/yyyy at 50 Hz  Filter Normal -----------\n"
+    "Serial Number: NEO1\nStart Time 10:00:00\n"
     "Start Date 1/2/2020\nEpoch Period (hh:mm:ss) 00:00:00\nDownload Time 11:00:00\n"
     "Download Date 1/2/2020\nCurrent Memory Address: 0\n"
     "Current Battery Voltage: 4.1     Mode = 12\n"

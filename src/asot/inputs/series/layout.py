@@ -153,8 +153,10 @@ def _encoding(path: Path) -> str:
             empty, full = head[first::2], head[1 - first :: 2]
             if len(head) > 3 and empty.count(0) > 0.7 * len(empty) and not full.count(0):
                 return name
+        if head.startswith(b"\x1f\x8b"):
+            raise FileError.at(path, "is compressed: unpack it first")
         controls = sum(byte < 32 and byte not in b"\t\n\r\f\0\x1a" for byte in head)
-        if controls > 2 or head.startswith((b"PK\3\4", b"\x1f\x8b", b"%PDF")):
+        if controls > 2 or head.startswith((b"PK\3\4", b"%PDF")):
             raise FileError.at(path, "is not a text file: save it as CSV")
         for encoding in ("utf-8-sig", "cp1252"):
             try:
@@ -176,15 +178,17 @@ def _separator(texts: Sequence[str]) -> str:
     for separator in SEPARATORS:
         # A blank in a moment, 2024-05-31 12:00:00, speaks for no separator.
         rows = [split(re.sub(r"(\d) +(?=\d+:\d\d:)", r"\1_", text), separator) for text in texts]
-        counts = [(len(row), sum(is_value(cell) for cell in row)) for row in rows]
-        widths = Counter(width for width, values in counts if 2 * values >= width > 1)
+        counts = [(len(row), sum(map(is_value, row)), sum(map(bool, row))) for row in rows]
+        widths = Counter(width for width, values, _ in counts if 2 * values >= width > 1)
         if not widths:
             continue
         usual = widths.most_common(1)[0][0]
-        score = sum(values / width for width, values in counts if width == usual)
+        score = sum(
+            values / filled for width, values, filled in counts if filled and width == usual
+        )
         # A line of names with one cell tells that the commas are decimal.
         if separator == "," and usual == 2 and _is_single(rows):
-            continue
+            separator = ";"
         if score > most * 1.001:
             best, most = separator, score
     if most:
@@ -239,6 +243,11 @@ class _Finder:
             names, first = self.cells[top], top + 1
             return self._dialect(first, [top], names, {top}, None, [])
         block, named, remarks = self._header(first)
+        top = first
+        while not block and top and self._is_partial(top - 1):
+            top -= 1
+            block, named, remarks = self._header(top)
+            first = top if block or len(self.cells[top]) == self.width else first
         if block:
             joined, used = self._join(block, named)
             return self._dialect(first, block, joined, used, None, remarks)
@@ -259,7 +268,11 @@ class _Finder:
         if above:
             lines = [self.numbers[i] for i in (above[0], above[-1])]
             span = f"Lines {lines[0]} to {lines[1]}" if len(above) > 1 else f"Line {lines[0]}"
-            what = "stand above the table and were" if len(above) > 1 else "stands above it and was"
+            what = (
+                "stand above the table and were"
+                if len(above) > 1
+                else "stands above the table and was"
+            )
             text = quote(self.texts[above[0]], 60)
             remarks = [f"{span} of the file, {text}, {what} left out.", *remarks]
         rows = self.cells[first:]
@@ -292,14 +305,23 @@ class _Finder:
         for later in range(row + 1, min(row + 6, len(self.cells))):
             fitting, words = self._fit(later)
             following = range(later + 1, len(self.cells))
-            if not self.comments[later] and words > fitting and any(map(self._is_whole, following)):
-                return False  # a header
+            heads = words > fitting and self._is_titled(later) and not self.comments[later]
+            if heads and any(map(self._is_whole, following)):
+                return False
         return True
 
     def _is_whole(self, row: int) -> bool:
         cells = self.cells[row]
         whole = len(cells) >= self.least and any(map(is_value, cells))
         return whole and self._fit(row)[1] == 0
+
+    def _is_titled(self, row: int) -> bool:
+        return is_titled(self.cells[row], self.of_values)
+
+    def _is_partial(self, row: int) -> bool:
+        """Tell a row of values in which some are missing, or are words."""
+        several = len(self.cells[row]) > 1 and not self.comments[row]
+        return several and self._fit(row)[0] > 0 and not self._is_titled(row)
 
     def _header(self, first: int) -> tuple[list[int], tuple[str, ...] | None, list[str]]:
         """Return the lines of the header, the names of the last of them, and remarks."""
@@ -316,12 +338,9 @@ class _Finder:
                 if not block and len(cells) == self.least and not all(map(is_value, cells)):
                     names = cells  # no line of the table itself
                 break
-            fitting, words = self._fit(row)
-            head = next(i for i, cell in enumerate(cells) if cell)
-            titled = head in self.of_values and is_word(cells[head])
-            if (block and self.numbers[row + 1] > self.numbers[row] + 1) or not (
-                words >= max(1, fitting) or titled or all(map(is_word, filter(None, cells)))
-            ):
+            apart = block and self.numbers[row + 1] > self.numbers[row] + 1
+            words = all(map(is_word, filter(None, cells)))
+            if apart or not (words or self._is_titled(row)):
                 break
             filled = len(cells) - next(i for i, cell in enumerate(reversed(cells)) if cell)
             if len(cells) == self.width or self.least <= filled <= self.width:
@@ -408,13 +427,17 @@ class _Finder:
         if not row[0] and all(row[1:]) and index and _counts(index):
             return first + 1, row, None, []
         whole = [cell for i, cell in enumerate(row[: self.width]) if i in self.of_values]
-        if (
-            len(whole) > 2
-            and _counts(whole)
-            and all(any(map(decimal_mark, cells)) for cells in below)
-        ):
+        numbered = len(whole) > 2 and _counts(whole)
+        if numbered and all(any(map(decimal_mark, cells)) for cells in below):
             said = f"Line {line}, {quote(', '.join(row), 60)}, was taken for the names of columns."
             return first + 1, row, None, [said]
+        commas = self.separator == "," and all(cell.lstrip("+-").isdecimal() for cell in whole)
+        if commas and any(re.fullmatch("0[0-9]+", cell) for cells in below for cell in cells):
+            why = "holds whole numbers with zeros before them, as decimal commas would make them"
+            raise FileError.at(self.path, f"{why}: separate the cells with semicolons", line)
+        if numbered:
+            said = f"Line {line}, {quote(', '.join(row), 60)}, was taken for values, not for names"
+            return first, None, None, [f"{said}: --skip_lines {line} leaves it out."]
         if len(below) > 2 and len({*row}) == len({*below[0]}) == 1:
             start, rate, value = (cells[0] for cells in (row, *below[:2]))
             epoch, number = r"1\d{9}(\.\d+)?", r"\d{1,4}(\.\d+)?"
@@ -448,6 +471,11 @@ def fit(cells: Sequence[str], of_values: frozenset[int]) -> tuple[int, int]:
     words = sum(is_word(cell) for i, cell in enumerate(cells) if i in of_values)
     filled = sum(cell != "" for i, cell in enumerate(cells) if i in of_values)
     return filled - words, words
+
+
+def is_titled(cells: Sequence[str], of_values: frozenset[int]) -> bool:
+    """Tell whether the first cell among the columns of values is a word."""
+    return next((is_word(cell) for i, cell in enumerate(cells) if cell and i in of_values), False)
 
 
 def is_word(cell: str) -> bool:

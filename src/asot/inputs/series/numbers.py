@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ _NUMBER = re.compile(
     r"(?P<sign>[-+]?)\s*"
     rf"(?P<body>\d[\d.,{_GROUPERS}]*|[.,]\d+)"
     r"(?P<exponent>[eEdD][-+]?\d+|(?<=\d)[-+]\d{3})?"
-    r"\s*(?P<unit>[^\s\d.,;:|+\-/*=<>_'\"][^\s,;:|\"]{0,11})?"
+    r"\s*(?P<unit>([^\W\d_]|[%‰°²³·\[(])([^\W_]|[%‰°²³·\[\]()/*]|\^-?){0,11})?"
 )
 _DATE = r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}"
 _CLOCK = r"\d{1,3}:\d\d(:\d\d([.,:]\d+)?)?\s*([AaPp]\.?[Mm]\.?)?\s*(Z|UTC|[-+]\d\d:?\d\d)?"
@@ -64,8 +65,10 @@ def take_apart(cell: str) -> Number | None:
 
 def is_value(cell: str) -> bool:
     """Tell a number, a date or a time of the day from words."""
-    if cell[:1].isdecimal() and cell.replace(".", "", 1).isdecimal():
-        return True
+    try:
+        return math.isfinite(float(cell))
+    except ValueError:
+        pass
     return take_apart(cell) is not None or _MOMENT.fullmatch(cell.strip()) is not None
 
 
@@ -131,15 +134,16 @@ class Writing:
             cell: take_apart(cell) for cell in cells.dropna().unique() if isinstance(cell, str)
         }
         numbers = {cell: part for cell, part in parts.items() if part and _marks(part) is not None}
+        with_unit = [cell for cell, part in numbers.items() if part.unit]
+        if 2 * len(with_unit) < len(numbers):  # what follows a few numbers is no unit
+            numbers = {cell: part for cell, part in numbers.items() if not part.unit}
         seen = [_marks(part) or ("", "") for part in numbers.values()]
         either = {one for one, other in seen if one and one == other}
         decimal = {one for one, other in seen if one and one != other}
         thousands = {other for one, other in seen if other and one != other}
         return cls(numbers, decimal, thousands, either)
 
-    def settle(
-        self, of_others: set[str], separator: str, clock: bool
-    ) -> tuple[str | None, bool]:
+    def settle(self, of_others: set[str], separator: str, clock: bool) -> tuple[str | None, bool]:
         """Choose the decimal mark; tell whether the choice is in doubt.
 
         ``of_others`` are the decimal marks that the file shows beyond doubt. The mark is None where

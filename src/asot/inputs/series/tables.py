@@ -37,7 +37,7 @@ from asot.inputs.series.layout import (
     TEXT_SUFFIXES,
     Dialect,
     fit,
-    is_word,
+    is_titled,
     look_at,
     records,
     split,
@@ -121,9 +121,24 @@ def _read_text(
         frame = frame.iloc[rows].reset_index(drop=True)
     frame.columns = range(len(kept))
     unique = _unique([names[i] for i in kept])
+    remarks += _kinds_of_rows(unique, frame)
     table = SignalTable(path, unique, frame, lambda row: line_of(path, dialect, int(rows[row])))
     series = _series_of(table, rate or dialect.rate, time_column, columns)
     return replace(series, remarks=(*remarks, *series.remarks))
+
+
+def _kinds_of_rows(names: Sequence[str], frame: pandas.DataFrame) -> list[str]:
+    """Say where a column of words seems to tell what the others hold, as "acc" and "gyr" would."""
+    said = []
+    for name, (_, cells) in zip(names, frame.items(), strict=True):
+        words = cells.dropna() if cells.dtype.kind not in "iufbM" else cells[:0]
+        kinds = [str(one) for one in words.unique()[:13]]
+        if 1 < len(kinds) < 13 and len(words) > 20 and (words != words.shift()).mean() > 1 / 3:
+            said.append(
+                f"Column {quote(name)} changes from row to row between {listing(kinds)}: where it "
+                "says what the other columns hold, make a file of each kind of row."
+            )
+    return said
 
 
 def _open_parquet(path: Path) -> SignalTable:
@@ -274,8 +289,9 @@ class _Rows:
             if number <= skip:
                 continue
             kind = "row"
-            plain = text[0] in "0123456789-+." and '"' not in text and separator != BLANKS
-            if not plain or text.count(separator) != self.width - 1:
+            count = len(text.split()) if separator == BLANKS else text.count(separator) + 1
+            plain = text.lstrip()[0] in "0123456789-+." and '"' not in text
+            if not plain or count != self.width:
                 kind, text = self._judge(number, text)
             if kind == "none":
                 self.left_out.append((number, text))
@@ -300,12 +316,13 @@ class _Rows:
         fitting, words = fit(cells, dialect.of_values)
         few = len(cells) < dialect.width
         comment = text.lstrip().startswith(COMMENTS) or not any(map(is_value, cells))
-        if cells == dialect.header or words > fitting or (few and (comment or not fitting)):
+        titled = is_titled(cells, dialect.of_values)
+        wordy = words > fitting and (titled or few)
+        if cells == dialect.header or wordy or (few and (comment or not fitting)):
             return "none", text
         if any(cells[width:]):
-            commas = separator == "," and dialect.names is not None
-            why = ", as decimal commas and thousands marks without quotes make them"
-            surplus = f"has more than {plural(width, 'cell')}{why if commas else ''}"
+            why = ", and numbers with commas stand between quotes" if separator == "," else ""
+            surplus = f"has more than {plural(width, 'cell')}: a file holds one table{why}"
             raise FileError.at(self.path, surplus, number)
         if few and separator == BLANKS:
             rule = f"has {plural(len(cells), 'cell')}, fewer than the {dialect.width} of other rows"
@@ -316,7 +333,7 @@ class _Rows:
             text = buffer.getvalue()
         if few:
             return "short", text
-        return "foot" if 0 in dialect.of_values and is_word(cells[0]) else "row", text
+        return "foot" if titled else "row", text
 
     def remarks(self) -> list[str]:
         """Say what was left out, once all rows are read."""
