@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from asot.errors import DataError
-from asot.inputs.series.layout import is_table, look_at
+from asot.inputs.series.layout import is_table
 from asot.inputs.series.signals import Series
 from asot.inputs.series.tables import read_series
 
@@ -299,3 +303,264 @@ def test_the_table_is_read_however_it_lies_in_the_file(name: str, tmp_path: Path
     assert series.columns == columns
     np.testing.assert_allclose(series.values, VALUES, atol=1e-9)
     np.testing.assert_allclose(series.times, np.arange(N + 1) / RATE, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda text: text.encode("utf-8-sig"),
+        lambda text: text.encode("cp1252"),
+        lambda text: text.encode("utf-16"),
+        lambda text: text.encode("utf-16-le"),
+        lambda text: text.encode("utf-16-be"),
+        lambda text: text.encode("utf-32"),
+    ],
+    ids=["mark", "Windows", "UTF-16", "UTF-16 little", "UTF-16 big", "UTF-32"],
+)
+def test_the_encoding_is_recognised(encode: Callable[[str], bytes], tmp_path: Path) -> None:
+    series = read(tmp_path, encode("time,ax °,ay µ,az\n" + body()))
+    assert series.columns == ("ax °", "ay µ", "az")
+    np.testing.assert_array_equal(series.values, VALUES)
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".dat", ".log", ".asc", ".tab", ".TXT"])
+def test_logs_of_any_ending_are_read(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"log{suffix}"
+    path.write_text("time ax ay az\n" + body(" "))
+    np.testing.assert_array_equal(read_series(path).values, VALUES)
+
+
+WRITINGS = {  # the separator, the decimal mark, the thousands mark
+    "US": (",", ".", ","),
+    "US, semicolons": (";", ".", ","),
+    "US, tabs": ("\t", ".", ","),
+    "German": (";", ",", "."),
+    "German, tabs": ("\t", ",", "."),
+    "German, commas": (",", ",", "."),
+    "French": (";", ",", "\u202f"),
+    "French, no-break": (";", ",", "\u00a0"),
+    "blanks": (";", ",", " "),
+    "Swiss": (",", ".", "'"),
+    "Swiss, typographic": (";", ".", "’"),
+    "none": (";", ",", ""),
+}
+
+
+@given(
+    numbers=st.lists(st.integers(-(10**8), 10**8), min_size=2, max_size=40),
+    name=st.sampled_from(list(WRITINGS)),
+    quoted=st.booleans(),
+    unit=st.sampled_from(["", "%", " mV", " m/s²"]),
+)
+def test_numbers_are_read_however_they_are_written(
+    numbers: list[int], name: str, quoted: bool, unit: str
+) -> None:
+    separator, decimal, thousands = WRITINGS[name]
+    quoted |= separator in (decimal, thousands)
+    table = str.maketrans({",": thousands, ".": decimal})
+    cells = [f"{number / 100:,.2f}".translate(table) + unit for number in numbers]
+    mark = '"' if quoted else ""
+    rows = [f"{20 * i}{separator}{mark}{cell}{mark}\n" for i, cell in enumerate(cells)]
+    with tempfile.TemporaryDirectory() as folder:
+        series = read(Path(folder), f"time_ms{separator}x\n" + "".join(rows))
+    np.testing.assert_allclose(series.values[:, 0], np.array(numbers) / 100, rtol=1e-12)
+    assert series.remarks == ()
+
+
+def column(*cells: str, separator: str = ";") -> str:
+    rows = [f"{i}{separator}{cell}{separator}{i * i}\n" for i, cell in enumerate(cells)]
+    return f"time_ms{separator}x{separator}y\n" + "".join(rows)
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        (column("1,234", "2,345", "3,111"), 1.234),  # semicolons speak for decimal commas
+        (column('"1,234"', '"2,345"', '"3,111"', separator=","), 1234),
+        (column("1,234", "2,345", "999"), 1234),
+        (column("1.234", "2.345", "999"), 1234),
+        (column("1,234", "2345", "3,111"), 1.234),
+        (column("1,234", "2,345 ", "0"), 1.234),
+        (column("1,234;0.5", "2,345;0.7", "3,111;0.9").replace("y", "z;y"), 1234),
+        (column("1.234;0,5", "2.345;0,7", "3.111;0,9").replace("y", "z;y"), 1234),
+    ],
+)
+def test_marks_in_doubt_are_decided_and_told(text: str, first: float, tmp_path: Path) -> None:
+    series = read(tmp_path, text)
+    assert series.values[0, 0] == first
+    assert "It is in doubt whether '1" in series.remarks[0]
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["1,234", "2,345", "0,5"], [1.234, 2.345, 0.5]),  # another cell settles it
+        (["1,234", "2,345", "0,125"], [1.234, 2.345, 0.125]),
+        (["1,234", "2,345", "1,234,567"], [1234, 2345, 1234567]),
+        (["1,234", "2,345", "1,234.5"], [1234, 2345, 1234.5]),
+        (["1.234", "2.345", "1.234,5"], [1234, 2345, 1234.5]),
+        (["1,234", "2,345", "12345,678"], [1.234, 2.345, 12345.678]),
+        (["1 234", "2 345", "999"], [1234, 2345, 999]),
+        (["1,23,456.5", "2,34,567.5", "999"], [123456.5, 234567.5, 999]),
+        (["1.0D+03", "−2,5", "+3"], [1000, -2.5, 3]),
+        (["1.0-103", "2.5+003", "3"], [1e-103, 2500, 3]),
+        (["5,", ",5", "1,5e2"], [5, 0.5, 150]),
+    ],
+)
+def test_what_another_cell_settles_is_not_in_doubt(
+    cells: list[str], values: list[float], tmp_path: Path
+) -> None:
+    series = read(tmp_path, column(*cells))
+    np.testing.assert_allclose(series.values[:, 0], values)
+    assert not any("doubt" in remark for remark in series.remarks)
+
+
+def test_decimal_commas_may_begin_late_and_words_stand_among_them(tmp_path: Path) -> None:
+    cells = ["0"] * 1500 + ["1,5", "error", "2,5"] + ["0,25"] * 20
+    series = read(tmp_path, column(*cells))
+    assert series.columns == ("x", "y")
+    np.testing.assert_allclose(series.values[1500:1504, 0], [1.5, 2, 2.5, 0.25])
+    assert any("first 'error' in line 1503" in remark for remark in series.remarks)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["1 g", "900 mg", "3 g"],  # units that differ
+        ["1,234,567", "1,5", "3"],
+        ["1.234", "1,234", "3"],
+        ["0x1F", "0x2F", "0x3F"],
+        ["1-2", "3-4", "5-6"],
+        ["1/2", "3/4", "5/6"],
+        ["1st", "2nd", "3rd"],
+        ["1.2.3", "1.2.4", "1.2.5"],
+    ],
+)
+def test_what_may_mean_two_things_is_left_out_with_a_word(cells: list[str], tmp_path: Path) -> None:
+    series = read(tmp_path, column(*cells))
+    assert series.columns == ("y",)
+    assert any("'x' left out: it is text" in remark for remark in series.remarks)
+
+
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        (["1 g", "900", "3 g"], "Cells without the unit 'g' were taken to have it, in 'x'"),
+        (["1.5", "2,5", "3.25"], "Decimal points and decimal commas were both read in 'x'"),
+    ],
+)
+def test_numbers_written_in_two_ways_are_told(cells: list[str], says: str, tmp_path: Path) -> None:
+    assert any(says in remark for remark in read(tmp_path, column(*cells)).remarks)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("ActiGraph", "Lines 1 to 9 of the file, '------------ Data File .*', stand above"),
+        ("a title", "Line 1 of the file, 'My experiment', stands above the table"),
+        ("keys and values close above", "Lines 1 to 3 of the file"),
+        ("numbers as names", "Line 1, '0, 1, 2', was taken for the names of columns"),
+        ("a footer of means", "Line 92, 'Mean,0.5,0.6,0.7', and 1 line after it are no rows"),
+        ("a footer of words", "Line 93, 'End of data', and 1 line after it are no rows"),
+        ("a header again", "Line 4., which repeats the header, is no row"),
+        ("a comment between", "Line 4., '# a marker', is no row and was left out"),
+        ("words between", "Line 4., 'battery low', is no row and was left out"),
+        ("a last row cut short", "Line 92, '1.80,0.5', is no row and was left out"),
+        ("zero bytes before a row", "Zero bytes in line 4. and after it were left out"),
+    ],
+)
+def test_what_was_left_out_is_told(name: str, says: str, tmp_path: Path) -> None:
+    text, asked, _ = READ[name]
+    assert any(re.search(says, remark) for remark in read(tmp_path, text, **asked).remarks)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["plain", "percent signs before comments", "a row of units", "empty rows at the end", "tabs"],
+)
+def test_nothing_is_told_where_nothing_is_in_doubt(name: str, tmp_path: Path) -> None:
+    text, asked, _ = READ[name]
+    assert read(tmp_path, text, **asked).remarks == ()
+
+
+def test_other_rows_and_columns_than_expected_are_told(tmp_path: Path) -> None:
+    longer = read(tmp_path, "time,ax,ay,az,gps\n" + body())
+    assert "names 5 columns, but the rows hold 4 cells" in longer.remarks[0]
+    np.testing.assert_array_equal(longer.values, VALUES)
+    short = read(tmp_path, HEADER + body().replace(",3.7479", "", 1))
+    assert "1 row with fewer cells than others, first in line 2" in short.remarks[0]
+    rows = "".join(f"{i / 50},{'acc' if i % 2 else 'gyr'},{i % 7}\n" for i in range(60))
+    kinds = read(tmp_path, "time,sensor,x\n" + rows)
+    assert "'sensor' changes from row to row between 'gyr', 'acc'" in kinds.remarks[0]
+    whole = "".join(f"{i % 7},{i % 5},{i % 3}\n" for i in range(50))
+    told = read(tmp_path, "0,1,2\n" + whole, rate=RATE)
+    assert "--skip_lines 1 leaves it out" in told.remarks[0]
+    assert len(told.values) == 51
+    assert len(read(tmp_path, "0,1,2\n" + whole, rate=RATE, skip_lines=1).values) == 50
+
+
+def test_words_before_a_sensor_speaks_are_missing_values(tmp_path: Path) -> None:
+    rows = [f"{i / 50},{'nofix' if i < 4 else i % 7},{i % 5}\n" for i in range(90)]
+    series = read(tmp_path, "time,gps,ax\n" + "".join(rows))
+    assert (series.columns, len(series.values)) == (("gps", "ax"), 90)
+    np.testing.assert_array_equal(series.values[:5, 0], 4)
+
+
+def test_a_file_of_empatica_says_its_rate(tmp_path: Path) -> None:
+    top = "1544027337.000000, 1544027337.000000\n32.000000, 32.000000\n"
+    series = read(tmp_path, top + "".join(f"{i % 7}, {i % 5}\n" for i in range(60)))
+    assert (series.rate, series.values.shape) == (32, (60, 2))
+    assert "taken for a start and 32 rows a second" in series.remarks[0]
+    single = "1544027337.0\n4.0\n" + "".join(f"{i % 7}.25\n" for i in range(60))
+    assert read(tmp_path, single).rate == 4
+    assert read(tmp_path, single, rate=8.0).rate == 8
+
+
+def test_groups_of_columns_tell_names_apart(tmp_path: Path) -> None:
+    series = read(tmp_path, "Trajectories\n50\n" + GROUPED, rate=RATE, columns=["Joe:RFHD Y"])
+    np.testing.assert_allclose(series.values[:, 0], 2 * VALUES[:, 1] + 1, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("time,ax,ay\n" + body(), "line 2: has more than 3 cells, .*line 1; --skip_lines 1 leaves"),
+        (HEADER + body(cell=comma), "numbers with commas stand between quotes"),
+        (HEADER + body(cell=lambda v: f"{1000 * v:,.1f}"), "numbers with commas stand between"),
+        (body(cell=comma, time=None), "line 1: holds whole numbers with zeros before them"),
+        ("time ax ay az\n" + body(" ").replace(" 3.7479", "", 1), "line 2: has 3 cells, fewer"),
+        (TABLE + "\n" + GROUPED, "has more than 4 cells: a file holds one table"),
+        ("\x1f\x8b\x08", "is compressed: unpack it first"),
+        ("PK\x03\x04 a workbook", "is not a text file"),
+        ("\x01\x02\x03\x04\x05\x06", "is not a text file"),
+        ("\0\0\0\0", "is empty"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_the_line(text: str, says: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=says):
+        read(tmp_path, text.encode("latin-1"), rate=RATE)
+
+
+def test_lines_above_can_be_skipped_by_their_number(tmp_path: Path) -> None:
+    text = "time,ax,ay\n" + body()
+    series = read(tmp_path, text, skip_lines=1, time_column="1")
+    assert series.columns == ("2", "3", "4")
+    np.testing.assert_array_equal(series.values, VALUES)
+    np.testing.assert_array_equal(read(tmp_path, ACTIGRAPH + TABLE, skip_lines=10).values, VALUES)
+    with pytest.raises(DataError, match="is empty"):
+        read(tmp_path, TABLE, skip_lines=500)
+
+
+def test_a_table_is_told_from_notes(tmp_path: Path) -> None:
+    for text, table in (
+        (TABLE, True),
+        (ACTIGRAPH + body("\t", time=None), True),
+        ("", False),
+        ("# Notes\n\nSubject 3 walked, then ran.\n" * 9, False),
+        ("1. Put on the watch\n2. Press the button\n" * 9, False),
+        ("0 reach\n1 stir\n", False),
+        ("\x01\x02\x03" * 99, False),
+    ):
+        path = tmp_path / "some.txt"
+        path.write_text(text)
+        assert is_table(path) == table, text[:40]

@@ -87,7 +87,7 @@ def look_at(path: Path, skip_lines: int | None = None) -> Dialect:
     texts = [text for _, text in lines if not text.lstrip().startswith(COMMENTS)]
     if not texts:
         raise FileError.at(path, "is empty: it holds no row")
-    return _Finder(path, encoding, lines, separator or _separator(texts[-200:])).find()
+    return _Finder(path, encoding, lines, separator or _separator(texts[-60:])).find()
 
 
 def records(path: Path, encoding: str, marks: list[int] | None = None) -> Iterator[tuple[int, str]]:
@@ -98,9 +98,14 @@ def records(path: Path, encoding: str, marks: list[int] | None = None) -> Iterat
     """
     errors = "replace" if encoding.startswith("utf-") and encoding != "utf-8-sig" else "strict"
     with path.open(encoding=encoding, errors=errors) as stream:
+        rare = re.compile(r'[\0\x1a"]').search
         lines, ahead = enumerate(stream, 1), deque[tuple[int, str]]()
         while (line := ahead.popleft() if ahead else next(lines, None)) is not None:
             number, text = line[0], line[1].rstrip("\n")
+            if rare(text) is None:
+                if text and not text.isspace():
+                    yield number, text
+                continue
             if "\0" in text or "\x1a" in text:
                 text = text.replace("\0", "").replace("\x1a", "")
                 if marks is not None:
@@ -377,8 +382,7 @@ class _Finder:
             rows = [cells[0] for cells in self.cells[first:]]
             if self.separator in (BLANKS, "\t") and _counts(rows):
                 return ("", *cells), []
-        commas = self.separator == "," and width == 2 * names
-        why = ": decimal commas cannot be told from commas between cells" if commas else ""
+        why = ", and numbers with commas stand between quotes" if self.separator == "," else ""
         raise FileError.at(
             self.path,
             f"has more than {plural(names, 'cell')}, the names in line {line}{why}; "

@@ -133,11 +133,12 @@ class Writing:
         parts = {
             cell: take_apart(cell) for cell in cells.dropna().unique() if isinstance(cell, str)
         }
-        numbers = {cell: part for cell, part in parts.items() if part and _marks(part) is not None}
+        marks = {cell: _marks(part) for cell, part in parts.items() if part}
+        numbers = {cell: part for cell, part in parts.items() if part and marks[cell]}
         with_unit = [cell for cell, part in numbers.items() if part.unit]
         if 2 * len(with_unit) < len(numbers):  # what follows a few numbers is no unit
             numbers = {cell: part for cell, part in numbers.items() if not part.unit}
-        seen = [_marks(part) or ("", "") for part in numbers.values()]
+        seen = [marks[cell] or ("", "") for cell in numbers]
         either = {one for one, other in seen if one and one == other}
         decimal = {one for one, other in seen if one and one != other}
         thousands = {other for one, other in seen if other and one != other}
@@ -176,20 +177,34 @@ def _other(mark: str) -> str:
     return "," if mark == "." else "."
 
 
-def is_suspicious(cells: Any, decimals: set[str], mark: str) -> bool:
-    """Tell whether what was read as decimals may be thousands, as 1.234 beside 999."""
+def quick_numbers(cells: Any) -> tuple[Any, str]:
+    """Return a column of text as numbers, with its decimal mark, if that is beyond doubt."""
+    pandas = require_pandas("Reading tables of signals")
+    for mark in ".,":
+        if not cells.str.contains(_other(mark), regex=False).any():
+            plain = cells if mark == "." else cells.str.replace(",", ".", regex=False)
+            values = pandas.to_numeric(plain, errors="coerce")
+            whole = (values.notna() | cells.isna()).all()
+            if whole and (values.dropna() % 1 != 0).any() and not in_doubt(values):
+                return values, mark
+    return None, ""
+
+
+def in_doubt(cells: Any) -> bool:
+    """Tell whether all decimals of a column may be thousands, as 1.234 may."""
     if cells.dtype.kind != "f":
         return False
     values = np.abs(cells.to_numpy(dtype=np.float64))
-    values = values[np.isfinite(values)]
-    parts = values[values != np.round(values)]
+    parts = values[np.isfinite(values) & (values != np.round(values))]
     if not len(parts) or parts.min() < 1 or parts.max() >= 1000:
         return False
-    thousandths = parts * 1000
-    if not np.allclose(thousandths, np.round(thousandths), rtol=0, atol=1e-6):
-        return False
-    whole = values[values == np.round(values)]
-    return bool(len(whole) and whole.max() > 0) or _other(mark) in decimals
+    return bool(np.abs(parts * 1000 - np.round(parts * 1000)).max() < 1e-6)
+
+
+def is_suspicious(cells: Any, decimals: set[str], mark: str) -> bool:
+    """Tell whether what was read as decimals should be looked at, as 1.234 beside 999."""
+    whole = cells[cells % 1 == 0] if in_doubt(cells) else cells[:0]
+    return in_doubt(cells) and (whole.abs().max() > 0 or _other(mark) in decimals)
 
 
 @dataclass

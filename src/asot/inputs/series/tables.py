@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -43,7 +44,14 @@ from asot.inputs.series.layout import (
     split,
     with_unit,
 )
-from asot.inputs.series.numbers import Writing, is_suspicious, is_value, plain_numbers, remarks_on
+from asot.inputs.series.numbers import (
+    Writing,
+    is_suspicious,
+    is_value,
+    plain_numbers,
+    quick_numbers,
+    remarks_on,
+)
 from asot.inputs.series.signals import Series, fill_gaps
 from asot.text import listing, plural, quote
 from asot.timeline.segments import even_times
@@ -272,6 +280,14 @@ class _Rows:
         self.left_out: list[tuple[int, str]] = []  # lines that are no rows
         self.short: list[int] = []  # lines of rows with fewer cells
         self.zeros: list[int] = []  # lines with zero bytes
+        # A line that is a row beyond doubt.
+        mark = re.escape(dialect.separator)
+        cell, between = rf'(?:[^"{mark}]*|\s*"[^"]*")', mark
+        if dialect.separator == BLANKS:
+            cell, between = r'(?:[^\s"]+|"[^"]*")', r"\s+"
+        self.plain = re.compile(
+            rf'(?=\s*"?[-+]?[.,]?\d)\s*{cell}(?:{between}{cell}){{{self.width - 1}}}\s*'
+        ).fullmatch
         self.lines = self._read()
 
     def __iter__(self) -> Iterator[str]:
@@ -279,19 +295,21 @@ class _Rows:
 
     def read(self, size: int = -1) -> str:
         """Return a few thousand rows, as pandas asks for them."""
-        return "".join(itertools.islice(self, 4096))
+        return "".join([f"{text}\n" for _, text in itertools.islice(self.lines, 4096)])
 
     def _read(self) -> Iterator[tuple[int, str]]:
         """Give the rows with their lines; what may be the foot of the table is kept back."""
-        separator, skip = self.dialect.separator, self.dialect.skip
+        skip = self.dialect.skip
         waiting: list[tuple[int, str, str]] = []
         for number, text in records(self.path, self.dialect.encoding, self.zeros):
             if number <= skip:
                 continue
-            kind = "row"
-            count = len(text.split()) if separator == BLANKS else text.count(separator) + 1
-            plain = text.lstrip()[0] in "0123456789-+." and '"' not in text
-            if not plain or count != self.width:
+            if self.plain(text):
+                if not waiting:
+                    yield number, text
+                    continue
+                kind = "row"
+            else:
                 kind, text = self._judge(number, text)
             if kind == "none":
                 self.left_out.append((number, text))
@@ -369,9 +387,17 @@ def read_text_table(
     frame = _parse(pandas, rows, {})
     said = rows.remarks()
     names = dialect.header or [str(i + 1) for i in range(rows.width)]
-    texts = {i: frame[i] for i in frame if pandas.api.types.is_string_dtype(frame[i])}
+    texts, marks = {}, set[str]()
+    for i in frame:
+        if pandas.api.types.is_string_dtype(frame[i]):
+            values, mark = quick_numbers(frame[i])
+            if values is None:
+                texts[i] = frame[i]
+            else:
+                frame[i] = values
+                marks.add(mark)
     writings = {i: Writing.of(cells) for i, cells in texts.items()}
-    marks = {mark for one in writings.values() for mark in one.decimal}
+    marks |= {mark for one in writings.values() for mark in one.decimal}
     for i in frame:
         usual = dialect.separator == "," and dialect.decimal == "."
         if i not in texts and not usual and is_suspicious(frame[i], marks, dialect.decimal):
