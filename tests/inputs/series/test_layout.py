@@ -524,7 +524,7 @@ def test_groups_of_columns_tell_names_apart(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("time,ax,ay\n" + body(), "line 2: has more than 3 cells, .*line 1; --skip_lines 1 leaves"),
+        ("time,ax,ay\n" + body(), "line 2: has more than 3 cells, .*; --skip_lines 1 leaves"),
         (HEADER + body(cell=comma), "numbers with commas stand between quotes"),
         (HEADER + body(cell=lambda v: f"{1000 * v:,.1f}"), "numbers with commas stand between"),
         (body(cell=comma, time=None), "line 1: holds whole numbers with zeros before them"),

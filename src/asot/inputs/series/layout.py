@@ -7,26 +7,22 @@ beneath each other in the same number of cells.
 
 from __future__ import annotations
 
-import codecs
-import csv
-import itertools
 import re
-from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from asot.errors import FileError, unreadable
+from asot.errors import FileError
 from asot.inputs.series.columns import time_unit
+from asot.inputs.series.lines import BLANKS, find_encoding, records, split
 from asot.inputs.series.numbers import decimal_mark, is_date, is_day_and_clock, is_value
 from asot.text import plural, quote
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".dat", ".log", ".asc")
-BLANKS = " "  # the separator that stands for one or more blanks
 SEPARATORS = ("\t", ";", ",", "|", BLANKS)  # the first of those that fit equally well
 # By these lines the layout is recognised; fewer of wide tables.
 _LOOK, _LETTERS, _LEAST = 1000, 300_000, 50
-_TALL = 20  # lines of a cell in quotes
 # Cells that loggers write for missing values, beside those that pandas knows.
 MISSING = ("-", "--", "?", "none", "None", "NONE", "Nan", "inf", "-inf", "Inf", "-Inf", "---")
 _NEUTRAL = {
@@ -73,7 +69,7 @@ class Dialect:
 
 def look_at(path: Path, skip_lines: int | None = None) -> Dialect:
     """Recognise the layout of the table in a text file, after ``skip_lines`` lines if given."""
-    encoding = _encoding(path)
+    encoding = find_encoding(path)
     lines, length = list[tuple[int, str]](), 0
     for number, text in records(path, encoding):
         if number > (skip_lines or 0):
@@ -90,48 +86,6 @@ def look_at(path: Path, skip_lines: int | None = None) -> Dialect:
     return _Finder(path, encoding, lines, separator or _separator(texts[-60:])).find()
 
 
-def records(path: Path, encoding: str, marks: list[int] | None = None) -> Iterator[tuple[int, str]]:
-    """Give the lines of a file that are not blank, with their numbers, from 1.
-
-    Zero bytes are left out, and noted by their line in ``marks``. A cell with line breaks between
-    quotes does not end its line, which then has the number of its last part.
-    """
-    errors = "replace" if encoding.startswith("utf-") and encoding != "utf-8-sig" else "strict"
-    with path.open(encoding=encoding, errors=errors) as stream:
-        rare = re.compile(r'[\0\x1a"]').search
-        lines, ahead = enumerate(stream, 1), deque[tuple[int, str]]()
-        while (line := ahead.popleft() if ahead else next(lines, None)) is not None:
-            number, text = line[0], line[1].rstrip("\n")
-            if rare(text) is None:
-                if text and not text.isspace():
-                    yield number, text
-                continue
-            if "\0" in text or "\x1a" in text:
-                text = text.replace("\0", "").replace("\x1a", "")
-                if marks is not None:
-                    marks.append(number)
-            if text.count('"') % 2 and re.search(r'(^|[,;|\t ])"', text):
-                ahead.extend(itertools.islice(lines, _TALL - len(ahead)))
-                whole = text
-                for count, (last, part) in enumerate(ahead, 1):
-                    whole += "\n" + part.rstrip("\n")
-                    if whole.count('"') % 2 == 0:
-                        number, text = last, whole
-                        ahead = deque(itertools.islice(ahead, count, None))
-                        break
-            if text.strip():
-                yield number, text
-
-
-def split(text: str, separator: str) -> tuple[str, ...]:
-    """Split a line into its cells."""
-    if separator == BLANKS:
-        text = " ".join(text.split())
-    lines = text.splitlines(keepends=True)  # of a cell in quotes
-    cells = next(csv.reader(lines, delimiter=separator, skipinitialspace=True))
-    return tuple(cell.strip() for cell in cells)
-
-
 def is_table(path: Path) -> bool:
     """Tell whether a text file holds ten rows of values and little else."""
     try:
@@ -141,40 +95,6 @@ def is_table(path: Path) -> bool:
     rows = dialect.rows[-len(dialect.rows) // 2 :]
     fitting = sum(len(row) == dialect.width and is_value(row[0]) for row in rows)
     return len(dialect.of_values) > 0 and len(dialect.rows) >= 10 and fitting > 0.8 * len(rows)
-
-
-def _encoding(path: Path) -> str:
-    """Find the encoding in which the whole file can be read."""
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(4096)
-        marks = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"}
-        marks |= {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-        for mark, name in marks.items():
-            if head.startswith(mark):
-                return name
-        # Without a mark, every second byte of the digits is zero.
-        for first, name in ((0, "utf-16-be"), (1, "utf-16-le")):
-            empty, full = head[first::2], head[1 - first :: 2]
-            if len(head) > 3 and empty.count(0) > 0.7 * len(empty) and not full.count(0):
-                return name
-        if head.startswith(b"\x1f\x8b"):
-            raise FileError.at(path, "is compressed: unpack it first")
-        controls = sum(byte < 32 and byte not in b"\t\n\r\f\0\x1a" for byte in head)
-        if controls > 2 or head.startswith((b"PK\3\4", b"%PDF")):
-            raise FileError.at(path, "is not a text file: save it as CSV")
-        for encoding in ("utf-8-sig", "cp1252"):
-            try:
-                with path.open(encoding=encoding) as stream:
-                    # An undecodable letter may come after a million lines.
-                    while stream.read(1 << 20):
-                        pass
-                return encoding
-            except UnicodeError:
-                continue
-    except OSError as error:
-        raise FileError.at(path, unreadable(error)) from error
-    return "latin-1"
 
 
 def _separator(texts: Sequence[str]) -> str:
@@ -495,7 +415,8 @@ def _counts(cells: Sequence[str]) -> bool:
 def _are_units(row: Sequence[str], above: Sequence[Sequence[str]]) -> bool:
     """Tell a row of units by what is in it, or by how it repeats itself beneath unique names."""
     cells = [cell for cell in row if cell]
-    if cells and all(map(_UNIT.fullmatch, cells)):
+    named = all(name or not cell for name, cell in zip(above[-1], row, strict=False))
+    if named and cells and all(map(_UNIT.fullmatch, cells)):
         return not all(_UNIT.fullmatch(cell) for cell in above[-1] if cell)
     unique = any(all(names) and len(set(names)) == len(names) for names in above)
     return unique and len(set(cells)) < len(cells) and max(map(len, cells)) <= 10

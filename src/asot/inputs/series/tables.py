@@ -1,8 +1,7 @@
 """Tables of signals: text such as CSV, whose layout is recognised, Parquet, and plain arrays.
 
-Text may have: UTF-8 (also with a byte-order mark), UTF-16 and Windows encodings; commas,
-tabs or semicolons between cells; decimal commas where the separator is another; lines that begin
-with ``#`` before the table, the last of which may be its header; Excel's ``sep=;`` line; no header.
+Of text, :mod:`asot.inputs.series.layout` finds the table, pandas reads the cells, and
+:mod:`asot.inputs.series.numbers` those numbers that pandas does not know.
 """
 
 from __future__ import annotations
@@ -32,7 +31,6 @@ from asot.inputs.series.columns import (
     time_unit,
 )
 from asot.inputs.series.layout import (
-    BLANKS,
     COMMENTS,
     MISSING,
     TEXT_SUFFIXES,
@@ -40,10 +38,9 @@ from asot.inputs.series.layout import (
     fit,
     is_titled,
     look_at,
-    records,
-    split,
     with_unit,
 )
+from asot.inputs.series.lines import BLANKS, records, split
 from asot.inputs.series.numbers import (
     Writing,
     is_suspicious,
@@ -79,8 +76,9 @@ def read_series(
 
     The signals are ``columns``, in this order, or all other columns of numbers, but not those that
     count the rows or have a name of labels, such as ``activity``. Missing values are filled in with
-    straight lines. The columns of an array are called ``1``, ``2``, ... A file that does not fit is
-    a DataError.
+    straight lines. The columns of an array, and of a table that does not name them, are called
+    ``1``, ``2``, ... The table of a text file begins after ``skip_lines`` lines, or where it is
+    recognised. A file that does not fit is a DataError.
 
     Examples
     --------
