@@ -32,6 +32,7 @@ segment toys/features --n_actions 3 --frame_rate fast --out new
 segment toys/features --n_actions 3 --frame_rate -1 --out new
 segment toys/features --n_actions 3 --rate 0 --out new
 segment toys/features --n_actions 3 --columns --out new
+segment toys/features --n_actions 3 --skip_lines -1 --out new
 train default --data toys --out new --transport_eval.mode parity
 benchmark default --n_actions 3 --data toys --out toys
 data describe toys --activity tea

@@ -62,6 +62,20 @@ def test_what_asot_made_is_no_recording(tmp_path: Path, marks: list[str]) -> Non
     assert names(tmp_path) == ["a"]
 
 
+def test_logs_of_any_ending_are_found_and_notes_are_not(tmp_path: Path) -> None:
+    table = "".join(f"{i / 50} {i % 7} {i % 5}\n" for i in range(50))
+    for name in ("a.txt", "b.dat", "deep/c.LOG", "d.asc"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(table)
+    (tmp_path / "README.txt").write_text("Made on Monday.\nBy hand, 3 times.\n" * 20)
+    (tmp_path / "firmware.dat").write_bytes(bytes(range(256)) * 40)
+    touch(tmp_path / "notes.txt")
+    assert names(tmp_path) == ["a", "b", "d", "deep-c"]
+    touch(tmp_path / "e.csv")
+    assert names(tmp_path) == ["e"], "beside recordings, text may be labels or notes"
+    assert names(tmp_path / "a.txt", tmp_path / "README.txt") == ["README", "a"]
+
+
 def test_recordings_of_one_name_are_refused(tmp_path: Path) -> None:
     touch(tmp_path / "a.csv", tmp_path / "a.parquet")
     with pytest.raises(DataError, match=r"a\.csv and .*a\.parquet would both be called 'a': rena"):

@@ -76,8 +76,8 @@ class SeriesSettings:
         clock = self.time_column is None or _are_names([self.time_column])
         _require(self, "time_column", "the name of a column", clock)
         lines = self.skip_lines
-        whole = lines is None or (isinstance(lines, int) and (lines == 0 or _above_0(lines)))
-        _require(self, "skip_lines", "an integer of at least 0", whole and lines is not False)
+        whole = lines is None or (type(lines) is int and lines >= 0)
+        _require(self, "skip_lines", "an integer of at least 0", whole)
         some = self.columns is None or (_are_names(self.columns) and len(self.columns) > 0)
         _require(self, "columns", "one or more names, each once", some)
         two = axis is None or (_are_names(axis) and len(axis) == 2)

@@ -81,8 +81,6 @@ def look_at(path: Path, skip_lines: int | None = None) -> Dialect:
     if lines and re.fullmatch('"?sep=."?', lines[0][1], re.IGNORECASE):
         separator, lines = lines[0][1].strip('"')[4], lines[1:]
     texts = [text for _, text in lines if not text.lstrip().startswith(COMMENTS)]
-    if not texts:
-        raise FileError.at(path, "is empty: it holds no row")
     return _Finder(path, encoding, lines, separator or _separator(texts[-60:])).find()
 
 
@@ -116,7 +114,7 @@ def _separator(texts: Sequence[str]) -> str:
             separator = ";"
         if score > most * 1.001:
             best, most = separator, score
-    if most:
+    if most or not texts:
         return best
     # Tables without values: by the number of cells alone.
     widths_of = {one: len(split(texts[0], one)) for one in SEPARATORS[:4]}
@@ -147,6 +145,8 @@ class _Finder:
             if re.fullmatch(r"[\s\-=_*+~|:]{3,}", text):  # a line drawn beneath a header
                 self.comments[row], self.cells[row] = True, ()
         plain = [row for row, comment in zip(self.cells, self.comments, strict=True) if not comment]
+        if not plain:
+            raise FileError.at(path, "is empty: it holds no row")
         counts = [sum(map(is_value, row)) for row in plain]
         usual = [row for row, count in zip(plain, counts, strict=True) if 2 * count >= max(counts)]
         self.width = Counter(map(len, usual)).most_common(1)[0][0]

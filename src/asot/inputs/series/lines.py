@@ -87,6 +87,9 @@ def split(text: str, separator: str) -> tuple[str, ...]:
     """Split a line into its cells."""
     if separator == BLANKS:
         text = " ".join(text.split())
-    lines = text.splitlines(keepends=True)  # of a cell in quotes
-    cells = next(csv.reader(lines, delimiter=separator, skipinitialspace=True))
-    return tuple(cell.strip() for cell in cells)
+    lines = [f"{line}\n" for line in text.split("\n")]  # several of a cell in quotes
+    try:
+        cells = next(csv.reader(lines, delimiter=separator, skipinitialspace=True), [])
+    except csv.Error:  # a cell beyond the limit of 128 KiB
+        cells = text.split(separator)
+    return tuple(cell.strip() for cell in cells) or ("",)

@@ -10,6 +10,7 @@ import csv
 import io
 import itertools
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -278,6 +279,7 @@ class _Rows:
         self.left_out: list[tuple[int, str]] = []  # lines that are no rows
         self.short: list[int] = []  # lines of rows with fewer cells
         self.zeros: list[int] = []  # lines with zero bytes
+        self.count = 0  # rows given to pandas
         # A line that is a row beyond doubt.
         mark = re.escape(dialect.separator)
         cell, between = rf'(?:[^"{mark}]*|\s*"[^"]*")', mark
@@ -293,7 +295,9 @@ class _Rows:
 
     def read(self, size: int = -1) -> str:
         """Return a few thousand rows, as pandas asks for them."""
-        return "".join([f"{text}\n" for _, text in itertools.islice(self.lines, 4096)])
+        texts = [f"{text}\n" for _, text in itertools.islice(self.lines, 4096)]
+        self.count += len(texts)
+        return "".join(texts)
 
     def _read(self) -> Iterator[tuple[int, str]]:
         """Give the rows with their lines; what may be the foot of the table is kept back."""
@@ -430,11 +434,20 @@ def _parse(pandas: Any, rows: _Rows, more: dict[str, Any]) -> pandas.DataFrame:
         "names": list(range(rows.width)),
         "index_col": False,
         "skipinitialspace": True,
+        "skip_blank_lines": False,
         "na_values": MISSING,
         "low_memory": False,
     }
+    quotes = FileError.at(rows.path, "holds a quote that does not end in its cell")
     try:
-        return pandas.read_csv(rows, **options, **more)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pandas.errors.ParserWarning)
+            frame = pandas.read_csv(rows, **options, **more)
+        if len(frame) != rows.count:
+            raise quotes
+        return frame
+    except pandas.errors.ParserWarning as error:
+        raise quotes from error
     except pandas.errors.EmptyDataError:
         return pandas.DataFrame({name: [] for name in range(rows.width)})
     except (pandas.errors.ParserError, OSError, ValueError) as error:
