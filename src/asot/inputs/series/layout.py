@@ -20,7 +20,7 @@ from asot.inputs.series.numbers import decimal_mark, is_date, is_day_and_clock, 
 from asot.text import plural, quote
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".dat", ".log", ".asc")
-SEPARATORS = ("\t", ";", ",", "|", BLANKS)  # the first of those that fit equally well
+SEPARATORS = ("\t", ";", "|", BLANKS, ",")  # the first of those that fit equally well
 # By these lines the layout is recognised; fewer of wide tables.
 _LOOK, _LETTERS, _LEAST = 1000, 300_000, 50
 # Cells that loggers write for missing values, beside those that pandas knows.
@@ -117,7 +117,7 @@ def _separator(texts: Sequence[str]) -> str:
     if most or not texts:
         return best
     # Tables without values: by the number of cells alone.
-    widths_of = {one: len(split(texts[0], one)) for one in SEPARATORS[:4]}
+    widths_of = {one: len(split(texts[0], one)) for one in SEPARATORS if one != BLANKS}
     return max(widths_of, key=lambda one: (widths_of[one], one == ","))
 
 

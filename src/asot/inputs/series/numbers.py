@@ -69,7 +69,10 @@ def is_value(cell: str) -> bool:
         return math.isfinite(float(cell))
     except ValueError:
         pass
-    return take_apart(cell) is not None or _MOMENT.fullmatch(cell.strip()) is not None
+    number = take_apart(cell)
+    return (number is not None and _marks(number) is not None) or _MOMENT.fullmatch(
+        cell.strip()
+    ) is not None
 
 
 def is_day_and_clock(cells: tuple[str, ...]) -> bool:
@@ -94,6 +97,8 @@ def _marks(number: Number) -> tuple[str, str] | None:
     if not marks:
         return "", ""
     last, before = marks[-1], set(marks[:-1])
+    if number.body.endswith(","):
+        return None
     if not before:
         either = not number.grouped and _EITHER.fullmatch(number.body)
         return (last, last) if either else (last, "")
