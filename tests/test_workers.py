@@ -6,13 +6,22 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import threadpoolctl  # type: ignore[import-untyped]
 
-from asot.workers import THREADS, Died, run_jobs
+from asot.workers import (
+    THREADS,
+    Died,
+    available_cores,
+    in_threads,
+    run_jobs,
+    usable_threads,
+)
 from tests.jobs import square, square_unless_odd, threads_and_process
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -157,3 +166,49 @@ def test_ctrl_c_while_processes_start(tmp_path: Path, moment: str) -> None:
     assert parent.stderr is not None
     with parent.stderr as stream:
         assert stream.read() == ""
+
+
+@pytest.mark.parametrize("threads", [1, 3, None])
+def test_threads_give_results_in_the_order_of_jobs(threads: int | None) -> None:
+    def slow_first(job: int) -> int:
+        time.sleep(0.02 * (job == 0))
+        return job**2
+
+    assert list(in_threads(slow_first, range(7), threads)) == [one**2 for one in range(7)]
+    assert list(in_threads(slow_first, [], threads)) == []
+
+
+def test_threads_run_at_once_with_one_thread_each_inside_libraries() -> None:
+    together = threading.Barrier(3, timeout=60)
+
+    def wait_for_others(job: int) -> set[int]:
+        together.wait()
+        return {one["num_threads"] for one in threadpoolctl.threadpool_info()}
+
+    assert list(in_threads(wait_for_others, range(3), 3)) == [{1}] * 3
+
+
+def test_an_error_in_a_thread_is_told_and_begins_no_further_job() -> None:
+    begun, stopped = [], threading.Event()
+
+    def fail_at_two(job: int) -> int:
+        begun.append(job)
+        if job == 2:
+            raise ValueError("two")
+        stopped.wait(0.05)
+        return job
+
+    with pytest.raises(ValueError, match="two"):
+        list(in_threads(fail_at_two, range(100), 2, stopped.set))
+    assert stopped.is_set()
+    assert len(begun) < 20
+
+
+def test_threads_are_as_many_as_asked_for_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert usable_threads() == 1
+    for one in ("", "0", "many", "100000"):
+        monkeypatch.setenv("OMP_NUM_THREADS", one)
+        assert usable_threads() == available_cores()

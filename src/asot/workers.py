@@ -1,7 +1,7 @@
-"""Processes that take jobs one after the other; where a process dies, only its job is lost.
+"""Processes and threads that take jobs one after the other.
 
-``concurrent.futures`` and loky give up every job when one process dies, of lack of memory for
-instance; pebble loses one job, but its processes outlive a parent that is killed.
+Where a process dies, of lack of memory for instance, only its job is lost: ``concurrent.futures``
+and loky give up every job; pebble loses one, but its processes outlive a parent that is killed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
@@ -64,6 +65,45 @@ def run_jobs(
         for worker in workers.values():
             worker.process.kill()
             worker.end()
+
+
+def in_threads(
+    function: Callable[[Job], Result],
+    jobs: Sequence[Job],
+    threads: int | None = None,
+    stop: Callable[[], None] = lambda: None,
+) -> Iterator[Result]:
+    """Run jobs in several threads, and yield their results in the order of the jobs.
+
+    There are as many threads as ``OMP_NUM_THREADS`` or the cores allow, unless ``threads`` says
+    fewer, and each has a single one inside numerical libraries. After an error or Ctrl-C, jobs
+    that have begun end first: ``stop`` may tell them to hurry.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    threads = min(threads or usable_threads(), len(jobs))
+    if threads < 2:
+        yield from map(function, jobs)
+        return
+    alone = partial(threadpool_limits, 1)
+    with alone(), ThreadPoolExecutor(threads, initializer=alone) as pool:
+        futures = [pool.submit(function, job) for job in jobs]
+        try:
+            for future in futures:
+                yield future.result()
+        except BaseException:
+            stop()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def usable_threads() -> int:
+    """Count the threads that this process may use: as many as cores, or ``OMP_NUM_THREADS``."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    cores = available_cores()
+    return min(int(asked), cores) if asked.isdecimal() and int(asked) else cores
 
 
 def available_cores() -> int:

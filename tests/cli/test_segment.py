@@ -364,8 +364,9 @@ def test_a_model_refuses_features_made_in_another_way(
     (tmp_path / "other" / "a.csv").write_text(lines)
     outcome = asot("segment", tmp_path / "other", "--model", results, "--out", tmp_path / "out")
     assert outcome.code == 1
-    assert "were not made as those that" in outcome.sentence
-    assert "columns was ['ax', 'ay', 'az'], now ['left_ax', 'ay', 'az']" in outcome.sentence
+    assert "None of the 1 recordings can be used; a: " in outcome.sentence
+    needs = "a.csv: lacks 'ax', which the model needs; it has 'left_ax', 'ay', 'az'."
+    assert outcome.sentence.endswith(needs)
 
 
 def test_a_model_that_is_not_finished(

@@ -101,6 +101,7 @@ def evidences(draw: st.DrawFn) -> ModelEvidence:
             "verdict": draw(st.sampled_from(["good", "mixed", "weak"])),
             "agreement": draw(st.floats(-0.5, 1)),
             **{name: draw(share) for name in ("estimate", "memory", "borne_out", "share")},
+            "beyond_noise": draw(st.booleans()),
         },
     }
     for part in draw(st.sets(st.sampled_from(sorted(evidence)))):

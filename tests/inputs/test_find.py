@@ -62,20 +62,6 @@ def test_what_asot_made_is_no_recording(tmp_path: Path, marks: list[str]) -> Non
     assert names(tmp_path) == ["a"]
 
 
-def test_logs_of_any_ending_are_found_and_notes_are_not(tmp_path: Path) -> None:
-    table = "".join(f"{i / 50} {i % 7} {i % 5}\n" for i in range(50))
-    for name in ("a.txt", "b.dat", "deep/c.LOG", "d.asc"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(table)
-    (tmp_path / "README.txt").write_text("Made on Monday.\nBy hand, 3 times.\n" * 20)
-    (tmp_path / "firmware.dat").write_bytes(bytes(range(256)) * 40)
-    touch(tmp_path / "notes.txt")
-    assert names(tmp_path) == ["a", "b", "d", "deep-c"]
-    touch(tmp_path / "e.csv")
-    assert names(tmp_path) == ["e"], "beside recordings, text may be labels or notes"
-    assert names(tmp_path / "a.txt", tmp_path / "README.txt") == ["README", "a"]
-
-
 def test_recordings_of_one_name_are_refused(tmp_path: Path) -> None:
     touch(tmp_path / "a.csv", tmp_path / "a.parquet")
     with pytest.raises(DataError, match=r"a\.csv and .*a\.parquet would both be called 'a': rena"):
@@ -84,6 +70,41 @@ def test_recordings_of_one_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="would both be called 'b-c'"):
         find_inputs([tmp_path / "two"])
     assert names(tmp_path / "a.csv", tmp_path / "a.csv") == ["a"], "the same file twice is one"
+
+
+TRACKED = "mDLC_resnet50_s1"
+
+
+@pytest.mark.parametrize(
+    ("files", "taken"),
+    [
+        (["m.csv", "m_filtered.csv"], "m_filtered.csv"),
+        (["m.csv", "m.h5"], "m.h5"),
+        (["m.csv", "m.h5", "m_filtered.csv", "m_full.pickle", "m_meta.pickle"], "m_filtered.csv"),
+        (["m.csv", "m.h5", "m_filtered.csv", "m_filtered.h5"], "m_filtered.h5"),
+        (["m.H5", "m.CSV", "m_skeleton.csv", "m_filtered_skeleton.csv"], "m.H5"),
+        (["m_el.h5", "m_el_filtered.h5", "m_el_filtered.csv"], "m_el_filtered.h5"),
+    ],
+)
+def test_of_the_files_of_one_tracking_one_is_taken(
+    tmp_path: Path, files: list[str], taken: str
+) -> None:
+    paths = [tmp_path / "in" / one.replace("m", TRACKED, 1) for one in files]
+    touch(*paths, tmp_path / "in" / "other_filtered.csv")
+    tables = [one for one in paths if one.suffix != ".pickle"]
+    for named in ([tmp_path / "in"], [*tables, tmp_path / "in" / "other_filtered.csv"]):
+        ours, other = find_inputs(named)
+        assert ours.path.name == taken.replace("m", TRACKED, 1)
+        assert not other.remarks
+        [remark] = ours.remarks
+        assert remark.startswith(f"{ours.path.name} was read, and not ")
+        for left in tables[:3]:
+            assert left.name in remark
+
+
+def test_tracks_of_two_folders_are_two_recordings(tmp_path: Path) -> None:
+    touch(tmp_path / "a" / "m.csv", tmp_path / "b" / "m_filtered.csv")
+    assert names(tmp_path) == ["a-m", "b-m_filtered"]
 
 
 def test_videos_do_not_go_with_others(tmp_path: Path) -> None:

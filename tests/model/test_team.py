@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -88,6 +89,18 @@ def test_the_same_seed_gives_the_same_team(
     assert outcome(again, features) == outcome(team, features)
     other = train_team(features, open_recipe(), 3, seed=seed + 1, device="cpu")
     assert outcome(other, features) != outcome(team, features)
+
+
+def test_threads_train_the_same_team_as_one_by_one(
+    features: PreparedFeatures, open_recipe: MakeRecipe, seed: int
+) -> None:
+    filters = list(warnings.filters)
+    several, alone = (
+        train_team(features, open_recipe(), 3, seed=seed, device="cpu", threads=threads)
+        for threads in (5, 1)
+    )
+    assert outcome(several, features) == outcome(alone, features)
+    assert warnings.filters == filters
 
 
 @pytest.fixture

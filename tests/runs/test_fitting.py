@@ -159,6 +159,7 @@ def test_training_twice_gives_the_same(train: Train, make_recipe: MakeRecipe) ->
 def test_a_team_that_was_cut_goes_on_from_its_learners(
     train: Train, make_recipe: MakeRecipe, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # learners one by one, so that they can be counted
     recipe = make_recipe(team=1, **OPEN)
     whole = train(recipe, "whole")
     original, calls = room.train, 0

@@ -33,12 +33,13 @@ def run(
     """
     video, series = feature_settings(options)
 
-    inputs = take_shard(find_inputs(recordings), shard)
+    everyone = find_inputs(recordings)
+    inputs = take_shard(everyone, shard)
     if not inputs:
         say(f"The shard {shard} has no recording: there are fewer than shards.")
         return
     with progress() as bars:
-        outcome = extract(inputs, out, video, series, bars)
+        outcome = extract(inputs, out, video, series, bars, shared_with=everyone)
     show_outcome(outcome, out)
     if outcome.failed:
         failed = f"{len(outcome.failed)} of {len(inputs)} recordings"

@@ -25,8 +25,14 @@ VIDEO: dict[str, tuple[type, str]] = {
     "batch_size": (int, "Frames for the network at once."),
 }
 SERIES: dict[str, tuple[type, str]] = {
+    "kind": (str, "series or pose: what tables hold; told by their headers unless given."),
     "rate": (float, "Rows a second of the files, where they have no time column."),
     "time_column": (str, "The column with the time."),
+    "time_unit": (
+        str,
+        "The unit of times that are numbers: ns, 100ns, us, ms, s, min, h or d; told by the name "
+        "of the column, or by what is plausible, unless given.",
+    ),
     "skip_lines": (int, "Lines above the table in a text file; recognised unless given."),
     "columns": (str, "The columns, or points, to use; all unless given."),
     "window_s": (float, "Seconds of signal that each row describes; 0 for the plain signal."),

@@ -110,9 +110,13 @@ def origin_problems(root: Path, names: Sequence[str]) -> list[Defect]:
             bare.append(name)
         elif first is None:
             first = name, origin.extractor
-        elif not difference and origin.extractor != first[1]:
+        elif not difference:
             setting = first_difference(first[1], origin.extractor, form="{} ({!r} and {!r})")
-            difference = f"{first[0]} and {name} differ in {setting}"
+            cure = "extract all of them the same way"
+            if (setting or "").startswith("columns "):
+                cure += ", in one call, which finds the columns that they share"
+            if setting is not None:
+                difference = f"{first[0]} and {name} differ in {setting}; {cure}"
     message = ""
     if bare and first is not None:
         message = (
@@ -120,8 +124,5 @@ def origin_problems(root: Path, names: Sequence[str]) -> list[Defect]:
             "which are unfinished or made by something else: extract them again, or move them"
         )
     elif difference:
-        message = (
-            f"features were made in different ways and cannot be used together: {difference}; "
-            "extract all of them the same way"
-        )
+        message = f"features were made in different ways and cannot be used together: {difference}"
     return [Defect(folder, None, message)] if message else []

@@ -17,7 +17,13 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.discover.prototypes import Frames, PlainEvidence, derived_seed, evenly
+from asot.discover.prototypes import (
+    Frames,
+    PlainEvidence,
+    derived_seed,
+    evenly,
+    quiet_kmeans,
+)
 from asot.discover.radius import (
     FINENESS,
     MOST_RECORDINGS,
@@ -28,6 +34,7 @@ from asot.discover.radius import (
 )
 from asot.discover.score import FEW_DIRECTIONS, SegmentationScore, count_segments
 from asot.progress import Progress, silent
+from asot.workers import in_threads
 
 NUMBERS = (*range(2, 13), 14, 16, 19, 22, 26)
 MOST_FRAMES = 12_000
@@ -74,10 +81,15 @@ def find_n_actions(
     views = ScaledViews(kept, round(radius / step))
     room = max(2, min(most, sum(map(len, kept)) * step // (2 * radius)))
     numbers = [one for one in NUMBERS if one <= room]
+
+    def attempt(number: int) -> list[list[NDArray[np.int64]]]:
+        return views.labels(number, derived_seed(seed, number))
+
     found = []
-    for done, number in enumerate(numbers, start=1):
-        found.append(views.labels(number, derived_seed(seed, number)))
-        progress("Counting the actions", done, len(numbers))
+    with quiet_kmeans():
+        for one in in_threads(attempt, numbers):
+            found.append(one)
+            progress("Counting the actions", len(found), len(numbers))
     middle = found[int(np.abs(np.array(numbers) - MIDDLE).argmin())]
     score = SegmentationScore(kept, middle, directions=FEW_DIRECTIONS)
     gains = [

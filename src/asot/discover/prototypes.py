@@ -7,7 +7,8 @@ settings are found; with a learned order, also one of the learners of a team.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -135,15 +136,27 @@ def derived_seed(seed: int, *numbers: int) -> int:
 def fit_kmeans(frames: NDArray[Any], n_clusters: int, restarts: int, seed: Any) -> KMeans:
     """Fit scikit-learn's k-means to frames (M, D); K is at most M."""
     from sklearn.cluster import KMeans
+
+    kmeans = KMeans(min(n_clusters, len(frames)), n_init=restarts, random_state=seed)
+    with quiet_kmeans():
+        return kmeans.fit(frames)
+
+
+@contextmanager
+def quiet_kmeans() -> Iterator[None]:
+    """Let k-means run in one thread, and without a word on too few distinct frames.
+
+    Threads that learn at once are started inside such a block, as the filters of warnings that
+    each of them restores are the program's.
+    """
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    kmeans = KMeans(min(n_clusters, len(frames)), n_init=restarts, random_state=seed)
     # One thread: the sum of several would depend on the order in which they end.
     with warnings.catch_warnings(), threadpool_limits(1):
         # The user is not to blame for fewer distinct frames than clusters.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return kmeans.fit(frames)
+        yield
 
 
 def window_mean(features: ArrayLike, half: int) -> NDArray[np.float64]:

@@ -22,11 +22,13 @@ from asot.discover.prototypes import (
     derived_seed,
     evenly,
     learn_prototypes,
+    quiet_kmeans,
     window_mean,
 )
 from asot.discover.score import SegmentationScore, count_segments, main_directions
 from asot.discover.views import ViewKind, fit_view
 from asot.progress import Progress, silent
+from asot.workers import in_threads
 
 MOST_RECORDINGS = 30  # that settings are searched in
 FEWEST_RECORDINGS = 4  # even if they are long
@@ -66,10 +68,15 @@ def find_radius(
     kept = searched(recordings)
     total = sum(map(len, kept))
     radii = ladder(total / len(kept))
+
+    def attempt(radius: int) -> list[list[NDArray[np.int64]]]:
+        return ScaledViews(kept, radius).labels(n_actions, derived_seed(seed, radius))
+
     tried = []
-    for done, radius in enumerate(radii, start=1):
-        tried.append(ScaledViews(kept, radius).labels(n_actions, derived_seed(seed, radius)))
-        progress("Finding the time scale", done, len(radii))
+    with quiet_kmeans():
+        for one in in_threads(attempt, radii):
+            tried.append(one)
+            progress("Finding the time scale", len(tried), len(radii))
     score = SegmentationScore(kept, [views[at % len(VIEWS)] for at, views in enumerate(tried)])
     best, lengths = [], []
     for views in tried:

@@ -22,6 +22,7 @@ from asot.timeline.segments import run_lengths
 
 OFFSET, AGREEMENT, MEMORY = 0.22, 1.08, -0.44  # of the estimate
 KAPPA, SILHOUETTE = 0.6, 0.25  # from which segments are borne out
+UNTOLD = 0.55  # at most, of a result that is not told from noise
 GOOD, MIXED = 0.78, 0.60
 FEWEST_ACTIONS = 3  # of a good result: two are easily found alike
 LOWEST, HIGHEST = 0.05, 0.95
@@ -51,6 +52,7 @@ class Trust(PlainEvidence):
     memory: float  # 0 to 1; near 1 where frames within actions stay alike for longer than windows
     borne_out: float  # 0 to 1, how far recordings bear each other out
     share: float  # mean share of the votes for the label given
+    beyond_noise: bool = True  # the recordings stand out from noise of the same rhythm
 
     def of_recording(self, shares: ArrayLike) -> float:
         """Estimate the share of right frames of a recording, given its votes' shares (N,)."""
@@ -96,24 +98,26 @@ def estimate_trust(
     share: float,
     correlated: float,
     radius: int,
+    beyond_noise: bool = True,
 ) -> Trust | None:
     """Estimate how right the labels (N_i,) of recordings are, from prepared features (N_i, D).
 
     ``agreement`` and ``share`` are those of ``Trust``; ``correlated`` is the number of frames that
-    tell as much as a single one, and ``radius`` the half-width of the windows. None, not known, for
-    a single recording in which no action comes again: nothing bears it out.
+    tell as much as a single one, and ``radius`` the half-width of the windows. Where the
+    recordings do not stand out from noise, the result is weak. None, not known, for a single
+    recording in which no action comes again: nothing bears it out.
     """
     if len(labels) == 1 and len(run_lengths(labels[0])[0]) == len(np.unique(labels[0])):
         return None
     memory = correlated / (correlated + radius)
     borne = borne_out(recordings, labels)
     raw = borne * (OFFSET + AGREEMENT * agreement + MEMORY * memory)
-    estimate = float(np.clip(raw, LOWEST, HIGHEST))
+    estimate = float(np.clip(raw, LOWEST, HIGHEST if beyond_noise else UNTOLD))
     few = len(np.unique(np.concatenate(labels))) < FEWEST_ACTIONS
     verdict: Verdict = "weak"
     if estimate >= MIXED:
         verdict = "good" if estimate >= GOOD and not few else "mixed"
-    return Trust(verdict, estimate, agreement, memory, borne, share)
+    return Trust(verdict, estimate, agreement, memory, borne, share, beyond_noise)
 
 
 def borne_out(recordings: Frames, labels: Sequence[NDArray[np.int64]]) -> float:

@@ -111,6 +111,7 @@ class TrustEstimate(Struct):
     memory: Share
     borne_out: Share
     share: Share
+    beyond_noise: bool = True
 
 
 class ModelEvidence(Struct):
@@ -206,6 +207,8 @@ def _tell_trust(values: TrustEstimate) -> Finding:
         "mixed": f"Mixed. {right} without labels: look at doubtful segments.",
         "weak": f"Weak. {right} without labels: look before you rely on anything.",
     }[values.verdict]
+    if not values.beyond_noise:
+        sentence += " The recordings do not stand out from noise of the same rhythm."
     return Finding(
         "How right",
         sentence,

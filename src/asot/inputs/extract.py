@@ -11,22 +11,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from numpy.typing import NDArray
 
 from asot.data.features import FeatureFile
 from asot.data.origin import Origin, origin_path, read_origin, write_features
-from asot.errors import ConfigurationError, DataError
+from asot.errors import ConfigurationError, DataError, FileError
 from asot.files import require_file, write_array
 from asot.inputs.find import ARRAYS, Input
 from asot.inputs.settings import SeriesSettings, VideoSettings
+from asot.inputs.shared import Agreement, Look, agree
 from asot.progress import Progress
 from asot.schema import first_difference
+
+if TYPE_CHECKING:
+    from asot.inputs.series.extraction import SeriesExtractor
 
 # The arrays of a recording, by the folder in which they are kept.
 Arrays = dict[str, NDArray[Any]]
@@ -75,6 +79,10 @@ class ArrayExtractor:
         status = require_file(path)
         return f"{status.st_size}-{status.st_mtime_ns}"
 
+    def look(self, path: Path) -> Look:
+        """Look at the number of columns."""
+        return Look("features", (f"{FeatureFile(path).shape[1]} columns",))
+
     def length(self, path: Path) -> float:
         """Return 1: recordings are counted."""
         return 1
@@ -110,38 +118,83 @@ def extract(
     series: SeriesSettings,
     progress: Progress,
     expected: dict[str, Any] | None = None,
+    shared_with: Sequence[Input] = (),
 ) -> Extraction:
     """Make the features of recordings, in the layout of a data set.
 
     The inputs are all videos, or none is. ``expected`` is the extractor whose features a model was
-    trained on: another is refused before it makes any. If no recording can be used, a DataError
+    trained on: another is refused before it makes any. Logs and poses are reduced to the columns
+    that the inputs share with each other and with ``shared_with``, of which features are made in
+    other calls; see :func:`asot.inputs.shared.agree`. If no recording can be used, a DataError
     gives the reason of the first.
     """
-    extractors = _extractors(inputs, video, series)
-    for extractor in extractors:
-        if expected is not None:
-            _require_expected(extractor.identity, expected)
-    return extract_with(extractors, inputs, root, progress)
-
-
-def _extractors(
-    inputs: Sequence[Input], video: VideoSettings, series: SeriesSettings
-) -> list[Extractor]:
-    """Open the extractor of each input, the same for all videos, and for all logs and poses."""
     if inputs[0].is_video:
         from asot.inputs.video.backbones import open_backbone
         from asot.inputs.video.extraction import VideoExtractor
 
         backbone = open_backbone(video.backbone, device=video.device, batch_size=video.batch_size)
-        return [VideoExtractor(backbone, video.frame_rate)] * len(inputs)
+        extractor = VideoExtractor(backbone, video.frame_rate)
+        if expected is not None:
+            _require_expected(extractor.identity, expected)
+        return extract_with([extractor] * len(inputs), inputs, root, progress)
+    return _extract_series(inputs, root, series, progress, expected, shared_with)
+
+
+def _extract_series(
+    inputs: Sequence[Input],
+    root: Path,
+    settings: SeriesSettings,
+    progress: Progress,
+    expected: dict[str, Any] | None,
+    shared_with: Sequence[Input],
+) -> Extraction:
+    """Look at all recordings for the columns that they share, and then make features."""
     from asot.inputs.series.extraction import SeriesExtractor
 
-    arrays, signals = ArrayExtractor(), SeriesExtractor(series)
-    return [
-        # An array whose rows have no rate holds features already.
-        arrays if one.path.suffix.lower() in ARRAYS and series.rate is None else signals
-        for one in inputs
+    arrays, signals = ArrayExtractor(), SeriesExtractor(settings)
+    # An array whose rows have no rate holds features already.
+    ready = settings.rate is None
+    paths = {one.name: one.path for one in (*inputs, *shared_with)}
+    looks, failed = dict[str, Look](), dict[str, str]()
+    for done, (name, path) in enumerate(sorted(paths.items()), start=1):
+        taken = arrays if ready and path.suffix.lower() in ARRAYS else signals
+        if expected is not None:
+            _require_expected(taken.identity, expected)
+        try:
+            looks[name] = _look(Input(name, path), taken, root)
+        except DataError as error:
+            failed[name] = str(error)
+        progress("Comparing the recordings", done, len(paths))
+    agreement = Agreement(())
+    if looks:
+        agreement = agree(looks, signals.manner, expected)
+        failed |= {name: str(FileError.at(paths[name], why)) for name, why in agreement.odd.items()}
+        signals = SeriesExtractor(settings, agreement.columns)
+    extractors = [
+        arrays if ready and one.path.suffix.lower() in ARRAYS else signals for one in inputs
     ]
+    for one in inputs:
+        if one.name in agreement.odd:
+            origin_path(root, one.name).unlink(missing_ok=True)  # earlier features do not fit
+    result = extract_with(extractors, inputs, root, progress, failed)
+    for one in inputs:
+        said = [*one.remarks, *agreement.remarks.get(one.name, ())]
+        if said and one.name not in result.failed:
+            result.remarks[one.name] = [*said, *result.remarks.get(one.name, ())]
+    return result
+
+
+def _look(one: Input, extractor: ArrayExtractor | SeriesExtractor, root: Path) -> Look:
+    """Look at a recording, or recall how it looked when its features were made."""
+    origin = _finished(one, extractor, root)
+    if origin is not None and "found" in origin.media:
+        try:
+            same = extractor.fingerprint(one.path) == origin.fingerprint
+        except DataError:
+            same = True  # on a disk that is away for a moment
+        if same:
+            return Look(origin.kind, tuple(origin.media["found"]), origin.media["rate"])
+    return extractor.look(one.path)
 
 
 def _require_expected(identity: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -161,15 +214,24 @@ def _require_expected(identity: dict[str, Any], expected: dict[str, Any]) -> Non
 
 
 def extract_with(
-    extractors: Sequence[Extractor], inputs: Sequence[Input], root: Path, progress: Progress
+    extractors: Sequence[Extractor],
+    inputs: Sequence[Input],
+    root: Path,
+    progress: Progress,
+    unfit: Mapping[str, str] | None = None,
 ) -> Extraction:
-    """Make the features of recordings, each with its extractor; see :func:`extract`."""
+    """Make the features of recordings, each with its extractor; see :func:`extract`.
+
+    ``unfit`` says of recordings why no features are to be made of them.
+    """
     # They mark the folder as asot's from the start, because it may lie among recordings.
     for kind in ("features", "origins"):
         (root / kind).mkdir(parents=True, exist_ok=True)
     result, work = Extraction(), list[tuple[Input, Extractor, float]]()
     for done, (one, extractor) in enumerate(zip(inputs, extractors, strict=True), start=1):
         try:
+            if unfit and one.name in unfit:
+                raise DataError(unfit[one.name])
             origin = _finished(one, extractor, root)
             if origin is None or origin.fingerprint != extractor.fingerprint(one.path):
                 work.append((one, extractor, extractor.length(one.path)))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from asot.errors import ConfigurationError, DataError, FileError
-from asot.inputs.series.layout import is_table
 from asot.text import listing
 
 VIDEOS = frozenset(
@@ -17,10 +17,8 @@ VIDEOS = frozenset(
         *(".ts", ".mts", ".m2ts", ".3gp", ".ogv", ".mxf", ".vob"),
     }
 )
-# Text of any kind: in a folder, tables of it are recordings where there are no others.
-LOGS = frozenset({".txt", ".dat", ".log", ".asc"})
-SERIES = LOGS | {".csv", ".tsv", ".tab", ".parquet", ".pq", ".h5", ".hdf5", ".npy"}
-HDF5 = frozenset({".h5", ".hdf5"})
+SERIES = frozenset({".csv", ".tsv", ".parquet", ".h5", ".hdf5", ".nwb", ".npy"})
+HDF5 = frozenset({".h5", ".hdf5", ".nwb"})
 ARRAYS = frozenset({".npy"})
 # The file in which asot segment keeps its settings.
 DESCRIPTION = "segment.json"
@@ -34,6 +32,7 @@ class Input:
 
     name: str
     path: Path
+    remarks: tuple[str, ...] = ()  # sentences for people
 
     @property
     def is_video(self) -> bool:
@@ -46,9 +45,9 @@ def find_inputs(named: Sequence[str | Path]) -> list[Input]:
 
     A recording has the name of its file without the suffix. Folders are searched to their depths,
     and the folders on the way come first in the name: ``cam1/monday.mp4`` is ``cam1-monday``.
-    Hidden files are left out, and folders that asot filled; of notes and logs (``.txt``, ``.dat``,
-    ``.log``, ``.asc``) those with a table are taken, in a folder without other recordings. The
-    recordings are sorted by name.
+    Hidden files are left out, and folders that asot filled. Of the files that a tracker leaves of
+    one recording, one is taken, with a remark; see :func:`_one_of_twins`. The recordings are sorted
+    by name.
 
     It is a DataError if a file or folder does not exist, a folder holds no recording, two
     recordings have the same name, or videos are mixed with others.
@@ -63,6 +62,7 @@ def find_inputs(named: Sequence[str | Path]) -> list[Input]:
     ['cam1-monday']
     """
     found: dict[str, Input] = {}
+    named_or_found: list[Input] = []
     for word in named:
         place = Path(word)
         if place.is_dir():
@@ -73,11 +73,12 @@ def find_inputs(named: Sequence[str | Path]) -> list[Input]:
             hint = ", without quotes around the pattern" if "*" in str(place) else ""
             message = f"does not exist: name videos, tables or arrays, or folders{hint}"
             raise FileError.at(place, message)
-        for one in candidates:
-            other = found.setdefault(one.name, one)
-            if other.path != one.path:
-                twins = f"{other.path} and {one.path} would both be called {one.name!r}"
-                raise DataError(f"{twins}: rename one of them.", file=one.path)
+        named_or_found += candidates
+    for one in _one_of_twins(named_or_found):
+        other = found.setdefault(one.name, one)
+        if other.path != one.path:
+            twins = f"{other.path} and {one.path} would both be called {one.name!r}"
+            raise DataError(f"{twins}: rename one of them.", file=one.path)
     inputs = sorted(found.values(), key=lambda one: one.name)
     videos = [one.path.name for one in inputs if one.is_video]
     others = [one.path.name for one in inputs if not one.is_video]
@@ -103,18 +104,41 @@ def _in_folder(folder: Path) -> list[Input]:
         below[:] = [name for name in seen if not is_ours(Path(place) / name)]
         paths = [Path(place) / name for name in names if not name.startswith(".")]
         files += [one for one in paths if one.suffix.lower() in VIDEOS | SERIES and one.is_file()]
-    logs = [one for one in files if one.suffix.lower() in LOGS]
-    files = [one for one in files if one not in logs] or [one for one in logs if is_table(one)]
-    # DeepLabCut writes its poses both as HDF5 and as a table.
-    twins = {path.with_suffix("") for path in files if path.suffix.lower() in HDF5}
-    files = [
-        one for one in files if one.suffix.lower() != ".csv" or one.with_suffix("") not in twins
-    ]
     if not files:
         kinds = ", ".join(sorted(VIDEOS | SERIES))
         raise FileError.at(folder, f"holds no recordings: no file in it ends in one of {kinds}")
     named = ["-".join(path.relative_to(folder).with_suffix("").parts) for path in files]
     return [Input(name, path.resolve()) for name, path in zip(named, files, strict=True)]
+
+
+def _one_of_twins(found: list[Input]) -> list[Input]:
+    """Take one of the files that a tracker leaves of one recording, with a remark on the others.
+
+    DeepLabCut writes its poses both as HDF5 and as a table, once more ``_filtered``, and lengths
+    between points as ``_skeleton``: what is filtered is taken before what is not, and HDF5 before a
+    table.
+    """
+    groups: dict[Path, dict[Path, Input]] = {}
+    for one in found:
+        stem = re.sub(r"(_filtered)?(_skeleton)?$", "", one.path.stem)
+        whole = one.path.suffix.lower() in HDF5 | {".csv"}
+        key = one.path.with_name(stem) if whole else one.path
+        groups.setdefault(key, {}).setdefault(one.path, one)
+    chosen = []
+    for twins in groups.values():
+        best, *others = sorted(twins.values(), key=_twin_rank)
+        if others:
+            left = listing([one.path.name for one in others])
+            remark = f"{best.path.name} was read, and not {left} of the same recording beside it."
+            best = replace(best, remarks=(*best.remarks, remark))
+        chosen.append(best)
+    return chosen
+
+
+def _twin_rank(one: Input) -> tuple[bool, bool, bool]:
+    stem = one.path.stem
+    lengths, filtered = stem.endswith("_skeleton"), "_filtered" in stem
+    return lengths, not filtered, one.path.suffix.lower() == ".csv"
 
 
 def is_ours(folder: Path) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from asot.errors import ConfigurationError
 
+TIME_UNITS = ("ns", "100ns", "us", "ms", "s", "min", "h", "d")
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -46,8 +47,10 @@ class SeriesSettings:
     rule is a ConfigurationError.
     """
 
+    kind: str | None = None  # "series" or "pose"; told by the head of a file by default
     rate: float | None = None  # rows a second of poses, arrays, and tables without times
     time_column: str | None = None  # of a table; recognised by name by default
+    time_unit: str | None = None  # of a clock of numbers, such as ms; recognised by default
     skip_lines: int | None = None  # of a text file, above its table; recognised by default
     columns: list[str] | None = None  # to use; of poses also points or individuals; all by default
     frame_rate: float | None = None  # rows of features a second; 0 for every row of the file
@@ -65,6 +68,7 @@ class SeriesSettings:
 
     def __post_init__(self) -> None:
         rate, least, axis = self.rate, self.min_confidence, self.body_axis
+        _require(self, "kind", "series or pose", self.kind in (None, "series", "pose"))
         _require(self, "rate", "rows a second, above 0", rate is None or _above_0(rate))
         for name in ("frame_rate", "window_s", "smooth_s"):
             value = getattr(self, name)
@@ -75,6 +79,8 @@ class SeriesSettings:
             _require(self, name, "true or false", isinstance(getattr(self, name), bool))
         clock = self.time_column is None or _are_names([self.time_column])
         _require(self, "time_column", "the name of a column", clock)
+        known = self.time_unit is None or self.time_unit in TIME_UNITS
+        _require(self, "time_unit", f"one of {', '.join(TIME_UNITS)}", known)
         lines = self.skip_lines
         whole = lines is None or (type(lines) is int and lines >= 0)
         _require(self, "skip_lines", "an integer of at least 0", whole)

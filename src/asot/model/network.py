@@ -6,6 +6,7 @@ order prior. Source: Xu and Gould, CVPR 2024, section 4.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -26,6 +27,7 @@ from asot.transport import Solution, solve, temporal_prior
 PseudoLabels = Callable[[Tensor, Tensor], Tensor]
 
 WORTH_THREADS = 2**24  # multiplications from which a second thread pays
+_DRAWING = threading.Lock()
 
 
 class ActionModel(nn.Module):
@@ -187,8 +189,8 @@ def loss_and_gradients(
 
 @contextmanager
 def own_draws(seed: int) -> Iterator[None]:
-    """Draw from a seed, and leave the global generators as they were."""
-    with torch.random.fork_rng(devices=[]):
+    """Draw from a seed, and leave the global generators as they were; one thread at a time."""
+    with _DRAWING, torch.random.fork_rng(devices=[]):
         # torch.manual_seed would seed the GPUs too.
         torch.default_generator.manual_seed(seed)
         yield

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -23,6 +24,7 @@ from torch import Tensor
 
 from asot.decoding.boundaries import sharpen_boundaries
 from asot.discover.background import Background
+from asot.discover.noise import compare_with_noise
 from asot.discover.prototypes import Frames, Prototypes, band, unit_rows
 from asot.discover.score import (
     FEW_DIRECTIONS,
@@ -36,6 +38,7 @@ from asot.model.network import ActionModel, as_tensor
 from asot.model.recipe import EncoderSettings, Recipe
 from asot.timeline.segments import UNLABELLED
 from asot.transport import Solution, solve
+from asot.workers import in_threads
 
 LINEAR = EncoderSettings([], 128)
 HIDDEN = EncoderSettings([128], 40)
@@ -233,13 +236,10 @@ def choose_candidate(
     for one in candidates:
         vote = hold_vote([np.concatenate(labels) for labels in one.labels], n_actions)
         shares = [vote.shares(list(each)) for each in zip(*one.labels, strict=True)]
+        ways = [LastDecoding(share, penalty) for share, penalty in product(BANDS, PENALTIES)]
+        decode = partial(_decode_all, shares, compared, recipe)
         results = []
-        for share, penalty in product(BANDS, PENALTIES):
-            decoding = LastDecoding(share, penalty)
-            labels = [
-                decoding.solve(own, frames, recipe).labels.numpy()
-                for own, frames in zip(shares, compared, strict=True)
-            ]
+        for decoding, labels in zip(ways, in_threads(decode, ways), strict=True):
             score = score or SegmentationScore(seen, [labels])
             gain = score.gain(labels, n_actions)
             results.append(_Result(one, vote, shares, decoding, labels, gain))
@@ -263,11 +263,20 @@ def choose_candidate(
         share=chosen.share(),
         correlated=score.correlated,
         radius=radius,
+        beyond_noise=len(seen) == 1 or compare_with_noise(seen, n_actions, radius).beyond_noise,
     )
     few = SegmentationScore(seen, [chosen.labels], FEW_DIRECTIONS)
     alike = few.alike(chosen.labels, n_actions)
     choice = Choice(name, list(found), gains, alike)
     return Outcome(chosen.candidate.learners, chosen.vote, chosen.decoding, choice, trust)
+
+
+def _decode_all(
+    shares: list[NDArray[np.float64]], compared: Frames, recipe: Recipe, decoding: LastDecoding
+) -> list[NDArray[np.int64]]:
+    """Decode the shares (N_i, K) of a vote on each recording."""
+    pairs = zip(shares, compared, strict=True)
+    return [decoding.solve(own, frames, recipe).labels.numpy() for own, frames in pairs]
 
 
 @dataclass(frozen=True)

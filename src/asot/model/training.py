@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import os
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,13 +17,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor
 
 from asot.data import even_frames
 from asot.discover.background import learn_background
-from asot.discover.prototypes import derived_seed, evenly, learn_prototypes
+from asot.discover.prototypes import derived_seed, evenly, learn_prototypes, quiet_kmeans
 from asot.discover.views import ViewKind, fit_view
 from asot.errors import ArgumentError, ConfigurationError, DataError
 from asot.metrics import evaluate
@@ -57,6 +56,7 @@ from asot.model.team import (
     choose_candidate,
 )
 from asot.progress import Progress, silent
+from asot.workers import in_threads
 
 # Called with the epochs done, the model, and the training loss of the last epoch.
 AfterEpoch = Callable[[int, ActionModel, float], None]
@@ -195,10 +195,7 @@ def _centres(
         rng = np.random.default_rng(seed)
         chosen = frames[np.sort(rng.choice(len(frames), RESTART_FRAMES, replace=False))]
     kmeans = KMeans(n_centres, n_init=restarts, random_state=seed)
-    # One thread: the sum of several would depend on the order in which they end.
-    with warnings.catch_warnings(), threadpool_limits(1):
-        # The user is not to blame for fewer distinct frames than actions.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with quiet_kmeans():
         kmeans.fit(chosen)
         if many:
             kmeans = KMeans(n_centres, init=kmeans.cluster_centers_, n_init=1).fit(frames)
@@ -394,13 +391,15 @@ def train_team(
     *,
     kept: Path | None = None,
     make_log: Callable[[str], Logger | None] = lambda name: None,
+    threads: int | None = None,
     progress: Progress = silent,
 ) -> TeamModel:
     """Train the learners of a team and hold their vote.
 
     ``kept`` is a folder for trained learners, from which an interrupted training goes on exactly
-    as it would have gone on; ``make_log`` makes the logger of a network, given its name. The rest
-    is as for :func:`train`.
+    as it would have gone on; ``make_log`` makes the logger of a network, given its name. On the
+    CPU learners are trained side by side, in ``threads`` or as many as it allows, with the same
+    result. The rest is as for :func:`train`.
     """
     assert not isinstance(recipe.order_prior, str)
     assert not isinstance(recipe.transport_eval.radius, str)
@@ -420,6 +419,12 @@ def train_team(
     def viewed(kind: ViewKind, at: int) -> ViewedFeatures:
         return ViewedFeatures(fit_view(kind, at, features), features)
 
+    stopped, one_at_a_time = threading.Event(), threading.Lock()
+
+    def hurry(stage: str, done: int, total: int, note: str = "") -> None:
+        if stopped.is_set():
+            raise InterruptedError("The training was stopped.")
+
     def network(kind: Kind, at: int | None, own_seed: int, name: str) -> Learner:
         own = copy.deepcopy(recipe)
         own.team, own.background = 0, False
@@ -432,8 +437,10 @@ def train_team(
         else:
             own.order_prior = recipe.order_prior if kind.ordered else 0.0
             own.transport_train.radius, own.transport_eval.radius = at / mean_frames, at
-        seen = viewed(kind.view, at or half)
-        model = train(seen, own, n_actions, own_seed, device, make_log=partial(make_log, name))
+        with one_at_a_time:
+            seen = viewed(kind.view, at or half)
+        log = partial(make_log, name)
+        model = train(seen, own, n_actions, own_seed, device, make_log=log, progress=hurry)
         return Learner(kind.title, seen.view, model)
 
     def prototypes(title: str, own_seed: int, at: int, **settings: Any) -> Learner:
@@ -460,25 +467,32 @@ def train_team(
         settings = {"sized": True, "rounds": min(at, 1)}
         plan.append((SIMPLE, title, partial(prototypes, title, own_seed, at, **settings)))
 
-    learners = []
-    for index, (_, title, make) in enumerate(plan):
-        progress("Training", index, len(plan), title)
+    count = min(MOST_RECORDINGS, max(4, int(MOST_FRAMES / mean_frames)))
+    compared = evenly(features, count)
+
+    def learn(index: int) -> tuple[Learner, list[NDArray[np.int64]]]:
         path = None if kept is None else kept / f"learner-{index:02d}.ckpt"
         if path is not None and path.is_file():
             learner = load_learner(path, features.width, n_actions)
         else:
-            learner = make()
+            learner = plan[index][2]()
             if path is not None:
                 save(path, learner=learner)
-        learners.append(learner)
-    progress("Training", len(plan), len(plan), "vote")
-    count = min(MOST_RECORDINGS, max(4, int(MOST_FRAMES / mean_frames)))
-    compared = evenly(features, count)
+        return learner, [learner.labels(frames) for frames in compared]
+
+    if find_devices(device, 1).device.type != "cpu":
+        threads = 1
+    titles = [*(title for _, title, _ in plan), "vote"]
+    progress("Training", 0, len(plan), titles[0])
+    found: list[tuple[Learner, list[NDArray[np.int64]]]] = []
+    with quiet_kmeans():
+        for one in in_threads(learn, range(len(plan)), threads, stopped.set):
+            found.append(one)
+            progress("Training", len(found), len(plan), titles[len(found)])
     candidates = []
     for name in (TEAM, SIMPLE, SINGLE):
-        own = [one for one, (group, *_) in zip(learners, plan, strict=True) if group == name]
-        labels = [[one.labels(frames) for frames in compared] for one in own]
-        candidates.append(Voters(name, own, labels))
+        own = [one for one, (group, *_) in zip(found, plan, strict=True) if group == name]
+        candidates.append(Voters(name, *map(list, zip(*own, strict=True))))
     team, single = candidates[0], candidates[2]
     both = Voters(TEAM, team.learners + single.learners, team.labels + single.labels)
     candidates[0] = both

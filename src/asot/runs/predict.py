@@ -59,6 +59,17 @@ def predict_run(
     refuse_to_fill(out)
     networks = {name: load_model(run.checkpoint(name)) for name in set(chosen.values())}
     counts = run.n_actions()
+    origin, extractor = recordings[0].origin, run.description().extractor
+    difference = None
+    if origin is not None and extractor is not None:
+        difference = first_difference(extractor, origin.extractor)
+    if difference is not None:
+        raise FileError.at(
+            dataset.root,
+            f"holds features that were not made as those that {run.root} was trained on "
+            f"({difference}): extract them the same way, or let asot segment RECORDINGS --model "
+            f"{run.root} do so",
+        )
     for name, network in networks.items():
         if network.n_actions != counts[name]:
             raise FileError.at(
@@ -72,14 +83,6 @@ def predict_run(
                 f"has features of {recordings[0].width} columns, but the model {name!r} of "
                 f"{run.root} was trained on {network.n_features}: extract them the same way",
             )
-    origin, extractor = recordings[0].origin, run.description().extractor
-    if origin is not None and extractor is not None and origin.extractor != extractor:
-        difference = first_difference(extractor, origin.extractor)
-        raise FileError.at(
-            dataset.root,
-            f"holds features that were not made as those that {run.root} was trained on "
-            f"({difference}): extract them the same way",
-        )
     folder = PredictionFolder(out)
     folder.begin(keep_names)
     for name in networks:

@@ -130,7 +130,9 @@ def fit_model(
             validate=logger_name != "none",
             progress=report,
         )
-    team = train_team(*arguments, kept=kept, make_log=make_log, progress=report)
+    # One program has one run at a time with Weights and Biases.
+    threads = 1 if logger_name == "wandb" else None
+    team = train_team(*arguments, kept=kept, make_log=make_log, threads=threads, progress=report)
     _note(root, name, evidence, frame_rate, team)
     save(checkpoint, team=team)
     shutil.rmtree(kept, ignore_errors=True)

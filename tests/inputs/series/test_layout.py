@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asot.errors import DataError
-from asot.inputs.series.layout import is_table
 from asot.inputs.series.signals import Series
 from asot.inputs.series.tables import read_series
 
@@ -323,7 +322,7 @@ def test_the_encoding_is_recognised(encode: Callable[[str], bytes], tmp_path: Pa
     np.testing.assert_array_equal(series.values, VALUES)
 
 
-@pytest.mark.parametrize("suffix", [".txt", ".dat", ".log", ".asc", ".tab", ".TXT"])
+@pytest.mark.parametrize("suffix", [".txt", ".dat", ".log", ".asc", ".tab", ".TXT", ".data", ""])
 def test_logs_of_any_ending_are_read(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"log{suffix}"
     path.write_text("time ax ay az\n" + body(" "))
@@ -549,18 +548,3 @@ def test_lines_above_can_be_skipped_by_their_number(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(tmp_path, ACTIGRAPH + TABLE, skip_lines=10).values, VALUES)
     with pytest.raises(DataError, match="is empty"):
         read(tmp_path, TABLE, skip_lines=500)
-
-
-def test_a_table_is_told_from_notes(tmp_path: Path) -> None:
-    for text, table in (
-        (TABLE, True),
-        (ACTIGRAPH + body("\t", time=None), True),
-        ("", False),
-        ("# Notes\n\nSubject 3 walked, then ran.\n" * 9, False),
-        ("1. Put on the watch\n2. Press the button\n" * 9, False),
-        ("0 reach\n1 stir\n", False),
-        ("\x01\x02\x03" * 99, False),
-    ):
-        path = tmp_path / "some.txt"
-        path.write_text(text)
-        assert is_table(path) == table, text[:40]

@@ -221,7 +221,7 @@ DLC = "scorer,D,D,D\nbodyparts,nose,nose,nose\ncoords,x,y,likelihood\n"
         (DLC + "0,1,2,0.9\n", "holds 1 frames"),
         (DLC + "0,1,2,0.9\n1,1,b,0.9\n", "line 5: 'b' in column 'nose.y' is not a number"),
         (
-            DLC + "img01.png,1,2,0.9\nimg02.png,1,2,0.9\n",
+            DLC + "img01.png,1,2,0.9\nimg20.png,1,2,0.9\n",
             "line 4: 'img01.png' is not a frame number",
         ),
         (DLC + "0,1,2,0.1\n1,1,2,0.1\n", "holds no point"),
@@ -230,7 +230,7 @@ DLC = "scorer,D,D,D\nbodyparts,nose,nose,nose\ncoords,x,y,likelihood\n"
         (DLC + "0,1,2,0.9,5\n", "line 4: has more than 4 cells"),
         ("scorer,D\nbodyparts,nose\n0,1\n1,2\n", "no line 'bodyparts, coords'"),
         ("scorer,D,D\nbodyparts,a,a\ncoords,x,x\n0,1,2\n1,2,3\n", "two columns 'a.x'"),
-        ("time,x\n0,1\n1,2\n", "neither DeepLabCut's nor"),
+        ("time,x\n0,1\n1,2\n", "no point in its header has x and y"),
         (
             "track,frame_idx,a.x,a.y\n,0,1,2\n,0,3,4\n,1,3,4\n",
             "two animals of one track in frame 0",

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asot.errors import DataError, MissingExtraError
-from asot.inputs.series.columns import find_time_column, time_unit
+from asot.inputs.series.clocks import find_time_column, time_unit
 from asot.inputs.series.signals import Series
 from asot.inputs.series.tables import read_series
 
@@ -279,12 +279,12 @@ def refused(path: Path, **options: object) -> str:
         ("time,x\n", "holds 0 rows"),
         ("time,x\n0,1\n", "holds 1 rows"),
         ("x,y\n1,2\n3,4\n", r"--rate.*--time_column.*'x', 'y'"),
-        ("time,x\n0,1\n1,2\n1,3\n", "line 4: .*'time', 1 s, is not after"),
-        ("time,x\n0,1\n2,2\n1,3\n", "line 4: "),
-        ("# by a logger\n\ntime,x\n0,1\n\n2,2\n1,3\n", "line 7: "),
+        ("time,x\n0,1\n0,3\n0,7\n", "line 3: .*'time' never changes"),
+        ("time,x\n0,1\n2,2\n4,5\n1,3\n3,9\n", "line 5: .*'time', 1 s, is before.*--rate"),
+        ("# by a logger\n\ntime,x\n4,1\n\n5,2\n6,4\n1,3\n2,3\n", "line 8: "),
         ("time,x\n0,1\n,2\n1,3\n", "line 3: the time in column 'time' is missing"),
         ("time,x\n0,1\nnoon,2\n1,3\n", "line 3: 'noon' in column 'time'"),
-        ("time,x\n31.5.2024 12:00,1\n31.5.2024 12:01,2\n", "line 2: .*ISO 8601"),
+        ("time,x\n31/31/2024 12:00,1\n31/31/2024 12:01,2\n", "line 2: .*nor a date, such as"),
         ("time,x\n0,1\n1,2,3\n", "line 3: has more than 2 cells"),
         ("time,x\n0,1,2\n1,2,3\n", "line 2: has more than 2 cells"),
         ("time,x\n0,1,2,3,4\n1,2\n", "line 2: has more than 2 cells"),
@@ -331,8 +331,8 @@ def test_a_missing_pandas_is_named_with_its_extra(
 
 
 @given(
-    start=st.datetimes(datetime.datetime(1980, 1, 1), datetime.datetime(2100, 1, 1)),
-    steps=st.lists(st.integers(1, 100_000), min_size=1, max_size=20),
+    start=st.datetimes(datetime.datetime(2000, 1, 2), datetime.datetime(2039, 12, 31)),
+    steps=st.lists(st.integers(1, 1_999), min_size=1, max_size=20),
 )
 def test_dates_and_epochs_agree(start: datetime.datetime, steps: list[int]) -> None:
     start = start.replace(tzinfo=datetime.timezone.utc)

@@ -39,14 +39,7 @@ def egocentric(series: Series, body_axis: Sequence[str] | None = None) -> Series
     (('forward', 'sideways', 'turn'), [-1.0, 0.0, 1.0, 0.0, 10.0, 0.0, 0.0])
     """
     individuals = _individuals(series.columns)
-    if body_axis is not None:
-        if len(body_axis) != 2 or body_axis[0] == body_axis[1]:
-            message = f"body_axis must be two points, rear and front, but is {list(body_axis)}."
-            raise ArgumentError(message, setting="body_axis")
-        known = list(dict.fromkeys(point for points in individuals.values() for point in points))
-        for point in (point for point in body_axis if point not in known):
-            message = f"body_axis names {quote(point)}, but the poses have {listing(known, 12)}."
-            raise ArgumentError(message, setting="body_axis")
+    require_axis(series.columns, body_axis)
     values = series.values.copy()
     moments = series.times[:-1]
     extra: list[tuple[str, NDArray[np.float64]]] = []
@@ -80,6 +73,19 @@ def egocentric(series: Series, body_axis: Sequence[str] | None = None) -> Series
         apart = middles[one] - middles[other]
         extra.append((f"{one}-{other}.distance", np.hypot(apart[:, 0], apart[:, 1])))
     return _with(series, values, extra)
+
+
+def require_axis(columns: Sequence[str], body_axis: Sequence[str] | None) -> None:
+    """Refuse a body axis that is not two points of the poses."""
+    if body_axis is None:
+        return
+    if len(body_axis) != 2 or body_axis[0] == body_axis[1]:
+        message = f"body_axis must be two points, rear and front, but is {list(body_axis)}."
+        raise ArgumentError(message, setting="body_axis")
+    known = list(dict.fromkeys(point for one in _individuals(columns).values() for point in one))
+    for point in (point for point in body_axis if point not in known):
+        message = f"body_axis names {quote(point)}, but the poses have {listing(known, 12)}."
+        raise ArgumentError(message, setting="body_axis")
 
 
 def distances(series: Series) -> Series:

@@ -1,4 +1,4 @@
-"""Pose files in HDF5: DeepLabCut's, which pandas wrote, and SLEAP's analysis files.
+"""Pose files in HDF5: DeepLabCut's, which pandas wrote, SLEAP's analysis files, and NWB.
 
 DeepLabCut's files are read without pandas, which would need PyTables and unpickle their content,
 which can run code. Here the lists of names are read from the pickle's instructions, which are
@@ -8,6 +8,7 @@ never carried out.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from pickletools import genops
 from typing import Any
@@ -15,9 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.errors import FileError, MissingExtraError
+from asot.errors import ArgumentError, FileError, MissingExtraError
+from asot.inputs.poses.headers import Key, least_of
+from asot.inputs.poses.places import Poses, place
+from asot.timeline.segments import require_times
 
-Key = tuple[str, ...]
+Names = tuple[str, ...]
 
 
 def open_hdf5(path: Path) -> Any:
@@ -55,18 +59,72 @@ def read_sleap(path: Path, file: Any) -> tuple[list[str], list[str], NDArray[Any
     return tracks, points, places, scores
 
 
-def read_dlc(path: Path, file: Any) -> tuple[list[Key], list[str], NDArray[Any], NDArray[Any]]:
+def read_dlc(path: Path, file: Any) -> tuple[list[Names], list[str], NDArray[Any], NDArray[Any]]:
     """Read a table that DeepLabCut wrote through pandas, in either of pandas' two layouts.
 
     Return the header of each of D columns, the names of the header's rows (scorer, bodyparts,
     coords and perhaps individuals), the frame of each row (N,) and the values (N, D).
     """
-    for group in file.values():
-        kind = _text(group.attrs.get("pandas_type", b""))
-        if kind in ("frame_table", "frame"):
-            return _read_table(group) if kind == "frame_table" else _read_fixed(group)
+    for group in _groups(file, "pandas_type", ("frame_table", "frame")):
+        table = _text(group.attrs["pandas_type"]) == "frame_table"
+        return _read_table(group) if table else _read_fixed(group)
     message = "is HDF5, but neither DeepLabCut's nor an analysis file of SLEAP: export it as CSV"
     raise FileError.at(path, message)
+
+
+def read_nwb(path: Path, file: Any) -> Poses:
+    """Read the poses of Neurodata Without Borders, as its extension ndx-pose lays them out.
+
+    Each series holds the places (N, 2) or (N, 3) and the confidences (N,) of a point, at timestamps
+    or at a rate from a starting time; those of an individual, or of a camera, lie in one group.
+    """
+    found = _groups(file, "neurodata_type", ("PoseEstimationSeries",))
+    if not found:
+        message = "holds no poses (PoseEstimationSeries of ndx-pose): export its signals as CSV"
+        raise FileError.at(path, message)
+    source = found[0].parent.get("source_software")
+    of_dlc = source is not None and "deeplabcut" in _text(source[()]).lower()
+    keys: list[Key] = []
+    columns: list[NDArray[np.float64]] = []
+    times = _nwb_times(found[0])
+    for series in found:
+        own = _nwb_times(series)
+        if not (len(own) == len(times) and np.allclose(own, times)):
+            one, other = found[0].name, series.name
+            raise FileError.at(path, f"has {one} and {other} at different times: export it as CSV")
+        owner = series.parent.name.rpartition("/")[2]
+        point = series.name.rpartition("/")[2].removeprefix("PoseEstimationSeries") or "point"
+        places = np.asarray(series["data"][()], dtype=np.float64).reshape(len(own), -1)
+        keys += [(owner, point, axis) for axis in "xyz"[: places.shape[1]]]
+        columns += list(places.T)
+        if "confidence" in series:
+            keys.append((owner, point, "likelihood" if of_dlc else "score"))
+            columns.append(np.asarray(series["confidence"][()], dtype=np.float64))
+    poses = place(path, keys, np.arange(len(times)), np.column_stack(columns), least_of(keys))
+    edges = np.append(times, 2 * times[-1:] - times[-2:-1])
+    try:
+        return replace(poses, times=require_times(edges, len(times)))
+    except ArgumentError as error:
+        raise FileError.at(path, f"has times that do not rise: {error}".rstrip(".")) from error
+
+
+def _groups(file: Any, attribute: str, values: tuple[str, ...]) -> list[Any]:
+    """List the groups, to the depths of a file, with one of the values of an attribute."""
+    found: list[Any] = []
+
+    def look(_: str, item: Any) -> None:
+        if _text(item.attrs.get(attribute, b"")) in values:
+            found.append(item)
+
+    file.visititems(look)
+    return found
+
+
+def _nwb_times(series: Any) -> NDArray[np.float64]:
+    if "timestamps" in series:
+        return np.asarray(series["timestamps"][()], dtype=np.float64)
+    start = series["starting_time"]
+    return float(start[()]) + np.arange(len(series["data"])) / float(start.attrs["rate"])
 
 
 def _ordered(dataset: Any, default: tuple[str, ...]) -> NDArray[np.float64]:
@@ -76,33 +134,34 @@ def _ordered(dataset: Any, default: tuple[str, ...]) -> NDArray[np.float64]:
     return np.asarray(dataset[()], dtype=np.float64).transpose(order)
 
 
-def _read_table(group: Any) -> tuple[list[Key], list[str], NDArray[Any], NDArray[Any]]:
-    levels = plain_pickle(_bytes(group.attrs["info"]))[1]["names"]
+def _read_table(group: Any) -> tuple[list[Names], list[str], NDArray[Any], NDArray[Any]]:
+    levels = plain_pickle(_bytes(group.attrs["info"]))[1].get("names")
     table = group["table"]
     rows = table[()]
-    keys: list[Key] = []
+    keys: list[Names] = []
     blocks = []
     for field in rows.dtype.names:
         if field.startswith("values_block_"):
             names = plain_pickle(_bytes(table.attrs[f"{field}_kind"]))
-            keys += [tuple(str(part) for part in name) for name in names]
+            keys += [_names(name) for name in names]
             blocks.append(rows[field].reshape(len(rows), len(names)).astype(np.float64))
+    levels = levels or [None] * len(keys[0])
     return keys, [str(level) for level in levels], rows["index"], np.concatenate(blocks, axis=1)
 
 
-def _read_fixed(group: Any) -> tuple[list[Key], list[str], NDArray[Any], NDArray[Any]]:
-    keys: list[Key] = []
+def _read_fixed(group: Any) -> tuple[list[Names], list[str], NDArray[Any], NDArray[Any]]:
+    keys: list[Names] = []
     blocks = []
-    depth = int(group.attrs["axis0_nlevels"])
+    depth = int(group.attrs.get("axis0_nlevels", 0))
     levels = [_text(group[f"axis0_level{level}"].attrs["name"]) for level in range(depth)]
     for block in range(int(group.attrs["nblocks"])):
-        parts = []
+        parts = [] if depth else [[_text(name) for name in group[f"block{block}_items"][()]]]
         for level in range(depth):
             names = [_text(name) for name in group[f"block{block}_items_level{level}"][()]]
             parts.append([names[code] for code in group[f"block{block}_items_label{level}"][()]])
         keys += list(zip(*parts, strict=True))
         blocks.append(np.asarray(group[f"block{block}_values"][()], dtype=np.float64))
-    return keys, levels, group["axis1"][()], np.concatenate(blocks, axis=1)
+    return keys, levels or ["None"], group["axis1"][()], np.concatenate(blocks, axis=1)
 
 
 def plain_pickle(data: bytes) -> Any:
@@ -163,6 +222,10 @@ _ATOMS = {
     *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "FLOAT", "BINFLOAT"),
     *("STRING", "UNICODE", "BINSTRING", "SHORT_BINSTRING", "BINUNICODE", "SHORT_BINUNICODE"),
 }
+
+
+def _names(name: Any) -> Names:
+    return tuple(map(str, name)) if isinstance(name, tuple) else (str(name),)
 
 
 def _bytes(value: Any) -> bytes:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from asot.data.origin import Origin
 from asot.errors import ArgumentError, FileError, unreadable
 from asot.files import file_hash
-from asot.inputs.poses.egocentric import distances, egocentric, lacks_heading
-from asot.inputs.poses.read import kind_of, read_pose
-from asot.inputs.series.signals import Series, resample, smooth, velocity, windows
+from asot.inputs.poses.egocentric import distances, egocentric, lacks_heading, require_axis
+from asot.inputs.poses.headers import doubt
+from asot.inputs.poses.read import Kind, kind_of, read_pose
+from asot.inputs.series.signals import Series, octaves, pick, resample, smooth, velocity, windows
 from asot.inputs.series.tables import read_series
 from asot.inputs.settings import SeriesSettings
-
-Kind = Literal["series", "pose"]
+from asot.inputs.shared import Look
+from asot.text import plural
 
 # Counted up when the same file and settings give other features than before.
 VERSION = 3
@@ -32,15 +33,18 @@ class SeriesExtractor:
     """The :class:`asot.inputs.extract.Extractor` of sensor logs and poses.
 
     An origin's extractor holds the entries of :attr:`identity`, and the choices for the file: its
-    columns and its preparation.
+    columns and its preparation. ``columns`` are those of a file that are used; all by default.
     """
 
     stage = "Reading the recordings"
     folders = ("features", "times", "signals")
 
-    def __init__(self, settings: SeriesSettings) -> None:
+    def __init__(self, settings: SeriesSettings, columns: Sequence[str] | None = None) -> None:
         self.settings = settings
         self.identity = {"name": "series", "version": VERSION, "settings": asdict(settings)}
+        self.columns = columns
+        if columns is not None:
+            self.identity["columns"] = list(columns)
 
     def fingerprint(self, path: Path) -> str:
         """Return a hash of the file's content."""
@@ -48,6 +52,39 @@ class SeriesExtractor:
             return file_hash(path)
         except OSError as error:
             raise FileError.at(path, unreadable(error)) from error
+
+    def read(self, path: Path) -> tuple[Kind, Series]:
+        """Read a file by the settings, and tell what it holds."""
+        settings = self.settings
+        kind = kind_of(path, settings.kind, settings.skip_lines)
+        known: dict[str, Any] = {"rate": settings.rate, "time_unit": settings.time_unit}
+        known |= {"columns": settings.columns, "skip_lines": settings.skip_lines}
+        if kind == "pose":
+            return kind, read_pose(path, min_confidence=settings.min_confidence, **known)
+        series = read_series(path, time_column=settings.time_column, **known)
+        remark = doubt(series.columns) if settings.kind is None else ""
+        return kind, replace(series, remarks=(*series.remarks, *filter(None, [remark])))
+
+    def look(self, path: Path) -> Look:
+        """Look at the columns of a file, which are refused where a point of the body axis lacks."""
+        kind, series = self.read(path)
+        if kind == "pose" and self.settings.egocentric:
+            try:
+                require_axis(series.columns, self.settings.body_axis)
+            except ArgumentError as error:
+                raise FileError.at(path, str(error).rstrip(".")) from error
+        return Look(kind, series.columns, series.rate)
+
+    def manner(self, look: Look, width: int) -> str:
+        """Describe how features are made of a recording that is reduced to ``width`` columns."""
+        if look.kind == "features":
+            return ""
+        plan = _plan(look.rate, width, look.kind, self.settings)
+        rows = f"{plan.frame_rate:g} rows of features a second" if plan.frame_rate else "every row"
+        if not plan.window_s:
+            return rows
+        count = octaves(look.rate, plan.frame_rate, plan.window_s)
+        return f"{rows}, of windows of {plan.window_s:g} s and {plural(count, 'octave')}"
 
     def length(self, path: Path) -> float:
         """Return 1: recordings are counted."""
@@ -59,20 +96,21 @@ class SeriesExtractor:
     ) -> Iterator[tuple[dict[str, NDArray[Any]], Origin]]:
         """Make features (N, D), times (N + 1,) and signals (N, C).
 
-        The origin's ``media`` holds ``columns`` (of the signals), ``rate``, ``rows``, and ``start``
-        if the file has a date.
+        The origin's ``media`` holds ``columns`` (of the signals), ``found`` (those of
+        the file, where some are chosen), ``rate``, ``rows``, and ``start`` if the file has a date.
         """
-        settings = self.settings
-        rate, names, clock = settings.rate, settings.columns, settings.time_column
-        skip = settings.skip_lines
-        kind = kind_of(path, skip)
-        if kind == "pose":
-            least = settings.min_confidence
-            series = read_pose(
-                path, rate=rate, min_confidence=least, columns=names, skip_lines=skip
-            )
-        else:
-            series = read_series(path, rate=rate, time_column=clock, columns=names, skip_lines=skip)
+        try:
+            made = self._make(path)
+        except MemoryError as error:
+            needs = "needs more memory than there is: choose columns (--columns)"
+            raise FileError.at(path, f"{needs}, or fewer rows a second (--frame_rate)") from error
+        yield made
+
+    def _make(self, path: Path) -> tuple[dict[str, NDArray[Any]], Origin]:
+        (kind, series), settings = self.read(path), self.settings
+        found = series.columns
+        if self.columns is not None:
+            series = pick(path, series, self.columns)
         plan = choose(series, kind, settings)
         try:
             with np.errstate(over="ignore", invalid="ignore"):  # an overflow is refused below
@@ -91,19 +129,23 @@ class SeriesExtractor:
         remarks = list(series.remarks)
         poses = kind == "pose" and settings.egocentric
         if poses and lacks_heading(series.columns, settings.body_axis):
-            remarks.append(
-                "No points of a body axis were recognised, so poses were not turned to face one "
-                "way: name the rear and the front point with body_axis."
-            )
+            why = "No points of a body axis were recognised"
+            cure = "name the rear and the front point with --body_axis"
+            if not lacks_heading(found, settings.body_axis):
+                why = "Another recording lacks a point of the body axis"
+                cure += " to leave that recording out instead"
+            remarks.append(f"{why}, so poses were not turned to face one way: {cure}.")
         columns = list(series.columns)
         media = {"columns": columns, "rate": series.rate, "rows": len(series.values)}
+        if self.columns is not None:
+            media["found"] = list(found)
         if series.start is not None:
             media["start"] = series.start
         chosen = {**plan._asdict(), "frame_rate": plan.frame_rate or "all"}
         extractor = {**self.identity, "kind": kind, "columns": columns, **chosen}
         mark = self.fingerprint(path)
         origin = Origin(kind, str(path.resolve()), mark, extractor, media, remarks)
-        yield {"features": values, "times": made.times, "signals": shown}, origin
+        return {"features": values, "times": made.times, "signals": shown}, origin
 
 
 class Preparation(NamedTuple):
@@ -123,17 +165,21 @@ def choose(series: Series, kind: Kind, settings: SeriesSettings) -> Preparation:
     >>> choose(slow, "series", SeriesSettings())
     Preparation(frame_rate=1.0, window_s=0.0, smooth_s=0.0)
     """
+    return _plan(series.rate, len(series.columns), kind, settings)
+
+
+def _plan(row_rate: float, width: int, kind: str, settings: SeriesSettings) -> Preparation:
     pose = kind == "pose"
-    ready = not pose and len(series.columns) >= READY_COLUMNS
+    ready = not pose and width >= READY_COLUMNS
     usual_rate, usual_window, usual_smooth = (10.0, 1.0, 0.1) if pose else (5.0, 2.56, 0.0)
     rate, window_s, smooth_s = settings.frame_rate, settings.window_s, settings.smooth_s
     if smooth_s is None:
         smooth_s = 0.0 if ready else usual_smooth
     if window_s is None:
-        many = usual_window * series.rate >= _LEAST_IN_WINDOW
+        many = usual_window * row_rate >= _LEAST_IN_WINDOW
         window_s = usual_window if many and not ready and rate != 0 else 0.0
     if rate is None:
-        rate = 0.0 if ready and not window_s else min(usual_rate, series.rate)
+        rate = 0.0 if ready and not window_s else min(usual_rate, row_rate)
     return Preparation(float(rate), float(window_s), float(smooth_s))
 
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from asot.errors import FileError
-from asot.inputs.series.columns import time_unit
+from asot.inputs.series.clocks import time_unit
 from asot.inputs.series.lines import BLANKS, find_encoding, records, split
 from asot.inputs.series.numbers import decimal_mark, is_date, is_day_and_clock, is_value
 from asot.text import plural, quote
 
-TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".dat", ".log", ".asc")
+TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".dat", ".log", ".asc", ".data", "")
 SEPARATORS = ("\t", ";", "|", BLANKS, ",")  # the first of those that fit equally well
 # By these lines the layout is recognised; fewer of wide tables.
 _LOOK, _LETTERS, _LEAST = 1000, 300_000, 50
@@ -82,17 +82,6 @@ def look_at(path: Path, skip_lines: int | None = None) -> Dialect:
         separator, lines = lines[0][1].strip('"')[4], lines[1:]
     texts = [text for _, text in lines if not text.lstrip().startswith(COMMENTS)]
     return _Finder(path, encoding, lines, separator or _separator(texts[-60:])).find()
-
-
-def is_table(path: Path) -> bool:
-    """Tell whether a text file holds ten rows of values and little else."""
-    try:
-        dialect = look_at(path)
-    except FileError:
-        return False
-    rows = dialect.rows[-len(dialect.rows) // 2 :]
-    fitting = sum(len(row) == dialect.width and is_value(row[0]) for row in rows)
-    return len(dialect.of_values) > 0 and len(dialect.rows) >= 10 and fitting > 0.8 * len(rows)
 
 
 def _separator(texts: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from asot.inputs.series.columns import require_pandas
+from asot.inputs.series.dates import require_pandas
 from asot.text import listing, plural, quote
 
 _GROUPERS = " '’\u00a0\u2007\u2009\u202f"  # between thousands; the last four are kinds of blanks

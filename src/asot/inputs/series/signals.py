@@ -5,18 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asot.data.frames import window_features
-from asot.errors import ArgumentError, require_number
+from asot.errors import ArgumentError, FileError, require_number
 from asot.text import listing, plural
 from asot.timeline.segments import require_times
 
 _LONG_GAP = 1.0  # seconds; a straight line over more than that is worth a remark
 # Of a column's variance: changes of a hundredth of its deviation count as rest.
 _REST = 1e-4
+_OCTAVES = 4
 _SLACK = 0.05  # of a sample in a row; a sensor of 50.1 Hz passes for 50 Hz
 
 
@@ -116,6 +118,15 @@ def fill_gaps(
     return filled, names_kept, remarks
 
 
+def pick(path: Path, series: Series, columns: Sequence[str]) -> Series:
+    """Reduce a series, which was read from ``path``, to some of its columns, in their order."""
+    lacks = [name for name in columns if name not in series.columns]
+    if lacks:
+        raise FileError.at(path, f"lacks {listing(lacks, 6)}, which other recordings have")
+    places = [series.columns.index(name) for name in columns]
+    return replace(series, values=series.values[:, places], columns=tuple(columns))
+
+
 def smooth(series: Series, seconds: float) -> Series:
     """Replace each value by the median of the ``seconds`` around it.
 
@@ -165,12 +176,12 @@ def resample(series: Series, frame_rate: float) -> Series:
     return replace(series, values=means, times=times)
 
 
-def windows(series: Series, frame_rate: float, seconds: float, octaves: int = 4) -> Series:
+def windows(series: Series, frame_rate: float, seconds: float) -> Series:
     """Describe the ``seconds`` around each of ``frame_rate`` moments a second.
 
     Each of D columns gives its mean and its deviation in the window, and the logarithm of its
-    energy in up to ``octaves`` octaves, as many as fit below half the rate of the series; see
-    :func:`asot.data.frames.window_features`. The first octave begins at one cycle a window. The
+    energy in up to four :func:`octaves`; see :func:`asot.data.frames.window_features`. The first
+    octave begins at one cycle a window. The
     rows are those of :func:`resample`, and a window is at least as long as a row.
 
     Examples
@@ -183,15 +194,25 @@ def windows(series: Series, frame_rate: float, seconds: float, octaves: int = 4)
     samples, hop, times = _evenly(series, frame_rate)
     rate = frame_rate * hop
     width = max(round(seconds * rate), hop)
-    # A sampled signal holds no frequencies above half the rate.
-    octaves = min(octaves, int(math.log2(width // 2 + 1)))
+    count = octaves(series.rate, frame_rate, seconds)
     variance = samples.var(axis=0)
     floor = np.where(variance > 0, _REST * variance, 1.0)
-    values = window_features(samples, width, hop, octaves, floor).astype(np.float64)
-    lows = [2**octave * rate / width for octave in range(octaves)]
+    values = window_features(samples, width, hop, count, floor).astype(np.float64)
+    lows = [2**octave * rate / width for octave in range(count)]
     kinds = ["mean", "deviation", *(f"{low:.3g}-{2 * low:.3g} Hz" for low in lows)]
     columns = tuple(f"{name} {kind}" for kind in kinds for name in series.columns)
     return replace(series, values=values, columns=columns, times=times)
+
+
+def octaves(row_rate: float, frame_rate: float, seconds: float) -> int:
+    """Count the octaves in windows of a series: up to four that fit below half its rate."""
+    hop = _hop(row_rate, frame_rate)
+    width = max(round(seconds * frame_rate * hop), hop)
+    return min(_OCTAVES, int(math.log2(width // 2 + 1)))
+
+
+def _hop(row_rate: float, frame_rate: float) -> int:
+    return max(1, math.ceil(row_rate / frame_rate - _SLACK))
 
 
 def _evenly(
@@ -206,7 +227,7 @@ def _evenly(
             f"{frame_rate:g} rows a second.",
             setting="frame_rate",
         )
-    hop = max(1, math.ceil(series.rate / frame_rate - _SLACK))
+    hop = _hop(series.rate, frame_rate)
     n_samples = math.floor((series.duration * frame_rate + 1e-6) * hop)
     start = series.times[0]
     measured, wanted = series.times[:-1], start + np.arange(n_samples) / (frame_rate * hop)

@@ -22,15 +22,10 @@ from numpy.typing import NDArray
 
 from asot.errors import FileError, MissingExtraError, unreadable
 from asot.files import require_file
-from asot.inputs.series.columns import (
-    ClockError,
-    SignalTable,
-    find_time_column,
-    moments,
-    require_pandas,
-    signals_of,
-    time_unit,
-)
+from asot.inputs.series.clocks import find_time_column, read_clock
+from asot.inputs.series.clocks import time_unit as unit_of
+from asot.inputs.series.columns import SignalTable, signals_of
+from asot.inputs.series.dates import ClockError, require_pandas
 from asot.inputs.series.layout import (
     COMMENTS,
     MISSING,
@@ -65,6 +60,7 @@ def read_series(
     *,
     rate: float | None = None,
     time_column: str | None = None,
+    time_unit: str | None = None,
     columns: Sequence[str] | None = None,
     skip_lines: int | None = None,
 ) -> Series:
@@ -72,14 +68,15 @@ def read_series(
 
     The times come from ``time_column`` if the table has it, else from ``rate``, the rows a second,
     if it is given, else from a column with a usual name: ``time``, ``timestamp``, ``t``,
-    ``seconds``, ``time_ms``, ``Time (s)``, ... They may be numbers, dates in ISO 8601 or clock
-    times, each later than the time before.
+    ``seconds``, ``time_ms``, ``Time (s)``, ... They may be dates, times of the day, or numbers, in
+    ``time_unit`` (``ms``) or a plausible unit. Remarks say what was doubtful, and which rows were
+    sorted, spread or left out.
 
-    The signals are ``columns``, in this order, or all other columns of numbers, but not those that
-    count the rows or have a name of labels, such as ``activity``. Missing values are filled in with
-    straight lines. The columns of an array, and of a table that does not name them, are called
-    ``1``, ``2``, ... The table of a text file begins after ``skip_lines`` lines, or where it is
-    recognised. A file that does not fit is a DataError.
+    The signals are ``columns``, in this order, or all other columns of numbers, but not other
+    clocks, counters, and those with a name of labels, such as ``activity``. Missing values are
+    filled in with straight lines. The columns of an array, and of a table that does not name them,
+    are called ``1``, ``2``, ... The table of a text file begins after ``skip_lines`` lines, or
+    where it is recognised. A file that does not fit is a DataError.
 
     Examples
     --------
@@ -95,25 +92,26 @@ def read_series(
     if suffix == ".npy":
         return _read_array(path, rate, columns)
     if suffix in PARQUET_SUFFIXES:
-        table = _open_parquet(path)
+        table = open_parquet(path)
     elif suffix in TEXT_SUFFIXES:
-        return _read_text(path, rate, time_column, columns, skip_lines)
+        return _read_text(path, rate, time_column, time_unit, columns, skip_lines)
     else:
-        known = ", ".join((*TEXT_SUFFIXES, *PARQUET_SUFFIXES, ".npy"))
+        known = ", ".join(filter(None, (*TEXT_SUFFIXES, *PARQUET_SUFFIXES, ".npy")))
         raise FileError.at(path, f"is not a table of signals that asot reads ({known})")
-    return _series_of(table, rate, time_column, columns)
+    return _series_of(table, rate, time_column, time_unit, columns)
 
 
 def _read_text(
     path: Path,
     rate: float | None,
     time_column: str | None,
+    time_unit: str | None,
     columns: Sequence[str] | None,
     skip_lines: int | None,
 ) -> Series:
     dialect = look_at(path, skip_lines).table()
-    remarks = list(dialect.remarks)
-    frame = read_text_table(path, dialect, remarks)
+    frame = read_text_table(path, dialect)
+    remarks = [*dialect.remarks, *frame.attrs["remarks"]]
     names = list(dialect.header or (str(i + 1) for i in range(frame.shape[1])))
     for i, unit in frame.attrs["units"].items():
         names[i] = with_unit(names[i], unit)
@@ -130,7 +128,7 @@ def _read_text(
     unique = _unique([names[i] for i in kept])
     remarks += _kinds_of_rows(unique, frame)
     table = SignalTable(path, unique, frame, lambda row: line_of(path, dialect, int(rows[row])))
-    series = _series_of(table, rate or dialect.rate, time_column, columns)
+    series = _series_of(table, rate or dialect.rate, time_column, time_unit, columns)
     return replace(series, remarks=(*remarks, *series.remarks))
 
 
@@ -148,7 +146,8 @@ def _kinds_of_rows(names: Sequence[str], frame: pandas.DataFrame) -> list[str]:
     return said
 
 
-def _open_parquet(path: Path) -> SignalTable:
+def open_parquet(path: Path) -> SignalTable:
+    """Read a Parquet file; its index is a column too, unless it only counts the rows."""
     pandas = require_pandas("Reading Parquet")
     try:
         import pyarrow  # noqa: F401 - the error of pandas is less clear
@@ -178,7 +177,11 @@ def _unique(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _series_of(
-    table: SignalTable, rate: float | None, time_column: str | None, columns: Sequence[str] | None
+    table: SignalTable,
+    rate: float | None,
+    time_column: str | None,
+    time_unit: str | None,
+    columns: Sequence[str] | None,
 ) -> Series:
     path, names = table.path, table.names
     n_rows = len(table.frame)
@@ -194,13 +197,26 @@ def _series_of(
         clock, use_clock = find_time_column(names, table.frame), rate is None
     remarks: list[str] = []
     start = None
+    clocks: tuple[int, ...] = ()
     if clock is not None and use_clock:
+
+        def place(row: int) -> str:
+            line = table.line(row)
+            return f"row {row + 1}" if line is None else f"line {line}"
+
         try:
-            seconds, start, remarks = moments(names[clock], table.frame[clock])
+            read = read_clock(names, table.frame, clock, time_unit, place)
         except ClockError as error:
             line = None if error.row is None else table.line(error.row)
             row = "" if error.row is None or line else f"in row {error.row + 1}, "
             raise FileError.at(path, f"{row}{error}", line) from error
+        seconds, start, remarks, clocks = read.seconds, read.start, [*read.remarks], read.columns
+        if len(seconds) < 2:
+            raise FileError.at(path, f"holds {len(seconds)} rows of values; at least 2 are needed")
+        if not np.array_equal(read.rows, np.arange(n_rows)):
+            kept = table.frame.iloc[read.rows].reset_index(drop=True)
+            lines, rows = table.line, read.rows.tolist()
+            table = replace(table, frame=kept, line=lambda row: lines(rows[row]))
         # The last row lasts a median interval.
         times = np.append(seconds, seconds[-1] + np.median(np.diff(seconds)))
         steps = np.diff(seconds)
@@ -212,13 +228,14 @@ def _series_of(
             )
     elif rate is not None:
         times = even_times(n_rows, rate)
+        clocks = (clock,) if clock is not None and time_column is not None else ()
     else:
         raise FileError.at(
             path,
             "does not say when its rows were measured: give the rows a second (--rate) or the "
             f"column of the times (--time_column); its columns are {listing(names, 12)}",
         )
-    chosen, values, notes = signals_of(table, clock, columns)
+    chosen, values, notes = signals_of(table, clocks, times[:-1], columns)
     series = _filled(path, values, chosen, times, columns)
     return replace(series, start=start, remarks=(*remarks, *notes, *series.remarks))
 
@@ -376,13 +393,11 @@ class _Rows:
         return said
 
 
-def read_text_table(
-    path: Path, dialect: Dialect, remarks: list[str] | None = None
-) -> pandas.DataFrame:
-    """Read the rows of values; the columns are numbered. Sentences for people join ``remarks``.
+def read_text_table(path: Path, dialect: Dialect) -> pandas.DataFrame:
+    """Read the rows of values; the columns are numbered.
 
     The numbers of a column are read however they are written; a column that holds words too is one
-    of objects. The unit that the cells of a column have is in the frame's ``attrs``.
+    of objects. The frame's ``attrs`` hold the ``units`` in cells, by column, and ``remarks``.
     """
     pandas = require_pandas("Reading tables of signals")
     rows = _Rows(path, dialect)
@@ -411,7 +426,7 @@ def read_text_table(
         marks.add(dialect.decimal)
     plain = {
         i: plain_numbers(
-            cells, writings[i], marks, dialect.separator, time_unit(names[i]) is not None
+            cells, writings[i], marks, dialect.separator, unit_of(names[i]) is not None
         )
         for i, cells in texts.items()
     }
@@ -419,8 +434,7 @@ def read_text_table(
         frame[i] = one.cells
     said += remarks_on({names[i]: one for i, one in plain.items()})
     frame.attrs["units"] = {i: one.unit for i, one in plain.items() if one.unit}
-    if remarks is not None:
-        remarks += said
+    frame.attrs["remarks"] = said
     return frame
 
 

@@ -1,0 +1,67 @@
+"""Recordings held against noise of the same rhythm."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from asot.data import standardise
+from asot.discover.noise import compare_with_noise, surrogate
+from asot.discover.verdict import MIXED, UNTOLD, estimate_trust
+from asot.simulation import make_recordings
+from asot.simulation.features import autoregressive
+
+
+@pytest.mark.parametrize("length", [1, 2, 7, 100])
+def test_surrogates_keep_spectra_and_cross_spectra(length: int, rng: np.random.Generator) -> None:
+    rows = np.cumsum(rng.normal(size=(length, 3)), axis=0).astype(np.float32)
+    drawn = surrogate(rows, rng)
+    assert drawn.shape == rows.shape
+    assert drawn.dtype == np.float32
+    ours, theirs = (np.fft.rfft(one, axis=0) for one in (rows, drawn))
+    # At half the rate a real signal has no phase, and keeps a share only.
+    whole = slice(None, (length + 1) // 2)
+    for a in range(3):
+        for b in range(3):
+            before, after = (one[whole, a] * one[whole, b].conj() for one in (ours, theirs))
+            np.testing.assert_allclose(after, before, atol=1e-3 * (1 + np.abs(before).max()))
+
+
+def test_surrogates_differ_from_each_other(rng: np.random.Generator) -> None:
+    rows = rng.normal(size=(50, 2)).astype(np.float32)
+    assert not np.allclose(surrogate(rows, rng), surrogate(rows, rng))
+
+
+def test_actions_stand_out_from_noise(seed: int) -> None:
+    made = make_recordings(6, 4, (100, 160), noise=0.4, random_state=seed)
+    assert compare_with_noise([standardise(one) for one in made.features], 4, 12).beyond_noise
+
+
+def test_noise_rarely_stands_out_from_noise() -> None:
+    """Of 40 sets of several kinds, at most 5: with a chance of 1 in 50 each, one run in 10,000.
+
+    The sets are always the same, as is the answer.
+    """
+    rng = np.random.default_rng(0)
+    kinds = [(150, 8, 0.8, 4), (150, 3, 0.9, 3), (200, 20, 0.0, 5), (200, 2, 0.95, 3)]
+    found = 0
+    for length, columns, memory, n_actions in kinds:
+        for _ in range(10):
+            noise = [autoregressive(length, columns, memory, rng) for _ in range(5)]
+            prepared = [standardise(one) for one in noise]
+            found += compare_with_noise(prepared, n_actions, 12).beyond_noise
+    assert found <= 5
+
+
+def test_what_does_not_stand_out_is_weak(rng: np.random.Generator) -> None:
+    made = make_recordings(6, 4, (100, 160), noise=0.3, order="varied", random_state=rng)
+    features, truth = [standardise(one) for one in made.features], made.ground_truth
+    sure = {"agreement": 0.9, "share": 0.9, "correlated": 1.0, "radius": 20}
+    known, unknown = (
+        estimate_trust(features, truth, **sure, beyond_noise=told) for told in (True, False)
+    )
+    assert known is not None
+    assert unknown is not None
+    assert known.verdict == "good"
+    assert unknown.verdict == "weak"
+    assert unknown.estimate == UNTOLD < MIXED
