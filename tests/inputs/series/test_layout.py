@@ -498,6 +498,13 @@ def test_other_rows_and_columns_than_expected_are_told(tmp_path: Path) -> None:
     assert len(read(tmp_path, "0,1,2\n" + whole, rate=RATE, skip_lines=1).values) == 50
 
 
+def test_a_column_of_decimal_commas_beneath_its_name_is_one(tmp_path: Path) -> None:
+    text = "temp\n" + "".join(f"{comma(value)}\n" for value in VALUES[:, 0].tolist())
+    series = read(tmp_path, text, rate=RATE)
+    assert series.columns == ("temp",)
+    np.testing.assert_array_equal(series.values, VALUES[:, :1])
+
+
 def test_words_before_a_sensor_speaks_are_missing_values(tmp_path: Path) -> None:
     rows = [f"{i / 50},{'nofix' if i < 4 else i % 7},{i % 5}\n" for i in range(90)]
     series = read(tmp_path, "time,gps,ax\n" + "".join(rows))

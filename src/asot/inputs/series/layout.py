@@ -81,7 +81,9 @@ def look_at(path: Path, skip_lines: int | None = None) -> Dialect:
     if lines and re.fullmatch('"?sep=."?', lines[0][1], re.IGNORECASE):
         separator, lines = lines[0][1].strip('"')[4], lines[1:]
     texts = [text for _, text in lines if not text.lstrip().startswith(COMMENTS)]
-    return _Finder(path, encoding, lines, separator or _separator(texts[-60:])).find()
+    return _Finder(
+        path, encoding, lines, separator or _separator([*texts[:40], *texts[40:][-40:]])
+    ).find()
 
 
 def _separator(texts: Sequence[str]) -> str:
