@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from asot.errors import FileError, unreadable
+from asot.text import listing
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -84,6 +89,62 @@ def save_array(path: Path, array: Any) -> None:
 
     with path.open("wb") as stream:
         np.save(_OnlyWrite(stream), array, allow_pickle=False)
+
+
+def read_text(path: Path, western: bool = False) -> str:
+    """Read text in UTF-8 or UTF-16, with or without a mark, and leave line ends as they are.
+
+    With ``western`` a text may also be in Windows-1252, as older programs of Windows save it: then
+    a remark shows some words, as bytes alone do not tell which encoding was meant.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read, is empty or is no such text.
+    """
+    require_file(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise FileError.at(path, unreadable(error)) from error
+    encodings = ["utf-8-sig"] + ["cp1252"] * western
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encodings = ["utf-16"]
+    else:
+        halves = {"utf-16-be": data[:200:2], "utf-16-le": data[1:200:2]}
+        zeros = [kind for kind, half in halves.items() if half.count(0) > 0.8 * len(half)]
+        encodings = [*zeros, *encodings]
+    for encoding in encodings:
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        # Words of other alphabets would be long runs of Western letters.
+        guessed = encoding.startswith(("utf-16", "cp"))
+        if guessed and re.search("[\x00-\x08\x0e-\x1b\x7f-\x9f\ufffe\uffff]", text):
+            continue
+        if encoding == "cp1252":
+            if re.search("[^\x00-\x7f]{4}", text):
+                continue
+            words = list(dict.fromkeys(re.findall(r"\w*[^\x00-\x7f]+\w*", text)))
+            message = "%s is not UTF-8 text, and was read as Windows-1252, with %s: %s."
+            cure = "if that is not what it says, save it as UTF-8"
+            logger.warning(message, path, listing(words), cure)
+        if not text.strip():
+            raise FileError.at(path, "is empty")
+        return text
+    line = data.decode("utf-8", "replace").partition("\ufffd")[0].count("\n") + 1
+    raise FileError.at(path, "is not UTF-8 text: save it as UTF-8", line)
+
+
+def read_lines(path: Path, western: bool = False) -> list[str]:
+    """Read a text file's lines, stripped, without empty lines at its end.
+
+    An empty line in the middle stays, as ``""``. What the text may be, and what is a FileError, is
+    as for :func:`read_text`.
+    """
+    text = read_text(path, western).replace("\r\n", "\n").replace("\r", "\n")
+    return [line.strip() for line in text.rstrip().split("\n")]
 
 
 def file_hash(path: str | os.PathLike[str]) -> str:

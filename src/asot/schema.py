@@ -40,7 +40,7 @@ def read_json(path: Path, kind: type[T], cure: str = "") -> T:
     Parameters
     ----------
     path : Path
-        The file; a byte order mark is tolerated.
+        The file, in UTF-8, or in UTF-16 with its mark.
     kind : type
         A ``msgspec.Struct``, a dataclass, or any type that msgspec decodes.
     cure : str
@@ -65,6 +65,8 @@ def read_json(path: Path, kind: type[T], cure: str = "") -> T:
     require_file(path)
     try:
         content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+        if content.startswith((b"\xff\xfe", b"\xfe\xff")):  # as PowerShell writes text
+            content = content.decode("utf-16", "replace").encode()
     except OSError as error:
         raise FileError.at(path, unreadable(error)) from error
     try:

@@ -11,6 +11,8 @@ from pathlib import Path
 # Bytes of a file's stem; systems allow 255 for the whole name, of which suffixes need some.
 _LONGEST = 200
 _HEX_PAIR = re.compile(r"%([0-9A-Fa-f]{2})")
+# Characters without width that come along when text is copied; joiners have a meaning and stay.
+_UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u200e\u200f\u2060\ufeff"))
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 
 
@@ -47,6 +49,19 @@ def printable(path: Path | str) -> str:
     """
     text = str(path)
     return text if text.isprintable() else quote(text, len(text))
+
+
+def as_label(text: str) -> str:
+    """Return the label that a text stands for, however it was typed: composed, and on one line.
+
+    Line breaks, tabs and blanks of any kind become single blanks, and characters without width go.
+
+    Examples
+    --------
+    >>> as_label(" pour\\r\\n milk\\u2028(cafe\\u0301) ")
+    'pour milk (café)'
+    """
+    return " ".join(unicodedata.normalize("NFC", text.translate(_UNSEEN)).split())
 
 
 def listing(names: Sequence[str], limit: int = 3) -> str:

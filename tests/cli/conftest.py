@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from asot.cli import main
 from asot.data import write_dataset
 from asot.simulation import make_recordings
 from tests.cli.outcome import CLASSES, SHORT, Asot, Outcome
+from tests.conftest import SEED
+from tests.runs.regimes import write_logs
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -61,6 +64,22 @@ def trained(toys: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = ["train", "default", *SHORT, "--data", str(toys), "--out", str(out)]
     assert main([*words, "--dataset.frame_rate", "10"]) == 0
     return out
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A segmentation of three logs; nothing may be changed."""
+    folder = tmp_path_factory.mktemp("logs")
+    write_logs(folder, SEED + 1, "r0", "r1", "r2", start=0.54, jitter=0.5)
+    out = tmp_path_factory.mktemp("segmented") / "results"
+    assert main(["segment", str(folder), "--n_actions", "4", "--out", str(out)]) == 0
+    return out
+
+
+@pytest.fixture
+def results(finished: Path, tmp_path: Path) -> Path:
+    """The same, to be changed."""
+    return shutil.copytree(finished, tmp_path / "results")
 
 
 @pytest.fixture(scope="session")

@@ -17,25 +17,9 @@ from asot.export import FORMATS
 from asot.runs.predictions import find_predictions
 from tests.cli.outcome import Asot, shown_paths
 from tests.conftest import SEED
-from tests.runs.regimes import snapshot, write_logs
+from tests.runs.regimes import snapshot
 
 HOSTILE = '</script><img src=x onerror="alert(1)">, =1+1; "quoted" [b]ü泡[/b]'
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A segmentation of three logs; nothing may be changed."""
-    folder = tmp_path_factory.mktemp("logs")
-    write_logs(folder, SEED + 1, "r0", "r1", "r2", start=0.54, jitter=0.5)
-    out = tmp_path_factory.mktemp("segmented") / "results"
-    assert main(["segment", str(folder), "--n_actions", "4", "--out", str(out)]) == 0
-    return out
-
-
-@pytest.fixture
-def results(finished: Path, tmp_path: Path) -> Path:
-    """The same, to be changed."""
-    return shutil.copytree(finished, tmp_path / "results")
 
 
 @pytest.fixture(scope="module")
@@ -376,7 +360,8 @@ def test_a_format_that_does_not_fit_stops_no_other(asot: Asot, results: Path) ->
 def known(clips: Path, results: Path, tmp_path: Path) -> dict[str, Path]:
     """Results to score, by what can be exported of them."""
     videos = shutil.copytree(clips, tmp_path / "videos")
-    return {"csv": results, "txt": results, "elan": results, "labelstudio": videos}
+    others = dict.fromkeys(("csv", "txt", "elan", "boris"), results)
+    return {**others, "labelstudio": videos}
 
 
 @pytest.mark.parametrize("to", [name for name, one in FORMATS.items() if one.reads])
@@ -430,7 +415,7 @@ def test_frames_without_a_label_are_background(asot: Asot, results: Path, tmp_pa
         ("t.csv", "recording,start_s,end_s,action\nr9,0,1,walk\n", "speaks of 'r9', which was not"),
         ("t.csv", "recording,start_s,end_s,action\n", "holds no labels."),
         ("t.csv", "recording,start_s,end_s,action\nr1,1,1,walk\n", "line 2: an interval needs"),
-        ("t.csv", "recording,begin,end,label\n", "line 1: the header must have the columns"),
+        ("t.csv", "recording,when,end,label\n", "line 1: the header must have the columns"),
         ("r1.txt", "walk\nwalk\n", "has 2 labels for r1, which has "),
         ("r9.txt", "walk\n", "speaks of 'r9', which was not predicted; the recordings are 'r0', "),
         ("r1", "", "r1"),

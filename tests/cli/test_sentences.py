@@ -194,7 +194,7 @@ TRUTHS = {
     "short": b"reach\n" * 7,
     "a gap": b"reach\n\n" * 60,
     "empty": b"",
-    "no text": b"\xff\n" * 120,
+    "no text": b"\x81\n" * 120,
 }
 
 

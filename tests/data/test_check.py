@@ -267,7 +267,7 @@ def test_a_width_that_differs(root: Path) -> None:
         (b"0 reach\n1 pour milk\n2 stir\n" + b"9" * 5000 + b" x", 4, "is not '<id> <action"),
         (b"0 reach\n1 pour milk\n2 stir\n9999999999999999999 x", 4, "is not '<id> <action"),
         (b"", None, "is empty"),
-        (b"0 reach\n\x80 pour", 2, "is not UTF-8 text"),
+        (b"0 reach\n\x81 pour", 2, "is not UTF-8 text"),
     ],
 )
 def test_a_bad_mapping(root: Path, content: bytes, line: int | None, part: str) -> None:

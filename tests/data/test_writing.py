@@ -9,7 +9,7 @@ from asot.data import DatasetFolder, Recordings, check_dataset, write_dataset
 from asot.errors import ArgumentError, DataError
 from asot.simulation import make_recordings
 
-NAMES = {-1: "nothing at all", 0: "наливать", 1: "stir  twice"}
+NAMES = {-1: "nothing at all", 0: "наливать", 1: "stir twice"}
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from asot.errors import ArgumentError, DataError, MissingExtraError
 from asot.export import FORMATS, export, read
 from asot.export.common import milliseconds
-from asot.text import file_stems, recording_name
+from asot.text import as_label, file_stems, recording_name
 from asot.timeline.segments import SegmentRow, Timeline, frame_actions
 from tests.export.timelines import HOSTILE, names, recordings, timeline
 
@@ -41,7 +41,7 @@ def test_every_format_writes_into_the_folder_only(to: str, tmp_path: Path) -> No
     assert files == {path for path in tmp_path.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("to", ["csv", "elan", "labelstudio"])
+@pytest.mark.parametrize("to", ["csv", "elan", "labelstudio", "boris"])
 @given(data=recordings(names.filter(lambda name: "|" not in name)))
 def test_what_is_read_back_covers_the_same_frames(
     to: str, tmp_path_factory: pytest.TempPathFactory, data: list[Timeline]
@@ -52,7 +52,7 @@ def test_what_is_read_back_covers_the_same_frames(
     for one in data:
         expected: list[str | None] = [None] * one.n_frames
         for row in one.rows:
-            expected[row.start_frame : row.end_frame] = [row.action] * (
+            expected[row.start_frame : row.end_frame] = [as_label(row.action)] * (
                 row.end_frame - row.start_frame
             )
         own = [interval for interval in intervals if interval.recording == one.recording]
@@ -207,8 +207,8 @@ def test_reading_finds_the_format_or_asks(tmp_path: Path) -> None:
         read(tmp_path / "notes.doc")
     with pytest.raises(ArgumentError, match="not txt: read it with read_frames"):
         read(tmp_path, "txt")
-    with pytest.raises(ArgumentError, match="not boris"):
-        read(tmp_path, "boris")
+    with pytest.raises(ArgumentError, match="not parquet"):
+        read(tmp_path, "parquet")
     for suffix in ("csv", "eaf", "json"):
         with pytest.raises(DataError) as caught:
             read(tmp_path / f"missing.{suffix}")

@@ -9,6 +9,7 @@ from hypothesis import given
 
 from asot.errors import ArgumentError, DataError
 from asot.export import export, read_frames
+from asot.text import as_label
 from asot.timeline.segments import BACKGROUND, Timeline
 from tests.export.timelines import names, recordings, timeline
 
@@ -23,11 +24,11 @@ def test_frames_survive(tmp_path_factory: pytest.TempPathFactory, data: list[Tim
         own = frames[one.recording]
         assert len(own) == one.n_frames
         for row in one.rows:
-            assert set(own[row.start_frame : row.end_frame]) == {row.action}
+            assert set(own[row.start_frame : row.end_frame]) == {as_label(row.action)}
     lines = written[-1].read_text(encoding="utf-8").split("\n")[:-1]
     mapping = dict(line.split(" ", 1) for line in lines)
     assert list(mapping) == [str(number) for number in range(len(mapping))]
-    assert set(mapping.values()) >= {name for own in frames.values() for name in own}
+    assert set(map(as_label, mapping.values())) >= {name for own in frames.values() for name in own}
 
 
 def test_the_layout_is_that_of_ms_tcn(tmp_path: Path) -> None:

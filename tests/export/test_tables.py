@@ -104,10 +104,3 @@ def test_errors_name_file_and_line(tmp_path: Path, text: str, sentence: str) -> 
     path.write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=rf"tea\.csv.*{sentence}"):
         read(path, times={"tea": even_times(4, 2.0)})
-
-
-def test_other_encodings_are_named(tmp_path: Path) -> None:
-    path = tmp_path / "tea.csv"
-    path.write_bytes("start_s,end_s,action\n0,1,rühren\n".encode("cp1252"))
-    with pytest.raises(DataError, match="not text in UTF-8"):
-        read(path)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from hypothesis import strategies as st
 
+from asot.text import as_label
 from asot.timeline.segments import SegmentRow, Timeline, run_lengths
 
 HOSTILE = [
@@ -32,7 +33,7 @@ HOSTILE = [
 def is_text(name: str) -> bool:
     """Printable in the widest sense: no control, no line break, no noncharacter."""
     kinds = {unicodedata.category(character) for character in name}
-    return bool(name.strip()) and not kinds & {"Cc", "Cs", "Zl", "Zp"} and "\ufffe" not in name
+    return bool(as_label(name)) and not kinds & {"Cc", "Cs", "Zl", "Zp"} and "\ufffe" not in name
 
 
 names = st.sampled_from(HOSTILE) | st.text(

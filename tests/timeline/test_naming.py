@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asot.errors import ArgumentError, DataError
+from asot.text import as_label
 from asot.timeline.names import ActionNames, read_names, write_names
 from asot.timeline.segments import UNLABELLED, segment_table
 
 K = 6
 words = st.text(
-    st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=8
-).map(lambda text: " ".join(text.split()))
+    st.characters(codec="utf-8", exclude_categories=["Cc", "Cn", "Cs"]), min_size=1, max_size=8
+).map(as_label)
 # Some that several actions get, and some that actions have without being named.
 named = st.sampled_from(["pour", "stir", "action 0", "action 4"]) | words.filter(bool)
 
@@ -206,3 +207,14 @@ def test_the_page_of_the_names_is_known(tmp_path: Path) -> None:
     path = tmp_path / "names.json"
     path.write_text('{"format": 1, "page": "0123", "names": {"0": "pour"}}')
     assert read_names(path, K).page == "0123"
+
+
+@pytest.mark.parametrize("name", ["pour\nmilk", "pour\u2028 milk\u200b", "\tpour\u00a0milk\r\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_names_are_labels_on_one_line(tmp_path: Path, name: str, encoding: str) -> None:
+    path = tmp_path / "names.json"
+    text = json.dumps({"0": name, "1": "pour milk", "2": "u\u0308ben"}, ensure_ascii=False)
+    path.write_bytes(text.encode(encoding))
+    names = read_names(path, 3)
+    assert names == ActionNames({0: "pour milk", 1: "pour milk", 2: "\u00fcben"})
+    assert names.target(1) == 0, "one action"

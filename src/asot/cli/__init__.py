@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+
+from asot.cli.outputs import sturdy_outputs
 
 # A command's module is imported when the command is used, so that help answers at once.
 COMMANDS = {
@@ -55,18 +56,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command, from the process's arguments unless others are given; return its exit code.
 
     The code is 0 when done; 1 when refused or failed, after a sentence on standard error; 2 when
-    the words do not form a command; and 130 when interrupted.
+    the words do not form a command; and 130 when interrupted. Where nobody reads the output any
+    more, as behind ``| head``, the command still does all it was asked for, and ends with 0.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    # A name that the terminal's encoding lacks must not end a command.
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    with sturdy_outputs() as output:
+        status = _guarded(words)
+        sys.stdout.flush()
+        if output.error is not None:
+            reason = output.error.strerror or output.error
+            return _complain(f"The output could not be written: {reason}.", status or FAILED)
+        return status
+
+
+def _guarded(words: list[str]) -> int:
+    """Run a command, and tell of its errors in sentences."""
     from asot.errors import AsotError, MissingExtraError
 
     try:
-        status = _run(words)
-        sys.stdout.flush()
-        return status
+        return _run(words)
     except AsotError as error:
         return _complain(str(error), FAILED)
     except ModuleNotFoundError as error:
@@ -77,12 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         more = " The same command goes on from here." if words[0] in RESUMABLE else ""
         return _complain(f"Interrupted.{more}", INTERRUPTED)
-    except BrokenPipeError:
-        return _reader_left()
-    except SystemExit as stop:
-        # The parser exits after its help or its complaint; rich exits on a broken pipe.
-        if isinstance(stop.__context__, BrokenPipeError):
-            return _reader_left()
+    except SystemExit as stop:  # the parser exits after its help or its complaint
         return stop.code if isinstance(stop.code, int) else OK
     except OSError as error:
         reason = error.strerror or str(error)
@@ -109,6 +112,7 @@ def _run(words: list[str]) -> int:
     if command not in COMMANDS:
         known = ", ".join(COMMANDS)
         return _complain(f"There is no command {command!r}: use one of {known}.", USAGE_ERROR)
+    WARNINGS.said.clear()
     logging.getLogger("asot").addHandler(WARNINGS)
     from asot.cli.parsing import run_command
 
@@ -123,21 +127,21 @@ def _run(words: list[str]) -> int:
 class _Sentences(logging.Handler):
     """Handler that writes the library's warnings to standard error, in the form of errors."""
 
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.said: set[str] = set()
+
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a warning."""
-        _complain(record.getMessage(), OK)
+        """Write a warning, once in a command."""
+        sentence = record.getMessage()
+        if sentence not in self.said:
+            self.said.add(sentence)
+            _complain(sentence, OK)
 
 
-WARNINGS = _Sentences(logging.WARNING)
+WARNINGS = _Sentences()
 
 
 def _complain(sentence: str, status: int) -> int:
     sys.stderr.write(f"asot: {sentence}\n")
     return status
-
-
-def _reader_left() -> int:
-    """End quietly, as the reader of the output, such as head, has read enough."""
-    # Python flushes once more on its way out, which must not fail again.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return OK

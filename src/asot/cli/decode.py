@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from asot.cli.console import console, drawing, new_table, progress, say, score_table, show_files
 from asot.cli.parsing import Parser
 from asot.data import map_array
-from asot.data.textfiles import read_lines
 from asot.decoding import decode_segments, segment_confidence, transcript
 from asot.errors import ArgumentError, ConfigurationError, FileError, require_number
 from asot.export import write_csv
-from asot.files import write_text
+from asot.files import read_lines, write_text
 from asot.metrics import evaluate, match
 from asot.model.recipe import AUTO, TransportSettings, load_recipe
 from asot.text import plural, printable, quote
+from asot.timeline.labels import read_labels
 from asot.timeline.segments import segment_table
 
 _log = logging.getLogger(__name__)
@@ -214,7 +214,7 @@ def read_truth(place: Path, file: Path, matrix: NDArray[Any]) -> list[str]:
     if place.is_dir():
         names = (file.stem, f"{file.stem}.txt")
         place = next((place / name for name in names if (place / name).is_file()), place / names[0])
-    truth = read_lines(place)
+    truth = read_labels(place)
     if "" in truth:
         raise FileError.at(place, "is empty where an action name is needed", truth.index("") + 1)
     if len(truth) != len(matrix):

@@ -15,10 +15,11 @@ from asot.data.features import FeatureFile, blocks
 from asot.data.folder import Entry, scan
 from asot.data.origin import read_times
 from asot.data.recordings import Features, length_defect
-from asot.data.textfiles import label_problems, read_lines, read_mapping
+from asot.data.textfiles import label_problems, read_mapping
 from asot.errors import DataError, Defect, FileError, require_integer, require_number
 from asot.progress import Progress, silent
 from asot.text import plural
+from asot.timeline.labels import read_labels
 from asot.workers import Died, run_jobs
 
 # Bytes from which on several processes parse sooner than they start.
@@ -180,7 +181,7 @@ def _check_recording(
     if entry.ground_truth is None:
         return found
     try:
-        names = read_lines(entry.ground_truth)
+        names = read_labels(entry.ground_truth)
     except FileError as error:
         problems += error.problems
         return found

@@ -18,6 +18,8 @@ from asot.text import listing, plural, printable, quote
 
 logger = logging.getLogger(__name__)
 
+_UNREAD = "holds what belongs to no recording and is not read: "
+
 
 class DatasetFolder:
     """A data set on disk: features, and ground truth and a mapping if there are any.
@@ -79,6 +81,9 @@ class DatasetFolder:
         if errors:
             raise FileError.of(errors)
         truths = [entry.ground_truth for entry in entries if entry.ground_truth is not None]
+        for problem in problems:
+            if problem.message.startswith(_UNREAD):  # a name that was typed wrong, perhaps
+                logger.warning("%s.", problem)
         self._classes = ClassTable(mapping_file, truths)
         if mapping_file is not None:
             _ = self._classes.ids  # read now, because a malformed mapping is refused at once
@@ -306,8 +311,7 @@ def _ground_truth_files(
     unread = [name for name in files if name not in used]
     unread += [f"{path.name}/" for path in children if path.name not in files]
     if unread:
-        message = "holds what belongs to no recording and is not read: "
-        problems.append(Defect(folder, None, message + listing(unread), "warning"))
+        problems.append(Defect(folder, None, _UNREAD + listing(unread), "warning"))
     bare = [name for name in features if name not in labels]
     if bare:
         message = f"has nothing for {plural(len(bare), 'recording')}: {listing(bare)}"
@@ -327,6 +331,7 @@ def _mapping_file(folder: Path, mapping: str | Path | None, problems: list[Defec
     elif is_folder(folder):
         others = [child.name for child in _children(folder, problems)]
         if others:
-            message = f"holds no mapping.txt; to use another file, name it: {listing(others)}"
+            message = "holds no mapping.txt; to use another file, name it with --mapping: "
+            message += listing(others)
             problems.append(Defect(folder, None, message, "warning"))
     return None

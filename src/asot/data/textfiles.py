@@ -14,35 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.errors import Defect, FileError, unreadable
-from asot.files import require_file
-from asot.text import listing, plural, printable, quote
+from asot.files import read_lines, require_file
+from asot.text import as_label, listing, plural, printable, quote
+from asot.timeline.labels import read_labels
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _INT64 = np.iinfo(np.int64)
-
-
-def read_lines(path: Path) -> list[str]:
-    """Read a text file's lines, stripped, without empty lines at its end.
-
-    Windows line ends and a byte order mark are tolerated; an empty line in the middle stays, as
-    ``""``. A file that is unreadable, empty, or not UTF-8 text is a FileError.
-    """
-    require_file(path)
-    try:
-        data = path.read_bytes()
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise FileError.at(path, "is not UTF-8 text", line) from None
-    except OSError as error:
-        raise FileError.at(path, unreadable(error)) from error
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    lines = [line.strip() for line in text.split("\n")]
-    while lines and not lines[-1]:
-        lines.pop()
-    if not lines:
-        raise FileError.at(path, "is empty")
-    return lines
 
 
 def read_mapping(path: str | Path) -> dict[str, int]:
@@ -56,7 +33,8 @@ def read_mapping(path: str | Path) -> dict[str, int]:
     ids: dict[str, int] = {}
     lines: dict[str, int] = {}
     problems: list[Defect] = []
-    for number, line in enumerate(read_lines(path), 1):
+    for number, line in enumerate(read_lines(path, western=True), 1):
+        line = as_label(line)
         if not line:
             continue
         # The length is limited because int() of a very long number is slow, or refused.
@@ -103,7 +81,7 @@ class ClassTable:
         if self._ids is None and self.mapping is not None:
             self._ids = read_mapping(self.mapping)
         elif self._ids is None:
-            names = {name for path in self._files for name in read_lines(path)}
+            names = {name for path in self._files for name in read_labels(path)}
             self._ids = {name: i for i, name in enumerate(sorted(names - {""}))}
         return self._ids
 
@@ -117,7 +95,7 @@ class GroundTruthFile:
 
     def read(self) -> NDArray[np.int64]:
         """Read the (N,) class ids; an empty line or an unknown name is a FileError."""
-        names = read_lines(self.path)
+        names = read_labels(self.path)
         ids = self._classes.ids
         problems = label_problems(self.path, names, ids, self._classes.mapping)
         if problems:

@@ -17,7 +17,7 @@ from asot.data.folder import is_folder
 from asot.data.recordings import Recordings
 from asot.errors import ArgumentError, FileError
 from asot.files import save_array
-from asot.text import quote
+from asot.text import as_label, quote
 
 
 def write_dataset(
@@ -152,7 +152,7 @@ def name_defect(
     for name in classes:
         if not name.isprintable() or name != name.strip() or not name:
             return f"{quote(name)} is not a name for a class: it must fill one line"
-    for what, names in (("recordings", recordings), ("classes", classes)):
+    for what, names in (("recordings", recordings), ("classes", [*map(as_label, classes)])):
         if len(set(names)) != len(names):
             return f"two {what} have the name {quote(Counter(names).most_common(1)[0][0])}"
     return None

@@ -1,4 +1,6 @@
-"""Timelines as a project of BORIS, format 7.0: an ethogram, and an observation a recording.
+"""Timelines as a project of BORIS, format 7.0, and its projects back as intervals.
+
+There is an ethogram, and an observation a recording.
 
 Each segment is a pair of events with the code of its action, one at its start and one at its end,
 which BORIS shows as START and STOP. An event is ``[seconds, subject, code, modifier, comment]``
@@ -8,16 +10,21 @@ and, where there is a video, its frame from 0, or "NA" where frames are not even
 from __future__ import annotations
 
 import json
+import logging
 import string
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from asot.errors import ArgumentError
+from asot.errors import ArgumentError, FileError
+from asot.export.annotations import Annotation, known_name, number, of_tier
 from asot.export.common import actions, milliseconds, video_rate
 from asot.files import write_text
-from asot.timeline.segments import Timeline
+from asot.schema import read_json
+from asot.timeline.segments import Interval, Timeline
+
+logger = logging.getLogger(__name__)
 
 _KEYS = string.ascii_lowercase + string.digits
 _PLAYERS = 8
@@ -29,7 +36,9 @@ def write_boris(timelines: Sequence[Timeline], out: Path) -> list[Path]:
     codes = actions(timelines)
     for code in codes:
         if "|" in code:
-            raise ArgumentError(f"BORIS allows no '|' in the name of an action, got {code!r}.")
+            cure = "name it with asot relabel"
+            rule = "BORIS allows no '|' in the name of an action"
+            raise ArgumentError(f"{rule}, got {code!r}: {cure}.")
     now = datetime.now().isoformat(timespec="seconds")
     project = {
         "time_format": "hh:mm:ss",
@@ -49,6 +58,49 @@ def write_boris(timelines: Sequence[Timeline], out: Path) -> list[Path]:
     # ASCII, because BORIS reads the file in the encoding of the machine it runs on.
     write_text(path, json.dumps(project, indent=1) + "\n")
     return [path]
+
+
+def read_project(path: Path, known: Iterable[str] = (), tier: str | None = None) -> list[Interval]:
+    """Read the state events of a project; a tier is a subject or an observation.
+
+    An observation is of the recording that it or its first video is called by.
+    """
+    project = read_json(path, dict[str, Any], "save the project again in BORIS")
+    found = list[Annotation]()
+    try:
+        points = {
+            one["code"]
+            for one in project.get("behaviors_conf", {}).values()
+            if str(one.get("type", "")).lower().startswith("point")
+        }
+        for name, observation in project["observations"].items():
+            media = [one for files in observation.get("file", {}).values() for one in files]
+            recording = known_name([name, *media[:1]], known)
+            offset = float(observation.get("time offset") or 0)
+            if offset:
+                message = "%s: %s has a time offset of %s s: its times are taken as they stand."
+                logger.warning(message, path, name, offset)
+            found += _annotations(name, recording, observation["events"], points)
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+        reason = str(error) if type(error) is ValueError else "is not laid out as BORIS does"
+        raise FileError.at(path, reason) from error
+    return of_tier(path, found, tier)
+
+
+def _annotations(
+    name: str, recording: str, events: Sequence[Any], points: set[str]
+) -> Iterator[Annotation]:
+    """Pair the events of an observation: a behaviour starts and stops by turns."""
+    running: dict[tuple[str, str], float] = {}
+    for moment, subject, code, *_ in sorted(events, key=lambda one: float(one[0])):
+        at, key = number("the time of an event", str(moment)), (str(subject), str(code))
+        if code not in points and key not in running:
+            running[key] = at
+            continue
+        start = running.pop(key, at)
+        yield Annotation(recording, start, at, key[1], (key[0], name), event=True)
+    for (_, code), start in running.items():
+        raise ValueError(f"{code!r} of {name} starts at {start:g} s and never stops")
 
 
 def _behaviour(code: str, key: str) -> dict[str, Any]:

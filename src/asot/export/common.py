@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from asot.errors import ArgumentError, FileError, unreadable
-from asot.files import require_file, write_text
-from asot.text import file_stems, is_control
+from asot.errors import ArgumentError
+from asot.files import write_text
+from asot.text import as_label, file_stems, is_control
 from asot.timeline.segments import SegmentRow, Timeline
 
 
@@ -28,7 +28,7 @@ def require_names(timelines: Sequence[Timeline]) -> None:
         twice = max(names, key=names.count)
         raise ArgumentError(f"recordings must have names that differ, but {twice!r} comes twice.")
     names += actions(timelines)
-    if not all(name.strip() for name in names):
+    if not all(map(as_label, names)):
         raise ArgumentError("recordings and actions need a name, but a name is blank.")
     for text in [*names, *(str(one.media) for one in timelines)]:
         try:
@@ -43,7 +43,7 @@ def require_media(timeline: Timeline, tool: str) -> Path:
     """Return the video of a recording, or refuse a recording without."""
     if timeline.media is None:
         raise ArgumentError(
-            f"{tool} needs a video, which {timeline.recording} lacks: leave it out."
+            f"{tool} needs a video, which {timeline.recording} lacks: export to another format."
         )
     return timeline.media.absolute()
 
@@ -54,7 +54,7 @@ def require_lines(texts: Iterable[str], format: str) -> None:
         if any(map(is_control, text)):
             raise ArgumentError(
                 f"{format} files cannot hold line breaks and control characters, which {text!r} "
-                "has: rename it."
+                "has: name it with asot relabel."
             )
 
 
@@ -67,23 +67,6 @@ def write_each(
     for path, content in zip(paths, [text(one) for one in timelines], strict=True):
         write_text(path, content)
     return paths
-
-
-def read_text(path: Path) -> str:
-    """Read text in UTF-8, or in UTF-16 with its mark, and leave line ends as they are."""
-    require_file(path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise FileError.at(path, unreadable(error)) from error
-    marked = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    try:
-        text = data.decode("utf-16" if marked else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise FileError.at(path, "is not text in UTF-8: save it as UTF-8") from error
-    if not text.strip():
-        raise FileError.at(path, "is empty")
-    return text
 
 
 def milliseconds(timeline: Timeline) -> list[tuple[int, int, SegmentRow]]:
@@ -100,7 +83,7 @@ def milliseconds(timeline: Timeline) -> list[tuple[int, int, SegmentRow]]:
         if first < 0:
             raise ArgumentError(
                 f"{timeline.recording} starts at {times[row.start_frame]:.3f} s, before 0, which "
-                "this format cannot write: count from the first frame (from_zero)."
+                "this format cannot write: count from the first frame (--from_zero)."
             )
         start = max(first, reached)
         reached = max(round(float(times[row.end_frame]) * 1000), start + 1)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import mimetypes
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from asot.errors import FileError, MissingExtraError, unreadable
+from asot.errors import ArgumentError, FileError, MissingExtraError, unreadable
+from asot.export.annotations import known_name
 from asot.export.common import actions, milliseconds, require_lines
 from asot.files import atomic_path, require_file
-from asot.text import file_stems, listing, recording_name
+from asot.text import as_label, file_stems, listing, recording_name
 from asot.timeline.segments import Interval, Timeline
 
 TIER = "actions"
@@ -36,25 +37,28 @@ def write_elan(timelines: Sequence[Timeline], out: Path) -> list[Path]:
     return paths
 
 
-def read_elan(path: Path, tier: str | None = None) -> list[Interval]:
+def read_elan(path: Path, known: Iterable[str] = (), tier: str | None = None) -> list[Interval]:
     """Read a tier of an ELAN file, in order of time.
 
     The tier is ``actions`` by default, or else the only one that has annotations. The recording is
     named in the file, or else has the linked video's or the file's name without ending.
     """
     document = _parsed(path)
-    name = _recording(document, path)
+    name = known_name(_recordings(document, path), known)
     chosen = _tier(document, path, tier)
     intervals = []
     for start, end, text, *_ in document.get_annotation_data_for_tier(chosen):
         if start is None or end is None:
             raise FileError.at(path, f"an annotation {text!r} of tier '{chosen}' has no time")
         where = f"the annotation at {start / 1000} s of tier '{chosen}'"
-        if not text.strip():
+        if not as_label(text):
             raise FileError.at(path, f"{where} has no text: name its action or remove it")
         if end <= start:
             raise FileError.at(path, f"{where} lasts no time")
-        intervals.append(Interval(name, start / 1000, end / 1000, text))
+        try:
+            intervals.append(Interval(name, start / 1000, end / 1000, text))
+        except ArgumentError as error:
+            raise FileError.at(path, str(error).rstrip(".")) from error
     return sorted(intervals, key=lambda one: (one.start_s, one.end_s))
 
 
@@ -100,15 +104,13 @@ def _parsed(path: Path) -> Any:
         raise FileError.at(path, "is not an ELAN file, or is damaged") from error
 
 
-def _recording(document: Any, path: Path) -> str:
+def _recordings(document: Any, path: Path) -> list[str]:
+    """Return the names that the recording may have, the likeliest first."""
     named = dict(document.properties).get(_PROPERTY)
-    if named:
-        return str(named)
     media = document.media_descriptors
     linked = [one.get("RELATIVE_MEDIA_URL") or one.get("MEDIA_URL") for one in media]
-    if len(linked) == 1 and linked[0]:
-        return Path(linked[0]).stem
-    return recording_name(path.stem)
+    videos = [Path(linked[0]).stem] if len(linked) == 1 and linked[0] else []
+    return [*([str(named)] if named else []), *videos, recording_name(path.stem)]
 
 
 def _tier(document: Any, path: Path, tier: str | None) -> str:
@@ -121,6 +123,6 @@ def _tier(document: Any, path: Path, tier: str | None) -> str:
     filled = [one for one in tiers if document.get_annotation_data_for_tier(one)]
     if len(filled) != 1:
         others = f"{len(filled)} others with annotations"
-        cure = f"say which tier to read of {listed}"
+        cure = f"say which to read with --tier, of {listed}"
         raise FileError.at(path, f"has no tier '{TIER}', and {others}: {cure}")
     return filled[0]

@@ -48,7 +48,7 @@ _ALL = (
     Format("parquet", "segments.parquet, the table for pandas", "tables:write_parquet", "parquet"),
     Format("txt", "groundTruth/ and mapping/, a name a frame", "texts:write_frames", reads=True),
     Format("elan", "an .eaf file a recording, for ELAN", "elan:write_elan", "elan", reads=True),
-    Format("boris", "project.boris, for BORIS", "boris:write_boris"),
+    Format("boris", "project.boris, for BORIS", "boris:write_boris", reads=True),
     Format(
         "labelstudio",
         "labelstudio.json and .xml, predictions to correct in Label Studio",
@@ -62,7 +62,17 @@ _ALL = (
     ),
 )
 FORMATS: Mapping[str, Format] = MappingProxyType({one.name: one for one in _ALL})
-_SUFFIXES = {".csv": "csv", ".tsv": "csv", ".eaf": "elan", ".json": "labelstudio"}
+_SUFFIXES = {
+    **{".csv": "csv", ".tsv": "csv", ".eaf": "elan", ".json": "labelstudio"},
+    **{".boris": "boris", ".opf": "datavyu"},
+}
+_READERS = {
+    "csv": "spreadsheets:read_table",
+    "elan": "elan:read_elan",
+    "labelstudio": "labelstudio:read_tasks",
+    "boris": "boris:read_project",
+    "datavyu": "datavyu:read_opf",
+}
 
 
 def export(
@@ -134,13 +144,14 @@ def read(
     ----------
     path : path-like
         A file, or a folder with files of one format.
-    format : {"csv", "elan", "labelstudio"}, optional
-        By default, the ending of the file's name decides.
+    format : {"csv", "elan", "labelstudio", "boris", "datavyu"}, optional
+        By default, the ending of the file's name decides. Tables of other tools are "csv".
     tier : str, optional
-        The tier of ELAN files; see :func:`asot.export.elan.read_elan`.
+        The tier of ELAN, subject or observation of BORIS, column of Datavyu or of a table, or
+        annotator of Label Studio whose labels to read, where there are several.
     times : mapping of str to (N + 1,) array-like, optional
         Seconds of the recordings' frames, as in :class:`asot.timeline.segments.Timeline`, for
-        tables that count frames only.
+        tables that count frames only; names of files are told from these recordings'.
 
     Returns
     -------
@@ -163,9 +174,9 @@ def read(
     [Interval(recording='tea', start_s=0.5, end_s=2.0, action='boil')]
     """
     path = Path(path)
-    if format is not None and format not in _SUFFIXES.values():
+    if format is not None and format not in _READERS:
         hint = ": read it with read_frames" if format == "txt" else ""
-        readable = ", ".join(dict.fromkeys(_SUFFIXES.values()))
+        readable = ", ".join(_READERS)
         raise ArgumentError(
             f"only {readable} can be read as intervals, not {_format(format).name}{hint}.",
             setting="format",
@@ -183,20 +194,14 @@ def read(
         kinds = sorted({_SUFFIXES[file.suffix.lower()] for file in files})
         if len(kinds) > 1:
             several = ", ".join(kinds)
-            raise FileError.at(path, f"holds files of several formats ({several}): name one file")
+            raise FileError.at(path, f"holds files of several formats ({several}): name the files")
     elif format is None and path.suffix.lower() not in endings:
-        readable = ", ".join(name for name, one in FORMATS.items() if one.reads)
-        message = f"ends in none of {', '.join(endings)}: say which format it is ({readable})"
+        message = f"ends in none of {', '.join(endings)}: give it the ending of its format"
         raise FileError.at(path, message)
     found: list[Interval] = []
     for file in files:
-        kind = format or _SUFFIXES[file.suffix.lower()]
-        if kind == "elan":
-            found += _function("elan:read_elan")(file, tier)
-        elif kind == "labelstudio":
-            found += _function("labelstudio:read_tasks")(file)
-        else:
-            found += _function("tables:read_table")(file, times)
+        reader = _function(_READERS[format or _SUFFIXES[file.suffix.lower()]])
+        found += reader(file, times or {}, tier)
     return found
 
 

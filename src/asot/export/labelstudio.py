@@ -17,19 +17,26 @@ the videos' folder to the project as a local storage.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.etree import ElementTree
 
-from asot.errors import FileError
+from asot.errors import ArgumentError, FileError
+from asot.export.annotations import known_name
 from asot.export.common import actions, milliseconds, require_lines, require_media, video_rate
 from asot.files import write_json, write_text
 from asot.schema import read_json
+from asot.text import listing
 from asot.timeline.segments import Interval, SegmentRow, Timeline
 
+logger = logging.getLogger(__name__)
+
 _CONTROL, _VIDEO = "actions", "video"
+# The types of regions in time, which are also the names of their labels.
+_LABELS = ("timelinelabels", "timeserieslabels", "labels")
 # Okabe and Ito's colours, which colour-blind people tell apart.
 _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#999999")
 
@@ -44,20 +51,23 @@ def write_tasks(timelines: Sequence[Timeline], out: Path) -> list[Path]:
     return paths
 
 
-def read_tasks(path: Path) -> list[Interval]:
+def read_tasks(path: Path, known: Iterable[str] = (), tier: str | None = None) -> list[Interval]:
     """Read an export of Label Studio, JSON or JSON-MIN.
 
     Of each task, the last annotation that was not cancelled counts, or the last prediction where
-    there is none. The rate is ``framerate`` in its data, or ``fps``. The recording is the task's
-    ``recording``, or else its video's name without its ending.
+    there is none; ``tier`` is who made it, by number or address. Videos are labelled in frames,
+    at the rate ``framerate`` in the task's data, or ``fps``; time series and sound in seconds. The
+    recording is the task's ``recording``, or else its file's name without its ending.
     """
     tasks = read_json(path, list[dict[str, Any]], "export the tasks of Label Studio as JSON")
     intervals = []
     for number, task in enumerate(tasks, 1):
         try:
-            intervals += _intervals(task)
+            values = list(_values(task, f"{path}, task {number}", tier))
+            intervals += _intervals(task, values, known)
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-            reason = error.args[0] if type(error) is ValueError else "it is not laid out as one"
+            told = type(error) in (ValueError, ArgumentError)
+            reason = str(error).rstrip(".") if told else "it is not laid out as one"
             raise FileError.at(path, f"task {number}: {reason}") from error
     return intervals
 
@@ -116,31 +126,46 @@ def _interface(labels: Sequence[str]) -> str:
     return ElementTree.tostring(view, encoding="unicode") + "\n"
 
 
-def _intervals(task: dict[str, Any]) -> list[Interval]:
+def _intervals(
+    task: dict[str, Any], values: list[dict[str, Any]], known: Iterable[str]
+) -> list[Interval]:
     """Read one task; ValueError carries the rule that it breaks."""
     data = task.get("data", task)
-    values = list(_values(task))
     if not values:
         return []
-    name = _text(data.get("recording") or _video_name(data))
+    name = known_name([_text(data["recording"])] if data.get("recording") else _files(data), known)
+    intervals = []
+    for value in values:
+        labels = [_text(label) for kind in _LABELS for label in value.get(kind, [])]
+        for start, end in _stretches(name, value, data):
+            intervals += [Interval(name, start, end, label) for label in labels]
+    return intervals
+
+
+def _stretches(
+    name: str, value: dict[str, Any], data: dict[str, Any]
+) -> Iterator[tuple[float, float]]:
+    """Yield the starts and ends of a region in seconds."""
+    if "ranges" not in value:
+        for one in (value["start"], value["end"]):
+            if isinstance(one, bool) or not isinstance(one, int | float):
+                raise ValueError(f"times must be numbers of seconds, but one of {name} is {one!r}")
+        yield float(value["start"]), float(value["end"])
+        return
     stated = data.get("framerate", data.get("fps"))
     try:
-        rate = float(stated)
+        rate = float(stated)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         rate = 0.0
     if not 0 < rate < float("inf"):
         rule = "must say the 'framerate', in frames a second, that its frames were counted at"
         raise ValueError(f"the data of {name} {rule}, but it is {stated!r}")
-    intervals = []
-    for value in values:
-        for one in value["ranges"]:
-            first, last = one["start"], one["end"]
-            if not (isinstance(first, int) and isinstance(last, int) and 1 <= first <= last):
-                rule = "a range needs frames with 1 <= start <= end"
-                raise ValueError(f"{rule}, but one of {name} lasts from {first} to {last}")
-            for label in map(_text, value["timelinelabels"]):
-                intervals.append(Interval(name, (first - 1) / rate, last / rate, label))
-    return intervals
+    for one in value["ranges"]:
+        first, last = one["start"], one["end"]
+        if not (isinstance(first, int) and isinstance(last, int) and 1 <= first <= last):
+            rule = "a range needs frames with 1 <= start <= end"
+            raise ValueError(f"{rule}, but one of {name} lasts from {first} to {last}")
+        yield (first - 1) / rate, last / rate
 
 
 def _text(value: Any) -> str:
@@ -149,24 +174,44 @@ def _text(value: Any) -> str:
     return value
 
 
-def _values(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the timeline regions of a task: dicts with ``ranges`` and ``timelinelabels``."""
+def _values(task: dict[str, Any], place: str, tier: str | None) -> Iterator[dict[str, Any]]:
+    """Yield the regions of a task that have labels; say where only one of several makers counts."""
     if "data" not in task:  # JSON-MIN has the regions beside the data, under the control's name
         for regions in task.values():
             if isinstance(regions, list):
-                yield from (r for r in regions if isinstance(r, dict) and "timelinelabels" in r)
+                yield from (r for r in regions if isinstance(r, dict) and set(_LABELS) & set(r))
         return
     made = [one for one in task.get("annotations") or [] if not one.get("was_cancelled")]
+    makers = list(dict.fromkeys(name for one in made for name in _makers(one)))
+    if tier is not None:
+        made = [one for one in made if tier in _makers(one)]
+        if not made:
+            known = listing(makers, len(makers)) or "nobody that it names"
+            raise ValueError(f"has no annotation by {tier!r}, but by {known}")
+    elif len({_makers(one) for one in made}) > 1:
+        message = "%s has annotations by %s: the last is read, or another's with --tier."
+        logger.warning(message, place, listing(makers, len(makers)))
     for chosen in (made or task.get("predictions") or [])[-1:]:
         for result in chosen["result"]:
-            if result.get("type") == "timelinelabels":
+            if result.get("type") in _LABELS:
                 yield result["value"]
 
 
-def _video_name(data: dict[str, Any]) -> str:
-    video = data.get("video")
-    if not isinstance(video, str) or not video:
+def _makers(annotation: dict[str, Any]) -> tuple[str, ...]:
+    """Return the number and the address of who made an annotation, as far as known."""
+    by = annotation.get("completed_by")
+    values = [by.get("id"), by.get("email")] if isinstance(by, dict) else [by]
+    return tuple(str(value) for value in values if value is not None)
+
+
+def _files(data: dict[str, Any]) -> list[str]:
+    """Return the names of the files that a task shows, without their endings."""
+    names = []
+    for key in ("video", "audio", "timeseries", "csv"):
+        if isinstance(data.get(key), str) and data[key]:
+            parts = urlsplit(data[key])
+            [path, *_] = parse_qs(parts.query).get("d", [unquote(parts.path)])
+            names.append(PurePosixPath(path).stem)
+    if not names:
         raise ValueError("the data must say the 'recording' or the 'video' it is of")
-    parts = urlsplit(video)
-    [path, *_] = parse_qs(parts.query).get("d", [unquote(parts.path)])
-    return PurePosixPath(path).stem
+    return names

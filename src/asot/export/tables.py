@@ -1,4 +1,4 @@
-"""Segment tables: CSV as asot writes it and as spreadsheets save it, and Parquet.
+"""Segment tables as asot writes them: CSV and Parquet.
 
 A row is a :class:`asot.timeline.segments.SegmentRow`. CSV is that of RFC 4180 (UTF-8, lines end in
 CR LF); an empty field in ``start_s``, ``end_s`` or ``confidence`` means that the figure is not
@@ -8,31 +8,18 @@ known. Numbers have as many digits as it takes to read the same number back.
 from __future__ import annotations
 
 import csv
-import io
-import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, astuple, fields
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import ArrayLike
-
 from asot.errors import ArgumentError, FileError, MissingExtraError
-from asot.export.common import read_text
-from asot.files import atomic_path
-from asot.timeline.segments import Interval, SegmentRow, Timeline
+from asot.export.annotations import frame, number
+from asot.export.spreadsheets import records
+from asot.files import atomic_path, read_text
+from asot.timeline.segments import SegmentRow, Timeline
 
 COLUMNS = tuple(field.name for field in fields(SegmentRow))
-# The names that a column may have, in small letters; the first is what asot calls it.
-_HEADINGS = {
-    "recording": ("recording", "video", "file"),
-    "action": ("action", "label"),
-    "start_s": ("start_s", "start", "start_time"),
-    "end_s": ("end_s", "end", "end_time"),
-    "start_frame": ("start_frame",),
-    "end_frame": ("end_frame",),
-}
 
 
 def write_csv(path: str | os.PathLike[str], rows: Iterable[SegmentRow]) -> None:
@@ -101,13 +88,13 @@ def read_csv(path: str | os.PathLike[str]) -> list[SegmentRow]:
     True
     """
     path = Path(path)
-    records = _records(path, read_text(path))
-    line, header = next(records)
+    lines = records(path, read_text(path))
+    line, header = next(lines)
     if tuple(header) != COLUMNS:
         wanted, given = ",".join(COLUMNS), ",".join(header)
         raise FileError.at(path, f"the header must be '{wanted}', but it is '{given}'", line)
     rows = []
-    for line, record in records:
+    for line, record in lines:
         if not record:
             continue
         try:
@@ -141,125 +128,19 @@ def write_parquet(timelines: Sequence[Timeline], out: Path) -> list[Path]:
     return [path]
 
 
-def read_table(path: Path, times: Mapping[str, ArrayLike] | None = None) -> list[Interval]:
-    """Read intervals from a table that a spreadsheet saved.
-
-    The text is UTF-8, or UTF-16 with its mark, with commas, semicolons or tabs between the columns.
-    The header says which column is which: ``action`` (or ``label``), and ``start_s`` and ``end_s``
-    (or ``start`` and ``end``) in seconds, or ``start_frame`` and ``end_frame``, whose seconds are
-    in ``times`` (N + 1,) by recording. Without a column ``recording`` (or ``video``), all is of
-    the recording that the file is named after. Other columns and empty lines do no harm; where
-    there are semicolons or tabs, decimals may have a comma.
-    """
-    text = read_text(path)
-    header, _, rest = text.partition("\n")
-    skipped = 0
-    if header.lower().startswith("sep="):  # how Excel is told the delimiter
-        text, skipped = rest, 1
-        header = rest.partition("\n")[0]
-    delimiter = max(",;\t", key=header.count)
-    columns: dict[str, int] = {}
-    intervals = []
-    for line, cells in _records(path, text, delimiter, skipped):
-        if not columns:
-            columns = _columns(path, line, cells)
-        elif any(cell.strip() for cell in cells):
-            row = {name: "".join(cells[i : i + 1]) for name, i in columns.items()}
-            row.setdefault("recording", path.stem)
-            try:
-                intervals.append(_interval(row, delimiter != ",", times or {}))
-            except ValueError as error:
-                raise FileError.at(path, str(error).rstrip("."), line) from error
-    return intervals
-
-
-def _records(
-    path: Path, text: str, delimiter: str = ",", skipped: int = 0
-) -> Iterator[tuple[int, list[str]]]:
-    """Yield each record with the line it starts on (a quoted name may span several)."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    line = skipped + 1
-    try:
-        for record in reader:
-            yield line, record
-            line = skipped + reader.line_num + 1
-    except csv.Error as error:
-        raise FileError.at(path, f"this is not CSV ({error})", line) from error
-
-
 def _row(record: list[str]) -> SegmentRow:
     """Parse one record; ValueError carries the rule that it breaks."""
     if len(record) != len(COLUMNS):
         raise ValueError(f"{len(COLUMNS)} fields are expected, but there are {len(record)}")
     recording, first, last, start, end, action, confidence = record
-    start_frame, end_frame = _frame("start_frame", first), _frame("end_frame", last)
+    start_frame, end_frame = frame("start_frame", first), frame("end_frame", last)
     if end_frame <= start_frame:
         raise ValueError(
             "end_frame must be greater than start_frame, but the segment starts at frame "
             f"{start_frame} and ends at frame {end_frame}"
         )
     start_s, end_s, sure = (
-        _number(column, text) if text else None
+        number(column, text) if text else None
         for column, text in (("start_s", start), ("end_s", end), ("confidence", confidence))
     )
     return SegmentRow(recording, start_frame, end_frame, start_s, end_s, action, sure)
-
-
-def _columns(path: Path, line: int, cells: list[str]) -> dict[str, int]:
-    headings = [cell.strip().lower() for cell in cells]
-    columns = {}
-    for name, known in _HEADINGS.items():
-        heading = next((one for one in known if one in headings), None)
-        if heading is not None:
-            columns[name] = headings.index(heading)
-    timed = {"start_s", "end_s"} <= set(columns) or {"start_frame", "end_frame"} <= set(columns)
-    if "action" not in columns or not timed:
-        raise FileError.at(
-            path,
-            "the header must have the columns recording, start_s, end_s and action (or "
-            f"start_frame and end_frame for the seconds), but it has {', '.join(cells)}",
-            line,
-        )
-    return columns
-
-
-def _interval(row: dict[str, str], decimal_comma: bool, times: Mapping[str, ArrayLike]) -> Interval:
-    """Read one row; ValueError carries the rule that it breaks."""
-    for name in ("recording", "action"):
-        if not row[name].strip():
-            raise ValueError(f"the {name} is empty")
-    recording, action = row["recording"], row["action"]
-    if row.get("start_s", "").strip() and row.get("end_s", "").strip():
-        start, end = (
-            _number(name, row[name].replace(",", ".") if decimal_comma else row[name])
-            for name in ("start_s", "end_s")
-        )
-    else:
-        if recording not in times:
-            raise ValueError(f"the row has no seconds, and frames of {recording!r} are not known")
-        edges = np.asarray(times[recording], dtype=np.float64).tolist()
-        start, end = (
-            edges[_frame(name, row.get(name, "").strip(), len(edges) - 1)]
-            for name in ("start_frame", "end_frame")
-        )
-    # An empty stretch raises an ArgumentError, which is a ValueError.
-    return Interval(recording, start, end, action)
-
-
-def _frame(column: str, text: str, n_frames: int | None = None) -> int:
-    # int() alone would also take signs, underscores, digits of other scripts and endless numbers.
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise ValueError(f"{column} must be a whole number of frames >= 0, but it is '{text}'")
-    if n_frames is not None and int(text) > n_frames:
-        raise ValueError(f"{column} is {text}, but the recording has {n_frames} frames")
-    return int(text)
-
-
-def _number(column: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise ValueError(f"{column} must be a finite number, but it is '{text}'")
-    return value

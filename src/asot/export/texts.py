@@ -20,9 +20,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asot.errors import ArgumentError, FileError
-from asot.export.common import actions, milliseconds, read_text, require_lines, write_each
+from asot.export.common import actions, milliseconds, require_lines, write_each
 from asot.files import write_text
 from asot.text import recording_name
+from asot.timeline.labels import read_labels
 from asot.timeline.segments import BACKGROUND, Timeline
 
 
@@ -33,7 +34,7 @@ def write_frames(timelines: Sequence[Timeline], out: Path) -> list[Path]:
     for name in names:
         if name != name.strip():
             rule = "per-frame text cannot hold blanks around a name"
-            raise ArgumentError(f"{rule}, as in {name!r}: rename it.")
+            raise ArgumentError(f"{rule}, as in {name!r}: name it with asot relabel.")
     texts = {one.recording: _frames(one) for one in timelines}
     if any(BACKGROUND in text for text in texts.values()):
         names = [BACKGROUND, *(name for name in names if name != BACKGROUND)]
@@ -84,8 +85,7 @@ def read_frames(path: str | Path) -> dict[str, list[str]]:
         if name in frames:
             message = f"holds two files of the recording {name!r}: remove one"
             raise FileError.at(file.parent, message)
-        text = read_text(file).replace("\r\n", "\n").replace("\r", "\n")
-        frames[name] = [line.strip() for line in text.rstrip().split("\n")]
+        frames[name] = read_labels(file)
         if "" in frames[name]:
             message = "the line is empty, the name of the frame's action is expected"
             raise FileError.at(file, message, frames[name].index("") + 1)

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 
 from asot.errors import ArgumentError, DataError, FileError
 from asot.export import read, read_frames
+from asot.export.annotations import known_name
+from asot.export.spreadsheets import is_table
 from asot.files import write_text
 from asot.page.content import Identity
 from asot.runs.predictions import PredictionFolder
-from asot.text import listing
+from asot.text import listing, plural
 from asot.timeline.names import ActionNames, read_names
 from asot.timeline.segments import BACKGROUND, Interval, Timeline, even_times, frame_actions
 
 logger = logging.getLogger(__name__)
 
-# Endings of files that count in seconds; other files hold a label a line.
-IN_SECONDS = frozenset({".csv", ".tsv", ".eaf", ".json"})
-# Endings of exported files that are not read back.
-OTHERS = frozenset({".parquet", ".boris", ".vtt", ".xml"})
+# Endings of files that count in seconds; other files are tables too, or hold a label a line.
+IN_SECONDS = frozenset({".csv", ".tsv", ".eaf", ".json", ".boris", ".opf"})
+# Endings of files that are not read back.
+OTHERS = frozenset(
+    {".parquet", ".vtt", ".srt", ".xml", ".textgrid", ".xlsx", ".xls", ".ods", ".npy", ".mat"}
+)
 
 
 def relabel(
@@ -84,86 +89,127 @@ def take_truth(
     data: Path | None = None,
     frame_rate: float | None = None,
     from_zero: bool = False,
-) -> list[str]:
-    """Make corrected labels the ground truth of a prediction, and return their recordings' names.
+    tier: str | None = None,
+) -> dict[str, list[str]]:
+    """Make corrected labels the ground truth of a prediction, and return them by recording.
 
     ``named`` are files of a format that is read back, or folders of them; frames without a label
     are "background". With ``from_zero``, they count time from the first frame, not by the
-    recording's own clock. ``data`` and ``frame_rate`` are as for :func:`timelines`.
+    recording's own clock. ``tier`` is whose labels are read, as for :func:`asot.export.read`.
+    ``data`` and ``frame_rate`` are as for :func:`timelines`.
     """
     known = {one.recording: one for one in timelines(folder, data, frame_rate)}
     if from_zero:
         for name, one in known.items():
             known[name] = one if one.times is None else one.timed(one.times - one.times[0])
     labels: dict[str, list[str]] = {}
-    for place in named:
-        for recording, frames in _read(place, known).items():
+    for file in [file for place in named for file in _files(place)]:
+        for recording, frames in _read(file, known, tier).items():
             if recording in labels:
-                raise FileError.at(place, f"names {recording}, which was named before")
+                raise FileError.at(file, f"names {recording}, which was named before")
             n_frames = known[recording].n_frames
             if len(frames) != n_frames:
-                message = f"has {len(frames)} labels for {recording}, which has {n_frames} frames"
-                raise FileError.at(place, f"{message}: export it again")
+                message = f"has {plural(len(frames), 'label')} for {recording}, which has"
+                message += f" {plural(n_frames, 'frame')}: let it have one a frame"
+                raise FileError.at(file, message)
             labels[recording] = frames
     for recording, frames in labels.items():
         write_text(folder.truth_path(recording), "".join(f"{one}\n" for one in frames))
-    return list(labels)
+    return labels
 
 
-def _read(place: Path, known: Mapping[str, Timeline]) -> dict[str, list[str]]:
-    """Read a label for each frame of each recording in a file or folder."""
-    if _is_text(place):
-        labels = read_frames(place)
-        _refuse_others(place, labels, known)
+def _files(place: Path) -> list[Path]:
+    """Return a file, or the files of a folder: those in seconds, if any are, or else all."""
+    if not place.is_dir():
+        return [place]
+    inner = place / "groundTruth"
+    place = inner if inner.is_dir() else place
+    shown = [one for one in sorted(place.iterdir()) if one.name[0] != "." and one.is_file()]
+    timed = [one for one in shown if not _is_text(one)]
+    if not shown:
+        raise FileError.at(place, "holds no labels")
+    others = [one.name for one in shown if one not in timed]
+    if timed and others:
+        logger.warning("%s holds what is not read as labels: %s.", place, listing(others))
+    return timed or shown
+
+
+def _read(file: Path, known: Mapping[str, Timeline], tier: str | None) -> dict[str, list[str]]:
+    """Read a label for each frame of each recording in a file."""
+    if file.suffix.lower() in OTHERS:
+        cure = "use CSV, ELAN, BORIS, Datavyu, Label Studio or text with a label a line"
+        raise FileError.at(file, f"is of a format that is not read back: {cure}")
+    if _is_text(file):
+        labels = {known_name([name], known): one for name, one in read_frames(file).items()}
+        _refuse_others(file, labels, known)
         return labels
     times = {name: one.times for name, one in known.items() if one.times is not None}
     if not times:
         raise FileError.at(
-            place,
+            file,
             "cannot be used, because the recordings have frames but no times: give their frames a "
             "second with --frame_rate, or labels as text, one a line and frame",
         )
+    kind = None if file.suffix.lower() in IN_SECONDS else "csv"
     by_recording: dict[str, list[Interval]] = {}
-    for interval in read(place, times=times):
+    for interval in read(file, kind, tier=tier, times=times):
         by_recording.setdefault(interval.recording, []).append(interval)
-    _refuse_others(place, by_recording, known)
-    found = {}
-    for name, intervals in by_recording.items():
-        try:
-            edges = known[name].seconds
-        except ArgumentError as error:
-            raise FileError.at(place, f"cannot be used: {error}".rstrip(".")) from error
-        frame = float(np.diff(edges).max())
-        for one in intervals:
-            if one.start_s < edges[0] - frame or one.end_s > edges[-1] + frame:
-                raise FileError.at(
-                    place,
-                    f"has {one.action!r} from {one.start_s:.3f} to {one.end_s:.3f} s of {name}, "
-                    f"which lasts from {edges[0]:.3f} to {edges[-1]:.3f} s: is it of another "
-                    "recording, or does it count from the first frame (--from_zero)",
-                )
-        frames = frame_actions(intervals, edges)
-        found[name] = [BACKGROUND if one is None else one for one in frames]
-    return found
+    _refuse_others(file, by_recording, known)
+    return {name: _on_frames(file, known[name], found) for name, found in by_recording.items()}
 
 
-def _is_text(place: Path) -> bool:
+def _on_frames(file: Path, timeline: Timeline, intervals: Sequence[Interval]) -> list[str]:
+    """Lay intervals on the frames of a recording, whose time they must lie in."""
+    name = timeline.recording
+    try:
+        edges = timeline.seconds
+    except ArgumentError as error:
+        raise FileError.at(file, f"cannot be used: {error}".rstrip(".")) from error
+    longest, usual = float(np.diff(edges).max()), float(np.median(np.diff(edges)))
+    last: Interval | None = None
+    for one in sorted(intervals, key=lambda one: one.start_s):
+        where = f"{one.action!r} from {one.start_s:.3f} to {one.end_s:.3f} s of {name}"
+        if one.start_s < edges[0] - longest or one.end_s > edges[-1] + longest:
+            raise FileError.at(
+                file,
+                f"has {where}, which lasts from {edges[0]:.3f} to {edges[-1]:.3f} s: is it of "
+                "another recording, not in seconds (name the columns start_ms and end_ms), or does "
+                "it count from the first frame (--from_zero)",
+            )
+        # What is less than a frame is the hand that drew the boundary: the later start counts.
+        shared = 0 if last is None else min(last.end_s, one.end_s) - one.start_s
+        if last is not None and one.action != last.action and shared > usual:
+            both = f"{last.action!r} from {last.start_s:.3f} to {last.end_s:.3f} s and {where}"
+            cure = "let each moment have one label, or choose one tier of several with --tier"
+            raise FileError.at(file, f"has {both}, which overlap: {cure}")
+        if last is None or one.end_s > last.end_s:
+            last = one
+    middles = (edges[:-1] + edges[1:]) / 2
+    lost = [
+        one for one in intervals if np.diff(np.searchsorted(middles, [one.start_s, one.end_s])) == 0
+    ]
+    if lost:
+        message = (
+            "%s has %s of %s between the middles of frames, such as %r at %s s: they are lost."
+        )
+        count = plural(len(lost), "label")
+        logger.warning(message, file, count, name, lost[0].action, f"{lost[0].start_s:g}")
+    return [one or BACKGROUND for one in frame_actions(intervals, edges)]
+
+
+def _is_text(file: Path) -> bool:
     """Tell whether labels are text with a label a line; recordings' names may have dots."""
-    if not place.is_dir():
-        if place.suffix.lower() in OTHERS:
-            cure = "use CSV, ELAN, Label Studio or text with a label a line"
-            raise FileError.at(place, f"is of a format that is not read back: {cure}")
-        return place.suffix.lower() not in IN_SECONDS
-    files = [one for one in place.iterdir() if one.is_file() and not one.name.startswith(".")]
-    in_seconds = any(one.suffix.lower() in IN_SECONDS for one in files)
-    return (place / "groundTruth").is_dir() or (bool(files) and not in_seconds)
+    suffix = file.suffix.lower()
+    return suffix not in IN_SECONDS and (suffix in OTHERS or not is_table(file))
 
 
-def _refuse_others(place: Path, found: Mapping[str, object], known: Mapping[str, Timeline]) -> None:
+def _refuse_others(file: Path, found: Mapping[str, object], known: Mapping[str, Timeline]) -> None:
     """Refuse labels of recordings that were not predicted, and files without labels."""
     others = [name for name in found if name not in known]
     if others:
-        recordings = f"the recordings are {listing(list(known))}"
-        raise FileError.at(place, f"speaks of {others[0]!r}, which was not predicted; {recordings}")
+        close = get_close_matches(others[0], known, 1)
+        hint = f": is {close[0]!r} meant?" if close else ""
+        recordings = f"the recordings are {listing(list(known))}{hint}"
+        raise FileError.at(file, f"speaks of {others[0]!r}, which was not predicted; {recordings}")
     if not found:
-        raise FileError.at(place, "holds no labels")
+        raise FileError.at(file, "holds no labels")

@@ -26,10 +26,10 @@ from numpy.typing import NDArray
 
 from asot.data import DatasetFolder, Recording, Recordings
 from asot.data.features import FeatureFile
-from asot.data.textfiles import ClassTable, GroundTruthFile, read_lines
+from asot.data.textfiles import ClassTable, GroundTruthFile
 from asot.errors import FileError
 from asot.export import write_csv
-from asot.files import write_array, write_json, write_text
+from asot.files import read_lines, write_array, write_json, write_text
 from asot.inputs.find import DESCRIPTION
 from asot.metrics import Evaluation, evaluate
 from asot.schema import FileName, read_json

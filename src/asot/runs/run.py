@@ -198,7 +198,7 @@ def plan_run(
             asked = ", ".join(missing or recipe.activities)
             raise DataError(
                 f"{dataset.root} has no recordings of {asked}; its activities are: {has}. "
-                "Name activities of the data with --activities, or set dataset.activity_pattern.",
+                "Name activities of the data with --activities, or set --dataset.activity_pattern.",
                 setting="activities",
             )
         left = [name for name in dataset.activities if name not in wanted]

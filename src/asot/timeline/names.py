@@ -7,7 +7,6 @@ The file, which the page downloads and ``asot relabel`` takes::
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from asot.errors import ArgumentError, FileError
 from asot.files import write_json
 from asot.schema import Count, read_json
+from asot.text import as_label, is_control
 from asot.timeline.segments import UNLABELLED
 
 FORMAT = 1
@@ -148,10 +148,9 @@ def read_names(path: Path, n_actions: int) -> ActionNames:
                 f"speaks of action {action}, but the actions are 0 to {n_actions - 1}: is it the "
                 "file of another page?",
             )
-    names = {action: " ".join(name.split()) for action, name in file.names.items() if name}
+    names = {action: as_label(name) for action, name in file.names.items() if name}
     for action, name in names.items():
-        # Control characters, and halves of characters, which no file can hold.
-        if not name or any(unicodedata.category(one) in ("Cc", "Cs") for one in name):
+        if not name or any(map(is_control, name)):
             raise FileError.at(path, f"the name of action {action} must be text, not {name!r}")
     try:
         return ActionNames(names, file.merged, frozenset(file.background), file.page)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asot.errors import ArgumentError, require_number
+from asot.text import as_label, is_control
 
 UNLABELLED = -1
 # The name of frames that no segment covers, where every frame needs a name.
@@ -163,7 +164,10 @@ class SegmentRow:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A label over a stretch of the recording's time, as people draw it in an annotation tool."""
+    """A label over a stretch of the recording's time, as people draw it in an annotation tool.
+
+    The action is written as :func:`asot.text.as_label` writes it.
+    """
 
     recording: str
     start_s: float
@@ -171,6 +175,12 @@ class Interval:
     action: str
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "action", as_label(self.action))
+        if not self.action or any(map(is_control, self.action)):
+            raise ArgumentError(
+                f"an action needs a name without control characters, but one of {self.recording!r} "
+                f"from {self.start_s} to {self.end_s} s is called {self.action!r}."
+            )
         if not (np.isfinite([self.start_s, self.end_s]).all() and self.start_s < self.end_s):
             raise ArgumentError(
                 f"an interval needs start_s < end_s, but {self.action!r} of {self.recording!r} "
@@ -208,7 +218,8 @@ class Timeline:
         """The times, or an ArgumentError where they are not known."""
         if self.times is None:
             raise ArgumentError(
-                f"{self.recording} has frames but no times: give the frames a second."
+                f"{self.recording} has frames but no times: give the frames a second "
+                "(--frame_rate)."
             )
         return self.times
 
