@@ -126,6 +126,38 @@ def recording_name(stem: str) -> str:
     )
 
 
+def safe_name(text: str, twin: int = 0) -> str:
+    r"""Make a name of a recording of any text: what nobody sees or writes by hand is left out.
+
+    A printable name of at most 200 bytes that does not begin with a dot stays as it is. Of others,
+    every kind of blank becomes a space; joiners, marks of direction and control characters go;
+    longer ones are cut, with a checksum in place of what is lost. A ``twin`` above 0 makes another
+    name of the same text.
+
+    Examples
+    --------
+    >>> safe_name("3.45\u202fPM"), safe_name("two\nlines"), safe_name("a\u200db"), safe_name(".x")
+    ('3.45 PM', 'two lines', 'ab', 'x')
+    """
+    name = text
+    if not text.isprintable() or text.startswith("."):
+        blank = "".join(" " if one.isspace() else one for one in text)
+        seen = "".join(
+            one if one.isprintable() else "" if unicodedata.category(one) in ("Cc", "Cf") else "_"
+            for one in blank
+        )
+        name = seen.strip().lstrip(".") or "recording"
+    return _shortened(name, f"{twin} {text}", always=twin > 0)
+
+
+def _shortened(name: str, text: str, always: bool = False) -> str:
+    """Cut a name that is longer than files allow, with a checksum of the whole text."""
+    if len(name.encode()) <= _LONGEST and not always:
+        return name
+    checksum = hashlib.sha256(text.encode()).hexdigest()[:12]
+    return name.encode()[: _LONGEST - 13].decode("utf-8", "ignore").rstrip(". ") + "~" + checksum
+
+
 def _stem(name: str, escaped: int) -> str:
     """Make the stem of one name; its first ``escaped`` characters are escaped whatever they are."""
     pieces = []
@@ -142,11 +174,7 @@ def _stem(name: str, escaped: int) -> str:
             pieces.append("".join(f"%{byte:02X}" for byte in character.encode()))
         else:
             pieces.append(character)
-    stem = "".join(pieces)
-    if len(stem.encode()) <= _LONGEST:
-        return stem
-    checksum = hashlib.sha256(f"{escaped} {name}".encode()).hexdigest()[:12]
-    return stem.encode()[: _LONGEST - 13].decode("utf-8", "ignore").rstrip(". ") + "~" + checksum
+    return _shortened("".join(pieces), f"{escaped} {name}")
 
 
 def _folded(stem: str) -> str:

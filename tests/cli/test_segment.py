@@ -14,6 +14,10 @@ import numpy as np
 import pytest
 
 from asot.cli import main
+from asot.cli.summary import show_outcome
+from asot.errors import DataError
+from asot.inputs.extract import Extraction
+from asot.inputs.taken import Taken
 from tests.cli.outcome import shown_paths
 from tests.conftest import SEED
 from tests.runs.regimes import snapshot, write_logs, write_truth
@@ -245,7 +249,7 @@ main()
     assert "2 from before" in outcome.out
     after = snapshot(tmp_path / "data")
     changed = {name for name in after if after[name] != before.get(name)}
-    assert {Path(name).stem for name in changed} == {"ward 2-tuesday"}
+    assert {Path(name).stem for name in changed} == {"ward 2-tuesday", "recordings"}
     assert {name: one[1] for name, one in after.items()} == {
         name: one[1] for name, one in snapshot(results / "data").items()
     }
@@ -431,12 +435,18 @@ def test_extract_with_a_broken_log(asot, logs: tuple[Path, Truth], tmp_path: Pat
     assert outcome.sentence == ("1 of 4 recordings could not be used; they are listed above.")
     assert "Features of 3 recordings in " in outcome.out
     assert "Left out (1)" in outcome.out
-    times = {name: one[0] for name, one in snapshot(tmp_path / "data").items()}
+    kept = ("features/", "times/", "signals/", "origins/")
+
+    def times() -> dict[str, int]:
+        found = snapshot(tmp_path / "data").items()
+        return {name: one[0] for name, one in found if name.startswith(kept)}
+
+    before = times()
     (folder / "broken.csv").unlink()
     outcome = asot("extract", folder, "--out", tmp_path / "data")
     assert (outcome.code, outcome.err) == (0, "")
     assert "3 from before" in outcome.out
-    assert {name: one[0] for name, one in snapshot(tmp_path / "data").items()} == times
+    assert times() == before
 
 
 def test_extract_in_two_ways_into_one_folder(
@@ -606,6 +616,66 @@ def test_a_passing_failure_costs_no_finished_features(
     assert made.read_bytes() == before
 
 
+def test_a_dry_run_tells_what_files_are_taken_for(
+    asot, logs: tuple[Path, Truth], tmp_path: Path
+) -> None:
+    outcome = asot("extract", logs[0], "--dry_run")
+    assert (outcome.code, outcome.err) == (0, "")
+    [row] = [line for line in outcome.out.splitlines() if "sensor log" in line]
+    assert row.split()[0].startswith("'monday'")
+    assert row.split()[-3:] == ["ax,", "ay,", "az"]
+    folder = shutil.copytree(logs[0], tmp_path / "logs")
+    (folder / "broken.csv").write_bytes(b"time,ax\n")
+    outcome = asot("extract", folder, "--dry_run", "--out", tmp_path / "data")
+    assert outcome.code == 1
+    assert "1 of 4 recordings could not be used; they are listed above." in outcome.sentence
+    assert "Left out (1)" in outcome.out
+    assert str(folder / "broken.csv") in outcome.out
+    assert not (tmp_path / "data").exists()
+
+
+def test_what_was_read_is_printed_before_learning_and_kept(
+    asot, logs: tuple[Path, Truth], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*words: object, **settings: object) -> None:
+        raise DataError("Enough.")
+
+    monkeypatch.setattr("asot.runs.segment.train_run", fail)
+    outcome = asot("segment", logs[0], "--n_actions", "2", "--out", tmp_path / "out")
+    assert outcome.sentence == "Enough."
+    assert "What was read" in outcome.out
+    with (tmp_path / "out/data/recordings.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["recording"] for row in rows] == RECORDINGS
+    assert {row["kind"] for row in rows} == {"sensor log"}
+
+
+def test_a_thousand_files_are_told_in_few_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    kinds = [Taken(f"r{i}", f"/{i}.csv", "sensor log", 50.0, i, 9, ("x",)) for i in range(1, 1001)]
+    odd = [Taken(f"s{i}", f"/{i}.csv", "poses", 9.0, 2.0, 9, (f"y{i}",)) for i in range(1, 41)]
+    outcome = Extraction([one.recording for one in kinds], taken=[*kinds, *odd])
+    outcome.remarks = {one.recording: ["Something."] for one in kinds}
+    show_outcome(outcome, None)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) < 35
+    [row] = [line for line in lines if "sensor log" in line]
+    assert "'r1', 'r2', 'r3' and 997 more" in row
+    assert "1.0 to 1,000.0" in row
+    assert "and 21 more" in lines
+    assert "Remarks (1000)" in lines
+
+
+def test_one_kind_of_a_folder_is_chosen(asot, logs: tuple[Path, Truth], tmp_path: Path) -> None:
+    folder = shutil.copytree(logs[0], tmp_path / "logs")
+    (folder / "monday.mp4").write_bytes(b"\0")
+    outcome = asot("extract", folder, "--out", tmp_path / "data")
+    assert outcome.code == 1
+    assert "choose one kind with --kind, of video, series, pose, array." in outcome.sentence
+    outcome = asot("extract", folder, "--out", tmp_path / "data", "--kind", "series")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "Features of 3 recordings in " in outcome.out
+
+
 def test_a_folder_whose_name_is_no_text(asot, logs: tuple[Path, Truth], tmp_path: Path) -> None:
     import os
 
@@ -616,4 +686,4 @@ def test_a_folder_whose_name_is_no_text(asot, logs: tuple[Path, Truth], tmp_path
         pytest.skip("the file system takes names in UTF-8 alone")
     outcome = asot("segment", folder, "--n_actions", "2", "--out", tmp_path / "out")
     assert outcome.code == 1
-    assert "has a name that no recording can have: rename it." in outcome.sentence
+    assert "has a name that is no text: rename it." in outcome.sentence

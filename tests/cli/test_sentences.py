@@ -31,6 +31,9 @@ WORDS = """
 segment toys/features --n_actions 3 --frame_rate fast --out new
 segment toys/features --n_actions 3 --frame_rate -1 --out new
 segment toys/features --n_actions 3 --rate 0 --out new
+segment toys/features --n_actions 3 --kind movie --out new
+extract toys/features --kind video --out new
+extract toys/features
 segment toys/features --n_actions 3 --columns --out new
 segment toys/features --n_actions 3 --skip_lines -1 --out new
 train default --data toys --out new --transport_eval.mode parity

@@ -106,7 +106,7 @@ def test_lengths_that_differ(root: Path) -> None:
 
 def test_columns_first_features(root: Path) -> None:
     np.save(root / "features" / "b.npy", np.random.default_rng(0).normal(size=(3, 4)))
-    find(check_dataset(root), "groundTruth/b.txt", "save its transpose")
+    find(check_dataset(root), "groundTruth/b.txt", "turn it with --dataset.transposed true")
 
 
 def test_labels_missing_from_the_mapping(root: Path) -> None:
@@ -434,6 +434,6 @@ def test_more_columns_than_frames_everywhere_is_a_warning(tmp_path: Path) -> Non
         np.save(tmp_path / "features" / f"{name}.npy", values)
     report = check_dataset(tmp_path)
     assert report.ok
-    find(report, "a.npy", "save their transpose")
+    find(report, "a.npy", "transpose them with --dataset.transposed true")
     np.save(tmp_path / "features" / "c.npy", np.random.default_rng(0).normal(size=(40, 30)))
     assert not any("transpose" in problem.message for problem in check_dataset(tmp_path).problems)

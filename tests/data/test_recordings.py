@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from asot.data import DatasetFolder, Recordings
+from asot.data.recordings import transposed_hint
 from asot.errors import ArgumentError, DataError
 
 
@@ -157,5 +158,40 @@ def test_features_stored_columns_first_are_recognised_and_not_turned(root: Path)
     np.save(root / "features" / "b.npy", np.ones((2048, 4), dtype=np.float32))
     recording = DatasetFolder(root).recordings()[1]
     assert recording.features.shape == (2048, 4)
-    with pytest.raises(DataError, match=r"\(columns, frames\), as MS-TCN does: save its transpose"):
+    with pytest.raises(DataError, match=r"\(columns, frames\), as MS-TCN does: turn it with"):
         _ = recording.ground_truth
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".txt"])
+def test_features_stored_columns_first_are_turned_where_that_is_asked_for(
+    tmp_path: Path, rng: np.random.Generator, suffix: str
+) -> None:
+    values = rng.normal(size=(3, 7)).astype(np.float32)
+    (tmp_path / "features").mkdir()
+    path = tmp_path / "features" / f"a{suffix}"
+    if suffix == ".npy":
+        np.save(path, values)
+    else:
+        np.savetxt(path, values, fmt="%.9g")
+    plain, turned = (
+        DatasetFolder(tmp_path, transposed=one).recordings()[0] for one in (False, True)
+    )
+    assert (plain.n_frames, plain.width, turned.n_frames, turned.width) == (3, 7, 7, 3)
+    np.testing.assert_array_equal(turned.features, plain.features.T)
+    assert (turned.n_frames, turned.width) == (7, 3)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "said"),
+    [
+        ([(64, 300), (64, 250)], True),
+        ([(64, 50), (64, 250)], True),  # as many frames everywhere, but other widths
+        ([(64, 300)], True),
+        ([(300, 64), (40, 64)], False),
+        ([(64, 64), (64, 64)], False),
+        ([(64, 10), (64, 10)], False),
+        ([], False),
+    ],
+)
+def test_shapes_that_look_transposed(shapes: list[tuple[int, int]], said: bool) -> None:
+    assert (transposed_hint(shapes, "x") is not None) == said

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,10 @@ from asot.data import DatasetFolder, check_dataset
 from asot.data.origin import origin_path, read_origin
 from asot.errors import ConfigurationError, DataError
 from asot.files import file_hash
-from asot.inputs.extract import Extraction, extract
+from asot.inputs.extract import Extraction, extract, look_at
 from asot.inputs.find import find_inputs
 from asot.inputs.settings import SeriesSettings, VideoSettings
+from asot.progress import silent
 from tests.runs.regimes import snapshot, write_logs
 
 Told = list[tuple[str, int, int, str]]
@@ -80,7 +83,7 @@ def test_what_changed_is_made_anew_and_nothing_else(logs: Path, tmp_path: Path, 
     assert changed == {
         f"{kind}/c.{'json' if kind == 'origins' else 'npy'}"
         for kind in ("features", "times", "signals", "origins")
-    }
+    } | {"recordings.csv"}
     assert run(logs, tmp_path / "data", frame_rate=4.0).made == ["a", "c", "sub-b"], (
         "other settings"
     )
@@ -243,7 +246,8 @@ def test_a_disk_that_is_away_costs_nothing(
     outcome = run(logs, tmp_path / "data")
     assert outcome.kept == ["a", "c", "sub-b"]
     assert "Input/output error" in outcome.remarks["c"][0]
-    assert snapshot(tmp_path / "data") == before
+    after = snapshot(tmp_path / "data")
+    assert {name for name in after if after[name] != before[name]} == {"recordings.csv"}
     outcome = run(logs, tmp_path / "data", frame_rate=2.0)
     assert (outcome.made, list(outcome.failed)) == (["a", "sub-b"], ["c"])
     after = snapshot(tmp_path / "data")
@@ -261,3 +265,65 @@ def test_an_origin_that_is_none_and_a_file_that_is_broken(
     (logs / "c.csv").write_bytes(b"")
     assert list(run(logs, tmp_path / "data").failed) == ["c"]
     assert not origin_path(tmp_path / "data", "c").exists()
+
+
+@pytest.mark.parametrize("rate", [None, 10.0])
+def test_arrays_of_columns_and_rows_are_said_and_turned(
+    tmp_path: Path, rng: np.random.Generator, caplog: pytest.LogCaptureFixture, rate: float | None
+) -> None:
+    (tmp_path / "in").mkdir()
+    values = {name: rng.normal(size=(70, 200 + i)) for i, name in enumerate("ab")}
+    for name, array in values.items():
+        np.save(tmp_path / "in" / f"{name}.npy", array)
+    settings = {"rate": rate, "frame_rate": 0.0, "window_s": 0.0}
+    hint = "if they are (columns, frames), transpose them with --transposed true."
+    outcome = run(tmp_path / "in", tmp_path / "data", transposed=True, **settings)
+    assert hint not in caplog.text
+    assert outcome.made == ["a", "b"]
+    for one in DatasetFolder(tmp_path / "data").recordings():
+        np.testing.assert_array_equal(one.features, values[one.name].T.astype(np.float32))
+    with suppress(DataError):
+        run(tmp_path / "in", tmp_path / "other", **settings)
+    assert hint in caplog.text
+
+
+def test_the_table_of_what_files_were_taken_for(logs: Path, tmp_path: Path) -> None:
+    text = (logs / "c.csv").read_text().splitlines()
+    more = [f"{line},{'note' if i == 0 else 'x'}" for i, line in enumerate(text)]
+    (logs / "c.csv").write_text("\n".join(more))
+    (logs / "d.csv").write_text("time,ax\n")
+    outcome = run(logs, tmp_path / "data")
+    with (tmp_path / "data" / "recordings.csv").open(encoding="utf-8", newline="") as stream:
+        rows = {row["recording"]: row for row in csv.DictReader(stream)}
+    assert list(rows) == ["a", "c", "d", "sub-b"]
+    times = np.load(tmp_path / "data" / "times" / "c.npy")
+    assert float(rows["c"]["duration_s"]) == pytest.approx(times[-1] - times[0])
+    assert int(rows["c"]["rows"]) == len(times) - 1
+    assert (rows["c"]["kind"], rows["c"]["columns"]) == ("sensor log", "ax; ay; az")
+    assert rows["c"]["left_out"] == "note"
+    assert rows["c"]["file"] == str(logs / "c.csv")
+    assert rows["d"]["kind"] == "not used"
+    assert "d.csv" in rows["d"]["remarks"]
+    seen = look_at(find_inputs([logs]), SeriesSettings(), silent)
+    assert sorted(seen.taken, key=lambda one: one.recording) == outcome.taken
+    assert list(seen.failed) == ["d"]
+
+
+def test_shards_share_the_table(logs: Path, tmp_path: Path) -> None:
+    inputs = find_inputs([logs])
+    for number in range(3):
+        settings = VideoSettings(), SeriesSettings(), silent
+        extract(inputs[number::3], tmp_path / "data", *settings, shared_with=inputs)
+    with (tmp_path / "data" / "recordings.csv").open(encoding="utf-8", newline="") as stream:
+        assert [row["recording"] for row in csv.DictReader(stream)] == ["a", "c", "sub-b"]
+
+
+def test_what_has_a_defect_is_listed_and_stops_nothing(logs: Path, tmp_path: Path) -> None:
+    (logs / "broken.csv").symlink_to("nowhere.csv")
+    outcome = run(logs, tmp_path / "data")
+    assert outcome.made == ["a", "c", "sub-b"]
+    assert "broken symbolic link" in outcome.failed["broken"]
+    for name in ("a.csv", "c.csv", "sub/b.csv"):
+        (logs / name).unlink()
+    with pytest.raises(DataError, match=r"None of the 1 recordings can be used; broken: .*broken"):
+        run(logs, tmp_path / "other")

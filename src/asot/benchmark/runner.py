@@ -110,7 +110,8 @@ def run_cell(job: CellJob) -> str | None:
     log.setLevel(logging.ERROR)
     try:
         source = job.source
-        dataset = _dataset(source.root, source.mapping, source.activity_pattern, source.frame_rate)
+        layout = source.mapping, source.activity_pattern, source.frame_rate, source.transposed
+        dataset = _dataset(source.root, *layout)
         recordings = dataset.recordings(job.activity)
         make = find_method(job.cell.method).make
         estimator = make(job.recipe, job.n_actions, job.cell.seed, job.keep_epochs)
@@ -161,6 +162,6 @@ def _scored(
 
 
 @lru_cache(maxsize=1)
-def _dataset(root: str, mapping: str | None, pattern: str | None, rate: float | None) -> Any:
+def _dataset(root: str, *layout: Any) -> Any:
     """Open a data set once for all cells of a process."""
-    return DatasetFolder(Path(root), mapping, pattern, rate)
+    return DatasetFolder(Path(root), *layout)

@@ -58,6 +58,8 @@ def progress() -> Iterator[Progress]:
         TextColumn("{task.fields[note]}", markup=False),
         console=Console(stderr=True),
         disable=not sys.stderr.isatty() or os.environ.get("LOCAL_RANK", "0") != "0",
+        # What is printed meanwhile goes above the bars on a terminal, and else where it was sent.
+        redirect_stdout=sys.stdout.isatty(),
     )
     tasks: dict[str, Any] = {}
 

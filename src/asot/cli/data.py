@@ -48,6 +48,7 @@ def check(
     mapping: str | None = None,
     activity_pattern: str | None = None,
     frame_rate: float | None = None,
+    transposed: bool = False,
 ) -> None:
     """Read everything in a folder of features, ground truth and mapping.
 
@@ -55,12 +56,19 @@ def check(
 
     dir: The folder, or one that holds it.
     dataset: Folder below DIR, where DIR holds several.
+    transposed: Features are stored as (columns, frames).
     """
     root = find_dataset(dir, dataset)
     cores = available_cores()
     with progress() as bars:
         report = check_dataset(
-            root, mapping, activity_pattern, frame_rate=frame_rate, progress=bars, processes=cores
+            root,
+            mapping,
+            activity_pattern,
+            frame_rate=frame_rate,
+            progress=bars,
+            processes=cores,
+            transposed=transposed,
         )
     show_report(report)
     if not report.ok:

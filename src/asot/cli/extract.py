@@ -10,15 +10,16 @@ from jsonargparse import Namespace
 from asot.cli.console import progress, say
 from asot.cli.features import add_feature_options, feature_settings
 from asot.cli.summary import show_outcome
-from asot.errors import DataError
-from asot.inputs.extract import extract
+from asot.errors import ConfigurationError, DataError
+from asot.inputs.extract import extract, look_at
 from asot.inputs.find import find_inputs, take_shard
 
 
 def run(
     recordings: list[str],
     *,
-    out: Path,
+    out: Path | None = None,
+    dry_run: bool = False,
     shard: str | None = None,
     options: Annotated[Namespace, add_feature_options],
 ) -> None:
@@ -29,18 +30,24 @@ def run(
     recordings are not read again; files that cannot be used are listed at the end and stop nothing.
 
     out: The data folder to fill.
+    dry_run: Print what every file is taken for, and do nothing else.
     shard: i/n: every n-th recording from the i-th on, for n machines at once.
     """
     video, series = feature_settings(options)
+    if out is None and not dry_run:
+        raise ConfigurationError("--out must be given, or --dry_run.", setting="out")
 
-    everyone = find_inputs(recordings)
+    everyone = find_inputs(recordings, options.kind)
     inputs = take_shard(everyone, shard)
     if not inputs:
         say(f"The shard {shard} has no recording: there are fewer than shards.")
         return
     with progress() as bars:
-        outcome = extract(inputs, out, video, series, bars, shared_with=everyone)
-    show_outcome(outcome, out)
+        if out is None or dry_run:
+            outcome = look_at(inputs, series, bars)
+        else:
+            outcome = extract(inputs, out, video, series, bars, shared_with=everyone)
+    show_outcome(outcome, None if dry_run else out)
     if outcome.failed:
         failed = f"{len(outcome.failed)} of {len(inputs)} recordings"
         raise DataError(f"{failed} could not be used; they are listed above.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from asot.cli.parsing import Parser
 from asot.errors import ConfigurationError
+from asot.inputs.kinds import KINDS
 
 if TYPE_CHECKING:
     from jsonargparse import Namespace
@@ -25,7 +26,6 @@ VIDEO: dict[str, tuple[type, str]] = {
     "batch_size": (int, "Frames for the network at once."),
 }
 SERIES: dict[str, tuple[type, str]] = {
-    "kind": (str, "series or pose: what tables hold; told by their headers unless given."),
     "rate": (float, "Rows a second of the files, where they have no time column."),
     "time_column": (str, "The column with the time."),
     "time_unit": (
@@ -38,6 +38,7 @@ SERIES: dict[str, tuple[type, str]] = {
     "window_s": (float, "Seconds of signal that each row describes; 0 for the plain signal."),
     "smooth_s": (float, "Seconds of a moving median; 0 for none."),
     "velocity": (bool, "Add the change a second: true or false."),
+    "transposed": (bool, "Arrays are (columns, rows): true or false (unless given)."),
 }
 POSES: dict[str, tuple[type, str]] = {
     "egocentric": (
@@ -59,6 +60,12 @@ def add_feature_options(parser: Parser) -> None:
         help="Frames, or rows of features, a second: a number or all. Unless given, 10 for videos "
         "and poses, 5 for sensor logs.",
     )
+    parser.add_argument(
+        "--kind",
+        type=str,
+        help="Only the recordings of a kind, where a folder holds several: video, series, pose or "
+        "array. A table is told by its header, unless none is of the kind.",
+    )
     groups = {"videos": VIDEO, "sensor logs, arrays and poses": SERIES, "poses": POSES}
     for title, options in groups.items():
         group = parser.add_argument_group(title)
@@ -76,6 +83,11 @@ def feature_settings(
     given = {name: values[name] for name in (*VIDEO, *SERIES, *POSES) if values[name] is not None}
     of_video = {name: value for name, value in given.items() if name in VIDEO}
     of_series = {name: value for name, value in given.items() if name not in VIDEO}
+    if values.kind is not None and values.kind not in KINDS:
+        rule = f"--kind must be {' or '.join(KINDS)}, not {values.kind!r}."
+        raise ConfigurationError(rule, setting="kind")
+    if values.kind in ("series", "pose"):
+        of_series["kind"] = values.kind
     if values.frame_rate is not None:
         every = values.frame_rate == EVERY
         try:

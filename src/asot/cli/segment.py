@@ -10,7 +10,7 @@ from jsonargparse import Namespace
 
 from asot.cli.console import progress
 from asot.cli.features import add_feature_options, feature_settings
-from asot.cli.summary import show_segmented
+from asot.cli.summary import show_outcome, show_segmented
 from asot.errors import ConfigurationError, require_integer
 from asot.model.recipe import load_recipe
 from asot.runs.page import PAGE, write_page
@@ -58,7 +58,15 @@ def run(
     settings.check()
     with progress() as bars:
         segmented = segment(
-            recordings, out, settings, features, seed=seed, model=model, progress=bars
+            recordings,
+            out,
+            settings,
+            features,
+            kind=options.kind,
+            seed=seed,
+            model=model,
+            progress=bars,
+            told=lambda outcome: show_outcome(outcome, out / "data"),
         )
         pages = write_page(segmented.folder, out / PAGE, embed=embed, progress=bars)
     show_segmented(segmented, out, pages)

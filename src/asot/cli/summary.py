@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,10 +10,12 @@ from pathlib import Path
 from asot.cli.console import console, new_table, say, show_files
 from asot.figures.evidence import EVIDENCE_FILE, findings, read_evidence
 from asot.inputs.extract import Extraction
+from asot.inputs.taken import FILE as RECORDINGS
+from asot.inputs.taken import Taken
 from asot.runs.corrections import timelines
 from asot.runs.predictions import PredictionFolder
 from asot.runs.segment import Segmented
-from asot.text import plural, printable
+from asot.text import listing, plural, printable
 from asot.timeline.segments import Timeline
 
 # Recordings of this mean confidence, or less, are worth a look.
@@ -20,35 +23,78 @@ UNSURE = 0.6
 MOST_LISTED = 20
 
 
-def show_outcome(outcome: Extraction, data: Path) -> None:
-    """Print how many recordings have features, the remarks on them, and the failures."""
-    kept = f", {len(outcome.kept)} from before" if outcome.kept else ""
-    say(f"Features of {plural(outcome.usable, 'recording')} in {data / 'features'}{kept}.")
-    remarks = [(name, one) for name, found in outcome.remarks.items() for one in found]
-    for title, rows in (("Remarks", remarks), ("Left out", list(outcome.failed.items()))):
-        if not rows:
-            continue
-        say()
-        say(f"{title} ({len(rows)})", style="bold")
-        table = new_table("recording", "what")
-        for name, sentence in rows[:MOST_LISTED]:
-            table.add_row(printable(name), printable(sentence))
-        console().print(table)
-        if len(rows) > MOST_LISTED:
-            say(f"and {len(rows) - MOST_LISTED} more")
+def show_outcome(outcome: Extraction, data: Path | None) -> None:
+    """Print what the files were taken for, the remarks, and the failures.
+
+    ``data`` is the folder of the features; None where none were made.
+    """
+    groups: dict[tuple[str, str, int | None], list[Taken]] = {}
+    for one in outcome.taken:
+        if one.recording not in outcome.failed:
+            groups.setdefault(_alike(one), []).append(one)
+    headings = ("recordings", "taken for", "a second", "seconds", "columns")
+    rows = []
+    for (kind, columns, _), own in groups.items():
+        spans = (
+            _span([one.rate for one in own], ".3g"),
+            _span([one.duration_s for one in own], ",.1f"),
+        )
+        rows.append((listing([one.recording for one in own]), kind, *spans, columns))
+    _show("What was read", headings, rows)
+    if data is not None:
+        kept = f", {len(outcome.kept)} from before" if outcome.kept else ""
+        say(f"Features of {plural(outcome.usable, 'recording')} in {data / 'features'}{kept}.")
+        say(f"What every file was taken for: {data / RECORDINGS}")
+    for title, said in (("Remarks", outcome.remarks), ("Left out", outcome.failed)):
+        named: dict[str, list[str]] = {}
+        for name, sentences in said.items():
+            for sentence in [sentences] if isinstance(sentences, str) else sentences:
+                named.setdefault(sentence, []).append(name)
+        found = [(_names(names), printable(sentence)) for sentence, names in named.items()]
+        if found:
+            say()
+            _show(f"{title} ({sum(map(len, named.values()))})", ("recording", "what"), found)
+
+
+def _alike(one: Taken) -> tuple[str, str, int | None]:
+    """Return what recordings of one make share: kind, columns, and the magnitude of the rate."""
+    columns = listing(one.columns, 6).replace("'", "")
+    left = f" (not {listing(one.left_out, 6)})" if one.left_out else ""
+    return one.kind, columns + left, round(math.log2(one.rate)) if one.rate else None
+
+
+def _span(found: Sequence[float | None], digits: str) -> str:
+    """Return the least and the greatest of numbers, as far as known."""
+    known = [one for one in found if one is not None]
+    shown = [format(one, digits) for one in (min(known), max(known))] if known else []
+    return " to ".join(dict.fromkeys(shown))
+
+
+def _names(names: Sequence[str]) -> str:
+    return printable(names[0]) if len(names) == 1 else listing(names)
+
+
+def _show(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    say(title, style="bold")
+    table = new_table(*headings)
+    for row in rows[:MOST_LISTED]:
+        table.add_row(*row)
+    console().print(table)
+    if len(rows) > MOST_LISTED:
+        say(f"and {len(rows) - MOST_LISTED} more")
 
 
 def show_segmented(segmented: Segmented, out: Path, pages: Sequence[Path]) -> None:
     """Print the actions, the settings that were found, and the files with the results."""
     folder = segmented.folder
-    if segmented.outcome is not None:
-        show_outcome(segmented.outcome, out / "data")
-        say()
     shown = show_actions(folder)
     for evidence in read_evidence(out / "run" / EVIDENCE_FILE).values():
         for one in findings(evidence):
             say(f"{one.heading}: {one.sentence}")
         say()
+    failed = [] if segmented.outcome is None else list(segmented.outcome.failed)
+    if failed:
+        say(f"Left out, as listed above: {listing(failed)}.")
     show_files(
         *((page, "the page: look at this first, name the actions there") for page in pages),
         (folder.root / "segments.csv", "the segments: recording, start, end, action"),

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from asot.data.features import FeatureFile, blocks
+from asot.data.features import blocks
 from asot.data.folder import Entry, scan
 from asot.data.origin import read_times
-from asot.data.recordings import Features, length_defect
+from asot.data.recordings import Features, length_defect, transposed_hint
 from asot.data.textfiles import label_problems, read_mapping
 from asot.errors import DataError, Defect, FileError, require_integer, require_number
 from asot.progress import Progress, silent
@@ -24,6 +24,7 @@ from asot.workers import Died, run_jobs
 
 # Bytes from which on several processes parse sooner than they start.
 MUCH_TEXT = 2**26
+TURNED = "--dataset.transposed true (asot train) or --transposed true (asot segment)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ def check_dataset(
     frame_rate: float | None = None,
     progress: Progress = silent,
     processes: int = 1,
+    transposed: bool = False,
 ) -> DatasetReport:
     """Read a whole data folder, and report its contents and all its problems.
 
@@ -98,7 +100,7 @@ def check_dataset(
 
     Parameters
     ----------
-    root, mapping, activity_pattern, frame_rate
+    root, mapping, activity_pattern, frame_rate, transposed
         As for :class:`~asot.data.DatasetFolder`.
     width : int, optional
         The number of columns that features must have; by default that of most recordings.
@@ -139,7 +141,7 @@ def check_dataset(
             ids = read_mapping(mapping_file)
         except FileError as error:
             problems += error.problems
-    check = partial(_check_recording, ids=ids, mapping=mapping_file)
+    check = partial(_check_recording, ids=ids, mapping=mapping_file, transposed=transposed)
     jobs = list(enumerate(entries))
     results: Iterable[tuple[tuple[int, Entry], _Checked | Died]]
     if processes > 1 and sum(map(_text_bytes, entries)) >= MUCH_TEXT:
@@ -166,12 +168,12 @@ def _text_bytes(entry: Entry) -> int:
 
 
 def _check_recording(
-    job: tuple[int, Entry], ids: dict[str, int] | None, mapping: Path | None
+    job: tuple[int, Entry], ids: dict[str, int] | None, mapping: Path | None, transposed: bool
 ) -> _Checked:
     entry, problems = job[1], list[Defect]()
     found = _Checked(entry, problems)
     try:
-        features = FeatureFile(entry.features).open()
+        features = entry.open(transposed).open()
         found.shape = (features.shape[0], features.shape[1])
         found.dull = _count_dull(features)
         if entry.times is not None:
@@ -233,13 +235,11 @@ def _features_problems(checked: list[_Checked], width: int | None) -> list[Defec
             problems.append(Defect(worst.entry.features, None, message, "warning"))
     # Times that fit the frames show that nothing is transposed.
     timed = all(one.entry.times is not None for one in checked)
-    if not timed and all(frames < columns for _, frames, columns in sound):
-        _, frames, columns = sound[0]
-        message = (
-            f"{frames:,} frames of {columns:,} columns, and more columns than frames everywhere: "
-            "if these are (columns, frames), save their transpose"
-        )
-        problems.append(Defect(checked[0].entry.features, None, message, "warning"))
+    extracted = any(one.entry.origin is not None for one in checked)
+    cure = "asot extract --transposed true" if extracted else TURNED
+    hint = transposed_hint([(frames, columns) for _, frames, columns in sound], cure)
+    if hint is not None and not timed:
+        problems.append(Defect(checked[0].entry.features, None, hint, "warning"))
     return problems
 
 

@@ -38,11 +38,13 @@ logger = logging.getLogger(__name__)
 class FeatureFile:
     """The features of one recording in a ``.npy`` or ``.txt`` file, opened once in each process.
 
-    It pickles as its path alone, so that each worker process maps the file for itself.
+    A ``transposed`` file is (D, N). It pickles as its path alone, so that each worker process maps
+    the file for itself.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, transposed: bool = False) -> None:
         self.path = path
+        self.transposed = transposed
         self._features: NDArray[np.float32] | None = None
         self._checked: dict[str, int] | None = None
 
@@ -50,18 +52,24 @@ class FeatureFile:
         """Open the (N, D) float32 features: finite, read-only, mapped where the file allows it."""
         if self._features is None:
             text = self.path.suffix == ".txt"
-            self._features = open_text(self.path) if text else self._open_npy()
+            self._features = self._turned(open_text(self.path)) if text else self._open_npy()
         return self._features
 
     @property
     def shape(self) -> tuple[int, int]:
         """Return the numbers of frames and columns; of a ``.npy`` file only the header is read."""
         unopened = self._features is None and self.path.suffix != ".txt"
-        frames, width = _header(self.path, 2)[0] if unopened else self.open().shape
-        return frames, width
+        if not unopened:
+            frames, width = self.open().shape
+            return frames, width
+        frames, width = _header(self.path, 2)[0]
+        return (width, frames) if self.transposed else (frames, width)
+
+    def _turned(self, features: NDArray[Any]) -> NDArray[Any]:
+        return features.T if self.transposed else features
 
     def _open_npy(self) -> NDArray[np.float32]:
-        features = map_array(self.path)
+        features = self._turned(map_array(self.path))
         if features.dtype != np.float32:
             with np.errstate(over="ignore"):
                 features = np.array(features, dtype=np.float32)

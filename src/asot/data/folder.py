@@ -48,6 +48,8 @@ class DatasetFolder:
         sub-folder of ``features/``.
     frame_rate : float, optional
         Frames per second.
+    transposed : bool
+        Whether features are stored as (D, N), but for those that asot extracted.
 
     Raises
     ------
@@ -72,6 +74,7 @@ class DatasetFolder:
         mapping: str | Path | None = None,
         activity_pattern: str | None = None,
         frame_rate: float | None = None,
+        transposed: bool = False,
     ) -> None:
         if frame_rate is not None:
             require_number("frame_rate", frame_rate, above=0)
@@ -92,7 +95,7 @@ class DatasetFolder:
             path = entry.ground_truth
             truth = None if path is None else GroundTruthFile(path, self._classes)
             others = entry.activity, frame_rate, entry.times, entry.origin
-            recordings.append(Recording(entry.name, FeatureFile(entry.features), truth, *others))
+            recordings.append(Recording(entry.name, entry.open(transposed), truth, *others))
         self._recordings = Recordings(recordings)
 
     @property
@@ -180,6 +183,10 @@ class Entry:
     ground_truth: Path | None
     times: Path | None
     origin: Path | None
+
+    def open(self, transposed: bool = False) -> FeatureFile:
+        """Open the features; ``transposed`` is for those that asot did not extract."""
+        return FeatureFile(self.features, transposed and self.origin is None)
 
 
 def scan(

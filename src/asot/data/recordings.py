@@ -127,9 +127,32 @@ def length_defect(shape: tuple[int, ...], n_labels: int, path: str) -> str | Non
     path = printable(path)
     message = f"has {n_labels:,} labels where {path} has {shape[0]:,} frames"
     if shape[1] == n_labels:
-        cure = "seems to be stored as (columns, frames), as MS-TCN does: save its transpose"
-        message += f"; {path} {cure}"
+        how = "as MS-TCN does: turn it with --dataset.transposed true"
+        message += f"; {path} seems to be stored as (columns, frames), {how}"
     return message
+
+
+def transposed_hint(shapes: Sequence[tuple[int, int]], cure: str) -> str | None:
+    """Say that features look as if they were (columns, frames); None where they do not.
+
+    ``shapes`` are those of recordings without times; ``cure`` is the option that turns them.
+
+    Examples
+    --------
+    >>> transposed_hint([(64, 300), (64, 250)], "--transposed")
+    'the features are 64 frames of 300 columns, and likewise in all recordings: if they are \
+(columns, frames), transpose them with --transposed'
+    >>> transposed_hint([(300, 64), (40, 64)], "--transposed")
+    """
+    frames, columns = [{shape[axis] for shape in shapes} for axis in (0, 1)]
+    wide = all(n_frames < width for n_frames, width in shapes)
+    if not shapes or not (wide or (len(frames) == 1 and len(columns) > 1)):
+        return None
+    first = f"{shapes[0][0]:,} frames of {shapes[0][1]:,} columns"
+    return (
+        f"the features are {first}, and likewise in all recordings: if they are "
+        f"(columns, frames), transpose them with {cure}"
+    )
 
 
 class Recordings(Sequence[Recording]):

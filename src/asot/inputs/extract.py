@@ -6,31 +6,38 @@
     DATA/times/<recording>.npy      (N + 1,) float64, seconds of the file's own clock
     DATA/signals/<recording>.npy    (N, C) float32, the measured signals of sensor logs and poses
     DATA/origins/<recording>.json   written last, so that it marks what is finished
+    DATA/recordings.csv             what every file was taken for
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from numpy.typing import NDArray
 
 from asot.data.features import FeatureFile
 from asot.data.origin import Origin, origin_path, read_origin, write_features
+from asot.data.recordings import transposed_hint
 from asot.errors import ConfigurationError, DataError, FileError
 from asot.files import require_file, write_array
-from asot.inputs.find import ARRAYS, Input
+from asot.inputs.find import Input
+from asot.inputs.kinds import ARRAYS
 from asot.inputs.settings import SeriesSettings, VideoSettings
 from asot.inputs.shared import Agreement, Look, agree
+from asot.inputs.taken import Taken, take_down, take_stock, unused, write_taken
 from asot.progress import Progress
 from asot.schema import first_difference
 
 if TYPE_CHECKING:
     from asot.inputs.series.extraction import SeriesExtractor
+
+logger = logging.getLogger(__name__)
 
 # The arrays of a recording, by the folder in which they are kept.
 Arrays = dict[str, NDArray[Any]]
@@ -68,11 +75,19 @@ class Extractor(Protocol):
 
 
 class ArrayExtractor:
-    """The extractor of arrays that are features already: (frames, columns), without times."""
+    """The extractor of arrays that are features already: (frames, columns), without times.
+
+    ``transposed`` arrays are (columns, frames).
+    """
 
     stage = "Reading the recordings"
     folders = ("features",)
-    identity: ClassVar[dict[str, Any]] = {"kind": "features"}
+
+    def __init__(self, transposed: bool = False) -> None:
+        self.transposed = transposed
+        self.identity: dict[str, Any] = {"kind": "features"}
+        if transposed:
+            self.identity["transposed"] = True
 
     def fingerprint(self, path: Path) -> str:
         """Return the file's size and time of change."""
@@ -81,7 +96,7 @@ class ArrayExtractor:
 
     def look(self, path: Path) -> Look:
         """Look at the number of columns."""
-        return Look("features", (f"{FeatureFile(path).shape[1]} columns",))
+        return Look("features", (f"{FeatureFile(path, self.transposed).shape[1]} columns",))
 
     def length(self, path: Path) -> float:
         """Return 1: recordings are counted."""
@@ -93,7 +108,7 @@ class ArrayExtractor:
     ) -> Iterator[tuple[Arrays, Origin]]:
         """Map the array into memory."""
         origin = Origin("features", str(path), self.fingerprint(path), self.identity)
-        yield {"features": FeatureFile(path).open()}, origin
+        yield {"features": FeatureFile(path, self.transposed).open()}, origin
 
 
 @dataclass
@@ -104,6 +119,7 @@ class Extraction:
     kept: list[str] = field(default_factory=list)  # from an earlier extraction
     failed: dict[str, str] = field(default_factory=dict)  # with the reason
     remarks: dict[str, list[str]] = field(default_factory=dict)  # sentences for people
+    taken: list[Taken] = field(default_factory=list)  # what every file was taken for
 
     @property
     def usable(self) -> int:
@@ -128,30 +144,85 @@ def extract(
     other calls; see :func:`asot.inputs.shared.agree`. If no recording can be used, a DataError
     gives the reason of the first.
     """
-    if inputs[0].is_video:
+    sound = [one for one in inputs if not one.defect]
+    extractors, unfit, remarks = list[Extractor](), dict[str, str](), dict[str, list[str]]()
+    if sound and sound[0].is_video:
         from asot.inputs.video.backbones import open_backbone
         from asot.inputs.video.extraction import VideoExtractor
 
         backbone = open_backbone(video.backbone, device=video.device, batch_size=video.batch_size)
-        extractor = VideoExtractor(backbone, video.frame_rate)
+        extractors = [VideoExtractor(backbone, video.frame_rate)] * len(sound)
         if expected is not None:
-            _require_expected(extractor.identity, expected)
-        return extract_with([extractor] * len(inputs), inputs, root, progress)
-    return _extract_series(inputs, root, series, progress, expected, shared_with)
+            _require_expected(extractors[0].identity, expected)
+    elif sound:
+        others = [one for one in shared_with if not one.defect]
+        extractors, unfit, remarks = _of_tables(sound, root, series, progress, expected, others)
+    result = extract_with(extractors, inputs, root, progress, unfit)
+    for one in inputs:
+        said = [*one.remarks, *remarks.get(one.name, ())]
+        if said and one.name not in result.failed:
+            result.remarks[one.name] = [*said, *result.remarks.get(one.name, ())]
+    result.taken = take_stock(inputs, root, result.failed, result.remarks)
+    write_taken(root, result.taken, [one.name for one in shared_with])
+    return result
 
 
-def _extract_series(
+def look_at(inputs: Sequence[Input], series: SeriesSettings, progress: Progress) -> Extraction:
+    """Tell what files would be taken for, without features: of videos only headers are read."""
+    result = Extraction()
+    result.failed = {one.name: one.defect for one in inputs if one.defect}
+    sound = [one for one in inputs if not one.defect]
+    extractors, remarks = list[Extractor](), dict[str, list[str]]()
+    if sound and not sound[0].is_video:
+        extractors, unfit, remarks = _of_tables(sound, None, series, progress, None, ())
+        result.failed |= unfit
+    for number, one in enumerate(sound):
+        progress("Looking at the recordings", number + 1, len(sound))
+        try:
+            if one.name in result.failed:
+                continue
+            if one.is_video:
+                from asot.inputs.video.reading import probe
+
+                info = probe(one.path)
+                origin = Origin("video", str(one.path), "", {}, asdict(info))
+                length = None if info.end_s is None else info.end_s - info.start_s
+                result.taken.append(take_down(one, origin, None, length, one.remarks))
+                continue
+            make = extractors[number].features(one.path, one.path, lambda done: None)
+            with _memory_counted(one.path), make as made:
+                arrays, origin = made
+                times = arrays.get("times")
+                length = None if times is None else float(times[-1] - times[0])
+                said = [*one.remarks, *remarks.get(one.name, ()), *origin.remarks]
+                rows, width = arrays["features"].shape
+                result.taken.append(take_down(one, origin, (rows, width), length, said))
+        except DataError as error:
+            result.failed[one.name] = str(error)
+    result.remarks = {one.recording: list(one.remarks) for one in result.taken if one.remarks}
+    result.taken += [
+        unused(one, result.failed[one.name]) for one in inputs if one.name in result.failed
+    ]
+    return result
+
+
+def _of_tables(
     inputs: Sequence[Input],
-    root: Path,
+    root: Path | None,
     settings: SeriesSettings,
     progress: Progress,
     expected: dict[str, Any] | None,
     shared_with: Sequence[Input],
-) -> Extraction:
-    """Look at all recordings for the columns that they share, and then make features."""
+) -> tuple[list[Extractor], dict[str, str], dict[str, list[str]]]:
+    """Look at all recordings for the columns that they share.
+
+    Returned are the extractor of each input, why recordings do not go with the others, and remarks.
+    """
     from asot.inputs.series.extraction import SeriesExtractor
 
-    arrays, signals = ArrayExtractor(), SeriesExtractor(settings)
+    if not settings.transposed:
+        _warn_of_transposed(inputs)
+    arrays, signals = ArrayExtractor(settings.transposed), SeriesExtractor(settings)
     # An array whose rows have no rate holds features already.
     ready = settings.rate is None
     paths = {one.name: one.path for one in (*inputs, *shared_with)}
@@ -161,7 +232,8 @@ def _extract_series(
         if expected is not None:
             _require_expected(taken.identity, expected)
         try:
-            looks[name] = _look(Input(name, path), taken, root)
+            with _memory_counted(path):
+                looks[name] = _look(Input(name, path), taken, root)
         except DataError as error:
             failed[name] = str(error)
         progress("Comparing the recordings", done, len(paths))
@@ -170,23 +242,32 @@ def _extract_series(
         agreement = agree(looks, signals.manner, expected)
         failed |= {name: str(FileError.at(paths[name], why)) for name, why in agreement.odd.items()}
         signals = SeriesExtractor(settings, agreement.columns)
-    extractors = [
+    extractors: list[Extractor] = [
         arrays if ready and one.path.suffix.lower() in ARRAYS else signals for one in inputs
     ]
-    for one in inputs:
-        if one.name in agreement.odd:
-            origin_path(root, one.name).unlink(missing_ok=True)  # earlier features do not fit
-    result = extract_with(extractors, inputs, root, progress, failed)
-    for one in inputs:
-        said = [*one.remarks, *agreement.remarks.get(one.name, ())]
-        if said and one.name not in result.failed:
-            result.remarks[one.name] = [*said, *result.remarks.get(one.name, ())]
-    return result
+    if root is not None:
+        for one in inputs:
+            if one.name in agreement.odd:
+                origin_path(root, one.name).unlink(missing_ok=True)  # earlier features do not fit
+    return extractors, failed, agreement.remarks
 
 
-def _look(one: Input, extractor: ArrayExtractor | SeriesExtractor, root: Path) -> Look:
+def _warn_of_transposed(inputs: Sequence[Input]) -> None:
+    """Warn of arrays whose rows look like columns."""
+    shapes = []
+    for one in inputs:
+        if one.path.suffix.lower() in ARRAYS:
+            # What cannot be opened is listed by whoever reads it.
+            with suppress(DataError):
+                shapes.append(FeatureFile(one.path).shape)
+    hint = transposed_hint(shapes, "--transposed true")
+    if hint is not None:
+        logger.warning("%s: %s.", inputs[0].path.parent, hint)
+
+
+def _look(one: Input, extractor: ArrayExtractor | SeriesExtractor, root: Path | None) -> Look:
     """Look at a recording, or recall how it looked when its features were made."""
-    origin = _finished(one, extractor, root)
+    origin = None if root is None else _finished(one, extractor, root)
     if origin is not None and "found" in origin.media:
         try:
             same = extractor.fingerprint(one.path) == origin.fingerprint
@@ -222,13 +303,16 @@ def extract_with(
 ) -> Extraction:
     """Make the features of recordings, each with its extractor; see :func:`extract`.
 
-    ``unfit`` says of recordings why no features are to be made of them.
+    ``extractors`` are those of the inputs without a defect. ``unfit`` says of recordings why no
+    features are to be made of them.
     """
     # They mark the folder as asot's from the start, because it may lie among recordings.
     for kind in ("features", "origins"):
         (root / kind).mkdir(parents=True, exist_ok=True)
     result, work = Extraction(), list[tuple[Input, Extractor, float]]()
-    for done, (one, extractor) in enumerate(zip(inputs, extractors, strict=True), start=1):
+    result.failed = {one.name: one.defect for one in inputs if one.defect}
+    sound = [one for one in inputs if not one.defect]
+    for done, (one, extractor) in enumerate(zip(sound, extractors, strict=True), start=1):
         try:
             if unfit and one.name in unfit:
                 raise DataError(unfit[one.name])
@@ -240,7 +324,7 @@ def extract_with(
                 result.remarks[one.name] = origin.remarks
         except DataError as error:
             _fail(result, one, extractor, root, str(error))
-        progress("Looking at the recordings", done, len(inputs))
+        progress("Looking at the recordings", done, len(sound))
     before, total = 0.0, sum(length for _, _, length in work)
 
     def tell(done: float) -> None:
@@ -249,7 +333,8 @@ def extract_with(
 
     for one, extractor, length in work:
         try:
-            result.remarks[one.name] = _make(one, extractor, root, tell).remarks
+            with _memory_counted(one.path):
+                result.remarks[one.name] = _make(one, extractor, root, tell).remarks
             result.made.append(one.name)
         except DataError as error:
             _fail(result, one, extractor, root, str(error))
@@ -260,6 +345,16 @@ def extract_with(
         name, reason = next(iter(result.failed.items()))
         raise DataError(f"None of the {len(inputs)} recordings can be used; {name}: {reason}")
     return result
+
+
+@contextmanager
+def _memory_counted(path: Path) -> Iterator[None]:
+    """Let one recording that is too large for the memory be listed like others that fail."""
+    try:
+        yield
+    except MemoryError as error:
+        needs = "needs more memory than there is: choose columns (--columns)"
+        raise FileError.at(path, f"{needs}, or fewer rows a second (--frame_rate)") from error
 
 
 def _finished(one: Input, extractor: Extractor, root: Path) -> Origin | None:

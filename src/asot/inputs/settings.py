@@ -59,6 +59,7 @@ class SeriesSettings:
     window_s: float | None = None
     smooth_s: float | None = None  # seconds of a moving median over the signals; 0 for none
     velocity: bool = False  # add the change per second of each signal
+    transposed: bool = False  # arrays are (columns, rows)
     egocentric: bool = True  # poses: give points by the middle and heading of their individual
     # Poses: the rear and the front point that give the heading; recognised by name by default.
     body_axis: list[str] | None = None
@@ -75,7 +76,7 @@ class SeriesSettings:
             _require(self, name, "0 or more", value is None or _above_0(value) or value == 0)
         in_range = least is None or least == 0 or (_above_0(least) and least <= 1)
         _require(self, "min_confidence", "in [0, 1]", in_range)
-        for name in ("velocity", "egocentric", "distances"):
+        for name in ("velocity", "transposed", "egocentric", "distances"):
             _require(self, name, "true or false", isinstance(getattr(self, name), bool))
         clock = self.time_column is None or _are_names([self.time_column])
         _require(self, "time_column", "the name of a column", clock)

@@ -78,6 +78,8 @@ class DatasetSettings:
         Frames per second; seconds are left out of the tables where it is null.
     standardise
         Standardise the features of each recording and divide them by the root of their number.
+    transposed
+        Whether features are stored as (columns, frames).
     """
 
     folder: str | None = None
@@ -86,6 +88,7 @@ class DatasetSettings:
     exclude: list[int] = field(default_factory=list)
     frame_rate: float | None = None
     standardise: bool = True
+    transposed: bool = False
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from asot.data.recordings import transposed_hint
 from asot.errors import ArgumentError, AsotError, MissingExtraError, require_integer
 from asot.metrics import evaluate
 from asot.model.features import PreparedFeatures, prepare
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
     from asot.model.network import ActionModel
     from asot.model.team import TeamModel
+
+logger = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 LARGEST = float(np.finfo(np.float32).max)
@@ -109,7 +113,8 @@ def read_recordings(X: Any, width: int | None = None) -> FeatureArrays:
             f"but is a {type(X).__name__}.",
             setting="X",
         )
-    recordings = FeatureArrays(X)
+    recordings, fits = FeatureArrays(X), width is None
+    shapes = []
     if len(recordings) == 0:
         raise ArgumentError("X must hold at least one recording, but is empty.", setting="X")
     for index in range(len(recordings)):
@@ -122,6 +127,10 @@ def read_recordings(X: Any, width: int | None = None) -> FeatureArrays:
                 setting=name,
             )
         width = array.shape[1]
+        shapes.append((array.shape[0], array.shape[1]))
+    hint = transposed_hint(shapes, "[one.T for one in X]")
+    if fits and len(shapes) > 1 and hint is not None:
+        logger.warning("X: %s.", hint)
     return recordings
 
 

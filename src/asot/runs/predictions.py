@@ -55,11 +55,13 @@ class DatasetSource:
     activity_pattern: str | None = None
     frame_rate: Annotated[float, Meta(gt=0)] | None = None
     exclude: list[ClassId] = field(default_factory=list)
+    transposed: bool = False
 
     def open(self, root: Path | None = None) -> DatasetFolder:
         """Open the data set, or another one of the same layout at ``root``."""
         place = root or Path(self.root)
-        return DatasetFolder(place, self.mapping, self.activity_pattern, self.frame_rate)
+        layout = self.mapping, self.activity_pattern, self.frame_rate, self.transposed
+        return DatasetFolder(place, *layout)
 
 
 class Predicted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

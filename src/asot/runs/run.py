@@ -27,6 +27,7 @@ import yaml
 from msgspec import Meta
 
 from asot.data import DatasetFolder, Recordings, check_dataset, find_dataset
+from asot.data.check import TURNED
 from asot.errors import ConfigurationError, DataError, FileError
 from asot.files import write_json, write_text
 from asot.inputs.find import DESCRIPTION
@@ -228,9 +229,21 @@ def open_checked(
     mapping, pattern, rate = settings.mapping, settings.activity_pattern, settings.frame_rate
     if mapping is not None and not (root / "mapping").is_dir():
         mapping = None
-    layout = root, mapping, pattern
-    check_dataset(*layout, frame_rate=rate, progress=progress, processes=processes).require_valid()
-    source = DatasetSource(str(root), mapping, pattern, rate, settings.exclude)
+    report = check_dataset(
+        root,
+        mapping,
+        pattern,
+        frame_rate=rate,
+        progress=progress,
+        processes=processes,
+        transposed=settings.transposed,
+    )
+    for one in report.warnings:
+        if TURNED in one.message:
+            logger.warning("%s.", one)
+    report.require_valid()
+    layout = mapping, pattern, rate, settings.exclude, settings.transposed
+    source = DatasetSource(str(root), *layout)
     return source.open(), source
 
 

@@ -12,8 +12,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from asot.errors import ConfigurationError, FileError
 from asot.files import write_json
 from asot.inputs.extract import Extraction, extract
 from asot.inputs.find import DESCRIPTION, find_inputs, is_ours
+from asot.inputs.kinds import Kind
 from asot.inputs.settings import SeriesSettings, VideoSettings
 from asot.model.recipe import Recipe
 from asot.progress import Progress
@@ -59,25 +60,32 @@ def segment(
     features: tuple[VideoSettings, SeriesSettings],
     *,
     seed: int,
+    kind: Kind | None = None,
     model: Path | None = None,
     progress: Progress,
+    told: Callable[[Extraction], None] = lambda outcome: None,
 ) -> Segmented:
     """Segment recordings, going on where an earlier call with the same arguments stopped.
 
     ``named`` are videos, tables or arrays, or folders of them; or one data folder, which holds
     features. ``model`` is a folder of an earlier segmentation or training, to apply in place of
-    training ``recipe`` with ``seed``. Wrong arguments are refused before any long work begins.
+    training ``recipe`` with ``seed``. Of recordings of several kinds, ``kind`` chooses one.
+    ``told`` is called with the outcome of the extraction before learning begins. Wrong arguments
+    are refused before any long work begins.
     """
     video, series = features
     trained = None if model is None else find_run(model)
     data = data_folder(named)
-    inputs = [] if data is not None else find_inputs(named)
+    if data is not None and series.transposed:
+        recipe = replace(recipe, dataset=replace(recipe.dataset, transposed=True))
+    inputs = [] if data is not None else find_inputs(named, kind)
+    sound = [one for one in inputs if not one.defect]
     in_video = {key: value for key, value in asdict(video).items() if key not in SPEED}
     request = SegmentRequest(
-        inputs={one.name: str(one.path) for one in inputs},
+        inputs={one.name: str(one.path) for one in sound},
         data=None if data is None else str(data),
-        video=in_video if inputs and inputs[0].is_video else None,
-        series=asdict(series) if inputs and not inputs[0].is_video else None,
+        video=in_video if sound and sound[0].is_video else None,
+        series=asdict(series) if sound and not sound[0].is_video else None,
         model=None if trained is None else str(trained.root.resolve()),
         recipe=recipe.to_dict() if trained is None else None,
         seed=seed if trained is None else None,
@@ -88,6 +96,7 @@ def segment(
         data = out / "data"
         expected = None if trained is None else trained.description().extractor
         outcome = extract(inputs, data, video, series, progress, expected)
+        told(outcome)
     if trained is None:
         return Segmented(_train(recipe, data, out / "run", seed, progress), outcome)
     folder = PredictionFolder(out / "predictions")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from asot.errors import AsotError, FileError
 from asot.files import require_file
-from asot.inputs.find import HDF5
+from asot.inputs.kinds import HDF5
 from asot.inputs.poses.hdf5 import open_hdf5, read_dlc, read_nwb, read_sleap
 from asot.inputs.poses.headers import flat, least_of, name_levels
 from asot.inputs.poses.places import Poses, place

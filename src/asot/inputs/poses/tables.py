@@ -19,7 +19,8 @@ from asot.inputs.series.clocks import find_time_column, read_clock, time_unit
 from asot.inputs.series.dates import ClockError, require_pandas
 from asot.inputs.series.layout import TEXT_SUFFIXES, Dialect, look_at
 from asot.inputs.series.lines import records, split
-from asot.inputs.series.tables import line_of, open_parquet, read_text_table
+from asot.inputs.series.rows import line_of, read_text_table
+from asot.inputs.series.tables import open_parquet
 from asot.text import listing, quote
 
 _DLC = ("scorer", "individuals", "bodyparts", "coords")

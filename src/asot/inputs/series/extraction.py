@@ -61,7 +61,8 @@ class SeriesExtractor:
         known |= {"columns": settings.columns, "skip_lines": settings.skip_lines}
         if kind == "pose":
             return kind, read_pose(path, min_confidence=settings.min_confidence, **known)
-        series = read_series(path, time_column=settings.time_column, **known)
+        known |= {"time_column": settings.time_column, "transposed": settings.transposed}
+        series = read_series(path, **known)
         remark = doubt(series.columns) if settings.kind is None else ""
         return kind, replace(series, remarks=(*series.remarks, *filter(None, [remark])))
 
@@ -97,14 +98,10 @@ class SeriesExtractor:
         """Make features (N, D), times (N + 1,) and signals (N, C).
 
         The origin's ``media`` holds ``columns`` (of the signals), ``found`` (those of
-        the file, where some are chosen), ``rate``, ``rows``, and ``start`` if the file has a date.
+        the file, where some are chosen), ``left_out`` (those that are no signals), ``rate``,
+        ``rows``, and ``start`` if the file has a date.
         """
-        try:
-            made = self._make(path)
-        except MemoryError as error:
-            needs = "needs more memory than there is: choose columns (--columns)"
-            raise FileError.at(path, f"{needs}, or fewer rows a second (--frame_rate)") from error
-        yield made
+        yield self._make(path)
 
     def _make(self, path: Path) -> tuple[dict[str, NDArray[Any]], Origin]:
         (kind, series), settings = self.read(path), self.settings
@@ -139,6 +136,8 @@ class SeriesExtractor:
         media = {"columns": columns, "rate": series.rate, "rows": len(series.values)}
         if self.columns is not None:
             media["found"] = list(found)
+        if series.left_out:
+            media["left_out"] = list(series.left_out)
         if series.start is not None:
             media["start"] = series.start
         chosen = {**plan._asdict(), "frame_rate": plan.frame_rate or "all"}

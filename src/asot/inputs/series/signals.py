@@ -38,6 +38,7 @@ class Series:
     times: NDArray[np.float64]
     start: str | None = None
     remarks: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()  # columns of the file that are no signals, but for its times
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.values.shape[1] != len(self.columns):

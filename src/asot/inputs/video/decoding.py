@@ -10,7 +10,8 @@ in sentences once the stream has ended. The rules:
 - A frame at the time of the frame before is skipped, and so is a frame further back than
   ``WINDOW`` frames. A clock that falls back by more than ``RESET_S`` was set anew: the times of
   the rest are moved to follow on.
-- A file that ends early gives the frames before its end.
+- A file that ends early gives the frames before its end. The last frame of a whole file is shown
+  until the end that the file announces.
 - Cover art is not a video. Rotation and mirroring are the display matrix's.
 """
 
@@ -20,7 +21,7 @@ import logging
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from itertools import chain, pairwise
 from pathlib import Path
@@ -34,12 +35,18 @@ from asot.text import plural
 RESET_S = 1.0
 # Frames among which times are put in order; B-frames hardly ever reach further.
 WINDOW = 6
+# A frame that would be shown for longer stands before a jump of the clock.
+LONGEST_S = 3600.0
 # Frames a second where the file says nothing.
 USUAL_RATE = 25.0
 # Failed reads in a row after which the rest of a file is given up.
 PATIENCE = 100
 # Formats where not every frame has a time of its own: the others' are counted from the start.
 _COUNTED = ("mpeg",)
+# Formats without times, of which FFmpeg supposes 25 frames a second, whatever the stream says.
+_RAW = ("h264", "hevc", "vvc", "mjpeg")
+# Frames a second beyond which a stream does not mean what it says.
+_FASTEST = 1000.0
 # Formats that FFmpeg would show as a video: pictures, and text as a terminal shows it.
 _PICTURES = ("image2", "tty", "bin", "xbin", "adf", "idf")
 
@@ -53,6 +60,7 @@ class Shown:
     time_s: float
     usual_end_s: float  # by the frame's own duration, or else by the usual spacing
     frame: Any
+    held: bool = False  # a later moment of a frame that is shown for long
 
 
 @dataclass
@@ -71,13 +79,18 @@ class OpenVideo:
     spacing_s: float = field(init=False)  # between frames, by the file
     start_s: float = field(init=False)  # of the stream, by the file
     announced_end_s: float | None = field(init=False)
+    raw: bool = field(init=False)  # a stream without a container, which has no times
+    tells_rate: bool = field(init=False)  # whether a raw stream says how fast it is
     pixel_aspect: float = field(init=False)  # the width of a pixel as it is shown, by its height
 
     def __post_init__(self) -> None:
         # Read now, because remarks are asked for when the file is closed.
         stream = self.stream
-        rate = stream.average_rate or stream.guessed_rate
-        self.spacing_s = 1.0 / float(rate) if rate else 1.0 / USUAL_RATE
+        rate = float(stream.average_rate or stream.guessed_rate or USUAL_RATE)
+        self.raw = self.container.format.name in _RAW
+        told = float(stream.codec_context.framerate or 0) if self.raw else 0.0
+        self.tells_rate = 0 < told <= _FASTEST
+        self.spacing_s = 1.0 / (told if self.tells_rate else rate)
         self.start_s = float((stream.start_time or 0) * stream.time_base)
         self.announced_end_s = _announced_end(self.container, stream)
         self.pixel_aspect = float(stream.sample_aspect_ratio or 1) or 1.0
@@ -94,7 +107,7 @@ class OpenVideo:
             (self.damaged, "frame", "could not be decoded and {} skipped."),
             (self.repeated, "frame", "had the time of another and {} skipped."),
             (self.reordered, "frame", "stood out of order and {} put in order; none is missing."),
-            (self.untimed, "frame", "had no time and {} given the usual one."),
+            (0 if self.raw else self.untimed, "frame", "had no time and {} given the usual one."),
             (self.resets, "jump", "of its clock {} evened out."),
         )
         found = [
@@ -102,14 +115,32 @@ class OpenVideo:
             for count, noun, sentence in sentences
             if count
         ]
-        announced = self.announced_end_s
-        missing = 0.0 if announced is None or self.end_s is None else announced - self.end_s
-        if missing > max(1.0, 2 * self.spacing_s):
+        if self.raw:
+            rate = f"{1 / self.spacing_s:.6g} frames a second"
+            cure = f"set it with ffmpeg -r RATE -i {self.path.name} -c copy NAME.mp4"
+            how = "by its own word" if self.tells_rate else f"a guess: if it is wrong, {cure}"
+            found.append(f"It holds no times, so they follow from {rate}, {how}.")
+        if self._missing_s:
             found.append(
-                f"The file announces {announced:.2f} s, but its last frame that can be decoded "
-                f"ends at {self.end_s:.2f} s."
+                f"The file announces {self.announced_end_s:.2f} s, but its last frame that can be "
+                f"decoded ends at {self.end_s:.2f} s."
             )
         return found
+
+    @property
+    def _missing_s(self) -> float:
+        """Return the seconds from the last frame to the announced end; 0 if they are few."""
+        if self.announced_end_s is None or self.end_s is None:
+            return 0.0
+        missing = self.announced_end_s - self.end_s
+        return missing if missing > max(1.0, 2 * self.spacing_s) else 0.0
+
+    def moments(self) -> Iterator[tuple[float, float]]:
+        """Read on, and yield when each packet with a time is shown, and for how long, or 0."""
+        base = self.stream.time_base
+        for packet in self._packets():
+            if packet is not None and packet.pts is not None:
+                yield float(packet.pts * base), float((packet.duration or 0) * base)
 
     def frames(self, after_s: float | None = None) -> Iterator[Shown]:
         """Decode the frames in order, each later than the frame before.
@@ -155,10 +186,11 @@ class OpenVideo:
         """Give frames their times by the rules of this module."""
         base = self.stream.time_base
         last: float | None = None
+        shown: Shown | None = None
         moved = 0.0
         for frame, pts in self._ordered(decoded):
             spacing = float((frame.duration or 0) * base)
-            if not 0 < spacing < 3600:
+            if not 0 < spacing < 3600 or (self.raw and pts is None):
                 spacing = self.spacing_s
             if pts is None:
                 self.untimed += 1
@@ -172,9 +204,20 @@ class OpenVideo:
                 self.resets += 1
                 moved += last + spacing - time_s
                 time_s = last + spacing
+            if shown is not None:
+                yield shown
             last = time_s
             self.end_s = time_s + spacing
-            yield Shown(time_s, time_s + spacing, frame)
+            shown = Shown(time_s, self.end_s, frame)
+        if shown is None:
+            return
+        # Of frames that are stored in another order, the duration may be that of another.
+        ends, announced = shown.usual_end_s, self.announced_end_s or shown.usual_end_s
+        wrong = self.spacing_s / 2 < ends - announced < ends - shown.time_s
+        still = 0 < self._missing_s <= LONGEST_S and not self.damaged
+        if (still or wrong) and _is_whole(self.path, self.container, self.stream):
+            self.end_s = ends = announced
+        yield replace(shown, usual_end_s=ends)
 
     def _ordered(self, decoded: Iterator[Any]) -> Iterator[tuple[Any, int | None]]:
         """Yield the frames with their times, put in order among ``WINDOW`` frames."""
@@ -307,6 +350,24 @@ def _announced_end(container: Any, stream: Any) -> float | None:
     # Matroska's duration counts from 0, whenever the first frame is shown.
     start = 0 if "matroska" in container.format.name else container.start_time or 0
     return (start + container.duration) / 1e6
+
+
+def _is_whole(path: Path, container: Any, stream: Any) -> bool:
+    """Tell whether nothing of a file is cut off, as far as its format says how long it is."""
+    size = path.stat().st_size
+    if "matroska" not in container.format.name:
+        ends = [entry.pos + entry.size for entry in stream.index_entries]
+        return "mov" in container.format.name and 0 < max(ends, default=0) <= size
+    with path.open("rb") as file:
+        head = file.read(4096)
+    # The segment's identifier, then its length, whose first byte says how many bytes it has.
+    place = head.find(b"\x18\x53\x80\x67") + 4
+    if place < 4 or place >= len(head) or not head[place]:
+        return False
+    width = 9 - head[place].bit_length()
+    length = int.from_bytes(head[place : place + width], "big") & ((1 << 7 * width) - 1)
+    # All ones stand for an unknown length.
+    return length + 1 < 1 << 7 * width and place + width + length <= size
 
 
 def _from(after_s: float, shown: Iterator[Shown]) -> Iterator[Shown]:

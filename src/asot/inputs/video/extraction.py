@@ -20,7 +20,8 @@ from asot.data.origin import Origin
 from asot.errors import FileError
 from asot.inputs.video.backbone import Backbone
 from asot.inputs.video.decoding import OpenVideo, open_video
-from asot.inputs.video.partial import DAMAGED, MOMENT, REPAIRED, SOUND, Partial
+from asot.inputs.video.pace import pace, pace_remarks
+from asot.inputs.video.partial import DAMAGED, HELD, MOMENT, REPAIRED, SOUND, Partial
 from asot.inputs.video.reading import Pictures, VideoInfo, fingerprint, probe, sample
 from asot.text import plural
 from asot.timeline.segments import require_times
@@ -76,13 +77,14 @@ class VideoExtractor:
     ) -> Iterator[tuple[dict[str, NDArray[Any]], Origin]]:
         """Make features (N, D) and times (N + 1,), resuming an earlier call that was cut off."""
         mark, info = fingerprint(path), probe(path)
-        state = {"fingerprint": mark, "extractor": self.identity}
+        step_s = None if self.frame_rate is None else pace(path, self.frame_rate)
+        state = {"fingerprint": mark, "extractor": self.identity, "step_s": step_s}
         batch_size = self.batch_size or self.backbone.batch_size
         with Partial(target, state, self.backbone.width, batch_size) as partial:
             # For small frames a single thread keeps up with the backbone, and spares its caches.
             large = info.width * info.height > _LARGE
             threads = self.threads or (available_cores() if large else 1)
-            video = _VideoRun(self, path, info, batch_size, threads, partial, tell).finish()
+            video = _VideoRun(self, path, info, step_s, batch_size, threads, partial, tell).finish()
             moments = partial.moments
             if len(moments) < 2:
                 at = f" at {self.frame_rate:g} frames a second" if self.frame_rate else ""
@@ -95,7 +97,8 @@ class VideoExtractor:
             assert video.end_s is not None
             times = require_times(np.append(moments["time_s"], video.end_s), len(moments))
             media, file = asdict(info), str(path.absolute())
-            origin = Origin("video", file, mark, self.identity, media, video.remarks)
+            remarks = video.remarks + pace_remarks(times, (moments["state"] & HELD) > 0)
+            origin = Origin("video", file, mark, self.identity, media, remarks)
             arrays: dict[str, NDArray[Any]] = {"features": partial.features, "times": times}
             yield arrays, origin
             arrays.clear()  # Windows removes no file that is mapped into memory.
@@ -117,6 +120,7 @@ class _VideoRun:
     extractor: VideoExtractor
     path: Path
     info: VideoInfo
+    step_s: float | None
     batch_size: int
     threads: int
     partial: Partial
@@ -126,7 +130,7 @@ class _VideoRun:
     def finish(self) -> OpenVideo:
         """Make the missing features, and return the video, read to its end."""
         known = self.partial.moments
-        state = int(known["state"][-1]) if len(known) else SOUND
+        state = int(known["state"][-1]) & ~HELD if len(known) else SOUND
         if state == DAMAGED:
             self.threads = 1
         # Only a sound video is resumed at a keyframe; in others frames are counted from the start.
@@ -170,7 +174,8 @@ class _VideoRun:
         with open_video(self.path, threads=self.threads) as video:
             pictures = Pictures()
             after = float(known["time_s"][first]) if seek else None
-            shown = sample(video, self.extractor.frame_rate, after, self.info.start_s)
+            rate, start_s = self.extractor.frame_rate, self.info.start_s
+            shown = sample(video, rate, after, start_s, self.step_s)
             for number, (one, _) in enumerate(shown, start=first if seek else 0):
                 if number < first:
                     continue
@@ -183,7 +188,7 @@ class _VideoRun:
                     if was["time_s"] != one.time_s or was["checksum"] != checksum:
                         raise _OtherFrames
                 state = DAMAGED if video.damaged else SOUND if video.undisturbed else REPAIRED
-                yield (one.time_s, checksum, state), image
+                yield (one.time_s, checksum, state + HELD * one.held), image
             if video.damaged and self.threads != 1:
                 raise _Damaged
             self.video = video

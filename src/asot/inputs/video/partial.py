@@ -19,6 +19,8 @@ from asot.schema import read_json
 MOMENT = np.dtype([("time_s", "<f8"), ("checksum", "<u4"), ("state", "<u4")])
 # To reach the frame again, seek to it; count from the start; count so with a single thread.
 SOUND, REPAIRED, DAMAGED = 0, 1, 2
+# Added to the state of a row that repeats the frame before, which is shown for long.
+HELD = 4
 
 
 class Partial:

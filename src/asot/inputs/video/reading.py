@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from asot.errors import FileError, require_number, unreadable
 from asot.inputs.video.decoding import OpenVideo, Shown, open_video
+from asot.inputs.video.pace import hold
 
 # Containers round times, some to a millisecond: a moment so little before a frame belongs to it.
 _ROUNDING_S = 1e-3
@@ -58,7 +59,7 @@ def probe(path: Path) -> VideoInfo:
         return VideoInfo(
             start_s=first.time_s,
             end_s=end_s if end_s is not None and end_s > first.time_s else None,
-            frame_rate=float(rate) if rate else None,
+            frame_rate=1 / video.spacing_s if video.raw else float(rate) if rate else None,
             width=width,
             height=height,
             codec=stream.codec_context.codec.canonical_name,
@@ -128,11 +129,13 @@ def sample(
     frame_rate: float | None,
     after_s: float | None = None,
     start_s: float | None = None,
+    step_s: float | None = None,
 ) -> Iterator[tuple[Shown, float]]:
     """Yield the frames of an open video as :func:`read_frames`, each with the moment it ends.
 
     They begin with the frame that is shown at ``after_s``. With it ``start_s``, the time of the
-    video's first frame, must be given.
+    video's first frame, must be given. With ``step_s``, a frame that is shown for longer comes
+    again after each such time: see :mod:`asot.inputs.video.pace`.
     """
     if frame_rate is not None:
         require_number("frame_rate", frame_rate, above=0)
@@ -141,7 +144,11 @@ def sample(
         start_s = one.time_s if start_s is None else start_s
         end_s = one.usual_end_s if following is None else following.time_s
         if _wanted(one.time_s, end_s, frame_rate, start_s):
-            yield one, end_s
+            # The last frame's own duration is rough, unless it is long.
+            rough = following is None and end_s - one.time_s <= 1.0
+            for piece, ends in hold(one, end_s, None if rough else step_s):
+                if after_s is None or ends > after_s or ends == end_s:
+                    yield piece, ends
 
 
 def _wanted(time_s: float, end_s: float, frame_rate: float | None, start_s: float) -> bool:

@@ -1,0 +1,114 @@
+"""The table of what every file was taken for, in the folder of the features."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from asot.data.features import FeatureFile
+from asot.data.origin import Origin, origin_path, read_origin, read_times, times_path
+from asot.errors import AsotError
+from asot.files import write_text
+from asot.inputs.find import Input
+from asot.text import printable
+
+FILE = "recordings.csv"
+_KINDS = {"video": "video", "series": "sensor log", "pose": "poses", "features": "features"}
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A file, and what it was taken for; None stands for unknown."""
+
+    recording: str
+    file: str
+    kind: str
+    rate: float | None = None  # frames or rows a second, of the file
+    duration_s: float | None = None
+    rows: int | None = None  # of features
+    columns: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()  # columns
+    remarks: tuple[str, ...] = ()
+
+
+def take_down(
+    one: Input,
+    origin: Origin,
+    shape: tuple[int, int] | None,
+    duration_s: float | None,
+    remarks: Sequence[str] = (),
+) -> Taken:
+    """Note what a file was taken for, by the origin and the shape of its features."""
+    rows, width = shape or (None, None)
+    media = origin.media
+    columns = tuple(media.get("columns", ())) or (
+        (f"1 to {width}",) if origin.kind == "features" else ()
+    )
+    others = (*media.get("left_out", ()), *media.get("found", ()))
+    return Taken(
+        one.name,
+        printable(one.path),
+        _KINDS[origin.kind],
+        media.get("frame_rate" if origin.kind == "video" else "rate"),
+        duration_s,
+        rows,
+        columns,
+        tuple(name for name in others if name not in columns),
+        tuple(remarks),
+    )
+
+
+def take_stock(
+    inputs: Sequence[Input],
+    root: Path,
+    failed: Mapping[str, str],
+    remarks: Mapping[str, Sequence[str]],
+) -> list[Taken]:
+    """Note what all files were taken for whose features are in ``root``, and those that failed."""
+    found = []
+    for one in inputs:
+        try:
+            origin = None if one.name in failed else read_origin(origin_path(root, one.name))
+            if origin is not None:
+                shape = FeatureFile(root / "features" / f"{one.name}.npy").shape
+                path, length = times_path(root, one.name), None
+                if path.is_file():
+                    times = read_times(path, shape[0])
+                    length = float(times[-1] - times[0])
+                found.append(take_down(one, origin, shape, length, remarks.get(one.name, ())))
+                continue
+            reason = failed.get(one.name, "")
+        except AsotError as error:  # another process writes them
+            reason = str(error)
+        found.append(unused(one, reason))
+    return found
+
+
+def unused(one: Input, reason: str) -> Taken:
+    """Note a file that cannot be used."""
+    return Taken(one.name, printable(one.path), "not used", remarks=(reason,))
+
+
+def write_taken(root: Path, found: Sequence[Taken], others: Collection[str] = ()) -> None:
+    """Write the table of all files as CSV; rows of ``others``, from other calls, stay."""
+    path = root / FILE
+    names = {one.recording for one in found}
+    rows: list[dict[str, Any]] = []
+    before = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    for row in csv.DictReader(io.StringIO(before, newline="")):
+        if row.get("recording") in others and row["recording"] not in names:
+            rows.append(row)
+    for one in found:
+        lists = ("columns", "left_out", "remarks")
+        rows.append(asdict(one) | {name: "; ".join(getattr(one, name)) for name in lists})
+    text = io.StringIO(newline="")
+    names_of = list(Taken.__dataclass_fields__)
+    table = csv.DictWriter(text, names_of, extrasaction="ignore", lineterminator="\n")
+    table.writeheader()
+    table.writerows(sorted(rows, key=lambda row: str(row["recording"])))
+    if text.getvalue() != before:
+        write_text(path, text.getvalue())
