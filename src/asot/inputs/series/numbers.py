@@ -54,7 +54,7 @@ def take_apart(cell: str) -> Number | None:
     body, exponent = found["body"].strip(_GROUPERS), found["exponent"] or ""
     grouped = re.search(f"[{_GROUPERS}]", body) is not None
     if grouped:
-        if not re.fullmatch(rf"\d{{1,3}}([{_GROUPERS}])\d{{3}}(\1\d{{3}})*([.,]\d*)?", body):
+        if not re.fullmatch(rf"[1-9]\d{{0,2}}([{_GROUPERS}])\d{{3}}(\1\d{{3}})*([.,]\d*)?", body):
             return None
         body = re.sub(f"[{_GROUPERS}]", "", body)
     if exponent[:1] in ("+", "-") and not re.search("[.,]", body):  # 2024-151 is a day of the year
