@@ -35,6 +35,7 @@ segment toys/features --n_actions 3 --kind movie --out new
 extract toys/features --kind video --out new
 extract toys/features
 segment toys/features --n_actions 3 --columns --out new
+segment toys/features --n_actions 3 --skip_lines -1 --out new
 train default --data toys --out new --transport_eval.mode parity
 benchmark default --n_actions 3 --data toys --out toys
 data describe toys --activity tea

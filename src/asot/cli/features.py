@@ -33,6 +33,7 @@ SERIES: dict[str, tuple[type, str]] = {
         "The unit of times that are numbers: ns, 100ns, us, ms, s, min, h or d; told by the name "
         "of the column, or by what is plausible, unless given.",
     ),
+    "skip_lines": (int, "Lines above the table in a text file; recognised unless given."),
     "columns": (str, "The columns, or points, to use; all unless given."),
     "window_s": (float, "Seconds of signal that each row describes; 0 for the plain signal."),
     "smooth_s": (float, "Seconds of a moving median; 0 for none."),

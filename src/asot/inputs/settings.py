@@ -51,6 +51,7 @@ class SeriesSettings:
     rate: float | None = None  # rows a second of poses, arrays, and tables without times
     time_column: str | None = None  # of a table; recognised by name by default
     time_unit: str | None = None  # of a clock of numbers, such as ms; recognised by default
+    skip_lines: int | None = None  # of a text file, above its table; recognised by default
     columns: list[str] | None = None  # to use; of poses also points or individuals; all by default
     frame_rate: float | None = None  # rows of features a second; 0 for every row of the file
     # Seconds that a row of features describes by mean, deviation and octaves of energy; 0 for
@@ -81,6 +82,9 @@ class SeriesSettings:
         _require(self, "time_column", "the name of a column", clock)
         known = self.time_unit is None or self.time_unit in TIME_UNITS
         _require(self, "time_unit", f"one of {', '.join(TIME_UNITS)}", known)
+        lines = self.skip_lines
+        whole = lines is None or (type(lines) is int and lines >= 0)
+        _require(self, "skip_lines", "an integer of at least 0", whole)
         some = self.columns is None or (_are_names(self.columns) and len(self.columns) > 0)
         _require(self, "columns", "one or more names, each once", some)
         two = axis is None or (_are_names(axis) and len(axis) == 2)

@@ -307,7 +307,7 @@ def test_sensors_are_no_points(
 def test_sensors_with_a_header_of_two_lines_are_no_points(
     tmp_path: Path, rng: np.random.Generator
 ) -> None:
-    for head in ("acc,acc,acc,gyro,gyro,gyro\nx,y,z,x,y,z\n", "Monday's log\ntime,x,y\n"):
+    for head in ("acc,acc,acc,gyro,gyro,gyro\nx,y,z,x,y,z\n", "Monday's log\ntime,x,y,z,u,v\n"):
         (tmp_path / "log.csv").write_text(head + "0,1,2,3,4,5\n1,2,3,4,5,6\n")
         assert kind_of(tmp_path / "log.csv") == "series"
 

@@ -291,7 +291,7 @@ def refused(path: Path, **options: object) -> str:
         ("time,x\n0,1\n1,2,,,3\n", "line 3: has more than 2 cells"),
         ("time,x\n0,a\n1,b\n", "no column of numbers"),
         ("time,x\n0,\n1,\n", "holds no values"),
-        ("time,x\n0,\0\n1,2\n", "not a text file"),
+        ("time,x\n0,\1\2\3\n1,2\n", "not a text file"),
     ],
 )
 def test_broken_tables_are_refused_with_the_line(text: str, says: str, tmp_path: Path) -> None:

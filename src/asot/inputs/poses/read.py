@@ -21,8 +21,9 @@ from asot.inputs.poses.hdf5 import open_hdf5, read_dlc, read_nwb, read_sleap
 from asot.inputs.poses.headers import flat, least_of, name_levels
 from asot.inputs.poses.places import Poses, place
 from asot.inputs.poses.tables import find_poses, read_poses
+from asot.inputs.series.layout import TEXT_SUFFIXES
 from asot.inputs.series.signals import Series, fill_gaps
-from asot.inputs.series.tables import PARQUET_SUFFIXES, TEXT_SUFFIXES
+from asot.inputs.series.tables import PARQUET_SUFFIXES
 from asot.text import listing, quote
 
 SUFFIXES = (*TEXT_SUFFIXES, *PARQUET_SUFFIXES, ".npy", *sorted(HDF5))
@@ -30,12 +31,14 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 Kind = Literal["series", "pose"]
 
 
-def kind_of(path: Path, asked: str | None = None) -> Kind:
+def kind_of(path: Path, asked: str | None = None, skip_lines: int | None = None) -> Kind:
     """Tell poses from other signals by the head of a file, or take what is ``asked`` for."""
     require_file(path)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise FileError.at(path, f"is not a recording that asot reads ({', '.join(SUFFIXES)})")
+        raise FileError.at(
+            path, f"is not a recording that asot reads ({', '.join(filter(None, SUFFIXES))})"
+        )
     if suffix in HDF5:
         with path.open("rb") as stream:
             if stream.read(8) != _HDF5:
@@ -51,7 +54,7 @@ def kind_of(path: Path, asked: str | None = None) -> Kind:
         return "series"
     if asked == "pose":
         return "pose"
-    return "series" if find_poses(path) is None else "pose"
+    return "series" if find_poses(path, skip_lines=skip_lines) is None else "pose"
 
 
 def read_pose(
@@ -61,6 +64,7 @@ def read_pose(
     time_unit: str | None = None,
     min_confidence: float | None = None,
     columns: Sequence[str] | None = None,
+    skip_lines: int | None = None,
 ) -> Series:
     """Read poses of one or more animals from DeepLabCut's or SLEAP's file, or one laid out alike.
 
@@ -88,7 +92,7 @@ def read_pose(
     if path.suffix.lower() in HDF5:
         poses = _read_hdf5(path)
     else:
-        table = find_poses(path, sure=False)
+        table = find_poses(path, sure=False, skip_lines=skip_lines)
         if table is None:
             raise FileError.at(path, "is not a table of poses: no point in its header has x and y")
         poses = read_poses(table, rate, time_unit)

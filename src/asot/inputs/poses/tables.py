@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import re
 from collections.abc import Callable, Sequence
@@ -13,19 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.errors import FileError, unreadable
+from asot.errors import FileError
 from asot.inputs.poses.headers import Header, each_point, flat, least_of, stacked
 from asot.inputs.poses.places import Poses, Values, place
 from asot.inputs.series.clocks import find_time_column, read_clock, time_unit
 from asot.inputs.series.dates import ClockError, require_pandas
-from asot.inputs.series.tables import (
-    TEXT_SUFFIXES,
-    Dialect,
-    line_of,
-    look_at,
-    open_parquet,
-    read_text_table,
-)
+from asot.inputs.series.layout import TEXT_SUFFIXES, Dialect, look_at
+from asot.inputs.series.lines import records, split
+from asot.inputs.series.rows import line_of, read_text_table
+from asot.inputs.series.tables import open_parquet
 from asot.text import listing, quote
 
 _DLC = ("scorer", "individuals", "bodyparts", "coords")
@@ -43,7 +38,7 @@ class PoseTable:
     line: Callable[[int], int | None]  # the line, from 1, of a row, from 0
 
 
-def find_poses(path: Path, sure: bool = True) -> PoseTable | None:
+def find_poses(path: Path, sure: bool = True, skip_lines: int | None = None) -> PoseTable | None:
     """Recognise the poses in a table, or return None if it holds, or may hold, other signals.
 
     A header that begins as one of poses and goes on otherwise is a FileError with the cure, and so
@@ -56,8 +51,8 @@ def find_poses(path: Path, sure: bool = True) -> PoseTable | None:
         if header is None:
             return None
         return PoseTable(path, table.names, header, lambda: table.frame, table.line)
-    dialect = look_at(path)
-    rows = _first_rows(path, dialect)
+    dialect = look_at(path, skip_lines)
+    rows = _first_rows(path, dialect, skip_lines or 0)
     try:
         header = stacked([cells for _, cells in rows])
     except ValueError as error:
@@ -70,7 +65,7 @@ def find_poses(path: Path, sure: bool = True) -> PoseTable | None:
         names = dialect.header or ()
         header = _flat(path, names, dialect.rows, sure)
         first = rows[0][1][0].lower() if rows else ""
-        if header is None and (first in _DLC or any(cells[:1] == ["coords"] for _, cells in rows)):
+        if header is None and (first in _DLC or any(cells[:1] == ("coords",) for _, cells in rows)):
             message = (
                 f"begins like DeepLabCut's ({quote(first)}), but has no line 'bodyparts, coords'"
             )
@@ -124,7 +119,8 @@ def read_poses(table: PoseTable, rate: float | None, unit: str | None = None) ->
         remarks.append(f"Left out, as no part of a point: {listing(others, 6)}.")
     if clock is not None:
         poses = _timed(table, poses, names[clock], frame[clock], index, unit)
-    return replace(poses, remarks=(*remarks, *poses.remarks))
+    told = frame.attrs.get("remarks", ())
+    return replace(poses, remarks=(*told, *remarks, *poses.remarks))
 
 
 def _timed(
@@ -202,15 +198,8 @@ def _flat(
         raise FileError.at(path, f"{error}: rename or remove one, {kind}") from None
 
 
-def _first_rows(path: Path, dialect: Dialect) -> list[tuple[int, list[str]]]:
+def _first_rows(path: Path, dialect: Dialect, skip_lines: int) -> list[tuple[int, tuple[str, ...]]]:
     """Return the cells of the first few lines of the table, each with the number of its line."""
-    rows = []
-    try:
-        with path.open(encoding=dialect.encoding, newline="") as stream:
-            reader = csv.reader(stream, delimiter=dialect.separator)
-            for cells in itertools.islice(reader, 40):
-                if any(cells) and not cells[0].startswith(("#", "sep=")):
-                    rows.append((reader.line_num, [cell.strip() for cell in cells]))
-    except OSError as error:
-        raise FileError.at(path, unreadable(error)) from error
-    return rows[:12]
+    lines = itertools.islice(records(path, dialect.encoding), skip_lines + 40)
+    rows = [(line, split(text, dialect.separator)) for line, text in lines if line > skip_lines]
+    return [row for row in rows if any(row[1]) and not row[1][0].startswith(("#", "sep="))][:12]

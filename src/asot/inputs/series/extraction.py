@@ -56,9 +56,9 @@ class SeriesExtractor:
     def read(self, path: Path) -> tuple[Kind, Series]:
         """Read a file by the settings, and tell what it holds."""
         settings = self.settings
-        kind = kind_of(path, settings.kind)
+        kind = kind_of(path, settings.kind, settings.skip_lines)
         known: dict[str, Any] = {"rate": settings.rate, "time_unit": settings.time_unit}
-        known["columns"] = settings.columns
+        known |= {"columns": settings.columns, "skip_lines": settings.skip_lines}
         if kind == "pose":
             return kind, read_pose(path, min_confidence=settings.min_confidence, **known)
         known |= {"time_column": settings.time_column, "transposed": settings.transposed}

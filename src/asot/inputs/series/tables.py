@@ -1,20 +1,16 @@
 """Tables of signals: text such as CSV, whose layout is recognised, Parquet, and plain arrays.
 
-Text may have: UTF-8 (also with a byte-order mark), UTF-16 and Windows encodings; commas,
-tabs or semicolons between cells; decimal commas where the separator is another; lines that begin
-with ``#`` before the table, the last of which may be its header; Excel's ``sep=;`` line; no header.
+Of text, :mod:`asot.inputs.series.layout` finds the table and :mod:`asot.inputs.series.rows` reads
+its cells.
 """
 
 from __future__ import annotations
 
-import csv
 import itertools
-import re
-import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -25,18 +21,16 @@ from asot.files import require_file
 from asot.inputs.series.clocks import find_time_column, read_clock
 from asot.inputs.series.columns import SignalTable, signals_of
 from asot.inputs.series.dates import ClockError, require_pandas
+from asot.inputs.series.layout import TEXT_SUFFIXES, look_at, with_unit
+from asot.inputs.series.rows import line_of, read_text_table
 from asot.inputs.series.signals import Series, fill_gaps
-from asot.text import listing, plural, quote
+from asot.text import listing, quote
 from asot.timeline.segments import even_times
 
 if TYPE_CHECKING:
     import pandas
 
-TEXT_SUFFIXES = (".csv", ".tsv", ".tab")
 PARQUET_SUFFIXES = (".parquet", ".pq")
-_LOOK = 30  # lines by which the layout is recognised
-# Cells that loggers write for missing values, beside those that pandas knows.
-_MISSING = ["-", "--", "?", "none", "None", "NONE", "Nan", "inf", "-inf", "Inf", "-Inf"]
 
 
 def read_series(
@@ -46,6 +40,7 @@ def read_series(
     time_column: str | None = None,
     time_unit: str | None = None,
     columns: Sequence[str] | None = None,
+    skip_lines: int | None = None,
     transposed: bool = False,
 ) -> Series:
     """Read signals from a table, CSV, TSV or Parquet, or from an array (N, D) in a ``.npy`` file.
@@ -58,8 +53,10 @@ def read_series(
 
     The signals are ``columns``, in this order, or all other columns of numbers, but not other
     clocks, counters, and those with a name of labels, such as ``activity``. Missing values are
-    filled in with straight lines. The columns of an array are called ``1``, ``2``, ...; with
-    ``transposed`` it is (D, N). A file that does not fit is a DataError.
+    filled in with straight lines. The columns of an array, and of a table that does not name them,
+    are called ``1``, ``2``, ...; with ``transposed`` an array is (D, N). The table of a text file
+    begins after ``skip_lines`` lines, or where it is recognised. A file that does not fit is a
+    DataError.
 
     Examples
     --------
@@ -77,14 +74,56 @@ def read_series(
     if suffix in PARQUET_SUFFIXES:
         table = open_parquet(path)
     elif suffix in TEXT_SUFFIXES:
-        dialect = look_at(path)
-        frame = read_text_table(path, dialect)
-        header = dialect.header or tuple(str(i + 1) for i in range(frame.shape[1]))
-        table = SignalTable(path, _unique(header), frame, lambda row: line_of(path, dialect, row))
+        return _read_text(path, rate, time_column, time_unit, columns, skip_lines)
     else:
-        known = ", ".join((*TEXT_SUFFIXES, *PARQUET_SUFFIXES, ".npy"))
+        known = ", ".join(filter(None, (*TEXT_SUFFIXES, *PARQUET_SUFFIXES, ".npy")))
         raise FileError.at(path, f"is not a table of signals that asot reads ({known})")
     return _series_of(table, rate, time_column, time_unit, columns)
+
+
+def _read_text(
+    path: Path,
+    rate: float | None,
+    time_column: str | None,
+    time_unit: str | None,
+    columns: Sequence[str] | None,
+    skip_lines: int | None,
+) -> Series:
+    dialect = look_at(path, skip_lines).table()
+    frame = read_text_table(path, dialect)
+    remarks = [*dialect.remarks, *frame.attrs["remarks"]]
+    names = list(dialect.header or (str(i + 1) for i in range(frame.shape[1])))
+    for i, unit in frame.attrs["units"].items():
+        names[i] = with_unit(names[i], unit)
+    if time_column is not None and time_column not in names:  # its unit was added to its name
+        named = (name for name in names if name.rpartition(" (")[0] == time_column)
+        time_column = next(named, time_column)
+    kept = [i for i in frame if (dialect.header and names[i]) or frame[i].notna().any()]
+    frame = frame[kept]
+    rows = np.arange(len(frame))
+    if dialect.rate is None and (rate is None or time_column in names):
+        rows = np.flatnonzero(frame.notna().any(axis=1))  # a row without time and value is none
+        frame = frame.iloc[rows].reset_index(drop=True)
+    frame.columns = range(len(kept))
+    unique = _unique([names[i] for i in kept])
+    remarks += _kinds_of_rows(unique, frame)
+    table = SignalTable(path, unique, frame, lambda row: line_of(path, dialect, int(rows[row])))
+    series = _series_of(table, rate or dialect.rate, time_column, time_unit, columns)
+    return replace(series, remarks=(*remarks, *series.remarks))
+
+
+def _kinds_of_rows(names: Sequence[str], frame: pandas.DataFrame) -> list[str]:
+    """Say where a column of words seems to tell what the others hold, as "acc" and "gyr" would."""
+    said = []
+    for name, (_, cells) in zip(names, frame.items(), strict=True):
+        words = cells.dropna() if cells.dtype.kind not in "iufbM" else cells[:0]
+        kinds = [str(one) for one in words.unique()[:13]]
+        if 1 < len(kinds) < 13 and len(words) > 20 and (words != words.shift()).mean() > 1 / 3:
+            said.append(
+                f"Column {quote(name)} changes from row to row between {listing(kinds)}: where it "
+                "says what the other columns hold, make a file of each kind of row."
+            )
+    return said
 
 
 def open_parquet(path: Path) -> SignalTable:
@@ -231,137 +270,3 @@ def _read_array(
         values = values[:, [int(name) - 1 for name in columns]]
         names = list(columns)
     return _filled(path, values, names, times, columns)
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """The layout of a table in a text file."""
-
-    encoding: str
-    separator: str
-    decimal: str
-    header: tuple[str, ...] | None  # None if the first line holds numbers
-    skip: int  # lines before the first row of values
-    rows: tuple[tuple[str, ...], ...]  # the cells of the first few rows of values
-
-
-def look_at(path: Path) -> Dialect:
-    """Recognise the layout of the table in a text file."""
-    encoding, lines = _first_lines(path)
-    skip, comment, separator = 0, "", None
-    while skip < len(lines) and (not lines[skip].strip() or lines[skip].startswith(("#", "sep="))):
-        if lines[skip].startswith("#"):
-            comment = lines[skip].lstrip("#").strip()
-        elif lines[skip].startswith("sep="):
-            separator = lines[skip][4:5]
-        skip += 1
-    body = [line for line in lines[skip:] if line.strip()]
-    if not body:
-        raise FileError.at(path, "is empty: it holds no row")
-    separator = separator or _separator(body)
-    rows = [tuple(cell.strip() for cell in row) for row in csv.reader(body, delimiter=separator)]
-    decimal = _decimal(rows[1:] or rows, separator)
-    header: tuple[str, ...] | None = None
-    if not any(_is_number(cell, decimal) for cell in rows[0]):
-        header, rows = rows[0], rows[1:]
-        skip += 1
-    elif comment:
-        cells = next(csv.reader([comment], delimiter=separator))
-        if len(cells) == len(rows[0]):
-            header = tuple(cell.strip() for cell in cells)
-    # A separator at the end of each line makes no column.
-    while header and not header[-1] and not any("".join(row[len(header) - 1 :]) for row in rows):
-        header = header[:-1]
-    return Dialect(encoding, separator, decimal, header, skip, tuple(rows))
-
-
-def read_text_table(path: Path, dialect: Dialect) -> pandas.DataFrame:
-    """Read the rows of values, as pandas does; the columns are numbered."""
-    pandas = require_pandas("Reading tables of signals")
-    width = len(dialect.header or dialect.rows[0] if dialect.rows else dialect.header or ())
-    surplus = f"has more than {plural(width, 'cell')}"
-    options: dict[str, Any] = {
-        "sep": dialect.separator,
-        "decimal": dialect.decimal,
-        "header": None,
-        "names": list(range(width + 1)),  # a further column receives a surplus cell
-        "index_col": False,
-        "skiprows": dialect.skip,
-        "skipinitialspace": True,
-        "na_values": _MISSING,
-        "low_memory": False,
-    }
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pandas.errors.ParserWarning)
-            frame = pandas.read_csv(path, encoding=dialect.encoding, **options)
-    except pandas.errors.EmptyDataError:
-        return pandas.DataFrame({name: [] for name in range(width)})
-    except pandas.errors.ParserWarning as error:
-        raise FileError.at(path, surplus, line_of(path, dialect, 0)) from error
-    except (pandas.errors.ParserError, OSError, ValueError) as error:
-        found = re.search(r"Expected \d+ fields in line (\d+)", str(error))
-        if found:
-            raise FileError.at(path, surplus, int(found.group(1))) from error
-        said = quote(str(error).splitlines()[0] if str(error) else type(error).__name__, 120)
-        raise FileError.at(path, f"cannot be read as a table: {said}") from error
-    beyond = frame.pop(width).notna().to_numpy()
-    if beyond.any():
-        raise FileError.at(path, surplus, line_of(path, dialect, int(beyond.argmax())))
-    return frame
-
-
-def line_of(path: Path, dialect: Dialect, row: int) -> int | None:
-    """Return the line, from 1, of row ``row`` of the values, from 0; None past the end."""
-    with path.open(encoding=dialect.encoding, errors="replace", newline="") as stream:
-        full = (number for number, line in enumerate(stream, 1) if line.strip("\r\n"))
-        after = (number for number in full if number > dialect.skip)
-        return next(itertools.islice(after, row, None), None)
-
-
-def _first_lines(path: Path) -> tuple[str, list[str]]:
-    try:
-        with path.open("rb") as stream:
-            mark = stream.read(2)
-        encodings = ["utf-16"] if mark in (b"\xff\xfe", b"\xfe\xff") else ["utf-8-sig", "cp1252"]
-        for encoding in [*encodings, "latin-1"]:
-            try:
-                with path.open(encoding=encoding) as stream:
-                    lines = [line.rstrip("\n") for line in itertools.islice(stream, _LOOK)]
-                    # An undecodable letter may come after a million lines.
-                    while stream.read(1 << 20):
-                        pass
-            except UnicodeError:
-                continue
-            if any("\0" in line for line in lines):
-                raise FileError.at(path, "is not a text file: save it as CSV")
-            return encoding, lines
-    except OSError as error:
-        raise FileError.at(path, unreadable(error)) from error
-    raise FileError.at(path, "is not a text file: save it as CSV")
-
-
-def _separator(lines: list[str]) -> str:
-    """Recognise the separator of cells; the comma comes last, as it may be a decimal mark."""
-    counts = {}
-    for separator in "\t;,":
-        widths = [len(row) for row in csv.reader(lines, delimiter=separator)]
-        if widths[0] > 1 and len(set(widths)) == 1:
-            return separator
-        counts[separator] = widths[0]
-    return max(counts, key=lambda separator: counts[separator])
-
-
-def _decimal(rows: list[tuple[str, ...]], separator: str) -> str:
-    cells = [cell for row in rows for cell in row]
-    commas = any(re.fullmatch(r"[-+]?\d*,\d+([eE][-+]?\d+)?", cell) for cell in cells)
-    points = any(re.fullmatch(r"[-+]?\d*\.\d+([eE][-+]?\d+)?", cell) for cell in cells)
-    return "," if commas and not points and separator != "," else "."
-
-
-def _is_number(cell: str, decimal: str) -> bool:
-    try:
-        float(cell.replace(decimal, "."))
-    except ValueError:
-        return False
-    return cell.strip().lower().lstrip("+-") not in ("nan", "inf", "infinity")
