@@ -54,10 +54,10 @@ def read_series(
 
     The signals are ``columns``, in this order, or all other columns of numbers, but not other
     clocks, counters, and those with a name of labels, such as ``activity``. Missing values, and
-    marks of these such as -999, are filled in with straight lines. The columns of an array, and of a table that does not name them,
-    are called ``1``, ``2``, ...; with ``transposed`` an array is (D, N). The table of a text file
-    begins after ``skip_lines`` lines, or where it is recognised. A file that does not fit is a
-    DataError.
+    marks of these such as -999, are filled in with straight lines. The columns of an array, and of
+    a table that does not name them, are called ``1``, ``2``, ...; with ``transposed`` an array is
+    (D, N). The table of a text file begins after ``skip_lines`` lines, or where it is recognised. A
+    file that does not fit is a DataError.
 
     Examples
     --------
