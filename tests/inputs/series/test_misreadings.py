@@ -220,7 +220,7 @@ def test_short_counters_are_left_out(tmp_path: Path) -> None:
     assert series.columns == ("x",)
 
 
-@pytest.mark.parametrize("head", ["time,y,x", "time,x,y,z", "t,force,angle"])
+@pytest.mark.parametrize("head", ["time,y,x", "time,x,y,z", "t,force,angle", "time,Fx,Fy"])
 def test_another_header_further_down_is_refused(head: str, tmp_path: Path) -> None:
     columns = [row / 10 for row in range(N)], X, X
     path = write(tmp_path / "log.csv", "time,x,y", *columns)
