@@ -25,14 +25,27 @@ _BASES = {
 _UNITS = {
     **dict.fromkeys(["s", "sec", "secs", "second", "seconds"], 1.0),
     **dict.fromkeys(["ms", "msec", "millis", "millisecond", "milliseconds"], 1e-3),
-    **dict.fromkeys(["us", "usec", "micros", "microsecond", "microseconds", "µs", "μs"], 1e-6),
-    **dict.fromkeys(["ns", "nsec", "nanos", "nanosecond", "nanoseconds"], 1e-9),
+    **dict.fromkeys(
+        ["us", "usec", "usecs", "micros", "microsecond", "microseconds", "µs", "μs"], 1e-6
+    ),
+    **dict.fromkeys(["ns", "nsec", "nsecs", "nanosec", "nanos", "nanosecond", "nanoseconds"], 1e-9),
     **dict.fromkeys(["min", "mins", "minute", "minutes"], 60.0),
     **dict.fromkeys(["h", "hour", "hours"], 3600.0),
 }
-_LONE_UNITS = {"s", "sec", "secs", "seconds", "ms", "millis", "milliseconds", "microseconds"}
+_LONE_UNITS = {
+    *("s", "sec", "secs", "seconds", "ms", "millis", "milliseconds"),
+    *("microseconds", "micros", "nanoseconds"),
+}
 # Names of columns that tell sensors, or people, from each other.
 _WHOSE = re.compile(r"(^|_)(id|device|sensor|node|tag|imu|subject|person|user|side|name)(_|$)")
+# Names that may be of times, which is told by values that rise; but not of events.
+_LIKE_TIMES = re.compile(
+    r"min|(.*_)?(time|timestamp|stamp|datetime|datum|zeit)(_(unix|utc|local|cal))*"
+    rf"(_({'|'.join(_UNITS)}))?"
+)
+_EVENTS = re.compile(
+    r"start|begin|onset|end|stop|offset|reaction|response|exposure|lap|duration|birth"
+)
 _DAYS = re.compile(r"(^|_)(date|dates|day|datum|fecha)(_|$)")
 
 
@@ -84,17 +97,55 @@ def find_time_column(names: Sequence[str], frame: Any = None) -> int | None:
     (2, 2)
     """
 
-    def rank(position: int) -> int:
+    def rank(position: int) -> float:
         words, unit = words_of(names[position]), time_unit(names[position])
         if words == "date":
             days = frame is not None and (frame[position].iloc[:2].nunique() < 2)
             return 5 if days else 2
+        if words in _LONE_UNITS and 0 < (unit or 0) < 1 and frame is not None:
+            cells = frame[position]
+            if cells.dtype.kind in "iuf" and (cells.diff() < 0).any():  # of the second
+                return 3
         if words in ("t", "s"):
-            return 4
+            return 4.5 if names[position].strip().isupper() else 4
         return 3 if words == "ms" or words.startswith("t_") else 0 if unit else 1
 
     named = [position for position, name in enumerate(names) if time_unit(name) is not None]
-    return min(named, key=rank, default=None)
+    if named or frame is None:
+        return min(named, key=rank, default=None)
+    alike: dict[int, NDArray[np.float64]] = {}
+    for i, words in enumerate(map(words_of, names)):
+        if _LIKE_TIMES.fullmatch(words) and not _EVENTS.search(words):
+            seconds = _rising(names[i], frame[i])
+            alike |= {} if seconds is None else {i: seconds}
+    if not alike:
+        return None
+    # Clocks that differ are of recordings side by side.
+    (first, seconds), *others = alike.items()
+    span = float(np.nanmax(seconds))
+    same = all(np.nanmax(np.abs(one - seconds)) <= 0.05 * span for _, one in others)
+    stems = {re.sub(r"\d+", "", names[i]) for i in alike}
+    return first if same and len(stems) == len(alike) else None
+
+
+def _rising(name: str, values: Any) -> NDArray[np.float64] | None:
+    """Read numbers, of a unit beyond doubt, or dates that rise as times do, from 0 on."""
+    pandas = require_pandas("Reading tables of signals")
+    try:
+        made = _read_numbers(pandas, name, values, None) or read_dates(name, values)
+    except ClockError:
+        return None
+    if made is None or any("--time_unit" in one for one in made.remarks):
+        return None
+    there = made.seconds[np.isfinite(made.seconds)]
+    steps = np.diff(there)
+    rises = len(steps) > 1 and bool((steps >= 0).all() and (steps > 0).any())
+    return made.seconds - there[0] if rises else None
+
+
+def is_whose(name: str) -> bool:
+    """Tell a column that may tell sensors, or people, from each other, also without a name."""
+    return name.isdecimal() or _WHOSE.search(words_of(name)) is not None
 
 
 def words_of(name: str) -> str:
@@ -131,7 +182,13 @@ def read_clock(
             seconds, remarks = dated.seconds + made.seconds, (*dated.remarks, *made.remarks)
             made = replace(dated, seconds=seconds, local=True, remarks=remarks)
             used.append(day)
+    split = None if unit else _parts(names, frame, position, made.seconds)
+    if split is not None:
+        used.append(split[0])
+        made = replace(made, seconds=split[1])
     notes = list(made.remarks)
+    if split is not None:
+        notes = [f"The fractions of the seconds in column {name!r} are from {names[split[0]]!r}."]
     wrong = ~np.isfinite(made.seconds)
     if wrong.sum() * 10 > len(wrong):
         row = int(wrong.argmax())
@@ -178,7 +235,35 @@ def _read_numbers(pandas: Any, name: str, values: Any, unit: str | None) -> Mome
         numbers = pandas.to_numeric(commas, errors="coerce")
     if numbers.notna().sum() < 0.9 * values.notna().sum() or not numbers.notna().any():
         return None
-    return read_counts(name, numbers, time_unit(name), unit)
+    named = time_unit(name)
+    if named is None:
+        named = _UNITS.get(words_of(name).rpartition("_")[2])
+    return read_counts(name, numbers, named, unit)
+
+
+def _parts(
+    names: Sequence[str], frame: Any, position: int, seconds: NDArray[np.float64]
+) -> tuple[int, NDArray[np.float64]] | None:
+    """Find the column of the fractions of whole seconds, as ``stamp.secs`` and ``stamp.nsecs``."""
+    there = np.isfinite(seconds)
+    stem, _, unit = words_of(names[position]).rpartition("_")
+    for i, name in enumerate(names if (seconds[there] % 1 == 0).all() else ()):
+        words = words_of(name)
+        other, _, finer = words.rpartition("_")
+        named = words in _UNITS or (other == stem and _UNITS.get(unit) == 1)
+        if (
+            i == position
+            or not named
+            or _UNITS.get(finer, 1) >= 1
+            or frame[i].dtype.kind not in "iu"
+        ):
+            continue
+        fraction = frame[i].to_numpy(dtype=np.float64) * _UNITS[finer]
+        total = seconds + fraction
+        rises = (np.diff(total[there]) >= 0).all() and (np.diff(fraction) < 0).any()
+        if rises and fraction.min() >= 0 and fraction.max() < 1:
+            return i, total
+    return None
 
 
 def _require_one_recording(

@@ -75,6 +75,25 @@ def read_dates(name: str, values: Any) -> Moments | None:
     if pandas.api.types.is_datetime64_any_dtype(values):
         return _since_first(pandas.to_datetime(values, utc=True), local=values.dt.tz is None)
     text = values.astype(object).map(str, na_action="ignore").astype(object).str.strip()
+    made = _read_text(name, text)
+    # Milliseconds without their zeros: .100 after .50, or 12:00:00:100 after 12:00:00:50.
+    shape = r"(\d:\d\d:\d\d[.,:])(\d{1,3})(?!\d)"
+    parts = text[:1000].str.extract(shape)[1].dropna()
+    if parts.str.len().nunique() > 1 and parts.astype(int).max() >= 250:
+        padded = text.str.replace(shape, lambda one: one[1] + one[2].zfill(3), regex=True)
+        other = _read_text(name, padded)
+        if other is not None and (made is None or _worth(other) > _worth(made)):
+            said = f"The fractions of seconds in column {name!r}, such as {parts.iloc[-1]}, were "
+            return replace(other, remarks=(*other.remarks, f"{said}taken for milliseconds."))
+    return made
+
+
+def _worth(made: Moments) -> tuple[int, int]:
+    """Count the cells that are read, and the steps that do not fall."""
+    return made.n_read, int((np.diff(made.seconds) >= 0).sum())
+
+
+def _read_text(name: str, text: Any) -> Moments | None:
     readers: list[Callable[[str, Any], Moments]] = [_of_day, _iso, _numbered, _worded, _elapsed]
     for read in readers:
         # The first cells tell whether the others are worth a try.
@@ -159,7 +178,8 @@ def _numbered(name: str, text: Any) -> Moments:
     after_midnight = clock.seconds - np.nan_to_num(shift)
     fits: list[tuple[int, float, str, Any]] = []
     longest = [int(parts[i].str.len().max()) for i in (0, 3)]
-    for order in _ORDERS[str(parts[1].dropna().iloc[0])]:
+    orders = _ORDERS[str(parts[1].dropna().iloc[0])]
+    for order in orders if max(longest) > 2 else (*orders[1:], "ymd"):
         if longest[0 if order != "ymd" else 1] > 2:  # the year's digits are elsewhere
             continue
         part = dict(zip(order, fields, strict=True))

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 from asot.errors import FileError
 from asot.inputs.series.clocks import time_unit
 from asot.inputs.series.dates import require_pandas
-from asot.inputs.series.layout import COMMENTS, MISSING, Dialect, fit, is_titled
+from asot.inputs.series.layout import COMMENTS, MISSING, Dialect, are_units, fit, is_titled
 from asot.inputs.series.lines import BLANKS, records, split
 from asot.inputs.series.numbers import (
     Writing,
+    in_doubt,
     is_suspicious,
     is_value,
     plain_numbers,
@@ -67,18 +68,23 @@ class _Rows:
         """Give the rows with their lines; what may be the foot of the table is kept back."""
         skip = self.dialect.skip
         waiting: list[tuple[int, str, str]] = []
+        headers: list[int] = []  # lines that may begin another table, if rows follow
         for number, text in records(self.path, self.dialect.encoding, self.zeros):
             if number <= skip:
                 continue
             if self.plain(text):
+                if headers:
+                    other = "is the header of another table: a file holds one, so make one of each"
+                    raise FileError.at(self.path, other, headers[0])
                 if not waiting:
                     yield number, text
                     continue
                 kind = "row"
             else:
                 kind, text = self._judge(number, text)
-            if kind == "none":
+            if kind in ("none", "header"):
                 self.left_out.append((number, text))
+                headers += [number] * (kind == "header")
                 continue
             if kind in ("row", "short"):
                 self.short += [line for line, _, other in waiting if other == "short"]
@@ -102,6 +108,8 @@ class _Rows:
         comment = text.lstrip().startswith(COMMENTS) or not any(map(is_value, cells))
         titled = is_titled(cells, dialect.of_values)
         wordy = words > fitting and (titled or few)
+        if titled and _is_header(cells, dialect.header or ()):
+            return "header", text
         if cells == dialect.header or wordy or (few and (comment or not fitting)):
             return "none", text
         if any(cells[width:]):
@@ -140,6 +148,18 @@ class _Rows:
         return said
 
 
+def _is_header(cells: tuple[str, ...], names: tuple[str, ...]) -> bool:
+    """Tell names of columns that are not those of the table."""
+    lower = [[cell.lower() for cell in row] for row in (names, cells)]
+    pairs = itertools.zip_longest(*lower, fillvalue="")
+    # To names of several lines belong the group and the unit too.
+    same = all(not cell or f" {cell} " in f" {name} " for name, cell in pairs)
+    if same or len(names) < 2 or any(map(is_value, cells)) or sum(map(bool, cells)) < 2:
+        return False
+    whole = len(set(cells)) == len(cells) == len(names) and all(cells) and not are_units(cells)
+    return whole or cells[0] == names[0] != ""
+
+
 def read_text_table(path: Path, dialect: Dialect) -> pandas.DataFrame:
     """Read the rows of values; the columns are numbered.
 
@@ -162,9 +182,13 @@ def read_text_table(path: Path, dialect: Dialect) -> pandas.DataFrame:
                 marks.add(mark)
     writings = {i: Writing.of(cells) for i, cells in texts.items()}
     marks |= {mark for one in writings.values() for mark in one.decimal}
+    usual = dialect.separator == "," and dialect.decimal == "."
+    parsed = [frame[i] for i in frame if i not in texts and frame[i].dtype.kind == "f"]
+    sure = any((column.dropna() % 1 != 0).any() and not in_doubt(column) for column in parsed)
     for i in frame:
-        usual = dialect.separator == "," and dialect.decimal == "."
-        if i not in texts and not usual and is_suspicious(frame[i], marks, dialect.decimal):
+        odd = i not in texts and not usual
+        lone = odd and not (sure or marks) and in_doubt(frame[i])  # no cell shows the mark
+        if lone or (odd and is_suspicious(frame[i], marks, dialect.decimal)):
             again = _parse(pandas, _Rows(path, dialect), {"usecols": [i], "dtype": str})
             texts[i] = again[i]
             writings[i] = Writing.of(texts[i])

@@ -7,6 +7,7 @@ its cells.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from asot.errors import FileError, MissingExtraError, unreadable
 from asot.files import require_file
-from asot.inputs.series.clocks import find_time_column, read_clock
+from asot.inputs.series.clocks import find_time_column, is_whose, read_clock
 from asot.inputs.series.columns import SignalTable, signals_of
 from asot.inputs.series.dates import ClockError, require_pandas
 from asot.inputs.series.layout import TEXT_SUFFIXES, look_at, with_unit
@@ -47,16 +48,16 @@ def read_series(
 
     The times come from ``time_column`` if the table has it, else from ``rate``, the rows a second,
     if it is given, else from a column with a usual name: ``time``, ``timestamp``, ``t``,
-    ``seconds``, ``time_ms``, ``Time (s)``, ... They may be dates, times of the day, or numbers, in
-    ``time_unit`` (``ms``) or a plausible unit. Remarks say what was doubtful, and which rows were
-    sorted, spread or left out.
+    ``seconds``, ``time_ms``, ``Time (s)``, ..., or one that rises and ends in such a name. They may
+    be dates, times of the day, or numbers, in ``time_unit`` (``ms``) or a plausible unit. Remarks
+    say what was doubtful, and which rows were sorted, spread or left out.
 
     The signals are ``columns``, in this order, or all other columns of numbers, but not other
-    clocks, counters, and those with a name of labels, such as ``activity``. Missing values are
-    filled in with straight lines. The columns of an array, and of a table that does not name them,
-    are called ``1``, ``2``, ...; with ``transposed`` an array is (D, N). The table of a text file
-    begins after ``skip_lines`` lines, or where it is recognised. A file that does not fit is a
-    DataError.
+    clocks, counters, and those with a name of labels, such as ``activity``. Missing values, and
+    marks of these such as -999, are filled in with straight lines. The columns of an array, and of
+    a table that does not name them, are called ``1``, ``2``, ...; with ``transposed`` an array is
+    (D, N). The table of a text file begins after ``skip_lines`` lines, or where it is recognised. A
+    file that does not fit is a DataError.
 
     Examples
     --------
@@ -116,7 +117,9 @@ def _kinds_of_rows(names: Sequence[str], frame: pandas.DataFrame) -> list[str]:
     """Say where a column of words seems to tell what the others hold, as "acc" and "gyr" would."""
     said = []
     for name, (_, cells) in zip(names, frame.items(), strict=True):
-        words = cells.dropna() if cells.dtype.kind not in "iufbM" else cells[:0]
+        words = cells.dropna()
+        if cells.dtype.kind in "iufbM" and not is_whose(name):
+            words = cells[:0]
         kinds = [str(one) for one in words.unique()[:13]]
         if 1 < len(kinds) < 13 and len(words) > 20 and (words != words.shift()).mean() > 1 / 3:
             said.append(
@@ -179,6 +182,11 @@ def _series_of(
     start = None
     clocks: tuple[int, ...] = ()
     if clock is not None and use_clock:
+        twin = re.compile(re.escape(names[clock]) + r" \(\d+\)")
+        for i, name in enumerate(names):
+            if twin.fullmatch(name) and not table.frame[i].equals(table.frame[clock]):
+                both = f"{quote(names[clock])} and {quote(name)}, that differ"
+                raise FileError.at(path, f"has two clocks, {both}: write a file for each of them")
 
         def place(row: int) -> str:
             line = table.line(row)
@@ -191,6 +199,8 @@ def _series_of(
             row = "" if error.row is None or line else f"in row {error.row + 1}, "
             raise FileError.at(path, f"{row}{error}", line) from error
         seconds, start, remarks, clocks = read.seconds, read.start, [*read.remarks], read.columns
+        if time_column is None and find_time_column([names[clock]]) is None:
+            remarks.insert(0, f"Column {quote(names[clock])} was taken for the times of the rows.")
         if len(seconds) < 2:
             raise FileError.at(path, f"holds {len(seconds)} rows of values; at least 2 are needed")
         if not np.array_equal(read.rows, np.arange(n_rows)):
@@ -200,12 +210,7 @@ def _series_of(
         # The last row lasts a median interval.
         times = np.append(seconds, seconds[-1] + np.median(np.diff(seconds)))
         steps = np.diff(seconds)
-        longest = int(steps.argmax())
-        if steps[longest] > max(1.0, 10 * float(np.median(steps))):
-            remarks.append(
-                f"No rows for {steps[longest]:.1f} s after {times[longest]:.1f} s, the longest "
-                "pause: what was between was filled in with straight lines."
-            )
+        remarks += _pauses(times, steps)
     elif rate is not None:
         times = even_times(n_rows, rate)
         clocks = (clock,) if clock is not None and time_column is not None else ()
@@ -220,6 +225,24 @@ def _series_of(
     others = (one for i, one in enumerate(names) if i not in clocks and one not in series.columns)
     said = (*remarks, *notes, *series.remarks)
     return replace(series, start=start, remarks=said, left_out=tuple(others))
+
+
+def _pauses(times: NDArray[np.float64], steps: NDArray[np.float64]) -> list[str]:
+    """Say where rows are missing, and where they come unevenly."""
+    longest, usual = int(steps.argmax()), float(np.median(steps))
+    lost = float(steps[steps > 5 * usual].sum())
+    filled = "what was between was filled in with straight lines."
+    uneven = (steps < usual / 2) | (steps > 2 * usual)
+    if len(steps) > 20 and uneven.mean() > 0.1:
+        span = f"{steps.min():.3g} to {steps.max():.3g} s apart"
+        longest_is = f"the longest pause after {times[longest]:.1f} s"
+        return [f"The rows come unevenly, {span}, {longest_is}: {filled}"]
+    if steps[longest] > max(1.0, 10 * usual) or lost > 0.01 * float(steps.sum()):
+        since = (
+            f"{steps[longest]:.{1 if steps[longest] >= 1 else 2}f} s after {times[longest]:.1f} s"
+        )
+        return [f"No rows for {since}, the longest pause: {filled}"]
+    return []
 
 
 def _filled(
