@@ -16,17 +16,15 @@ from numpy.typing import NDArray
 
 from asot.errors import AsotError, FileError
 from asot.files import require_file
-from asot.inputs.kinds import HDF5
+from asot.inputs.kinds import ARRAYS, HDF5, PARQUET, TEXTS
 from asot.inputs.poses.hdf5 import open_hdf5, read_dlc, read_nwb, read_sleap
 from asot.inputs.poses.headers import flat, least_of, name_levels
 from asot.inputs.poses.places import Poses, place
 from asot.inputs.poses.tables import find_poses, read_poses
-from asot.inputs.series.layout import TEXT_SUFFIXES
 from asot.inputs.series.signals import Series, fill_gaps
-from asot.inputs.series.tables import PARQUET_SUFFIXES
 from asot.text import listing, quote
 
-SUFFIXES = (*TEXT_SUFFIXES, *PARQUET_SUFFIXES, ".npy", *sorted(HDF5))
+SUFFIXES = (*TEXTS, *PARQUET, *ARRAYS, *HDF5)
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 Kind = Literal["series", "pose"]
 

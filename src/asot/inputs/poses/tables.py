@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.errors import FileError
+from asot.inputs.kinds import TEXTS
 from asot.inputs.poses.headers import Header, each_point, flat, least_of, stacked
 from asot.inputs.poses.places import Poses, Values, place
 from asot.inputs.series.clocks import find_time_column, read_clock, time_unit
 from asot.inputs.series.dates import ClockError, require_pandas
-from asot.inputs.series.layout import TEXT_SUFFIXES, Dialect, look_at
+from asot.inputs.series.layout import Dialect, look_at
 from asot.inputs.series.lines import records, split
 from asot.inputs.series.rows import line_of, read_text_table
 from asot.inputs.series.tables import open_parquet
@@ -45,7 +46,7 @@ def find_poses(path: Path, sure: bool = True, skip_lines: int | None = None) -> 
     is a table with a row for each point. Where it need not be ``sure``, points with x and y are
     enough.
     """
-    if path.suffix.lower() not in TEXT_SUFFIXES:
+    if path.suffix.lower() not in TEXTS:
         table = open_parquet(path)
         header = _flat(path, table.names, [], sure)
         if header is None:

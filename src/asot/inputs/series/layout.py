@@ -19,7 +19,6 @@ from asot.inputs.series.lines import BLANKS, find_encoding, records, split
 from asot.inputs.series.numbers import decimal_mark, is_date, is_day_and_clock, is_value
 from asot.text import plural, quote
 
-TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".dat", ".log", ".asc", ".data", "")
 SEPARATORS = ("\t", ";", "|", BLANKS, ",")  # the first of those that fit equally well
 # By these lines the layout is recognised; fewer of wide tables.
 _LOOK, _LETTERS, _LEAST = 1000, 300_000, 50

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from asot.errors import FileError, MissingExtraError, unreadable
 from asot.files import require_file
+from asot.inputs.kinds import ARRAYS, PARQUET, TEXTS
 from asot.inputs.series.clocks import find_time_column, read_clock
 from asot.inputs.series.columns import SignalTable, signals_of
 from asot.inputs.series.dates import ClockError, require_pandas
-from asot.inputs.series.layout import TEXT_SUFFIXES, look_at, with_unit
+from asot.inputs.series.layout import look_at, with_unit
 from asot.inputs.series.rows import line_of, read_text_table
 from asot.inputs.series.signals import Series, fill_gaps
 from asot.text import listing, quote
@@ -29,8 +30,6 @@ from asot.timeline.segments import even_times
 
 if TYPE_CHECKING:
     import pandas
-
-PARQUET_SUFFIXES = (".parquet", ".pq")
 
 
 def read_series(
@@ -69,16 +68,14 @@ def read_series(
     """
     require_file(path)
     suffix = path.suffix.lower()
-    if suffix == ".npy":
+    if suffix in ARRAYS:
         return _read_array(path, rate, columns, transposed)
-    if suffix in PARQUET_SUFFIXES:
-        table = open_parquet(path)
-    elif suffix in TEXT_SUFFIXES:
+    if suffix in PARQUET:
+        return _series_of(open_parquet(path), rate, time_column, time_unit, columns)
+    if suffix in TEXTS:
         return _read_text(path, rate, time_column, time_unit, columns, skip_lines)
-    else:
-        known = ", ".join(filter(None, (*TEXT_SUFFIXES, *PARQUET_SUFFIXES, ".npy")))
-        raise FileError.at(path, f"is not a table of signals that asot reads ({known})")
-    return _series_of(table, rate, time_column, time_unit, columns)
+    known = ", ".join(filter(None, (*TEXTS, *PARQUET, *ARRAYS)))
+    raise FileError.at(path, f"is not a table of signals that asot reads ({known})")
 
 
 def _read_text(
