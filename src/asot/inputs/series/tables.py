@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from asot.errors import FileError, MissingExtraError, unreadable
 from asot.files import require_file
 from asot.inputs.kinds import ARRAYS, PARQUET, TEXTS
-from asot.inputs.series.clocks import find_time_column, read_clock
+from asot.inputs.series.clocks import find_time_column
 from asot.inputs.series.columns import SignalTable, signals_of
-from asot.inputs.series.dates import ClockError, require_pandas
+from asot.inputs.series.dates import require_pandas
 from asot.inputs.series.layout import look_at, with_unit
-from asot.inputs.series.rows import line_of, read_text_table
+from asot.inputs.series.rows import read_rows
 from asot.inputs.series.signals import Series, fill_gaps
 from asot.text import listing, quote
 from asot.timeline.segments import even_times
@@ -86,25 +86,23 @@ def _read_text(
     columns: Sequence[str] | None,
     skip_lines: int | None,
 ) -> Series:
-    dialect = look_at(path, skip_lines).table()
-    frame = read_text_table(path, dialect)
-    remarks = [*dialect.remarks, *frame.attrs["remarks"]]
-    names = list(dialect.header or (str(i + 1) for i in range(frame.shape[1])))
-    for i, unit in frame.attrs["units"].items():
+    dialect = look_at(path, skip_lines)
+    read = read_rows(path, dialect)
+    frame, remarks = read.frame, [*dialect.remarks, *read.remarks]
+    names = list(dialect.names or (str(i + 1) for i in range(frame.shape[1])))
+    for i, unit in read.units.items():
         names[i] = with_unit(names[i], unit)
     if time_column is not None and time_column not in names:  # its unit was added to its name
         named = (name for name in names if name.rpartition(" (")[0] == time_column)
         time_column = next(named, time_column)
-    kept = [i for i in frame if (dialect.header and names[i]) or frame[i].notna().any()]
+    kept = [i for i in frame if (dialect.names and names[i]) or frame[i].notna().any()]
     frame = frame[kept]
-    rows = np.arange(len(frame))
-    if dialect.rate is None and (rate is None or time_column in names):
-        rows = np.flatnonzero(frame.notna().any(axis=1))  # a row without time and value is none
-        frame = frame.iloc[rows].reset_index(drop=True)
     frame.columns = range(len(kept))
-    unique = _unique([names[i] for i in kept])
-    remarks += _kinds_of_rows(unique, frame)
-    table = SignalTable(path, unique, frame, lambda row: line_of(path, dialect, int(rows[row])))
+    table = SignalTable(path, _unique([names[i] for i in kept]), frame, read.lines)
+    if dialect.rate is None and (rate is None or time_column in names):
+        there = frame.notna().any(axis=1)  # a row without time and value is none
+        table = table if there.all() else table.take(np.flatnonzero(there))
+    remarks += _kinds_of_rows(table.names, table.frame)
     series = _series_of(table, rate or dialect.rate, time_column, time_unit, columns)
     return replace(series, remarks=(*remarks, *series.remarks))
 
@@ -140,7 +138,7 @@ def open_parquet(path: Path) -> SignalTable:
         ".".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in frame.columns
     ]
     frame.columns = range(frame.shape[1])
-    return SignalTable(path, _unique(names), frame, lambda row: None)
+    return SignalTable(path, _unique(names), frame)
 
 
 def _unique(names: Sequence[str]) -> tuple[str, ...]:
@@ -176,24 +174,12 @@ def _series_of(
     start = None
     clocks: tuple[int, ...] = ()
     if clock is not None and use_clock:
-
-        def place(row: int) -> str:
-            line = table.line(row)
-            return f"row {row + 1}" if line is None else f"line {line}"
-
-        try:
-            read = read_clock(names, table.frame, clock, time_unit, place)
-        except ClockError as error:
-            line = None if error.row is None else table.line(error.row)
-            row = "" if error.row is None or line else f"in row {error.row + 1}, "
-            raise FileError.at(path, f"{row}{error}", line) from error
+        read = table.clock(clock, time_unit)
         seconds, start, remarks, clocks = read.seconds, read.start, [*read.remarks], read.columns
         if len(seconds) < 2:
             raise FileError.at(path, f"holds {len(seconds)} rows of values; at least 2 are needed")
         if not np.array_equal(read.rows, np.arange(n_rows)):
-            kept = table.frame.iloc[read.rows].reset_index(drop=True)
-            lines, rows = table.line, read.rows.tolist()
-            table = replace(table, frame=kept, line=lambda row: lines(rows[row]))
+            table = table.take(read.rows)
         # The last row lasts a median interval.
         times = np.append(seconds, seconds[-1] + np.median(np.diff(seconds)))
         steps = np.diff(seconds)
