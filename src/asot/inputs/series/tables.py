@@ -70,41 +70,32 @@ def read_series(
     suffix = path.suffix.lower()
     if suffix in ARRAYS:
         return _read_array(path, rate, columns, transposed)
+    remarks: list[str] = []
     if suffix in PARQUET:
-        return _series_of(open_parquet(path), rate, time_column, time_unit, columns)
-    if suffix in TEXTS:
-        return _read_text(path, rate, time_column, time_unit, columns, skip_lines)
-    known = ", ".join(filter(None, (*TEXTS, *PARQUET, *ARRAYS)))
-    raise FileError.at(path, f"is not a table of signals that asot reads ({known})")
+        table = open_parquet(path)
+    elif suffix in TEXTS:
+        table, told_rate, remarks = _open_text(path, skip_lines)
+        rate = rate or told_rate
+    else:
+        known = ", ".join(filter(None, (*TEXTS, *PARQUET, *ARRAYS)))
+        raise FileError.at(path, f"is not a table of signals that asot reads ({known})")
+    series = _series_of(table, rate, time_column, time_unit, columns)
+    return replace(series, remarks=(*remarks, *series.remarks))
 
 
-def _read_text(
-    path: Path,
-    rate: float | None,
-    time_column: str | None,
-    time_unit: str | None,
-    columns: Sequence[str] | None,
-    skip_lines: int | None,
-) -> Series:
+def _open_text(path: Path, skip_lines: int | None) -> tuple[SignalTable, float | None, list[str]]:
+    """Read a table in text: with it come the rows a second that it states, and remarks."""
     dialect = look_at(path, skip_lines)
     read = read_rows(path, dialect)
     frame, remarks = read.frame, [*dialect.remarks, *read.remarks]
     names = list(dialect.names or (str(i + 1) for i in range(frame.shape[1])))
     for i, unit in read.units.items():
         names[i] = with_unit(names[i], unit)
-    if time_column is not None and time_column not in names:  # its unit was added to its name
-        named = (name for name in names if name.rpartition(" (")[0] == time_column)
-        time_column = next(named, time_column)
     kept = [i for i in frame if (dialect.names and names[i]) or frame[i].notna().any()]
     frame = frame[kept]
     frame.columns = range(len(kept))
     table = SignalTable(path, _unique([names[i] for i in kept]), frame, read.lines)
-    if dialect.rate is None and (rate is None or time_column in names):
-        there = frame.notna().any(axis=1)  # a row without time and value is none
-        table = table if there.all() else table.take(np.flatnonzero(there))
-    remarks += _kinds_of_rows(table.names, table.frame)
-    series = _series_of(table, rate or dialect.rate, time_column, time_unit, columns)
-    return replace(series, remarks=(*remarks, *series.remarks))
+    return table, dialect.rate, remarks + _kinds_of_rows(table.names, frame)
 
 
 def _kinds_of_rows(names: Sequence[str], frame: pandas.DataFrame) -> list[str]:
@@ -159,9 +150,10 @@ def _series_of(
     columns: Sequence[str] | None,
 ) -> Series:
     path, names = table.path, table.names
-    n_rows = len(table.frame)
-    if n_rows < 2:
-        raise FileError.at(path, f"holds {n_rows} rows of values; at least 2 are needed")
+    _require_rows(path, len(table.frame))
+    if time_column is not None and time_column not in names:  # its unit was added to its name
+        named = (name for name in names if name.rpartition(" (")[0] == time_column)
+        time_column = next(named, time_column)
     clock: int | None
     if time_column is not None and time_column in names:
         clock, use_clock = names.index(time_column), True
@@ -174,11 +166,13 @@ def _series_of(
     start = None
     clocks: tuple[int, ...] = ()
     if clock is not None and use_clock:
+        there = table.frame.notna().any(axis=1)  # a row without time and value is none
+        table = table if there.all() else table.take(np.flatnonzero(there))
+        _require_rows(path, len(table.frame))
         read = table.clock(clock, time_unit)
         seconds, start, remarks, clocks = read.seconds, read.start, [*read.remarks], read.columns
-        if len(seconds) < 2:
-            raise FileError.at(path, f"holds {len(seconds)} rows of values; at least 2 are needed")
-        if not np.array_equal(read.rows, np.arange(n_rows)):
+        _require_rows(path, len(seconds))
+        if not np.array_equal(read.rows, np.arange(len(table.frame))):
             table = table.take(read.rows)
         # The last row lasts a median interval.
         times = np.append(seconds, seconds[-1] + np.median(np.diff(seconds)))
@@ -190,7 +184,7 @@ def _series_of(
                 "pause: what was between was filled in with straight lines."
             )
     elif rate is not None:
-        times = even_times(n_rows, rate)
+        times = even_times(len(table.frame), rate)
         clocks = (clock,) if clock is not None and time_column is not None else ()
     else:
         raise FileError.at(
@@ -203,6 +197,11 @@ def _series_of(
     others = (one for i, one in enumerate(names) if i not in clocks and one not in series.columns)
     said = (*remarks, *notes, *series.remarks)
     return replace(series, start=start, remarks=said, left_out=tuple(others))
+
+
+def _require_rows(path: Path, count: int) -> None:
+    if count < 2:
+        raise FileError.at(path, f"holds {count} rows of values; at least 2 are needed")
 
 
 def _filled(
