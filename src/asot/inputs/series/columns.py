@@ -43,7 +43,7 @@ class SignalTable:
     path: Path
     names: tuple[str, ...]  # of the columns, all different
     frame: Any  # a pandas.DataFrame with numbered columns
-    lines: Sequence[int] = ()  # of the rows, from 1; none without lines
+    lines: Sequence[int] | NDArray[np.int64] = ()  # of the rows, from 1; none without lines
 
     def line(self, row: int) -> int | None:
         """Return the line of a row, from 0."""

@@ -11,9 +11,11 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from asot.errors import FileError
+from asot.files import require_file
 from asot.inputs.series.clocks import time_unit
 from asot.inputs.series.lines import BLANKS, find_encoding, records, split
 from asot.inputs.series.numbers import decimal_mark, is_date, is_day_and_clock, is_value
@@ -58,6 +60,13 @@ class Dialect:
 
 def look_at(path: Path, skip_lines: int | None = None) -> Dialect:
     """Recognise the layout of the table in a text file, after ``skip_lines`` lines if given."""
+    status = require_file(path)
+    return _look_at(path, skip_lines, status.st_size, status.st_mtime_ns)
+
+
+# Whoever tells poses from signals looks first, and whoever reads them right after that.
+@lru_cache(maxsize=2)
+def _look_at(path: Path, skip_lines: int | None, *version: int) -> Dialect:
     encoding = find_encoding(path)
     lines, length = list[tuple[int, str]](), 0
     for number, text in records(path, encoding):
@@ -180,12 +189,12 @@ class _Finder:
                 )
             remarks = [told, *remarks]
         rows = self.cells[first:]
-        marks = Counter(decimal_mark(cell) for row in rows for cell in row)
+        comma = self.separator != "," and _has_decimal_commas(rows)
         plain = [i for i, cells in enumerate(self.cells) if any(cells) and not self.comments[i]]
         return Dialect(
             encoding=self.encoding,
             separator=self.separator,
-            decimal="," if marks[","] > marks["."] and self.separator != "," else ".",
+            decimal="," if comma else ".",
             first=tuple((self.numbers[i], self.cells[i]) for i in plain[:12]),
             names=names,
             begin=self.numbers[first] - 1 if rows else self.numbers[-1],
@@ -353,6 +362,11 @@ class _Finder:
         dates = [i for i in range(self.width) if all(is_date(cells[i]) for cells in self.usual)]
         names = tuple("time" if [i] == dates[:1] else str(i + 1) for i in range(self.least))
         return first, names if dates else None, None, []
+
+
+def _has_decimal_commas(rows: Sequence[Sequence[str]]) -> bool:
+    marks = Counter(decimal_mark(cell) for row in rows for cell in row)
+    return marks[","] > marks["."]
 
 
 def with_unit(name: str, unit: str) -> str:
