@@ -48,6 +48,15 @@ _LIKELY = (946684800.0, 2208988800.0)  # 2000 to 2040
 _POSSIBLE = (1e8, 4.2e9)  # 1973 to 2103
 _GPS = 315964782.0  # seconds from 1970 to 1980-01-06, less the leap seconds since
 _SLACK = 1e-4
+# Dates in digits, by the number of these, with how many of them a second has in the last place.
+_DIGITS = {
+    8: [("%Y%m%d", 1)],
+    10: [("%Y%m%d%H", 1)],
+    12: [("%Y%m%d%H%M", 1), ("%y%m%d%H%M%S", 1)],
+    14: [("%Y%m%d%H%M%S", 1)],
+    17: [("%Y%m%d%H%M%S", 1000)],
+}
+_YEARS = range(1980, 2041)
 
 
 def read_counts(name: str, numbers: Any, named: float | None, asked: str | None) -> Moments:
@@ -201,16 +210,22 @@ def _whole_minutes(epoch: _Epoch, values: NDArray[np.float64]) -> bool:
 def _written_out(name: str, numbers: Any, there: NDArray[np.float64]) -> Moments | None:
     """Read dates and times of the day that are written as numbers: 20240531120000, 120000.5."""
     low, high = float(there.min()), float(there.max())
-    digits = {14: 1, 17: 1000}.get(len(str(int(low)))) if low > 1e13 else None
-    if digits and numbers.dtype.kind in "iu":
+    known = numbers.dropna().astype("int64") if (there % 1 == 0).all() and low > 0 else []
+    forms = _DIGITS.get(len(str(int(low))), ()) if low > 0 else ()
+    for form, parts in forms if len(known) else ():
         pandas = require_pandas("Reading tables of signals")
-        text = (numbers // digits).astype("string")
-        dates = pandas.to_datetime(text, format="%Y%m%d%H%M%S", errors="coerce", utc=True)
-        if dates.notna().all():
-            seconds = (dates - dates.iloc[0]).dt.total_seconds().to_numpy(dtype=np.float64)
-            split = (numbers % digits).to_numpy(dtype=np.float64) / digits
-            first = dates.iloc[0] + pandas.Timedelta(split[0], "s")
-            return Moments(seconds + split - split[0], first, local=True)
+        text = (known // parts).astype("string")
+        dates = pandas.to_datetime(text, format=form, errors="coerce", utc=True)
+        # A clock that only counts would soon show a 13th month, or a 60th minute.
+        if dates.isna().any() or dates.iloc[0].year not in _YEARS:
+            continue
+        split = (known % parts).to_numpy(dtype=np.float64) / parts
+        seconds = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+        since = (dates - dates.iloc[0]).dt.total_seconds().to_numpy(dtype=np.float64)
+        seconds[np.isfinite(seconds)] = since + split - split[0]
+        first = dates.iloc[0] + pandas.Timedelta(split[0], "s")
+        remark = f"The times in column {name!r} were read as dates, such as {known.iloc[0]}."
+        return Moments(seconds, first, local=True, remarks=() if low > 1e13 else (remark,))
     if low < 0 or high >= 240000 or high - low < 100:
         return None
     minutes, seconds = there // 100 % 100, there % 100

@@ -159,7 +159,8 @@ def _numbered(name: str, text: Any) -> Moments:
     after_midnight = clock.seconds - np.nan_to_num(shift)
     fits: list[tuple[int, float, str, Any]] = []
     longest = [int(parts[i].str.len().max()) for i in (0, 3)]
-    for order in _ORDERS[str(parts[1].dropna().iloc[0])]:
+    orders = _ORDERS[str(parts[1].dropna().iloc[0])]
+    for order in orders if max(longest) > 2 else (*orders[1:], "ymd"):
         if longest[0 if order != "ymd" else 1] > 2:  # the year's digits are elsewhere
             continue
         part = dict(zip(order, fields, strict=True))

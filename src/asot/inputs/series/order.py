@@ -66,7 +66,7 @@ def go_on(made: Moments, place: Callable[[int], str]) -> tuple[NDArray[np.float6
                 break
     if made.local:
         steps = np.diff(seconds)
-        over = (steps >= -DAY) & (steps < near - DAY)
+        over = (steps >= -DAY) & (steps < min(0.0, near - DAY))
         shift(over & stays, DAY, "The date lacks the change of midnight")
         steps = np.diff(seconds)
         half = (steps >= -DAY / 2) & (steps <= near - DAY / 2)
