@@ -10,7 +10,8 @@ from typing import Literal
 from asot.files import wide_encoding
 from asot.inputs.series.numbers import is_value
 
-Kind = Literal["video", "series", "pose", "array"]
+OfTable = Literal["series", "pose"]
+Kind = Literal["video", "array", OfTable]
 KINDS: dict[Kind, str] = {
     "video": "videos",
     "series": "sensor logs",

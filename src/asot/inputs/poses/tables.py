@@ -93,7 +93,7 @@ def read_poses(found: PoseTable, rate: float | None, unit: str | None = None) ->
     if header.frame is not None:
         index, remarks = _frames(table, frame[header.frame])
     elif header.track is not None and clock is not None:
-        index = require_pandas("Reading tables of poses").factorize(frame[clock])[0]
+        index = require_pandas().factorize(frame[clock])[0]
     tracks = None
     if header.track is not None:
         cells = frame[header.track]
@@ -152,7 +152,7 @@ def _frames(table: SignalTable, cells: Any) -> tuple[NDArray[Any], list[str]]:
 
 def _numbers(table: SignalTable, cells: Any, name: str | None) -> Values:
     """Read a column of numbers, of frames without a ``name``; refuse text."""
-    numbers = require_pandas("Reading tables of poses").to_numeric(cells, errors="coerce")
+    numbers = require_pandas().to_numeric(cells, errors="coerce")
     wrong = (numbers.isna() & cells.notna()).to_numpy()
     if wrong.any():
         row = int(wrong.argmax())

@@ -173,7 +173,7 @@ def _no_signal(name: str, numbers: NDArray[np.float64], seconds: NDArray[np.floa
 
 def _numbers(cells: Any) -> tuple[NDArray[np.float64] | None, int | None]:
     """Return a column as numbers, or None if it is mostly text, and the first row with text."""
-    pandas = require_pandas("Reading tables of signals")
+    pandas = require_pandas()
     types = pandas.api.types
     if types.is_datetime64_any_dtype(cells) or types.is_timedelta64_dtype(cells):
         return None, None

@@ -97,7 +97,7 @@ def read_counts(name: str, numbers: Any, named: float | None, asked: str | None)
     if epoch is not None:
         made = _moments(values, since, zero, UNITS[epoch.unit], epoch)
         if "gps" in name.lower() and typical * UNITS[epoch.unit] < 1.6e9 and made.zero is not None:
-            made = replace(made, zero=made.zero + require_pandas("").Timedelta(_GPS, "s"))
+            made = replace(made, zero=made.zero + require_pandas().Timedelta(_GPS, "s"))
         rate = 1 / (step * UNITS[epoch.unit])
         if not named and not epoch.shift and (rate >= 1 or _whole_minutes(epoch, there)):
             return made
@@ -139,7 +139,7 @@ def _moments(
 ) -> Moments:
     if epoch is None:
         return Moments(values * unit, unit=unit)
-    pandas = require_pandas("Reading tables of signals")
+    pandas = require_pandas()
     try:
         date = pandas.Timestamp(round((zero * unit + epoch.shift) * 1e6), unit="us", tz="UTC")
     except (ValueError, OverflowError):
@@ -210,10 +210,10 @@ def _whole_minutes(epoch: _Epoch, values: NDArray[np.float64]) -> bool:
 def _written_out(name: str, numbers: Any, there: NDArray[np.float64]) -> Moments | None:
     """Read dates and times of the day that are written as numbers: 20240531120000, 120000.5."""
     low, high = float(there.min()), float(there.max())
-    known = numbers.dropna().astype("int64") if (there % 1 == 0).all() and low > 0 else []
+    known: Any = numbers.dropna().astype("int64") if (there % 1 == 0).all() and low > 0 else []
     forms = _DIGITS.get(len(str(int(low))), ()) if low > 0 else ()
     for form, parts in forms if len(known) else ():
-        pandas = require_pandas("Reading tables of signals")
+        pandas = require_pandas()
         text = (known // parts).astype("string")
         dates = pandas.to_datetime(text, format=form, errors="coerce", utc=True)
         # A clock that only counts would soon show a 13th month, or a 60th minute.

@@ -158,7 +158,7 @@ def read_rows(path: Path, dialect: Dialect) -> Rows:
     The numbers of a column are read however they are written; a column that holds words too is one
     of objects.
     """
-    pandas = require_pandas("Reading tables of signals")
+    pandas = require_pandas()
     rows = _Rows(path, dialect)
     frame = _parse(pandas, rows, {})
     said = rows.remarks()
