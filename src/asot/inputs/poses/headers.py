@@ -41,7 +41,8 @@ _SENSORS = re.compile(
     r"force|gaze|pupil|fixat|cursor|touch|gps|compass|attitude)"
 )
 _FRAME = re.compile(
-    r"(video_)?frames?([_-]?(idx|index|number|num|nr|no|id|#))?\.?|fnum|bodyparts|scorer|coords"
+    r"(video_)?frames?([_-]?(idx|index|number|num|nr|no|id|#))?\.?|fnum|bodyparts|scorer|coords|"
+    r"image_(id|name|path)"
 )
 _TRACKS = (
     *("track", "track_id", "track_name", "individual", "individuals", "animal", "animal_id"),
@@ -193,7 +194,8 @@ def flat(
 def each_point(names: Sequence[str]) -> bool:
     """Tell a table with a row for each point of a frame."""
     lower = {name.strip().lower().replace(" ", "_") for name in names}
-    return {"x", "y"} <= lower and not lower.isdisjoint(_EACH_POINT)
+    stems = {re.sub("_(id|idx|index|name)$", "", name) for name in lower}
+    return {"x", "y"} <= lower and not stems.isdisjoint(_EACH_POINT)
 
 
 def doubt(names: Sequence[str]) -> str:

@@ -85,6 +85,7 @@ def _of_points(path: Path, keys: Sequence[Key], placed: Values, first: int, leas
     columns: list[str] = []
     places: list[int] = []
     scores: list[int] = []
+    corners: list[str] = []
     unused: dict[str, None] = {}
     for (individual, point), parts in points.items():
         axes = [axis for axis in AXES if axis in parts]
@@ -99,6 +100,9 @@ def _of_points(path: Path, keys: Sequence[Key], placed: Values, first: int, leas
         # Some trackers put points that they did not see into the corner.
         corner = (placed[:, [parts[axis] for axis in axes]] == 0).all(axis=1)
         unseen = corner & (placed[:, score] == 0)
+        if score < 0 and not corner.all():
+            unseen = corner
+            corners += [name] * bool(corner.any())
         placed[np.ix_(unseen, [parts[axis] for axis in axes])] = np.nan
     confidences, remarks = placed[:, scores], []
     rated = np.array(scores) >= 0
@@ -109,6 +113,8 @@ def _of_points(path: Path, keys: Sequence[Key], placed: Values, first: int, leas
         confidences = confidences / 100 if percent else np.full_like(confidences, np.nan)
         taken = "they were taken for percent" if percent else "all of its points count as sure"
         remarks.append(f"Its confidences go up to {highest:g}, and not to 1: {taken}.")
+    if corners:
+        remarks.append(f"Places of {listing(corners, 6)} at 0 were taken for points not seen.")
     if unused:
         remarks.append(f"Left out of each point: {listing(list(unused), 6)}.")
     return Poses(columns, placed[:, places], confidences, first, least, None, None, tuple(remarks))

@@ -25,14 +25,25 @@ _BASES = {
 _UNITS = {
     **dict.fromkeys(["s", "sec", "secs", "second", "seconds"], 1.0),
     **dict.fromkeys(["ms", "msec", "millis", "millisecond", "milliseconds"], 1e-3),
-    **dict.fromkeys(["us", "usec", "micros", "microsecond", "microseconds", "µs", "μs"], 1e-6),
-    **dict.fromkeys(["ns", "nsec", "nanos", "nanosecond", "nanoseconds"], 1e-9),
+    **dict.fromkeys(
+        ["us", "usec", "usecs", "micros", "microsecond", "microseconds", "µs", "μs"], 1e-6
+    ),
+    **dict.fromkeys(["ns", "nsec", "nsecs", "nanosec", "nanos", "nanosecond", "nanoseconds"], 1e-9),
     **dict.fromkeys(["min", "mins", "minute", "minutes"], 60.0),
     **dict.fromkeys(["h", "hour", "hours"], 3600.0),
 }
-_LONE_UNITS = {"s", "sec", "secs", "seconds", "ms", "millis", "milliseconds", "microseconds"}
+_LONE_UNITS = {
+    *("s", "sec", "secs", "seconds", "ms", "millis", "milliseconds"),
+    *("microseconds", "micros", "nanoseconds"),
+}
 # Names of columns that tell sensors, or people, from each other.
 _WHOSE = re.compile(r"(^|_)(id|device|sensor|node|tag|imu|subject|person|user|side|name)(_|$)")
+# Names that may be of times, which is told by values that rise; but not of events.
+_LIKE_TIMES = re.compile(
+    r"min|(.*_)?(time|timestamp|stamp|datetime|datum|zeit)(_(unix|utc|local|cal))*"
+    rf"(_({'|'.join(_UNITS)}))?"
+)
+_EVENTS = re.compile(r"start|begin|onset|end|stop|offset|reaction|response|duration|birth")
 _DAYS = re.compile(r"(^|_)(date|dates|day|datum|fecha)(_|$)")
 
 
@@ -84,17 +95,44 @@ def find_time_column(names: Sequence[str], frame: Any = None) -> int | None:
     (2, 2)
     """
 
-    def rank(position: int) -> int:
+    def rank(position: int) -> float:
         words, unit = words_of(names[position]), time_unit(names[position])
         if words == "date":
             days = frame is not None and (frame[position].iloc[:2].nunique() < 2)
             return 5 if days else 2
         if words in ("t", "s"):
-            return 4
+            return 4.5 if names[position].strip().isupper() else 4
         return 3 if words == "ms" or words.startswith("t_") else 0 if unit else 1
 
     named = [position for position, name in enumerate(names) if time_unit(name) is not None]
-    return min(named, key=rank, default=None)
+    if named or frame is None:
+        return min(named, key=rank, default=None)
+    words = map(words_of, names)
+    alike = [
+        i
+        for i, one in enumerate(words)
+        if _LIKE_TIMES.fullmatch(one) and not _EVENTS.search(one) and _rises(names[i], frame[i])
+    ]
+    stems = {re.sub(r"\d+", "", names[i]) for i in alike}
+    return alike[0] if 0 < len(stems) == len(alike) else None  # or recordings stand side by side
+
+
+def _rises(name: str, values: Any) -> bool:
+    """Tell whether numbers, of a unit beyond doubt, or dates rise as times do."""
+    pandas = require_pandas()
+    try:
+        made = _read_numbers(pandas, name, values, None) or read_dates(name, values)
+    except ClockError:
+        return False
+    if made is None or any("--time_unit" in one for one in made.remarks):
+        return False
+    steps = np.diff(made.seconds[np.isfinite(made.seconds)])
+    return len(steps) > 1 and bool((steps >= 0).all() and (steps > 0).any())
+
+
+def is_whose(name: str) -> bool:
+    """Tell a column that may tell sensors, or people, from each other, also without a name."""
+    return name.isdecimal() or _WHOSE.search(words_of(name)) is not None
 
 
 def words_of(name: str) -> str:
@@ -131,7 +169,13 @@ def read_clock(
             seconds, remarks = dated.seconds + made.seconds, (*dated.remarks, *made.remarks)
             made = replace(dated, seconds=seconds, local=True, remarks=remarks)
             used.append(day)
+    split = None if unit else _parts(names, frame, position, made.seconds)
+    if split is not None:
+        used.append(split[0])
+        made = replace(made, seconds=split[1])
     notes = list(made.remarks)
+    if split is not None:
+        notes = [f"The fractions of the seconds in column {name!r} are from {names[split[0]]!r}."]
     wrong = ~np.isfinite(made.seconds)
     if wrong.sum() * 10 > len(wrong):
         row = int(wrong.argmax())
@@ -178,7 +222,25 @@ def _read_numbers(pandas: Any, name: str, values: Any, unit: str | None) -> Mome
         numbers = pandas.to_numeric(commas, errors="coerce")
     if numbers.notna().sum() < 0.9 * values.notna().sum() or not numbers.notna().any():
         return None
-    return read_counts(name, numbers, time_unit(name), unit)
+    named = time_unit(name)
+    if named is None:
+        named = _UNITS.get(words_of(name).rpartition("_")[2])
+    return read_counts(name, numbers, named, unit)
+
+
+def _parts(
+    names: Sequence[str], frame: Any, position: int, seconds: NDArray[np.float64]
+) -> tuple[int, NDArray[np.float64]] | None:
+    """Find the column of the fractions of whole seconds, as ``stamp.secs`` and ``stamp.nsecs``."""
+    stem, _, unit = words_of(names[position]).rpartition("_")
+    whole = _UNITS.get(unit) == 1 and bool((seconds[np.isfinite(seconds)] % 1 == 0).all())
+    for i, name in enumerate(names if whole else ()):
+        other, _, finer = words_of(name).rpartition("_")
+        if other == stem and _UNITS.get(finer, 1) < 1 and frame[i].dtype.kind in "iuf":
+            fraction = frame[i].to_numpy(dtype=np.float64, na_value=np.nan) * _UNITS[finer]
+            if np.nanmin(fraction) >= 0 and np.nanmax(fraction) < 1:
+                return i, seconds + fraction
+    return None
 
 
 def _require_one_recording(

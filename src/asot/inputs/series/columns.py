@@ -14,13 +14,17 @@ from numpy.typing import NDArray
 from asot.errors import FileError
 from asot.inputs.series.clocks import Clock, read_clock, time_unit, words_of
 from asot.inputs.series.dates import ClockError, require_pandas
-from asot.text import listing, quote
+from asot.text import listing, plural, quote
 
 # Columns that people add to tables by hand: as features they would give the answer away.
 _LABELS = {
     *("action", "activity", "annotation", "behavior", "behaviour", "class", "ground_truth"),
-    *("label", "labels", "target"),
+    *("gesture", "gt", "label", "labels", "target", "y_true"),
 }
+_LABEL_WORDS = re.compile(r"(^|_)(labels?|ground_truth)(_|$)")
+# What loggers write for missing values, if it is far from all other values.
+_NO_VALUE = (*(-(10.0**digits - 1) for digits in range(2, 6)), 9999.0, 99999.0, 32767.0, -32768.0)
+_NO_VALUES = np.array([*_NO_VALUE, 65535.0, 2147483647.0, -2147483648.0, 4294967295.0, -99.99])
 _OF_TIMES = re.compile(r"time|stamp|clock|epoch|date|datum|zeit")
 _OF_DATES = {"year", "month", "day", "hour", "minute", "second", "hours", "minutes"}
 _COUNTERS = re.compile(
@@ -107,12 +111,14 @@ def signals_of(
             left_out.setdefault(why, []).append(name)
         else:
             chosen.append(name)
+            numbers, said = _without_marks(name, numbers)
+            remarks += said
             arrays.append(numbers)
             if row is not None:
                 text_of = f"Text in column {quote(name)} was taken for missing values"
                 cell = quote(str(frame[position].iloc[row]))
                 remarks.append(f"{text_of}, first {cell} in {table.place(row)}.")
-    notes = []
+    notes = _like_labels(chosen, arrays) if columns is None else []
     for why, left in left_out.items():
         one = len(left) == 1
         each = why if one else why.replace("it ", "each ", 1)
@@ -128,7 +134,7 @@ def signals_of(
 def _no_signal(name: str, numbers: NDArray[np.float64], seconds: NDArray[np.float64]) -> str | None:
     """Say why a column of numbers (N,) is no signal; None if it may be one."""
     words = words_of(name)
-    if words in _LABELS:
+    if words in _LABELS or _LABEL_WORDS.search(words):
         return _LABEL
     there = np.isfinite(numbers)
     values, moments = numbers[there], seconds[there]
@@ -138,11 +144,12 @@ def _no_signal(name: str, numbers: NDArray[np.float64], seconds: NDArray[np.floa
         return _CLOCK
     if whole and (words in _PARTS or words.endswith("_id")):
         return _PART
-    if len(values) < 3 or not steps.any():
+    counter = whole and _COUNTERS.search(words) is not None
+    if len(values) < 3 or not (counter or steps.any()):
         return None
     if (steps >= 0).all() and _OF_TIMES.search(words):
         return _CLOCK
-    if (steps == 1).all() or (whole and (steps >= 0).all() and _COUNTERS.search(words)):
+    if (steps == 1).all() or (counter and (steps >= 0).all()):
         return _COUNTS
     if len(values) < _MANY:
         return None
@@ -166,9 +173,45 @@ def _no_signal(name: str, numbers: NDArray[np.float64], seconds: NDArray[np.floa
         falls = moving < 0
         regular = bool((moving[~falls] == step).mean() >= 0.8)
         to_begin = bool((values[1:][steps < 0] <= low + 10 * step).all())
-        if regular and to_begin and high - low >= 15 * step and falls.mean() <= 0.1:
+        long = counter or (high - low >= 15 * step and falls.mean() <= 0.1)
+        if regular and to_begin and long and high - low > step:
             return _WRAPS
     return None
+
+
+def _without_marks(
+    name: str, numbers: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], list[str]]:
+    """Take numbers that loggers write for missing values, far from all others, for these."""
+    marks = np.isin(numbers, _NO_VALUES)
+    others = numbers[~marks & np.isfinite(numbers)]
+    if not marks.any() or len(others) < _MANY:
+        return numbers, []
+    low, high = float(others.min()), float(others.max())
+    room = max(3 * (high - low), abs(low), abs(high))
+    marks &= (numbers < low - room) | (numbers > high + room)
+    if not marks.any() or high == low:
+        return numbers, []
+    value, count = numbers[marks][0], int(marks.sum())
+    said = f"{value:g} in column {quote(name)}, in {plural(count, 'row')}, was taken for missing"
+    return np.where(marks, np.nan, numbers), [
+        f"{said}: the other values are from {low:g} to {high:g}."
+    ]
+
+
+def _like_labels(names: Sequence[str], arrays: Sequence[NDArray[np.float64]]) -> list[str]:
+    """Say which columns without a name hold few whole numbers that stay for long, as labels do."""
+    found = []
+    for name, numbers in zip(names, arrays, strict=True):
+        values = numbers[np.isfinite(numbers)]
+        changes = np.count_nonzero(np.diff(values))
+        few = name.isdecimal() and len(values) >= 5 * _MANY and 0 < changes * _MANY < len(values)
+        if few and bool((values == np.round(values)).all()) and len(np.unique(values)) <= _MANY:
+            found.append(name)
+    if not found or len(found) == len(names):
+        return []
+    what = f"Used as signals, though they may hold labels or states: {listing(found, 6)}"
+    return [f"{what}. If they are no signals, name the others with --columns."]
 
 
 def _numbers(cells: Any) -> tuple[NDArray[np.float64] | None, int | None]:

@@ -210,9 +210,9 @@ def _whole_minutes(epoch: _Epoch, values: NDArray[np.float64]) -> bool:
 def _written_out(name: str, numbers: Any, there: NDArray[np.float64]) -> Moments | None:
     """Read dates and times of the day that are written as numbers: 20240531120000, 120000.5."""
     low, high = float(there.min()), float(there.max())
-    known: Any = numbers.dropna().astype("int64") if (there % 1 == 0).all() and low > 0 else []
-    forms = _DIGITS.get(len(str(int(low))), ()) if low > 0 else ()
-    for form, parts in forms if len(known) else ():
+    whole = low > 0 and bool((there % 1 == 0).all())
+    for form, parts in _DIGITS.get(len(str(int(low))), []) if whole else []:
+        known = numbers.dropna().astype("int64")
         pandas = require_pandas()
         text = (known // parts).astype("string")
         dates = pandas.to_datetime(text, format=form, errors="coerce", utc=True)
@@ -232,7 +232,11 @@ def _written_out(name: str, numbers: Any, there: NDArray[np.float64]) -> Moments
     # A clock that only counts would have used the numbers from 60 to 99 too.
     if minutes.max() < 60 and seconds.max() < 60 and len(np.unique(seconds // 1)) >= 5:
         values = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+        # Times of which all are before 0:24 are likelier to have no seconds.
+        short = high < 2400 and bool((there % 1 == 0).all())
+        values = values * 100 if short else values
         of_day = (values // 10000 * 60 + values // 100 % 100) * 60 + values % 100
-        remark = f"The times in column {name!r} were read as hours, minutes and seconds (HHMMSS)."
+        taken = "hours and minutes (HHMM)" if short else "hours, minutes and seconds (HHMMSS)"
+        remark = f"The times in column {name!r} were read as {taken}."
         return Moments(of_day, of_day=True, local=True, remarks=(remark,))
     return None

@@ -75,6 +75,19 @@ def read_dates(name: str, values: Any) -> Moments | None:
     if pandas.api.types.is_datetime64_any_dtype(values):
         return _since_first(pandas.to_datetime(values, utc=True), local=values.dt.tz is None)
     text = values.astype(object).map(str, na_action="ignore").astype(object).str.strip()
+    parts = text.str.extract(r"\d:\d\d:\d\d([.,:])(\d{1,3})(?!\d)")[1].dropna()
+    lengths = parts.str.len()
+    # Milliseconds without their zeros: .100 after .50, or 12:00:00:100 after 12:00:00:50.
+    cut = parts[(lengths == 3) & (parts.str.endswith("0") | text[parts.index].str.count(":").gt(2))]
+    if len(cut) and lengths.min() < 3:
+        padded = text.str.replace(
+            r"(\d:\d\d:\d\d[.,:])(\d{1,2})(?!\d)", lambda one: one[1] + one[2].zfill(3), regex=True
+        )
+        made = read_dates(name, padded)
+        said = (
+            f"The fractions of seconds in column {name!r}, such as {cut.iloc[0]}, were taken for "
+        )
+        return made and replace(made, remarks=(*made.remarks, f"{said}milliseconds."))
     readers: list[Callable[[str, Any], Moments]] = [_of_day, _iso, _numbered, _worded, _elapsed]
     for read in readers:
         # The first cells tell whether the others are worth a try.

@@ -18,7 +18,7 @@ from asot.errors import FileError
 from asot.files import require_file
 from asot.inputs.series.clocks import time_unit
 from asot.inputs.series.lines import BLANKS, find_encoding, records, split
-from asot.inputs.series.numbers import decimal_mark, is_date, is_day_and_clock, is_value
+from asot.inputs.series.numbers import decimal_mark, is_clock, is_date, is_day_and_clock, is_value
 from asot.text import plural, quote
 
 SEPARATORS = ("\t", ";", "|", BLANKS, ",")  # the first of those that fit equally well
@@ -33,8 +33,8 @@ _NEUTRAL = {
 }
 COMMENTS = ("#", "%", "//")
 _UNIT = re.compile(
-    r"[\[(].*[\])]|[munµμk]?(s|sec|g|v|volts?|a|t|tesla|m|n|w|pa|hz|bar|l)|min|h|[mc]?m/s.{0,3}|"
-    r".{0,4}deg.{0,4}|.{0,2}°.{0,3}|d?rad.{0,3}|dps|%|hpa|mbar|mmhg|cm|inch|in|bpm|rpm|c|f|ohms?|Ω|"
+    r"[\[(].*[\])]|[munµμk]?(s|sec|g|v|volts?|a|t|tesla|m|n|w|pa|hz|bar|l)|min|h|[mc]?m/\(?s.{0,4}|"
+    r".{0,4}deg.{0,4}|.{0,2}°.{0,3}|d?rad.{0,3}|dps|%|hpa|mbar|mmhg|cm|inch|in|bpm|rpm|c|f|k?ohms?|Ω|"
     r"counts?|raw|cal|lsb|lux|lx|db|au|a\.u\.|arb.*|no.?units?|unitless|none|n/a|-|n\.?mm?|kg|px|"
     r"(milli|micro|nano)?(seconds?|meters?|volts?|teslas?|grams?)|(milli|micro|nano)?(sec|amps?)",
     re.IGNORECASE,
@@ -89,7 +89,8 @@ def _separator(texts: Sequence[str]) -> str:
     best, most = ",", 0.0
     for separator in SEPARATORS:
         # A blank in a moment, 2024-05-31 12:00:00, speaks for no separator.
-        rows = [split(re.sub(r"(\d) +(?=\d+:\d\d:)", r"\1_", text), separator) for text in texts]
+        glue = r"(?<=\d) +(?=\d+:\d\d:)|(?<=:\d\d) +(?=[+-]\d\d:?\d\d\b)"
+        rows = [split(re.sub(glue, "_", text), separator) for text in texts]
         counts = [(len(row), sum(map(is_value, row)), sum(map(bool, row))) for row in rows]
         widths = Counter(width for width, values, _ in counts if 2 * values >= width > 1)
         if not widths:
@@ -137,7 +138,10 @@ class _Finder:
         if not plain:
             raise FileError.at(path, "is empty: it holds no row")
         counts = [sum(map(is_value, row)) for row in plain]
-        usual = [row for row, count in zip(plain, counts, strict=True) if 2 * count >= max(counts)]
+        # A single line may hold several rows, as of a logger that lost a line break.
+        most = max((count for count, lines in Counter(counts).items() if lines > 1), default=0)
+        most = most or max(counts)
+        usual = [row for row, count in zip(plain, counts, strict=True) if 2 * count >= most]
         self.width = Counter(map(len, usual)).most_common(1)[0][0]
         self.usual = [row for row in usual if len(row) == self.width]
         columns = [[row[column] for row in self.usual] for column in range(self.width)]
@@ -360,8 +364,14 @@ class _Finder:
                 return first + 2, None, float(rate), [said]
         # A column of dates is the clock.
         dates = [i for i in range(self.width) if all(is_date(cells[i]) for cells in self.usual)]
-        names = tuple("time" if [i] == dates[:1] else str(i + 1) for i in range(self.least))
-        return first, names if dates else None, None, []
+        times = dates or [
+            i for i in range(self.width) if all(is_clock(row[i]) for row in self.usual)
+        ]
+        named = dict.fromkeys(times[:1], "time")
+        if not dates and times and all(is_day_and_clock(row[times[0] - 1 :]) for row in self.usual):
+            named[times[0] - 1] = "date"
+        names = tuple(named.get(i, str(i + 1)) for i in range(self.least))
+        return first, names if named else None, None, []
 
 
 def _has_decimal_commas(rows: Sequence[Sequence[str]]) -> bool:
@@ -408,6 +418,11 @@ def _are_units(row: Sequence[str], above: Sequence[Sequence[str]]) -> bool:
     cells = [cell for cell in row if cell]
     named = all(name or not cell for name, cell in zip(above[-1], row, strict=False))
     if named and cells and all(map(_UNIT.fullmatch, cells)):
-        return not all(_UNIT.fullmatch(cell) for cell in above[-1] if cell)
-    unique = any(all(names) and len(set(names)) == len(names) for names in above)
-    return unique and len(set(cells)) < len(cells) and max(map(len, cells)) <= 10
+        return not all(_UNIT.fullmatch(cell) for names in above for cell in names if cell)
+    full = [names[:-1] if names[-1:] == ("",) else names for names in above]
+    most = max(
+        (len(names) for names in full if all(names) and len(set(names)) == len(names)), default=0
+    )
+    repeats = len(set(cells)) < len(cells) and max(map(len, cells)) <= 10
+    # Above stand names of all columns, beneath what is said of some.
+    return most > 1 and bool(cells) and (repeats or (named and len(cells) < most))

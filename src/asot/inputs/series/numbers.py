@@ -48,7 +48,7 @@ def take_apart(cell: str) -> Number | None:
     >>> take_apart("12:30") is None
     True
     """
-    found = _NUMBER.fullmatch(cell.translate(_SIGNS).strip(" '\"=\t"))
+    found = _NUMBER.fullmatch(cell.translate(_SIGNS).strip(" '\"=\t;"))
     if found is None:
         return None
     body, exponent = found["body"].strip(_GROUPERS), found["exponent"] or ""
@@ -86,6 +86,11 @@ def is_day_and_clock(cells: tuple[str, ...]) -> bool:
 def is_date(cell: str) -> bool:
     """Tell a date with a time of the day."""
     return re.fullmatch(rf"{_DATE}[T _]+{_CLOCK}", cell.strip()) is not None
+
+
+def is_clock(cell: str) -> bool:
+    """Tell a time of the day with seconds."""
+    return cell.count(":") > 1 and re.fullmatch(_CLOCK, cell) is not None
 
 
 def _marks(number: Number) -> tuple[str, str] | None:
@@ -175,7 +180,9 @@ class Writing:
             return _other(mark), len(self.numbers) - len(plain) < _MANY
         if of_others and mark not in of_others:  # clocks are written with other decimals at times
             return (mark if clock else _other(mark)), True
-        return ("." if separator == "," else mark), mark == "," and not of_others
+        return ("." if separator == "," else mark), (
+            mark == "," or separator != ","
+        ) and not of_others
 
 
 def _other(mark: str) -> str:

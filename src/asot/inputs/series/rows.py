@@ -24,6 +24,7 @@ from asot.inputs.series.layout import COMMENTS, MISSING, Dialect, fit, is_titled
 from asot.inputs.series.lines import BLANKS, records, split
 from asot.inputs.series.numbers import (
     Writing,
+    in_doubt,
     is_suspicious,
     is_value,
     plain_numbers,
@@ -104,6 +105,9 @@ class _Rows:
         comment = text.lstrip().startswith(COMMENTS) or not any(map(is_value, cells))
         titled = is_titled(cells, dialect.of_values)
         wordy = words > fitting and (titled or few)
+        if cells != dialect.names and titled and _is_header(cells, dialect.names or ()):
+            other = "is the header of another table: a file holds one, so make one of each"
+            raise FileError.at(self.path, other, number)
         if cells == dialect.names or wordy or (few and (comment or not fitting)):
             return "none", text
         if any(cells[width:]):
@@ -142,6 +146,14 @@ class _Rows:
         return said
 
 
+def _is_header(cells: tuple[str, ...], names: tuple[str, ...]) -> bool:
+    """Tell names of columns that begin as those of the table, but go on otherwise."""
+    pairs = list(itertools.zip_longest(cells, names, fillvalue=""))
+    begins = len(cells) > 1 < len(names) and cells[0] == names[0] != ""
+    same = all(name.startswith(cell) or name.endswith(cell) for cell, name in pairs)
+    return begins and not same and not any(map(is_value, cells)) and sum(map(bool, cells)) > 1
+
+
 @dataclass(frozen=True)
 class Rows:
     """The rows of values in a text file, and what there is to say of them."""
@@ -174,9 +186,13 @@ def read_rows(path: Path, dialect: Dialect) -> Rows:
                 marks.add(mark)
     writings = {i: Writing.of(cells) for i, cells in texts.items()}
     marks |= {mark for one in writings.values() for mark in one.decimal}
+    usual = dialect.separator == "," and dialect.decimal == "."
+    parsed = [frame[i] for i in frame if i not in texts and frame[i].dtype.kind == "f"]
+    sure = any((column.dropna() % 1 != 0).any() and not in_doubt(column) for column in parsed)
     for i in frame:
-        usual = dialect.separator == "," and dialect.decimal == "."
-        if i not in texts and not usual and is_suspicious(frame[i], marks, dialect.decimal):
+        odd = i not in texts and not usual
+        lone = odd and not (sure or marks) and in_doubt(frame[i])  # no cell shows the mark
+        if lone or (odd and is_suspicious(frame[i], marks, dialect.decimal)):
             again = _parse(pandas, _Rows(path, dialect), {"usecols": [i], "dtype": str})
             texts[i] = again[i]
             writings[i] = Writing.of(texts[i])

@@ -54,9 +54,15 @@ class Series:
 
     @property
     def rate(self) -> float:
-        """Return the rows a second by the median interval, which pauses do not change."""
+        """Return the rows a second by the usual intervals, which pauses do not change.
+
+        Clocks are rounded: of 33 and 34 ms, the mean tells 30 rows a second.
+        """
+        steps = np.diff(self.times)
+        middle = float(np.median(steps))
+        usual = steps[(steps > middle / 2) & (steps < 2 * middle)]
         # Rounded where doubles are no longer exact: 1 / 0.0999999 s means 1 / 0.1 s.
-        return float(f"{1 / float(np.median(np.diff(self.times))):.9g}")
+        return float(f"{1 / float(usual.mean()):.9g}")
 
     @property
     def duration(self) -> float:

@@ -7,6 +7,7 @@ its cells.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from asot.errors import FileError, MissingExtraError, unreadable
 from asot.files import require_file
 from asot.inputs.kinds import ARRAYS, PARQUET, TEXTS
-from asot.inputs.series.clocks import find_time_column
+from asot.inputs.series.clocks import find_time_column, is_whose
 from asot.inputs.series.columns import SignalTable, signals_of
 from asot.inputs.series.dates import require_pandas
 from asot.inputs.series.layout import look_at, with_unit
@@ -102,7 +103,9 @@ def _kinds_of_rows(names: Sequence[str], frame: pandas.DataFrame) -> list[str]:
     """Say where a column of words seems to tell what the others hold, as "acc" and "gyr" would."""
     said = []
     for name, (_, cells) in zip(names, frame.items(), strict=True):
-        words = cells.dropna() if cells.dtype.kind not in "iufbM" else cells[:0]
+        words = cells.dropna()
+        if cells.dtype.kind in "iufbM" and not is_whose(name):
+            words = cells[:0]
         kinds = [str(one) for one in words.unique()[:13]]
         if 1 < len(kinds) < 13 and len(words) > 20 and (words != words.shift()).mean() > 1 / 3:
             said.append(
@@ -169,20 +172,22 @@ def _series_of(
         there = table.frame.notna().any(axis=1)  # a row without time and value is none
         table = table if there.all() else table.take(np.flatnonzero(there))
         _require_rows(path, len(table.frame))
+        twin = re.compile(re.escape(names[clock]) + r" \(\d+\)")
+        for i, name in enumerate(names):
+            if twin.fullmatch(name) and not table.frame[i].equals(table.frame[clock]):
+                both = f"{quote(names[clock])} and {quote(name)}, that differ"
+                raise FileError.at(path, f"has two clocks, {both}: write a file for each of them")
         read = table.clock(clock, time_unit)
         seconds, start, remarks, clocks = read.seconds, read.start, [*read.remarks], read.columns
+        if time_column is None and find_time_column([names[clock]]) is None:
+            remarks.insert(0, f"Column {quote(names[clock])} was taken for the times of the rows.")
         _require_rows(path, len(seconds))
         if not np.array_equal(read.rows, np.arange(len(table.frame))):
             table = table.take(read.rows)
         # The last row lasts a median interval.
         times = np.append(seconds, seconds[-1] + np.median(np.diff(seconds)))
         steps = np.diff(seconds)
-        longest = int(steps.argmax())
-        if steps[longest] > max(1.0, 10 * float(np.median(steps))):
-            remarks.append(
-                f"No rows for {steps[longest]:.1f} s after {times[longest]:.1f} s, the longest "
-                "pause: what was between was filled in with straight lines."
-            )
+        remarks += _pauses(times, steps)
     elif rate is not None:
         times = even_times(len(table.frame), rate)
         clocks = (clock,) if clock is not None and time_column is not None else ()
@@ -202,6 +207,24 @@ def _series_of(
 def _require_rows(path: Path, count: int) -> None:
     if count < 2:
         raise FileError.at(path, f"holds {count} rows of values; at least 2 are needed")
+
+
+def _pauses(times: NDArray[np.float64], steps: NDArray[np.float64]) -> list[str]:
+    """Say where rows are missing, and where they come unevenly."""
+    longest, usual = int(steps.argmax()), float(np.median(steps))
+    lost = float(steps[steps > 5 * usual].sum())
+    filled = "what was between was filled in with straight lines."
+    uneven = (steps < usual / 2) | (steps > 2 * usual)
+    if len(steps) > 20 and uneven.mean() > 0.1:
+        span = f"{steps.min():.3g} to {steps.max():.3g} s apart"
+        longest_is = f"the longest pause after {times[longest]:.1f} s"
+        return [f"The rows come unevenly, {span}, {longest_is}: {filled}"]
+    if steps[longest] > max(1.0, 10 * usual) or lost > 0.01 * float(steps.sum()):
+        since = (
+            f"{steps[longest]:.{1 if steps[longest] >= 1 else 2}f} s after {times[longest]:.1f} s"
+        )
+        return [f"No rows for {since}, the longest pause: {filled}"]
+    return []
 
 
 def _filled(
