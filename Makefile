@@ -10,17 +10,17 @@ CORES := $(shell nproc 2>/dev/null || echo 2)
 .PHONY: demo test test-all bench lint types help clean
 
 help:
-	@echo "make demo      segment real recordings, in results/demo and results/demo-video"
+	@echo "make demo      segment real recordings, in demo/watch and demo/video"
 	@echo "make test      the tests (minutes)"
 	@echo "make test-all  the tests, the slow ones too"
 	@echo "make bench     how fast it is, in results/benchmarks.json (python -m benchmarks -h for more)"
 	@echo "make lint      ruff"
 	@echo "make types     mypy"
-	@echo "make clean     remove .venv and results"
+	@echo "make clean     remove .venv, demo and results"
 
 demo: $(VENV)/.demo
-	$(BIN)/asot demo --out results/demo
-	$(BIN)/asot demo --video --out results/demo-video
+	$(BIN)/asot demo --out demo/watch
+	$(BIN)/asot demo --video --out demo/video
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(CORES) -m "not slow"
@@ -39,7 +39,7 @@ types: $(VENV)/.dev
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) results
+	rm -rf $(VENV) demo results
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from asot.data import standardise
-from asot.discover.noise import compare_with_noise, surrogate
+from asot.discover.noise import ENDS, compare_with_noise, surrogate
+from asot.discover.prototypes import window_mean
 from asot.discover.verdict import MIXED, UNTOLD, estimate_trust
 from asot.simulation import make_recordings
 from asot.simulation.features import autoregressive
@@ -15,16 +16,30 @@ from asot.simulation.features import autoregressive
 @pytest.mark.parametrize("length", [1, 2, 7, 100])
 def test_surrogates_keep_spectra_and_cross_spectra(length: int, rng: np.random.Generator) -> None:
     rows = np.cumsum(rng.normal(size=(length, 3)), axis=0).astype(np.float32)
+    ends = max(1, min(length // 4, ENDS))
+    first, last = rows[:ends].mean(axis=0), rows[-ends:].mean(axis=0)
+    line = first + np.linspace(0, 1, length)[:, None] * (last - first)
     drawn = surrogate(rows, rng)
     assert drawn.shape == rows.shape
     assert drawn.dtype == np.float32
-    ours, theirs = (np.fft.rfft(one, axis=0) for one in (rows, drawn))
+    ours, theirs = (np.fft.rfft(one - line, axis=0) for one in (rows, drawn))
     # At half the rate a real signal has no phase, and keeps a share only.
     whole = slice(None, (length + 1) // 2)
     for a in range(3):
         for b in range(3):
             before, after = (one[whole, a] * one[whole, b].conj() for one in (ours, theirs))
             np.testing.assert_allclose(after, before, atol=1e-3 * (1 + np.abs(before).max()))
+
+
+def test_drifts_rarely_stand_out_from_noise() -> None:
+    """Of 12 sets of random walks at most 2; with a jump in place of the drift, most would."""
+    rng = np.random.default_rng(0)
+    found = 0
+    for _ in range(12):
+        walks = [np.cumsum(rng.normal(size=(300, 6)), axis=0) for _ in range(6)]
+        prepared = [standardise(window_mean(one, 6)) for one in walks]
+        found += compare_with_noise(prepared, 4, 48).beyond_noise
+    assert found <= 2
 
 
 def test_surrogates_differ_from_each_other(rng: np.random.Generator) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from asot.discover.verdict import (
     Trust,
     borne_out,
     estimate_trust,
+    verdict_on_recording,
 )
 from asot.simulation import make_recordings
 from asot.simulation.features import autoregressive
@@ -156,15 +158,11 @@ def test_the_confidence_grows_with_the_share_from_the_estimate(
 ) -> None:
     trust = Trust("mixed", estimate, 0.5, 0.3, 1.0, share)
     assert float(trust.confidence(share)) == pytest.approx(estimate)
-    assert trust.of_recording([share] * 5) == pytest.approx(estimate)
     found = trust.confidence(sorted(shares))
     assert (np.diff(found) >= 0).all()
     assert ((found > 0) & (found < 1)).all()
     for one in found[np.array(sorted(shares)) > share + 1e-3]:
         assert one >= estimate
-    assert 0.05 <= trust.of_recording(shares) <= 0.95
-    more = trust.of_recording([min(one + 0.1, 1) for one in shares])
-    assert more >= trust.of_recording(shares) - 1e-12
 
 
 def test_the_confidence_grows_with_the_estimate() -> None:
@@ -184,3 +182,18 @@ def test_of_a_single_recording_without_repeats_nothing_is_known(rng: np.random.G
     assert estimate_trust([rows], [labels], **SURE) is None
     again = np.where(labels == 3, 0, labels)
     assert estimate_trust([rows], [again], **SURE) is not None
+
+
+@pytest.mark.parametrize("whole", ["good", "mixed"])
+def test_recordings_have_words_of_their_own(whole: Literal["good", "mixed"]) -> None:
+    shares = (GOOD, GOOD - 0.01, MIXED, MIXED - 0.01)
+    assert [verdict_on_recording(one, whole) for one in shares] == [
+        "good",
+        "mixed",
+        "mixed",
+        "weak",
+    ]
+
+
+def test_no_recording_is_better_than_a_weak_whole() -> None:
+    assert {verdict_on_recording(share, "weak") for share in (0.1, 0.7, 1.0)} == {"weak"}

@@ -92,10 +92,9 @@ def test_how_right_in_a_sentence() -> None:
         verdict: sentences({"trust": {**TRUST, "verdict": verdict}})["How right"]
         for verdict in ("good", "mixed", "weak")
     }
-    right = "About 71 % of the frames are right, as far as can be told without labels"
-    assert said["good"] == f"Good. {right}."
-    assert said["mixed"] == f"Mixed. {right}: look at doubtful segments."
-    assert said["weak"] == f"Weak. {right}: look before you rely on anything."
+    right = "about 71 % of the frames are likely right."
+    for verdict, sentence in said.items():
+        assert sentence == f"{verdict.capitalize()}: {right}"
 
 
 def test_what_the_result_is_of_in_a_sentence() -> None:
@@ -150,9 +149,9 @@ def test_the_order_in_a_sentence() -> None:
     order = {"share": 0.1, "by_chance": [0.0, 0.2], "p_value": 0.001, "strength": 1.0}
     assert sentences({"order": order})["Order"] == "The recordings share an order (p = 0.001)."
     order.update(p_value=0.08, strength=0.4)
-    assert "may share an order (p = 0.08)" in sentences({"order": order})["Order"]
+    assert "no sign of a common order (p = 0.08)" in sentences({"order": order})["Order"]
     order.update(p_value=0.73, strength=0.0)
-    assert "no common order (p = 0.73)" in sentences({"order": order})["Order"]
+    assert "common order (p = 0.73): none is assumed" in sentences({"order": order})["Order"]
     assert sentences(found_values(1))["Order"].startswith("No order was looked for")
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from asot.figures.evidence import LearnerWeight, findings
+from asot.figures.evidence import LearnerWeight, findings, tell_verdict
 from asot.page import render_page
 from tests.figures.evidences import found
 from tests.page.examples import HOSTILE, series_view, small_page
@@ -47,7 +48,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
     evidence = found()
     assert evidence.learners is not None
     evidence.learners.append(LearnerWeight(HOSTILE, 0.1))
-    shown = small_page([series_view("watch", 1)], findings=findings(evidence))
+    view = replace(series_view("watch", 1), verdict="mixed")
+    verdict = tell_verdict(evidence)
+    shown = small_page([view], findings=findings(evidence), verdict=verdict)
     return render_page(shown, tmp_path_factory.mktemp("told")).parent
 
 
@@ -91,6 +94,19 @@ def test_the_overview_tells_how_settings_were_found(visit: Visit, told: Path) ->
     assert page.evaluate("window.harmed") is None
 
 
+def test_the_verdict_comes_first(visit: Visit, told: Path) -> None:
+    verdict = tell_verdict(found())
+    page = visit(told)
+    box = page.locator("h1 ~ .verdict").first
+    assert verdict.sentence in box.inner_text()
+    assert verdict.advice in box.inner_text()
+    assert page.evaluate(CONTRAST) == []
+    box.get_by_role("link", name="Details").click()
+    page.get_by_role("heading", name="Details").wait_for()
+    page.goto(page.url.partition("#")[0] + "#/recording/0")
+    assert "verdict: mixed" in page.locator(".lead").inner_text()
+
+
 @pytest.mark.parametrize("width", [1200, 360])
 def test_it_can_be_read_by_everyone(visit: Visit, told: Path, width: int) -> None:
     page = visit(told, "#/overview", viewport={"width": width, "height": 900})
@@ -111,4 +127,5 @@ def test_it_can_be_read_by_everyone(visit: Visit, told: Path, width: int) -> Non
 
 def test_without_evidence_nothing_is_said(visit: Visit, tmp_path: Path) -> None:
     page = visit(render_page(small_page([series_view("a", 0)]), tmp_path).parent, "#/overview")
-    assert page.get_by_text("How the settings were found").count() == 0
+    assert page.get_by_role("heading", name="Details").count() == 0
+    assert page.locator(".verdict").count() == 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from asot.cli.console import console, new_table, progress, say, score_table, show_files
+from asot.cli.console import console, new_table, progress, say, show_files
 from asot.cli.segment import RECIPE
 from asot.cli.summary import show_segmented
 from asot.data import WATCH_CLASSES, watch_sessions, write_dataset
@@ -22,6 +24,7 @@ from asot.runs.pictures import draw, draw_comparison
 from asot.runs.predictions import score
 from asot.runs.segment import segment
 from asot.runs.train import train_run
+from asot.timeline.segments import run_lengths
 
 WATCH = (
     "The data: 140 real recordings of shoulder exercises (Burns et al. 2018, in the seglearn "
@@ -45,12 +48,12 @@ def run(*, video: bool = False, out: Path | None = None, seed: int = 0) -> None:
     real clip instead, and write the page of it.
 
     video: Segment a video clip.
-    out: Folder for the results; results/demo or results/demo-video unless given.
+    out: Folder for the results; demo/watch or demo/video unless given.
     """
     if video:
-        segment_clip(out or Path("results/demo-video"), seed)
+        segment_clip(out or Path("demo/video"), seed)
     else:
-        segment_sessions(out or Path("results/demo"), seed)
+        segment_sessions(out or Path("demo/watch"), seed)
 
 
 def segment_sessions(out: Path, seed: int) -> None:
@@ -72,12 +75,21 @@ def segment_sessions(out: Path, seed: int) -> None:
         alone = evaluate(nearest, [one for one in recordings.ground_truth if one is not None])
         draw(folder, scored, 3, bars)
         compared = draw_comparison(folder, scored, {"k-means": (nearest, alone)})
+        pages = write_page(folder, out / PAGE, progress=bars)
+    found = [folder.labels(one.name) for one in recordings]
+    ours, theirs = (
+        f"{100 * scores['mof']:.0f} % of the frames are right, in {pieces:.0f} segments a session"
+        for scores, pieces in (
+            (scored.evaluations["activity"].scores, _pieces(found)),
+            (alone.scores, _pieces(nearest)),
+        )
+    )
     say()
-    say(f"{len(recordings)} sessions, one matching for all, in percent", style="bold")
-    console().print(score_table({"k-means alone": alone, "asot": scored.evaluations["activity"]}))
+    say(f"{ours}; with k-means alone {theirs}.", style="bold")
     say()
     show_files(
-        (compared[0], "asot beside k-means and the truth, in one session: look at this first"),
+        *((page, "the page: look at this first") for page in pages),
+        (compared[0], "asot beside k-means and the truth, in one session"),
         (compared[1], "their scores"),
         (folder.root / "figures", "all pictures; corpus-all.png shows every session"),
         (folder.root / "segments.csv", "the segments: recording, start, end, action"),
@@ -89,6 +101,11 @@ def segment_sessions(out: Path, seed: int) -> None:
     say(f"Next, the same by hand:  asot train watch {again}")
     say("With your own recordings:  asot segment RECORDINGS --out RESULTS")
     say("With a video:  asot demo --video")
+
+
+def _pieces(labels: Sequence[NDArray[np.int64]]) -> float:
+    """Return the mean number of segments of a recording."""
+    return sum(len(run_lengths(one)[0]) for one in labels) / len(labels)
 
 
 def segment_clip(out: Path, seed: int) -> None:

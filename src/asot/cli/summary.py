@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asot.cli.console import console, new_table, say, show_files
-from asot.figures.evidence import EVIDENCE_FILE, findings, read_evidence
+from asot.figures.evidence import EVIDENCE_FILE, findings, read_evidence, tell_verdict
 from asot.inputs.extract import Extraction
 from asot.inputs.taken import FILE as RECORDINGS
 from asot.inputs.taken import Taken
@@ -21,6 +21,7 @@ from asot.timeline.segments import Timeline
 # Recordings of this mean confidence, or less, are worth a look.
 UNSURE = 0.6
 MOST_LISTED = 20
+FOUND = ("Time scale", "Order", "Number of actions", "Background")  # the page has the rest
 
 
 def show_outcome(outcome: Extraction, data: Path | None) -> None:
@@ -85,12 +86,18 @@ def _show(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) ->
 
 
 def show_segmented(segmented: Segmented, out: Path, pages: Sequence[Path]) -> None:
-    """Print the actions, the settings that were found, and the files with the results."""
+    """Print how right it is, the actions, what was found, and the files with the results."""
     folder = segmented.folder
+    found = read_evidence(out / "run" / EVIDENCE_FILE)
+    verdict = tell_verdict(next(iter(found.values()), None))
+    say(verdict.sentence, style="bold")
+    say(verdict.advice)
+    say()
     shown = show_actions(folder)
-    for evidence in read_evidence(out / "run" / EVIDENCE_FILE).values():
+    for evidence in found.values():
         for one in findings(evidence):
-            say(f"{one.heading}: {one.sentence}")
+            if one.heading in FOUND:
+                say(f"{one.heading}: {one.sentence}")
         say()
     failed = [] if segmented.outcome is None else list(segmented.outcome.failed)
     if failed:

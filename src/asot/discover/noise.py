@@ -22,6 +22,7 @@ from asot.discover.score import SegmentationScore
 STARTS, SURROGATES = 2, 8
 MOST_FRAMES = 6_000
 BEYOND = 3.0  # standard deviations, of which chance exceeds 1 in 100
+ENDS = 8  # frames, whose mean is where a drift begins and ends
 LEAST_SPREAD = 0.02  # of the agreement, and of the gain relative to its size
 
 
@@ -70,11 +71,19 @@ def compare_with_noise(
 
 
 def surrogate(rows: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Draw noise with the spectra and cross spectra of one recording, (N, D)."""
-    spectrum = np.fft.rfft(rows, axis=0)
+    """Draw noise with the spectra and cross spectra of one recording, (N, D).
+
+    The line from its first frames to its last is kept apart: a spectrum takes the last frame to
+    come before the first, and a drift for a jump between them.
+    """
+    ends = max(1, min(len(rows) // 4, ENDS))
+    first, last = rows[:ends].mean(axis=0), rows[-ends:].mean(axis=0)
+    line = first + np.linspace(0.0, 1.0, len(rows))[:, None] * (last - first)
+    spectrum = np.fft.rfft(rows - line, axis=0)
     turns = np.exp(1j * rng.uniform(0, 2 * np.pi, len(spectrum)))
     turns[0] = 1.0
-    return np.fft.irfft(spectrum * turns[:, None], len(rows), axis=0).astype(np.float32)
+    drawn = line + np.fft.irfft(spectrum * turns[:, None], len(rows), axis=0)
+    return np.asarray(drawn, dtype=np.float32)
 
 
 def _measure(recordings: Frames, n_actions: int, radius: int, seed: int) -> tuple[float, float]:

@@ -26,7 +26,7 @@ UNTOLD = 0.55  # at most, of a result that is not told from noise
 GOOD, MIXED = 0.78, 0.60
 FEWEST_ACTIONS = 3  # of a good result: two are easily found alike
 LOWEST, HIGHEST = 0.05, 0.95
-BY_RECORDING, BY_FRAME = 1.15, 2 / 3  # how far the share of votes moves the estimate
+BY_FRAME = 2 / 3  # how far the share of votes moves the estimate
 RIDGE = 0.05  # of the mean variance of segments
 
 Verdict = Literal["good", "mixed", "weak"]
@@ -53,13 +53,6 @@ class Trust(PlainEvidence):
     borne_out: float  # 0 to 1, how far recordings bear each other out
     share: float  # mean share of the votes for the label given
     beyond_noise: bool = True  # the recordings stand out from noise of the same rhythm
-
-    def of_recording(self, shares: ArrayLike) -> float:
-        """Estimate the share of right frames of a recording, given its votes' shares (N,)."""
-        moved = self.estimate + BY_RECORDING * (
-            float(np.asarray(shares, dtype=np.float64).mean()) - self.share
-        )
-        return float(np.clip(moved, LOWEST, HIGHEST))
 
     def confidence(self, shares: ArrayLike) -> NDArray[np.float64]:
         """Return how likely frames are right, (N,), given the shares of votes for their labels.
@@ -118,6 +111,16 @@ def estimate_trust(
     if estimate >= MIXED:
         verdict = "good" if estimate >= GOOD and not few else "mixed"
     return Trust(verdict, estimate, agreement, memory, borne, share, beyond_noise)
+
+
+def verdict_on_recording(share: float, whole: Verdict) -> Verdict:
+    """Return the verdict on a recording of which a ``share`` is likely right.
+
+    None is better than weak where the whole is, as nothing bears it out.
+    """
+    if whole == "weak":
+        return whole
+    return "good" if share >= GOOD else "mixed" if share >= MIXED else "weak"
 
 
 def borne_out(recordings: Frames, labels: Sequence[NDArray[np.int64]]) -> float:

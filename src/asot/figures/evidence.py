@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 import numpy as np
 from msgspec import Meta, Struct
 
+from asot.figures.verdicts import VerdictText, verdict_on, verdict_unknown
 from asot.schema import Count, Positive, read_json
 
 EVIDENCE_FILE = "evidence.json"  # in the folder of a run
@@ -200,18 +201,22 @@ def findings(evidence: ModelEvidence) -> list[Finding]:
     return [one for one in told if one is not None]
 
 
+def tell_verdict(evidence: ModelEvidence | None) -> VerdictText:
+    """Tell how right the result of a model is; without evidence, of a model trained elsewhere."""
+    if evidence is None:
+        return verdict_unknown("it is estimated for the recordings that a model was trained on")
+    if evidence.trust is not None:
+        trust = evidence.trust
+        return verdict_on(trust.verdict, trust.estimate, trust.beyond_noise)
+    if evidence.learners is None:
+        return verdict_unknown("a single network has nothing to compare with")
+    return verdict_unknown("no action of this single recording comes again")
+
+
 def _tell_trust(values: TrustEstimate) -> Finding:
-    right = f"About {100 * values.estimate:.0f} % of the frames are right, as far as can be told"
-    sentence = {
-        "good": f"Good. {right} without labels.",
-        "mixed": f"Mixed. {right} without labels: look at doubtful segments.",
-        "weak": f"Weak. {right} without labels: look before you rely on anything.",
-    }[values.verdict]
-    if not values.beyond_noise:
-        sentence += " The recordings do not stand out from noise of the same rhythm."
     return Finding(
         "How right",
-        sentence,
+        verdict_on(values.verdict, values.estimate, values.beyond_noise).sentence,
         "Estimated from how far the learners agree with the result, how long the windows are "
         "beside what still varies within actions, and how well segments of some recordings tell "
         "those of the others apart. It is calibrated on recordings with known labels; whether the "
@@ -300,10 +305,9 @@ def _tell_order(values: OrderTest) -> Finding:
     chance = f"p = {p:.1g}" if p < 0.1 else f"p = {p:.2f}"
     if p <= CLEAR:
         sentence = f"The recordings share an order ({chance})."
-    elif values.strength > 0:
-        sentence = f"The recordings may share an order ({chance}): it is assumed."
     else:
-        sentence = f"The recordings share no common order ({chance}), so none is assumed."
+        assumed = "one is assumed all the same" if values.strength > 0 else "none is assumed"
+        sentence = f"There is no sign of a common order ({chance}): {assumed}."
     low, high = min(*drawn, share), max(*drawn, share)
     room = 0.04 * (high - low) or 0.05
     across = linear_axis("share of the variation", low - room, high + room)

@@ -157,7 +157,8 @@ class Sheet:
     ) -> tuple[list[str], float]:
         """Fit names into a share of the width; return them and where axes beside them begin."""
         shown = [self.ruler.fit(name, share * self.width, size) for name in names]
-        return shown, MARGIN + max(self.ruler.width(name, size) for name in shown) + TICK_SPACE
+        widest = max((self.ruler.width(name, size) for name in shown), default=0.0)
+        return shown, MARGIN + widest + TICK_SPACE
 
     def scale_width(self, low: float, high: float, height: float) -> float:
         """Return the inches that :meth:`scale` needs for values in a range, with a margin."""

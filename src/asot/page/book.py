@@ -90,6 +90,7 @@ class Book:
             "frames": len(labels),
             "seconds": packing.rounded(edges[-1] - edges[0]) if timed else None,
             "activity": recording.activity,
+            "verdict": recording.verdict,
             "confidence": None if confidence is None else packing.number(confidence.mean()),
             "scores": {name: packing.number(score) for name, score in recording.scores.items()},
             "strip": packing.strip(labels, edges),
@@ -172,6 +173,7 @@ class Book:
             },
             "confusion": page.confusion
             and {"counts": np.asarray(page.confusion[0]).tolist(), "classes": page.confusion[1]},
+            "verdict": page.verdict and asdict(page.verdict),
             "findings": [asdict(one) for one in page.findings],
             "settings": {str(k): str(v) for k, v in page.settings.items()},
             "versions": {str(k): str(v) for k, v in page.versions.items()},

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from asot.errors import ArgumentError
 from asot.figures.evidence import Finding
+from asot.figures.verdicts import VerdictText
 from asot.timeline.segments import UNLABELLED, require_times
 
 
@@ -105,6 +106,8 @@ class RecordingView:
         Fractions, shown in percent; NaN for a missing score.
     activity : str, optional
         The recording's activity.
+    verdict : str
+        How right its segments are, in a word; empty where nothing is said.
     remarks : tuple of str
         Sentences people should see.
 
@@ -126,6 +129,7 @@ class RecordingView:
     signal_names: tuple[str, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
     activity: str | None = None
+    verdict: str = ""
     remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -199,10 +203,12 @@ class Page:
     confusion : ((K, C) int array, sequence of C str), optional
         Frames that action ``k`` (in the order of ``actions``) shares with class ``c``, and the
         names of the classes.
+    verdict : VerdictText, optional
+        How right the whole is, shown first.
     findings : sequence of Finding
         Evidence for the settings that were found from the recordings.
     settings, versions : mapping of str to str
-        Shown as tables.
+        Shown as tables, folded away.
     remarks : sequence of str
         Sentences that people should see.
 
@@ -221,6 +227,7 @@ class Page:
     scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     matching: Mapping[int, str] | None = None
     confusion: tuple[NDArray[np.int64], Sequence[str]] | None = None
+    verdict: VerdictText | None = None
     findings: Sequence[Finding] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from asot.data import Recording, Recordings
 from asot.data.features import blocks, map_array
 from asot.data.recordings import Features
+from asot.discover.verdict import verdict_on_recording
 from asot.errors import ConfigurationError, DataError
 from asot.figures import evidence
+from asot.figures.verdicts import Word
 from asot.files import write_json
 from asot.page import ActionView, Example, Page, RecordingView, Track, render_page
 from asot.progress import Progress, silent
@@ -136,18 +138,20 @@ def gather(
         remarks.append(f"{used_of}: the recordings do not need more.")
     run = find_training(folder)
     found = {} if run is None else evidence.read_evidence(run.root / evidence.EVIDENCE_FILE)
+    verdict = evidence.tell_verdict(found.get(model))
     return Page(
         title=title,
         actions=[
             ActionView(k, names.names.get(k, ""), names.merged.get(k), k in names.background)
             for k in range(n_actions)
         ],
-        recordings=Views(folder, recordings, scored, others or {}),
+        recordings=Views(folder, recordings, scored, others or {}, verdict.word),
         typical=typical,
         atypical=atypical,
         scores={} if scored is None else {n: e.scores for n, e in scored.evaluations.items()},
         matching=None if scored is None else _matching(scored, model),
         confusion=None if scored is None else _confusion(folder, recordings, scored, n_actions),
+        verdict=verdict,
         findings=evidence.findings(found[model]) if model in found else [],
         settings=_settings(run, recordings),
         versions=versions(),
@@ -164,7 +168,9 @@ class Views(Sequence[RecordingView]):
         recordings: Recordings,
         scored: Scored | None,
         others: Mapping[str, Mapping[str, Labels]],
+        verdict: Word,
     ) -> None:
+        self._verdict = verdict
         self._folder = folder
         self._recordings = recordings
         self._others = others
@@ -211,8 +217,13 @@ class Views(Sequence[RecordingView]):
             signal_names=signal_names,
             scores=self._scores.get(one.name, {}),
             activity=one.activity,
+            verdict=self._word(float(confidence.mean())),
             remarks=tuple(origin.remarks) if origin is not None else (),
         )
+
+    def _word(self, share: float) -> Word:
+        whole = self._verdict
+        return whole if whole == "not known" else verdict_on_recording(share, whole)
 
 
 def _as_track(name: str, labels: Labels, names: Mapping[int, str]) -> Track:

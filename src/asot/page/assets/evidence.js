@@ -1,9 +1,15 @@
-// How settings were found from the recordings: sentences, curves and shares.
+// How right the result is, and how settings were found: sentences, curves and shares.
+
+function verdict() {
+  const {verdict: given} = data;
+  return given && h('aside', {class: `verdict ${given.word.replace(' ', '-')}`, 'aria-label': 'How right it is'},
+    h('p', {}, h('strong', {}, given.sentence)), h('p', {}, given.advice, ' ', data.findings.length ? h('a', {href: '#/overview'}, 'Details') : null));
+}
 
 function findings() {
   if (!data.findings.length) return null;
-  return h('section', {}, h('h2', {}, 'How the settings were found'),
-    h('p', {class: 'lead'}, 'From the recordings alone: no labels were looked at.'),
+  return h('section', {}, h('h2', {}, 'Details'),
+    h('p', {class: 'lead'}, 'How right the result is and how the settings were found, from the recordings alone: no labels were looked at.'),
     h('div', {class: 'findings'}, data.findings.map((one) => h('article', {class: one.charts.length > 1 ? 'finding wide' : 'finding', 'aria-label': one.heading},
       h('h3', {}, one.heading), h('p', {}, one.sentence), one.reading ? h('p', {class: 'muted'}, one.reading) : null,
       one.charts.length ? h('div', {class: 'charts'}, one.charts.map((chart) => h('figure', {}, h('figcaption', {}, chart.title), curve(chart)))) : null,

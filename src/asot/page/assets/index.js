@@ -99,6 +99,7 @@ function indexView(main) {
   put(main,
     h('h1', {}, data.title),
     h('p', {class: 'lead'}, summary()),
+    verdict(),
     remarks(data.remarks),
     h('ul', {class: 'legend', 'aria-label': 'Actions'}, data.actions.filter((one) => one.frames && names.root(one.id) === one.id)
       .map((one) => h('li', {}, tag(one.id)))),

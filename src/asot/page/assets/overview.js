@@ -7,8 +7,8 @@ function overviewView(main) {
     ['Segments', data.actions.reduce((sum, action) => sum + action.segments, 0).toLocaleString('en')],
     ['Actions in use', `${data.actions.filter((action) => action.frames).length} of ${data.actions.length}`]];
   put(main, h('h1', {}, 'Overview'), h('dl', {class: 'facts'}, counts.map(([k, v]) => h('div', {}, h('dt', {}, k), h('dd', {}, v)))),
-    remarks(data.remarks), scoresTable(), changing,
-    findings(), pairs('Settings', data.settings), pairs('Versions', data.versions));
+    verdict(), remarks(data.remarks), scoresTable(), changing,
+    findings(), folded('Settings', data.settings), folded('Versions', data.versions));
   const refresh = () => {
     const groups = data.actions.filter((action) => names.root(action.id) === action.id && statistics(action.id).segments);
     const unused = data.actions.filter((action) => !action.frames);
@@ -30,9 +30,9 @@ function scoresTable() {
     ways.map(([way, scores]) => [way, ...columns.map((name) => (Object.hasOwn(scores, name) ? percent(scores[name]) : '–'))]), 'numbers'));
 }
 
-function pairs(heading, values) {
+function folded(heading, values) {
   const entries = Object.entries(values);
-  return entries.length ? h('section', {}, h('h2', {}, heading), table(heading, ['What', 'Value'], entries, 'pairs')) : null;
+  return entries.length ? h('section', {}, h('details', {}, h('summary', {}, heading), table(heading, ['What', 'Value'], entries, 'pairs'))) : null;
 }
 
 // Actions against classes: how the frames of each action are shared out.

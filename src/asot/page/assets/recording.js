@@ -262,7 +262,7 @@ function showRecording(main, recording, row, at) {
   document.addEventListener('keydown', press);
 
   const chips = [unit === 's' ? length(end - start) : length(end, unit), row.activity, many(rows.length, 'segment'),
-    row.confidence === null ? null : `confidence ${percent(row.confidence)}`, ...Object.entries(row.scores).map(([name, score]) => `${name} ${percent(score)}`)];
+    row.verdict && `verdict: ${row.verdict}`, row.confidence === null ? null : `confidence ${percent(row.confidence)}`, ...Object.entries(row.scores).map(([name, score]) => `${name} ${percent(score)}`)];
   put(main,
     h('p', {class: 'lead'}, chips.filter(Boolean).join(' · ')),
     remarks(recording.remarks),

@@ -1,0 +1,47 @@
+"""A verdict on a result in plain words, with what to try: for the page and the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Word = Literal["good", "mixed", "weak", "not known"]
+
+_ALIKE = "check that the recordings show the same activity and that the right columns are used"
+_CURES = "give the number of actions (--n_actions) if you know it"
+_ADVICE: dict[Word, str] = {
+    "good": "Name the actions; look where the confidence of a recording dips.",
+    "mixed": f"Look at the least sure recordings first. It may help to {_CURES}, or to add "
+    "recordings of the same activity.",
+    "weak": f"Look before you rely on anything: {_ALIKE}, {_CURES}, or try other features.",
+    "not known": "Look at examples of each action before you rely on them.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictText:
+    """How right a result is, as far as can be told without labels."""
+
+    word: Word
+    sentence: str
+    advice: str
+
+
+def verdict_on(word: Word, estimate: float, beyond_noise: bool = True) -> VerdictText:
+    """Tell of a result of which ``estimate``, a share of its frames, is taken to be right.
+
+    Examples
+    --------
+    >>> verdict_on("good", 0.917).sentence
+    'Good: about 92 % of the frames are likely right.'
+    """
+    if not beyond_noise:
+        sentence = "the recordings do not stand out from noise of the same rhythm"
+        return VerdictText(word, f"{word.capitalize()}: {sentence}.", _ADVICE[word])
+    sentence = f"about {100 * estimate:.0f} % of the frames are likely right"
+    return VerdictText(word, f"{word.capitalize()}: {sentence}.", _ADVICE[word])
+
+
+def verdict_unknown(why: str) -> VerdictText:
+    """Tell that nothing is known of how right a result is, and why."""
+    return VerdictText("not known", f"How right it is, is not known: {why}.", _ADVICE["not known"])
