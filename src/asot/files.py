@@ -93,7 +93,7 @@ def save_array(path: Path, array: Any) -> None:
 
 
 def read_text(path: Path, western: bool = False) -> str:
-    """Read text in UTF-8 or UTF-16, with or without a mark, and leave line ends as they are.
+    """Read text in UTF-8, UTF-16 or UTF-32, and leave line ends as they are.
 
     With ``western`` a text may also be in Windows-1252, as older programs of Windows save it: then
     a remark shows some words, as bytes alone do not tell which encoding was meant.
