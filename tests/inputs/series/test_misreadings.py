@@ -126,14 +126,14 @@ def test_others_that_rise_are_no_clock(head: str, tmp_path: Path) -> None:
 
 
 def test_seconds_and_their_fractions_in_two_columns(tmp_path: Path) -> None:
-    head = "header.stamp.secs,header.stamp.nsecs,x"
-    seconds = [1717156800 + row // 20 for row in range(N)]
-    path = write(
-        tmp_path / "log.csv", head, seconds, [row % 20 * 50_000_000 for row in range(N)], X
-    )
-    series = read_series(path)
-    np.testing.assert_allclose(np.diff(series.times), 0.05, rtol=1e-6)
-    assert series.columns == ("x",)
+    seconds = [1717156800 + row * 2 // 5 for row in range(N)]
+    fractions = [row * 400 % 1000 for row in range(N)]
+    for head, unit in (("header.stamp.secs,header.stamp.nsecs,x", 10**6), ("time,Millis,x", 1)):
+        path = write(tmp_path / "log.csv", head, seconds, [unit * one for one in fractions], X)
+        series = read_series(path)
+        np.testing.assert_allclose(np.diff(series.times), 0.4, rtol=1e-5)
+        assert series.columns == ("x",)
+        assert "fractions of the seconds" in said(series)
 
 
 def test_clocks_side_by_side_are_told_apart(tmp_path: Path) -> None:
@@ -144,6 +144,9 @@ def test_clocks_side_by_side_are_told_apart(tmp_path: Path) -> None:
     runs = write(tmp_path / "runs.csv", "Run 1: Time (s),x,Run 2: Time (s),y", slow, X, fast, X)
     with pytest.raises(DataError, match="does not say when"):
         read_series(runs)
+    head = "EMG time,x,ACC time,y"
+    with pytest.raises(DataError, match="does not say when"):
+        read_series(write(tmp_path / "kinds.csv", head, slow, X, fast, X))
     same = write(tmp_path / "same.csv", "Time (s),x,Time (s),y", slow, X, slow, X)
     assert read_series(same).columns == ("x", "y")
 
@@ -155,8 +158,8 @@ def test_times_without_a_header(form: str, tmp_path: Path) -> None:
     assert len(series.columns) == 1
 
 
-@pytest.mark.parametrize("mark", [-999, -9999, 65535, 32767])
-def test_a_mark_of_missing_values_is_no_value(mark: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mark", [-999, -9999, 65535, 32767, "9.9e+37"])
+def test_a_mark_of_missing_values_is_no_value(mark: object, tmp_path: Path) -> None:
     values = [mark if 20 < row < 25 else 20 + row % 3 for row in range(N)]
     times = [row / 10 for row in range(N)]
     series = read_series(write(tmp_path / "log.csv", "time,x,y", times, values, X))
@@ -187,6 +190,13 @@ def test_labels_among_columns_without_names_are_said(tmp_path: Path) -> None:
     assert "may hold labels or states: '3'" in said(series)
 
 
+def test_columns_of_which_one_is_on_are_said(tmp_path: Path) -> None:
+    on = [row // 30 for row in range(N)]
+    columns = [row / 10 for row in range(N)], X, on, [1 - one for one in on]
+    series = read_series(write(tmp_path / "log.csv", "time,x,walking,sitting", *columns))
+    assert "may hold labels or states: 'walking', 'sitting'" in said(series)
+
+
 @pytest.mark.parametrize("name", ["Label_Left", "label:SITTING", "gt", "y_true"])
 def test_labels_by_other_names(name: str, tmp_path: Path) -> None:
     times = [row / 10 for row in range(N)]
@@ -201,7 +211,7 @@ def test_short_counters_are_left_out(tmp_path: Path) -> None:
     assert series.columns == ("x",)
 
 
-@pytest.mark.parametrize("head", ["time,y,x", "time,x,y,z"])
+@pytest.mark.parametrize("head", ["time,y,x", "time,x,y,z", "t,force,angle"])
 def test_another_header_further_down_is_refused(head: str, tmp_path: Path) -> None:
     columns = [row / 10 for row in range(N)], X, X
     path = write(tmp_path / "log.csv", "time,x,y", *columns)
@@ -209,6 +219,16 @@ def test_another_header_further_down_is_refused(head: str, tmp_path: Path) -> No
     path.write_text(path.read_text() + later.read_text())
     with pytest.raises(DataError, match=f"line {N + 2}: is the header of another table"):
         read_series(path)
+
+
+def test_words_at_the_end_and_repeated_units_are_no_other_table(tmp_path: Path) -> None:
+    times = [row / 10 for row in range(N)]
+    path = write(tmp_path / "log.csv", "Time,force,angle\n(s),(N),(deg)", times, X, X)
+    later = write(tmp_path / "later.csv", "(s),(N),(deg)", [6 + one for one in times], X, X)
+    path.write_text(path.read_text() + later.read_text() + "checked,by,Jane\n")
+    series = read_series(path)
+    assert len(series.values) == 2 * N
+    assert "2 lines" in said(series) or "1 line after it" in said(series)
 
 
 def test_a_line_of_several_rows_is_named(tmp_path: Path) -> None:

@@ -43,7 +43,9 @@ _LIKE_TIMES = re.compile(
     r"min|(.*_)?(time|timestamp|stamp|datetime|datum|zeit)(_(unix|utc|local|cal))*"
     rf"(_({'|'.join(_UNITS)}))?"
 )
-_EVENTS = re.compile(r"start|begin|onset|end|stop|offset|reaction|response|duration|birth")
+_EVENTS = re.compile(
+    r"start|begin|onset|end|stop|offset|reaction|response|exposure|lap|duration|birth"
+)
 _DAYS = re.compile(r"(^|_)(date|dates|day|datum|fecha)(_|$)")
 
 
@@ -100,6 +102,10 @@ def find_time_column(names: Sequence[str], frame: Any = None) -> int | None:
         if words == "date":
             days = frame is not None and (frame[position].iloc[:2].nunique() < 2)
             return 5 if days else 2
+        if words in _LONE_UNITS and 0 < (unit or 0) < 1 and frame is not None:
+            cells = frame[position]
+            if cells.dtype.kind in "iuf" and (cells.diff() < 0).any():  # of the second
+                return 3
         if words in ("t", "s"):
             return 4.5 if names[position].strip().isupper() else 4
         return 3 if words == "ms" or words.startswith("t_") else 0 if unit else 1
@@ -107,27 +113,34 @@ def find_time_column(names: Sequence[str], frame: Any = None) -> int | None:
     named = [position for position, name in enumerate(names) if time_unit(name) is not None]
     if named or frame is None:
         return min(named, key=rank, default=None)
-    words = map(words_of, names)
-    alike = [
-        i
-        for i, one in enumerate(words)
-        if _LIKE_TIMES.fullmatch(one) and not _EVENTS.search(one) and _rises(names[i], frame[i])
-    ]
+    alike: dict[int, NDArray[np.float64]] = {}
+    for i, words in enumerate(map(words_of, names)):
+        if _LIKE_TIMES.fullmatch(words) and not _EVENTS.search(words):
+            seconds = _rising(names[i], frame[i])
+            alike |= {} if seconds is None else {i: seconds}
+    if not alike:
+        return None
+    # Clocks that differ are of recordings side by side.
+    (first, seconds), *others = alike.items()
+    span = float(np.nanmax(seconds))
+    same = all(np.nanmax(np.abs(one - seconds)) <= 0.05 * span for _, one in others)
     stems = {re.sub(r"\d+", "", names[i]) for i in alike}
-    return alike[0] if 0 < len(stems) == len(alike) else None  # or recordings stand side by side
+    return first if same and len(stems) == len(alike) else None
 
 
-def _rises(name: str, values: Any) -> bool:
-    """Tell whether numbers, of a unit beyond doubt, or dates rise as times do."""
+def _rising(name: str, values: Any) -> NDArray[np.float64] | None:
+    """Read numbers, of a unit beyond doubt, or dates that rise as times do, from 0 on."""
     pandas = require_pandas()
     try:
         made = _read_numbers(pandas, name, values, None) or read_dates(name, values)
     except ClockError:
-        return False
+        return None
     if made is None or any("--time_unit" in one for one in made.remarks):
-        return False
-    steps = np.diff(made.seconds[np.isfinite(made.seconds)])
-    return len(steps) > 1 and bool((steps >= 0).all() and (steps > 0).any())
+        return None
+    there = made.seconds[np.isfinite(made.seconds)]
+    steps = np.diff(there)
+    rises = len(steps) > 1 and bool((steps >= 0).all() and (steps > 0).any())
+    return made.seconds - there[0] if rises else None
 
 
 def is_whose(name: str) -> bool:
@@ -232,14 +245,24 @@ def _parts(
     names: Sequence[str], frame: Any, position: int, seconds: NDArray[np.float64]
 ) -> tuple[int, NDArray[np.float64]] | None:
     """Find the column of the fractions of whole seconds, as ``stamp.secs`` and ``stamp.nsecs``."""
+    there = np.isfinite(seconds)
     stem, _, unit = words_of(names[position]).rpartition("_")
-    whole = _UNITS.get(unit) == 1 and bool((seconds[np.isfinite(seconds)] % 1 == 0).all())
-    for i, name in enumerate(names if whole else ()):
-        other, _, finer = words_of(name).rpartition("_")
-        if other == stem and _UNITS.get(finer, 1) < 1 and frame[i].dtype.kind in "iuf":
-            fraction = frame[i].to_numpy(dtype=np.float64, na_value=np.nan) * _UNITS[finer]
-            if np.nanmin(fraction) >= 0 and np.nanmax(fraction) < 1:
-                return i, seconds + fraction
+    for i, name in enumerate(names if (seconds[there] % 1 == 0).all() else ()):
+        words = words_of(name)
+        other, _, finer = words.rpartition("_")
+        named = words in _UNITS or (other == stem and _UNITS.get(unit) == 1)
+        if (
+            i == position
+            or not named
+            or _UNITS.get(finer, 1) >= 1
+            or frame[i].dtype.kind not in "iu"
+        ):
+            continue
+        fraction = frame[i].to_numpy(dtype=np.float64) * _UNITS[finer]
+        total = seconds + fraction
+        rises = (np.diff(total[there]) >= 0).all() and (np.diff(fraction) < 0).any()
+        if rises and fraction.min() >= 0 and fraction.max() < 1:
+            return i, total
     return None
 
 

@@ -183,7 +183,7 @@ def _without_marks(
     name: str, numbers: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], list[str]]:
     """Take numbers that loggers write for missing values, far from all others, for these."""
-    marks = np.isin(numbers, _NO_VALUES)
+    marks = np.isin(numbers, _NO_VALUES) | (np.abs(numbers) >= 9.9e29)
     others = numbers[~marks & np.isfinite(numbers)]
     if not marks.any() or len(others) < _MANY:
         return numbers, []
@@ -200,7 +200,10 @@ def _without_marks(
 
 
 def _like_labels(names: Sequence[str], arrays: Sequence[NDArray[np.float64]]) -> list[str]:
-    """Say which columns without a name hold few whole numbers that stay for long, as labels do."""
+    """Say which columns may hold labels.
+
+    They have no name and hold few whole numbers that stay for long, or one of several is 1 at once.
+    """
     found = []
     for name, numbers in zip(names, arrays, strict=True):
         values = numbers[np.isfinite(numbers)]
@@ -208,6 +211,9 @@ def _like_labels(names: Sequence[str], arrays: Sequence[NDArray[np.float64]]) ->
         few = name.isdecimal() and len(values) >= 5 * _MANY and 0 < changes * _MANY < len(values)
         if few and bool((values == np.round(values)).all()) and len(np.unique(values)) <= _MANY:
             found.append(name)
+    binary = [i for i, one in enumerate(arrays) if np.isin(one, (0, 1)).all()]
+    if len(binary) > 1 and (np.sum([arrays[i] for i in binary], axis=0) == 1).all():
+        found += [names[i] for i in binary if names[i] not in found]
     if not found or len(found) == len(names):
         return []
     what = f"Used as signals, though they may hold labels or states: {listing(found, 6)}"

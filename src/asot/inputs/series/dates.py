@@ -75,7 +75,7 @@ def read_dates(name: str, values: Any) -> Moments | None:
     if pandas.api.types.is_datetime64_any_dtype(values):
         return _since_first(pandas.to_datetime(values, utc=True), local=values.dt.tz is None)
     text = values.astype(object).map(str, na_action="ignore").astype(object).str.strip()
-    parts = text.str.extract(r"\d:\d\d:\d\d([.,:])(\d{1,3})(?!\d)")[1].dropna()
+    parts = text[:1000].str.extract(r"\d:\d\d:\d\d([.,:])(\d{1,3})(?!\d)")[1].dropna()
     lengths = parts.str.len()
     # Milliseconds without their zeros: .100 after .50, or 12:00:00:100 after 12:00:00:50.
     cut = parts[(lengths == 3) & (parts.str.endswith("0") | text[parts.index].str.count(":").gt(2))]

@@ -408,6 +408,11 @@ def is_word(cell: str) -> bool:
     return not is_value(cell) and cell.lower() not in _NEUTRAL
 
 
+def are_units(cells: Sequence[str]) -> bool:
+    """Tell whether all cells hold units."""
+    return all(_UNIT.fullmatch(cell) for cell in cells if cell)
+
+
 def _counts(cells: Sequence[str]) -> bool:
     """Tell whether cells count from 0 or 1."""
     return any(list(cells) == [str(i + start) for i in range(len(cells))] for start in (0, 1))
@@ -417,8 +422,8 @@ def _are_units(row: Sequence[str], above: Sequence[Sequence[str]]) -> bool:
     """Tell a row of units by what is in it, or by how it repeats itself beneath unique names."""
     cells = [cell for cell in row if cell]
     named = all(name or not cell for name, cell in zip(above[-1], row, strict=False))
-    if named and cells and all(map(_UNIT.fullmatch, cells)):
-        return not all(_UNIT.fullmatch(cell) for names in above for cell in names if cell)
+    if named and cells and are_units(cells):
+        return not all(map(are_units, above))
     full = [names[:-1] if names[-1:] == ("",) else names for names in above]
     most = max(
         (len(names) for names in full if all(names) and len(set(names)) == len(names)), default=0

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from asot.errors import FileError
 from asot.inputs.series.clocks import time_unit
 from asot.inputs.series.dates import require_pandas
-from asot.inputs.series.layout import COMMENTS, MISSING, Dialect, fit, is_titled
+from asot.inputs.series.layout import COMMENTS, MISSING, Dialect, are_units, fit, is_titled
 from asot.inputs.series.lines import BLANKS, records, split
 from asot.inputs.series.numbers import (
     Writing,
@@ -70,18 +70,23 @@ class _Rows:
         """Give the rows with their lines; what may be the foot of the table is kept back."""
         begin = self.dialect.begin
         waiting: list[tuple[int, str, str]] = []
+        headers: list[int] = []  # lines that may begin another table, if rows follow
         for number, text in records(self.path, self.dialect.encoding, self.zeros):
             if number <= begin:
                 continue
             if self.plain(text):
+                if headers:
+                    other = "is the header of another table: a file holds one, so make one of each"
+                    raise FileError.at(self.path, other, headers[0])
                 if not waiting:
                     yield number, text
                     continue
                 kind = "row"
             else:
                 kind, text = self._judge(number, text)
-            if kind == "none":
+            if kind in ("none", "header"):
                 self.left_out.append((number, text))
+                headers += [number] * (kind == "header")
                 continue
             if kind in ("row", "short"):
                 self.short += [line for line, _, other in waiting if other == "short"]
@@ -105,9 +110,8 @@ class _Rows:
         comment = text.lstrip().startswith(COMMENTS) or not any(map(is_value, cells))
         titled = is_titled(cells, dialect.of_values)
         wordy = words > fitting and (titled or few)
-        if cells != dialect.names and titled and _is_header(cells, dialect.names or ()):
-            other = "is the header of another table: a file holds one, so make one of each"
-            raise FileError.at(self.path, other, number)
+        if titled and _is_header(cells, dialect.names or ()):
+            return "header", text
         if cells == dialect.names or wordy or (few and (comment or not fitting)):
             return "none", text
         if any(cells[width:]):
@@ -147,11 +151,13 @@ class _Rows:
 
 
 def _is_header(cells: tuple[str, ...], names: tuple[str, ...]) -> bool:
-    """Tell names of columns that begin as those of the table, but go on otherwise."""
+    """Tell names of columns that are not those of the table."""
     pairs = list(itertools.zip_longest(cells, names, fillvalue=""))
-    begins = len(cells) > 1 < len(names) and cells[0] == names[0] != ""
     same = all(name.startswith(cell) or name.endswith(cell) for cell, name in pairs)
-    return begins and not same and not any(map(is_value, cells)) and sum(map(bool, cells)) > 1
+    if same or len(names) < 2 or any(map(is_value, cells)) or sum(map(bool, cells)) < 2:
+        return False
+    whole = len(set(cells)) == len(cells) == len(names) and all(cells) and not are_units(cells)
+    return whole or cells[0] == names[0] != ""
 
 
 @dataclass(frozen=True)

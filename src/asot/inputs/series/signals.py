@@ -60,7 +60,7 @@ class Series:
         """
         steps = np.diff(self.times)
         middle = float(np.median(steps))
-        usual = steps[(steps > middle / 2) & (steps < 2 * middle)]
+        usual = steps[(steps > middle / 1.5) & (steps < 1.5 * middle)]
         # Rounded where doubles are no longer exact: 1 / 0.0999999 s means 1 / 0.1 s.
         return float(f"{1 / float(usual.mean()):.9g}")
 

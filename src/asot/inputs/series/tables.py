@@ -47,16 +47,16 @@ def read_series(
 
     The times come from ``time_column`` if the table has it, else from ``rate``, the rows a second,
     if it is given, else from a column with a usual name: ``time``, ``timestamp``, ``t``,
-    ``seconds``, ``time_ms``, ``Time (s)``, ... They may be dates, times of the day, or numbers, in
-    ``time_unit`` (``ms``) or a plausible unit. Remarks say what was doubtful, and which rows were
-    sorted, spread or left out.
+    ``seconds``, ``time_ms``, ``Time (s)``, ..., or one that rises and ends in such a name. They may
+    be dates, times of the day, or numbers, in ``time_unit`` (``ms``) or a plausible unit. Remarks
+    say what was doubtful, and which rows were sorted, spread or left out.
 
     The signals are ``columns``, in this order, or all other columns of numbers, but not other
-    clocks, counters, and those with a name of labels, such as ``activity``. Missing values are
-    filled in with straight lines. The columns of an array, and of a table that does not name them,
-    are called ``1``, ``2``, ...; with ``transposed`` an array is (D, N). The table of a text file
-    begins after ``skip_lines`` lines, or where it is recognised. A file that does not fit is a
-    DataError.
+    clocks, counters, and those with a name of labels, such as ``activity``. Missing values, and
+    marks of these such as -999, are filled in with straight lines. The columns of an array, and of
+    a table that does not name them, are called ``1``, ``2``, ...; with ``transposed`` an array is
+    (D, N). The table of a text file begins after ``skip_lines`` lines, or where it is recognised. A
+    file that does not fit is a DataError.
 
     Examples
     --------
