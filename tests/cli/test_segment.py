@@ -142,6 +142,45 @@ def test_other_recordings_into_the_same_folder(
     assert snapshot(results) == before
 
 
+def test_recordings_that_were_added_are_segmented_into_the_same_actions(
+    asot, logs: tuple[Path, Truth], results: Path, tmp_path: Path
+) -> None:
+    grown = shutil.copytree(logs[0], tmp_path / "logs")
+    own = tmp_path / "results"
+    words = ["--n_actions", "3", "--seed", "1"]
+    later = grown / "monday.csv"
+    later.rename(tmp_path / "monday.csv")
+    outcome = asot("segment", grown, *words, "--out", own)
+    assert (outcome.code, outcome.err) == (0, "")
+    before = labels(own)
+    (tmp_path / "monday.csv").rename(later)
+    outcome = asot("segment", grown, *words, "--out", own)
+    assert outcome.code == 0
+    assert "'monday' came or changed since the actions were learnt" in outcome.err
+    after = labels(own)
+    assert sorted(after) == RECORDINGS
+    assert after.items() > before.items()
+    once = snapshot(own / "predictions")
+    outcome = asot("segment", grown, *words, "--out", own)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert snapshot(own / "predictions") == once
+
+
+def test_settings_of_tables_may_change_before_anything_was_learnt(
+    asot, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    (tmp_path / "in").mkdir()
+    for name, length in zip("abc", (310, 320, 330), strict=True):
+        values = rng.normal(size=(6, length)).cumsum(axis=1)
+        np.save(tmp_path / "in" / f"{name}.npy", values)
+    words = ["segment", tmp_path / "in", "--n_actions", "2", "--out", tmp_path / "out"]
+    refused = asot(*words)
+    assert refused.code == 1
+    assert "--transposed true" in refused.err
+    turned = asot(*words, "--transposed", "true")
+    assert (turned.code, turned.err) == (0, "")
+
+
 def test_a_folder_of_something_else_is_left_alone(
     asot, logs: tuple[Path, Truth], tmp_path: Path
 ) -> None:
@@ -275,8 +314,8 @@ def test_broken_logs_are_listed_and_taken_once_they_are_whole(
     outcome = asot(*words)
     assert outcome.code == 0
     assert outcome.sentence == (
-        "'monday' changed since the actions were learnt, and the model stays as it is: remove "
-        f"{tmp_path / 'out' / 'run'} to learn from all recordings anew."
+        "'monday' came or changed since the actions were learnt, and the model stays as it is: "
+        f"remove {tmp_path / 'out' / 'run'} to learn from all recordings anew."
     )
     assert "Left out" not in outcome.out
     assert sorted(labels(tmp_path / "out")) == RECORDINGS
@@ -294,7 +333,7 @@ def test_a_log_that_changed_is_segmented_anew(
     write_logs(folder, seed, "monday", seconds=(4, 9))
     outcome = asot(*words)
     assert outcome.code == 0
-    assert "'monday' changed since the actions were learnt" in outcome.sentence
+    assert "'monday' came or changed since the actions were learnt" in outcome.sentence
     after = labels(tmp_path / "out")
     features = np.load(tmp_path / "out" / "data" / "features" / "monday.npy")
     assert len(after["monday"].split()) == len(features) < len(before["monday"].split())

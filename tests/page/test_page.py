@@ -155,7 +155,7 @@ def test_hostile_text_stays_text_everywhere(visit: Visit, tmp_path: Path, embed:
         assert page.locator("img, main script").count() == 0
         assert page.evaluate("window.harmed") is None
         assert text in " ".join(page.title().split())
-    page.get_by_text("Settings").click()
+    page.locator("summary", has_text="Settings").click()
     page.get_by_text("kept").wait_for()
     page.goto(page.url.replace("overview", "actions"))
     page.get_by_label("Name of action 1").fill(HOSTILE)

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from asot.data import Recording, Recordings
 from asot.data.features import blocks, map_array
 from asot.data.recordings import Features
-from asot.discover.verdict import verdict_on_recording
 from asot.errors import ConfigurationError, DataError
 from asot.figures import evidence
 from asot.figures.verdicts import Word
@@ -222,6 +221,9 @@ class Views(Sequence[RecordingView]):
         )
 
     def _word(self, share: float) -> Word:
+        # Late, as it imports torch, and the command line must show its help at once.
+        from asot.discover.verdict import verdict_on_recording
+
         whole = self._verdict
         return whole if whole == "not known" else verdict_on_recording(share, whole)
 

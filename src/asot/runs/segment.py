@@ -70,8 +70,9 @@ def segment(
     ``named`` are videos, tables or arrays, or folders of them; or one data folder, which holds
     features. ``model`` is a folder of an earlier segmentation or training, to apply in place of
     training ``recipe`` with ``seed``. Of recordings of several kinds, ``kind`` chooses one.
-    ``told`` is called with the outcome of the extraction before learning begins. Wrong arguments
-    are refused before any long work begins.
+    ``told`` is called with the outcome of the extraction before learning begins. Recordings that
+    were added since are segmented into the actions that were learnt. Wrong arguments are refused
+    before any long work begins.
     """
     video, series = features
     trained = None if model is None else find_run(model)
@@ -90,11 +91,12 @@ def segment(
         recipe=recipe.to_dict() if trained is None else None,
         seed=seed if trained is None else None,
     )
-    _begin(out, msgspec.to_builtins(request))
+    grown = _begin(out, msgspec.to_builtins(request))
+    learnt = trained or (Run(out / "run") if grown else None)
     outcome = None
     if data is None:
         data = out / "data"
-        expected = None if trained is None else trained.description().extractor
+        expected = None if learnt is None else learnt.description().extractor
         outcome = extract(inputs, data, video, series, progress, expected)
         told(outcome)
     if trained is None:
@@ -143,14 +145,27 @@ def data_folder(named: Sequence[str | Path]) -> Path | None:
     return None
 
 
-def _begin(out: Path, asked: dict[str, Any]) -> None:
-    """Write the request, or check that the results in ``out`` were made by the same request."""
+def _begin(out: Path, asked: dict[str, Any]) -> bool:
+    """Write the request, or check that the results in ``out`` were made by the same request.
+
+    Recordings may be added, unless they are being learnt from. Return whether they are added to
+    what was learnt.
+    """
+    grown = False
     if (out / DESCRIPTION).is_file():
         before = msgspec.to_builtins(SegmentRequest.of(out))
-        learnt = (out / "run" / RUN_FILE).is_file() or (out / "predictions").is_dir()
+        run, applied = Run(out / "run"), PredictionFolder(out / "predictions")
+        learnt = (run.root / RUN_FILE).is_file() or applied.root.is_dir()
         extracted = learnt or any((out / "data" / "features").glob("[!.]*.npy"))
-        made = [*(EXTRACTION if extracted else ()), *(LEARNING if learnt else ())]
+        # Features of tables are made anew in no time.
+        cheap = not learnt and before["video"] is None and asked["video"] is None
+        extraction = [key for key in EXTRACTION if not (cheap and key == "series")]
+        made = [*(extraction if extracted else ()), *(LEARNING if learnt else ())]
         old, new = ({key: one[key] for key in made} for one in (before, asked))
+        finished = not learnt or run.finished or applied.finished
+        if made and finished and old["inputs"].items() < new["inputs"].items():
+            grown = run.finished and asked["model"] is None
+            old["inputs"] = new["inputs"]
         difference = first_difference(old, new)
         if difference is not None:
             difference = _others(old["inputs"], new["inputs"]) or difference
@@ -165,14 +180,15 @@ def _begin(out: Path, asked: dict[str, Any]) -> None:
         message = f"{out} holds something else already: choose another --out, or remove it."
         raise ConfigurationError(message, file=out)
     write_json(out / DESCRIPTION, asked)
+    return grown
 
 
-def _others(old: dict[str, str], new: dict[str, str]) -> str | None:
+def _others(old: dict[str, str], new: dict[str, str]) -> str:
     """List the recordings that were added and removed."""
     came, went = ([one for one in a if one not in b] for a, b in ((new, old), (old, new)))
     said = [f"{listing(came)} came"] if came else []
     said += [f"{listing(went)} went"] if went else []
-    return " and ".join(said) or None
+    return " and ".join(said)
 
 
 def _data_of(out: Path) -> Path:
@@ -195,8 +211,8 @@ def _train(
         new = [name for name, one in fingerprints(recordings).items() if before.get(name) != one]
         if new:
             logger.warning(
-                "%s changed since the actions were learnt, and the model stays as it is: remove "
-                "%s to learn from all recordings anew.",
+                "%s came or changed since the actions were learnt, and the model stays as it is: "
+                "remove %s to learn from all recordings anew.",
                 *(listing(new), root),
             )
     train_run(recipe, data, root, seed=seed, progress=progress)
