@@ -164,3 +164,20 @@ def test_folders_say_what_they_leave_out(asot: Asot, results: Path, tmp_path: Pa
     (tmp_path / "truth" / "again.csv").write_text("recording,start,end,label\nr1,2,5,walk\n")
     outcome = asot("evaluate", results, "--truth", tmp_path / "truth")
     assert "r1.csv: names r1, which was named before." in outcome.complaints
+
+
+def test_labels_that_were_given_before_are_named(asot: Asot, results: Path, tmp_path: Path) -> None:
+    path = tmp_path / "truth.csv"
+    head = "recording,start_s,end_s,action\n"
+    names = sorted(find_predictions(results).models())
+    path.write_text(head + "".join(f"{name},2,8,rest\n" for name in names))
+    outcome = asot("evaluate", results, "--truth", path)
+    assert outcome.code == 0
+    assert "; the others count as background.\n" in outcome.out
+    assert "given before" not in outcome.out
+    path.write_text(f"{head}{names[0]},2,9,rest\n")
+    outcome = asot("evaluate", results, "--truth", path)
+    assert outcome.code == 0
+    kept = find_predictions(results).root / "truth"
+    said = "labels that were given before: remove"
+    assert f"{said} {kept} to leave them out" in " ".join(outcome.out.split())

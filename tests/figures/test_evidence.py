@@ -125,16 +125,14 @@ def radius_of(score: list[float], lengths: list[float], chosen: int = 12) -> dic
 def test_the_time_scale_in_a_sentence() -> None:
     best = radius_of([0.5, 0.6, 1.0, 0.7], [8, 20, 60, 90])
     assert sentences({**best, "frame_rate": 5.0})["Time scale"] == (
-        "Segments are about 12 s long; the recordings are described best at a time scale of "
-        "2.4 s (12 frames)."
+        "The recordings are described best at a time scale of 2.4 s (12 frames)."
     )
     assert sentences(best)["Time scale"] == (
-        "Segments are about 60 frames long; the recordings are described best at a time scale of "
-        "12 frames."
+        "The recordings are described best at a time scale of 12 frames."
     )
     nearly = radius_of([0.5, 1.0, 0.97, 0.7], [8, 20, 60, 90])
     assert sentences({**nearly, "frame_rate": 5.0})["Time scale"] == (
-        "Segments are about 12 s long; the recordings are described best around 1.2 s, and nearly "
+        "The recordings are described best around 1.2 s, and nearly "
         "as well up to 2.4 s (12 frames), which is taken."
     )
 

@@ -8,7 +8,7 @@ from asot.cli.console import open_results, say, show_files, show_scores
 from asot.errors import ConfigurationError
 from asot.runs.corrections import take_truth
 from asot.runs.predictions import score
-from asot.text import plural
+from asot.text import listing, plural
 from asot.timeline.segments import BACKGROUND
 
 
@@ -45,8 +45,15 @@ def run(
         share = 1 - frames.count(BACKGROUND) / len(frames)
         say(
             f"The labels of {plural(len(labels), 'recording')} were read as the ground truth: "
-            f"{plural(len(set(frames) - {BACKGROUND}), 'label')} on {share:.0%} of the frames."
+            f"{plural(len(set(frames) - {BACKGROUND}), 'label')} on {share:.0%} of the frames"
+            + ("." if share == 1 else "; the others count as background.")
         )
+        before = [one for one in folder.models() if one not in labels and folder.has_truth(one)]
+        if before:
+            say(
+                f"{listing(before)} {'keeps' if len(before) == 1 else 'keep'} the labels that were "
+                f"given before: remove {folder.truth_path('')} to leave them out."
+            )
     elif tier is not None:
         raise ConfigurationError("--tier needs --truth.", setting="tier")
     show_scores(score(folder, place, by_name), published)

@@ -253,9 +253,9 @@ def _tell_radius(values: RadiusCurve, rate: float | None) -> Finding:
     radii, chosen, score, lengths = values.radii, values.chosen, values.score, values.segment_length
     at = radii.index(chosen)
     best = max(range(len(radii)), key=lambda i: (score[i], i == at))
-    long, scale = length_text(lengths[at], rate), length_text(chosen, rate)
+    scale = length_text(chosen, rate)
     scale += "" if rate is None else f" ({frames_text(chosen)})"
-    sentence = f"Segments are about {long} long; the recordings are described best "
+    sentence = "The recordings are described best "
     if best == at:
         sentence += f"at a time scale of {scale}."
     else:

@@ -238,6 +238,10 @@ class PredictionFolder:
         """Return the file of a recording's corrected labels, which need not exist."""
         return self.root / "truth" / name
 
+    def has_truth(self, name: str) -> bool:
+        """Tell whether people gave labels for a recording."""
+        return self.truth_path(name).is_file()
+
     def open_data(self, root: Path | None = None) -> Opened:
         """Open the recordings that were predicted.
 
