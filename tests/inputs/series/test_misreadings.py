@@ -55,9 +55,11 @@ def test_dates_in_digits_are_no_counts(form: str, step: float, tmp_path: Path) -
 
 
 def test_counts_that_begin_like_a_date_are_none(tmp_path: Path) -> None:
-    counts = [20240531 + 10 * row for row in range(N)]  # ms since the logger started
-    series = read_series(write(tmp_path / "log.csv", "time,x", counts, X))
-    assert series.rate == pytest.approx(100)
+    for step in (10, 10_000):  # ms, and us, since the logger started
+        counts = [20240501 + step * row for row in range(N)]
+        series = read_series(write(tmp_path / "log.csv", "time,x", counts, X))
+        assert series.rate == pytest.approx(100)
+        assert "--time_unit" in said(series)
 
 
 def test_times_of_hours_and_minutes_in_digits(tmp_path: Path) -> None:
@@ -86,6 +88,13 @@ def test_milliseconds_without_their_zeros(mark: str, tmp_path: Path) -> None:
     series = read_series(write(tmp_path / "log.csv", "time,x", times, X))
     np.testing.assert_allclose(np.diff(series.times), 0.05)
     assert "milliseconds" in said(series)
+
+
+def test_fractions_of_several_lengths_stay_fractions(tmp_path: Path) -> None:
+    parts = ["0", "25", "500", "75"]
+    times = [f"12:00:{row // 4:02d}.{parts[row % 4]}" for row in range(N)]
+    series = read_series(write(tmp_path / "log.csv", "time,x", times, X))
+    np.testing.assert_allclose(np.diff(series.times), 0.25)
 
 
 def test_the_rate_of_rounded_times(tmp_path: Path) -> None:
@@ -211,7 +220,7 @@ def test_short_counters_are_left_out(tmp_path: Path) -> None:
     assert series.columns == ("x",)
 
 
-@pytest.mark.parametrize("head", ["time,y,x", "time,x,y,z", "t,force,angle"])
+@pytest.mark.parametrize("head", ["time,y,x", "time,x,y,z", "t,force,angle", "time,Fx,Fy"])
 def test_another_header_further_down_is_refused(head: str, tmp_path: Path) -> None:
     columns = [row / 10 for row in range(N)], X, X
     path = write(tmp_path / "log.csv", "time,x,y", *columns)

@@ -56,7 +56,7 @@ _DIGITS = {
     14: [("%Y%m%d%H%M%S", 1)],
     17: [("%Y%m%d%H%M%S", 1000)],
 }
-_YEARS = range(1980, 2041)
+_YEARS = {*range(1980, 2041)}
 
 
 def read_counts(name: str, numbers: Any, named: float | None, asked: str | None) -> Moments:
@@ -217,7 +217,7 @@ def _written_out(name: str, numbers: Any, there: NDArray[np.float64]) -> Moments
         text = (known // parts).astype("string")
         dates = pandas.to_datetime(text, format=form, errors="coerce", utc=True)
         # A clock that only counts would soon show a 13th month, or a 60th minute.
-        if dates.isna().any() or dates.iloc[0].year not in _YEARS:
+        if dates.isna().any() or not {dates.min().year, dates.max().year} <= _YEARS:
             continue
         split = (known % parts).to_numpy(dtype=np.float64) / parts
         seconds = numbers.to_numpy(dtype=np.float64, na_value=np.nan)

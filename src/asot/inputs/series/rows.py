@@ -152,8 +152,10 @@ class _Rows:
 
 def _is_header(cells: tuple[str, ...], names: tuple[str, ...]) -> bool:
     """Tell names of columns that are not those of the table."""
-    pairs = list(itertools.zip_longest(cells, names, fillvalue=""))
-    same = all(name.startswith(cell) or name.endswith(cell) for cell, name in pairs)
+    lower = [[cell.lower() for cell in row] for row in (names, cells)]
+    pairs = itertools.zip_longest(*lower, fillvalue="")
+    # To names of several lines belong the group and the unit too.
+    same = all(not cell or f" {cell} " in f" {name} " for name, cell in pairs)
     if same or len(names) < 2 or any(map(is_value, cells)) or sum(map(bool, cells)) < 2:
         return False
     whole = len(set(cells)) == len(cells) == len(names) and all(cells) and not are_units(cells)
