@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import logging
@@ -92,7 +93,7 @@ def save_array(path: Path, array: Any) -> None:
 
 
 def read_text(path: Path, western: bool = False) -> str:
-    """Read text in UTF-8 or UTF-16, with or without a mark, and leave line ends as they are.
+    """Read text in UTF-8, UTF-16 or UTF-32, and leave line ends as they are.
 
     With ``western`` a text may also be in Windows-1252, as older programs of Windows save it: then
     a remark shows some words, as bytes alone do not tell which encoding was meant.
@@ -107,14 +108,8 @@ def read_text(path: Path, western: bool = False) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise FileError.at(path, unreadable(error)) from error
-    encodings = ["utf-8-sig"] + ["cp1252"] * western
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encodings = ["utf-16"]
-    else:
-        halves = {"utf-16-be": data[:200:2], "utf-16-le": data[1:200:2]}
-        zeros = [kind for kind, half in halves.items() if half.count(0) > 0.8 * len(half)]
-        encodings = [*zeros, *encodings]
-    for encoding in encodings:
+    wide = wide_encoding(data)
+    for encoding in [wide] if wide else ["utf-8-sig"] + ["cp1252"] * western:
         try:
             text = data.decode(encoding)
         except UnicodeDecodeError:
@@ -135,6 +130,20 @@ def read_text(path: Path, western: bool = False) -> str:
         return text
     line = data.decode("utf-8", "replace").partition("\ufffd")[0].count("\n") + 1
     raise FileError.at(path, "is not UTF-8 text: save it as UTF-8", line)
+
+
+def wide_encoding(head: bytes) -> str | None:
+    """Tell UTF-16 and UTF-32 by the first bytes of a text; None for other encodings."""
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    # Without a mark, every second byte of the digits and letters is zero.
+    for first, name in ((0, "utf-16-be"), (1, "utf-16-le")):
+        empty, full = head[first:4096:2], head[1 - first : 4096 : 2]
+        if len(head) > 3 and empty.count(0) > 0.7 * len(empty) and not full.count(0):
+            return name
+    return None
 
 
 def read_lines(path: Path, western: bool = False) -> list[str]:

@@ -27,6 +27,11 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def were(count: int) -> str:
+    """Return the verb that goes with a count."""
+    return "was" if count == 1 else "were"
+
+
 def quote(text: str, limit: int = 40) -> str:
     """Quote a piece of a file for a message: printable whatever it holds, and short.
 

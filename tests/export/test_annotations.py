@@ -278,6 +278,13 @@ def test_spreadsheets_of_datavyu(tmp_path: Path) -> None:
             read(path)
     with pytest.raises(DataError, match="'x' is neither a column nor a cell"):
         read(opf(path, "x"))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("db", "x" * 1000)
+    content = bytearray(path.read_bytes())
+    content[32:36] = b"\xff" * 4  # of what is compressed
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="not a file of Datavyu, or is damaged"):
+        read(path)
 
 
 def project(path: Path, observations: dict[str, object]) -> Path:

@@ -318,6 +318,15 @@ def test_shards_share_the_table(logs: Path, tmp_path: Path) -> None:
         assert [row["recording"] for row in csv.DictReader(stream)] == ["a", "c", "sub-b"]
 
 
+def test_a_table_that_cannot_be_read_back_is_written_anew(logs: Path, tmp_path: Path) -> None:
+    run(logs, tmp_path / "data")
+    table = tmp_path / "data" / "recordings.csv"
+    before = table.read_text()
+    table.write_text(before + "a," + "x" * 200_000 + "\n")  # longer than CSV is read
+    assert run(logs, tmp_path / "data").kept == ["a", "c", "sub-b"]
+    assert table.read_text() == before
+
+
 def test_what_has_a_defect_is_listed_and_stops_nothing(logs: Path, tmp_path: Path) -> None:
     (logs / "broken.csv").symlink_to("nowhere.csv")
     outcome = run(logs, tmp_path / "data")

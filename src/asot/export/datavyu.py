@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 from asot.errors import FileError, unreadable
 from asot.export.annotations import Annotation, known_name, of_tier, seconds
@@ -31,10 +31,12 @@ def read_opf(path: Path, known: Iterable[str] = (), tier: str | None = None) -> 
             if archive.getinfo("db").file_size > _LARGEST:
                 raise FileError.at(path, "is larger than any file of Datavyu")
             text = archive.read("db").decode("utf-8-sig")
-    except (BadZipFile, KeyError, UnicodeDecodeError, NotImplementedError, RuntimeError) as error:
-        raise FileError.at(path, "is not a file of Datavyu, or is damaged") from error
+    except FileError:
+        raise
     except OSError as error:
         raise FileError.at(path, unreadable(error)) from error
+    except Exception as error:  # of zipfile, and of each compression that it knows
+        raise FileError.at(path, "is not a file of Datavyu, or is damaged") from error
     recording = known_name([path.stem], known)
     try:
         return of_tier(path, list(_cells(text, recording)), tier)

@@ -62,7 +62,8 @@ _ALL = (
     ),
 )
 FORMATS: Mapping[str, Format] = MappingProxyType({one.name: one for one in _ALL})
-_SUFFIXES = {
+# By the endings of files, the format of labels in time.
+SUFFIXES = {
     **{".csv": "csv", ".tsv": "csv", ".eaf": "elan", ".json": "labelstudio"},
     **{".boris": "boris", ".opf": "datavyu"},
 }
@@ -181,7 +182,7 @@ def read(
             f"only {readable} can be read as intervals, not {_format(format).name}{hint}.",
             setting="format",
         )
-    endings = [ending for ending, kind in _SUFFIXES.items() if format in (None, kind)]
+    endings = [ending for ending, kind in SUFFIXES.items() if format in (None, kind)]
     files = [path]
     if path.is_dir():
         files = [
@@ -191,7 +192,7 @@ def read(
         ]
         if not files:
             raise FileError.at(path, f"holds no file that ends in {', '.join(endings)}")
-        kinds = sorted({_SUFFIXES[file.suffix.lower()] for file in files})
+        kinds = sorted({SUFFIXES[file.suffix.lower()] for file in files})
         if len(kinds) > 1:
             several = ", ".join(kinds)
             raise FileError.at(path, f"holds files of several formats ({several}): name the files")
@@ -200,7 +201,7 @@ def read(
         raise FileError.at(path, message)
     found: list[Interval] = []
     for file in files:
-        reader = _function(_READERS[format or _SUFFIXES[file.suffix.lower()]])
+        reader = _function(_READERS[format or SUFFIXES[file.suffix.lower()]])
         found += reader(file, times or {}, tier)
     return found
 

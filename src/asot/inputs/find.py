@@ -20,10 +20,10 @@ from asot.inputs.kinds import (
     HDF5,
     KINDS,
     NEVER,
-    ORDER,
+    PARQUET,
     PLAIN,
     SERIES,
-    TEXTS,
+    TABLES,
     VIDEOS,
     Kind,
     content,
@@ -123,10 +123,10 @@ def _named(path: Path) -> Input:
     video, defect = suffix in VIDEOS | ASIDE, ""
     if inside in ("text", "table"):
         video = False
-    elif inside in ("other", "container") and suffix not in (SERIES - TEXTS) | VIDEOS:
+    elif inside in ("other", "container") and suffix not in (*VIDEOS, *HDF5, *PARQUET, *ARRAYS):
         why = no_video(path)
         video = why is None
-        if why is not None and suffix not in TEXTS:
+        if why is not None and suffix not in TABLES:
             defect = why
     return _input(path, path.name, video, defect)
 
@@ -155,7 +155,7 @@ def _in_folder(folder: Path, kind: Kind | None) -> list[Input]:
         try:
             require_file(path)
         except FileError as error:
-            if suffix in VIDEOS | SERIES:
+            if suffix in VIDEOS or suffix in SERIES:
                 found.append(_input(path, name, suffix in VIDEOS, str(error)))
             continue
         inside = content(path)
@@ -165,10 +165,10 @@ def _in_folder(folder: Path, kind: Kind | None) -> list[Input]:
             found.append(_input(path, name, True, str(wrong) if text else ""))
         elif suffix in ASIDE:
             aside.append(_input(path, name, True))
-        elif suffix in TEXTS and inside in ("other", "container") and no_video(path) is None:
+        elif suffix in TABLES and inside in ("other", "container") and no_video(path) is None:
             wrong = FileError.at(path, "is a video: rename it, or name it itself")
             found.append(_input(path, name, True, str(wrong)))
-        elif suffix in TEXTS and inside == "text" and is_annotation(path):
+        elif suffix in TABLES and inside == "text" and is_annotation(path):
             labels.append(path.name)
         elif suffix in SERIES:
             found.append(_input(path, name, False))
@@ -293,7 +293,7 @@ def _one_of_twins(found: list[Input]) -> list[Input]:
         stem = one.path.name[: -len(suffix)] if suffix else one.path.name
         if one.is_video:
             stem = re.sub(r"DLC_\w*labeled$", "", stem)
-        elif suffix in HDF5 | {".csv"}:
+        elif suffix in (*HDF5, ".csv"):
             stem = re.sub(r"(_filtered)?(_skeleton)?$", "", stem)
         groups.setdefault((one.path.parent, stem), []).append(one)
     chosen = []
@@ -328,7 +328,7 @@ def _as_long(one: Input, other: Input) -> bool:
 def _twin_rank(one: Input) -> tuple[bool, bool, int, int]:
     stem, suffix = one.path.stem, ending(one.path)
     lengths, filtered = stem.endswith(("_skeleton", "labeled")), "_filtered" in stem
-    kind = ORDER.index(suffix) if suffix in ORDER else len(ORDER)
+    kind = SERIES.index(suffix) if suffix in SERIES else len(SERIES)
     # Of two videos the smaller may be a preview.
     size = one.path.stat().st_size if one.is_video and not one.defect else 0
     return bool(one.defect) or lengths, not filtered, kind, -size

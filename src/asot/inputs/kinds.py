@@ -7,7 +7,11 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["video", "series", "pose", "array"]
+from asot.files import wide_encoding
+from asot.inputs.series.numbers import is_value
+
+OfTable = Literal["series", "pose"]
+Kind = Literal["video", "array", OfTable]
 KINDS: dict[Kind, str] = {
     "video": "videos",
     "series": "sensor logs",
@@ -27,15 +31,14 @@ VIDEOS = frozenset(
 # Small copies that cameras write beside a video, and pictures more often than videos: they are
 # recordings of a folder only where it holds nothing else.
 ASIDE = frozenset({".lrv", ".lrf", ".gif"})
-TEXTS = frozenset({".csv", ".tsv", ".tab"})
-HDF5 = frozenset({".h5", ".hdf5", ".nwb"})
-ARRAYS = frozenset({".npy"})
-SERIES = TEXTS | HDF5 | ARRAYS | {".parquet", ".pq"}
+HDF5, PARQUET, ARRAYS = (".h5", ".hdf5", ".nwb"), (".parquet", ".pq"), (".npy",)
 # Endings of all kinds of text, in which a table is told by its rows of numbers: a recording only of
 # a folder that holds nothing else.
-PLAIN = frozenset({".txt", ".dat", ".log", ".asc", ".data", ""})
-# Of tables: of two files of one name in a folder, the first of these is read.
-ORDER = (".h5", ".hdf5", ".nwb", ".parquet", ".pq", ".csv", ".tsv", ".tab")
+PLAIN = (".txt", ".dat", ".log", ".asc", ".data", "")
+TABLES = (".csv", ".tsv", ".tab")
+TEXTS = (*TABLES, *PLAIN)
+# Of two files of one name in a folder, the first of these is read.
+SERIES = (*HDF5, *PARQUET, *TABLES, *ARRAYS)
 # FFmpeg knows some of these as well, which are pictures, sound, subtitles or lists of files.
 NEVER = frozenset(
     {
@@ -46,11 +49,9 @@ NEVER = frozenset(
     }
 )
 # What the content of a table, or of an array, begins with.
-_TABLES = (b"\x89HDF\r\n\x1a\n", b"PAR1", b"\x93NUMPY", b"PK\x03\x04", b"\x1f\x8b")
+_BINARY = (b"\x89HDF\r\n\x1a\n", b"PAR1", b"\x93NUMPY", b"PK\x03\x04", b"\x1f\x8b")
 _CONTAINERS = (b"\x1aE\xdf\xa3", b"FLV\x01", b"0&\xb2u", b"\0\0\x01\xba", b"OggS", b".RMF")
-_WIDE = (b"\xff\xfe", b"\xfe\xff")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-_NUMBER = re.compile(r"[-+]?(\d+[.,]?\d*|[.,]\d+)([eE][-+]?\d+)?")
 _LOOK = 1 << 14
 
 
@@ -63,7 +64,7 @@ def ending(path: Path) -> str:
     ('.mp4', '', '', '')
     """
     suffix = path.suffix.lower()
-    known = suffix in VIDEOS | SERIES | ASIDE | PLAIN | NEVER
+    known = suffix in VIDEOS | ASIDE | NEVER or suffix in (*SERIES, *PLAIN)
     return suffix if known or re.fullmatch(r"\.[^\W\d_]\w{0,9}", suffix) else ""
 
 
@@ -74,25 +75,27 @@ def content(path: Path) -> Literal["text", "table", "container", "other", "unkno
             head = stream.read(_LOOK)
     except OSError:
         return "unknown"
-    if head.startswith(_TABLES):
+    if head.startswith(_BINARY):
         return "table"
     if head.startswith(_CONTAINERS) or head[4:8] in (b"ftyp", b"moov") or head[8:12] == b"AVI ":
         return "container"
-    text = head.startswith(_WIDE) or not _CONTROLS.search(head)
-    if not head or (text and not head.startswith(b"YUV4MPEG2")):
-        return "text" if head else "unknown"
-    return "other"
+    if not head:
+        return "unknown"
+    text = wide_encoding(head) or not _CONTROLS.search(head)
+    return "text" if text and not head.startswith(b"YUV4MPEG2") else "other"
 
 
 def holds_numbers(path: Path) -> bool:
     """Tell whether most lines of a text are rows of two numbers and more: it is a table."""
+    lines = [line for line in _first_lines(path) if line.strip()][:-1]
+    rows = [line for line in lines if sum(map(is_value, re.split(r"[,;|\s]+", line))) >= 2]
+    return len(rows) >= 4 and 2 * len(rows) > len(lines)
+
+
+def _first_lines(path: Path) -> list[str]:
     with path.open("rb") as stream:
         head = stream.read(_LOOK)
-    encoding = "utf-16" if head.startswith(_WIDE) else "latin-1"
-    lines = [one for one in head.decode(encoding, "replace").splitlines() if one.strip()][:-1]
-    cells = [[cell for cell in re.split(r"[,;|\s]+", line) if cell] for line in lines]
-    rows = [row for row in cells if sum(bool(_NUMBER.match(cell)) for cell in row) >= 2]
-    return len(rows) >= 4 and 2 * len(rows) > len(lines)
+    return head.decode(wide_encoding(head) or "utf-8-sig", "replace").splitlines()
 
 
 def no_video(path: Path) -> str | None:
@@ -109,11 +112,8 @@ def no_video(path: Path) -> str | None:
 
 def is_annotation(path: Path) -> bool:
     """Tell a table of segments by its header: a start, an end or a length, and a label."""
-    with path.open("rb") as stream:
-        head = stream.read(_LOOK)
-    encoding = "utf-16" if head.startswith(_WIDE) else "utf-8-sig"
-    lines = head.decode(encoding, "replace").splitlines()
-    cells = [cell.strip(" \"'").lower() for cell in re.split(r"[,;\t]", (lines or [""])[0])]
+    top = next(iter(_first_lines(path)), "")
+    cells = [cell.strip(" \"'").lower() for cell in re.split(r"[,;\t]", top)]
     parts = (
         r"(start|begin|onset|tmin)",
         r"(end|stop|offset|tmax|duration)",
@@ -140,4 +140,4 @@ def video_endings() -> frozenset[str]:
                 known |= av.ContainerFormat(name, mode).extensions
             except ValueError:
                 continue
-    return frozenset(f".{one.lower()}" for one in known) - NEVER - PLAIN
+    return frozenset(f".{one.lower()}" for one in known) - NEVER - {*PLAIN}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from asot.errors import ConfigurationError
+from asot.inputs.kinds import OfTable
 
 TIME_UNITS = ("ns", "100ns", "us", "ms", "s", "min", "h", "d")
 DEVICES = ("auto", "cpu", "cuda")
@@ -47,7 +48,7 @@ class SeriesSettings:
     rule is a ConfigurationError.
     """
 
-    kind: str | None = None  # "series" or "pose"; told by the head of a file by default
+    kind: OfTable | None = None  # "series" or "pose"; told by the head of a file by default
     rate: float | None = None  # rows a second of poses, arrays, and tables without times
     time_column: str | None = None  # of a table; recognised by name by default
     time_unit: str | None = None  # of a clock of numbers, such as ms; recognised by default

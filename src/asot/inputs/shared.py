@@ -99,13 +99,17 @@ def _share(looks: Mapping[str, Look]) -> Agreement:
             break
         counts = Counter(unit for one in kept for unit in units[one])
         # The last of equals, so that the first stays.
-        name = min(reversed(kept), key=lambda one: sum(counts[unit] for unit in units[one]))
-        kept.remove(name)
-        lacks = [unit for unit in usual if unit not in units[name]]
-        odd[name] = (
-            f"shares too little with other recordings: it has {listing(units[name], _SHOWN)}, and "
+        least_shared = min(
+            (units[one] for one in reversed(kept)), key=lambda own: sum(counts[one] for one in own)
+        )
+        alike = [name for name in kept if units[name] == least_shared]
+        kept = [name for name in kept if units[name] != least_shared] or alike[:1]
+        lacks = [unit for unit in usual if unit not in least_shared]
+        why = (
+            f"shares too little with other recordings: it has {listing(least_shared, _SHOWN)}, and "
             f"lacks {listing(lacks, _SHOWN)}; name it in a call of its own"
         )
+        odd |= {name: why for name in reversed(alike) if name not in kept}
     first = looks[kept[0]]
     if first.kind == "features" and len(kept) * 2 <= len(looks):
         return Agreement(first.columns)  # whoever opens them says what is wrong with all of them

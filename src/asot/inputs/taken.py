@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -99,9 +100,10 @@ def write_taken(root: Path, found: Sequence[Taken], others: Collection[str] = ()
     names = {one.recording for one in found}
     rows: list[dict[str, Any]] = []
     before = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    for row in csv.DictReader(io.StringIO(before, newline="")):
-        if row.get("recording") in others and row["recording"] not in names:
-            rows.append(row)
+    with suppress(csv.Error):  # someone altered it, or names more columns than are read back
+        for row in csv.DictReader(io.StringIO(before, newline="")):
+            if row.get("recording") in others and row["recording"] not in names:
+                rows.append(row)
     for one in found:
         lists = ("columns", "left_out", "remarks")
         rows.append(asdict(one) | {name: "; ".join(getattr(one, name)) for name in lists})

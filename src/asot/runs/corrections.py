@@ -12,6 +12,7 @@ import numpy as np
 from asot.errors import ArgumentError, DataError, FileError
 from asot.export import read, read_frames
 from asot.export.annotations import known_name
+from asot.export.formats import SUFFIXES
 from asot.export.spreadsheets import is_table
 from asot.files import write_text
 from asot.page.content import Identity
@@ -22,8 +23,6 @@ from asot.timeline.segments import BACKGROUND, Interval, Timeline, even_times, f
 
 logger = logging.getLogger(__name__)
 
-# Endings of files that count in seconds; other files are tables too, or hold a label a line.
-IN_SECONDS = frozenset({".csv", ".tsv", ".eaf", ".json", ".boris", ".opf"})
 # Endings of files that are not read back.
 OTHERS = frozenset(
     {".parquet", ".vtt", ".srt", ".xml", ".textgrid", ".xlsx", ".xls", ".ods", ".npy", ".mat"}
@@ -150,7 +149,7 @@ def _read(file: Path, known: Mapping[str, Timeline], tier: str | None) -> dict[s
             "cannot be used, because the recordings have frames but no times: give their frames a "
             "second with --frame_rate, or labels as text, one a line and frame",
         )
-    kind = None if file.suffix.lower() in IN_SECONDS else "csv"
+    kind = None if file.suffix.lower() in SUFFIXES else "csv"
     by_recording: dict[str, list[Interval]] = {}
     for interval in read(file, kind, tier=tier, times=times):
         by_recording.setdefault(interval.recording, []).append(interval)
@@ -200,7 +199,7 @@ def _on_frames(file: Path, timeline: Timeline, intervals: Sequence[Interval]) ->
 def _is_text(file: Path) -> bool:
     """Tell whether labels are text with a label a line; recordings' names may have dots."""
     suffix = file.suffix.lower()
-    return suffix not in IN_SECONDS and (suffix in OTHERS or not is_table(file))
+    return suffix not in SUFFIXES and (suffix in OTHERS or not is_table(file))
 
 
 def _refuse_others(file: Path, found: Mapping[str, object], known: Mapping[str, Timeline]) -> None:

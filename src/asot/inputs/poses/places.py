@@ -48,7 +48,8 @@ def place(
     of_tracks = tracks is not None
     tracks = list(tracks or [""] * len(rows))
     names = list(dict.fromkeys(tracks))
-    labels = np.array([names.index(one) for one in tracks], dtype=np.int64)
+    numbers = {name: number for number, name in enumerate(names)}
+    labels = np.array([numbers[one] for one in tracks], dtype=np.int64)
     twins, counts = np.unique(rows * len(names) + labels, return_counts=True)
     if counts.max() > 1:
         frame = first + int(twins[counts > 1][0]) // len(names)

@@ -9,29 +9,25 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asot.errors import AsotError, FileError
 from asot.files import require_file
-from asot.inputs.kinds import HDF5
+from asot.inputs.kinds import ARRAYS, HDF5, PARQUET, TEXTS, OfTable, content
 from asot.inputs.poses.hdf5 import open_hdf5, read_dlc, read_nwb, read_sleap
 from asot.inputs.poses.headers import flat, least_of, name_levels
 from asot.inputs.poses.places import Poses, place
 from asot.inputs.poses.tables import find_poses, read_poses
-from asot.inputs.series.layout import TEXT_SUFFIXES
 from asot.inputs.series.signals import Series, fill_gaps
-from asot.inputs.series.tables import PARQUET_SUFFIXES
 from asot.text import listing, quote
 
-SUFFIXES = (*TEXT_SUFFIXES, *PARQUET_SUFFIXES, ".npy", *sorted(HDF5))
-_HDF5 = b"\x89HDF\r\n\x1a\n"
-Kind = Literal["series", "pose"]
+SUFFIXES = (*TEXTS, *PARQUET, *ARRAYS, *HDF5)
 
 
-def kind_of(path: Path, asked: str | None = None, skip_lines: int | None = None) -> Kind:
+def kind_of(path: Path, asked: OfTable | None = None, skip_lines: int | None = None) -> OfTable:
     """Tell poses from other signals by the head of a file, or take what is ``asked`` for."""
     require_file(path)
     suffix = path.suffix.lower()
@@ -40,20 +36,19 @@ def kind_of(path: Path, asked: str | None = None, skip_lines: int | None = None)
             path, f"is not a recording that asot reads ({', '.join(filter(None, SUFFIXES))})"
         )
     if suffix in HDF5:
-        with path.open("rb") as stream:
-            if stream.read(8) != _HDF5:
-                raise FileError.at(path, "is not an HDF5 file, or is damaged")
+        if content(path) != "table":
+            raise FileError.at(path, "is not an HDF5 file, or is damaged")
         if asked == "series":
-            raise FileError.at(
-                path, "is HDF5, of which only poses are read: leave out --kind series"
-            )
+            cure = "leave out --kind series"
+            raise FileError.at(path, f"is HDF5, of which only poses are read: {cure}")
         return "pose"
-    if suffix == ".npy" and asked == "pose":
-        raise FileError.at(path, "is an array, whose columns have no names: leave out --kind pose")
-    if asked == "series" or suffix == ".npy":
+    if suffix in ARRAYS:
+        if asked == "pose":
+            cure = "leave out --kind pose"
+            raise FileError.at(path, f"is an array, whose columns have no names: {cure}")
         return "series"
-    if asked == "pose":
-        return "pose"
+    if asked is not None:
+        return asked
     return "series" if find_poses(path, skip_lines=skip_lines) is None else "pose"
 
 

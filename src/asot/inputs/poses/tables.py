@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.errors import FileError
+from asot.inputs.kinds import TEXTS
 from asot.inputs.poses.headers import Header, each_point, flat, least_of, stacked
 from asot.inputs.poses.places import Poses, Values, place
-from asot.inputs.series.clocks import find_time_column, read_clock, time_unit
-from asot.inputs.series.dates import ClockError, require_pandas
-from asot.inputs.series.layout import TEXT_SUFFIXES, Dialect, look_at
-from asot.inputs.series.lines import records, split
-from asot.inputs.series.rows import line_of, read_text_table
+from asot.inputs.series.clocks import find_time_column, time_unit
+from asot.inputs.series.columns import SignalTable
+from asot.inputs.series.dates import require_pandas
+from asot.inputs.series.layout import look_at
+from asot.inputs.series.rows import read_rows
 from asot.inputs.series.tables import open_parquet
 from asot.text import listing, quote
 
@@ -31,11 +31,8 @@ _IMAGE = r"(.*?)(\d+)\.(?:png|jpe?g|bmp|tiff?)"
 class PoseTable:
     """A table of poses whose header was recognised, and its rows are yet to be read."""
 
-    path: Path
-    names: tuple[str, ...]  # of the columns; empty for a header of several lines
     header: Header
-    read: Callable[[], Any]  # the rows, as a pandas.DataFrame with numbered columns
-    line: Callable[[int], int | None]  # the line, from 1, of a row, from 0
+    read: Callable[[], tuple[SignalTable, list[str]]]  # the rows, and remarks on them
 
 
 def find_poses(path: Path, sure: bool = True, skip_lines: int | None = None) -> PoseTable | None:
@@ -45,24 +42,24 @@ def find_poses(path: Path, sure: bool = True, skip_lines: int | None = None) -> 
     is a table with a row for each point. Where it need not be ``sure``, points with x and y are
     enough.
     """
-    if path.suffix.lower() not in TEXT_SUFFIXES:
+    if path.suffix.lower() not in TEXTS:
         table = open_parquet(path)
         header = _flat(path, table.names, [], sure)
         if header is None:
             return None
-        return PoseTable(path, table.names, header, lambda: table.frame, table.line)
+        return PoseTable(header, lambda: (table, []))
     dialect = look_at(path, skip_lines)
-    rows = _first_rows(path, dialect, skip_lines or 0)
+    rows = dialect.first
     try:
         header = stacked([cells for _, cells in rows])
     except ValueError as error:
         raise FileError.at(path, str(error), rows[0][0]) from None
     names: tuple[str, ...] = ()
     if header is not None:
-        width, skip = rows[header.lines - 1][1], rows[header.lines - 1][0]
-        dialect = replace(dialect, header=tuple(width), skip=skip)
+        begin, last = rows[header.lines - 1]
+        dialect = replace(dialect, names=last, begin=begin)
     else:
-        names = dialect.header or ()
+        names = dialect.names or ()
         header = _flat(path, names, dialect.rows, sure)
         first = rows[0][1][0].lower() if rows else ""
         if header is None and (first in _DLC or any(cells[:1] == ("coords",) for _, cells in rows)):
@@ -73,21 +70,21 @@ def find_poses(path: Path, sure: bool = True, skip_lines: int | None = None) -> 
             raise FileError.at(path, f"{message} with {cure}", rows[0][0])
     if header is None:
         return None
-    return PoseTable(
-        path,
-        names,
-        header,
-        lambda: read_text_table(path, dialect),
-        lambda row: line_of(path, dialect, row),
-    )
+
+    def read() -> tuple[SignalTable, list[str]]:
+        found = read_rows(path, dialect)
+        return SignalTable(path, names, found.frame, found.lines), found.remarks
+
+    return PoseTable(header, read)
 
 
-def read_poses(table: PoseTable, rate: float | None, unit: str | None = None) -> Poses:
+def read_poses(found: PoseTable, rate: float | None, unit: str | None = None) -> Poses:
     """Read the rows of a table of poses, and its times if no ``rate`` is given instead.
 
     ``unit`` is that of its clock, where its name does not give it.
     """
-    path, header, names, frame = table.path, table.header, table.names, table.read()
+    header, (table, told) = found.header, found.read()
+    path, names, frame = table.path, table.names, table.frame
     if not len(frame):
         raise FileError.at(path, "is empty: it holds no frame")
     clock = find_time_column(names, frame) if rate is None else None
@@ -96,7 +93,7 @@ def read_poses(table: PoseTable, rate: float | None, unit: str | None = None) ->
     if header.frame is not None:
         index, remarks = _frames(table, frame[header.frame])
     elif header.track is not None and clock is not None:
-        index = require_pandas("Reading tables of poses").factorize(frame[clock])[0]
+        index = require_pandas().factorize(frame[clock])[0]
     tracks = None
     if header.track is not None:
         cells = frame[header.track]
@@ -118,35 +115,21 @@ def read_poses(table: PoseTable, rate: float | None, unit: str | None = None) ->
     if others:
         remarks.append(f"Left out, as no part of a point: {listing(others, 6)}.")
     if clock is not None:
-        poses = _timed(table, poses, names[clock], frame[clock], index, unit)
-    told = frame.attrs.get("remarks", ())
+        poses = _timed(table, poses, clock, index, unit)
     return replace(poses, remarks=(*told, *remarks, *poses.remarks))
 
 
 def _timed(
-    table: PoseTable,
-    poses: Poses,
-    name: str,
-    cells: Any,
-    index: NDArray[Any],
-    unit: str | None,
+    table: SignalTable, poses: Poses, position: int, index: NDArray[Any], unit: str | None
 ) -> Poses:
     """Give poses the times of a column, each frame that of its first row."""
     frames, rows = np.unique(index, return_index=True)
-
-    def place_of(row: int) -> str:
-        line = table.line(int(rows[row]))
-        return f"row {rows[row] + 1}" if line is None else f"line {line}"
-
-    column = cells.iloc[rows].reset_index(drop=True).to_frame(0)
-    try:
-        clock = read_clock([name], column, 0, unit, place_of)
-        if (np.diff(clock.rows) <= 0).any():
-            message = f"the times in column {name!r} do not rise with the frames: give the frames"
-            raise ClockError(f"{message} a second (--rate)")
-    except ClockError as error:
-        line = None if error.row is None else table.line(int(rows[error.row]))
-        raise FileError.at(table.path, str(error), line) from error
+    name = table.names[position]
+    column = replace(table, names=(name,), frame=table.frame[[position]].set_axis([0], axis=1))
+    clock = column.take(rows).clock(0, unit)
+    if (np.diff(clock.rows) <= 0).any():
+        message = f"the times in column {name!r} do not rise with the frames: give the frames"
+        raise FileError.at(table.path, f"{message} a second (--rate)")
     if len(clock.seconds) < 2:
         return poses
     every = np.arange(len(poses.values))
@@ -156,7 +139,7 @@ def _timed(
     return replace(poses, times=edges, start=clock.start, remarks=remarks)
 
 
-def _frames(table: PoseTable, cells: Any) -> tuple[NDArray[Any], list[str]]:
+def _frames(table: SignalTable, cells: Any) -> tuple[NDArray[Any], list[str]]:
     """Read a column of frames: numbers, or names of images that are numbered without large gaps."""
     images = cells.astype(str).str.extract(_IMAGE)
     if images.notna().all(axis=None) and images[0].nunique() == 1:
@@ -167,9 +150,9 @@ def _frames(table: PoseTable, cells: Any) -> tuple[NDArray[Any], list[str]]:
     return _numbers(table, cells, None), []
 
 
-def _numbers(table: PoseTable, cells: Any, name: str | None) -> Values:
+def _numbers(table: SignalTable, cells: Any, name: str | None) -> Values:
     """Read a column of numbers, of frames without a ``name``; refuse text."""
-    numbers = require_pandas("Reading tables of poses").to_numeric(cells, errors="coerce")
+    numbers = require_pandas().to_numeric(cells, errors="coerce")
     wrong = (numbers.isna() & cells.notna()).to_numpy()
     if wrong.any():
         row = int(wrong.argmax())
@@ -196,10 +179,3 @@ def _flat(
         return flat(names, rows, sure)
     except ValueError as error:
         raise FileError.at(path, f"{error}: rename or remove one, {kind}") from None
-
-
-def _first_rows(path: Path, dialect: Dialect, skip_lines: int) -> list[tuple[int, tuple[str, ...]]]:
-    """Return the cells of the first few lines of the table, each with the number of its line."""
-    lines = itertools.islice(records(path, dialect.encoding), skip_lines + 40)
-    rows = [(line, split(text, dialect.separator)) for line, text in lines if line > skip_lines]
-    return [row for row in rows if any(row[1]) and not row[1][0].startswith(("#", "sep="))][:12]

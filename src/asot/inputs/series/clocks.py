@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from asot.inputs.series.counts import read_counts
 from asot.inputs.series.dates import ClockError, Moments, read_dates, require_pandas
 from asot.inputs.series.order import go_on, put_in_order
-from asot.text import plural, quote
+from asot.text import plural, quote, were
 
 # Names of columns of times.
 _BASES = {
@@ -130,7 +130,7 @@ def find_time_column(names: Sequence[str], frame: Any = None) -> int | None:
 
 def _rising(name: str, values: Any) -> NDArray[np.float64] | None:
     """Read numbers, of a unit beyond doubt, or dates that rise as times do, from 0 on."""
-    pandas = require_pandas("Reading tables of signals")
+    pandas = require_pandas()
     try:
         made = _read_numbers(pandas, name, values, None) or read_dates(name, values)
     except ClockError:
@@ -168,7 +168,7 @@ def read_clock(
     rows a second. Text is dates or times of the day, whose date may be in a column of its own.
     Dates and clocks start at 0. What cannot be read for certain is a ClockError.
     """
-    pandas = require_pandas("Reading tables of signals")
+    pandas = require_pandas()
     name, values = names[position], frame[position]
     used = [position]
     made = _read_numbers(pandas, name, values, unit) or read_dates(name, values)
@@ -199,9 +199,9 @@ def read_clock(
     if wrong.any():
         row = int(wrong.argmax())
         cell = "" if values.isna().iloc[row] else f", such as {quote(str(values.iloc[row]))},"
-        verb = "was" if wrong.sum() == 1 else "were"
+        count = int(wrong.sum())
         notes.append(
-            f"{plural(int(wrong.sum()), 'row')} without a time in column {name!r}{cell} {verb} "
+            f"{plural(count, 'row')} without a time in column {name!r}{cell} {were(count)} "
             f"left out, first {place(row)}."
         )
     there = np.flatnonzero(~wrong)
@@ -274,7 +274,7 @@ def _require_one_recording(
     there: NDArray[np.intp],
 ) -> None:
     """Refuse several recordings, as of several sensors, whose rows take turns."""
-    pandas = require_pandas("Reading tables of signals")
+    pandas = require_pandas()
     each = len(seconds) / max(1, len(np.unique(seconds)))
     for position in range(len(names)) if each > 1.8 else ():
         kinds = frame[position].iloc[there].astype("string").to_numpy()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.errors import FileError
-from asot.inputs.series.clocks import time_unit, words_of
-from asot.inputs.series.dates import require_pandas
+from asot.inputs.series.clocks import Clock, read_clock, time_unit, words_of
+from asot.inputs.series.dates import ClockError, require_pandas
 from asot.text import listing, plural, quote
 
 # Columns that people add to tables by hand: as features they would give the answer away.
@@ -47,7 +47,30 @@ class SignalTable:
     path: Path
     names: tuple[str, ...]  # of the columns, all different
     frame: Any  # a pandas.DataFrame with numbered columns
-    line: Callable[[int], int | None]  # the line, from 1, of a row, from 0; None without lines
+    lines: Sequence[int] | NDArray[np.int64] = ()  # of the rows, from 1; none without lines
+
+    def line(self, row: int) -> int | None:
+        """Return the line of a row, from 0."""
+        return int(self.lines[row]) if len(self.lines) else None
+
+    def place(self, row: int) -> str:
+        """Say where a row stands."""
+        line = self.line(row)
+        return f"row {row + 1}" if line is None else f"line {line}"
+
+    def take(self, rows: NDArray[np.intp]) -> SignalTable:
+        """Return some of the rows."""
+        lines = np.asarray(self.lines)[rows] if len(self.lines) else ()
+        return replace(self, frame=self.frame.iloc[rows].reset_index(drop=True), lines=lines)
+
+    def clock(self, position: int, unit: str | None) -> Clock:
+        """Read the times of the rows, or raise a FileError; see :func:`read_clock`."""
+        try:
+            return read_clock(self.names, self.frame, position, unit, self.place)
+        except ClockError as error:
+            line = None if error.row is None else self.line(error.row)
+            row = "" if error.row is None or line else f"in row {error.row + 1}, "
+            raise FileError.at(self.path, f"{row}{error}", line) from error
 
 
 def signals_of(
@@ -92,11 +115,9 @@ def signals_of(
             remarks += said
             arrays.append(numbers)
             if row is not None:
-                line = table.line(row)
-                place = f"line {line}" if line else f"row {row + 1}"
                 text_of = f"Text in column {quote(name)} was taken for missing values"
                 cell = quote(str(frame[position].iloc[row]))
-                remarks.append(f"{text_of}, first {cell} in {place}.")
+                remarks.append(f"{text_of}, first {cell} in {table.place(row)}.")
     notes = _like_labels(chosen, arrays) if columns is None else []
     for why, left in left_out.items():
         one = len(left) == 1
@@ -201,7 +222,7 @@ def _like_labels(names: Sequence[str], arrays: Sequence[NDArray[np.float64]]) ->
 
 def _numbers(cells: Any) -> tuple[NDArray[np.float64] | None, int | None]:
     """Return a column as numbers, or None if it is mostly text, and the first row with text."""
-    pandas = require_pandas("Reading tables of signals")
+    pandas = require_pandas()
     types = pandas.api.types
     if types.is_datetime64_any_dtype(cells) or types.is_timedelta64_dtype(cells):
         return None, None

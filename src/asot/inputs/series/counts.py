@@ -97,7 +97,7 @@ def read_counts(name: str, numbers: Any, named: float | None, asked: str | None)
     if epoch is not None:
         made = _moments(values, since, zero, UNITS[epoch.unit], epoch)
         if "gps" in name.lower() and typical * UNITS[epoch.unit] < 1.6e9 and made.zero is not None:
-            made = replace(made, zero=made.zero + require_pandas("").Timedelta(_GPS, "s"))
+            made = replace(made, zero=made.zero + require_pandas().Timedelta(_GPS, "s"))
         rate = 1 / (step * UNITS[epoch.unit])
         if not named and not epoch.shift and (rate >= 1 or _whole_minutes(epoch, there)):
             return made
@@ -139,7 +139,7 @@ def _moments(
 ) -> Moments:
     if epoch is None:
         return Moments(values * unit, unit=unit)
-    pandas = require_pandas("Reading tables of signals")
+    pandas = require_pandas()
     try:
         date = pandas.Timestamp(round((zero * unit + epoch.shift) * 1e6), unit="us", tz="UTC")
     except (ValueError, OverflowError):
@@ -213,7 +213,7 @@ def _written_out(name: str, numbers: Any, there: NDArray[np.float64]) -> Moments
     whole = low > 0 and bool((there % 1 == 0).all())
     for form, parts in _DIGITS.get(len(str(int(low))), []) if whole else []:
         known = numbers.dropna().astype("int64")
-        pandas = require_pandas("Reading tables of signals")
+        pandas = require_pandas()
         text = (known // parts).astype("string")
         dates = pandas.to_datetime(text, format=form, errors="coerce", utc=True)
         # A clock that only counts would soon show a 13th month, or a 60th minute.

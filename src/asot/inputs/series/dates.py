@@ -53,7 +53,7 @@ class ClockError(ValueError):
         self.row = row
 
 
-def require_pandas(purpose: str) -> Any:
+def require_pandas(purpose: str = "Reading tables of signals") -> Any:
     """Import pandas, or raise a MissingExtraError with the purpose."""
     try:
         import pandas
@@ -69,7 +69,7 @@ def read_dates(name: str, values: Any) -> Moments | None:
     over the whole column, or with English names of months; times of the day have 24 hours, or AM
     and PM.
     """
-    pandas = require_pandas("Reading tables of signals")
+    pandas = require_pandas()
     if pandas.api.types.is_timedelta64_dtype(values):
         return Moments(values.dt.total_seconds().to_numpy(dtype=np.float64))
     if pandas.api.types.is_datetime64_any_dtype(values):
@@ -133,7 +133,7 @@ def _of_day(name: str, text: Any) -> Moments:
 
 
 def _whole(digits: Any) -> NDArray[np.float64]:
-    numbers = require_pandas("Reading tables of signals").to_numeric(digits, errors="coerce")
+    numbers = require_pandas().to_numeric(digits, errors="coerce")
     return np.asarray(numbers.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
@@ -150,7 +150,7 @@ def _without_zone(text: Any) -> bool:
 
 
 def _iso(name: str, text: Any) -> Moments:
-    pandas = require_pandas("Reading tables of signals")
+    pandas = require_pandas()
     if text[:50].str.contains(",", regex=False, na=False).any():
         # A comma as the mark of decimals, as Python's logging writes it.
         text = text.str.replace(r"(:\d\d),(\d+)", r"\1.\2", regex=True)
@@ -160,7 +160,7 @@ def _iso(name: str, text: Any) -> Moments:
 
 def _numbered(name: str, text: Any) -> Moments:
     """Read dates such as 31.05.2024 12:00 and 5/31/24 1:00 PM, in the order that fits best."""
-    pandas = require_pandas("Reading tables of signals")
+    pandas = require_pandas()
     parts = text.str.extract(rf"^{_DATE}$")
     known = parts[0].notna()
     nothing = Moments(np.full(len(text), np.nan))
@@ -207,7 +207,7 @@ def _numbered(name: str, text: Any) -> Moments:
 
 def _worded(name: str, text: Any) -> Moments:
     """Read dates with English names of months and four digits of the year."""
-    pandas = require_pandas("Reading tables of signals")
+    pandas = require_pandas()
     named = text.where(
         text.str.fullmatch(_MONTHS, na=False) & text.str.contains(r"\d{4}", na=False)
     )
@@ -218,6 +218,6 @@ def _worded(name: str, text: Any) -> Moments:
 
 def _elapsed(name: str, text: Any) -> Moments:
     """Read lengths of time, such as 1 days 00:00:00.5."""
-    pandas = require_pandas("Reading tables of signals")
+    pandas = require_pandas()
     lengths = pandas.to_timedelta(text.where(text.str.contains("day", na=False)), errors="coerce")
     return Moments(lengths.dt.total_seconds().to_numpy(dtype=np.float64))

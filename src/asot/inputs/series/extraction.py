@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from asot.data.origin import Origin
 from asot.errors import ArgumentError, FileError, unreadable
 from asot.files import file_hash
+from asot.inputs.kinds import OfTable
 from asot.inputs.poses.egocentric import distances, egocentric, lacks_heading, require_axis
 from asot.inputs.poses.headers import doubt
-from asot.inputs.poses.read import Kind, kind_of, read_pose
+from asot.inputs.poses.read import kind_of, read_pose
 from asot.inputs.series.signals import Series, octaves, pick, resample, smooth, velocity, windows
 from asot.inputs.series.tables import read_series
 from asot.inputs.settings import SeriesSettings
@@ -53,7 +54,7 @@ class SeriesExtractor:
         except OSError as error:
             raise FileError.at(path, unreadable(error)) from error
 
-    def read(self, path: Path) -> tuple[Kind, Series]:
+    def read(self, path: Path) -> tuple[OfTable, Series]:
         """Read a file by the settings, and tell what it holds."""
         settings = self.settings
         kind = kind_of(path, settings.kind, settings.skip_lines)
@@ -155,7 +156,7 @@ class Preparation(NamedTuple):
     smooth_s: float
 
 
-def choose(series: Series, kind: Kind, settings: SeriesSettings) -> Preparation:
+def choose(series: Series, kind: OfTable, settings: SeriesSettings) -> Preparation:
     """Choose the settings that are None, by the rules of :class:`SeriesSettings`.
 
     Examples
@@ -182,7 +183,7 @@ def _plan(row_rate: float, width: int, kind: str, settings: SeriesSettings) -> P
     return Preparation(float(rate), float(window_s), float(smooth_s))
 
 
-def prepare(series: Series, kind: Kind, plan: Preparation, settings: SeriesSettings) -> Series:
+def prepare(series: Series, kind: OfTable, plan: Preparation, settings: SeriesSettings) -> Series:
     """Smooth a series, add what the settings ask for, and cut it into windows or rows."""
     series = smooth(series, plan.smooth_s)
     if kind == "pose":

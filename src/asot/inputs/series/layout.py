@@ -10,16 +10,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from asot.errors import FileError
+from asot.files import require_file
 from asot.inputs.series.clocks import time_unit
 from asot.inputs.series.lines import BLANKS, find_encoding, records, split
 from asot.inputs.series.numbers import decimal_mark, is_clock, is_date, is_day_and_clock, is_value
 from asot.text import plural, quote
 
-TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".dat", ".log", ".asc", ".data", "")
 SEPARATORS = ("\t", ";", "|", BLANKS, ",")  # the first of those that fit equally well
 # By these lines the layout is recognised; fewer of wide tables.
 _LOOK, _LETTERS, _LEAST = 1000, 300_000, 50
@@ -42,33 +43,30 @@ _UNIT = re.compile(
 
 @dataclass(frozen=True)
 class Dialect:
-    """The layout of a table in a text file.
-
-    ``header``, ``skip`` and ``rows`` tell what stands in the file: its first line of names, the
-    lines to the end of that, and the cells of the first lines that follow, which may be further
-    lines of the header. :meth:`table` tells of the table that was made of it.
-    """
+    """The layout of a table in a text file."""
 
     encoding: str
     separator: str
     decimal: str
-    header: tuple[str, ...] | None  # None if the first line holds values
-    skip: int
-    rows: tuple[tuple[str, ...], ...]
-    names: tuple[str, ...] | None = None  # of the columns, from all lines of the header
-    begin: int = 0  # lines before the first row of values
-    width: int = 0  # cells of most rows
-    of_values: frozenset[int] = frozenset()  # the columns that hold numbers or times
-    rate: float | None = None  # rows a second, where the lines above the table say it
-    remarks: tuple[str, ...] = ()
-
-    def table(self) -> Dialect:
-        """Return the layout with the names of the columns as its header."""
-        return replace(self, header=self.names, skip=self.begin)
+    first: tuple[tuple[int, tuple[str, ...]], ...]  # lines that are no comments, by their numbers
+    names: tuple[str, ...] | None  # of the columns, from all lines of the header, if it has any
+    begin: int  # lines before the first row of values
+    rows: tuple[tuple[str, ...], ...]  # the cells of the first rows
+    width: int  # cells of most rows
+    of_values: frozenset[int]  # the columns that hold numbers or times
+    rate: float | None  # rows a second, where the lines above the table say it
+    remarks: tuple[str, ...]
 
 
 def look_at(path: Path, skip_lines: int | None = None) -> Dialect:
     """Recognise the layout of the table in a text file, after ``skip_lines`` lines if given."""
+    status = require_file(path)
+    return _look_at(path, skip_lines, status.st_size, status.st_mtime_ns)
+
+
+# Whoever tells poses from signals looks first, and whoever reads them right after that.
+@lru_cache(maxsize=2)
+def _look_at(path: Path, skip_lines: int | None, *version: int) -> Dialect:
     encoding = find_encoding(path)
     lines, length = list[tuple[int, str]](), 0
     for number, text in records(path, encoding):
@@ -161,7 +159,7 @@ class _Finder:
         if first is None:  # no values: the first line is the header
             top = self.comments.index(False)
             names, first = self.cells[top], top + 1
-            return self._dialect(first, [top], names, {top}, None, [])
+            return self._dialect(first, names, {top}, None, [])
         block, named, remarks = self._header(first)
         top = first
         while not block and top and self._is_partial(top - 1):
@@ -170,15 +168,14 @@ class _Finder:
             first = top if block or len(self.cells[top]) == self.width else first
         if block:
             joined, used = self._join(block, named)
-            return self._dialect(first, block, joined, used, None, remarks)
+            return self._dialect(first, joined, used, None, remarks)
         begin, found, rate, remarks = self._without_header(first)
         used = set(range(first, begin))
-        return self._dialect(begin, [], found or named, used, rate, remarks)
+        return self._dialect(begin, found or named, used, rate, remarks)
 
     def _dialect(
         self,
         first: int,
-        block: list[int],
         names: tuple[str, ...] | None,
         used: set[int],
         rate: float | None,
@@ -187,27 +184,25 @@ class _Finder:
         above = [i for i in range(first) if i not in used and not self.comments[i]]
         if above:
             lines = [self.numbers[i] for i in (above[0], above[-1])]
-            span = f"Lines {lines[0]} to {lines[1]}" if len(above) > 1 else f"Line {lines[0]}"
-            what = (
-                "stand above the table and were"
-                if len(above) > 1
-                else "stands above the table and was"
-            )
             text = quote(self.texts[above[0]], 60)
-            remarks = [f"{span} of the file, {text}, {what} left out.", *remarks]
+            told = f"Line {lines[0]} of the file, {text}, stands above the table and was left out."
+            if len(above) > 1:
+                told = (
+                    f"Lines {lines[0]} to {lines[1]} of the file, {text}, stand above the table "
+                    "and were left out."
+                )
+            remarks = [told, *remarks]
         rows = self.cells[first:]
-        begin = self.numbers[first] - 1 if rows else self.numbers[-1]
-        marks = Counter(decimal_mark(cell) for row in rows for cell in row)
-        top = block[0] if block else None
+        comma = self.separator != "," and _has_decimal_commas(rows)
+        plain = [i for i, cells in enumerate(self.cells) if any(cells) and not self.comments[i]]
         return Dialect(
             encoding=self.encoding,
             separator=self.separator,
-            decimal="," if marks[","] > marks["."] and self.separator != "," else ".",
-            header=names if top is None else self.cells[top][: len(names or ())],
-            skip=begin if top is None else self.numbers[top],
-            rows=tuple(rows if top is None else self.cells[top + 1 :]),
+            decimal="," if comma else ".",
+            first=tuple((self.numbers[i], self.cells[i]) for i in plain[:12]),
             names=names,
-            begin=begin,
+            begin=self.numbers[first] - 1 if rows else self.numbers[-1],
+            rows=tuple(rows),
             width=self.least,
             of_values=self.of_values,
             rate=rate,
@@ -377,6 +372,11 @@ class _Finder:
             named[times[0] - 1] = "date"
         names = tuple(named.get(i, str(i + 1)) for i in range(self.least))
         return first, names if named else None, None, []
+
+
+def _has_decimal_commas(rows: Sequence[Sequence[str]]) -> bool:
+    marks = Counter(decimal_mark(cell) for row in rows for cell in row)
+    return marks[","] > marks["."]
 
 
 def with_unit(name: str, unit: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import itertools
 import re
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from asot.errors import FileError, unreadable
+from asot.files import wide_encoding
 
 BLANKS = " "  # the separator that stands for one or more blanks
 _TALL = 20  # lines of a cell in quotes
@@ -21,16 +21,9 @@ def find_encoding(path: Path) -> str:
     try:
         with path.open("rb") as stream:
             head = stream.read(4096)
-        marks = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"}
-        marks |= {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-        for mark, name in marks.items():
-            if head.startswith(mark):
-                return name
-        # Without a mark, every second byte of the digits is zero.
-        for first, name in ((0, "utf-16-be"), (1, "utf-16-le")):
-            empty, full = head[first::2], head[1 - first :: 2]
-            if len(head) > 3 and empty.count(0) > 0.7 * len(empty) and not full.count(0):
-                return name
+        wide = wide_encoding(head)
+        if wide is not None:
+            return wide
         if head.startswith(b"\x1f\x8b"):
             raise FileError.at(path, "is compressed: unpack it first")
         controls = sum(byte < 32 and byte not in b"\t\n\r\f\0\x1a" for byte in head)

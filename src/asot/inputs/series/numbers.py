@@ -191,7 +191,7 @@ def _other(mark: str) -> str:
 
 def quick_numbers(cells: Any) -> tuple[Any, str]:
     """Return a column of text as numbers, with its decimal mark, if that is beyond doubt."""
-    pandas = require_pandas("Reading tables of signals")
+    pandas = require_pandas()
     for mark in ".,":
         if not cells.str.contains(_other(mark), regex=False).any():
             plain = cells if mark == "." else cells.str.replace(",", ".", regex=False)
@@ -239,7 +239,7 @@ def plain_numbers(
     Cells that are no numbers stay as they are, and so does a column whose units or marks
     contradict each other.
     """
-    pandas = require_pandas("Reading tables of signals")
+    pandas = require_pandas()
     numbers = writing.numbers
     units = {part.unit for part in numbers.values()}
     decimal, doubt = writing.settle(of_others, separator, clock)

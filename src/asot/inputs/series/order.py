@@ -8,10 +8,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from asot.inputs.series.counts import DAY
 from asot.inputs.series.dates import ClockError, Moments
-from asot.text import plural
+from asot.text import plural, were
 
-DAY = 86400.0
 _PAUSE = 10  # usual steps, from which on rows are missing
 _NEAR = 5  # rows by which the order of rows may be wrong
 _MOST = 0.4  # of the rows that may be sorted from afar
@@ -105,9 +105,8 @@ def put_in_order(
         if wrong.any():
             count = int(wrong.sum())
             first = rows[wrong][0]
-            verb = "was" if count == 1 else "were"
             at = f"{'' if count == 1 else 'first '}{place(int(first))}"
-            remarks.append(f"{plural(count, 'row')} {verb} left out, {at}: {why}.")
+            remarks.append(f"{plural(count, 'row')} {were(count)} left out, {at}: {why}.")
             rows = rows[~wrong]
 
     steps = np.diff(seconds)
@@ -155,10 +154,9 @@ def put_in_order(
         order = np.argsort(seconds[rows], kind="stable")
         if moved:
             first = place(int(rows[np.flatnonzero(np.diff(seconds[rows]) < 0)[0] + 1]))
-            verb = "was" if moved == 1 else "were"
             remarks.append(
-                f"{plural(moved, 'row')} {verb} not in the order of time, first {first}, and "
-                "all were sorted."
+                f"{plural(moved, 'row')} {were(moved)} not in the order of time, first {first}, "
+                "and all were sorted."
             )
         rows = rows[order]
     steps = np.diff(seconds[rows])

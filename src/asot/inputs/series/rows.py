@@ -11,7 +11,9 @@ import io
 import itertools
 import re
 import warnings
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,11 +42,11 @@ class _Rows:
 
     def __init__(self, path: Path, dialect: Dialect) -> None:
         self.path, self.dialect = path, dialect
-        self.width = len(dialect.header or ()) or dialect.width
+        self.width = len(dialect.names or ()) or dialect.width
         self.left_out: list[tuple[int, str]] = []  # lines that are no rows
         self.short: list[int] = []  # lines of rows with fewer cells
         self.zeros: list[int] = []  # lines with zero bytes
-        self.count = 0  # rows given to pandas
+        self.numbers = array("q")  # the lines of the rows given to pandas
         # A line that is a row beyond doubt.
         mark = re.escape(dialect.separator)
         cell, between = rf'(?:[^"{mark}]*|\s*"[^"]*")', mark
@@ -60,17 +62,17 @@ class _Rows:
 
     def read(self, size: int = -1) -> str:
         """Return a few thousand rows, as pandas asks for them."""
-        texts = [f"{text}\n" for _, text in itertools.islice(self.lines, 4096)]
-        self.count += len(texts)
-        return "".join(texts)
+        some = list(itertools.islice(self.lines, 4096))
+        self.numbers.extend(number for number, _ in some)
+        return "".join(f"{text}\n" for _, text in some)
 
     def _read(self) -> Iterator[tuple[int, str]]:
         """Give the rows with their lines; what may be the foot of the table is kept back."""
-        skip = self.dialect.skip
+        begin = self.dialect.begin
         waiting: list[tuple[int, str, str]] = []
         headers: list[int] = []  # lines that may begin another table, if rows follow
         for number, text in records(self.path, self.dialect.encoding, self.zeros):
-            if number <= skip:
+            if number <= begin:
                 continue
             if self.plain(text):
                 if headers:
@@ -108,9 +110,9 @@ class _Rows:
         comment = text.lstrip().startswith(COMMENTS) or not any(map(is_value, cells))
         titled = is_titled(cells, dialect.of_values)
         wordy = words > fitting and (titled or few)
-        if titled and _is_header(cells, dialect.header or ()):
+        if titled and _is_header(cells, dialect.names or ()):
             return "header", text
-        if cells == dialect.header or wordy or (few and (comment or not fitting)):
+        if cells == dialect.names or wordy or (few and (comment or not fitting)):
             return "none", text
         if any(cells[width:]):
             why = ", and numbers with commas stand between quotes" if separator == "," else ""
@@ -133,7 +135,7 @@ class _Rows:
         if self.left_out:
             lines = [number for number, _ in self.left_out]
             text = quote(self.left_out[0][1], 60)
-            repeats = self.dialect.header == split(self.left_out[0][1], self.dialect.separator)
+            repeats = self.dialect.names == split(self.left_out[0][1], self.dialect.separator)
             what = "which repeats the header" if repeats else text
             more = f" and {plural(len(lines) - 1, 'line')} after it" if len(lines) > 1 else ""
             verb = "are no rows and were" if more else "is no row and was"
@@ -160,17 +162,27 @@ def _is_header(cells: tuple[str, ...], names: tuple[str, ...]) -> bool:
     return whole or cells[0] == names[0] != ""
 
 
-def read_text_table(path: Path, dialect: Dialect) -> pandas.DataFrame:
-    """Read the rows of values; the columns are numbered.
+@dataclass(frozen=True)
+class Rows:
+    """The rows of values in a text file, and what there is to say of them."""
+
+    frame: pandas.DataFrame  # with numbered columns
+    lines: Sequence[int]  # of the rows, from 1
+    units: dict[int, str]  # in the cells of columns
+    remarks: list[str]
+
+
+def read_rows(path: Path, dialect: Dialect) -> Rows:
+    """Read the rows of values.
 
     The numbers of a column are read however they are written; a column that holds words too is one
-    of objects. The frame's ``attrs`` hold the ``units`` in cells, by column, and ``remarks``.
+    of objects.
     """
-    pandas = require_pandas("Reading tables of signals")
+    pandas = require_pandas()
     rows = _Rows(path, dialect)
     frame = _parse(pandas, rows, {})
     said = rows.remarks()
-    names = dialect.header or [str(i + 1) for i in range(rows.width)]
+    names = dialect.names or [str(i + 1) for i in range(rows.width)]
     texts, marks = {}, set[str]()
     for i in frame:
         if pandas.api.types.is_string_dtype(frame[i]):
@@ -204,9 +216,8 @@ def read_text_table(path: Path, dialect: Dialect) -> pandas.DataFrame:
     for i, one in plain.items():
         frame[i] = one.cells
     said += remarks_on({names[i]: one for i, one in plain.items()})
-    frame.attrs["units"] = {i: one.unit for i, one in plain.items() if one.unit}
-    frame.attrs["remarks"] = said
-    return frame
+    units = {i: one.unit for i, one in plain.items() if one.unit}
+    return Rows(frame, rows.numbers, units, said)
 
 
 def _parse(pandas: Any, rows: _Rows, more: dict[str, Any]) -> pandas.DataFrame:
@@ -228,7 +239,7 @@ def _parse(pandas: Any, rows: _Rows, more: dict[str, Any]) -> pandas.DataFrame:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pandas.errors.ParserWarning)
             frame = pandas.read_csv(rows, **options, **more)
-        if len(frame) != rows.count:
+        if len(frame) != len(rows.numbers):
             raise quotes
         return frame
     except pandas.errors.ParserWarning as error:
@@ -238,8 +249,3 @@ def _parse(pandas: Any, rows: _Rows, more: dict[str, Any]) -> pandas.DataFrame:
     except (pandas.errors.ParserError, OSError, ValueError) as error:
         said = quote(str(error).splitlines()[0] if str(error) else type(error).__name__, 120)
         raise FileError.at(rows.path, f"cannot be read as a table: {said}") from error
-
-
-def line_of(path: Path, dialect: Dialect, row: int) -> int | None:
-    """Return the line, from 1, of row ``row`` of the values, from 0; None past the end."""
-    return next(itertools.islice((line for line, _ in _Rows(path, dialect).lines), row, None), None)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from asot.data.frames import window_features
 from asot.errors import ArgumentError, FileError, require_number
-from asot.text import listing, plural
+from asot.text import listing, plural, were
 from asot.timeline.segments import require_times
 
 _LONG_GAP = 1.0  # seconds; a straight line over more than that is worth a remark
@@ -117,8 +117,7 @@ def fill_gaps(
         if np.count_nonzero(counts) > 3:
             shown = f"most in {shown}"
         counted = f"{plural(total, 'value')} ({100 * total / missing.size:.3g} %)"
-        verb = "was" if total == 1 else "were"
-        remark = f"{counted} {verb} {what} and {verb} filled in: {shown}"
+        remark = f"{counted} {were(total)} {what} and {were(total)} filled in: {shown}"
         if longest > _LONG_GAP:
             remark += f"; the longest gap lasts {longest:.1f} s, in {longest_in}"
         remarks.append(remark + ".")

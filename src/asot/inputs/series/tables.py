@@ -19,19 +19,18 @@ from numpy.typing import NDArray
 
 from asot.errors import FileError, MissingExtraError, unreadable
 from asot.files import require_file
-from asot.inputs.series.clocks import find_time_column, is_whose, read_clock
+from asot.inputs.kinds import ARRAYS, PARQUET, TEXTS
+from asot.inputs.series.clocks import find_time_column, is_whose
 from asot.inputs.series.columns import SignalTable, signals_of
-from asot.inputs.series.dates import ClockError, require_pandas
-from asot.inputs.series.layout import TEXT_SUFFIXES, look_at, with_unit
-from asot.inputs.series.rows import line_of, read_text_table
+from asot.inputs.series.dates import require_pandas
+from asot.inputs.series.layout import look_at, with_unit
+from asot.inputs.series.rows import read_rows
 from asot.inputs.series.signals import Series, fill_gaps
 from asot.text import listing, quote
 from asot.timeline.segments import even_times
 
 if TYPE_CHECKING:
     import pandas
-
-PARQUET_SUFFIXES = (".parquet", ".pq")
 
 
 def read_series(
@@ -70,47 +69,34 @@ def read_series(
     """
     require_file(path)
     suffix = path.suffix.lower()
-    if suffix == ".npy":
+    if suffix in ARRAYS:
         return _read_array(path, rate, columns, transposed)
-    if suffix in PARQUET_SUFFIXES:
+    remarks: list[str] = []
+    if suffix in PARQUET:
         table = open_parquet(path)
-    elif suffix in TEXT_SUFFIXES:
-        return _read_text(path, rate, time_column, time_unit, columns, skip_lines)
+    elif suffix in TEXTS:
+        table, told_rate, remarks = _open_text(path, skip_lines)
+        rate = rate or told_rate
     else:
-        known = ", ".join(filter(None, (*TEXT_SUFFIXES, *PARQUET_SUFFIXES, ".npy")))
+        known = ", ".join(filter(None, (*TEXTS, *PARQUET, *ARRAYS)))
         raise FileError.at(path, f"is not a table of signals that asot reads ({known})")
-    return _series_of(table, rate, time_column, time_unit, columns)
-
-
-def _read_text(
-    path: Path,
-    rate: float | None,
-    time_column: str | None,
-    time_unit: str | None,
-    columns: Sequence[str] | None,
-    skip_lines: int | None,
-) -> Series:
-    dialect = look_at(path, skip_lines).table()
-    frame = read_text_table(path, dialect)
-    remarks = [*dialect.remarks, *frame.attrs["remarks"]]
-    names = list(dialect.header or (str(i + 1) for i in range(frame.shape[1])))
-    for i, unit in frame.attrs["units"].items():
-        names[i] = with_unit(names[i], unit)
-    if time_column is not None and time_column not in names:  # its unit was added to its name
-        named = (name for name in names if name.rpartition(" (")[0] == time_column)
-        time_column = next(named, time_column)
-    kept = [i for i in frame if (dialect.header and names[i]) or frame[i].notna().any()]
-    frame = frame[kept]
-    rows = np.arange(len(frame))
-    if dialect.rate is None and (rate is None or time_column in names):
-        rows = np.flatnonzero(frame.notna().any(axis=1))  # a row without time and value is none
-        frame = frame.iloc[rows].reset_index(drop=True)
-    frame.columns = range(len(kept))
-    unique = _unique([names[i] for i in kept])
-    remarks += _kinds_of_rows(unique, frame)
-    table = SignalTable(path, unique, frame, lambda row: line_of(path, dialect, int(rows[row])))
-    series = _series_of(table, rate or dialect.rate, time_column, time_unit, columns)
+    series = _series_of(table, rate, time_column, time_unit, columns)
     return replace(series, remarks=(*remarks, *series.remarks))
+
+
+def _open_text(path: Path, skip_lines: int | None) -> tuple[SignalTable, float | None, list[str]]:
+    """Read a table in text: with it come the rows a second that it states, and remarks."""
+    dialect = look_at(path, skip_lines)
+    read = read_rows(path, dialect)
+    frame, remarks = read.frame, [*dialect.remarks, *read.remarks]
+    names = list(dialect.names or (str(i + 1) for i in range(frame.shape[1])))
+    for i, unit in read.units.items():
+        names[i] = with_unit(names[i], unit)
+    kept = [i for i in frame if (dialect.names and names[i]) or frame[i].notna().any()]
+    frame = frame[kept]
+    frame.columns = range(len(kept))
+    table = SignalTable(path, _unique([names[i] for i in kept]), frame, read.lines)
+    return table, dialect.rate, remarks + _kinds_of_rows(table.names, frame)
 
 
 def _kinds_of_rows(names: Sequence[str], frame: pandas.DataFrame) -> list[str]:
@@ -146,7 +132,7 @@ def open_parquet(path: Path) -> SignalTable:
         ".".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in frame.columns
     ]
     frame.columns = range(frame.shape[1])
-    return SignalTable(path, _unique(names), frame, lambda row: None)
+    return SignalTable(path, _unique(names), frame)
 
 
 def _unique(names: Sequence[str]) -> tuple[str, ...]:
@@ -167,9 +153,10 @@ def _series_of(
     columns: Sequence[str] | None,
 ) -> Series:
     path, names = table.path, table.names
-    n_rows = len(table.frame)
-    if n_rows < 2:
-        raise FileError.at(path, f"holds {n_rows} rows of values; at least 2 are needed")
+    _require_rows(path, len(table.frame))
+    if time_column is not None and time_column not in names:  # its unit was added to its name
+        named = (name for name in names if name.rpartition(" (")[0] == time_column)
+        time_column = next(named, time_column)
     clock: int | None
     if time_column is not None and time_column in names:
         clock, use_clock = names.index(time_column), True
@@ -182,37 +169,27 @@ def _series_of(
     start = None
     clocks: tuple[int, ...] = ()
     if clock is not None and use_clock:
+        there = table.frame.notna().any(axis=1)  # a row without time and value is none
+        table = table if there.all() else table.take(np.flatnonzero(there))
+        _require_rows(path, len(table.frame))
         twin = re.compile(re.escape(names[clock]) + r" \(\d+\)")
         for i, name in enumerate(names):
             if twin.fullmatch(name) and not table.frame[i].equals(table.frame[clock]):
                 both = f"{quote(names[clock])} and {quote(name)}, that differ"
                 raise FileError.at(path, f"has two clocks, {both}: write a file for each of them")
-
-        def place(row: int) -> str:
-            line = table.line(row)
-            return f"row {row + 1}" if line is None else f"line {line}"
-
-        try:
-            read = read_clock(names, table.frame, clock, time_unit, place)
-        except ClockError as error:
-            line = None if error.row is None else table.line(error.row)
-            row = "" if error.row is None or line else f"in row {error.row + 1}, "
-            raise FileError.at(path, f"{row}{error}", line) from error
+        read = table.clock(clock, time_unit)
         seconds, start, remarks, clocks = read.seconds, read.start, [*read.remarks], read.columns
         if time_column is None and find_time_column([names[clock]]) is None:
             remarks.insert(0, f"Column {quote(names[clock])} was taken for the times of the rows.")
-        if len(seconds) < 2:
-            raise FileError.at(path, f"holds {len(seconds)} rows of values; at least 2 are needed")
-        if not np.array_equal(read.rows, np.arange(n_rows)):
-            kept = table.frame.iloc[read.rows].reset_index(drop=True)
-            lines, rows = table.line, read.rows.tolist()
-            table = replace(table, frame=kept, line=lambda row: lines(rows[row]))
+        _require_rows(path, len(seconds))
+        if not np.array_equal(read.rows, np.arange(len(table.frame))):
+            table = table.take(read.rows)
         # The last row lasts a median interval.
         times = np.append(seconds, seconds[-1] + np.median(np.diff(seconds)))
         steps = np.diff(seconds)
         remarks += _pauses(times, steps)
     elif rate is not None:
-        times = even_times(n_rows, rate)
+        times = even_times(len(table.frame), rate)
         clocks = (clock,) if clock is not None and time_column is not None else ()
     else:
         raise FileError.at(
@@ -225,6 +202,11 @@ def _series_of(
     others = (one for i, one in enumerate(names) if i not in clocks and one not in series.columns)
     said = (*remarks, *notes, *series.remarks)
     return replace(series, start=start, remarks=said, left_out=tuple(others))
+
+
+def _require_rows(path: Path, count: int) -> None:
+    if count < 2:
+        raise FileError.at(path, f"holds {count} rows of values; at least 2 are needed")
 
 
 def _pauses(times: NDArray[np.float64], steps: NDArray[np.float64]) -> list[str]:
