@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.discover.number import agreement_across
-from asot.discover.prototypes import Frames, derived_seed
+from asot.discover.prototypes import Frames, derived_seed, quiet_kmeans
 from asot.discover.radius import ScaledViews, searched
 from asot.discover.score import SegmentationScore
+from asot.workers import in_threads
 
 STARTS, SURROGATES = 2, 8
 MOST_FRAMES = 6_000
@@ -57,14 +58,11 @@ def compare_with_noise(
     rng = np.random.default_rng(seed)
     kept = searched(recordings, MOST_FRAMES)
     seeds = [derived_seed(seed, start) for start in range(STARTS + SURROGATES)]
-    real = np.mean([_measure(kept, n_actions, radius, one) for one in seeds[:STARTS]], axis=0)
     drawn = [[surrogate(one, rng) for one in kept] for _ in range(SURROGATES)]
-    chance = np.array(
-        [
-            _measure(one, n_actions, radius, own)
-            for one, own in zip(drawn, seeds[STARTS:], strict=True)
-        ]
-    )
+    jobs = list(zip([kept] * STARTS + drawn, seeds, strict=True))
+    with quiet_kmeans():
+        found = np.array(list(in_threads(lambda job: _measure(*job, n_actions, radius), jobs)))
+    real, chance = found[:STARTS].mean(axis=0), found[STARTS:]
     least = LEAST_SPREAD * np.array([max(1.0, float(np.abs(chance[:, 0]).mean())), 1.0])
     away = (real - chance.mean(axis=0)) / np.maximum(chance.std(axis=0, ddof=1), least)
     return NoiseEvidence(float(away[0]), float(away[1]))
@@ -86,7 +84,7 @@ def surrogate(rows: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np
     return np.asarray(drawn, dtype=np.float32)
 
 
-def _measure(recordings: Frames, n_actions: int, radius: int, seed: int) -> tuple[float, float]:
+def _measure(recordings: Frames, seed: int, n_actions: int, radius: int) -> tuple[float, float]:
     """Segment recordings on all views: the gain of the best, and how far they agree."""
     views = ScaledViews(recordings, radius).labels(n_actions, seed)
     score = SegmentationScore(recordings, [views[0]])
