@@ -101,8 +101,11 @@ def in_threads(
 
 def usable_threads() -> int:
     """Count the threads that this process may use: as many as cores, or ``OMP_NUM_THREADS``."""
+    # It knows the limits of containers.
+    from joblib import cpu_count  # type: ignore[import-untyped]
+
     asked = os.environ.get("OMP_NUM_THREADS", "")
-    cores = available_cores()
+    cores: int = cpu_count()
     return min(int(asked), cores) if asked.isdecimal() and int(asked) else cores
 
 
