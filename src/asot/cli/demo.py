@@ -137,6 +137,6 @@ def segment_clip(out: Path, seed: int) -> None:
     console().print(table)
     hits = int((apart <= NEAR).any(axis=1).sum())
     extra = int((apart > NEAR).all(axis=0).sum())
-    say(f"{hits} of {len(BIKES_CUTS)} within {NEAR} frames, {extra} boundaries at no cut.")
+    say(f"{hits} of {len(BIKES_CUTS)} within {NEAR} frames; boundaries at no cut: {extra}.")
     say()
     show_segmented(segmented, out, pages)
