@@ -101,16 +101,16 @@ def in_threads(
 
 def usable_threads() -> int:
     """Count the threads that this process may use: as many as cores, or ``OMP_NUM_THREADS``."""
-    # It knows the limits of containers.
-    from joblib import cpu_count  # type: ignore[import-untyped]
-
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    cores: int = cpu_count()
+    asked, cores = os.environ.get("OMP_NUM_THREADS", ""), available_cores()
     return min(int(asked), cores) if asked.isdecimal() and int(asked) else cores
 
 
 def available_cores() -> int:
-    """Count the cores that this process may use."""
+    """Count the cores that this process may use, in a container too where joblib is installed."""
+    with suppress(ModuleNotFoundError):
+        from joblib import cpu_count  # type: ignore[import-untyped]
+
+        return int(cpu_count())
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
