@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from asot.cli.console import console, new_table, progress, say, show_files
 from asot.cli.segment import RECIPE
@@ -24,7 +22,6 @@ from asot.runs.pictures import draw, draw_comparison
 from asot.runs.predictions import score
 from asot.runs.segment import segment
 from asot.runs.train import train_run
-from asot.timeline.segments import run_lengths
 
 WATCH = (
     "The data: 140 real recordings of shoulder exercises (Burns et al. 2018, in the seglearn "
@@ -59,6 +56,7 @@ def run(*, video: bool = False, out: Path | None = None, seed: int = 0) -> None:
 def segment_sessions(out: Path, seed: int) -> None:
     """Segment the sessions of the watch, and compare with k-means."""
     from asot.baselines import KMeansSegmenter
+    from asot.discover.score import count_segments
 
     console().print(WATCH)
     data = write_dataset(watch_sessions(), out / "data" / "watch", WATCH_CLASSES, overwrite=True)
@@ -78,10 +76,11 @@ def segment_sessions(out: Path, seed: int) -> None:
         pages = write_page(folder, out / PAGE, progress=bars)
     found = [folder.labels(one.name) for one in recordings]
     ours, theirs = (
-        f"{100 * scores['mof']:.0f} % of the frames are right, in {pieces:.0f} segments a session"
-        for scores, pieces in (
-            (scored.evaluations["activity"].scores, _pieces(found)),
-            (alone.scores, _pieces(nearest)),
+        f"{100 * scores['mof']:.0f} % of the frames are right, in "
+        f"{count_segments(labels) / len(labels):.0f} segments a session"
+        for scores, labels in (
+            (scored.evaluations["activity"].scores, found),
+            (alone.scores, nearest),
         )
     )
     say()
@@ -101,11 +100,6 @@ def segment_sessions(out: Path, seed: int) -> None:
     say(f"Next, the same by hand:  asot train watch {again}")
     say("With your own recordings:  asot segment RECORDINGS --out RESULTS")
     say("With a video:  asot demo --video")
-
-
-def _pieces(labels: Sequence[NDArray[np.int64]]) -> float:
-    """Return the mean number of segments of a recording."""
-    return sum(len(run_lengths(one)[0]) for one in labels) / len(labels)
 
 
 def segment_clip(out: Path, seed: int) -> None:

@@ -11,7 +11,7 @@ from asot.cli.console import progress, say
 from asot.cli.features import add_feature_options, feature_settings
 from asot.cli.summary import show_outcome
 from asot.errors import ConfigurationError, DataError
-from asot.inputs.extract import extract, look_at
+from asot.inputs.extract import extract, survey
 from asot.inputs.find import find_inputs, take_shard
 
 
@@ -44,7 +44,7 @@ def run(
         return
     with progress() as bars:
         if out is None or dry_run:
-            outcome = look_at(inputs, series, bars)
+            outcome = survey(inputs, series, bars)
         else:
             outcome = extract(inputs, out, video, series, bars, shared_with=everyone)
     show_outcome(outcome, None if dry_run else out)

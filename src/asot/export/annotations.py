@@ -35,6 +35,11 @@ class Annotation(NamedTuple):
     line: int | None = None
     event: bool = False
 
+    @property
+    def is_point(self) -> bool:
+        """Tell an event that lasts no time."""
+        return self.event and self.end == self.start
+
 
 def of_tier(path: Path, found: Sequence[Annotation], tier: str | None) -> list[Interval]:
     """Return the annotations of a tier, or of the only one, without events that last no time."""
@@ -50,14 +55,14 @@ def of_tier(path: Path, found: Sequence[Annotation], tier: str | None) -> list[I
             apart = [name for name in dict.fromkeys(names) if names.count(name) < len(several)]
             what = f"labels {recording} in several tiers: say which to read with --tier, of "
             raise FileError.at(path, what + listing(apart, len(apart)))
-    points = [one for one in chosen if one.event and one.end == one.start]
+    points = [one for one in chosen if one.is_point]
     if points:
         message = "%s has %s that last no time, such as %r at %s s: they are left out."
         first = points[0]
         logger.warning(message, path, plural(len(points), "event"), first.action, first.start)
     intervals = []
     for one in chosen:
-        if one.event and one.end == one.start:
+        if one.is_point:
             continue
         try:
             if not as_label(one.action):

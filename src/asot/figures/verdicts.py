@@ -35,10 +35,9 @@ def verdict_on(word: Word, estimate: float, beyond_noise: bool = True) -> Verdic
     >>> verdict_on("good", 0.917).sentence
     'Good: about 92 % of the frames are likely right.'
     """
+    sentence = f"about {100 * estimate:.0f} % of the frames are likely right"
     if not beyond_noise:
         sentence = "the recordings do not stand out from noise of the same rhythm"
-        return VerdictText(word, f"{word.capitalize()}: {sentence}.", _ADVICE[word])
-    sentence = f"about {100 * estimate:.0f} % of the frames are likely right"
     return VerdictText(word, f"{word.capitalize()}: {sentence}.", _ADVICE[word])
 
 

@@ -167,7 +167,7 @@ def extract(
     return result
 
 
-def look_at(inputs: Sequence[Input], series: SeriesSettings, progress: Progress) -> Extraction:
+def survey(inputs: Sequence[Input], series: SeriesSettings, progress: Progress) -> Extraction:
     """Tell what files would be taken for, without features: of videos only headers are read."""
     result = Extraction()
     result.failed = {one.name: one.defect for one in inputs if one.defect}
@@ -223,12 +223,15 @@ def _of_tables(
     if not settings.transposed:
         _warn_of_transposed(inputs)
     arrays, signals = ArrayExtractor(settings.transposed), SeriesExtractor(settings)
-    # An array whose rows have no rate holds features already.
-    ready = settings.rate is None
+
+    def is_ready(path: Path) -> bool:
+        """Tell an array that holds features already, as its rows have no rate."""
+        return settings.rate is None and path.suffix.lower() in ARRAYS
+
     paths = {one.name: one.path for one in (*inputs, *shared_with)}
     looks, failed = dict[str, Look](), dict[str, str]()
     for done, (name, path) in enumerate(sorted(paths.items()), start=1):
-        taken = arrays if ready and path.suffix.lower() in ARRAYS else signals
+        taken = arrays if is_ready(path) else signals
         if expected is not None:
             _require_expected(taken.identity, expected)
         try:
@@ -242,9 +245,7 @@ def _of_tables(
         agreement = agree(looks, signals.manner, expected)
         failed |= {name: str(FileError.at(paths[name], why)) for name, why in agreement.odd.items()}
         signals = SeriesExtractor(settings, agreement.columns)
-    extractors: list[Extractor] = [
-        arrays if ready and one.path.suffix.lower() in ARRAYS else signals for one in inputs
-    ]
+    extractors: list[Extractor] = [arrays if is_ready(one.path) else signals for one in inputs]
     if root is not None:
         for one in inputs:
             if one.name in agreement.odd:

@@ -280,7 +280,7 @@ def _one_of_twins(found: list[Input]) -> list[Input]:
     """Take one of the files of one recording, with a remark on the others.
 
     Files of one name in one folder, which differ in their endings, hold the same in two formats: of
-    tables the first of ``ORDER`` is taken, of videos of one length the largest. DeepLabCut's copy
+    tables the first of ``SERIES`` is taken, of videos of one length the largest. DeepLabCut's copy
     of a video with points drawn in it is left out as well.
 
     DeepLabCut writes its poses both as HDF5 and as a table, once more ``_filtered``, and lengths

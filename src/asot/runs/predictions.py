@@ -298,9 +298,9 @@ class PredictionFolder:
 
     def _fits(self, recording: Recording) -> bool:
         """Tell whether there are corrected labels of a recording, of as many frames as it has."""
-        path = self.truth_path(recording.name)
-        if not path.is_file():
+        if not self.has_truth(recording.name):
             return False
+        path = self.truth_path(recording.name)
         n_labels = len(read_lines(path))
         if n_labels != recording.n_frames:
             logger.warning(
