@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.runs.regimes import snapshot
+
 # Names that look like markup or are no ASCII: they come out as they are.
 CLASSES = {0: "reach", 1: "pour milk", 2: "stir [bold]slowly[/bold]", 3: "spülen :coffee:"}
 SHORT = ("--n_actions", "4", "--training.epochs", "3")
@@ -35,6 +37,15 @@ class Outcome:
 
 
 Asot = Callable[..., Outcome]
+
+
+def refusal_of_truth(asot: Asot, results: Path, truth: Path) -> str:
+    """The sentence that refuses labels as the ground truth of results, which stay as they were."""
+    before = snapshot(results)
+    outcome = asot("evaluate", results, "--truth", truth)
+    assert outcome.code == 1
+    assert snapshot(results) == before
+    return outcome.sentence
 
 
 def shown_paths(outcome: Outcome, root: Path) -> list[Path]:

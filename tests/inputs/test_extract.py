@@ -15,7 +15,7 @@ from asot.data import DatasetFolder, check_dataset
 from asot.data.origin import origin_path, read_origin
 from asot.errors import ConfigurationError, DataError
 from asot.files import file_hash
-from asot.inputs.extract import Extraction, extract, look_at
+from asot.inputs.extract import Extraction, extract, survey
 from asot.inputs.find import find_inputs
 from asot.inputs.settings import SeriesSettings, VideoSettings
 from asot.progress import silent
@@ -304,7 +304,7 @@ def test_the_table_of_what_files_were_taken_for(logs: Path, tmp_path: Path) -> N
     assert rows["c"]["file"] == str(logs / "c.csv")
     assert rows["d"]["kind"] == "not used"
     assert "d.csv" in rows["d"]["remarks"]
-    seen = look_at(find_inputs([logs]), SeriesSettings(), silent)
+    seen = survey(find_inputs([logs]), SeriesSettings(), silent)
     assert sorted(seen.taken, key=lambda one: one.recording) == outcome.taken
     assert list(seen.failed) == ["d"]
 
