@@ -389,6 +389,8 @@ def test_learners_that_have_collapsed_are_noticed(
     monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     """Two networks put all frames into one action, whatever is trained, in the team's vote."""
+    # One by one, so that the first and the fourth that are trained are those of the team's list.
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     recordings = make_recordings(6, 4, (60, 100), noise=0.5, random_state=seed)
     real, broken = room.train, []
 
