@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from typing import Any
@@ -105,6 +107,14 @@ def browser() -> Iterator[Any]:
         running.close()
 
 
+def until(page: Any, expression: str, *, arg: Any = None, timeout: float = 30_000) -> None:
+    """Wait as Playwright's ``wait_for_function``, which the page's policy keeps from its eval."""
+    end = time.monotonic() + timeout / 1000
+    while not page.evaluate(expression, arg):
+        assert time.monotonic() < end, f"never came true: {expression}"
+        page.wait_for_timeout(20)
+
+
 @pytest.fixture
 def visit(browser: Any) -> Iterator[Callable[..., Any]]:
     """Open a view of a page in a fresh window; at the end nothing may have gone wrong in it."""
@@ -121,6 +131,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
         page.on("dialog", lambda dialog: (complaints.append("a dialog"), dialog.dismiss()))
         page.on("request", lambda request: requests.append(request.url))
         page.requested = requests
+        page.wait_for_function = partial(until, page)
         page.goto((folder / "index.html").as_uri() + address)
         page.wait_for_selector("h1")
         return page
