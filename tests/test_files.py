@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -47,3 +48,24 @@ def test_a_full_disk_is_noticed(tmp_path: Path, rows: int) -> None:
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "OSError: [Errno 27]" in ended.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_on_the_disk_before_its_name_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a loss of power leaves the new name with an empty file."""
+    seen: list[tuple[str, int]] = []
+    sync, move = os.fsync, os.replace
+
+    def synced(descriptor: int) -> None:
+        seen.append(("sync", os.fstat(descriptor).st_size))
+        sync(descriptor)
+
+    def moved(old: Path, new: Path) -> None:
+        seen.append(("move", Path(old).stat().st_size))
+        move(old, new)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", moved)
+    write_text(tmp_path / "a.txt", "four")
+    assert seen == [("sync", 4), ("move", 4)]

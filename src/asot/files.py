@@ -34,7 +34,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     ------
     Path
         A path in the same folder, with the same suffix. If the block raises, it is removed and
-        ``path`` stays as it was.
+        ``path`` stays as it was. After a loss of power ``path`` is the old file or the new one.
 
     Examples
     --------
@@ -52,6 +52,9 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         temporary.touch(exist_ok=False)
         yield temporary
+        # Else a loss of power may leave the new name with nothing in it.
+        with temporary.open("rb+") as written:
+            os.fsync(written.fileno())
         os.replace(temporary, path)  # noqa: PTH105 - the atomic rename is the point
     finally:
         temporary.unlink(missing_ok=True)
