@@ -137,6 +137,14 @@ def test_given_again_and_with_other_words(
     assert main([str(word) for word in (*words, "--frame_rate", "5")]) == 1
     assert "(video.frame_rate was None, now 5.0)" in capsys.readouterr().err
     new = ("segment", films[0] / "even.mkv", "--model", results, "--out", tmp_path / "new")
+    # The results may be a stranger's: the user is to say that their code may run.
+    assert main([str(word) for word in new]) == 1
+    backbone = BACKBONE[1]
+    assert capsys.readouterr().err == (
+        f"asot: {results / 'segment.json'}: its features are of the backbone {backbone!r}, which "
+        f"runs code or is downloaded: say --backbone {backbone} if you trust it.\n"
+    )
+    new = (*new[:4], *BACKBONE[:2], *new[4:])
     run(*new)
     labels = [root / "predictions" / "labels" / "even.txt" for root in (tmp_path / "new", results)]
     assert labels[0].read_bytes() == labels[1].read_bytes()

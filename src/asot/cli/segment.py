@@ -50,7 +50,8 @@ def run(
     if isinstance(n_actions, int):
         require_integer("--n_actions", n_actions, at_least=1)
 
-    features = feature_settings(options, None if model is None else earlier_settings(model))
+    earlier = None if model is None else earlier_settings(model, options.backbone)
+    features = feature_settings(options, earlier)
     settings = load_recipe(recipe)
     settings = replace(settings, n_actions=n_actions or settings.n_actions or "auto")
     if background:

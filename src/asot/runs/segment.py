@@ -119,17 +119,29 @@ def find_run(root: Path) -> Run:
     raise FileError.at(root, "holds no trained model: name a folder of asot segment or asot train")
 
 
-def earlier_settings(root: Path) -> tuple[VideoSettings | None, SeriesSettings | None]:
-    """Read the settings that extracted the videos, and the series, of an earlier segmentation."""
+def earlier_settings(
+    root: Path, backbone: str | None = None
+) -> tuple[VideoSettings | None, SeriesSettings | None]:
+    """Read the settings that extracted the videos, and the series, of an earlier segmentation.
+
+    The folder may be a stranger's: a network that runs code or is downloaded is refused unless
+    ``backbone``, which the user typed, names it too.
+    """
     path = root / DESCRIPTION
     if not path.is_file():
         return None, None
     request = SegmentRequest.of(root)
     video, series = request.video, request.series
-    return (
-        None if video is None else convert(path, video, VideoSettings),
-        None if series is None else convert(path, series, SeriesSettings),
-    )
+    of_video = None if video is None else convert(path, video, VideoSettings)
+    safe = of_video is None or of_video.backbone.endswith((VideoSettings.backbone, ".onnx"))
+    if of_video is not None and not safe and backbone is None:
+        name = of_video.backbone
+        raise ConfigurationError(
+            f"{path}: its features are of the backbone {name!r}, which runs code or is downloaded: "
+            f"say --backbone {name} if you trust it.",
+            file=path,
+        )
+    return of_video, None if series is None else convert(path, series, SeriesSettings)
 
 
 def data_folder(named: Sequence[str | Path]) -> Path | None:

@@ -155,7 +155,7 @@ def _load(name: str) -> tuple[Any, list[str]]:
     for local in (True,) if here else (True, False):
         try:
             model, told = AutoModel.from_pretrained(
-                name, output_loading_info=True, local_files_only=local
+                name, output_loading_info=True, local_files_only=local, trust_remote_code=False
             )
             return model, sorted(str(one) for one in told["missing_keys"])
         except Exception as error:  # the hub, the file and the model's code raise anything

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -160,6 +161,8 @@ def _weights_hash(path: Path) -> str:
 
 
 def _session(name: str, model: bytes | Path, device: str) -> tuple[Any, bool]:
+    # It would leave files in the user's home and look up a server's name.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
     except ModuleNotFoundError as error:
