@@ -137,7 +137,7 @@ def test_a_setting_that_breaks_its_rule_is_named(values: dict[str, Any], setting
 
 def test_sentences_name_the_rule_and_the_value() -> None:
     for values, sentence in (
-        ({"team": -1}, "team must be an integer of at least 0, but is -1."),
+        ({"team": -1}, "team must be an integer from 0 to 10,000, but is -1."),
         ({"order_prior": "x"}, 'order_prior must be a finite number that is at least 0, or "auto"'),
         ({"background": True, "team": 0}, "background must be false for a single network (team 0)"),
         ({"n_action": 3}, "n_action is not a setting of a recipe; known there: name, title, n_act"),

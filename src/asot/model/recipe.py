@@ -214,16 +214,18 @@ class Recipe:
             if not self.n_actions:
                 _refuse("n_actions", "a number, or one for each activity", self.n_actions)
             for activity, count in self.n_actions.items():
-                require_integer(f"n_actions.{activity}", count, at_least=1)
+                require_integer(f"n_actions.{activity}", count, at_least=1, at_most=MOST_ACTIONS)
         elif self.n_actions is not None:
-            require_or_auto("n_actions", self.n_actions, require_integer, at_least=1)
+            require_or_auto(
+                "n_actions", self.n_actions, require_integer, at_least=1, at_most=MOST_ACTIONS
+            )
         require_or_auto("order_prior", self.order_prior, require_number, at_least=0)
-        for name, least in _LEAST.items():
-            require_integer(name, attrgetter(name)(self), at_least=least)
+        for name, (least, most) in _RANGES.items():
+            require_integer(name, attrgetter(name)(self), at_least=least, at_most=most)
         for name, bounds in _BOUNDS.items():
             require_number(name, attrgetter(name)(self), **bounds)
         for index, width in enumerate(self.encoder.hidden):
-            require_integer(f"encoder.hidden[{index}]", width, at_least=1)
+            require_integer(f"encoder.hidden[{index}]", width, at_least=1, at_most=_MOST_WIDTH)
         for index, number in enumerate(self.dataset.exclude):
             require_integer(f"dataset.exclude[{index}]", number, at_least=-(2**63))
         if self.dataset.frame_rate is not None:
@@ -295,19 +297,23 @@ _KINDS: dict[str, tuple[Any, str]] = {
     "dataset.exclude": (list, "a list of class ids, such as [-1]"),
     "encoder.hidden": (list, "a list of widths, such as [128]"),
 }  # fmt: skip
-_LEAST = {
-    "team": 0,
-    "encoder.width": 1,
-    **{f"training.{name}": 0 for name in ("epochs", "kmeans_restarts")},
-    **{f"training.{name}": 1 for name in ("batch_size", "frames_per_recording", "validate_every")},
-    **{f"transport_{use}.max_iterations": 0 for use in ("train", "eval")},
-    **{f"transport_{use}.inner_iterations": 1 for use in ("train", "eval")},
+# The most are far above any use, and below what would fill a memory or never end.
+MOST_ACTIONS, _MOST_WIDTH = 10_000, 100_000
+_RANGES = {
+    "team": (0, 10_000),
+    "encoder.width": (1, _MOST_WIDTH),
+    "training.epochs": (0, 1_000_000),
+    "training.kmeans_restarts": (0, 10_000),
+    **{f"training.{name}": (1, 10_000_000) for name in ("batch_size", "frames_per_recording")},
+    "training.validate_every": (1, 1_000_000_000),
+    **{f"transport_{use}.max_iterations": (0, 10_000_000) for use in ("train", "eval")},
+    **{f"transport_{use}.inner_iterations": (1, 10_000_000) for use in ("train", "eval")},
 }
 _BOUNDS: dict[str, dict[str, float]] = {
     "training.learning_rate": {"above": 0},
-    "training.temperature": {"above": 0},
+    "training.temperature": {"at_least": 1e-6},
     "training.weight_decay": {"at_least": 0},
-    **{f"transport_{use}.epsilon": {"above": 0} for use in ("train", "eval")},
+    **{f"transport_{use}.epsilon": {"at_least": 1e-6} for use in ("train", "eval")},
     **{f"transport_{use}.alpha": {"at_least": 0, "below": 1} for use in ("train", "eval")},
 }
 

@@ -124,7 +124,9 @@ def open_parquet(path: Path) -> SignalTable:
         raise MissingExtraError("pyarrow", "series", "Reading Parquet") from error
     try:
         frame = pandas.read_parquet(path, engine="pyarrow")
-    except (OSError, ValueError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # what others wrote about pandas in the file may raise anything
         raise FileError.at(path, "is not a Parquet file, or is damaged") from error
     if not isinstance(frame.index, pandas.RangeIndex):
         frame = frame.reset_index()
