@@ -16,6 +16,10 @@ _UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u200e\u200f\u2060\ufeff"))
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 
 
+# A number is none.
+_FORMULA = re.compile(r"(?!-?[0-9.]+$)'*[=+@\t\r-]")
+
+
 def plural(count: int, noun: str) -> str:
     """Count a noun in words for a message.
 
@@ -67,6 +71,24 @@ def as_label(text: str) -> str:
     'pour milk (café)'
     """
     return " ".join(unicodedata.normalize("NFC", text.translate(_UNSEEN)).split())
+
+
+def as_cell(text: str) -> str:
+    """Return the cell of a CSV file for a text, which no spreadsheet then takes for a formula.
+
+    Examples
+    --------
+    >>> as_cell("=1+1"), as_cell("boil"), as_cell("-1")
+    ("'=1+1", 'boil', '-1')
+    >>> from_cell(as_cell("'=1+1"))
+    "'=1+1"
+    """
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def from_cell(cell: str) -> str:
+    """Return the text of a cell that :func:`as_cell` made; other cells are their own text."""
+    return cell[1:] if cell[:1] == "'" and _FORMULA.match(cell) else cell
 
 
 def listing(names: Sequence[str], limit: int = 3) -> str:

@@ -104,3 +104,12 @@ def test_errors_name_file_and_line(tmp_path: Path, text: str, sentence: str) -> 
     path.write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=rf"tea\.csv.*{sentence}"):
         read(path, times={"tea": even_times(4, 2.0)})
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+tea", "@SUM(A1)", "-tea", "'=1+1", "\t=1", "''-tea"])
+def test_no_name_is_a_formula_in_a_spreadsheet(tmp_path: Path, name: str) -> None:
+    row = SegmentRow(name, 0, 2, 0.0, 1.0, name, None)
+    [path] = export([Timeline("tea", (row,), 2)], "csv", tmp_path)
+    cells = pd.read_csv(path).loc[0, ["recording", "action"]].tolist()
+    assert all(cell.startswith("'") for cell in cells)
+    assert read_csv(path) == [row]

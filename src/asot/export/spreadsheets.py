@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 from asot.errors import FileError
 from asot.export.annotations import Annotation, decimal_comma, frame, known_name, of_tier, seconds
 from asot.files import read_text
-from asot.text import as_label, quote, recording_name
+from asot.text import as_label, from_cell, quote, recording_name
 from asot.timeline.segments import Interval
 
 logger = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ def records(path: Path, text: str, delimiter: str = ",") -> Iterator[tuple[int, 
     line = 1
     try:
         for record in reader:
-            yield line, record
+            yield line, [from_cell(cell) for cell in record]
             line = reader.line_num + 1
     except csv.Error as error:
         raise FileError.at(path, f"this is not CSV ({error})", line) from error

@@ -17,6 +17,7 @@ from asot.errors import ArgumentError, FileError, MissingExtraError
 from asot.export.annotations import frame, number
 from asot.export.spreadsheets import records
 from asot.files import atomic_path, read_text
+from asot.text import as_cell
 from asot.timeline.segments import SegmentRow, Timeline
 
 COLUMNS = tuple(field.name for field in fields(SegmentRow))
@@ -51,7 +52,8 @@ def write_csv(path: str | os.PathLike[str], rows: Iterable[SegmentRow]) -> None:
         writer.writerow(COLUMNS)
         for number, row in enumerate(rows):
             try:
-                writer.writerow(astuple(row))
+                cells = astuple(row)
+                writer.writerow([as_cell(one) if isinstance(one, str) else one for one in cells])
             except UnicodeEncodeError as error:
                 raise ArgumentError(
                     f"row {number} cannot be written to '{path}': recording {row.recording!r} or "

@@ -15,7 +15,7 @@ from asot.data.origin import Origin, origin_path, read_origin, read_times, times
 from asot.errors import AsotError
 from asot.files import write_text
 from asot.inputs.find import Input
-from asot.text import printable
+from asot.text import as_cell, from_cell, printable
 
 FILE = "recordings.csv"
 _KINDS = {"video": "video", "series": "sensor log", "pose": "poses", "features": "features"}
@@ -102,11 +102,14 @@ def write_taken(root: Path, found: Sequence[Taken], others: Collection[str] = ()
     before = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     with suppress(csv.Error):  # someone altered it, or names more columns than are read back
         for row in csv.DictReader(io.StringIO(before, newline="")):
-            if row.get("recording") in others and row["recording"] not in names:
+            name = from_cell(row.get("recording") or "")
+            if name in others and name not in names:
                 rows.append(row)
     for one in found:
         lists = ("columns", "left_out", "remarks")
-        rows.append(asdict(one) | {name: "; ".join(getattr(one, name)) for name in lists})
+        texts = {name: "; ".join(getattr(one, name)) for name in lists}
+        texts |= {"recording": one.recording}
+        rows.append(asdict(one) | {name: as_cell(text) for name, text in texts.items()})
     text = io.StringIO(newline="")
     names_of = list(Taken.__dataclass_fields__)
     table = csv.DictWriter(text, names_of, extrasaction="ignore", lineterminator="\n")
