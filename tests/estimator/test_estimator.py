@@ -123,6 +123,15 @@ def test_recordings_are_segmented_each_by_itself(make: Make, X: list[np.ndarray]
         np.testing.assert_array_equal(labels, segmenter.predict(X[i]))
 
 
+@pytest.mark.parametrize("face", [FACES[0], FACES[2]])
+def test_the_order_of_recordings_decides_nothing(
+    make: Make, X: list[np.ndarray], face: dict[str, Any], rng: np.random.Generator
+) -> None:
+    expected, order = make(**face).fit_predict(X), rng.permutation(len(X))
+    for place, labels in zip(order, make(**face).fit_predict([X[i] for i in order]), strict=True):
+        np.testing.assert_array_equal(labels, expected[place])
+
+
 def test_forms_of_x(make: Make, X: list[np.ndarray], recordings: Recordings) -> None:
     expected = make().fit_predict(X)
     ragged = np.empty(len(X), dtype=object)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from asot.data.recordings import transposed_hint
 from asot.errors import ArgumentError, AsotError, MissingExtraError, require_integer
 from asot.metrics import evaluate
-from asot.model.features import PreparedFeatures, prepare
+from asot.model.features import PreparedFeatures, content_order, prepare
 from asot.model.recipe import AUTO, Recipe, require_or_auto
 
 try:
@@ -218,7 +218,8 @@ class RecipeSegmenter(Segmenter):
         from asot.model.training import train, train_team
 
         # Prepared once, for training and for segmenting.
-        prepared = PreparedFeatures(recordings, recipe.dataset.standardise)
+        order = content_order(recordings)
+        prepared = PreparedFeatures(recordings, recipe.dataset.standardise, order)
         random = check_random_state(self.random_state)
         given = isinstance(self.random_state, (int, np.integer))
         seed = int(self.random_state if given else random.randint(2**31))
@@ -288,8 +289,9 @@ class RecipeSegmenter(Segmenter):
         return None
 
     def _segmented(self, model: Any, prepared: PreparedFeatures) -> list[NDArray[np.int64]]:
-        """Label the fitted recordings."""
-        return [self._labels(model, one) for one in prepared]
+        """Label the fitted recordings, in the order they were given."""
+        places = np.argsort(prepared.order).tolist()
+        return [self._labels(model, prepared[place]) for place in places]
 
     def _labels(self, model: Any, features: NDArray[np.float32]) -> NDArray[np.int64]:
         """Label one recording's prepared features (N, D): (N,)."""

@@ -212,9 +212,10 @@ def plan_run(
         count = (known or {}).get(name) if count is None else count
         if count is None:
             from asot.model.automatic import settle_number
-            from asot.model.features import PreparedFeatures
+            from asot.model.features import PreparedFeatures, content_order
 
-            features = PreparedFeatures(recordings.features, recipe.dataset.standardise)
+            order = content_order(recordings.features)
+            features = PreparedFeatures(recordings.features, recipe.dataset.standardise, order)
             plan.numbers[name] = settle_number(features, seed=seed, progress=progress)
             count = plan.numbers[name].chosen
         plan.n_actions[name] = count

@@ -89,7 +89,7 @@ def fit_model(
     # Late, as they import torch, and the command line must show its help at once.
     from asot.model.automatic import settle
     from asot.model.checkpoint import load_model, save
-    from asot.model.features import PreparedFeatures
+    from asot.model.features import PreparedFeatures, content_order
     from asot.model.loggers import make_logger
     from asot.model.training import train, train_team
 
@@ -104,8 +104,9 @@ def fit_model(
     if recipe.team and checkpoint.is_file():
         shutil.rmtree(kept, ignore_errors=True)
         return load_model(checkpoint)
+    recordings = recordings[content_order(recordings.features)]
     features = PreparedFeatures(recordings.features, recipe.dataset.standardise)
-    frame_rate = _frame_rate(recordings)
+    frame_rate = _frame_rate(plan.activities[name])
 
     def report(stage: str, done: int, total: int, note: str = "") -> None:
         progress(stage if name == "all" else f"{stage} of {name}", done, total, note)
