@@ -14,7 +14,7 @@ SOURCE = Path(__file__).resolve().parents[1] / "src" / "asot"
 ROOMS = (
     *("text", "errors", "files", "schema", "progress", "workers", "timeline", "transport"),
     *("metrics", "decoding", "data", "simulation", "inputs", "discover", "model", "baselines"),
-    *("estimator", "export", "figures", "page", "runs", "benchmark", "cli"),
+    *("estimator", "figures", "export", "page", "runs", "benchmark", "cli"),
 )
 # What a room knows nothing of, though it is above it.
 APART = {

@@ -166,10 +166,10 @@ def test_relabel_writes_the_table_and_the_page(asot: Asot, results: Path, tmp_pa
         results / "page" / "index.html",
     ]
     called = {
-        "action 0": HOSTILE,
-        "action 1": "pour milk",
-        "action 2": HOSTILE,
-        "action 3": None,
+        "action 1": HOSTILE,
+        "action 2": "pour milk",
+        "action 3": HOSTILE,
+        "action 4": None,
     }
     expected: list[list[object]] = []
     for row in before:
@@ -200,7 +200,7 @@ def test_relabel_again_replaces(asot: Asot, results: Path, tmp_path: Path) -> No
         found = {row["action"] for row in table(results)}
         assert ("walk" in found) == (values.get("0") == "walk")
     assert "walk" not in (results / "page" / "index.html").read_text(encoding="utf-8")
-    assert found <= {"action 0", "rest", "action 2", "action 3"}
+    assert found <= {"action 1", "rest", "action 3", "action 4"}
     assert asot("relabel", results, name_them(tmp_path, {})).code == 0
     after = snapshot(results)
     name = "predictions/segments.csv"
@@ -220,7 +220,7 @@ def test_all_of_it_in_the_background(asot: Asot, results: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("values", "part"),
     [
-        ({"4": "pour"}, "speaks of action 4, but the actions are 0 to 3"),
+        ({"4": "pour"}, "speaks of action 5 (label 4), but there are 4 actions"),
         ({"0": 3}, "must be text"),
         ([], "must be values by name"),
         ({"format": 1, "merged": {"0": 1, "1": 0}}, "into itself: undo one of the merges"),
@@ -293,8 +293,8 @@ def test_several_models_have_pages_and_names_of_their_own(
         rows = list(csv.DictReader(stream))
     assert {row["action"] for row in rows if row["recording"].endswith("tea")} == {"heat"}
     assert {row["action"] for row in rows if row["recording"] == "1_egg"} <= {
-        "action 0",
         "action 1",
+        "action 2",
     }
     outcome = asot("page", run, "--embed", "--out", tmp_path / "one file each")
     assert (outcome.code, outcome.err) == (0, "")
@@ -484,7 +484,7 @@ def test_truth_of_a_recording_that_changed_is_left_out(
     assert asot("evaluate", results, "--truth", tmp_path / "txt").code == 0
     folder = find_predictions(results)
     path = folder.truth_path("r1")
-    path.write_text(path.read_text() + "action 0\n")
+    path.write_text(path.read_text() + "action 1\n")
     outcome = asot("evaluate", results)
     assert outcome.code == 0
     assert f"{path} has " in outcome.err

@@ -376,14 +376,14 @@ def test_names_come_along_with_a_model(
         (root / "predictions" / "segments.csv").read_text() for root in (tmp_path / "out", model)
     )
     assert ours == theirs
-    assert "action 0" not in ours
+    assert "action 1" not in ours
     assert asot("segment", logs[0], "--n_actions", "3", "--out", model).code == 0
     assert (model / "predictions" / "segments.csv").read_text() == theirs
     # Without its model, the actions are learnt anew, and the names of the old ones go.
     shutil.rmtree(model / "run")
     assert asot("segment", logs[0], "--n_actions", "3", "--out", model).code == 0
     assert (model / "run" / "models" / "all.ckpt").is_file()
-    assert "action 0" in (model / "predictions" / "segments.csv").read_text()
+    assert "action 1" in (model / "predictions" / "segments.csv").read_text()
 
 
 def test_a_model_refuses_features_made_in_another_way(

@@ -107,7 +107,7 @@ def test_what_the_result_is_of_in_a_sentence() -> None:
         "The paper's network alone describes them best.",
     ]
     two = {**values, "chosen": "team", "alike": [[0, 2], [1, 5]]}
-    assert sentences({"choice": two})["Result"].endswith("may be one: 0 and 2, 1 and 5.")
+    assert sentences({"choice": two})["Result"].endswith("may be one: 1 and 3, 2 and 6.")
 
 
 def test_how_right_comes_first() -> None:

@@ -67,7 +67,7 @@ def test_matrices_of_every_shape(
     (image,) = figure.axes[0].images
     np.testing.assert_array_equal(image.get_array(), matrix.T)
     assert image.get_extent() == [0, n_frames, n_actions, 0]
-    assert row_names(figure) == [str(k) for k in range(n_actions)]
+    assert row_names(figure) == [f"action {k + 1}" for k in range(n_actions)]
     if with_truth:
         changes = [i for i in range(1, n_frames) if truth[i] != truth[i - 1]]
         assert lines(figure) == [changes]
@@ -120,7 +120,7 @@ def test_rows_of_matched_clusters_have_name_and_colour_of_their_class() -> None:
     swatches = [to_hex(patch.get_facecolor()) for patch in figure.axes[2].patches]
     assert swatches[0] in GREYS
     assert swatches[1:] == [class_style(0).colour, class_style(1).colour]
-    assert row_names(figure) == ["action 0", "pour", "stir"]
+    assert row_names(figure) == ["action 1", "pour", "stir"]
     assert not figure.legends
 
 

@@ -71,7 +71,7 @@ def test_every_frame_has_the_fill_of_its_label(
     assert axes.get_xlim() == (0, n_frames)
     present = sorted({*labels, *truth} - {-1})
     unlabelled = ["unlabelled"] if -1 in {*labels, *truth} else []
-    assert legend(figure) == [f"action {label}" for label in present] + unlabelled
+    assert legend(figure) == [f"action {label + 1}" for label in present] + unlabelled
     check_layout(figure)
 
 
@@ -103,8 +103,8 @@ def test_matched_clusters_have_the_fill_of_their_class_and_others_are_grey() -> 
     assert legend(figure) == [
         "pour",
         "stir",
-        "action 2, unmatched",
-        "action 9, unmatched",
+        "action 3, unmatched",
+        "action 10, unmatched",
         "unlabelled",
     ]
 
@@ -118,7 +118,7 @@ def test_each_track_can_have_a_matching_of_its_own() -> None:
     assert fills(axes, 0.5, 2) == [style(1), style(0)]
     assert fills(axes, 1.5, 2) == [("#b0b0b0", unmatched_style(0).hatch), style(1)]
     assert fills(axes, 2.5, 2) == [style(0), style(1)]
-    assert legend(figure)[-1] == "action 0 of b, unmatched"
+    assert legend(figure)[-1] == "action 1 of b, unmatched"
 
 
 def test_an_empty_matching_leaves_everything_unmatched() -> None:
@@ -128,7 +128,7 @@ def test_an_empty_matching_leaves_everything_unmatched() -> None:
 
 def test_a_mapping_of_names_gives_its_classes_the_first_fills() -> None:
     (axes,) = plot_segmentation({"truth": [40, 3]}, names={40: "peel", 3: "cut"}).axes
-    assert fills(axes, 0.5, 2) == [style(1), style(0)]
+    assert fills(axes, 0.5, 2) == [style(0), style(1)]
 
 
 def test_forty_eight_unmatched_clusters_are_told_apart(check_layout: Layout) -> None:

@@ -29,19 +29,19 @@ def saved(page: Any) -> dict[str, Any]:
 
 
 def choices(page: Any, action: int) -> list[str]:
-    return page.get_by_label(f"Merge action {action} with").locator("option").all_inner_texts()
+    return page.get_by_label(f"Merge action {action + 1} with").locator("option").all_inner_texts()
 
 
 def test_names_merges_and_background_are_shown_kept_and_saved(visit: Visit, tmp_path: Path) -> None:
     page = visit(tea(tmp_path), "#/actions")
-    page.get_by_label("Name of action 0").fill("  pour <b>water</b> ")
-    page.get_by_label("Merge action 2 with").select_option("action 1")
-    page.get_by_role("article", name="Action 3").get_by_label("Background").check()
+    page.get_by_label("Name of action 1").fill("  pour <b>water</b> ")
+    page.get_by_label("Merge action 3 with").select_option("action 2")
+    page.get_by_role("article", name="Action 4").get_by_label("Background").check()
     assert page.locator("article h2").all_inner_texts() == [
         "pour <b>water</b>",
-        "action 1",
-        "action 1",
-        "action 3",
+        "action 2",
+        "action 2",
+        "action 4",
     ]
     content = saved(page)
     assert len(content.pop("page")) == 16
@@ -58,8 +58,8 @@ def test_names_merges_and_background_are_shown_kept_and_saved(visit: Visit, tmp_
     page.goto(page.url.replace("actions", ""))
     assert page.locator(".legend li").all_inner_texts() == [
         "pour <b>water</b>",
-        "action 1",
-        "action 3",
+        "action 2",
+        "action 4",
     ]
     # Drawn, and described, once it is in view.
     page.locator('.strip[aria-label*="pour <b>water</b> 17 %"]').wait_for()
@@ -68,9 +68,9 @@ def test_names_merges_and_background_are_shown_kept_and_saved(visit: Visit, tmp_
     named = page.locator(".segments tbody th").all_inner_texts()
     assert [text.strip() for text in named] == [
         "pour <b>water</b>",
-        "action 1",
-        "action 3",
-        "action 1",
+        "action 2",
+        "action 4",
+        "action 2",
     ]
     page.goto(page.url.replace("recording/0", "action/1"))
     facts = dict(
@@ -87,12 +87,12 @@ def test_names_merges_and_background_are_shown_kept_and_saved(visit: Visit, tmp_
 
 def test_no_merge_closes_a_circle(visit: Visit, tmp_path: Path) -> None:
     page = visit(tea(tmp_path), "#/actions")
-    page.get_by_label("Merge action 1 with").select_option("action 0")
-    assert choices(page, 0) == ["–", "action 2", "action 3", "action 4"]
-    page.get_by_label("Merge action 0 with").select_option("action 2")
-    assert choices(page, 2) == ["–", "action 3", "action 4"]
+    page.get_by_label("Merge action 2 with").select_option("action 1")
+    assert choices(page, 0) == ["–", "action 3", "action 4", "action 5"]
+    page.get_by_label("Merge action 1 with").select_option("action 3")
+    assert choices(page, 2) == ["–", "action 4", "action 5"]
     assert saved(page)["merged"] == {"0": 2, "1": 2}
-    page.get_by_label("Merge action 0 with").select_option("–")
+    page.get_by_label("Merge action 1 with").select_option("–")
     assert saved(page)["merged"] == {"1": 0}
 
 
@@ -110,12 +110,12 @@ def test_the_pages_own_names_are_where_reset_leads(visit: Visit, tmp_path: Path)
         "merged": {"1": 0},
         "background": [2],
     }
-    page.get_by_label("Name of action 0").fill("")
-    page.get_by_label("Merge action 1 with").select_option("–")
-    page.get_by_label("Name of action 1").fill("stir")
+    page.get_by_label("Name of action 1").fill("")
+    page.get_by_label("Merge action 2 with").select_option("–")
+    page.get_by_label("Name of action 2").fill("stir")
     changed = saved(page)
     assert (changed["names"], changed["merged"]) == ({"1": "stir"}, {})
-    page.get_by_role("button", name="Reset action 1").click()
+    page.get_by_role("button", name="Reset action 2").click()
     assert saved(page)["merged"] == {"1": 0}
     page.get_by_role("button", name="Reset all names").click()
     page.get_by_role("button", name="Undo").click()
@@ -135,7 +135,7 @@ def test_naming_needs_no_mouse(visit: Visit, tmp_path: Path) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Tab")
-    assert page.inner_text("h1") == "action 0"
+    assert page.inner_text("h1") == "action 1"
     assert saved(page)["merged"] == {"3": 0}
 
 
@@ -143,7 +143,7 @@ def test_two_windows_agree(visit: Visit, tmp_path: Path) -> None:
     first = visit(tea(tmp_path), "#/actions")
     second = first.context.new_page()
     second.goto(first.url.replace("actions", "overview"))
-    first.get_by_label("Name of action 2").fill("serve")
+    first.get_by_label("Name of action 3").fill("serve")
     second.wait_for_function("document.querySelector('.multiples').innerText.includes('serve')")
     second.close()
 
@@ -166,21 +166,21 @@ def test_what_else_is_in_the_browsers_store_does_no_harm(visit: Visit, tmp_path:
 
 def test_actions_of_one_name_are_one(visit: Visit, tmp_path: Path) -> None:
     page = visit(tea(tmp_path), "#/actions")
-    page.get_by_label("Name of action 1").fill("stir")
-    page.get_by_label("Name of action 3").fill(" stir ")
-    card = page.get_by_role("article", name="Action 3")
-    assert "Shares its name with action 1: they are one." in card.inner_text()
+    page.get_by_label("Name of action 2").fill("stir")
+    page.get_by_label("Name of action 4").fill(" stir ")
+    card = page.get_by_role("article", name="Action 4")
+    assert "Shares its name with action 2: they are one." in card.inner_text()
     assert saved(page)["names"] == {"1": "stir", "3": "stir"}
-    page.get_by_label("Name of action 2").fill("action 0")
+    page.get_by_label("Name of action 3").fill("action 1")
     assert (
-        "with action 0: they are one" in page.get_by_role("article", name="Action 2").inner_text()
+        "with action 1: they are one" in page.get_by_role("article", name="Action 3").inner_text()
     )
-    page.get_by_label("Name of action 2").fill("")
+    page.get_by_label("Name of action 3").fill("")
     # As ``asot relabel`` has it: runs of 1, 2, 3, 1, 2 become one of "stir" less a boundary each.
     page.goto(page.url.partition("#")[0] + "#/recording/0")
     page.wait_for_selector(".segments")
     named = [text.strip() for text in page.locator(".segments tbody th").all_inner_texts()]
-    assert named == ["action 0", "stir", "action 2", "stir", "action 2"]
+    assert named == ["action 1", "stir", "action 3", "stir", "action 3"]
     page.get_by_role("link", name="Actions").click()
-    page.get_by_role("article", name="Action 3").get_by_label("Background").check()
-    assert "they are one" not in page.get_by_role("article", name="Action 3").inner_text()
+    page.get_by_role("article", name="Action 4").get_by_label("Background").check()
+    assert "they are one" not in page.get_by_role("article", name="Action 4").inner_text()

@@ -72,7 +72,7 @@ def test_thousands_of_recordings_sort_and_filter(visit: Visit, many: Path) -> No
     page.get_by_label("Find").fill("ODD")
     assert page.locator(".recordings tbody tr").count() == 1000
     page.get_by_label("Find").fill("")
-    choose(page, "Contains", "action 7")
+    choose(page, "Contains", "action 8")
     assert page.locator(".recordings tbody tr").count() == 20
     choose(page, "Score", "MoF")
     page.get_by_label("At least").fill("50")
@@ -158,7 +158,7 @@ def test_hostile_text_stays_text_everywhere(visit: Visit, tmp_path: Path, embed:
     page.locator("summary", has_text="Settings").click()
     page.get_by_text("kept").wait_for()
     page.goto(page.url.replace("overview", "actions"))
-    page.get_by_label("Name of action 1").fill(HOSTILE)
+    page.get_by_label("Name of action 2").fill(HOSTILE)
     page.goto(page.url.replace("actions", "recording/0"))
     page.wait_for_selector(".segments")
     box = page.locator(".stage").bounding_box()
@@ -310,7 +310,7 @@ def test_the_overview_tells_what_the_numbers_are(visit: Visit, real_page: Path) 
     page.get_by_text("The same as a table").click()
     times = page.locator("details tbody td:nth-child(3)").all_inner_texts()
     assert sum(map(int, times)) == 5 + 3 + 3 + 5 + 1  # one less than segments, in each recording
-    assert "1 action of 6 has no frame: action 5" in page.locator("main").inner_text()
+    assert "1 action of 6 has no frame: action 6" in page.locator("main").inner_text()
 
 
 def test_a_page_split_from_its_folder_says_so(visit: Visit, tmp_path: Path) -> None:

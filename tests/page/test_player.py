@@ -15,7 +15,7 @@ from tests.page.examples import LATE_S, late_view, series_view, small_page, vide
 
 Visit = Callable[..., Any]
 STARTS = [0.0, 1.24, 3.0, 5.48, 7.6, 9.68, 10.0]
-LABELS = ["action 0", "action 3", "action 1", "action 2", "action 3", "action 4"]
+LABELS = ["action 1", "action 4", "action 2", "action 3", "action 4", "action 5"]
 NOW = ".saying .now"
 
 
@@ -71,7 +71,7 @@ def test_space_plays_and_the_label_follows(visit: Visit, real_page: Path) -> Non
     assert page.inner_text(NOW) == LABELS[0]
     page.keyboard.press(" ")
     page.wait_for_function(
-        "document.querySelector('.saying .now').innerText === 'action 3'", timeout=8000
+        "document.querySelector('.saying .now').innerText === 'action 4'", timeout=8000
     )
     assert video_time(page) >= STARTS[1] - 0.05
     page.keyboard.press(" ")
@@ -116,7 +116,7 @@ def test_looping_goes_back_to_the_start(visit: Visit, real_page: Path) -> None:
 def test_the_table_seeks_and_shows_milliseconds(visit: Visit, real_page: Path) -> None:
     page = ready(visit(real_page, "#/recording/0"))
     cells = page.locator(".segments tbody tr").nth(2).locator("td, th").all_inner_texts()
-    assert cells[1:5] == ["action 1", "0:03.000", "0:05.480", "2.480"]
+    assert cells[1:5] == ["action 2", "0:03.000", "0:05.480", "2.480"]
     page.locator(".segments tbody tr").nth(3).locator("td").nth(2).click()
     at_time(page, STARTS[3], 0.001)
 
@@ -127,7 +127,7 @@ def test_a_late_video_keeps_the_time_of_its_file(visit: Visit, real_page: Path) 
     page.keyboard.press("]")
     at_time(page, 1.0, 0.001)  # of the preview, whose 0 is 0.54 s
     assert page.inner_text(".clock") == f"0:0{LATE_S + 1:.3f}"
-    assert page.inner_text(NOW) == "action 1"
+    assert page.inner_text(NOW) == "action 2"
     assert page.evaluate("document.querySelector('.screen video').duration") == pytest.approx(
         4.0, abs=0.05
     )
@@ -154,7 +154,7 @@ def test_hovering_tells_the_segment(visit: Visit, real_page: Path) -> None:
     box = page.locator(".stage").bounding_box()
     page.mouse.move(box["x"] + 132 + 0.4 * (box["width"] - 132), box["y"] + 45)
     tip = page.inner_text(".tip")
-    assert "action 1" in tip
+    assert "action 2" in tip
     assert "0:03.000 – 0:05.480 · 2.5 s" in tip
     page.mouse.move(box["x"] + 132 + 0.4 * (box["width"] - 132), box["y"] + 85)
     assert "race" in page.inner_text(".tip")
@@ -241,7 +241,7 @@ def test_merged_neighbours_are_one_segment(visit: Visit, tmp_path: Path) -> None
     ]
     assert rows == [
         ["pour", "0:00.000", "0:02.000", "2.000", "50 %"],
-        ["action 2", "0:02.000", "0:03.000", "1.000", "50 %"],
+        ["action 3", "0:02.000", "0:03.000", "1.000", "50 %"],
         ["pour", "0:03.000", "0:04.000", "1.000", "100 %"],
     ]
     page.goto(page.url.replace("recording/0", "action/0"))

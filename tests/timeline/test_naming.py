@@ -20,7 +20,7 @@ words = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cc", "Cn", "Cs"]), min_size=1, max_size=8
 ).map(as_label)
 # Some that several actions get, and some that actions have without being named.
-named = st.sampled_from(["pour", "stir", "action 0", "action 4"]) | words.filter(bool)
+named = st.sampled_from(["pour", "stir", "action 1", "action 5"]) | words.filter(bool)
 
 
 @st.composite
@@ -42,7 +42,7 @@ def expected_groups(names: ActionNames) -> dict[int, frozenset[int] | None]:
         end = action
         for _ in range(K):
             end = names.merged.get(end, end)
-        ends[action] = None if end in names.background else names.names.get(end, f"action {end}")
+        ends[action] = None if end in names.background else names.names.get(end, f"action {end + 1}")
     return {
         action: None if end is None else frozenset(a for a in ends if ends[a] == end)
         for action, end in ends.items()
@@ -107,11 +107,11 @@ def test_a_merge_makes_one_segment_with_the_confidence_of_both() -> None:
 
 
 def test_a_name_that_another_action_has_without_being_named() -> None:
-    names = ActionNames({1: "action 3"})
+    names = ActionNames({1: "action 4"})
     assert names.apply(np.array([0, 1, 2, 3])).tolist() == [0, 1, 2, 1]
-    assert names.name(names.target(3)) == "action 3"
-    assert ActionNames({3: "action 1"}).apply(np.array([1, 3])).tolist() == [1, 1]
-    assert ActionNames({3: "action 1", 1: "pour"}).apply(np.array([1, 3])).tolist() == [1, 3]
+    assert names.name(names.target(3)) == "action 4"
+    assert ActionNames({3: "action 2"}).apply(np.array([1, 3])).tolist() == [1, 1]
+    assert ActionNames({3: "action 2", 1: "pour"}).apply(np.array([1, 3])).tolist() == [1, 3]
 
 
 def test_a_background_takes_what_is_merged_into_it() -> None:
@@ -125,7 +125,7 @@ def test_nothing_named_changes_nothing() -> None:
     assert not names
     assert names.shares(assignment) is assignment
     assert names.apply(np.array([2, -1, 0])).tolist() == [2, -1, 0]
-    assert [names.name(k) for k in range(2)] == ["action 0", "action 1"]
+    assert [names.name(k) for k in range(2)] == ["action 1", "action 2"]
 
 
 @given(names=action_names())
@@ -139,6 +139,8 @@ def test_a_plain_mapping_and_what_editors_add(tmp_path: Path) -> None:
     path = tmp_path / "names.json"
     path.write_text('\ufeff{"0": "  pour\\n milk ", "1": "", "2": "泡茶 👩‍🔬"}', encoding="utf-8")
     assert read_names(path, 3) == ActionNames({0: "pour milk", 2: "泡茶 👩‍🔬"})
+    path.write_text('{"action 1": "pour", "action 3": "stir", "1": "wait"}')
+    assert read_names(path, 3) == ActionNames({0: "pour", 1: "wait", 2: "stir"})
     path.write_text("{}")
     assert read_names(path, 3) == ActionNames()
 
@@ -152,23 +154,25 @@ def test_a_plain_mapping_and_what_editors_add(tmp_path: Path) -> None:
         ({"format": 1, "names": {"0": "pour"}, "report": "x"}, "'report'"),
         ({"format": 1, "merged": 3}, "merged"),
         ({"format": 1, "background": {"0": True}}, "background"),
-        ({"6": "pour"}, "speaks of action 6, but the actions are 0 to 5"),
+        ({"6": "pour"}, "speaks of action 7 (label 6), but there are 6 actions"),
         ({"-1": "pour"}, "a key"),
         ({"²": "pour"}, "a key"),
+        ({"action 0": "pour"}, 'a key must be an action, as "action 1", or its label, as "0"'),
+        ({"action 7": "pour"}, "speaks of action 7 (label 6), but there are 6 actions"),
         ({"pour": "0"}, "a key"),
         ({"9" * 5000: "pour"}, "a key"),
-        ({"format": 1, "merged": {"0": 6}}, "speaks of action 6"),
+        ({"format": 1, "merged": {"0": 6}}, "speaks of action 7"),
         ({"format": 1, "merged": {"0": None}}, "merged"),
         ({"format": 1, "merged": {"0": 10**300}}, "merged"),
         ({"format": 1, "background": [1.0]}, "background[0]"),
         ({"format": 1, "background": [True]}, "background[0]"),
         ({"0": 3}, "must be text"),
         ({"0": None}, "must be text"),
-        ({"0": "  "}, "the name of action 0 must be text, not ''"),
-        ({"0": "a\u0000b"}, r"the name of action 0 must be text, not 'a\x00b'"),
-        ({"0": "a\u001b[31mb"}, r"the name of action 0 must be text, not 'a\x1b[31mb'"),
+        ({"0": "  "}, "the name of action 1 must be text, not ''"),
+        ({"0": "a\u0000b"}, r"the name of action 1 must be text, not 'a\x00b'"),
+        ({"0": "a\u001b[31mb"}, r"the name of action 1 must be text, not 'a\x1b[31mb'"),
         ({"0": "\ud800"}, "is not JSON"),
-        ({"format": 1, "merged": {"0": 0}}, "action 0 is merged into itself: undo one of the"),
+        ({"format": 1, "merged": {"0": 0}}, "action 1 is merged into itself: undo one of the"),
         ({"format": 1, "merged": {"4": 0, "0": 1, "1": 2, "2": 0}}, "into itself: undo one of"),
     ],
 )

@@ -13,7 +13,7 @@ from asot.benchmark.folder import BenchmarkFolder
 from asot.benchmark.methods import choose_methods
 from asot.benchmark.report import draw_timelines
 from asot.benchmark.runner import plan_cells, run_benchmark
-from asot.cli.console import MAIN, console, drawing, new_table, progress, say, show_files
+from asot.cli.console import console, drawing, new_table, progress, say, show_files
 from asot.errors import DataError, require_integer
 from asot.metrics import PUBLISHED, SCORE_TITLES
 from asot.model.recipe import Recipe
@@ -22,7 +22,8 @@ from asot.text import printable
 from asot.workers import available_cores
 
 Choice = Literal["objective", "agreement"]
-# The scores that are shown where the terminal is too narrow for all.
+# The scores that are shown, and those where the terminal is too narrow for all.
+MAIN = tuple(name for name in SCORE_TITLES if name not in PUBLISHED or name == "legacy_f1")
 NARROW = ("mof", "miou", "f1@25", "f1@50", "edit", "legacy_f1")
 WIDE_ENOUGH = 150
 

@@ -18,22 +18,15 @@ from rich.table import Table
 from asot.data import find_dataset
 from asot.errors import AsotError
 from asot.metrics import PUBLISHED, SCORE_TITLES, Evaluation
+from asot.metrics.evaluate import MATCHING_TITLES, SCORE_MEANINGS, plain_title
 from asot.progress import Progress
 from asot.runs.pictures import draw
 from asot.runs.predictions import PredictionFolder, Scored, find_predictions, score
+from asot.runs.run import find_training, told_scores
 from asot.text import printable
 
 # Wider than any table, so that files and pipes get lines that are not folded.
 WIDE = 10_000
-
-MATCHINGS = {
-    "activity": "One matching for each activity",
-    "video": "One matching for each recording",
-    "corpus": "One matching for all activities",
-    "name": "Actions with the names of classes, not matched",
-}
-# The scores that are printed unless others are asked for.
-MAIN = tuple(name for name in SCORE_TITLES if name not in PUBLISHED or name == "legacy_f1")
 
 
 def console() -> Console:
@@ -81,8 +74,21 @@ def new_table(*headings: str, right: Sequence[str] = ()) -> Table:
     return table
 
 
-def score_table(rows: Mapping[str, Mapping[str, float]], keys: Sequence[str] = MAIN) -> Table:
-    """Make a table of scores in percent, with a row for each method, activity or recording."""
+def score_table(
+    rows: Mapping[str, Mapping[str, float]], keys: Sequence[str] = told_scores(None)
+) -> Table:
+    """Make a table of scores in percent, with a row for each method, activity or recording.
+
+    A single row is laid down, each score beside what it means.
+    """
+    if len(rows) == 1:
+        ((name, scores),) = rows.items()
+        table = new_table("score", printable(name), "", right=(printable(name),))
+        for key in keys:
+            meaning = SCORE_MEANINGS.get(key, ("", ""))[1]
+            value = f"{100 * scores[key]:.1f}" if key in scores else "-"
+            table.add_row(plain_title(key), value, meaning)
+        return table
     # Two short lines each, so that all fit 80 columns.
     headings = [SCORE_TITLES[key].replace(" ", "\n").replace("@", "\n@") for key in keys]
     table = new_table("", *headings, right=headings)
@@ -92,17 +98,22 @@ def score_table(rows: Mapping[str, Mapping[str, float]], keys: Sequence[str] = M
     return table
 
 
-def show_scores(scored: Scored, published: bool = False) -> None:
+def show_scores(folder: PredictionFolder, scored: Scored, published: bool = False) -> None:
     """Print the scores of a prediction at each matching, in percent."""
+    keys = told_scores(find_training(folder))
     for matching, evaluation in scored.evaluations.items():
         several = len(evaluation.per_activity or {}) > 1
         alone = matching == "activity" and not several
-        sharing = "One matching for all recordings" if alone else MATCHINGS[matching]
+        sharing = "One matching for all recordings" if alone else MATCHING_TITLES[matching]
         count = f"{evaluation.n_recordings} recordings, {evaluation.n_frames:,} frames"
         say(f"{sharing} ({count}), in percent", style="bold")
-        for keys in (MAIN, PUBLISHED)[: 1 + published]:
-            console().print(score_table(_rows(evaluation), keys))
+        for names in (keys, PUBLISHED)[: 1 + published]:
+            console().print(score_table(_rows(evaluation), names))
             say()
+    if any(len(_rows(one)) > 1 for one in scored.evaluations.values()):
+        for key in keys:
+            say(f"{SCORE_TITLES[key]}: {': '.join(SCORE_MEANINGS[key])}")
+        say()
 
 
 def _rows(evaluation: Evaluation) -> dict[str, Mapping[str, float]]:
@@ -144,7 +155,7 @@ def show_results(folder: PredictionFolder, figures: int, *files: tuple[Path, str
     if scored is None:
         say("There is no ground truth, so there are no scores.")
     else:
-        show_scores(scored)
+        show_scores(folder, scored)
     if figures > 0:
         with drawing(), progress() as bars:
             draw(folder, scored, figures, bars)

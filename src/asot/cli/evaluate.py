@@ -56,5 +56,5 @@ def run(
             )
     elif tier is not None:
         raise ConfigurationError("--tier needs --truth.", setting="tier")
-    show_scores(score(folder, place, by_name), published)
+    show_scores(folder, score(folder, place, by_name), published)
     show_files((folder.root / "scores.json", "all scores, and which action is which class"))

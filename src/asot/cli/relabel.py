@@ -14,7 +14,8 @@ def run(results: Path, names: Path, *, model: str | None = None, data: Path | No
     """Give the actions the names, merges and backgrounds from the page.
 
     The segment table and the page are written anew with them. The labels of the frames stay as
-    they are: relabel again to change names. A plain {"0": "pour", "1": "stir"} does as well.
+    they are: relabel again to change names. A plain {"action 1": "pour", "action 2": "stir"} does
+    as well; a bare "0" means the label 0, which is action 1.
 
     names: The file that the page downloads.
     model: Whose actions, where there are several models (activities).

@@ -122,9 +122,10 @@ def show_actions(folder: PredictionFolder, data: Path | None = None) -> list[Tim
     in_seconds = all(one.times is not None for one in found)
     counts: dict[str, list[float]] = {}
     seen: dict[str, set[str]] = {}
-    unsure = []
+    unsure, total = [], 0.0
     for one in found:
         frames, sure = 0, 0.0
+        total += one.seconds[-1] - one.seconds[0] if in_seconds else one.n_frames
         for row in one.rows:
             start, end = row.start_frame, row.end_frame
             frames, sure = frames + end - start, sure + (end - start) * (row.confidence or 0.0)
@@ -135,8 +136,7 @@ def show_actions(folder: PredictionFolder, data: Path | None = None) -> list[Tim
             seen.setdefault(row.action, set()).add(one.recording)
         if frames and sure <= UNSURE * frames:
             unsure.append((sure / frames, one.recording))
-    total = sum(map(sum, counts.values()))
-    headings = ("action", "segments", f"mean, {'s' if in_seconds else 'frames'}", "share")
+    headings = ("action", "segments", f"mean, {'s' if in_seconds else 'frames'}", "of all time")
     table = new_table(*headings, "in recordings", right=(*headings[1:], "in recordings"))
     for action, lengths in sorted(counts.items(), key=lambda item: -sum(item[1])):
         mean, share = sum(lengths) / len(lengths), sum(lengths) / total
@@ -146,7 +146,7 @@ def show_actions(folder: PredictionFolder, data: Path | None = None) -> list[Tim
     console().print(table)
     for mean, name in sorted(unsure)[:3]:
         say(f"Look at {printable(name)}: its frames are {100 * mean:.0f} % sure on average.")
-    n_actions = folder.assignment(found[0].recording).shape[1]
+    n_actions = len(found[0].labels)
     if len(counts) < n_actions and len(set(folder.models().values())) == 1:
         say(f"{plural(len(counts), 'action')} of {n_actions} are in use.")
     say()

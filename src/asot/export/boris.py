@@ -19,7 +19,7 @@ from typing import Any
 
 from asot.errors import ArgumentError, FileError
 from asot.export.annotations import Annotation, known_name, number, of_tier
-from asot.export.common import actions, milliseconds, video_rate
+from asot.export.common import colours, milliseconds, video_rate
 from asot.files import write_text
 from asot.schema import read_json
 from asot.timeline.segments import Interval, Timeline
@@ -33,7 +33,7 @@ _EMPTY_DICTS = ("subjects_conf", "independent_variables", "coding_map", "convert
 
 def write_boris(timelines: Sequence[Timeline], out: Path) -> list[Path]:
     """Write ``project.boris`` into the folder ``out``."""
-    codes = actions(timelines)
+    codes = colours(timelines)
     for code in codes:
         if "|" in code:
             cure = "name it with asot relabel"
@@ -47,8 +47,8 @@ def write_boris(timelines: Sequence[Timeline], out: Path) -> list[Path]:
         "project_description": "",
         "project_format_version": "7.0",
         "behaviors_conf": {
-            str(number): _behaviour(code, _KEYS[number % len(_KEYS)])
-            for number, code in enumerate(codes)
+            str(number): _behaviour(code, _KEYS[number % len(_KEYS)], colour)
+            for number, (code, colour) in enumerate(codes.items())
         },
         "observations": {one.recording: _observation(one, now) for one in timelines},
         **{key: {} for key in _EMPTY_DICTS},
@@ -103,9 +103,10 @@ def _annotations(
         raise ValueError(f"{code!r} of {name} starts at {start:g} s and never stops")
 
 
-def _behaviour(code: str, key: str) -> dict[str, Any]:
-    empty = dict.fromkeys(("description", "color", "category", "excluded", "coding map"), "")
-    return {"type": "State event", "key": key, "code": code, "modifiers": {}, **empty}
+def _behaviour(code: str, key: str, colour: str) -> dict[str, Any]:
+    empty = dict.fromkeys(("description", "category", "excluded", "coding map"), "")
+    own = {"key": key, "code": code, "color": colour}
+    return {"type": "State event", **own, "modifiers": {}, **empty}
 
 
 def _observation(timeline: Timeline, now: str) -> dict[str, Any]:

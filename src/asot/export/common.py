@@ -4,19 +4,38 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 
 from asot.errors import ArgumentError
+from asot.figures.style import class_style
 from asot.files import write_text
 from asot.text import as_label, file_stems, is_control
 from asot.timeline.segments import SegmentRow, Timeline
 
 
 def actions(timelines: Iterable[Timeline]) -> list[str]:
-    """Return the names of all actions of some recordings, sorted."""
-    return sorted({row.action for timeline in timelines for row in timeline.rows})
+    """Return the names of all actions of some recordings, in the order of their labels."""
+    return list(colours(timelines))
+
+
+def colours(timelines: Iterable[Timeline]) -> dict[str, str]:
+    """Return the colour of each action by its name, as the page shows it.
+
+    Actions without a label, which were not made here, follow the others by name.
+    """
+    labels: dict[str, int] = {}
+    names: set[str] = set()
+    for timeline in timelines:
+        names |= {row.action for row in timeline.rows}
+        labels = {**timeline.labels, **labels}
+    known = sorted(names & labels.keys(), key=lambda name: (labels[name], name))
+    free = count(max(labels.values(), default=-1) + 1)
+    labels |= {name: next(free) for name in sorted(names - labels.keys())}
+    ordered = [*known, *sorted(names - set(known))]
+    return {name: class_style(labels[name]).colour for name in ordered}
 
 
 def require_names(timelines: Sequence[Timeline]) -> None:

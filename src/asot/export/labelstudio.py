@@ -18,7 +18,7 @@ the videos' folder to the project as a local storage.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
@@ -26,7 +26,14 @@ from xml.etree import ElementTree
 
 from asot.errors import ArgumentError, FileError
 from asot.export.annotations import known_name
-from asot.export.common import actions, milliseconds, require_lines, require_media, video_rate
+from asot.export.common import (
+    actions,
+    colours,
+    milliseconds,
+    require_lines,
+    require_media,
+    video_rate,
+)
 from asot.files import write_json, write_text
 from asot.schema import read_json
 from asot.text import listing
@@ -37,8 +44,6 @@ logger = logging.getLogger(__name__)
 _CONTROL, _VIDEO = "actions", "video"
 # The types of regions in time, which are also the names of their labels.
 _LABELS = ("timelinelabels", "timeserieslabels", "labels")
-# Okabe and Ito's colours, which colour-blind people tell apart.
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#999999")
 
 
 def write_tasks(timelines: Sequence[Timeline], out: Path) -> list[Path]:
@@ -47,7 +52,7 @@ def write_tasks(timelines: Sequence[Timeline], out: Path) -> list[Path]:
     tasks = [_task(timeline) for timeline in timelines]
     paths = [out / "labelstudio.json", out / "labelstudio.xml"]
     write_json(paths[0], tasks)
-    write_text(paths[1], _interface(actions(timelines)))
+    write_text(paths[1], _interface(colours(timelines)))
     return paths
 
 
@@ -113,11 +118,10 @@ def _frames(timeline: Timeline) -> tuple[float, list[tuple[int, int, SegmentRow]
     return rate, [(frame(row.start_frame) + 1, frame(row.end_frame), row) for *_, row in rows]
 
 
-def _interface(labels: Sequence[str]) -> str:
+def _interface(labels: Mapping[str, str]) -> str:
     view = ElementTree.Element("View")
     control = ElementTree.SubElement(view, "TimelineLabels", name=_CONTROL, toName=_VIDEO)
-    for number, label in enumerate(labels):
-        colour = _COLOURS[number % len(_COLOURS)]
+    for label, colour in labels.items():
         ElementTree.SubElement(control, "Label", value=label, background=colour)
     ElementTree.SubElement(
         view, "Video", name=_VIDEO, value="$video", frameRate="$framerate", timelineHeight="120"

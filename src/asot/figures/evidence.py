@@ -237,7 +237,7 @@ def _tell_choice(values: CandidateScores) -> Finding:
         "frames alone": "Frames are clear enough alone: prototypes without training vote.",
     }.get(values.chosen, f"{values.chosen.capitalize()} alone describes them best.")
     if values.alike:
-        pairs = [f"{a} and {b}" for a, b in values.alike[:MOST_ALIKE]]
+        pairs = [f"{a + 1} and {b + 1}" for a, b in values.alike[:MOST_ALIKE]]
         sentence += f" Actions that may be one: {', '.join(pairs)}."
     return Finding(
         "Result",

@@ -27,6 +27,7 @@ from asot.figures.segmentations import (
     strip_axes,
 )
 from asot.figures.style import Key, Matching, Names, matched_class
+from asot.timeline.names import default_name
 
 MOST = 1000  # blocks or frames along an axis
 SWATCH = 0.09  # inches
@@ -255,9 +256,9 @@ def _blocks(values: NDArray[np.float64], *, largest: bool) -> NDArray[np.float64
 def _row_names(n_actions: int, names: Names | None, matching: Matching | None) -> list[str]:
     key = Key(names)
     if matching is None:
-        return [str(k) if names is None else key.name(k) for k in range(n_actions)]
+        return [key.name(k) for k in range(n_actions)]
     matched = [matched_class(k, matching) for k in range(n_actions)]
-    return [f"action {k}" if c is None else key.name(c) for k, c in enumerate(matched)]
+    return [default_name(k) if c is None else key.name(c) for k, c in enumerate(matched)]
 
 
 def _as_matrix(value: Any, name: str, axes: str) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ from operator import index
 from typing import TypeAlias
 
 from asot.errors import ArgumentError
+from asot.timeline.names import default_name
 from asot.timeline.segments import UNLABELLED
 
 Names: TypeAlias = Sequence[str] | Mapping[int, str]
@@ -75,9 +76,9 @@ def _style(colour: str, hatch: str) -> Style:
 class Key:
     """The fill and the name of each class and each unmatched cluster of a figure.
 
-    A class has the fill of its place among the names (a mapping's classes are sorted), so a mapping
-    of the few classes that can appear gives those the plain colours, in every figure alike. Without
-    names, class 3 is called "action 3".
+    A class has the fill of its place among the names, so a mapping of the few classes that can
+    appear, in one order, gives those the plain colours, in every figure alike. Without
+    names, class 0 is called "action 1".
     """
 
     def __init__(self, names: Names | None) -> None:
@@ -85,7 +86,7 @@ class Key:
         self._places: dict[int, int] = {}
         if names is not None:
             self._names = dict(names if isinstance(names, Mapping) else enumerate(names))
-            self._places = {label: place for place, label in enumerate(sorted(self._names))}
+            self._places = {label: place for place, label in enumerate(self._names)}
         self._classes: dict[int, Style] = {}
         self._clusters: dict[tuple[str, int], int] = {}
         self._unlabelled = False
@@ -93,7 +94,7 @@ class Key:
     def name(self, label: int) -> str:
         """Return the name of a class, which must have one where names were given."""
         if self._names is None:
-            return f"action {label}"
+            return default_name(label)
         if label not in self._names:
             raise ArgumentError(
                 f"the names must cover every class, but class {label} has none "
@@ -118,10 +119,11 @@ class Key:
 
     def entries(self) -> list[tuple[str, Style]]:
         """List the names and fills in use: classes, clusters, frames without a label."""
-        entries = [(self.name(label), self._classes[label]) for label in sorted(self._classes)]
+        shown = sorted(self._classes, key=lambda one: self._places.get(one, one))
+        entries = [(self.name(label), self._classes[label]) for label in shown]
         for (owner, label), place in self._clusters.items():
             suffix = f" of {owner}" if owner else ""
-            entries.append((f"action {label}{suffix}, unmatched", unmatched_style(place)))
+            entries.append((f"{default_name(label)}{suffix}, unmatched", unmatched_style(place)))
         if self._unlabelled:
             entries.append(("unlabelled", UNLABELLED_STYLE))
         return entries

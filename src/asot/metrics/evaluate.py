@@ -50,8 +50,39 @@ SCORE_TITLES = {
     "finch_iou": "TW-FINCH IoU",
     "hvq_jsd": "HVQ JSD",
 }
+# The same for people who meet them for the first time: a plain name, and what a score says.
+SCORE_MEANINGS = {
+    "mof": ("frames right", "the share of all frames that have the right action"),
+    "miou": ("overlap", "frames that action and class share, of those of either; mean of classes"),
+    "f1_macro": ("frames of each class", "how pure and how complete they are; mean of classes"),
+    "f1@10": ("segments found", "segments that overlap a true one by a tenth; extra ones cost"),
+    "f1@25": ("segments found", "the same, with an overlap of a quarter"),
+    "f1@50": ("segments found", "the same, with an overlap of half"),
+    "edit": ("order of segments", "how alike the sequences are, whatever the lengths"),
+    "boundary_f1": ("boundaries", "changes of action found about where they are"),
+    "jsd": ("lengths of segments", "how unlike the true lengths; lower is better"),
+    "legacy_f1": ("published F1", "the F1 of ASOT's published tables, to compare with them alone"),
+}
+MATCHING_TITLES = {
+    "activity": "One matching for each activity",
+    "video": "One matching for each recording",
+    "corpus": "One matching for all activities",
+    "name": "Actions with the names of classes, not matched",
+}
 # For comparing with the tables of single papers, and with nothing else.
 PUBLISHED = ("legacy_f1", "cte_f1", "finch_f1", "finch_iou", "hvq_jsd")
+
+
+def plain_title(score: str) -> str:
+    """Return a score's name for people who meet it for the first time.
+
+    Examples
+    --------
+    >>> plain_title("mof")
+    'frames right (MoF)'
+    """
+    title = SCORE_TITLES[score]
+    return f"{SCORE_MEANINGS[score][0]} ({title})" if score in SCORE_MEANINGS else title
 
 
 @dataclass(frozen=True, repr=False, eq=False)

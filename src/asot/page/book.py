@@ -18,6 +18,7 @@ from asot.figures.style import Style, class_style
 from asot.page import packing
 from asot.page.content import Example, Identity, Page, RecordingView, Track
 from asot.page.media import PlayerMedia
+from asot.timeline.names import default_name
 from asot.timeline.segments import UNLABELLED, run_lengths
 
 MOST_EXAMPLES = {"typical": 4, "atypical": 2}
@@ -94,7 +95,7 @@ class Book:
             "confidence": None if confidence is None else packing.number(confidence.mean()),
             "scores": {name: packing.number(score) for name, score in recording.scores.items()},
             "strip": packing.strip(labels, edges),
-            "used": [[action, frames] for action, frames in sorted(used.items())],
+            "used": [[action, packing.rounded(share)] for action, share in sorted(used.items())],
         }
         self.rows.append(row)
         signals, media, curve = recording.signals, recording.media, None
@@ -141,11 +142,11 @@ class Book:
                 {
                     "id": action.id,
                     "name": action.name,
+                    "unnamed": default_name(action.id),
                     "merged": action.merged_into,
                     "background": action.background,
                     "style": packing.fill(class_style(place)),
                     "segments": len(self._lengths[action.id]),
-                    "frames": self._frames[action.id],
                     "amount": packing.rounded(amounts[action.id]),
                     "histogram": packing.histogram(lengths.get(action.id, ()), edges),
                     "match": (page.matching or {}).get(action.id),
@@ -171,6 +172,7 @@ class Book:
                 matching: {name: packing.number(score) for name, score in scores.items()}
                 for matching, scores in page.scores.items()
             },
+            "meanings": dict(page.meanings),
             "confusion": page.confusion
             and {"counts": np.asarray(page.confusion[0]).tolist(), "classes": page.confusion[1]},
             "verdict": page.verdict and asdict(page.verdict),
@@ -180,22 +182,22 @@ class Book:
             "remarks": [str(remark) for remark in page.remarks],
         }
 
-    def _count(self, labels: NDArray[np.int64], edges: NDArray[np.float64]) -> dict[int, int]:
-        """Add the segments of a recording to the statistics; return the frames of each action."""
+    def _count(self, labels: NDArray[np.int64], edges: NDArray[np.float64]) -> dict[int, float]:
+        """Add the segments of a recording to the statistics; return each action's share of it."""
         starts, ends, values = run_lengths(labels)
-        used: Counter[int] = Counter()
+        used: defaultdict[int, float] = defaultdict(float)
         before = UNLABELLED
         for start, end, value in zip(starts.tolist(), ends.tolist(), values.tolist(), strict=True):
             if value != UNLABELLED:
                 length = float(edges[end] - edges[start])
-                used[value] += end - start
+                used[value] += length / float(edges[-1] - edges[0])
+                self._frames[value] += end - start
                 self._seconds[value] += length
                 self._lengths[value].append((end - start, length))
                 if before != UNLABELLED:
                     self._transitions[before, value] += 1
             before = value
-        self._frames.update(used)
-        return dict(used)
+        return used
 
     def _track(
         self,

@@ -43,7 +43,7 @@ class ActionView:
     id : int
         Its label in the recordings, 0 or more.
     name : str
-        Its name; without one it is shown as "action 3".
+        Its name; without one it is shown as "action 1", "action 2" and so on.
     merged_into : int, optional
         The action that people merged it into.
     background : bool
@@ -198,6 +198,8 @@ class Page:
         Best and worst examples of each action; the best and the worst come first.
     scores : mapping of str to mapping of str to float
         For each way of matching, the scores as fractions.
+    meanings : mapping of str to str
+        What a score says, in words.
     matching : mapping of int to str, optional
         The class each action was matched with.
     confusion : ((K, C) int array, sequence of C str), optional
@@ -225,6 +227,7 @@ class Page:
     typical: Mapping[int, Sequence[Example]] = field(default_factory=dict)
     atypical: Mapping[int, Sequence[Example]] = field(default_factory=dict)
     scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    meanings: Mapping[str, str] = field(default_factory=dict)
     matching: Mapping[int, str] | None = None
     confusion: tuple[NDArray[np.int64], Sequence[str]] | None = None
     verdict: VerdictText | None = None

@@ -18,12 +18,14 @@ from asot.errors import ConfigurationError, DataError
 from asot.figures import evidence
 from asot.figures.verdicts import Word
 from asot.files import write_json
+from asot.metrics.evaluate import MATCHING_TITLES, SCORE_MEANINGS, plain_title
 from asot.page import ActionView, Example, Page, RecordingView, Track, render_page
 from asot.progress import Progress, silent
 from asot.runs.predictions import PredictionFolder, Scored, find_predictions, score
-from asot.runs.run import Run, find_training, versions
+from asot.runs.run import Run, find_training, told_scores, versions
 from asot.schema import read_json
 from asot.text import plural
+from asot.timeline.names import ActionNames
 from asot.timeline.segments import UNLABELLED, run_lengths
 
 logger = logging.getLogger(__name__)
@@ -138,16 +140,23 @@ def gather(
     run = find_training(folder)
     found = {} if run is None else evidence.read_evidence(run.root / evidence.EVIDENCE_FILE)
     verdict = evidence.tell_verdict(found.get(model))
+    told = {key: plain_title(key) for key in told_scores(run)}
     return Page(
         title=title,
         actions=[
             ActionView(k, names.names.get(k, ""), names.merged.get(k), k in names.background)
             for k in range(n_actions)
         ],
-        recordings=Views(folder, recordings, scored, others or {}, verdict.word),
+        recordings=Views(folder, recordings, scored, others or {}, verdict.word, names),
         typical=typical,
         atypical=atypical,
-        scores={} if scored is None else {n: e.scores for n, e in scored.evaluations.items()},
+        scores={
+            MATCHING_TITLES[matching]: {
+                title: one[key] for key, title in told.items() if key in one
+            }
+            for matching, one in ({} if scored is None else scored.evaluations).items()
+        },
+        meanings={title: SCORE_MEANINGS[key][1] for key, title in told.items()},
         matching=None if scored is None else _matching(scored, model),
         confusion=None if scored is None else _confusion(folder, recordings, scored, n_actions),
         verdict=verdict,
@@ -168,8 +177,10 @@ class Views(Sequence[RecordingView]):
         scored: Scored | None,
         others: Mapping[str, Mapping[str, Labels]],
         verdict: Word,
+        names: ActionNames,
     ) -> None:
         self._verdict = verdict
+        self._names = names
         self._folder = folder
         self._recordings = recordings
         self._others = others
@@ -180,7 +191,7 @@ class Views(Sequence[RecordingView]):
             found = scored.evaluations["activity"].per_recording
             for one, scores in zip(scored.recordings, found, strict=True):
                 shown = [key for key in ("mof", "f1@50") if scores and key in scores]
-                self._scores[one.name] = {key: (scores or {})[key] for key in shown}
+                self._scores[one.name] = {plain_title(key): (scores or {})[key] for key in shown}
 
     def __len__(self) -> int:
         return len(self._recordings)
@@ -190,7 +201,11 @@ class Views(Sequence[RecordingView]):
         if not isinstance(one, Recording):
             return [self[place] for place in range(*index.indices(len(self)))]
         labels, assignment = self._folder.labels_of(one), self._folder.assignment(one.name)
-        own = assignment[np.arange(len(labels)), np.maximum(labels, 0)]
+        # As in the table of segments: the shares of merged actions are those of one action.
+        merged, shares = self._names.apply(labels), self._names.shares(assignment)
+        frames = np.arange(len(labels))
+        own = shares[frames, np.maximum(merged, 0)]
+        own = np.where(merged == UNLABELLED, assignment[frames, labels], own)
         confidence = np.where(labels == UNLABELLED, 0, own).astype(np.float32)
         tracks = []
         if one.name in self._truth:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ def draw(folder: PredictionFolder, scored: Scored | None, most: int, progress: P
     for model, members in groups.items():
         # Without ground truth, actions keep their numbers; with it, unmatched actions lack a class.
         matching = None if scored is None else matchings.get(model, {})
-        names = None if scored is None else _names_of(scored, truths, members, shift)
+        names = None if scored is None else _names_of(scored, truths, members, shift, matching)
         shown = members[:MOST_IN_CORPUS]
         figure = plot_corpus(
             [folder.labels(name) for name in shown],
@@ -77,12 +78,23 @@ def draw(folder: PredictionFolder, scored: Scored | None, most: int, progress: P
 
 
 def _names_of(
-    scored: Scored, truths: dict[str, Any], members: list[str], shift: int
+    scored: Scored,
+    truths: dict[str, Any],
+    members: list[str],
+    shift: int,
+    matching: Mapping[int, int] | None,
 ) -> dict[int, str]:
-    """Name the classes that some recordings hold: few classes get plain colours."""
+    """Name the classes that some recordings hold: few classes get plain colours.
+
+    A class has the place of the action that it is matched with, as on the page.
+    """
     held = [np.unique(truths[name]) for name in members if truths.get(name) is not None]
     classes = sorted(set(np.concatenate(held).tolist())) if held else []
-    return {one: scored.class_names.get(one - shift, str(one - shift)) for one in classes}
+    pairs = matching or {}
+    # An action without a class leaves its place to no class, under a number that none has.
+    placed = [pairs.get(action, -2 - action) for action in range(max(pairs, default=-1) + 1)]
+    ordered = [*placed, *(one for one in classes if one not in placed)]
+    return {one: scored.class_names.get(one - shift, str(one - shift)) for one in ordered}
 
 
 def draw_comparison(

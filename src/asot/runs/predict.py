@@ -7,6 +7,7 @@ from pathlib import Path
 
 from asot.errors import ConfigurationError, DataError, FileError
 from asot.progress import Progress, silent
+from asot.runs.numbers import read_order, renumber
 from asot.runs.predictions import PredictionFolder
 from asot.runs.run import RUN_FILE, Run, open_checked, refuse_to_fill
 from asot.schema import first_difference
@@ -89,9 +90,11 @@ def predict_run(
         names = run.predictions.names(name, counts[name])
         if names and not folder.named(name):
             folder.write_names(name, names)
+    orders = {name: read_order(run.root, name, counts[name]) for name in networks}
     for done, one in enumerate(recordings, start=1):
         features = prepare(one.features, recipe.dataset.standardise)
-        folder.write(one.name, *decode(networks[chosen[one.name]], features))
+        decoded = decode(networks[chosen[one.name]], features)
+        folder.write(one.name, *renumber(*decoded, orders[chosen[one.name]]))
         progress("Segmenting", done, len(recordings))
     folder.finish(source, recordings, chosen)
     return folder

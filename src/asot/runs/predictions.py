@@ -294,6 +294,7 @@ class PredictionFolder:
             times,
             Path(origin.path) if origin is not None and is_video else None,
             origin.media.get("frame_rate") if origin is not None else None,
+            {names.name(one): one for one in range(n_actions) if names.target(one) == one},
         )
 
     def _fits(self, recording: Recording) -> bool:

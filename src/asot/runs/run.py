@@ -5,6 +5,7 @@
     run.json                    recipe, seed, data set, activities, versions
     recipe.yaml                 the recipe with every setting, to train it again
     models/<activity>.ckpt      one model an activity; all.ckpt where there are none
+    numbers.json                the numbers of the actions, see ``numbers``
     evidence.json               how settings were found from the recordings, where they were
     logs/<activity>/            losses and scores; of a team, in a folder for each network
     predictions/                see ``predictions``; beside the run where asot segment trained it
@@ -31,6 +32,8 @@ from asot.data.check import TURNED
 from asot.errors import ConfigurationError, DataError, FileError
 from asot.files import write_json, write_text
 from asot.inputs.find import DESCRIPTION
+from asot.metrics import PUBLISHED, SCORE_TITLES
+from asot.model.notes import read_notes
 from asot.model.recipe import AUTO, DatasetSettings, Recipe
 from asot.progress import Progress, silent
 from asot.runs.predictions import DatasetSource, PredictionFolder
@@ -296,6 +299,13 @@ def versions() -> dict[str, str]:
         with suppress(PackageNotFoundError):
             found[name] = version(name)
     return found
+
+
+def told_scores(run: Run | None) -> tuple[str, ...]:
+    """Name the scores that people are shown: one of a paper only where a recipe is held to it."""
+    notes = None if run is None else read_notes(run.recipe().name)
+    reported = {name for one in (notes.published if notes else ()) for name in one.scores}
+    return tuple(one for one in SCORE_TITLES if one not in PUBLISHED or one in reported)
 
 
 def find_training(folder: PredictionFolder) -> Run | None:

@@ -14,6 +14,7 @@ from asot.figures.evidence import EVIDENCE_FILE
 from asot.files import write_json
 from asot.model.recipe import Recipe
 from asot.progress import Progress, silent
+from asot.runs.numbers import choose_order, keep_order, read_order, renumber
 from asot.runs.run import RUN_FILE, Run, TrainingPlan, plan_run
 from asot.schema import read_json
 
@@ -60,11 +61,17 @@ def train_run(
         model = fit_model(out, plan, activity, recipe, seed, logger_name, device, devices, progress)
         if not is_main_process():
             continue
+        order = read_order(out, activity, model.n_actions)
         for done, recording in enumerate(recordings, start=1):
             features = prepare(recording.features, recipe.dataset.standardise)
-            folder.write(recording.name, *decode(model, features))
+            folder.write(recording.name, *renumber(*decode(model, features), order))
             models[recording.name] = activity
             progress(f"Segmenting {activity}", done, len(recordings))
+        # Names that people gave hold for the numbers of before.
+        if order is None and not folder.named(activity):
+            order = choose_order(folder, recordings, model.n_actions)
+            _renumber_pairs(out, activity, model, order)
+            keep_order(out, activity, order)
     leave_processes()
     if not is_main_process():
         return None
@@ -159,6 +166,20 @@ def _draw(
         "assignment": plot_matrix(assignment, kind="assignment"),
         "pairwise": plot_pairwise_distances(embeddings),
     }
+
+
+def _renumber_pairs(
+    root: Path, name: str, model: ActionModel | TeamModel, order: NDArray[Any]
+) -> None:
+    """Tell of the actions that may be one by their numbers in place of the model's own."""
+    from asot.model.team import TeamModel
+
+    if isinstance(model, TeamModel) and model.choice is not None and model.choice.alike:
+        path, numbers = root / EVIDENCE_FILE, order.argsort().tolist()
+        found = read_json(path, dict[str, Any], "remove it")
+        pairs = [sorted((numbers[a], numbers[b])) for a, b in model.choice.alike]
+        found[name]["choice"]["alike"] = pairs
+        write_json(path, found)
 
 
 def _note(

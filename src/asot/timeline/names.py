@@ -1,13 +1,18 @@
 """The names that people give actions, the actions they merge, and what they call background.
 
-The file, which the page downloads and ``asot relabel`` takes::
+Until it has a name, an action is called by its number from 1 on: labels and arrays count from 0,
+so that the frames of "action 1" have the label 0. The file, which the page downloads and
+``asot relabel`` takes, holds labels::
 
     {"format": 1, "page": "…", "names": {"0": "pour"}, "merged": {"3": 0}, "background": [5]}
+
+Written by hand, ``{"action 1": "pour"}`` does as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,10 +24,21 @@ from numpy.typing import NDArray
 from asot.errors import ArgumentError, FileError
 from asot.files import write_json
 from asot.schema import Count, read_json
-from asot.text import as_label, is_control
+from asot.text import as_label, is_control, quote
 from asot.timeline.segments import UNLABELLED
 
 FORMAT = 1
+
+
+def default_name(action: int) -> str:
+    """Return what an action is called until it has a name, given its label.
+
+    Examples
+    --------
+    >>> default_name(0)
+    'action 1'
+    """
+    return f"action {action + 1}"
 
 
 @dataclass(frozen=True)
@@ -39,7 +55,7 @@ class ActionNames:
     >>> names.apply(np.array([0, 1, 2, 3, 4])).tolist()
     [0, -1, 0, 0, 4]
     >>> names.name(0), names.name(4)
-    ('pour', 'action 4')
+    ('pour', 'action 5')
     """
 
     names: Mapping[int, str] = field(default_factory=dict)
@@ -54,7 +70,7 @@ class ActionNames:
                 reached = self.merged[reached]
                 if reached in seen:
                     raise ArgumentError(
-                        f"action {action} is merged into itself: undo one of the merges.",
+                        f"{default_name(action)} is merged into itself: undo one of the merges.",
                         setting="merged",
                     )
                 seen.add(reached)
@@ -63,8 +79,8 @@ class ActionNames:
         return bool(self.names or self.merged or self.background)
 
     def name(self, action: int) -> str:
-        """Return the name of an action: "action 3" where nobody named it."""
-        return self.names.get(action, f"action {action}")
+        """Return the name of an action: ``default_name`` where nobody named it."""
+        return self.names.get(action, default_name(action))
 
     def target(self, action: int) -> int:
         """Return the action that an action is part of, mostly itself; -1 for background."""
@@ -126,33 +142,48 @@ def write_names(path: Path, names: ActionNames) -> None:
 
 
 def read_names(path: Path, n_actions: int) -> ActionNames:
-    """Read names for K actions, as the page downloads them, or a plain ``{"0": "pour"}``.
+    """Read names for K actions, as the page downloads them or as people write them.
+
+    The keys of a plain file are the names that actions have until then, or labels, from 0.
 
     Examples
     --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "names.json"
-    >>> _ = path.write_text('{"0": "pour", "1": "stir"}')
-    >>> read_names(path, 2).name(1)
-    'stir'
+    >>> _ = path.write_text('{"action 1": "pour", "1": "stir"}')
+    >>> names = read_names(path, 2)
+    >>> names.name(0), names.name(1)
+    ('pour', 'stir')
     """
     cure = "download it from the page again"
     if {"format", "names"} & read_json(path, dict[str, Any], cure).keys():
         file = read_json(path, _File, cure)
     else:
-        file = _File(read_json(path, dict[Count, str], cure))
+        file = _File(dict(_by_label(path, read_json(path, dict[str, str], cure))))
     for action in (*file.names, *file.merged, *file.merged.values(), *file.background):
         if action >= n_actions:
             raise FileError.at(
                 path,
-                f"speaks of action {action}, but the actions are 0 to {n_actions - 1}: is it the "
-                "file of another page?",
+                f"speaks of {default_name(action)} (label {action}), but there are {n_actions} "
+                "actions: is it the file of another page?",
             )
     names = {action: as_label(name) for action, name in file.names.items() if name}
     for action, name in names.items():
         if not name or any(map(is_control, name)):
-            raise FileError.at(path, f"the name of action {action} must be text, not {name!r}")
+            raise FileError.at(
+                path, f"the name of {default_name(action)} must be text, not {name!r}"
+            )
     try:
         return ActionNames(names, file.merged, frozenset(file.background), file.page)
     except ArgumentError as error:
         raise FileError.at(path, str(error).rstrip(".")) from None
+
+
+def _by_label(path: Path, plain: Mapping[str, str]) -> Iterator[tuple[int, str]]:
+    """Yield the label of each key: "action 3" has the label 2, and so has "2"."""
+    for key, name in plain.items():
+        found = re.fullmatch(r"action ([1-9][0-9]{0,8})|([0-9]{1,9})", key)
+        if found is None:
+            rule = 'a key must be an action, as "action 1", or its label, as "0"'
+            raise FileError.at(path, f"{rule}, but is {quote(key)}")
+        yield (int(found[1]) - 1 if found[1] else int(found[2])), name

@@ -8,7 +8,7 @@ the frame rate. The label -1 means "no action": padding, or a frame that nobody 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -195,6 +195,7 @@ class Timeline:
     The ``rows`` are in order of time, without overlap; frames that no row covers have no action.
     Frame ``i`` of N lasts from ``times[i]`` to ``times[i + 1]`` (N + 1,), in seconds, where known.
     ``media`` is the video that the recording was made from, ``media_rate`` its frames a second.
+    ``labels`` are those of the actions by name, from 0, where known: colours go by them.
     """
 
     recording: str
@@ -203,6 +204,7 @@ class Timeline:
     times: NDArray[np.float64] | None = None
     media: Path | None = None
     media_rate: float | None = None
+    labels: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def intervals(self) -> list[Interval]:

@@ -1,6 +1,9 @@
 // The actions: what each looks like, and what people call it.
 
+const titled = (id) => names.unnamed(id).replace('a', 'A');
 const examplesOf = (kind, id) => data.examples[kind][id] ?? [];
+
+const allTime = () => data.recordings.reduce((sum, row) => sum + (data.unit === 's' ? row.seconds : row.frames), 0);
 
 // An action together with those merged into it.
 function statistics(id) {
@@ -9,12 +12,12 @@ function statistics(id) {
   const add = (field) => members.reduce((sum, action) => sum + action[field], 0);
   // Neighbours that become one action become one segment.
   const joined = data.transitions.reduce((sum, [a, b, count]) => sum + (group.has(a) && group.has(b) ? count : 0), 0);
-  const total = data.actions.reduce((sum, action) => sum + action.frames, 0);
   const segments = add('segments') - joined;
-  const shares = data.recordings.map((row, n) => [n, row.used.reduce((sum, [a, frames]) => sum + (group.has(a) ? frames : 0), 0) / row.frames])
+  const shares = data.recordings.map((row, n) => [n, row.used.reduce((sum, [a, share]) => sum + (group.has(a) ? share : 0), 0)])
     .filter(([, share]) => share > 0);
+  const amount = add('amount');
   return {
-    segments, amount: add('amount'), share: total ? add('frames') / total : 0, mean: segments ? add('amount') / segments : 0, shares,
+    segments, amount, share: amount / allTime(), mean: segments ? amount / segments : 0, shares,
     histogram: members.reduce((sum, action) => sum.map((n, i) => n + (action.histogram[i] ?? 0)), Array(Math.max(0, data.histogram.length - 1)).fill(0)),
   };
 }
@@ -26,14 +29,14 @@ const facts = (id) => {
 
 // Name, merge and background of one action.
 function editor(id) {
-  const input = h('input', {type: 'text', placeholder: `action ${id}`, autocomplete: 'off', spellcheck: true, 'aria-label': `Name of action ${id}`,
+  const input = h('input', {type: 'text', placeholder: names.unnamed(id), autocomplete: 'off', spellcheck: true, 'aria-label': `Name of ${names.unnamed(id)}`,
     oninput: () => names.set(id, 'name', input.value.trim()), onblur: () => { input.value = names.get(id).name; }});
-  const merge = h('select', {'aria-label': `Merge action ${id} with`, onchange: () => names.set(id, 'merged', merge.value === '' ? null : Number(merge.value))});
+  const merge = h('select', {'aria-label': `Merge ${names.unnamed(id)} with`, onchange: () => names.set(id, 'merged', merge.value === '' ? null : Number(merge.value))});
   const background = h('input', {type: 'checkbox', onchange: () => names.set(id, 'background', background.checked)});
   const reset = button('Reset', () => {
     const undo = names.reset(id);
     toast('Reset.', button('Undo', undo, {look: 'plain'}));
-  }, {'aria-label': `Reset action ${id}`});
+  }, {'aria-label': `Reset ${names.unnamed(id)}`});
   const form = h('form', {class: 'editor', onsubmit: (event) => event.preventDefault()},
     h('label', {}, h('span', {}, 'Name'), input), h('label', {}, h('span', {}, 'Merge with'), merge),
     h('label', {class: 'check'}, background, 'Background'), reset);
@@ -103,11 +106,11 @@ function snippet(signals, label) {
 
 function actionsView(main) {
   const theatre = projector();
-  const cards = data.actions.filter((action) => action.frames).map((action) => {
+  const cards = data.actions.filter((action) => action.amount).map((action) => {
     const {form, refresh} = editor(action.id);
     const clips = examplesOf('typical', action.id).slice(0, 3);
     const text = h('p', {class: 'muted'});
-    const card = h('article', {class: 'card', 'aria-label': `Action ${action.id}`},
+    const card = h('article', {class: 'card', 'aria-label': titled(action.id)},
       h('h2', {}, tag(action.id)), text,
       clips.length ? h('div', {class: 'clips'}, clips.map((clip) => example(clip, theatre, action.id))) : null, form);
     return {card, refresh() {
@@ -115,11 +118,11 @@ function actionsView(main) {
       const merged = names.get(action.id).merged !== null;
       card.classList.toggle('merged', merged);
       const root = names.root(action.id);
-      const part = merged ? `Action ${action.id} is part of it.` : `Shares its name with action ${root}: they are one.`;
+      const part = merged ? `${titled(action.id)} is part of it.` : `Shares its name with ${names.unnamed(root)}: they are one.`;
       text.replaceChildren(root === action.id && !merged ? facts(action.id) : part, h('br'), action.match ? `Matched with ${action.match}` : '');
     }};
   });
-  const unused = data.actions.filter((action) => !action.frames);
+  const unused = data.actions.filter((action) => !action.amount);
   const keeping = h('p', {class: 'problem', hidden: true}, 'This browser does not keep what you enter: download it before you close the page.');
   put(main, h('h1', {}, 'Actions'),
     h('p', {class: 'lead'}, 'Watch what each action looks like, give it a name, merge those that are one, and mark what is nothing of interest.'),
@@ -129,7 +132,7 @@ function actionsView(main) {
       toast('All names are as they were in the page.', button('Undo', undo, {look: 'plain'}));
     })),
     h('div', {class: 'cards'}, cards.map(({card}) => card)),
-    unused.length ? h('p', {class: 'muted'}, `Never used: ${unused.map((action) => `action ${action.id}${action.name ? ` (${action.name})` : ''}`).join(', ')}.`) : '');
+    unused.length ? h('p', {class: 'muted'}, `Never used: ${unused.map((action) => `${action.unnamed}${action.name ? ` (${action.name})` : ''}`).join(', ')}.`) : '');
   const refresh = () => {
     cards.forEach((card) => card.refresh());
     keeping.hidden = names.kept;
@@ -159,13 +162,13 @@ function actionView(main, place) {
     const clips = examplesOf(kind, id);
     return clips.length ? h('section', {}, h('h2', {}, heading), h('div', {class: `clips ${kind}`}, clips.map((clip) => example(clip, theatre, id)))) : null;
   });
-  const all = data.actions.filter((one) => one.frames || one === action);
+  const all = data.actions.filter((one) => one.amount || one === action);
   const beside = (step, text) => {
     const other = all[all.indexOf(action) + step];
     return other ? h('a', {href: `#/action/${other.id}`}, text) : h('span', {class: 'muted', 'aria-disabled': 'true'}, text);
   };
   put(main, h('div', {class: 'crumbs'}, h('a', {href: '#/actions'}, 'All actions'), h('nav', {'aria-label': 'Neighbours'}, beside(-1, '← Previous'), beside(1, 'Next →'))),
-    h('h1', {}, swatch(id), nameOf(id)), h('p', {class: 'lead'}, `Action ${id}${action.match ? ` · matched with ${action.match}` : ''}`), form, guide(), numbers,
+    h('h1', {}, swatch(id), nameOf(id)), h('p', {class: 'lead'}, `${titled(id)}${action.match ? ` · matched with ${action.match}` : ''}`), form, guide(), numbers,
     h('div', {class: 'controls'}, rows.some(Boolean) && [...examplesOf('typical', id), ...examplesOf('atypical', id)].some((clip) => clip.src) ? theatre.button : null),
     rows, h('section', {}, h('h2', {}, 'How long it lasts'), chart), h('section', {}, h('h2', {}, 'Where it happens'), where));
   function refresh() {

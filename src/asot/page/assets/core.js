@@ -197,9 +197,9 @@ function drawStrip(canvas, runs) {
 // What a strip shows, in words.
 function stripText(row) {
   const shares = new Map();
-  for (const [action, frames] of row.used) {
+  for (const [action, share] of row.used) {
     const name = names.label(action);
-    shares.set(name, (shares.get(name) ?? 0) + frames / row.frames);
+    shares.set(name, (shares.get(name) ?? 0) + share);
   }
   const sorted = [...shares].sort((a, b) => b[1] - a[1]);
   const said = sorted.slice(0, 6).map(([name, share]) => `${name} ${percent(share, 0)}`);

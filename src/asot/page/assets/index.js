@@ -101,8 +101,7 @@ function indexView(main) {
     h('p', {class: 'lead'}, summary()),
     verdict(),
     remarks(data.remarks),
-    h('ul', {class: 'legend', 'aria-label': 'Actions'}, data.actions.filter((one) => one.frames && names.root(one.id) === one.id)
-      .map((one) => h('li', {}, tag(one.id)))),
+    h('ul', {class: 'legend', 'aria-label': 'Actions'}, names.roots().map((id) => h('li', {}, tag(id)))),
     h('section', {class: 'filters', 'aria-label': 'Filters'},
       h('label', {}, h('span', {}, 'Find'), text),
       h('label', {}, h('span', {}, 'Contains'), action),
@@ -131,10 +130,8 @@ function meter(share, room) {
 }
 
 function summary() {
-  const seconds = data.recordings.reduce((sum, row) => sum + (data.unit === 's' ? row.seconds : row.frames), 0);
-  const used = data.actions.filter((action) => action.frames).length;
-  const unused = data.actions.length - used;
-  return [many(data.recordings.length, 'recording'), length(seconds, data.unit), many(used, 'action'),
+  const unused = data.actions.filter((action) => !action.amount).length;
+  return [many(data.recordings.length, 'recording'), length(allTime(), data.unit), many(names.counted(), 'action'),
     ...(unused ? [`${unused} unused`] : [])].join(' · ');
 }
 

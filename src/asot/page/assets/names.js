@@ -55,7 +55,8 @@ const names = (() => {
     return [...base.keys()].find(same) ?? at;
   }
 
-  const called = (id) => get(id).name.trim().replace(/\s+/g, ' ') || `action ${id}`;
+  const unnamed = (id) => base.get(id).unnamed;
+  const called = (id) => get(id).name.trim().replace(/\s+/g, ' ') || unnamed(id);
 
   function canMerge(id, target) {
     let at = target;
@@ -69,7 +70,7 @@ const names = (() => {
   function label(id) {
     if (id < 0) return 'no action';
     const action = get(root(id));
-    return action.name || `action ${action.id}`;
+    return action.name || action.unnamed;
   }
 
   function style(id) {
@@ -107,7 +108,7 @@ const names = (() => {
   });
 
   return {
-    get, root, canMerge, label, style, file,
+    get, root, canMerge, label, unnamed, style, file,
     set(id, field, value) {
       if (apply(id, field, value)) save();
     },
@@ -121,6 +122,9 @@ const names = (() => {
         save();
       };
     },
+    // The actions in use that stand for themselves, and how many are of interest.
+    roots: () => data.actions.map(({id}) => id).filter((id) => root(id) === id && names.group(id).some((one) => base.get(one).amount)),
+    counted: () => names.roots().filter((id) => !get(id).background).length,
     group: (id) => [...base.keys()].filter((other) => root(other) === root(id)),
     get count() { return changes.size; },
     get kept() { return kept; },

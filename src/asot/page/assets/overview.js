@@ -3,18 +3,19 @@
 function overviewView(main) {
   const changing = h('div', {});
   const counts = [['Recordings', data.recordings.length.toLocaleString('en')],
-    ['Length', length(data.recordings.reduce((sum, row) => sum + (data.unit === 's' ? row.seconds : row.frames), 0), data.unit)],
-    ['Segments', data.actions.reduce((sum, action) => sum + action.segments, 0).toLocaleString('en')],
-    ['Actions in use', `${data.actions.filter((action) => action.frames).length} of ${data.actions.length}`]];
-  put(main, h('h1', {}, 'Overview'), h('dl', {class: 'facts'}, counts.map(([k, v]) => h('div', {}, h('dt', {}, k), h('dd', {}, v)))),
+    ['Length', length(allTime(), data.unit)]];
+  const facts = h('dl', {class: 'facts'});
+  put(main, h('h1', {}, 'Overview'), facts,
     verdict(), remarks(data.remarks), scoresTable(), changing,
     findings(), folded('Settings', data.settings), folded('Versions', data.versions));
   const refresh = () => {
-    const groups = data.actions.filter((action) => names.root(action.id) === action.id && statistics(action.id).segments);
-    const unused = data.actions.filter((action) => !action.frames);
-    changing.replaceChildren(...[confusion(), transitions(groups.map(({id}) => id)),
+    const groups = names.roots();
+    const unused = data.actions.filter((action) => !action.amount);
+    const now = [['Segments', names.roots().reduce((sum, id) => sum + statistics(id).segments, 0).toLocaleString('en')], ['Actions', names.counted()]];
+    facts.replaceChildren(...[...counts, ...now].map(([k, v]) => h('div', {}, h('dt', {}, k), h('dd', {}, v))));
+    changing.replaceChildren(...[confusion(), transitions(groups),
       groups.length ? h('section', {}, h('h2', {}, 'How long the actions last'), h('p', {class: 'muted'}, 'One scale for all; the last bar takes everything longer. Lengths are those before merging.'),
-        h('div', {class: 'multiples'}, groups.map(({id}) => h('figure', {}, h('figcaption', {}, tag(id), h('span', {class: 'muted'}, length(statistics(id).mean, data.unit))), histogram(id, statistics(id)))))) : null,
+        h('div', {class: 'multiples'}, groups.map((id) => h('figure', {}, h('figcaption', {}, tag(id), h('span', {class: 'muted'}, length(statistics(id).mean, data.unit))), histogram(id, statistics(id)))))) : null,
       unused.length ? h('section', {}, h('h2', {}, 'Unused actions'), h('p', {}, `${many(unused.length, 'action')} of ${data.actions.length} ${unused.length === 1 ? 'has' : 'have'} no frame: ${unused.map((one) => names.label(one.id)).join(', ')}. That is no fault: the method leaves actions unused when the recordings do not need them.`)) : null,
     ].filter(Boolean));
   };
@@ -25,9 +26,9 @@ function overviewView(main) {
 function scoresTable() {
   const ways = Object.entries(data.scores);
   if (!ways.length) return null;
-  const columns = [...new Set(ways.flatMap(([, scores]) => Object.keys(scores)))];
-  return h('section', {}, h('h2', {}, 'Scores'), table('Scores in percent', ['Matching', ...columns],
-    ways.map(([way, scores]) => [way, ...columns.map((name) => (Object.hasOwn(scores, name) ? percent(scores[name]) : '–'))]), 'numbers'));
+  const rows = [...new Set(ways.flatMap(([, scores]) => Object.keys(scores)))];
+  return h('section', {}, h('h2', {}, 'Scores'), table('Scores in percent', ['Score', ...ways.map(([way]) => way), ''],
+    rows.map((name) => [name, ...ways.map(([, scores]) => percent(Object.hasOwn(scores, name) ? scores[name] : null)), h('span', {class: 'muted'}, data.meanings[name] ?? '')])));
 }
 
 function folded(heading, values) {
