@@ -208,12 +208,13 @@ def test_the_command_line_trains_and_decodes_with_the_same(
     make: Make, X: list[np.ndarray], standardise: bool
 ) -> None:
     """With an int for a seed, to the last bit."""
-    from asot.model.features import PreparedFeatures, prepare
+    from asot.model.features import PreparedFeatures, content_order, prepare
     from asot.model.network import decode
     from asot.model.training import train
 
     segmenter = make(random_state=11, standardise=standardise).fit(X)
-    model = train(PreparedFeatures(X, standardise), segmenter._recipe(), 3, 11, "cpu")
+    prepared = PreparedFeatures(X, standardise, content_order(X))
+    model = train(prepared, segmenter._recipe(), 3, 11, "cpu")
     np.testing.assert_array_equal(segmenter.cluster_centers_, model.actions.detach().numpy())
     decoded = [decode(model, prepare(x, standardise)) for x in X]
     for i, assignment in enumerate(segmenter.predict_proba(X)):
@@ -284,21 +285,24 @@ BAD_PARAMETERS = [
     ({"radius": "wide"}, 'radius must be a finite number that is above 0, or "auto", but is'),
     ({"order_prior": "none"}, 'order_prior must be a finite number that is at least 0, or "auto"'),
     ({"n_actions": None}, 'n_actions must be an integer of at least 1, or "auto", but is None.'),
-    ({"team": -1}, "team must be an integer of at least 0, but is -1."),
-    ({"team": "auto"}, "team must be an integer of at least 0, but is 'auto'."),
+    ({"team": -1}, "team must be an integer from 0 to 10,000, but is -1."),
+    ({"team": "auto"}, "team must be an integer from 0 to 10,000, but is 'auto'."),
     (
         {"learning_rate": "auto"},
         "learning_rate must be a finite number that is above 0, but is 'auto'.",
     ),
-    ({"epochs": -1}, "epochs must be an integer of at least 0, but is -1."),
-    ({"epochs": 2.5}, "epochs must be an integer of at least 0, but is 2.5."),
-    ({"batch_size": 0}, "batch_size must be an integer of at least 1, but is 0."),
-    ({"n_init": "auto"}, "n_init must be an integer of at least 0, but is 'auto'."),
+    ({"epochs": -1}, "epochs must be an integer from 0 to 1,000,000, but is -1."),
+    ({"epochs": 2.5}, "epochs must be an integer from 0 to 1,000,000, but is 2.5."),
+    ({"batch_size": 0}, "batch_size must be an integer from 1 to 10,000,000, but is 0."),
+    ({"n_init": "auto"}, "n_init must be an integer from 0 to 10,000, but is 'auto'."),
     ({"hidden": 128}, "hidden must be a list of widths, such as [128], but is 128."),
-    ({"hidden": (8, 0)}, "hidden[1] must be an integer of at least 1, but is 0."),
+    ({"hidden": (8, 0)}, "hidden[1] must be an integer from 1 to 100,000, but is 0."),
     ({"background": True}, "background must be false for a single network (team 0), but is True."),
     ({"standardise": "yes"}, "standardise must be true or false, but is 'yes'."),
-    ({"epsilon_train": 0}, "epsilon_train must be a finite number that is above 0, but is 0."),
+    (
+        {"epsilon_train": 0},
+        "epsilon_train must be a finite number that is at least 1e-06, but is 0.",
+    ),
     (
         {"alpha_eval": 1},
         "alpha_eval must be a finite number that is at least 0 and below 1, but is 1.",

@@ -124,7 +124,7 @@ def test_compressed_parts_are_not_unpacked(stored: tuple[Path, dict[str, Any]]) 
 def test_shapes_are_those_of_the_recipe(stored: tuple[Path, dict[str, Any]]) -> None:
     path, whole = stored
     network = whole.get("network") or whole["team"]["learners"][0]["network"]
-    network["recipe"]["encoder"]["hidden"] = [10**9]
+    network["recipe"]["encoder"]["hidden"] = [99_999]
     torch.save(whole, path)
     with pytest.raises(FileError, match="weights do not have the shapes of its recipe"):
         load_model(path)
