@@ -92,9 +92,10 @@ class PreparedFeatures(TrainingFeatures):
     def _make(self, index: int) -> NDArray[np.float32]:
         raw = self._recordings[self.order[index]]
         if raw.shape[1] != self.width:
+            given, width = self.order[index], raw.shape[1]
             raise DataError(
-                f"Recording {self.order[index]} has {raw.shape[1]} feature columns, but {self.width} are "
-                "expected: features must come from the same extractor."
+                f"Recording {given} has {width} feature columns, but {self.width} are expected: "
+                "features must come from the same extractor."
             )
         return prepare(raw, self._standardised)
 
