@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from asot.errors import ArgumentError
 from asot.figures.evidence import Finding
 from asot.figures.verdicts import VerdictText
+from asot.page.poses import PoseView
 from asot.timeline.segments import UNLABELLED, require_times
 
 
@@ -102,6 +103,8 @@ class RecordingView:
         Signals of a recording without a video, one row a frame.
     signal_names : tuple of str
         Names of the C columns; numbers if empty.
+    pose : PoseView, optional
+        The stick figure of a recording of poses.
     scores : mapping of str to float
         Fractions, shown in percent; NaN for a missing score.
     activity : str, optional
@@ -127,6 +130,7 @@ class RecordingView:
     media_sound: bool = True
     signals: NDArray[np.float32] | None = None
     signal_names: tuple[str, ...] = ()
+    pose: PoseView | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
     activity: str | None = None
     verdict: str = ""

@@ -22,7 +22,18 @@ from asot.progress import Progress, silent
 
 # In this order: the last script starts the page.
 _SCRIPTS = [
-    *("core", "names", "index", "timeline", "recording", "actions", "evidence", "overview", "main")
+    *(
+        "core",
+        "names",
+        "index",
+        "timeline",
+        "recording",
+        "pose",
+        "actions",
+        "evidence",
+        "overview",
+        "main",
+    )
 ]
 
 

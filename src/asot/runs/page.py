@@ -23,6 +23,7 @@ from asot.page import ActionView, Example, Page, RecordingView, Track, render_pa
 from asot.progress import Progress, silent
 from asot.runs.predictions import PredictionFolder, Scored, find_predictions, score
 from asot.runs.run import Run, find_training, told_scores, versions
+from asot.runs.stick_figures import stick_figure
 from asot.schema import read_json
 from asot.text import plural
 from asot.timeline.names import ActionNames
@@ -229,6 +230,7 @@ class Views(Sequence[RecordingView]):
             media_sound=origin is None or not origin.remarks,
             signals=signals,
             signal_names=signal_names,
+            pose=stick_figure(one),
             scores=self._scores.get(one.name, {}),
             activity=one.activity,
             verdict=self._word(float(confidence.mean())),
