@@ -16,7 +16,7 @@ EXAMPLE_SECONDS = 6.0
 _MOST_VALUES = 1_000_000
 _MOST_RATE = 15.0
 _LIMIT = 32767
-_FAR = 0.99  # of the distances from the middle; the rest are a tracker's slips
+_SLIPS = 0.01  # of the places at each side of a figure's box; a tracker's errors lie there
 
 Values = NDArray[np.floating[Any]]
 
@@ -42,6 +42,8 @@ class PoseView:
     colours : tuple of int
         A colour for each point: 0 for the middle of the body, 1 left, 2 right; or, where there are
         several individuals, 3 and more for the individual.
+    guessed : bool
+        Whether the edges are a guess, which is drawn thin.
 
     Raises
     ------
@@ -56,6 +58,7 @@ class PoseView:
     names: tuple[str, ...]
     edges: tuple[tuple[int, int], ...] = ()
     colours: tuple[int, ...] = ()
+    guessed: bool = False
 
     def __post_init__(self) -> None:
         wanted = (len(self.path), len(self.names), 2)
@@ -99,14 +102,16 @@ class PoseView:
             "points": _integers(points / unit),
             "ground": ground,
             "path": _integers(np.column_stack([path[:, :2] / ground, turns])),
-            "reach": reach(points),
+            "box": box_of(points),
         }
 
 
-def reach(points: Values) -> float:
-    """Return how far points (M, P, 2) lie from the middle of the body, but for a few slips."""
-    distances = np.hypot(points[..., 0], points[..., 1])
-    return round(float(np.quantile(distances, _FAR)) or 1.0, 6)
+def box_of(points: Values) -> list[float]:
+    """Return the left, top, right and bottom of points (M, P, 2), but for a few slips."""
+    # Over time for each point, so that a point that lies apart from the others is no slip.
+    edges = np.quantile(points, [_SLIPS, 1 - _SLIPS], axis=0)
+    box = np.concatenate([edges[0].min(axis=0), edges[1].max(axis=0)])
+    return [round(float(value), 6) for value in box]
 
 
 class Averages:
@@ -139,6 +144,7 @@ class Averages:
             "names": list(pose.names),
             "edges": [list(pair) for pair in pose.edges],
             "colours": list(pose.colours) or [0] * len(pose.names),
+            "guessed": pose.guessed,
             "averages": found,
             "all": _average(np.sum(list(self._sums.values()), axis=0)) if found else None,
         }

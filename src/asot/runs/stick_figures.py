@@ -12,7 +12,7 @@ from asot.data import Recording
 from asot.data.features import map_array
 from asot.data.origin import Origin
 from asot.inputs.poses.egocentric import Body, bodies
-from asot.inputs.poses.skeleton import known_edges, points_of, sided
+from asot.inputs.poses.skeleton import known_edges, nearest_edges, points_of, sided
 from asot.inputs.series.signals import Series
 from asot.page.poses import PoseView
 
@@ -40,17 +40,21 @@ def stick_figure(recording: Recording) -> PoseView | None:
     turned = len(found) == 1 and bool(settings.get("egocentric", True))
     points, path = in_frame(series, found, turned)
     own = points_of(series.columns)
-    pairs = origin.media.get("skeleton") or origin.media.get("edges")
+    pairs = origin.media.get("skeleton") or origin.media.get("edges") or known_edges(own)
+    guessed = not pairs and len(own) > 2
+    if guessed:
+        names_of_first = list(next(iter(found.values())).points)
+        pairs = nearest_edges(names_of_first, points[:, : len(names_of_first)])
     names = [(who, point) for who, body in found.items() for point in body.points]
     places = {name: place for place, name in enumerate(names)}
     joined = [
         (places[who, a], places[who, b])
         for who in found
-        for a, b in pairs or known_edges(own, axis)
+        for a, b in pairs
         if (who, a) in places and (who, b) in places
     ]
-    sides = {"": 0, "left": 1, "right": 2}
-    number = {who: place for place, who in enumerate(found)}
+    sides, several = {"": 0, "left": 1, "right": 2}, len(found) > 1
+    number = {who: 3 + place for place, who in enumerate(found)}
     return PoseView(
         points,
         path,
@@ -58,9 +62,8 @@ def stick_figure(recording: Recording) -> PoseView | None:
         series.rate,
         tuple(" ".join(filter(None, name)) for name in names),
         tuple(joined),
-        tuple(
-            3 + number[who] if len(found) > 1 else sides[sided(point)[0]] for who, point in names
-        ),
+        tuple(number[who] if several else sides[sided(point)[0]] for who, point in names),
+        guessed,
     )
 
 

@@ -9,8 +9,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from asot.errors import FileError, unreadable
-from asot.inputs.poses.egocentric import find_axis
 from asot.inputs.poses.places import clean
 from asot.text import listing
 
@@ -103,15 +105,13 @@ def points_of(columns: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(parts[-2] for parts in places))
 
 
-def known_edges(points: Sequence[str], body_axis: Sequence[str] | None = None) -> Edges:
-    """Return the pairs to join that the names of points tell; else the rear and the front point.
+def known_edges(points: Sequence[str]) -> Edges:
+    """Return the pairs to join that the names of people's points tell; empty for other names.
 
     Examples
     --------
     >>> known_edges(["LShoulder", "LElbow", "LWrist", "LHip", "LKnee"])[:2]
     (('LShoulder', 'LElbow'), ('LElbow', 'LWrist'))
-    >>> known_edges(["nose", "left_ear", "tailbase"])
-    (('tailbase', 'nose'),)
     """
     if all(name.isdecimal() for name in points) and len(points) in _NUMBERED:
         chains = [chain.split("-") for chain in _NUMBERED[len(points)].split()]
@@ -122,8 +122,34 @@ def known_edges(points: Sequence[str], body_axis: Sequence[str] | None = None) -
         sides = [(f"{s}{a}", f"{s}{b}") for s in ("left", "right") for a, b in _SIDES]
         pairs = [(a, b) for a, b in (*sides, *_ACROSS) if a in plain and b in plain]
         return tuple((plain[a], plain[b]) for a, b in pairs)
-    axis = find_axis(points, body_axis)
-    return () if axis is None else (axis,)
+    return ()
+
+
+def nearest_edges(points: Sequence[str], places: NDArray[np.floating[Any]]) -> Edges:
+    """Guess the pairs to join: a tree of the shortest distances, on both sides of the body alike.
+
+    ``places`` (M, P, 2) are those of the P points over time.
+
+    Examples
+    --------
+    >>> mouse = np.array([[[9.0, 0.0], [6.0, -2.0], [6.0, 2.1], [0.0, 0.0]]])
+    >>> nearest_edges(["nose", "ear_l", "ear_r", "tail"], mouse)
+    (('nose', 'ear_l'), ('nose', 'ear_r'), ('ear_l', 'tail'), ('ear_r', 'tail'))
+    """
+    from scipy.sparse.csgraph import minimum_spanning_tree
+
+    some = places[:: max(1, len(places) // 500)]
+    apart = np.linalg.norm(some[:, :, None] - some[:, None], axis=-1)
+    lengths = np.median(apart, axis=0)
+    tree = minimum_spanning_tree(lengths + 1e-9 * (lengths.max() or 1.0))
+    pairs = [tuple(pair) for pair in np.argwhere(tree.toarray() > 0).tolist()]
+    halves = [sided(name) for name in points]
+    mirrored = {"left": "right", "right": "left", "": ""}
+    others = [(mirrored[side], rest) for side, rest in halves]
+    twins = [halves.index(one) if one in halves else i for i, one in enumerate(others)]
+    both = {tuple(sorted(pair)) for pair in pairs}
+    both |= {tuple(sorted((twins[a], twins[b]))) for a, b in pairs}
+    return tuple((points[a], points[b]) for a, b in sorted(both))
 
 
 def sided(point: str) -> tuple[str, str]:

@@ -5,21 +5,31 @@ const COLOURS = ['--ink', '--left', '--right', '--third', '--fourth'];
 const TRAIL_S = 0.8;
 const words = (text) => new Int16Array(bytes(text).buffer);
 
-// One scale for all examples, which a few slips of a tracker do not change.
-let common = 0;
-function commonReach() {
+// One box for all examples, which a few slips of a tracker do not change.
+let common = null;
+function commonBox() {
   if (!common) {
-    const found = Object.values(data.examples).flatMap((kind) => Object.values(kind).flat()).filter((clip) => clip.pose)
-      .map((clip) => clip.pose.reach).sort((a, b) => a - b);
-    const average = Math.max(0, ...(data.poses.all ?? []).map(([x, y]) => Math.hypot(x, y)));
-    common = found.length ? found[Math.floor(0.9 * (found.length - 1))] : average || 1;
+    const boxes = Object.values(data.examples).flatMap((kind) => Object.values(kind).flat()).filter((clip) => clip.pose).map((clip) => clip.pose.box);
+    const all = (data.poses.all ?? []).map(([x, y]) => [x, y, x, y]);
+    common = [0, 1, 2, 3].map((side) => {
+      const sorted = (boxes.length ? boxes : all).map((box) => box[side]).sort((a, b) => a - b);
+      const share = boxes.length ? (side < 2 ? 0.1 : 0.9) : side < 2 ? 0 : 1;
+      return sorted[Math.round(share * (sorted.length - 1))] ?? 0;
+    });
   }
   return common;
 }
 
+// How a box about the body lies on a canvas: its scale, and the place of a point.
+function lens([left, top, right, bottom], width, height) {
+  const scale = 0.86 / (Math.max((right - left) / width, (bottom - top) / height) || 1);
+  return {scale, bold: clamp(Math.min(width, height) / 75, 1.5, 4),
+    at: (x, y) => [width / 2 + (x - (left + right) / 2) * scale, height / 2 + (y - (top + bottom) / 2) * scale]};
+}
+
 class Figure {
   constructor(packed) {
-    Object.assign(this, {rate: packed.rate, start: packed.start, reach: packed.reach, unit: packed.unit, ground: packed.ground});
+    Object.assign(this, {rate: packed.rate, start: packed.start, box: packed.box, unit: packed.unit, ground: packed.ground});
     this.points = words(packed.points);
     this.path = words(packed.path);
     this.frames = this.path.length / 3;
@@ -46,8 +56,9 @@ class Figure {
   }
 }
 
-// The points whose trails are drawn: the ends of the figure, or all where nothing is joined.
+// The points whose trails are drawn: all of few, or the ends of the figure.
 function ends() {
+  if (data.poses.names.length <= 12) return data.poses.names.map((_, p) => p);
   const degrees = Array(data.poses.names.length).fill(0);
   for (const pair of data.poses.edges) for (const p of pair) degrees[p] += 1;
   return degrees.map((_, p) => p).filter((p) => degrees[p] < 2);
@@ -66,7 +77,7 @@ function colours(fresh = false) {
 
 // Draw bones and points, of which `at(p)` gives the place on the canvas.
 function drawBody(context, at, width, {bones = colours().ink, points = colours().points} = {}) {
-  context.lineWidth = width;
+  context.lineWidth = data.poses.guessed ? width / 2 : width;
   context.lineCap = 'round';
   context.strokeStyle = bones;
   context.beginPath();
@@ -84,21 +95,19 @@ function drawBody(context, at, width, {bones = colours().ink, points = colours()
 }
 
 // A frame about the body: the ground moves beneath it, and trails show where it was.
-function drawFigure(canvas, figure, k, reach) {
+function drawFigure(canvas, figure, k, box) {
   const {context, width, height} = pen(canvas);
-  const scale = (0.46 * Math.min(width, height)) / reach;
-  const bold = clamp(Math.min(width, height) / 75, 1.5, 4);
-  const screen = (u, v) => [width / 2 + u * scale, height / 2 + v * scale];
+  const {scale, bold, at: screen} = lens(box, width, height);
   const [x, y, c, s] = figure.place(k);
   const about = ([px, py]) => screen(c * (px - x) + s * (py - y), c * (py - y) - s * (px - x));
-  const step = reach * 0.75;
-  const far = (Math.hypot(width, height) / 2 / scale);
+  const step = Math.max(box[2] - box[0], box[3] - box[1]) / 2.5 || 1;
+  const far = Math.hypot(width, height) / scale;
   context.fillStyle = colours().line;
   context.globalAlpha = 0.55;
   for (let i = Math.ceil((x - far) / step); i * step <= x + far; i += 1) {
     for (let j = Math.ceil((y - far) / step); j * step <= y + far; j += 1) {
       const [u, v] = about([i * step, j * step]);
-      context.fillRect(u - 1, v - 1, 2, 2);
+      context.fillRect(u - 1.25, v - 1.25, 2.5, 2.5);
     }
   }
   const first = Math.max(0, k - Math.round(TRAIL_S * figure.rate));
@@ -135,7 +144,7 @@ function drawScene(canvas, figure, k) {
   }
   context.globalAlpha = 1;
   const place = figure.place(k);
-  drawBody(context, (p) => at(figure.inScene(k, p, place)), clamp(figure.reach * scale / 14, 1, 3));
+  drawBody(context, (p) => at(figure.inScene(k, p, place)), clamp(((figure.box[3] - figure.box[1]) * scale) / 28, 1, 3));
 }
 
 // A canvas with the two methods of a video that the projector needs.
@@ -143,7 +152,7 @@ function movingFigure(packed, label) {
   const canvas = h('canvas', {class: 'figure', role: 'img', 'aria-label': label});
   const figure = new Figure(packed);
   let [k, request, before] = [Math.floor(figure.frames / 2), 0, 0];
-  canvas.redraw = () => drawFigure(canvas, figure, k, commonReach());
+  canvas.redraw = () => drawFigure(canvas, figure, k, commonBox());
   const step = (now) => {
     request = requestAnimationFrame(step);
     const passed = Math.floor(((now - before) / 1000) * figure.rate);
@@ -183,9 +192,8 @@ function averageFigure(id) {
   const canvas = h('canvas', {class: 'figure', role: 'img', 'aria-label': label});
   canvas.redraw = () => {
     const {context, width, height} = pen(canvas);
-    const scale = (0.46 * Math.min(width, height)) / commonReach();
-    const bold = clamp(Math.min(width, height) / 75, 1.5, 4);
-    const at = (from) => (p) => [width / 2 + from[p][0] * scale, height / 2 + from[p][1] * scale];
+    const {scale, bold, at: screen} = lens(commonBox(), width, height);
+    const at = (from) => (p) => screen(from[p][0], from[p][1]);
     const {line, ink, points} = colours();
     context.globalAlpha = 0.5;
     drawBody(context, at(data.poses.all), bold, {bones: line, points: points.map(() => line)});
@@ -201,11 +209,14 @@ function averageFigure(id) {
     if (Math.min(width, height) < 150 || pose.length > 12) return;
     context.fillStyle = ink;
     context.font = '10px system-ui, sans-serif';
-    data.poses.names.forEach((name, p) => {
-      const [x, y] = at(pose)(p);
-      const right = pose[p][0] >= -1e-9;
+    // Names go to the side of the body on which their point lies, below each other.
+    const lowest = [-Infinity, -Infinity];
+    const middle = screen(0, 0)[0];
+    data.poses.names.map((name, p) => [name, ...at(pose)(p)]).sort((a, b) => a[2] - b[2]).forEach(([name, x, y]) => {
+      const right = Number(x >= middle - 1);
+      lowest[right] = Math.max(y + 3, lowest[right] + 11);
       context.textAlign = right ? 'left' : 'right';
-      context.fillText(name, x + (right ? 1 : -1) * (bold * 1.35 + 3), y + 3);
+      context.fillText(name, x + (right ? 1 : -1) * (bold * 1.35 + 3), lowest[right]);
     });
   };
   return h('figure', {class: 'clip average'}, whenSized(canvas), h('figcaption', {}, h('span', {}, 'Average pose'), h('span', {class: 'muted'}, 'grey: of all actions')));
@@ -217,14 +228,14 @@ function poseScreen(packed, name) {
   const bounds = [[Infinity, -Infinity], [Infinity, -Infinity]];
   for (let k = 0; k < figure.frames; k += 1) {
     figure.place(k).slice(0, 2).forEach((value, axis) => {
-      bounds[axis] = [Math.min(bounds[axis][0], value - figure.reach), Math.max(bounds[axis][1], value + figure.reach)];
+      bounds[axis] = [Math.min(bounds[axis][0], value + Math.min(figure.box[0], figure.box[1])), Math.max(bounds[axis][1], value + Math.max(figure.box[2], figure.box[3]))];
     });
   }
   figure.extent = bounds;
   let now = 0;
   const [scene, near] = ['Scene', 'Figure'].map((what) => h('canvas', {class: 'figure', role: 'img', 'aria-label': `${what} of ${name}`}));
   scene.redraw = () => drawScene(scene, figure, now);
-  near.redraw = () => drawFigure(near, figure, now, figure.reach);
+  near.redraw = () => drawFigure(near, figure, now, figure.box);
   const draw = () => [scene, near].forEach((canvas) => canvas.isConnected && canvas.redraw());
   return {
     elements: [whenSized(scene), whenSized(near)],
