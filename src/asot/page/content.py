@@ -97,10 +97,12 @@ class RecordingView:
         The video.
     media_start_s : float
         The time of the video's first frame in its file, in seconds.
+    media_shift_s : float
+        The seconds by which the clock of the video's file is ahead of ``times``.
     media_sound : bool
         False for a damaged video, which browsers may not play.
     signals : (N, C) float array, optional
-        Signals of a recording without a video, one row a frame.
+        Signals, one row a frame.
     signal_names : tuple of str
         Names of the C columns; numbers if empty.
     pose : PoseView, optional
@@ -127,6 +129,7 @@ class RecordingView:
     tracks: tuple[Track, ...] = ()
     media: Path | None = None
     media_start_s: float = 0.0
+    media_shift_s: float = 0.0
     media_sound: bool = True
     signals: NDArray[np.float32] | None = None
     signal_names: tuple[str, ...] = ()
