@@ -125,7 +125,7 @@ class Book:
             "original": None if media is None else str(media),
             "remarks": list(recording.remarks),
         }
-        return values, self._clips(place, recording, edges, player is not None and player.src)
+        return values, self._clips(place, recording, edges)
 
     def values(self) -> dict[str, Any]:
         """Return the plain values of the index, the actions and the overview, of all recordings."""
@@ -249,11 +249,7 @@ class Book:
         return list(self._classes).index(name)
 
     def _clips(
-        self,
-        place: int,
-        recording: RecordingView,
-        edges: NDArray[np.float64],
-        played: str | bool | None,
+        self, place: int, recording: RecordingView, edges: NDArray[np.float64]
     ) -> list[Clip]:
         clips = []
         for kind, action, rank, example in self._examples.get(recording.name, ()):
@@ -266,11 +262,9 @@ class Book:
             ends = float(edges[start]), float(edges[end])
             clip = Clip(action, rank, place, *ends, packing.number(example.typicality))
             signals, names = recording.signals, recording.signal_names
-            if played:
-                pass
-            elif recording.pose is not None:
+            if recording.pose is not None:
                 clip.pose = recording.pose.window(*ends)
-            elif signals is not None:
+            elif signals is not None and recording.media is None:
                 clip.signals = packing.snippet(signals, names, edges, slice(start, end))
             self.clips[kind].append(clip)
             clips.append(clip)

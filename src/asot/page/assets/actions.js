@@ -88,6 +88,7 @@ function example(clip, theatre, action) {
     picture = h('video', {muted: true, loop: true, playsinline: true, preload: 'none', src: mediaUrl(clip.src),
       poster: clip.still && mediaUrl(clip.still), 'aria-label': `Clip of ${row.name}, ${when}`});
     theatre.watch(picture);
+    if (clip.pose) picture = h('div', {class: 'both'}, movingFigure(clip.pose, `Moving figure of ${row.name}, ${when}`, picture), picture);
   } else if (clip.pose) {
     picture = movingFigure(clip.pose, `Moving figure of ${row.name}, ${when}`);
     theatre.watch(picture);

@@ -10,11 +10,9 @@ let common = null;
 function commonBox() {
   if (!common) {
     const boxes = Object.values(data.examples).flatMap((kind) => Object.values(kind).flat()).filter((clip) => clip.pose).map((clip) => clip.pose.box);
-    const all = (data.poses.all ?? []).map(([x, y]) => [x, y, x, y]);
     common = [0, 1, 2, 3].map((side) => {
-      const sorted = (boxes.length ? boxes : all).map((box) => box[side]).sort((a, b) => a - b);
-      const share = boxes.length ? (side < 2 ? 0.1 : 0.9) : side < 2 ? 0 : 1;
-      return sorted[Math.round(share * (sorted.length - 1))] ?? 0;
+      const sorted = boxes.map((box) => box[side]).sort((a, b) => a - b);
+      return sorted[Math.round((side < 2 ? 0.1 : 0.9) * (sorted.length - 1))] ?? 0;
     });
   }
   return common;
@@ -147,20 +145,28 @@ function drawScene(canvas, figure, k) {
   drawBody(context, (p) => at(figure.inScene(k, p, place)), clamp(((figure.box[3] - figure.box[1]) * scale) / 28, 1, 3));
 }
 
-// A canvas with the two methods of a video that the projector needs.
-function movingFigure(packed, label) {
+// A canvas with the two methods of a video that the projector needs. It may follow a clip.
+function movingFigure(packed, label, clip = null) {
   const canvas = h('canvas', {class: 'figure', role: 'img', 'aria-label': label});
   const figure = new Figure(packed);
   let [k, request, before] = [Math.floor(figure.frames / 2), 0, 0];
   canvas.redraw = () => drawFigure(canvas, figure, k, commonBox());
+  const show = (next) => {
+    if (next === k) return;
+    k = next;
+    canvas.dataset.frame = k;
+    canvas.redraw();
+  };
   const step = (now) => {
     request = requestAnimationFrame(step);
+    if (clip) {
+      show(Math.min(Math.floor(clip.currentTime * figure.rate), figure.frames - 1));
+      return;
+    }
     const passed = Math.floor(((now - before) / 1000) * figure.rate);
     if (passed < 1) return;
     before = passed > figure.rate ? now : before + (passed / figure.rate) * 1000;
-    k = (k + passed) % figure.frames;
-    canvas.dataset.frame = k;
-    canvas.redraw();
+    show((k + passed) % figure.frames);
   };
   canvas.play = () => {
     canvas.pause();
@@ -169,6 +175,8 @@ function movingFigure(packed, label) {
     return Promise.resolve();
   };
   canvas.pause = () => cancelAnimationFrame(request);
+  clip?.addEventListener('play', canvas.play);
+  clip?.addEventListener('pause', canvas.pause);
   return whenSized(canvas);
 }
 
