@@ -39,6 +39,7 @@ _AFTER = re.compile(
     re.IGNORECASE,
 )
 _BEFORE = re.compile(r"^labels(\.v\d+)?(\.\w+)*?\.?\d*_", re.IGNORECASE)
+_TIMED = ("pose", "series")
 # Shares by which the rates and the frames of a video and of its rows may differ, and frames.
 _RATE, _FRAMES, _FEW = 0.01, 0.01, 2
 _SECONDS, _SHARE = 1.0, 0.02  # likewise, of signals and their video
@@ -70,7 +71,7 @@ def find_companions(
     option = "--videos" if videos is not None else "--skeleton"
     origins = {} if data is None else _origins(data)
     paths = {one.name: one.path for one in inputs if not one.defect}
-    paths |= {name: Path(one.path) for name, one in origins.items() if one.kind != "video"}
+    paths |= {name: Path(one.path) for name, one in origins.items() if one.kind in _TIMED}
     if not paths or any(one.is_video for one in inputs):
         message = f"{option} goes with poses and sensor logs, and the recordings are none."
         raise ConfigurationError(message, setting=option[2:])
@@ -152,7 +153,7 @@ def note_companions(companions: Companions, root: Path) -> dict[str, str]:
         if companions.skeleton and origin.kind == "pose":
             media["skeleton"] = [list(pair) for pair in companions.skeleton]
         video = companions.videos.get(name)
-        if video is not None:
+        if video is not None and origin.kind in _TIMED:
             try:
                 noted = _note(video, origin, root, name)
             except DataError as error:

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.errors import FileError, unreadable
+from asot.errors import FileError
+from asot.files import read_text
 from asot.inputs.poses.places import clean
 from asot.text import listing
 
@@ -55,10 +56,7 @@ def read_skeleton(path: Path) -> Edges:
     >>> read_skeleton(path)
     (('nose', 'neck'), ('neck', 'tail'), ('neck', 'ear'))
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FileError.at(path, unreadable(error)) from error
+    text = read_text(path)
     if path.suffix.lower() in (".yaml", ".yml", ".json"):
         rows = _in_yaml(path, text)
     else:
