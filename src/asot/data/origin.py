@@ -58,6 +58,8 @@ class _Media(msgspec.Struct):
     start_s: float = 0.0
     frame_rate: float | None = None
     columns: list[str] = []
+    rate: float | None = None
+    rows: int = 0
     points_rate: Annotated[float, msgspec.Meta(gt=0)] = 30.0
     edges: list[tuple[str, str]] = []
     skeleton: list[tuple[str, str]] = []
@@ -66,6 +68,20 @@ class _Media(msgspec.Struct):
     video_start_s: float = 0.0
     video_rate: float | None = None
     video_remark: str = ""
+
+
+class _Settings(msgspec.Struct, frozen=True):
+    """The types of those settings of poses that asot uses again."""
+
+    rate: float | None = None
+    body_axis: tuple[str, str] | None = None
+    egocentric: bool = True
+
+
+class _Extractor(msgspec.Struct):
+    """The types of those values of ``extractor`` that asot uses again."""
+
+    settings: _Settings = _Settings()
 
 
 def write_features(
@@ -102,6 +118,8 @@ def read_origin(path: Path) -> Origin | None:
     cure = "extract the features again"
     origin = read_json(path, Origin, cure)
     convert(path, origin.media, _Media, cure)
+    if origin.kind == "pose":
+        convert(path, origin.extractor, _Extractor, cure)
     return origin
 
 

@@ -176,11 +176,13 @@ def _note(video: Path, origin: Origin, root: Path, name: str) -> dict[str, str |
     n_rows = FeatureFile(root / "features" / f"{name}.npy").shape[0]
     times = read_times(times_path(root, name), n_rows)
     # Without a clock of its own, a pose has the times of the frames that it numbers from 0 on.
-    counted = origin.kind == "pose" and origin.extractor.get("settings", {}).get("rate") is not None
+    given = origin.extractor.get("settings", {}).get("rate")
+    counted = origin.kind == "pose" and given is not None
     first_s = 0.0 if counted else float(times[0])
     if origin.kind == "pose":
-        first = round(float(times[0]) * origin.media["rate"]) if counted else 0
-        sentence, fits = compare_frames(info, first + origin.media["rows"], origin.media["rate"])
+        rows, rate = origin.media.get("rows", 0), origin.media.get("rate") or 0.0
+        first = round(float(times[0]) * rate) if counted else 0
+        sentence, fits = compare_frames(info, first + rows, rate)
         if not fits and counted and "frames a second" in sentence:
             sentence += f"; give --rate {info.frame_rate:.6g}"
     else:
