@@ -42,7 +42,9 @@ def expected_groups(names: ActionNames) -> dict[int, frozenset[int] | None]:
         end = action
         for _ in range(K):
             end = names.merged.get(end, end)
-        ends[action] = None if end in names.background else names.names.get(end, f"action {end + 1}")
+        ends[action] = (
+            None if end in names.background else names.names.get(end, f"action {end + 1}")
+        )
     return {
         action: None if end is None else frozenset(a for a in ends if ends[a] == end)
         for action, end in ends.items()
