@@ -98,6 +98,10 @@ page run --other folder
 page run --other =folder
 page run --other name=
 page run --other name=nope
+page run --videos toys
+page run --skeleton recipe-5.yaml
+segment toys/features --skeleton labels.txt --out new
+segment toys/features --videos nope --out new
 export run
 export run --to docx
 export run --to csv,eaf,praat

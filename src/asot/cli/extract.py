@@ -11,6 +11,7 @@ from asot.cli.console import progress, say
 from asot.cli.features import add_feature_options, feature_settings
 from asot.cli.summary import show_outcome
 from asot.errors import ConfigurationError, DataError
+from asot.inputs.companions import find_companions, note_companions
 from asot.inputs.extract import extract, survey
 from asot.inputs.find import find_inputs, take_shard
 
@@ -21,6 +22,8 @@ def run(
     out: Path | None = None,
     dry_run: bool = False,
     shard: str | None = None,
+    videos: Path | None = None,
+    skeleton: Path | None = None,
     options: Annotated[Namespace, add_feature_options],
 ) -> None:
     """Make features of recordings, in a folder that asot train takes.
@@ -31,6 +34,9 @@ def run(
 
     out: The data folder to fill.
     dry_run: Print what every file is taken for, and do nothing else.
+    videos: Folder with the videos of poses or sensor logs, to show with them.
+    skeleton: File with the points of poses to join: pairs of names in YAML, JSON or CSV, or
+        DeepLabCut's config.yaml.
     shard: i/n: every n-th recording from the i-th on, for n machines at once.
     """
     video, series = feature_settings(options)
@@ -42,11 +48,14 @@ def run(
     if not inputs:
         say(f"The shard {shard} has no recording: there are fewer than shards.")
         return
+    companions = find_companions(videos, skeleton, inputs, series)
     with progress() as bars:
         if out is None or dry_run:
             outcome = survey(inputs, series, bars)
         else:
             outcome = extract(inputs, out, video, series, bars, shared_with=everyone)
+            for name, sentence in note_companions(companions, out).items():
+                outcome.remarks[name] = [*outcome.remarks.get(name, ()), sentence]
     show_outcome(outcome, None if dry_run else out)
     if outcome.failed:
         failed = f"{len(outcome.failed)} of {len(inputs)} recordings"

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from asot.cli.console import open_results, progress, say
+from asot.inputs.companions import find_companions, note_companions
+from asot.inputs.settings import SeriesSettings
 from asot.runs.page import PAGE, named_predictions, write_page
+from asot.text import printable
 
 
 def run(
@@ -16,6 +19,8 @@ def run(
     open: bool = False,
     data: Path | None = None,
     other: list[str] | None = None,
+    videos: Path | None = None,
+    skeleton: Path | None = None,
 ) -> None:
     """Write the page of a segmentation.
 
@@ -24,11 +29,18 @@ def run(
 
     out: Where to write; RESULTS/page unless given.
     open: Show the page in the browser.
+    videos: Folder with the videos of poses or sensor logs, to show with them.
+    skeleton: File with the points of poses to join: pairs of names in YAML, JSON or CSV, or
+        DeepLabCut's config.yaml.
     other: Other predictions of the same recordings to show beneath: NAME=FOLDER ...
     """
     out = out or results / PAGE
     folder, place = open_results(results, data)
     others = named_predictions(other or [])
+    root = folder.data_root(place)
+    companions = find_companions(videos, skeleton, (), SeriesSettings(), root)
+    for name, sentence in note_companions(companions, root).items():
+        say(f"{printable(name)}: {sentence}")
     with progress() as bars:
         pages = write_page(folder, out, embed=embed, data=place, others=others, progress=bars)
     for page in pages:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
@@ -40,6 +40,17 @@ class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     media: dict[str, Any] = {}
     remarks: list[str] = []  # sentences for people, as on damaged frames
 
+    @property
+    def video(self) -> Path | None:
+        """Return the video of the recording: its own file, or the one that was given with it."""
+        path = self.path if self.kind == "video" else self.media.get("video")
+        return None if path is None else Path(path)
+
+    @property
+    def video_shift_s(self) -> float:
+        """Return the seconds by which the video's clock is ahead of the recording's."""
+        return float(self.media.get("video_shift_s", 0.0))
+
 
 class _Media(msgspec.Struct):
     """The types of those values of ``media`` that asot uses."""
@@ -47,6 +58,30 @@ class _Media(msgspec.Struct):
     start_s: float = 0.0
     frame_rate: float | None = None
     columns: list[str] = []
+    rate: float | None = None
+    rows: int = 0
+    points_rate: Annotated[float, msgspec.Meta(gt=0)] = 30.0
+    edges: list[tuple[str, str]] = []
+    skeleton: list[tuple[str, str]] = []
+    video: str | None = None
+    video_shift_s: float = 0.0
+    video_start_s: float = 0.0
+    video_rate: float | None = None
+    video_remark: str = ""
+
+
+class _Settings(msgspec.Struct, frozen=True):
+    """The types of those settings of poses that asot uses again."""
+
+    rate: float | None = None
+    body_axis: tuple[str, str] | None = None
+    egocentric: bool = True
+
+
+class _Extractor(msgspec.Struct):
+    """The types of those values of ``extractor`` that asot uses again."""
+
+    settings: _Settings = _Settings()
 
 
 def write_features(
@@ -83,6 +118,8 @@ def read_origin(path: Path) -> Origin | None:
     cure = "extract the features again"
     origin = read_json(path, Origin, cure)
     convert(path, origin.media, _Media, cure)
+    if origin.kind == "pose":
+        convert(path, origin.extractor, _Extractor, cure)
     return origin
 
 

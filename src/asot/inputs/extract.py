@@ -5,6 +5,7 @@
     DATA/features/<recording>.npy   (N, D) float32
     DATA/times/<recording>.npy      (N + 1,) float64, seconds of the file's own clock
     DATA/signals/<recording>.npy    (N, C) float32, the measured signals of sensor logs and poses
+    DATA/points/<recording>.npy     (M, C) float32, poses at the rate at which they are shown
     DATA/origins/<recording>.json   written last, so that it marks what is finished
     DATA/recordings.csv             what every file was taken for
 """
@@ -371,14 +372,16 @@ def _finished(one: Input, extractor: Extractor, root: Path) -> Origin | None:
 
 
 def _make(one: Input, extractor: Extractor, root: Path, tell: Callable[[float], None]) -> Origin:
-    target, signals = (root / kind / f"{one.name}.npy" for kind in ("features", "signals"))
+    target = root / "features" / f"{one.name}.npy"
     with extractor.features(one.path, target, tell) as (arrays, origin):
         # Without its origin a recording is unfinished, even if old and new arrays lie side by side.
         origin_path(root, one.name).unlink(missing_ok=True)
-        if "signals" in arrays:
-            write_array(signals, arrays["signals"])
-        else:
-            signals.unlink(missing_ok=True)
+        for part in ("signals", "points"):
+            path = root / part / f"{one.name}.npy"
+            if part in arrays:
+                write_array(path, arrays[part])
+            else:
+                path.unlink(missing_ok=True)
         write_features(root, one.name, arrays["features"], arrays.get("times"), origin)
     return origin
 
@@ -399,6 +402,6 @@ def _fail(result: Extraction, one: Input, extractor: Extractor, root: Path, reas
         return
     result.failed[one.name] = reason
     if mark is not None:
-        for folder in ("features", "times", "signals"):
+        for folder in ("features", "times", "signals", "points"):
             (root / folder / f"{one.name}.npy").unlink(missing_ok=True)
         origin_path(root, one.name).unlink(missing_ok=True)

@@ -18,6 +18,7 @@ from asot.figures.style import Style, class_style
 from asot.page import packing
 from asot.page.content import Example, Identity, Page, RecordingView, Track
 from asot.page.media import PlayerMedia
+from asot.page.poses import Averages
 from asot.timeline.names import default_name
 from asot.timeline.segments import UNLABELLED, run_lengths
 
@@ -37,6 +38,7 @@ class Clip:
     signals: list[dict[str, Any]] | None = None
     src: str | None = None
     still: str | None = None
+    pose: dict[str, Any] | None = None
 
 
 class Book:
@@ -56,6 +58,7 @@ class Book:
         self._lengths: defaultdict[int, list[tuple[int, float]]] = defaultdict(list)
         self._transitions: Counter[tuple[int, int]] = Counter()
         self._identity = Identity(self.positions)
+        self._poses = Averages()
         self._examples: defaultdict[str, list[tuple[str, int, int, Example]]] = defaultdict(list)
         for kind, examples in (("typical", page.typical), ("atypical", page.atypical)):
             for action, some in examples.items():
@@ -102,6 +105,8 @@ class Book:
         if confidence is not None:
             means = packing.bin_means(confidence, packing.even_bins(edges))
             curve = packing.packed(means, 0.0, 1.0)
+        if recording.pose is not None:
+            self._poses.add(recording.pose, labels, edges)
         tracks = (Track("prediction", labels), *recording.tracks)
         values = {
             "unit": "s" if timed else "frames",
@@ -115,6 +120,7 @@ class Book:
             "signals": []
             if signals is None
             else packing.packed_signals(signals, recording.signal_names, edges),
+            "pose": None if recording.pose is None else recording.pose.whole(),
             "media": None if player is None else asdict(player),
             "original": None if media is None else str(media),
             "remarks": list(recording.remarks),
@@ -168,6 +174,7 @@ class Book:
                 for kind, clips in self.clips.items()
                 for ranked in [sorted(clips, key=lambda clip: clip.rank)]
             },
+            "poses": self._poses.values(),
             "scores": {
                 matching: {name: packing.number(score) for name, score in scores.items()}
                 for matching, scores in page.scores.items()
@@ -255,7 +262,9 @@ class Book:
             ends = float(edges[start]), float(edges[end])
             clip = Clip(action, rank, place, *ends, packing.number(example.typicality))
             signals, names = recording.signals, recording.signal_names
-            if signals is not None and recording.media is None:
+            if recording.pose is not None:
+                clip.pose = recording.pose.window(*ends)
+            elif signals is not None and recording.media is None:
                 clip.signals = packing.snippet(signals, names, edges, slice(start, end))
             self.clips[kind].append(clip)
             clips.append(clip)

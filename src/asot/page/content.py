@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from asot.errors import ArgumentError
 from asot.figures.evidence import Finding
 from asot.figures.verdicts import VerdictText
+from asot.page.poses import PoseView
 from asot.timeline.segments import UNLABELLED, require_times
 
 
@@ -96,12 +97,16 @@ class RecordingView:
         The video.
     media_start_s : float
         The time of the video's first frame in its file, in seconds.
+    media_shift_s : float
+        The seconds by which the clock of the video's file is ahead of ``times``.
     media_sound : bool
         False for a damaged video, which browsers may not play.
     signals : (N, C) float array, optional
-        Signals of a recording without a video, one row a frame.
+        Signals, one row a frame.
     signal_names : tuple of str
         Names of the C columns; numbers if empty.
+    pose : PoseView, optional
+        The stick figure of a recording of poses.
     scores : mapping of str to float
         Fractions, shown in percent; NaN for a missing score.
     activity : str, optional
@@ -124,9 +129,11 @@ class RecordingView:
     tracks: tuple[Track, ...] = ()
     media: Path | None = None
     media_start_s: float = 0.0
+    media_shift_s: float = 0.0
     media_sound: bool = True
     signals: NDArray[np.float32] | None = None
     signal_names: tuple[str, ...] = ()
+    pose: PoseView | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
     activity: str | None = None
     verdict: str = ""

@@ -63,7 +63,7 @@ class Studio:
 
     def player(self, recording: RecordingView) -> PlayerMedia | None:
         """Choose or make the video for the player of a recording; None without a video."""
-        source = recording.media
+        source, shift = recording.media, recording.media_shift_s
         if source is None:
             return None
         if recording.times is None:
@@ -73,17 +73,17 @@ class Studio:
         if self._tools is None:
             if self.embed or source.suffix.lower() not in _BROWSER_SUFFIXES:
                 return PlayerMedia(None, note="A preview of the video needs the extra 'video'.")
-            return PlayerMedia(self._link(source), recording.media_start_s)
+            return PlayerMedia(self._link(source), recording.media_start_s - shift)
         try:
             sound = abs(recording.media_start_s) < 1e-3 and recording.media_sound
             direct = sound and self._tools.browser_plays(source)
             if direct and not self.embed:
-                return PlayerMedia(self._link(source))
+                return PlayerMedia(self._link(source), -shift)
             name, offset = self._preview(source)
         except (AsotError, OSError) as error:
             log.warning("no preview of %s: %s", source, error)
             return PlayerMedia(None, note=f"No preview could be made: {error}")
-        return PlayerMedia(f"media/{name}", offset)
+        return PlayerMedia(f"media/{name}", offset - shift)
 
     def clip(self, source: Path, start_s: float, end_s: float) -> tuple[str, str | None] | None:
         """Make a clip of the middle of a segment, of at most six seconds, and its still.

@@ -22,7 +22,18 @@ from asot.progress import Progress, silent
 
 # In this order: the last script starts the page.
 _SCRIPTS = [
-    *("core", "names", "index", "timeline", "recording", "actions", "evidence", "overview", "main")
+    *(
+        "core",
+        "names",
+        "index",
+        "timeline",
+        "recording",
+        "pose",
+        "actions",
+        "evidence",
+        "overview",
+        "main",
+    )
 ]
 
 
@@ -94,19 +105,19 @@ def _parts(
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the values of each recording, and make all clips at the end."""
     total = len(page.recordings)
-    wanted: list[tuple[Clip, Path]] = []
+    wanted: list[tuple[Clip, Path, float]] = []
     progress("Page: recordings", 0, total)
     for place, recording in enumerate(page.recordings):
         values, clips = book.add(recording, studio.player(recording))
         source = recording.media
         if source is not None and recording.times is not None and source.is_file():
-            wanted += [(clip, source) for clip in clips]
+            wanted += [(clip, source, recording.media_shift_s) for clip in clips]
         yield place, values
         progress("Page: recordings", place + 1, total)
     if wanted:
         progress("Page: clips", 0, len(wanted))
-    for done, (clip, source) in enumerate(wanted, start=1):
-        made = studio.clip(source, clip.start, clip.end)
+    for done, (clip, source, shift) in enumerate(wanted, start=1):
+        made = studio.clip(source, clip.start + shift, clip.end + shift)
         if made is not None:
             clip.src, clip.still = made
         progress("Page: clips", done, len(wanted))

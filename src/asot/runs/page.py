@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from asot.data import Recording, Recordings
 from asot.data.features import blocks, map_array
+from asot.data.origin import Origin
 from asot.data.recordings import Features
 from asot.errors import ConfigurationError, DataError
 from asot.figures import evidence
@@ -23,6 +24,7 @@ from asot.page import ActionView, Example, Page, RecordingView, Track, render_pa
 from asot.progress import Progress, silent
 from asot.runs.predictions import PredictionFolder, Scored, find_predictions, score
 from asot.runs.run import Run, find_training, told_scores, versions
+from asot.runs.stick_figures import stick_figure
 from asot.schema import read_json
 from asot.text import plural
 from asot.timeline.names import ActionNames
@@ -224,15 +226,13 @@ class Views(Sequence[RecordingView]):
             times=one.times,
             confidence=confidence,
             tracks=tuple(tracks),
-            media=Path(origin.path) if origin is not None and is_video else None,
-            media_start_s=float(origin.media.get("start_s", 0.0)) if origin is not None else 0.0,
-            media_sound=origin is None or not origin.remarks,
             signals=signals,
             signal_names=signal_names,
+            pose=stick_figure(one),
             scores=self._scores.get(one.name, {}),
             activity=one.activity,
             verdict=self._word(float(confidence.mean())),
-            remarks=tuple(origin.remarks) if origin is not None else (),
+            **_of_origin(origin),
         )
 
     def _word(self, share: float) -> Word:
@@ -241,6 +241,21 @@ class Views(Sequence[RecordingView]):
 
         whole = self._verdict
         return whole if whole == "not known" else verdict_on_recording(share, whole)
+
+
+def _of_origin(origin: Origin | None) -> dict[str, Any]:
+    """Return what a view takes from the recording's origin: the video and the remarks."""
+    if origin is None:
+        return {}
+    is_video = origin.kind == "video"
+    start_s = origin.media.get("start_s" if is_video else "video_start_s", 0.0)
+    return {
+        "media": origin.video,
+        "media_start_s": float(start_s),
+        "media_shift_s": origin.video_shift_s,
+        "media_sound": not (is_video and origin.remarks),
+        "remarks": (*origin.remarks, *filter(None, [origin.media.get("video_remark")])),
+    }
 
 
 def _as_track(name: str, labels: Labels, names: Mapping[int, str]) -> Track:

@@ -242,21 +242,25 @@ class PredictionFolder:
         """Tell whether people gave labels for a recording."""
         return self.truth_path(name).is_file()
 
-    def open_data(self, root: Path | None = None) -> Opened:
-        """Open the recordings that were predicted.
-
-        Labels that people corrected are the ground truth where there are any; else it is that of
-        the data set, which is at ``root``, or where it was, or beside the predictions.
-        """
-        index = self.index()
-        source = index.source
+    def data_root(self, root: Path | None = None) -> Path:
+        """Return where the data set is: at ``root``, or where it was, or beside the predictions."""
         if root is None:
             # A folder of asot segment, moved or copied as a whole, has its data in it.
             results = self.root.absolute().parent
             own = (results / DESCRIPTION).is_file() and (results / "data" / "features").is_dir()
-            root = results / "data" if own else Path(source.root)
+            root = results / "data" if own else Path(self.index().source.root)
         if not (root / "features").is_dir():
             raise FileError.at(root, "is gone: say where the data set is now with --data")
+        return root
+
+    def open_data(self, root: Path | None = None) -> Opened:
+        """Open the recordings that were predicted.
+
+        Labels that people corrected are the ground truth where there are any; else it is that of
+        the data set; see :meth:`data_root`.
+        """
+        index = self.index()
+        source, root = index.source, self.data_root(root)
         dataset = source.open(root)
         known = {one.name: one for one in dataset.recordings()}
         names = [one.name for one in index.recordings]
@@ -286,14 +290,16 @@ class PredictionFolder:
             action_names={action: names.name(action) for action in range(n_actions)},
             times=times,
         )
-        is_video = origin is not None and origin.kind == "video"
+        # A video with another clock than the recording's would be cut at the wrong places.
+        video = origin.video if origin is not None and abs(origin.video_shift_s) < 1e-3 else None
+        rate = None if origin is None else origin.media.get("frame_rate")
         return Timeline(
             recording.name,
             tuple(rows),
             len(labels),
             times,
-            Path(origin.path) if origin is not None and is_video else None,
-            origin.media.get("frame_rate") if origin is not None else None,
+            video,
+            rate or (origin.media.get("video_rate") if origin is not None else None),
             {names.name(one): one for one in range(n_actions) if names.target(one) == one},
         )
 

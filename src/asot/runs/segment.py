@@ -23,6 +23,7 @@ from asot.data import DatasetFolder
 from asot.data.folder import is_folder
 from asot.errors import ConfigurationError, FileError
 from asot.files import write_json
+from asot.inputs.companions import find_companions, note_companions
 from asot.inputs.extract import Extraction, extract
 from asot.inputs.find import DESCRIPTION, find_inputs, is_ours
 from asot.inputs.kinds import Kind
@@ -62,6 +63,8 @@ def segment(
     seed: int,
     kind: Kind | None = None,
     model: Path | None = None,
+    videos: Path | None = None,
+    skeleton: Path | None = None,
     progress: Progress,
     told: Callable[[Extraction], None] = lambda outcome: None,
 ) -> Segmented:
@@ -70,9 +73,10 @@ def segment(
     ``named`` are videos, tables or arrays, or folders of them; or one data folder, which holds
     features. ``model`` is a folder of an earlier segmentation or training, to apply in place of
     training ``recipe`` with ``seed``. Of recordings of several kinds, ``kind`` chooses one.
-    ``told`` is called with the outcome of the extraction before learning begins. Recordings that
-    were added since are segmented into the actions that were learnt. Wrong arguments are refused
-    before any long work begins.
+    ``videos``, a folder, and ``skeleton``, a file, go with poses and signals; see
+    :mod:`asot.inputs.companions`. ``told`` is called with the outcome of the extraction before
+    learning begins. Recordings that were added since are segmented into the actions that were
+    learnt. Wrong arguments are refused before any long work begins.
     """
     video, series = features
     trained = None if model is None else find_run(model)
@@ -80,6 +84,7 @@ def segment(
     if data is not None and series.transposed:
         recipe = replace(recipe, dataset=replace(recipe.dataset, transposed=True))
     inputs = [] if data is not None else find_inputs(named, kind)
+    companions = find_companions(videos, skeleton, inputs, series, data)
     sound = [one for one in inputs if not one.defect]
     in_video = {key: value for key, value in asdict(video).items() if key not in SPEED}
     request = SegmentRequest(
@@ -98,7 +103,12 @@ def segment(
         data = out / "data"
         expected = None if learnt is None else learnt.description().extractor
         outcome = extract(inputs, data, video, series, progress, expected)
+        for name, sentence in note_companions(companions, data).items():
+            outcome.remarks[name] = [*outcome.remarks.get(name, ()), sentence]
         told(outcome)
+    else:
+        for name, sentence in note_companions(companions, data).items():
+            logger.warning("%s: %s", name, sentence)
     if trained is None:
         return Segmented(_train(recipe, data, out / "run", seed, progress), outcome)
     folder = PredictionFolder(out / "predictions")

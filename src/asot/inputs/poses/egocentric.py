@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -17,6 +17,32 @@ from asot.text import listing, quote
 # Points on the body's axis in order of preference, without case, spaces and signs.
 _FRONT = ("nose", "snout", "nosetip", "head", "headcenter", "headcentre", "neck", "thorax")
 _REAR = ("tailbase", "basetail", "tailstart", "tail1", "tail", "tailroot", "hip", "abdomen")
+
+_Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Body:
+    """An individual over N frames: the columns of its points, its middle and its heading."""
+
+    points: dict[str, dict[str, int]]  # the position of each coordinate of each point
+    middle: _Values  # (N, 2), the mean of its points
+    heading: _Values | None  # (N,) radians, from the rear to the front point, if these are known
+
+
+def bodies(series: Series, body_axis: Sequence[str] | None = None) -> dict[str, Body]:
+    """Find the individuals of poses, and where each is."""
+    found = {}
+    for individual, points in _individuals(series.columns).items():
+        places = [[place["x"], place["y"]] for place in points.values()]
+        middle = series.values[:, places].mean(axis=1)
+        axis, heading = find_axis(points, body_axis), None
+        if axis is not None:
+            rear, front = ([points[one]["x"], points[one]["y"]] for one in axis)
+            along = series.values[:, front] - series.values[:, rear]
+            heading = np.arctan2(along[:, 1], along[:, 0])
+        found[individual] = Body(points, middle, heading)
+    return found
 
 
 def egocentric(series: Series, body_axis: Sequence[str] | None = None) -> Series:
@@ -38,35 +64,30 @@ def egocentric(series: Series, body_axis: Sequence[str] | None = None) -> Series
     >>> own.columns[4:], (own.values[0].round(6) + 0).tolist()
     (('forward', 'sideways', 'turn'), [-1.0, 0.0, 1.0, 0.0, 10.0, 0.0, 0.0])
     """
-    individuals = _individuals(series.columns)
     require_axis(series.columns, body_axis)
     values = series.values.copy()
     moments = series.times[:-1]
-    extra: list[tuple[str, NDArray[np.float64]]] = []
-    middles: dict[str, NDArray[np.float64]] = {}
-    for individual, points in individuals.items():
+    extra: list[tuple[str, _Values]] = []
+    found = bodies(series, body_axis)
+    middles = {individual: body.middle for individual, body in found.items()}
+    for individual, body in found.items():
         prefix = f"{individual}." if individual else ""
-        xs, ys = ([place[axis] for place in points.values()] for axis in "xy")
-        middle = np.stack([values[:, xs].mean(axis=1), values[:, ys].mean(axis=1)], axis=1)
-        middles[individual] = middle
-        own_x, own_y = values[:, xs] - middle[:, :1], values[:, ys] - middle[:, 1:]
-        zs = [place["z"] for place in points.values() if "z" in place]
+        xs, ys = ([place[axis] for place in body.points.values()] for axis in "xy")
+        own_x, own_y = values[:, xs] - body.middle[:, :1], values[:, ys] - body.middle[:, 1:]
+        zs = [place["z"] for place in body.points.values() if "z" in place]
         if zs:
             values[:, zs] -= values[:, zs].mean(axis=1, keepdims=True)
-        motion = np.gradient(middle, moments, axis=0)
-        axis = _axis(points, body_axis)
-        if axis is None:
+        motion = np.gradient(body.middle, moments, axis=0)
+        if body.heading is None:
             extra.append((f"{prefix}speed", np.hypot(motion[:, 0], motion[:, 1])))
         else:
-            rear, front = (list(points).index(point) for point in axis)
-            heading = np.arctan2(own_y[:, front] - own_y[:, rear], own_x[:, front] - own_x[:, rear])
-            cosine, sine = np.cos(heading)[:, None], np.sin(heading)[:, None]
+            cosine, sine = np.cos(body.heading)[:, None], np.sin(body.heading)[:, None]
             own_x, own_y = cosine * own_x + sine * own_y, cosine * own_y - sine * own_x
             along, across = cosine[:, 0], sine[:, 0]
             extra += [
                 (f"{prefix}forward", along * motion[:, 0] + across * motion[:, 1]),
                 (f"{prefix}sideways", along * motion[:, 1] - across * motion[:, 0]),
-                (f"{prefix}turn", np.gradient(np.unwrap(heading), moments)),
+                (f"{prefix}turn", np.gradient(np.unwrap(body.heading), moments)),
             ]
         values[:, xs], values[:, ys] = own_x, own_y
     for one, other in combinations(middles, 2):
@@ -106,7 +127,7 @@ def distances(series: Series) -> Series:
 def lacks_heading(columns: Sequence[str], body_axis: Sequence[str] | None) -> bool:
     """Tell whether poses have individuals, but none with a known rear and front point."""
     individuals = _individuals(columns).values()
-    return bool(individuals) and not any(_axis(points, body_axis) for points in individuals)
+    return bool(individuals) and not any(find_axis(points, body_axis) for points in individuals)
 
 
 def _individuals(columns: Sequence[str]) -> dict[str, dict[str, dict[str, int]]]:
@@ -124,9 +145,10 @@ def _individuals(columns: Sequence[str]) -> dict[str, dict[str, dict[str, int]]]
     return {individual: points for individual, points in whole.items() if points}
 
 
-def _axis(
-    points: dict[str, dict[str, int]], body_axis: Sequence[str] | None
+def find_axis(
+    points: Sequence[str] | dict[str, dict[str, int]], body_axis: Sequence[str] | None = None
 ) -> tuple[str, str] | None:
+    """Return the rear and the front point of a body; None where they are not known."""
     if body_axis is not None:
         rear, front = body_axis
         return (rear, front) if rear in points and front in points else None
@@ -136,9 +158,7 @@ def _axis(
     return (rear_point, front_point) if front_point and rear_point else None
 
 
-def _with(
-    series: Series, values: NDArray[np.float64], extra: list[tuple[str, NDArray[np.float64]]]
-) -> Series:
+def _with(series: Series, values: _Values, extra: list[tuple[str, _Values]]) -> Series:
     columns = (*series.columns, *(name for name, _ in extra))
     values = np.column_stack([values, *(column for _, column in extra)])
     return replace(series, values=values, columns=columns)

@@ -22,6 +22,7 @@ from asot.inputs.poses.places import Poses, place
 from asot.timeline.segments import require_times
 
 Names = tuple[str, ...]
+_SKELETONS = [("node_names", "edge_inds")]  # of SLEAP
 
 
 def open_hdf5(path: Path) -> Any:
@@ -57,6 +58,26 @@ def read_sleap(path: Path, file: Any) -> tuple[list[str], list[str], NDArray[Any
     if len(tracks) != places.shape[1]:
         tracks = [f"track_{i}" for i in range(places.shape[1])]
     return tracks, points, places, scores
+
+
+def read_edges(file: Any) -> tuple[tuple[str, str], ...]:
+    """Read the pairs of points that a skeleton of SLEAP or of ndx-pose joins; empty without one."""
+    found: dict[tuple[str, str], None] = {}
+    skeletons = [(file[nodes], file[edges]) for nodes, edges in _SKELETONS if edges in file]
+    skeletons += [
+        (group["nodes"], group["edges"])
+        for group in _groups(file, "neurodata_type", ("Skeleton",))
+        if "nodes" in group and "edges" in group
+    ]
+    for nodes, edges in skeletons:
+        names = [_text(name) for name in nodes[()]]
+        pairs = np.asarray(edges[()])
+        if pairs.ndim == 2 and pairs.shape[1] != 2:
+            pairs = pairs.T  # as MATLAB has it
+        if pairs.ndim == 2 and pairs.shape[1] == 2 and pairs.dtype.kind in "iu":
+            inside = pairs[(pairs >= 0).all(axis=1) & (pairs < len(names)).all(axis=1)]
+            found.update(dict.fromkeys((names[a], names[b]) for a, b in inside.tolist()))
+    return tuple(found)
 
 
 def read_dlc(path: Path, file: Any) -> tuple[list[Names], list[str], NDArray[Any], NDArray[Any]]:

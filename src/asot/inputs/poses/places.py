@@ -29,6 +29,7 @@ class Poses:
     times: Values | None = None  # (N + 1,) seconds, where the file has its own
     start: str | None = None  # the date of second 0, likewise
     remarks: tuple[str, ...] = ()
+    edges: tuple[tuple[str, str], ...] = ()  # pairs of points that the file joins
 
 
 def place(
@@ -74,9 +75,9 @@ def _of_points(path: Path, keys: Sequence[Key], placed: Values, first: int, leas
     for position, (individual, point, part) in enumerate(keys):
         if not part:  # as of a column that someone added
             continue
-        parts = points.setdefault((_clean(individual), _clean(point)), {})
+        parts = points.setdefault((clean(individual), clean(point)), {})
         if part in parts:
-            name = ".".join(filter(None, (_clean(individual), _clean(point), part)))
+            name = ".".join(filter(None, (clean(individual), clean(point), part)))
             raise FileError.at(path, f"has two columns {quote(name)}")
         parts[part] = position
     if not points:
@@ -137,6 +138,6 @@ def frame_rows(path: Path, index: NDArray[np.generic]) -> tuple[NDArray[np.int64
     return frames.astype(np.int64) - first, first, length
 
 
-def _clean(name: str) -> str:
+def clean(name: str) -> str:
     """Replace the dots of a name, so that it can stand between those of a column."""
     return re.sub(r"\.+", "_", name.strip())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ from numpy.typing import NDArray
 from asot.errors import AsotError, FileError
 from asot.files import require_file
 from asot.inputs.kinds import ARRAYS, HDF5, PARQUET, TEXTS, OfTable, content
-from asot.inputs.poses.hdf5 import open_hdf5, read_dlc, read_nwb, read_sleap
+from asot.inputs.poses.hdf5 import open_hdf5, read_dlc, read_edges, read_nwb, read_sleap
 from asot.inputs.poses.headers import flat, least_of, name_levels
-from asot.inputs.poses.places import Poses, place
+from asot.inputs.poses.places import Poses, clean, place
 from asot.inputs.poses.tables import find_poses, read_poses
 from asot.inputs.series.signals import Series, fill_gaps
 from asot.text import listing, quote
@@ -111,7 +112,8 @@ def read_pose(
     for one in columns or ():
         if not any(names[i] in kept for i in _choose(path, names, [one])):
             raise FileError.at(path, f"holds no place of {quote(one)}, which was asked for: {what}")
-    return Series(filled, kept, times, start, (*poses.remarks, *remarks))
+    said = (*poses.remarks, *remarks)
+    return Series(filled, kept, times, start, said, edges=poses.edges)
 
 
 def _choose(path: Path, names: list[str], asked: Sequence[str]) -> list[int]:
@@ -135,9 +137,10 @@ def _read_hdf5(path: Path) -> Poses:
                 keys = list(itertools.product(tracks, points, ("x", "y", "score")))
                 values = np.concatenate([places, scores[..., None]], axis=-1)
                 values = values.reshape(len(values), -1)
-                return place(path, keys, np.arange(len(values)), values, least_of(keys))
+                poses = place(path, keys, np.arange(len(values)), values, least_of(keys))
+                return replace(poses, edges=_cleaned(read_edges(file)))
             if "nwb_version" in file.attrs:
-                return read_nwb(path, file)
+                return replace(read_nwb(path, file), edges=_cleaned(read_edges(file)))
             names, levels, index, values = read_dlc(path, file)
         return _of_levels(path, names, levels, index, values)
     except (AsotError, MemoryError):
@@ -145,6 +148,10 @@ def _read_hdf5(path: Path) -> Poses:
     except Exception as error:  # a damaged file may raise anything, in h5py and after
         message = "is damaged, or of a layout that asot does not know: export it as CSV"
         raise FileError.at(path, message) from error
+
+
+def _cleaned(edges: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((clean(one), clean(other)) for one, other in edges)
 
 
 def _of_levels(

@@ -26,6 +26,7 @@ from asot.text import plural
 
 # Counted up when the same file and settings give other features than before.
 VERSION = 3
+POINTS_RATE = 30.0  # enough to see a movement
 READY_COLUMNS = 64  # a table as wide as this holds features already
 _LEAST_IN_WINDOW = 8  # samples; two octaves
 
@@ -96,11 +97,14 @@ class SeriesExtractor:
     def features(
         self, path: Path, target: Path, tell: Callable[[float], None]
     ) -> Iterator[tuple[dict[str, NDArray[Any]], Origin]]:
-        """Make features (N, D), times (N + 1,) and signals (N, C).
+        """Make features (N, D), times (N + 1,), signals (N, C), and of poses points (M, C).
+
+        Points are the signals at :data:`POINTS_RATE` a second, or fewer where the file has fewer.
 
         The origin's ``media`` holds ``columns`` (of the signals), ``found`` (those of
         the file, where some are chosen), ``left_out`` (those that are no signals), ``rate``,
-        ``rows``, and ``start`` if the file has a date.
+        ``rows``, ``start`` if the file has a date, and of poses ``points_rate`` and ``edges``, the
+        pairs of points that the file joins.
         """
         yield self._make(path)
 
@@ -134,18 +138,29 @@ class SeriesExtractor:
                 cure += " to leave that recording out instead"
             remarks.append(f"{why}, so poses were not turned to face one way: {cure}.")
         columns = list(series.columns)
-        media = {"columns": columns, "rate": series.rate, "rows": len(series.values)}
+        media: dict[str, Any] = {"columns": columns, "rate": series.rate}
+        media["rows"] = len(series.values)
         if self.columns is not None:
             media["found"] = list(found)
         if series.left_out:
             media["left_out"] = list(series.left_out)
         if series.start is not None:
             media["start"] = series.start
+        arrays: dict[str, NDArray[Any]] = {
+            "features": values,
+            "times": made.times,
+            "signals": shown,
+        }
+        if kind == "pose":
+            rate = min(series.rate, POINTS_RATE)
+            points = resample(smooth(series, plan.smooth_s), rate)
+            arrays["points"] = points.values.astype(np.float32)
+            media |= {"points_rate": rate, "edges": [list(pair) for pair in series.edges]}
         chosen = {**plan._asdict(), "frame_rate": plan.frame_rate or "all"}
         extractor = {**self.identity, "kind": kind, "columns": columns, **chosen}
         mark = self.fingerprint(path)
         origin = Origin(kind, str(path.resolve()), mark, extractor, media, remarks)
-        return {"features": values, "times": made.times, "signals": shown}, origin
+        return arrays, origin
 
 
 class Preparation(NamedTuple):

@@ -39,6 +39,7 @@ class Series:
     start: str | None = None
     remarks: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()  # columns of the file that are no signals, but for its times
+    edges: tuple[tuple[str, str], ...] = ()  # pairs of points that a file of poses joins
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.values.shape[1] != len(self.columns):

@@ -88,6 +88,10 @@ function example(clip, theatre, action) {
     picture = h('video', {muted: true, loop: true, playsinline: true, preload: 'none', src: mediaUrl(clip.src),
       poster: clip.still && mediaUrl(clip.still), 'aria-label': `Clip of ${row.name}, ${when}`});
     theatre.watch(picture);
+    if (clip.pose) picture = h('div', {class: 'both'}, movingFigure(clip.pose, `Moving figure of ${row.name}, ${when}`, picture), picture);
+  } else if (clip.pose) {
+    picture = movingFigure(clip.pose, `Moving figure of ${row.name}, ${when}`);
+    theatre.watch(picture);
   } else if (clip.signals) picture = snippet(clip.signals, `Signals of ${row.name}, ${when}`);
   return h('figure', {class: 'clip'}, h('a', {href: `#/recording/${clip.recording}/${clip.start}`, 'aria-label': `Open ${row.name} at ${moment(clip.start, unit, 1)}`}, picture),
     h('figcaption', {}, h('span', {class: 'cut', title: row.name}, row.name), h('span', {class: 'muted'}, when)));
@@ -112,7 +116,7 @@ function actionsView(main) {
     const text = h('p', {class: 'muted'});
     const card = h('article', {class: 'card', 'aria-label': titled(action.id)},
       h('h2', {}, tag(action.id)), text,
-      clips.length ? h('div', {class: 'clips'}, clips.map((clip) => example(clip, theatre, action.id))) : null, form);
+      clips.length ? h('div', {class: `clips${data.poses ? ' poses' : ''}`}, averageFigure(action.id), clips.map((clip) => example(clip, theatre, action.id))) : null, form);
     return {card, refresh() {
       refresh();
       const merged = names.get(action.id).merged !== null;
@@ -135,6 +139,7 @@ function actionsView(main) {
     unused.length ? h('p', {class: 'muted'}, `Never used: ${unused.map((action) => `${action.unnamed}${action.name ? ` (${action.name})` : ''}`).join(', ')}.`) : '');
   const refresh = () => {
     cards.forEach((card) => card.refresh());
+    redrawFigures(main);
     keeping.hidden = names.kept;
   };
   refresh();
@@ -160,7 +165,7 @@ function actionView(main, place) {
   const strips = lazily((canvas) => drawStrip(canvas, canvas.row.strip));
   const rows = [['typical', 'Most typical'], ['atypical', 'Least typical']].map(([kind, heading]) => {
     const clips = examplesOf(kind, id);
-    return clips.length ? h('section', {}, h('h2', {}, heading), h('div', {class: `clips ${kind}`}, clips.map((clip) => example(clip, theatre, id)))) : null;
+    return clips.length ? h('section', {}, h('h2', {}, heading), h('div', {class: `clips ${kind}${data.poses ? ' poses' : ''}`}, kind === 'typical' ? averageFigure(id) : null, clips.map((clip) => example(clip, theatre, id)))) : null;
   });
   const all = data.actions.filter((one) => one.amount || one === action);
   const beside = (step, text) => {
@@ -169,10 +174,11 @@ function actionView(main, place) {
   };
   put(main, h('div', {class: 'crumbs'}, h('a', {href: '#/actions'}, 'All actions'), h('nav', {'aria-label': 'Neighbours'}, beside(-1, '← Previous'), beside(1, 'Next →'))),
     h('h1', {}, swatch(id), nameOf(id)), h('p', {class: 'lead'}, `${titled(id)}${action.match ? ` · matched with ${action.match}` : ''}`), form, guide(), numbers,
-    h('div', {class: 'controls'}, rows.some(Boolean) && [...examplesOf('typical', id), ...examplesOf('atypical', id)].some((clip) => clip.src) ? theatre.button : null),
+    h('div', {class: 'controls'}, rows.some(Boolean) && [...examplesOf('typical', id), ...examplesOf('atypical', id)].some((clip) => clip.src || clip.pose) ? theatre.button : null),
     rows, h('section', {}, h('h2', {}, 'How long it lasts'), chart), h('section', {}, h('h2', {}, 'Where it happens'), where));
   function refresh() {
     refreshEditor();
+    redrawFigures(main);
     const s = statistics(id);
     numbers.replaceChildren(...[['Segments', s.segments.toLocaleString('en')], ['Total', length(s.amount, data.unit)], ['Average', s.segments ? length(s.mean, data.unit) : '–'],
       ['Share of all time', percent(s.share)], ['Recordings', `${s.shares.length} of ${data.recordings.length}`]].map(([k, v]) => h('div', {}, h('dt', {}, k), h('dd', {}, v))));

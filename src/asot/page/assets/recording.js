@@ -154,6 +154,7 @@ function showRecording(main, recording, row, at) {
     const now = clamp(time(), start, end);
     clock.textContent = moment(now, unit);
     timeline.show(now);
+    if (figure && !player.src) figure.show(now);
     const i = Timeline.at(track, now);
     if (i !== current) tell(i);
   }
@@ -226,11 +227,16 @@ function showRecording(main, recording, row, at) {
     offset = start;
     player = new Clockwork(end - start, unit === 's' ? 1 : 25);
     player.currentTime = clamp(moved - start, 0, end - start);
-    screen.hidden = true;
+    screen.hidden = !figure;
+    if (figure) {
+      screen.classList.add('poses');
+      screen.replaceChildren(...figure.elements);
+    }
     sound.hidden = full.hidden = true;
     controls();
   }
 
+  const figure = recording.pose && poseScreen(recording.pose, row.name);
   const media = recording.media;
   if (media?.src) {
     offset = media.offset;
@@ -266,7 +272,7 @@ function showRecording(main, recording, row, at) {
   put(main,
     h('p', {class: 'lead'}, chips.filter(Boolean).join(' · ')),
     remarks(recording.remarks),
-    h('div', {class: `desk${media?.src ? '' : ' blind'}`},
+    h('div', {class: `desk${media?.src || figure ? '' : ' blind'}`},
       h('section', {class: 'player', 'aria-label': 'Player'}, note, screen,
         h('div', {class: 'saying', 'aria-live': 'polite'}, label, detail),
         h('div', {class: 'controls'}, button('Previous segment ([)', () => step(-1), {image: 'previous', text: ''}), toggle,
@@ -284,6 +290,7 @@ function showRecording(main, recording, row, at) {
   return {
     refresh() {
       timeline.redraw();
+      figure?.redraw();
       timeline.overview.setAttribute('aria-label', stripText(row));
       if (current >= 0) tell(current);
     },
