@@ -77,6 +77,7 @@ def test_averages_of_actions() -> None:
     nose, *_, tail = found["averages"]["0"]
     assert nose == pytest.approx([0, -20, 5 / np.sqrt(2)], abs=0.1)
     assert tail == pytest.approx([3, 23, np.sqrt(18)], abs=0.01)
+    assert found["speeds"] == {"0": pytest.approx(40), "1": pytest.approx(40)}
     assert Averages().values() is None
 
 
@@ -102,6 +103,8 @@ def test_figures_move_and_pause(visit: Callable[..., Any], tmp_path: Path) -> No
     page = visit(tmp_path, "#/actions")
     moving = page.get_by_role("img", name="Moving figure of mouse").first
     assert page.get_by_role("img", name="Average pose of").count() == 2
+    said = "Average pose: travels 1.0 body lengths a second, moves most at nose and left_ear"
+    assert page.locator(".average figcaption span").first.inner_text() == said
     page.wait_for_function("document.querySelector('[aria-label^=Moving]').dataset.frame > 0")
     assert moving.evaluate(SUM) > 1000
     page.get_by_role("button", name="Pause the clips").click()

@@ -120,19 +120,31 @@ class Averages:
     def __init__(self) -> None:
         self._first: PoseView | None = None
         self._sums: dict[int, NDArray[np.float64]] = {}
+        self._travel: dict[int, float] = {}  # the speeds of all frames, added up
 
     def add(self, pose: PoseView, labels: NDArray[np.int64], edges: NDArray[np.float64]) -> None:
         """Add the frames of a recording, labelled (N,) and between the times (N + 1,)."""
         self._first = self._first or pose
         if pose.names != self._first.names or pose.several:
             return
-        points = np.asarray(pose.points[pose.at((edges[:-1] + edges[1:]) / 2)], dtype=np.float64)
+        places = pose.at((edges[:-1] + edges[1:]) / 2)
+        points = np.asarray(pose.points[places], dtype=np.float64)
+        # Over a second, so that swaying on the spot is no travelling.
+        reach = max(1, round(pose.rate / 2))
+        before, after = (
+            np.maximum(places - reach, 0),
+            np.minimum(places + reach, len(pose.path) - 1),
+        )
+        way = pose.path[after, :2] - pose.path[before, :2]
+        speeds = pose.rate * np.hypot(way[:, 0], way[:, 1]) / np.maximum(after - before, 1)
         for action in np.unique(labels[labels >= 0]).tolist():
             own = points[labels == action]
             sums = np.concatenate([own.sum(axis=0), np.square(own).sum(axis=(0, 2))[:, None]], 1)
             # (P, 4): the sums of x, y and their squares, and the frames.
             sums = np.column_stack([sums, np.full(len(sums), len(own))])
             self._sums[action] = self._sums.get(action, 0) + sums
+            travel = float(speeds[labels == action].sum())
+            self._travel[action] = self._travel.get(action, 0.0) + travel
 
     def values(self) -> dict[str, Any] | None:
         """Return the shape of the figure and the average poses; None without any pose."""
@@ -146,6 +158,10 @@ class Averages:
             "colours": list(pose.colours) or [0] * len(pose.names),
             "guessed": pose.guessed,
             "averages": found,
+            "speeds": {
+                str(action): round(travel / self._sums[action][0, 3], 6)
+                for action, travel in self._travel.items()
+            },
             "all": _average(np.sum(list(self._sums.values()), axis=0)) if found else None,
         }
 

@@ -227,7 +227,26 @@ function averageFigure(id) {
       context.fillText(name, x + (right ? 1 : -1) * (bold * 1.35 + 3), lowest[right]);
     });
   };
-  return h('figure', {class: 'clip average'}, whenSized(canvas), h('figcaption', {}, h('span', {}, 'Average pose'), h('span', {class: 'muted'}, 'grey: of all actions')));
+  const legend = `${data.poses.guessed ? 'lines guessed, ' : ''}grey: all actions`;
+  return h('figure', {class: 'clip average'}, whenSized(canvas),
+    h('figcaption', {}, h('span', {}, `Average pose: ${inWords(id)}`), h('span', {class: 'muted'}, legend)));
+}
+
+// What an average pose tells in words: whether the body travels, how long it is, and what moves most.
+function inWords(id) {
+  const {all, averages, speeds, names: points} = data.poses;
+  const pose = averages[id];
+  const extent = (axis) => Math.max(...all.map((p) => p[axis])) - Math.min(...all.map((p) => p[axis]));
+  const size = Math.hypot(extent(0), extent(1)) || 1;
+  const speed = speeds[id] / size;
+  const said = [speed < 0.15 ? 'stays in place' : `travels ${speed.toFixed(1)} body lengths a second`];
+  // By all distances between points, so that a long tail does not rule.
+  const tall = (body) => body.reduce((sum, [, y]) => sum + body.reduce((inner, [, v]) => inner + Math.abs(y - v), 0), 0);
+  const taller = tall(pose) / (tall(all) || 1) - 1;
+  if (Math.abs(taller) > 0.08) said.push(`${percent(Math.abs(taller), 0)} ${taller < 0 ? 'shorter' : 'longer'} than usual`);
+  const spreads = pose.map(([, , spread], p) => [spread / size, points[p]]).sort((a, b) => b[0] - a[0]);
+  said.push(spreads[0][0] < 0.03 ? 'hardly moves' : `moves most at ${spreads.slice(0, 2).map(([, name]) => name).join(' and ')}`);
+  return said.join(', ');
 }
 
 // In the place of a video: the scene, and the figure from near by.
