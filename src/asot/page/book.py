@@ -128,6 +128,7 @@ class Book:
             "pose": None if recording.pose is None else recording.pose.whole(),
             "media": None if player is None else asdict(player),
             "original": None if media is None else str(media),
+            "rate": recording.media_rate,
             "remarks": list(recording.remarks),
         }
         return values, self._clips(place, recording, edges)

@@ -99,6 +99,8 @@ class RecordingView:
         The time of the video's first frame in its file, in seconds.
     media_shift_s : float
         The seconds by which the clock of the video's file is ahead of ``times``.
+    media_rate : float, optional
+        The video's frames a second, to step through it.
     media_sound : bool
         False for a damaged video, which browsers may not play.
     signals : (N, C) float array, optional
@@ -130,6 +132,7 @@ class RecordingView:
     media: Path | None = None
     media_start_s: float = 0.0
     media_shift_s: float = 0.0
+    media_rate: float | None = None
     media_sound: bool = True
     signals: NDArray[np.float32] | None = None
     signal_names: tuple[str, ...] = ()

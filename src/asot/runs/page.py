@@ -254,6 +254,7 @@ def _of_origin(origin: Origin | None) -> dict[str, Any]:
     return {
         "media": origin.video,
         "media_start_s": float(start_s),
+        "media_rate": origin.media.get("frame_rate" if is_video else "video_rate"),
         "media_shift_s": origin.video_shift_s,
         "media_sound": not (is_video and origin.remarks),
         "remarks": (*origin.remarks, *filter(None, [origin.media.get("video_remark")])),

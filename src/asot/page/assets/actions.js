@@ -2,6 +2,7 @@
 
 const titled = (id) => names.unnamed(id).replace('a', 'A');
 const examplesOf = (kind, id) => data.examples[kind][id] ?? [];
+const moves = (kind, actions) => actions.some(({id}) => examplesOf(kind, id).some((clip) => clip.src || clip.pose));
 
 const allTime = () => data.recordings.reduce((sum, row) => sum + (data.unit === 's' ? row.seconds : row.frames), 0);
 
@@ -148,7 +149,7 @@ function actionsView(main) {
   put(main, h('h1', {}, 'Actions'),
     h('p', {class: 'lead'}, 'Watch what each action looks like, give it a name, merge those that are one, and mark what is nothing of interest.'),
     guide(), keeping,
-    h('div', {class: 'controls'}, theatre.button, button('Reset all names', () => {
+    h('div', {class: 'controls'}, moves('typical', data.actions) ? theatre.button : null, button('Reset all names', () => {
       const undo = names.reset();
       toast('All names are as they were in the page.', button('Undo', undo, {look: 'plain'}));
     })),
@@ -191,7 +192,7 @@ function actionView(main, place) {
   };
   put(main, h('div', {class: 'crumbs'}, h('a', {href: '#/actions'}, 'All actions'), h('nav', {'aria-label': 'Neighbours'}, beside(-1, '← Previous'), beside(1, 'Next →'))),
     h('h1', {}, swatch(id), nameOf(id)), h('p', {class: 'lead'}, `${titled(id)}${action.match ? ` · matched with ${action.match}` : ''}`), portrait(action), form, guide(), numbers,
-    h('div', {class: 'controls'}, rows.some(Boolean) && [...examplesOf('typical', id), ...examplesOf('atypical', id)].some((clip) => clip.src || clip.pose) ? theatre.button : null),
+    h('div', {class: 'controls'}, moves('typical', [action]) || moves('atypical', [action]) ? theatre.button : null),
     rows, h('section', {}, h('h2', {}, 'How long it lasts'), chart), h('section', {}, h('h2', {}, 'Where it happens'), where));
   function refresh() {
     refreshEditor();
