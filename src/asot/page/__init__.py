@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from asot.page.content import ActionView, Example, Page, RecordingView, Track
+from asot.page.content import ActionView, Example, Page, Portrait, RecordingView, Track
 from asot.page.render import render_page
 
-__all__ = ["ActionView", "Example", "Page", "RecordingView", "Track", "render_page"]
+__all__ = ["ActionView", "Example", "Page", "Portrait", "RecordingView", "Track", "render_page"]

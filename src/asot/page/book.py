@@ -22,6 +22,7 @@ from asot.page.poses import Averages
 from asot.timeline.names import default_name
 from asot.timeline.segments import UNLABELLED, run_lengths
 
+FEWEST_SHOWN = 16  # frames of an example's signals, where it has as many
 MOST_EXAMPLES = {"typical": 4, "atypical": 2}
 
 
@@ -35,7 +36,7 @@ class Clip:
     start: float
     end: float
     typicality: float | None
-    signals: list[dict[str, Any]] | None = None
+    signals: packing.Snippet | None = None
     src: str | None = None
     still: str | None = None
     pose: dict[str, Any] | None = None
@@ -59,6 +60,10 @@ class Book:
         self._transitions: Counter[tuple[int, int]] = Counter()
         self._identity = Identity(self.positions)
         self._poses = Averages()
+        shown = [*page.typical.values(), *page.atypical.values()]
+        spans = [one.end_frame - one.start_frame for some in shown for one in some]
+        # Of every example as much, so that what is fast looks fast.
+        self._span = max(FEWEST_SHOWN, int(np.quantile(spans, 0.25))) if spans else 0
         self._examples: defaultdict[str, list[tuple[str, int, int, Example]]] = defaultdict(list)
         for kind, examples in (("typical", page.typical), ("atypical", page.atypical)):
             for action, some in examples.items():
@@ -123,6 +128,7 @@ class Book:
             "pose": None if recording.pose is None else recording.pose.whole(),
             "media": None if player is None else asdict(player),
             "original": None if media is None else str(media),
+            "rate": recording.media_rate,
             "remarks": list(recording.remarks),
         }
         return values, self._clips(place, recording, edges)
@@ -140,6 +146,8 @@ class Book:
             for action, pairs in self._lengths.items()
         }
         edges = packing.histogram_edges(lengths.values())
+        every = [clip for clips in self.clips.values() for clip in clips]
+        ranges = packing.ranges([one.signals for one in every if one.signals is not None])
         return {
             "id": self._identity.text,
             "title": page.title,
@@ -149,6 +157,9 @@ class Book:
                     "id": action.id,
                     "name": action.name,
                     "unnamed": default_name(action.id),
+                    "portrait": page.portraits[action.id].sentence
+                    if action.id in page.portraits
+                    else "",
                     "merged": action.merged_into,
                     "background": action.background,
                     "style": packing.fill(class_style(place)),
@@ -163,12 +174,17 @@ class Book:
                 {"name": n, "style": packing.fill(style)} for n, style in self._classes.items()
             ],
             "columns": list(self._columns),
+            "measured": any(clip.signals is not None for clip in every),
             "recordings": self.rows,
             "histogram": [packing.rounded(edge) for edge in edges],
             "transitions": [[a, b, count] for (a, b), count in sorted(self._transitions.items())],
             "examples": {
                 kind: {
-                    str(action.id): [asdict(clip) for clip in ranked if clip.action == action.id]
+                    str(action.id): [
+                        {**asdict(clip), "signals": clip.signals and clip.signals.packed(ranges)}
+                        for clip in ranked
+                        if clip.action == action.id
+                    ]
                     for action in page.actions
                 }
                 for kind, clips in self.clips.items()
@@ -265,7 +281,10 @@ class Book:
             if recording.pose is not None:
                 clip.pose = recording.pose.window(*ends)
             elif signals is not None and recording.media is None:
-                clip.signals = packing.snippet(signals, names, edges, slice(start, end))
+                portrait = self.page.portraits.get(action)
+                columns = None if portrait is None else portrait.channels
+                window = slice(start, end)
+                clip.signals = packing.cut(signals, names, edges, window, self._span, columns)
             self.clips[kind].append(clip)
             clips.append(clip)
         return clips

@@ -99,6 +99,8 @@ class RecordingView:
         The time of the video's first frame in its file, in seconds.
     media_shift_s : float
         The seconds by which the clock of the video's file is ahead of ``times``.
+    media_rate : float, optional
+        The video's frames a second, to step through it.
     media_sound : bool
         False for a damaged video, which browsers may not play.
     signals : (N, C) float array, optional
@@ -130,6 +132,7 @@ class RecordingView:
     media: Path | None = None
     media_start_s: float = 0.0
     media_shift_s: float = 0.0
+    media_rate: float | None = None
     media_sound: bool = True
     signals: NDArray[np.float32] | None = None
     signal_names: tuple[str, ...] = ()
@@ -189,6 +192,14 @@ class Example:
     typicality: float
 
 
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """What tells an action apart in measured signals: a line of words, and the channels to show."""
+
+    sentence: str
+    channels: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Page:
     """The content of one page.
@@ -203,6 +214,8 @@ class Page:
         May be lazy: it is read once, and one recording is held at a time.
     typical, atypical : mapping of int to sequence of Example
         Best and worst examples of each action; the best and the worst come first.
+    portraits : mapping of int to Portrait
+        What tells each action apart, where signals were measured.
     scores : mapping of str to mapping of str to float
         For each way of matching, the scores as fractions.
     meanings : mapping of str to str
@@ -233,6 +246,7 @@ class Page:
     recordings: Sequence[RecordingView]
     typical: Mapping[int, Sequence[Example]] = field(default_factory=dict)
     atypical: Mapping[int, Sequence[Example]] = field(default_factory=dict)
+    portraits: Mapping[int, Portrait] = field(default_factory=dict)
     scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     meanings: Mapping[str, str] = field(default_factory=dict)
     matching: Mapping[int, str] | None = None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -94,15 +95,57 @@ def packed_signals(
     ]
 
 
-def snippet(
-    signals: NDArray[np.float32], names: Sequence[str], edges: NDArray[np.float64], window: slice
-) -> list[dict[str, Any]]:
-    """Pack a stretch of the liveliest signals, on the scale of the whole recording."""
-    bins = even_bins(edges[window.start : window.stop + 1], _SNIPPET_BINS)
-    return [
-        packed_signal(_name(names, c), signals[window, c], bins, scale=signals[:, c])
-        for c in liveliest(signals, _SNIPPET_SIGNALS).tolist()
-    ]
+@dataclass(frozen=True, slots=True, eq=False)
+class Snippet:
+    """The middle of an example: some channels (n, c), their names, and their time edges (n + 1,).
+
+    ``wanted`` is the number of frames that other examples show.
+    """
+
+    values: NDArray[np.float32]
+    names: tuple[str, ...]
+    edges: NDArray[np.float64]
+    wanted: int
+
+    def packed(self, ranges: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
+        """Pack the channels, each on its range, with the share of the width that they fill."""
+        bins = even_bins(self.edges, _SNIPPET_BINS)
+        return {
+            "share": min(1.0, len(self.values) / self.wanted),
+            "span": rounded(self.edges[-1] - self.edges[0]),
+            "channels": [
+                packed_signal(name, self.values[:, c], bins, scale=ranges[name])
+                for c, name in enumerate(self.names)
+            ],
+        }
+
+
+def cut(
+    signals: NDArray[np.float32],
+    names: Sequence[str],
+    edges: NDArray[np.float64],
+    window: slice,
+    most: int,
+    columns: Sequence[int] | None,
+) -> Snippet:
+    """Cut ``most`` frames from the middle of a stretch: some columns, or else the liveliest."""
+    surplus = max(0, window.stop - window.start - most)
+    start = window.start + surplus // 2
+    stop = window.stop - (surplus - surplus // 2)
+    chosen = list(liveliest(signals, _SNIPPET_SIGNALS)) if columns is None else list(columns)
+    named = tuple(_name(names, int(c)) for c in chosen)
+    return Snippet(signals[start:stop, chosen].copy(), named, edges[start : stop + 1], most)
+
+
+def ranges(snippets: Iterable[Snippet]) -> dict[str, tuple[float, float]]:
+    """Return the least and the largest value of each channel, for one scale of all examples."""
+    found: dict[str, tuple[float, float]] = {}
+    for one in snippets:
+        for name, values in zip(one.names, one.values.T, strict=True):
+            finite = values[np.isfinite(values)].tolist()
+            before = found.get(name, ())
+            found[name] = min((*before, *finite), default=0.0), max((*before, *finite), default=0.0)
+    return found
 
 
 def _name(names: Sequence[str], column: int) -> str:

@@ -20,8 +20,9 @@ from asot.figures import evidence
 from asot.figures.verdicts import Word
 from asot.files import write_json
 from asot.metrics.evaluate import MATCHING_TITLES, SCORE_MEANINGS, plain_title
-from asot.page import ActionView, Example, Page, RecordingView, Track, render_page
+from asot.page import ActionView, Example, Page, Portrait, RecordingView, Track, render_page
 from asot.progress import Progress, silent
+from asot.runs.portraits import Measured, draw_portraits
 from asot.runs.predictions import PredictionFolder, Scored, find_predictions, score
 from asot.runs.run import Run, find_training, told_scores, versions
 from asot.runs.stick_figures import stick_figure
@@ -152,6 +153,7 @@ def gather(
         recordings=Views(folder, recordings, scored, others or {}, verdict.word, names),
         typical=typical,
         atypical=atypical,
+        portraits=_portraits(folder, recordings, names),
         scores={
             MATCHING_TITLES[matching]: {
                 title: one[key] for key, title in told.items() if key in one
@@ -252,6 +254,7 @@ def _of_origin(origin: Origin | None) -> dict[str, Any]:
     return {
         "media": origin.video,
         "media_start_s": float(start_s),
+        "media_rate": origin.media.get("frame_rate" if is_video else "video_rate"),
         "media_shift_s": origin.video_shift_s,
         "media_sound": not (is_video and origin.remarks),
         "remarks": (*origin.remarks, *filter(None, [origin.media.get("video_remark")])),
@@ -291,6 +294,12 @@ def _confusion(
 
 def _signals(one: Recording) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     """Read the raw signals of a recording that is not a video, or else its features."""
+    found = _measured(one)
+    return (np.asarray(one.features[:, :64], dtype=np.float32), ()) if found is None else found
+
+
+def _measured(one: Recording) -> tuple[NDArray[np.float32], tuple[str, ...]] | None:
+    """Read the measured signals of a recording, with their names, if there are any."""
     feature_file = next((path for path in one.files if path.suffix == ".npy"), None)
     if feature_file is not None:
         # features/[<activity>/]<name>.npy beside signals/<name>.npy
@@ -301,7 +310,22 @@ def _signals(one: Recording) -> tuple[NDArray[np.float32], tuple[str, ...]]:
                 origin = one.origin
                 columns = [] if origin is None else origin.media.get("columns", [])
                 return raw, tuple(columns) if len(columns) == raw.shape[1] else ()
-    return np.asarray(one.features[:, :64], dtype=np.float32), ()
+    return None
+
+
+def _portraits(
+    folder: PredictionFolder, recordings: Recordings, names: ActionNames
+) -> dict[int, Portrait]:
+    """Say what tells the actions of sensor logs apart; of poses, levels and spreads say nothing."""
+
+    def measured() -> Iterator[Measured]:
+        for one in recordings:
+            origin, times = one.origin, one.times
+            found = _measured(one) if origin is not None and origin.kind == "series" else None
+            if found is not None and found[1] and times is not None:
+                yield Measured(*found, names.apply(folder.labels(one.name)), times)
+
+    return draw_portraits(measured())
 
 
 def _settings(run: Run | None, recordings: Recordings) -> dict[str, str]:

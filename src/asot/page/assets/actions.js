@@ -2,6 +2,7 @@
 
 const titled = (id) => names.unnamed(id).replace('a', 'A');
 const examplesOf = (kind, id) => data.examples[kind][id] ?? [];
+const moves = (kind, actions) => actions.some(({id}) => examplesOf(kind, id).some((clip) => clip.src || clip.pose));
 
 const allTime = () => data.recordings.reduce((sum, row) => sum + (data.unit === 's' ? row.seconds : row.frames), 0);
 
@@ -92,31 +93,48 @@ function example(clip, theatre, action) {
   } else if (clip.pose) {
     picture = movingFigure(clip.pose, `Moving figure of ${row.name}, ${when}`);
     theatre.watch(picture);
-  } else if (clip.signals) picture = snippet(clip.signals, `Signals of ${row.name}, ${when}`);
+  } else if (clip.signals) picture = snippet(clip.signals, `Signals of ${row.name}, ${when}`, unit);
   return h('figure', {class: 'clip'}, h('a', {href: `#/recording/${clip.recording}/${clip.start}`, 'aria-label': `Open ${row.name} at ${moment(clip.start, unit, 1)}`}, picture),
     h('figcaption', {}, h('span', {class: 'cut', title: row.name}, row.name), h('span', {class: 'muted'}, when)));
 }
 
-function snippet(signals, label) {
-  const [width, height] = [240, 34 * signals.length];
-  return svg('svg', {class: 'snippet', viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': label, preserveAspectRatio: 'none'},
-    svg('title', {}, label), signals.map((signal, k) => {
-      const largest = bytes(signal.largest);
-      const y = (value) => 34 * k + 31 - (value / 254) * 28;
-      const points = [...largest].map((value, i) => (value > 254 ? null : `${((i + 0.5) / largest.length) * width},${y(value).toFixed(1)}`)).filter(Boolean);
-      return svg('polyline', {points: points.join(' '), 'vector-effect': 'non-scaling-stroke'}, svg('title', {}, signal.name));
-    }));
+// Channels of an example, each on the scale that it has in all examples.
+function snippet({channels, share, span}, label, unit) {
+  const [width, height] = [240, 30];
+  const short = (value) => String(Number(value.toPrecision(3))).replace('-', '−');
+  const lanes = channels.map((channel) => {
+    const [largest, smallest] = [bytes(channel.largest), channel.smallest && bytes(channel.smallest)];
+    const y = (value) => (height - 1 - (value / 254) * (height - 2)).toFixed(1);
+    const points = [...largest].flatMap((value, i) => {
+      const x = (((i + 0.5) / largest.length) * width * share).toFixed(1);
+      return value > 254 ? [] : [`${x},${y(value)}`, ...(smallest && smallest[i] !== value ? [`${x},${y(smallest[i])}`] : [])];
+    });
+    return h('div', {class: 'lane'}, h('span', {class: 'channel', title: channel.name}, channel.name),
+      svg('svg', {viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', 'aria-hidden': 'true'},
+        svg('polyline', {points: points.join(' '), 'vector-effect': 'non-scaling-stroke'})),
+      h('span', {class: 'reach'}, h('span', {}, short(channel.high)), h('span', {}, short(channel.low))));
+  });
+  const length_ = h('span', {class: 'span'}, length(span, unit));
+  length_.style.width = `${100 * share}%`;
+  return h('div', {class: 'snippet', role: 'img', 'aria-label': `${label}: ${channels.map((one) => one.name).join(', ')}`},
+    lanes, h('div', {class: 'lane'}, h('span', {}), length_, h('span', {})));
 }
+
+// How examples are laid out.
+const look = () => (data.poses ? ' poses' : data.measured ? ' measured' : '');
+
+// What tells an action apart, in words.
+const portrait = (action) => (action.portrait ? h('p', {class: 'portrait'}, action.portrait) : null);
 
 function actionsView(main) {
   const theatre = projector();
   const cards = data.actions.filter((action) => action.amount).map((action) => {
     const {form, refresh} = editor(action.id);
-    const clips = examplesOf('typical', action.id).slice(0, 3);
+    const clips = examplesOf('typical', action.id).slice(0, data.measured ? 2 : 3);
     const text = h('p', {class: 'muted'});
     const card = h('article', {class: 'card', 'aria-label': titled(action.id)},
-      h('h2', {}, tag(action.id)), text,
-      clips.length ? h('div', {class: `clips${data.poses ? ' poses' : ''}`}, averageFigure(action.id), clips.map((clip) => example(clip, theatre, action.id))) : null, form);
+      h('h2', {}, tag(action.id)), portrait(action), text,
+      clips.length ? h('div', {class: `clips${look()}`}, averageFigure(action.id), clips.map((clip) => example(clip, theatre, action.id))) : null, form);
     return {card, refresh() {
       refresh();
       const merged = names.get(action.id).merged !== null;
@@ -131,7 +149,7 @@ function actionsView(main) {
   put(main, h('h1', {}, 'Actions'),
     h('p', {class: 'lead'}, 'Watch what each action looks like, give it a name, merge those that are one, and mark what is nothing of interest.'),
     guide(), keeping,
-    h('div', {class: 'controls'}, theatre.button, button('Reset all names', () => {
+    h('div', {class: 'controls'}, moves('typical', data.actions) ? theatre.button : null, button('Reset all names', () => {
       const undo = names.reset();
       toast('All names are as they were in the page.', button('Undo', undo, {look: 'plain'}));
     })),
@@ -165,7 +183,7 @@ function actionView(main, place) {
   const strips = lazily((canvas) => drawStrip(canvas, canvas.row.strip));
   const rows = [['typical', 'Most typical'], ['atypical', 'Least typical']].map(([kind, heading]) => {
     const clips = examplesOf(kind, id);
-    return clips.length ? h('section', {}, h('h2', {}, heading), h('div', {class: `clips ${kind}${data.poses ? ' poses' : ''}`}, kind === 'typical' ? averageFigure(id) : null, clips.map((clip) => example(clip, theatre, id)))) : null;
+    return clips.length ? h('section', {}, h('h2', {}, heading), h('div', {class: `clips ${kind}${look()}`}, kind === 'typical' ? averageFigure(id) : null, clips.map((clip) => example(clip, theatre, id)))) : null;
   });
   const all = data.actions.filter((one) => one.amount || one === action);
   const beside = (step, text) => {
@@ -173,8 +191,8 @@ function actionView(main, place) {
     return other ? h('a', {href: `#/action/${other.id}`}, text) : h('span', {class: 'muted', 'aria-disabled': 'true'}, text);
   };
   put(main, h('div', {class: 'crumbs'}, h('a', {href: '#/actions'}, 'All actions'), h('nav', {'aria-label': 'Neighbours'}, beside(-1, '← Previous'), beside(1, 'Next →'))),
-    h('h1', {}, swatch(id), nameOf(id)), h('p', {class: 'lead'}, `${titled(id)}${action.match ? ` · matched with ${action.match}` : ''}`), form, guide(), numbers,
-    h('div', {class: 'controls'}, rows.some(Boolean) && [...examplesOf('typical', id), ...examplesOf('atypical', id)].some((clip) => clip.src || clip.pose) ? theatre.button : null),
+    h('h1', {}, swatch(id), nameOf(id)), h('p', {class: 'lead'}, `${titled(id)}${action.match ? ` · matched with ${action.match}` : ''}`), portrait(action), form, guide(), numbers,
+    h('div', {class: 'controls'}, moves('typical', [action]) || moves('atypical', [action]) ? theatre.button : null),
     rows, h('section', {}, h('h2', {}, 'How long it lasts'), chart), h('section', {}, h('h2', {}, 'Where it happens'), where));
   function refresh() {
     refreshEditor();

@@ -38,6 +38,8 @@ const ICONS = {
   pause: 'M4 2.5h3v11H4zM9 2.5h3v11H9z',
   previous: 'M3 2.5h2v11H3zM13 2.5v11L5.5 8z',
   next: 'M11 2.5h2v11h-2zM3 2.5v11L10.5 8z',
+  back: 'M11 3v10L4.5 8zM2.5 3h1.6v10H2.5z',
+  forth: 'M5 3v10l6.5-5zM11.9 3h1.6v10h-1.6z',
   segment: 'M2 2.5h1.6v11H2zM12.4 2.5H14v11h-1.6zM5.5 4v8l5.5-4z',
   loop: 'M4.5 4H11V2l3.5 3-3.5 3V6H4.5v3h-2V6a2 2 0 0 1 2-2zM11.5 12H5v2l-3.5-3L5 8v2h6.5V7h2v3a2 2 0 0 1-2 2z',
   copy: 'M5.5 1.5h8v9h-2v-7h-6zM2.5 4.5h8v10h-8zM4 6v7h5V6z',

@@ -14,7 +14,7 @@ function findings() {
       h('h3', {}, one.heading), h('p', {}, one.sentence), one.reading ? h('p', {class: 'muted'}, one.reading) : null,
       one.charts.length ? h('div', {class: 'charts'}, one.charts.map((chart) => h('figure', {}, h('figcaption', {}, chart.title), curve(chart)))) : null,
       one.shares.length ? shares(one) : null,
-      one.rows.length ? h('details', {}, h('summary', {}, 'The same as a table'), table(one.heading, one.head, one.rows, 'numbers')) : null))));
+      one.rows.length ? h('details', {}, h('summary', {}, 'The same as a table'), table(`${one.heading}, in numbers`, one.head, one.rows, 'numbers')) : null))));
 }
 
 function shares({heading, shares: entries}) {

@@ -27,7 +27,7 @@ function scoresTable() {
   const ways = Object.entries(data.scores);
   if (!ways.length) return null;
   const rows = [...new Set(ways.flatMap(([, scores]) => Object.keys(scores)))];
-  return h('section', {}, h('h2', {}, 'Scores'), table('Scores in percent', ['Score', ...ways.map(([way]) => way), ''],
+  return h('section', {}, h('h2', {}, 'Scores'), table('Scores in percent', ['Score', ...ways.map(([way]) => way), 'What it says'],
     rows.map((name) => [name, ...ways.map(([, scores]) => percent(Object.hasOwn(scores, name) ? scores[name] : null)), h('span', {class: 'muted'}, data.meanings[name] ?? '')])));
 }
 
@@ -100,7 +100,7 @@ function graph(ids, edges) {
   const angle = new Map(ids.map((id, k) => [id, (2 * Math.PI * k) / ids.length - Math.PI / 2]));
   const at = (id, r = radius) => [width / 2 + r * Math.cos(angle.get(id)), height / 2 + r * Math.sin(angle.get(id))];
   const most = Math.max(...edges.map(([, , n]) => n));
-  const picture = svg('svg', {class: 'graph', viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': `Transitions between ${many(ids.length, 'action')}; the table beneath has all of them`});
+  const picture = svg('svg', {class: 'graph', viewBox: `0 0 ${width} ${height}`, role: 'group', 'aria-label': `Transitions between ${many(ids.length, 'action')}; the table beneath has all of them`});
   const arrows = [...edges].reverse().map(([from, to, n]) => {
     const [[x, y], [u, v]] = [at(from), at(to)];
     const reach = Math.hypot(u - x, v - y) || 1;

@@ -46,9 +46,11 @@ function loadRecording(n) {
 
 // Seconds: players round, and the moment before the start of a segment is another segment's.
 const LATER = 2e-4;
+// The same for a frame of a video, whose time its file may round to a millisecond.
+const WITHIN = 2e-3;
 
 const KEYS = [['Space', 'play or pause'], ['[ or ←', 'previous segment'], ['] or →', 'next segment'],
-  ['p', 'play this segment, then stop'], ['l', 'loop this segment'], ['+ and −', 'zoom in and out'], ['0', 'show all'],
+  [', and .', 'previous and next frame'], ['p', 'play this segment, then stop'], ['l', 'loop this segment'], ['+ and −', 'zoom in and out'], ['0', 'show all'],
   ['?', 'this list'], ['Ctrl + wheel, pinch', 'zoom; the plain wheel does once the timeline has been clicked'],
   ['Shift + wheel', 'move along']];
 
@@ -88,6 +90,7 @@ function showRecording(main, recording, row, at) {
   const note = h('p', {class: 'problem', hidden: true});
   const toggle = button('Play', () => { span = null; play(player.paused); }, {image: 'play', look: 'primary', text: ''});
   const looping = button('Loop this segment (l)', () => loop(), {image: 'loop', text: '', 'aria-pressed': 'false'});
+  const frames = [button('Previous frame (,)', () => stepFrame(-1), {image: 'back', text: ''}), button('Next frame (.)', () => stepFrame(1), {image: 'forth', text: ''})];
   const sound = button('Sound', () => { player.muted = !player.muted; controls(); }, {image: 'sound', text: ''});
   const full = button('Full screen', () => player.requestFullscreen(), {image: 'full', text: ''});
   const clock = h('span', {class: 'clock'});
@@ -186,6 +189,19 @@ function showRecording(main, recording, row, at) {
 
   const step = (by) => { span = null; seek(track.edges[clamp(Timeline.at(track, time()) + by, 0, rows.length - 1)]); };
 
+  // One frame of the video, or of the signals where there is none.
+  function stepFrame(by) {
+    span = null;
+    player.pause();
+    const i = Timeline.at(track, clamp(time(), start, end));
+    const pace = player.src && recording.rate ? 1 / recording.rate : (track.edges[i + 1] - track.edges[i]) / (track.frames[i + 1] - track.frames[i]);
+    const zero = player.src ? 0 : track.edges[i] - offset;
+    const k = Math.floor((player.currentTime - zero + WITHIN / 2) / pace + 1e-6);
+    player.currentTime = clamp(zero + (k + by) * pace + Math.min(WITHIN, pace / 4), 0, player.duration || Infinity);
+    tick();
+    controls();
+  }
+
   // Play the current segment, once or again and again.
   function playSegment(again) {
     const i = Timeline.at(track, clamp(time(), start, end));
@@ -233,6 +249,7 @@ function showRecording(main, recording, row, at) {
       screen.replaceChildren(...figure.elements);
     }
     sound.hidden = full.hidden = true;
+    for (const one of frames) one.hidden = !figure;
     controls();
   }
 
@@ -247,13 +264,14 @@ function showRecording(main, recording, row, at) {
       withoutVideo();
       say(`The video cannot be played here: it may have been moved, or be of a kind that this browser does not know. ${recording.original ?? ''}`);
     });
+    sound.hidden = media.src.startsWith('media/'); // previews are mute
     screen.append(player);
   } else withoutVideo();
   say(media?.note ?? '');
 
   const keys = {
     ' ': () => toggle.click(), '[': () => step(-1), ArrowLeft: () => step(-1), ']': () => step(1), ArrowRight: () => step(1),
-    p: () => playSegment(false), l: loop, '+': () => timeline.zoom(1.5), '=': () => timeline.zoom(1.5), '-': () => timeline.zoom(1 / 1.5),
+    ',': () => stepFrame(-1), '.': () => stepFrame(1), p: () => playSegment(false), l: loop, '+': () => timeline.zoom(1.5), '=': () => timeline.zoom(1.5), '-': () => timeline.zoom(1 / 1.5),
     0: () => timeline.look(start, end - start), '?': () => (help.open ? help.close() : help.showModal()),
   };
   function press(event) {
@@ -275,14 +293,14 @@ function showRecording(main, recording, row, at) {
     h('div', {class: `desk${media?.src || figure ? '' : ' blind'}`},
       h('section', {class: 'player', 'aria-label': 'Player'}, note, screen,
         h('div', {class: 'saying', 'aria-live': 'polite'}, label, detail),
-        h('div', {class: 'controls'}, button('Previous segment ([)', () => step(-1), {image: 'previous', text: ''}), toggle,
+        h('div', {class: 'controls'}, button('Previous segment ([)', () => step(-1), {image: 'previous', text: ''}), frames[0], toggle, frames[1],
           button('Next segment (])', () => step(1), {image: 'next', text: ''}), button('Play this segment (p)', () => playSegment(false), {image: 'segment', text: ''}),
           looping, clock, button('Copy the time', copy, {image: 'copy', text: ''}), h('span', {class: 'gap'}), speed, sound, full)),
       h('section', {class: 'beneath', 'aria-label': 'Timeline'}, timeline.element,
         h('div', {class: 'controls'}, recording.signals.length > 1 ? chooser(timeline) : null, h('span', {class: 'gap'}),
           button('Zoom out (-)', () => timeline.zoom(1 / 1.5), {image: 'minus', text: ''}), button('Zoom in (+)', () => timeline.zoom(1.5), {image: 'plus', text: ''}),
           button('Show all', keys[0]), button('Keys', keys['?'], {'aria-keyshortcuts': '?'}))),
-      h('section', {class: 'list', 'aria-label': 'Segments'}, list)),
+      h('section', {class: 'list'}, list)),
     help);
   controls();
   seek(at === undefined ? start : Number(at) || start);
