@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+from threadpoolctl import threadpool_limits
 
 # Read when Triton is first imported, which others do too.
 if not Path("/dev/nvidiactl").exists():
@@ -31,6 +32,15 @@ def pytest_report_header() -> str:
 # In the environment, so that the workers of a parallel run share it.
 os.environ.setdefault("ASOT_TEST_SEED", str(random.SystemRandom().randrange(2**31)))
 SEED = int(os.environ["ASOT_TEST_SEED"])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread_in_libraries() -> None:
+    """Give the numerical libraries one thread: several that wait for each other take twice as long.
+
+    What starts threads by itself, as the learners of a team, has as many as ever.
+    """
+    threadpool_limits(1)
 
 
 @pytest.hookimpl(wrapper=True)

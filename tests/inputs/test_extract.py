@@ -35,7 +35,8 @@ def run(folder: Path, root: Path, told: Told | None = None, **settings: object) 
 
 @pytest.fixture
 def logs(tmp_path: Path, seed: int) -> Path:
-    write_logs(tmp_path / "logs", seed, "a", "sub/b", "c", start=0.54, jitter=0.8, seconds=(3, 6))
+    # So little that few rows lie within half a step: a tenth of all would be remarked on.
+    write_logs(tmp_path / "logs", seed, "a", "sub/b", "c", start=0.54, jitter=0.6, seconds=(3, 6))
     return tmp_path / "logs"
 
 

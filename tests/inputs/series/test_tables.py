@@ -332,7 +332,8 @@ def test_a_missing_pandas_is_named_with_its_extra(
 
 @given(
     start=st.datetimes(datetime.datetime(2000, 1, 2), datetime.datetime(2039, 12, 31)),
-    steps=st.lists(st.integers(1, 1_999), min_size=1, max_size=20),
+    # None a thousand times as long as the others, at which a clock is doubted.
+    steps=st.lists(st.integers(40, 1_999), min_size=1, max_size=20),
 )
 def test_dates_and_epochs_agree(start: datetime.datetime, steps: list[int]) -> None:
     start = start.replace(tzinfo=datetime.timezone.utc)
