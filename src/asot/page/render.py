@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import mimetypes
 import secrets
@@ -76,17 +77,19 @@ def render_page(page: Page, out: Path, *, embed: bool = False, progress: Progres
         studio = Studio(out, folder, embed=embed)
         book = Book(page)
         parts = _parts(page, book, studio, progress)
+        # A number that no text in the page can hold, whoever wrote its names.
         if embed:
-            scripts = _embedded(parts, studio)
+            scripts, nonce = _embedded(parts, studio), secrets.token_hex(16)
         else:
             scripts = iter(())
             _write_data(parts, out / "data")
             studio.sweep()
             write_text(out / "assets" / "page.js", _script())
             write_text(out / "assets" / "page.css", _asset("page.css"))
+            nonce = hashlib.sha256(_json(book.values()).encode()).hexdigest()[:32]
         stream = template.stream(
             title=page.title,
-            nonce=secrets.token_hex(16),  # nobody who wrote a name could guess it
+            nonce=nonce,
             embed=embed,
             style=_asset("page.css") if embed else "",
             script=_script() if embed else "",
