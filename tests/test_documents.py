@@ -51,7 +51,7 @@ def blocks(document: Path, language: str) -> list[str]:
 def help_of(command: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     capsys.readouterr()
     with pytest.raises(SystemExit) as ended:
-        raise SystemExit(main([*command, "--help"]))
+        raise SystemExit(main([*command, "--help_all"]))
     assert ended.value.code == 0
     return capsys.readouterr().out
 

@@ -46,6 +46,7 @@ def test_the_demo_twice(asot, tmp_path: Path) -> None:
     assert (second.code, second.err) == (0, "")
     assert second.out == first.out
     assert checkpoint.stat().st_mtime_ns == before
+    assert shown_paths(asot("export", out, "--to", "csv"), out) == [out / "exports" / "csv"]
     data = next(path for path in paths if path.name == "watch")
     check = asot("data", "check", data)
     assert (check.code, check.err) == (0, "")

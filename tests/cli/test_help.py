@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import subprocess
 import sys
 from typing import Any
@@ -68,13 +69,41 @@ def test_help_of_a_command(asot, name: str) -> None:
     assert asot("help", *name.split()).out == outcome.out
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_is_in_words(asot, name: str) -> None:
+    short, full = (asot(*name.split(), word).out for word in ("--help", "--help_all"))
+    for text in (short, full):
+        assert not re.search(r"Union|Literal|type: |default: null|NoneType|<class", text)
+    assert "null" not in short.replace("(null)", ""), "but as a word to give"
+    hidden = re.search(r"(\d+) more options: asot .+ --help_all\n$", short)
+    count = [len(re.findall(r"^  --\w", text, re.MULTILINE)) for text in (short, full)]
+    assert count[1] - count[0] == (int(hidden[1]) if hidden else 0)
+
+
+def test_help_says_what_a_value_may_be(asot) -> None:
+    words = " ".join(asot("segment", "--help").out.split())
+    assert "found from the recordings unless given. (a number, or auto)" in words
+    assert words.index("--n_actions") < words.index("--seed") < words.index("--batch_size")
+    assert "--training.epochs" not in asot("train", "--help").out
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [("segmnt", "is segment meant?"), ("data chek", "is data check meant?"), ("?", "use one of")],
+)
+def test_a_mistyped_command(asot, words: str, meant: str) -> None:
+    outcome = asot(*words.split())
+    assert outcome.code == 2
+    assert meant in outcome.sentence
+
+
 def shown_defaults(text: str) -> dict[str, str]:
     """The defaults that a help text shows, by the names of the options."""
     options = {}
     for option in text.split("\n  --")[1:]:
         words = " ".join(option.split("\n\n")[0].split())
-        if ", default: " in words:
-            options[words.split()[0]] = words.rpartition(", default: ")[2].removesuffix(")")
+        found = re.search(r"[(;] ?default: (.*)\)$", words)
+        options[words.split()[0]] = found[1] if found else "null"
     return options
 
 
@@ -91,17 +120,16 @@ def leaves(settings: Any, place: str = "") -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("words", "recipe"),
     [
-        (["train", "--help"], "default"),
-        (["train", "breakfast", "--help"], "breakfast"),
-        (["help", "train", "salads_svm"], "salads_svm"),
-        (["benchmark", "watch", "-h"], "watch"),
+        (["train", "--help_all"], "default"),
+        (["train", "breakfast", "--help_all"], "breakfast"),
+        (["benchmark", "watch", "--help_all"], "watch"),
     ],
 )
 def test_help_shows_the_values_that_will_be_used(asot, words: list[str], recipe: str) -> None:
     shown = shown_defaults(asot(*words).out)
     for name, value in leaves(load_recipe(recipe)).items():
         if name != "title":
-            assert yaml.safe_load(shown[name]) == value, name
+            assert yaml.safe_load(shown[name]) == (None if value == [] else value), name
 
 
 def test_the_package_shows_its_public_names_alone() -> None:

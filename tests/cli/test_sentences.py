@@ -35,6 +35,12 @@ segment toys/features --n_actions 3 --kind movie --out new
 extract toys/features --kind video --out new
 extract toys/features
 segment toys/features --n_actions 3 --columns --out new
+segment toys/features --n_actions 3 --columns x --out new
+segment toys/features --n_actions 3 --backbone x --out new
+segment toys/features --n_actions 3 --frame_rate 5 --out new
+segment toys --n_actions 3 --rate 5 --out new
+segment toys --n_actions 3 --time_unit ms --out new
+extract toys/features --min_confidence 0.5 --out new
 segment toys/features --n_actions 3 --skip_lines -1 --out new
 train default --data toys --out new --transport_eval.mode parity
 benchmark default --n_actions 3 --data toys --out toys
@@ -43,6 +49,7 @@ relabel run recipe-5.yaml
 relabel run labels.txt
 nonsense
 --nonsense
+segmnt videos --out new
 demo --nope
 demo --seed
 demo --seed x

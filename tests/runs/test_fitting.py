@@ -106,7 +106,9 @@ def test_each_activity_has_evidence_of_its_own(train: Train, make_recipe: MakeRe
     run = train(
         make_recipe(team=1, n_actions="auto", training={"epochs": 1}, **OPEN),
         activities=["each"],
-        progress=lambda stage, done, total, note="": heard.append(stage),
+        progress=lambda stage, done, total, note="": heard.append(
+            f"{stage} of {note.partition(':')[0]}"
+        ),
     )
     found = evidence(run)
     assert set(found) == {"tea", "coffee"}
@@ -118,7 +120,7 @@ def test_each_activity_has_evidence_of_its_own(train: Train, make_recipe: MakeRe
         assert one["frame_rate"] is None
         assert f"Training of {name}" in heard
         assert f"Finding the time scale of {name}" in heard
-    assert "Counting the actions" in heard
+        assert f"Counting the actions of {name}" in heard
 
 
 def test_a_single_network_whose_settings_are_found(train: Train, make_recipe: MakeRecipe) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
 
 from asot.cli.outputs import sturdy_outputs
@@ -110,8 +111,11 @@ def _run(words: list[str]) -> int:
     split = 2 if words[0] == "data" else 1
     command = " ".join(words[:split])
     if command not in COMMANDS:
-        known = ", ".join(COMMANDS)
-        return _complain(f"There is no command {command!r}: use one of {known}.", USAGE_ERROR)
+        close = get_close_matches(command, COMMANDS, 1)
+        meant = (
+            f"is {close[0]} meant? (asot --help)" if close else f"use one of {', '.join(COMMANDS)}."
+        )
+        return _complain(f"There is no command {command!r}: {meant}", USAGE_ERROR)
     WARNINGS.said.clear()
     logging.getLogger("asot").addHandler(WARNINGS)
     from asot.cli.parsing import run_command

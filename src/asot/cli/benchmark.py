@@ -17,6 +17,7 @@ from asot.cli.console import console, drawing, new_table, progress, say, show_fi
 from asot.errors import DataError, require_integer
 from asot.metrics import PUBLISHED, SCORE_TITLES
 from asot.model.recipe import Recipe
+from asot.progress import LEARNING
 from asot.runs.run import plan_run
 from asot.text import printable
 from asot.workers import available_cores
@@ -70,11 +71,17 @@ def run(
     chosen = choose_methods(methods, ablate)
     folder = BenchmarkFolder(out)
     processes = processes or available_cores()
-    with progress() as bars:
+    with progress((*LEARNING[:4], "Cells")) as bars:
         plan = plan_run(recipe, data, activities, bars, processes)
         cells = plan_cells(plan, chosen, range(seed, seed + seeds))
         already = sum(folder.finished(cell) for cell in cells)
-        tell = bars if sys.stderr.isatty() else _tell
+
+        def tell(stage: str, done: int, total: int, note: str = "") -> None:
+            bars(stage, done, total, note)
+            if not sys.stderr.isatty():
+                sys.stderr.write(f"asot: cell {done} of {total}: {note}\n")
+
+        bars("Cells", 0, len(cells) - already)
         failures = run_benchmark(
             recipe, plan, folder, cells, keep_epochs=keep_epochs, processes=processes, progress=tell
         )
@@ -111,11 +118,6 @@ def show_again(
         raise DataError(f"{folder.root} holds no finished cell yet: run the benchmark first.")
     results = report.collect(folder, choices=[*(choose or []), *["oracle"][:oracle]])
     show(results, folder, published)
-
-
-def _tell(stage: str, done: int, total: int, note: str = "") -> None:
-    """Show a line for each cell where there is no terminal to draw bars on."""
-    sys.stderr.write(f"asot: cell {done} of {total}: {note}\n")
 
 
 def show(results: report.Results, folder: BenchmarkFolder, published: bool) -> None:

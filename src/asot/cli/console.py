@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from rich import box
 from rich.console import Console, JustifyMethod
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bars
-from rich.table import Table
+from rich.table import Column, Table
 
 from asot.data import find_dataset
 from asot.errors import AsotError
 from asot.metrics import PUBLISHED, SCORE_TITLES, Evaluation
 from asot.metrics.evaluate import MATCHING_TITLES, SCORE_MEANINGS, plain_title
-from asot.progress import Progress
+from asot.progress import Job, Progress, about
 from asot.runs.pictures import draw
 from asot.runs.predictions import PredictionFolder, Scored, find_predictions, score
 from asot.runs.run import find_training, told_scores
@@ -27,6 +27,7 @@ from asot.text import printable
 
 # Wider than any table, so that files and pipes get lines that are not folded.
 WIDE = 10_000
+TICK_S, QUIET_S = 0.25, 30.0  # between news on a terminal, and between lines elsewhere
 
 
 def console() -> Console:
@@ -41,28 +42,51 @@ def say(text: str = "", style: str | None = None) -> None:
 
 
 @contextmanager
-def progress() -> Iterator[Progress]:
-    """Draw a bar for each stage on standard error, in the main process and on a terminal only."""
+def progress(plan: Sequence[str] = ()) -> Iterator[Progress]:
+    """Tell of a job on standard error, in the main process only.
+
+    ``plan`` names its stages in their order. On a terminal there is one bar for the whole job, with
+    the stage and the time left beside it; elsewhere a line every half minute.
+    """
+    job, ended = Job(plan), threading.Event()
+    if os.environ.get("LOCAL_RANK", "0") != "0":
+        yield job
+        return
+    on_terminal = sys.stderr.isatty()
+    news = TextColumn(
+        "{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")
+    )
     bars = Bars(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
+        *(BarColumn(20), TaskProgressColumn(), TextColumn("{task.fields[left]}"), news),
         console=Console(stderr=True),
-        disable=not sys.stderr.isatty() or os.environ.get("LOCAL_RANK", "0") != "0",
-        # What is printed meanwhile goes above the bars on a terminal, and else where it was sent.
+        disable=not on_terminal,
+        # What is printed meanwhile goes above the bar on a terminal, and else where it was sent.
         redirect_stdout=sys.stdout.isatty(),
     )
-    tasks: dict[str, Any] = {}
+    task = bars.add_task("", total=1.0, left="")
 
-    def report(stage: str, done: int, total: int, note: str = "") -> None:
-        if stage not in tasks:
-            tasks[stage] = bars.add_task(stage, total=total, note="")
-        bars.update(tasks[stage], completed=done, total=total, note=note)
+    def show() -> None:
+        left = job.left()
+        said = "" if left is None else f"{about(left)} left"
+        if on_terminal:
+            bars.update(task, completed=job.share(), description=job.news, left=said)
+        elif job.news:
+            whole = f" ({job.share():.0%} of the whole, {said})" if said else ""
+            sys.stderr.write(f"asot: {job.news}{whole}\n")
 
+    def keep_showing() -> None:
+        while not ended.wait(TICK_S if on_terminal else QUIET_S):
+            show()
+
+    teller = threading.Thread(target=keep_showing, daemon=True)
     with bars:
-        yield report
+        teller.start()
+        try:
+            yield job
+            bars.update(task, completed=1.0, description="", left=f"done in {job.elapsed:,.0f} s")
+        finally:
+            ended.set()
+            teller.join()
 
 
 def new_table(*headings: str, right: Sequence[str] = ()) -> Table:
@@ -148,19 +172,23 @@ def drawing() -> Iterator[None]:
         say(f"No pictures: {error}")
 
 
-def show_results(folder: PredictionFolder, figures: int, *files: tuple[Path, str]) -> None:
-    """Score and draw a prediction, and print the scores and the files."""
-    opened = folder.open_data()
-    scored = score(folder) if opened.labelled else None
+def finish_results(folder: PredictionFolder, figures: int, progress: Progress) -> Scored | None:
+    """Score a prediction where there is ground truth, and draw it."""
+    scored = score(folder) if folder.open_data().labelled else None
+    if figures > 0:
+        with drawing():
+            draw(folder, scored, figures, progress)
+    return scored
+
+
+def show_results(folder: PredictionFolder, scored: Scored | None, *files: tuple[Path, str]) -> None:
+    """Print the scores of a prediction, and its files."""
     if scored is None:
         say("There is no ground truth, so there are no scores.")
     else:
         show_scores(folder, scored)
-    if figures > 0:
-        with drawing(), progress() as bars:
-            draw(folder, scored, figures, bars)
     show_files(
-        (folder.root / "segments.csv", f"the segments of {len(opened.recordings)} recordings"),
+        (folder.root / "segments.csv", f"the segments of {len(folder.models())} recordings"),
         (folder.root / "labels", "an action number for each frame"),
         (folder.root / "assignments", "the soft assignments, (frames, actions)"),
         (folder.root / "scores.json", "all scores, and which action is which class"),

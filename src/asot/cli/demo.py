@@ -17,6 +17,8 @@ from asot.files import write_text
 from asot.inputs.settings import SeriesSettings, VideoSettings
 from asot.metrics import evaluate
 from asot.model.recipe import load_recipe
+from asot.progress import DRAWING, LEARNING, READING
+from asot.progress import PAGE as PAGE_STAGES
 from asot.runs.page import PAGE, write_page
 from asot.runs.pictures import draw, draw_comparison
 from asot.runs.predictions import score
@@ -36,6 +38,7 @@ CLIP = (
 )
 SHOTS = 6
 NEAR = 3  # frames
+KMEANS = ("k-means alone",)
 
 
 def run(*, video: bool = False, out: Path | None = None, seed: int = 0) -> None:
@@ -55,21 +58,22 @@ def run(*, video: bool = False, out: Path | None = None, seed: int = 0) -> None:
 
 def segment_sessions(out: Path, seed: int) -> None:
     """Segment the sessions of the watch, and compare with k-means."""
+    console().print(WATCH)
     from asot.baselines import KMeansSegmenter
     from asot.discover.score import count_segments
 
-    console().print(WATCH)
     data = write_dataset(watch_sessions(), out / "data" / "watch", WATCH_CLASSES, overwrite=True)
     recipe, root = load_recipe("watch"), out / f"run-{seed}"
-    with progress() as bars:
+    with progress((*LEARNING, *KMEANS, *DRAWING, *PAGE_STAGES)) as bars:
         trained = train_run(recipe, data, root, seed=seed, device="cpu", progress=bars)
         assert trained is not None
         folder = trained.predictions
+        bars(*KMEANS, 0, 1)
         scored = score(folder)
         recordings = scored.recordings
         kmeans = KMeansSegmenter(recipe.actions_of(None), random_state=seed)
         nearest = kmeans.fit_predict(recordings.features)
-        bars("k-means alone", 1, 1)
+        bars(*KMEANS, 1, 1)
         alone = evaluate(nearest, [one for one in recordings.ground_truth if one is not None])
         draw(folder, scored, 3, bars)
         compared = draw_comparison(folder, scored, {"k-means": (nearest, alone)})
@@ -108,7 +112,7 @@ def segment_clip(out: Path, seed: int) -> None:
     clip = bikes_clip()
     recipe = replace(load_recipe(RECIPE), n_actions=SHOTS)
     features = VideoSettings(frame_rate=None), SeriesSettings()
-    with progress() as bars:
+    with progress((*READING, *LEARNING, *PAGE_STAGES)) as bars:
         segmented = segment([clip], out, recipe, features, seed=seed, progress=bars)
         folder = segmented.folder
         shots = "".join(f"shot {shot + 1}\n" for shot in bikes_shots().tolist())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from asot.cli.console import open_results, say, show_files
@@ -9,6 +10,8 @@ from asot.errors import ArgumentError, ConfigurationError, DataError, MissingExt
 from asot.export import FORMATS, export
 from asot.runs.corrections import timelines
 from asot.text import plural
+
+logger = logging.getLogger(__name__)
 
 
 def run(
@@ -25,7 +28,8 @@ def run(
     What is corrected there comes back as ground truth with asot evaluate RESULTS --truth FILES,
     from {read}.
 
-    to: Formats, by commas or blanks; or all.
+    to: Formats, by commas or blanks; or all. Those that do not fit the recordings are left
+        out, with a warning.
     out: Where to write; RESULTS/exports unless given.
     from_zero: Count time from the first frame, where a video's own clock starts later.
     """
@@ -48,13 +52,15 @@ def run(
             refused.append(f"{name}: {error}")
             continue
         files.append((out / name, f"{FORMATS[name].summary}; {plural(len(written), 'file')}"))
-    if files:
-        show_files(*files)
-    # Where everything is asked for, what does not fit these recordings is left out.
-    if refused and not (everything and files):
+    if not files:
         raise DataError("; ".join(refused))
+    show_files(*files)
+    # What is asked for by name, and does not fit these recordings, is worth a warning.
     for sentence in refused:
-        say(f"Left out: {sentence}")
+        if everything:
+            say(f"Left out: {sentence}")
+        else:
+            logger.warning("left out: %s", sentence)
 
 
 run.__doc__ = (run.__doc__ or "").format(

@@ -8,12 +8,13 @@ from typing import Annotated
 from jsonargparse import Namespace
 
 from asot.cli.console import progress, say
-from asot.cli.features import add_feature_options, feature_settings
+from asot.cli.features import add_feature_options, feature_settings, refuse_unconcerned
 from asot.cli.summary import show_outcome
 from asot.errors import ConfigurationError, DataError
 from asot.inputs.companions import find_companions, note_companions
 from asot.inputs.extract import extract, survey
 from asot.inputs.find import find_inputs, take_shard
+from asot.progress import READING
 
 
 def run(
@@ -43,13 +44,14 @@ def run(
     if out is None and not dry_run:
         raise ConfigurationError("--out must be given, or --dry_run.", setting="out")
 
+    refuse_unconcerned(options, recordings)
     everyone = find_inputs(recordings, options.kind)
     inputs = take_shard(everyone, shard)
     if not inputs:
         say(f"The shard {shard} has no recording: there are fewer than shards.")
         return
     companions = find_companions(videos, skeleton, inputs, series)
-    with progress() as bars:
+    with progress(READING) as bars:
         if out is None or dry_run:
             outcome = survey(inputs, series, bars)
         else:

@@ -6,15 +6,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from asot.cli.parsing import Parser
-from asot.errors import ConfigurationError
-from asot.inputs.kinds import KINDS
+from asot.errors import ConfigurationError, DataError
+from asot.inputs.kinds import ARRAYS, KINDS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jsonargparse import Namespace
 
+    from asot.inputs.find import Input
     from asot.inputs.settings import SeriesSettings, VideoSettings
 
 EVERY = "all"
+TITLES = {str(kind): title for kind, title in KINDS.items()} | {
+    "array": "arrays of features",
+    "features": "features that are made already",
+}
 # Options that are settings of the same name, with their type and help.
 VIDEO: dict[str, tuple[type, str]] = {
     "backbone": (
@@ -49,6 +56,15 @@ POSES: dict[str, tuple[type, str]] = {
     "distances": (bool, "Add the distances between points: true or false."),
     "min_confidence": (float, "Points below it count as missing, in [0, 1]."),
 }
+# The kinds of recordings that options concern, where these are not those of their group.
+CONCERNED = {
+    **dict.fromkeys(VIDEO, ("video",)),
+    **dict.fromkeys(SERIES, ("series", "pose")),
+    **dict.fromkeys(POSES, ("pose",)),
+    "rate": ("series", "pose", "array"),
+    "transposed": ("array", "features"),
+    "frame_rate": ("video", "series", "pose", "features"),
+}
 SEVERAL: dict[str, Any] = {"columns": {"nargs": "+"}, "body_axis": {"nargs": 2}}
 
 
@@ -71,6 +87,54 @@ def add_feature_options(parser: Parser) -> None:
         group = parser.add_argument_group(title)
         for name, (kind, meaning) in options.items():
             group.add_argument(f"--{name}", type=kind, help=meaning, **SEVERAL.get(name, {}))
+
+
+def refuse_unconcerned(values: Namespace, recordings: Sequence[str]) -> None:
+    """Refuse an option for other kinds of recordings than those that are named."""
+    given = [name for name in CONCERNED if values[name] is not None]
+    if not given:
+        return
+    from asot.data.folder import is_folder
+    from asot.inputs.find import find_inputs
+    from asot.runs.segment import data_folder
+
+    data = data_folder(recordings)
+    kinds = {"features"}
+    if data is None:
+        inputs = [one for one in find_inputs(recordings, values.kind) if not one.defect]
+        kinds = {_kind_of(one, values) for one in inputs}
+    elif values.frame_rate is not None and is_folder(data / "times"):
+        rule = f"--frame_rate must be left out, as the features in {data} have times already."
+        raise ConfigurationError(rule, setting="frame_rate")
+    for name in given:
+        if kinds and kinds.isdisjoint(CONCERNED[name]):
+            wanted, found = (
+                ", ".join(title for kind, title in TITLES.items() if kind in some)
+                for some in (CONCERNED[name], kinds)
+            )
+            cure = "leave it out"
+            if kinds == {"features"} and name == "rate":
+                cure = "give the rows a second with --frame_rate"
+            elif kinds == {"array"} and "series" in CONCERNED[name]:
+                cure += ", or give the rows a second of signals in arrays with --rate"
+            raise ConfigurationError(
+                f"--{name} is for {wanted}, but the recordings are {found}: {cure}.", setting=name
+            )
+
+
+def _kind_of(one: Input, values: Namespace) -> str:
+    """Tell the kind of a recording; arrays whose rate is given are read as sensor logs."""
+    from asot.inputs.poses.read import kind_of
+
+    if one.is_video:
+        return "video"
+    if one.path.suffix.lower() in ARRAYS and values.rate is None:
+        return "array"
+    try:
+        asked = values.kind if values.kind in ("series", "pose") else None
+        return kind_of(one.path, asked, values.skip_lines)
+    except DataError:  # it is listed with the others that cannot be read
+        return "series"
 
 
 def feature_settings(

@@ -7,6 +7,7 @@ from pathlib import Path
 from asot.cli.console import open_results, progress, say
 from asot.inputs.companions import find_companions, note_companions
 from asot.inputs.settings import SeriesSettings
+from asot.progress import PAGE as PAGE_STAGES
 from asot.runs.page import PAGE, named_predictions, write_page
 from asot.text import printable
 
@@ -41,7 +42,7 @@ def run(
     companions = find_companions(videos, skeleton, (), SeriesSettings(), root)
     for name, sentence in note_companions(companions, root).items():
         say(f"{printable(name)}: {sentence}")
-    with progress() as bars:
+    with progress(PAGE_STAGES) as bars:
         pages = write_page(folder, out, embed=embed, data=place, others=others, progress=bars)
     for page in pages:
         say(str(page))

@@ -14,10 +14,11 @@ import inspect
 import os
 import re
 import sys
+from argparse import SUPPRESS, Action
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, NoReturn, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 
@@ -43,6 +44,7 @@ HELP = {
     "results": "Folder of asot segment, train or predict.",
     "seed": "Decides everything that is drawn.",
 }
+HELP_ALL = "--help_all"
 CONFIG = "YAML file with settings to put on top of the recipe's; can be repeated."
 PRINT_CONFIG = "Print the recipe with all its settings as YAML, and do nothing else."
 KINDS = {
@@ -59,9 +61,13 @@ def run_command(command: str, function: Callable[..., None], words: Sequence[str
     """Parse the words after a command, and call its function with them."""
     parser = Parser(command, function)
     words = [_spelt(word) for word in words]
-    if parser.takes_recipe and {"-h", "--help"} & set(words):
-        named = "default" if words[0].startswith("-") else words[0]
-        parser.set_defaults(load_recipe(named).to_dict())
+    if {"-h", "--help", HELP_ALL} & set(words):
+        if parser.takes_recipe:
+            named = "default" if words[0].startswith("-") else words[0]
+            parser.set_defaults(load_recipe(named).to_dict())
+        if HELP_ALL not in words:
+            parser.shorten_help()
+        words = ["--help"]
     values = parser.parse_args(words)
     if parser.takes_recipe:
         values.recipe = _read_recipe(parser, values, words)
@@ -97,10 +103,30 @@ def _read_recipe(parser: Parser, values: Namespace, words: Sequence[str]) -> Rec
 
 
 class _Help(DefaultHelpFormatter):
-    """Help that calls the type of a path ``path``."""
+    """Help that tells what a value may be, and what it is unless given, in words."""
 
-    def _split_lines(self, text: str, width: int) -> list[str]:
-        return super()._split_lines(text.replace("<class 'Path'>", "path"), width)
+    def _get_help_string(self, action: Action) -> str:
+        text, value = action.help or "", action.default
+        kind = getattr(action, "_typehint", None) or action.type
+        notes = [] if action.nargs == 0 else [_in_words(kind)]
+        if action.required and "(required)" not in text:
+            notes = ["required"]
+        elif value not in (None, SUPPRESS, "", []) and action.option_strings and action.nargs != 0:
+            notes.append(f"default: {str(value).lower() if isinstance(value, bool) else value}")
+        said = "; ".join(filter(None, notes))
+        return f"{text} ({said})" if said and action.dest != "help" else text
+
+
+def _in_words(kind: Any) -> str:
+    """Tell what a value may be, as ``a number, or auto``; nothing of texts and of true or false."""
+    if get_origin(kind) is Literal:
+        return ", or ".join(map(str, get_args(kind)))
+    if get_origin(kind) in (Union, UnionType):
+        return ", or ".join(dict.fromkeys(filter(None, map(_in_words, get_args(kind)))))
+    if kind in (int, float):
+        return "a number"
+    name = getattr(get_origin(kind), "__name__", "")
+    return KINDS[name] if name in ("list", "dict") else ""
 
 
 class Parser(ArgumentParser):
@@ -125,6 +151,7 @@ class Parser(ArgumentParser):
         del self.hints["return"]
         self.takes_recipe = Recipe in self.hints.values()
         self.needed = [name for name, one in parameters.items() if one.default is one.empty]
+        self.rare: set[str] = set()  # the options that --help_all shows alone
         shown = [self._add(name, one, helps.get(name)) for name, one in parameters.items()]
         self.usage = " ".join(filter(None, (f"asot {command}", *shown, "[options]")))
 
@@ -137,6 +164,8 @@ class Parser(ArgumentParser):
             self.add_argument("--config", action="append", help=CONFIG)
             self.add_argument("--print_config", action="store_true", help=PRINT_CONFIG)
             self.add_class_arguments(Recipe)
+            nested = {one.dest for one in self._actions if "." in one.dest}
+            self.rare |= {*nested, *(one.partition(".")[0] for one in nested), "name", "title"}
             return "RECIPE"
         if get_origin(hint) is Annotated:
             self.needed.remove(name)
@@ -160,6 +189,14 @@ class Parser(ArgumentParser):
             settings["nargs"] = "?"
         self.add_argument(name, **settings)
         return shown if needed else f"[{shown}]"
+
+    def shorten_help(self) -> None:
+        """Leave options that few people need out of the help, and say how to see them."""
+        for action in self._actions:
+            if action.dest in self.rare:
+                action.help = SUPPRESS
+        if self.rare:
+            self.epilog = f"{len(self.rare)} more options: {self.prog} {HELP_ALL}"
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Print the error as a sentence, and exit with code 2."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asot.cli.console import progress, show_results
+from asot.cli.console import finish_results, progress, show_results
 from asot.errors import ConfigurationError
+from asot.progress import DRAWING
 from asot.runs.predict import predict_run
 from asot.runs.run import Run
 
@@ -26,6 +27,7 @@ def run(
     out = out or run / f"predictions-{data.resolve().name}"
     if out.resolve() in (run.resolve(), trained.predictions.root.resolve()):
         raise ConfigurationError(f"--out must leave what {run} holds alone, not be {out}.")
-    with progress() as bars:
+    with progress(("Checking the data", "Loading the libraries", "Segmenting", *DRAWING)) as bars:
         folder = predict_run(trained, data, out, model=model, progress=bars)
-    show_results(folder, figures)
+        scored = finish_results(folder, figures, bars)
+    show_results(folder, scored)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from asot.cli.console import open_results, progress, say, show_files
 from asot.cli.summary import show_actions
+from asot.progress import PAGE as PAGE_STAGES
 from asot.runs.corrections import relabel
 from asot.runs.page import rewrite_page
 
@@ -23,7 +24,7 @@ def run(results: Path, names: Path, *, model: str | None = None, data: Path | No
     folder, place = open_results(results, data)
     given = relabel(folder, names, model, place)
     files = [(folder.root / "segments.csv", "the segments, under these names")]
-    with progress() as bars:
+    with progress(PAGE_STAGES) as bars:
         files += [(page, "the page") for page in rewrite_page(folder, results, place, bars)]
     say(
         f"{len(given.names)} actions have names, {len(given.merged)} were merged into others, "

@@ -8,13 +8,17 @@ from typing import Annotated, Literal
 
 from jsonargparse import Namespace
 
-from asot.cli.console import progress
-from asot.cli.features import add_feature_options, feature_settings
+from asot.cli.console import progress, say
+from asot.cli.features import EVERY, add_feature_options, feature_settings, refuse_unconcerned
 from asot.cli.summary import show_outcome, show_segmented
 from asot.errors import ConfigurationError, require_integer
+from asot.figures.verdicts import verdict_preliminary
 from asot.model.recipe import load_recipe
+from asot.progress import LEARNING, READING
+from asot.progress import PAGE as PAGE_STAGES
 from asot.runs.page import PAGE, write_page
-from asot.runs.segment import earlier_settings, segment
+from asot.runs.predictions import PredictionFolder
+from asot.runs.segment import data_folder, earlier_settings, segment
 
 RECIPE = "default"
 
@@ -22,13 +26,13 @@ RECIPE = "default"
 def run(
     recordings: list[str],
     *,
-    n_actions: int | Literal["auto"] | None = None,
     out: Path,
-    seed: int = 0,
+    n_actions: int | Literal["auto"] | None = None,
     model: Path | None = None,
-    recipe: str = RECIPE,
     background: bool = False,
     embed: bool = False,
+    recipe: str = RECIPE,
+    seed: int = 0,
     videos: Path | None = None,
     skeleton: Path | None = None,
     options: Annotated[Namespace, add_feature_options],
@@ -62,7 +66,17 @@ def run(
     if background:
         settings = replace(settings, background=True)
     settings.check()
-    with progress() as bars:
+    refuse_unconcerned(options, recordings)
+    if options.frame_rate not in (None, EVERY) and data_folder(recordings) is not None:
+        dataset = replace(settings.dataset, frame_rate=float(options.frame_rate))
+        settings = replace(settings, dataset=dataset)
+
+    def show_first(folder: PredictionFolder, n_learners: int) -> None:
+        notice = verdict_preliminary(n_learners)
+        for page in write_page(folder, out / PAGE, notice=notice):
+            say(f"A first page, to look at meanwhile: {page}\n{notice.sentence}")
+
+    with progress((*READING, *LEARNING, *PAGE_STAGES)) as bars:
         segmented = segment(
             recordings,
             out,
@@ -75,6 +89,8 @@ def run(
             skeleton=skeleton,
             progress=bars,
             told=lambda outcome: show_outcome(outcome, out / "data"),
+            # A page in one file holds its videos, which takes longer than a first look is worth.
+            first=None if embed else show_first,
         )
         pages = write_page(segmented.folder, out / PAGE, embed=embed, progress=bars)
     show_segmented(segmented, out, pages)

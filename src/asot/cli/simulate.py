@@ -35,6 +35,7 @@ def _add_models(parser: Parser) -> None:
                 # Without a default, an option that is not given stays None.
                 name = f"--{prefix}{setting.name}"
                 parser.add_argument(name, type=kind, help=helps[setting.name])
+                parser.rare.add(f"{prefix}{setting.name}")
 
 
 def simulate(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asot.cli.console import progress, say, show_results
+from asot.cli.console import finish_results, progress, say, show_results
 from asot.model.loggers import check_logger
 from asot.model.recipe import Recipe
+from asot.progress import DRAWING, LEARNING
 from asot.runs.run import Run
 from asot.runs.train import train_run
 
@@ -39,7 +40,7 @@ def run(
     check_logger(logger)
     before = Run(out)
     was_finished, was_begun = before.finished, (out / "models").is_dir()
-    with progress() as bars:
+    with progress((*LEARNING, *DRAWING)) as bars:
         trained = train_run(
             recipe,
             data,
@@ -51,12 +52,13 @@ def run(
             devices=int(devices) if devices.isdigit() else devices,
             progress=bars,
         )
-    # The helping processes of several devices have nothing to show.
-    if trained is None:
-        return
+        # The helping processes of several devices have nothing to show.
+        if trained is None:
+            return
+        scored = finish_results(trained.predictions, figures, bars)
     if was_finished:
         say("This run was trained before: its models were used as they are.")
     elif was_begun:
         say("This run was begun before: its training went on from there.")
     models = trained.root / "models", "the trained models, for asot predict"
-    show_results(trained.predictions, figures, models)
+    show_results(trained.predictions, scored, models)

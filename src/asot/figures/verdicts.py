@@ -41,6 +41,18 @@ def verdict_on(word: Word, estimate: float, beyond_noise: bool = True) -> Verdic
     return VerdictText(word, f"{word.capitalize()}: {sentence}.", _ADVICE[word])
 
 
+def verdict_preliminary(n_learners: int) -> VerdictText:
+    """Tell that a result is the first learner's alone, while others are trained."""
+    sentence = (
+        f"Preliminary: the first of {n_learners} learners alone has segmented the recordings."
+    )
+    advice = (
+        "Do not name actions yet: the page of all learners takes this one's place when the command "
+        "ends, and its actions are others. If the command was interrupted, give it again."
+    )
+    return VerdictText("not known", sentence, advice)
+
+
 def verdict_unknown(why: str) -> VerdictText:
     """Tell that nothing is known of how right a result is, and why."""
     return VerdictText("not known", f"How right it is, is not known: {why}.", _ADVICE["not known"])

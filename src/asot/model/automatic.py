@@ -42,7 +42,11 @@ def settle_number(
     features: PreparedFeatures, *, seed: int = 0, progress: Progress = silent
 ) -> NumberEvidence:
     """Find the number of actions in recordings, at the time scale of a typical number."""
-    radius = find_radius(features, TYPICAL, seed=seed, progress=progress).chosen
+
+    def report(stage: str, done: int, total: int, note: str = "") -> None:
+        progress("Finding a first time scale", done, total, note)
+
+    radius = find_radius(features, TYPICAL, seed=seed, progress=report).chosen
     finer = max(1, round(FINER * radius))
     return find_n_actions(features, finer, seed=seed, progress=progress)
 

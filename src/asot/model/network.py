@@ -134,6 +134,11 @@ def decode(model: Any, features: ArrayLike) -> tuple[NDArray[np.int64], NDArray[
     return solution.labels.numpy(), solution.assignment.numpy()
 
 
+def warm_up() -> None:
+    """Compile the solver, or read it from the cache, before the first training needs it."""
+    solve(torch.zeros(2, 2))
+
+
 def as_tensor(features: ArrayLike) -> torch.Tensor:
     """Return prepared features as a tensor, copied only where torch cannot share their memory."""
     return torch.from_numpy(np.require(features, np.float32, ["C", "W"]))

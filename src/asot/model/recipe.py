@@ -38,9 +38,9 @@ class TransportSettings:
         Half-width of the temporal band: a fraction of the recording (0.04), frames (10; for the
         pseudo-labels of a single network, of those drawn), or auto: found from the recordings.
     lambda_actions
-        Penalty on the action marginal, above 0; null makes that side hard.
+        Penalty on the action marginal, above 0; without one (null) that side is hard.
     lambda_frames
-        Penalty on the frame marginal, above 0; null makes that side hard.
+        Penalty on the frame marginal, above 0; without one (null) that side is hard.
     max_iterations
         Mirror-descent steps.
     inner_iterations
@@ -75,7 +75,7 @@ class DatasetSettings:
     exclude
         Class ids whose ground-truth frames are left out of evaluation, such as a background.
     frame_rate
-        Frames per second; seconds are left out of the tables where it is null.
+        Frames per second; seconds are left out of the tables unless given.
     standardise
         Standardise the features of each recording and divide them by the root of their number.
     transposed

@@ -12,10 +12,10 @@ decoding and how equal it makes the actions.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import product
 
 import numpy as np
 import torch
@@ -36,6 +36,7 @@ from asot.discover.verdict import Choice, Trust, estimate_trust
 from asot.discover.views import View, ViewKind
 from asot.model.network import ActionModel, as_tensor
 from asot.model.recipe import EncoderSettings, Recipe
+from asot.progress import Progress, silent
 from asot.timeline.segments import UNLABELLED
 from asot.transport import Solution, solve
 from asot.workers import in_threads
@@ -85,10 +86,14 @@ class Learner:
         """Label one recording's prepared features: (N,)."""
         if isinstance(self.model, Prototypes):
             return self.model.labels(features)
-        assert self.view is not None
-        seen = as_tensor(self.view.apply(features))
-        labels: NDArray[np.int64] = self.model.decode(seen).labels.numpy()
+        labels: NDArray[np.int64] = self.decode(as_tensor(features)).labels.numpy()
         return labels
+
+    def decode(self, features: Tensor) -> Solution:
+        """Segment one recording's prepared features (N, D) by the network alone."""
+        assert self.view is not None
+        assert isinstance(self.model, ActionModel)
+        return self.model.decode(as_tensor(self.view.apply(features.numpy())))
 
     def embedding(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return frame embeddings, unit rows (N, d); an action is a direction among them."""
@@ -221,7 +226,12 @@ TEAM, SIMPLE, SINGLE = "team", "frames alone", "the paper's network"
 
 
 def choose_candidate(
-    candidates: Sequence[Voters], compared: Frames, recipe: Recipe, n_actions: int, radius: int
+    candidates: Sequence[Voters],
+    compared: Frames,
+    recipe: Recipe,
+    n_actions: int,
+    radius: int,
+    progress: Progress = silent,
 ) -> Outcome:
     """Choose the learners that vote, and the decoding of their vote, by the score of the results.
 
@@ -233,16 +243,21 @@ def choose_candidate(
     seen = main_directions(compared)
     score: SegmentationScore | None = None
     found: dict[str, _Result] = {}
+    done, total = itertools.count(1), len(candidates) * len(BANDS) * len(PENALTIES)
+    progress("Voting", 0, total)
     for one in candidates:
         vote = hold_vote([np.concatenate(labels) for labels in one.labels], n_actions)
         shares = [vote.shares(list(each)) for each in zip(*one.labels, strict=True)]
-        ways = [LastDecoding(share, penalty) for share, penalty in product(BANDS, PENALTIES)]
+        ways = [
+            LastDecoding(share, penalty) for share, penalty in itertools.product(BANDS, PENALTIES)
+        ]
         decode = partial(_decode_all, shares, compared, recipe)
         results = []
         for decoding, labels in zip(ways, in_threads(decode, ways), strict=True):
             score = score or SegmentationScore(seen, [labels])
             gain = score.gain(labels, n_actions)
             results.append(_Result(one, vote, shares, decoding, labels, gain))
+            progress("Voting", next(done), total)
         first, best = results[0], max(results, key=lambda result: result.gain)
         is_better = best.gain > first.gain + WORTH * first.n_segments
         found[one.name] = best if is_better else first

@@ -56,6 +56,7 @@ from asot.model.team import (
     choose_candidate,
 )
 from asot.progress import Progress, silent
+from asot.text import plural
 from asot.workers import in_threads
 
 # Called with the epochs done, the model, and the training loss of the last epoch.
@@ -392,6 +393,7 @@ def train_team(
     kept: Path | None = None,
     make_log: Callable[[str], Logger | None] = lambda name: None,
     threads: int | None = None,
+    first: Callable[[Learner, int], None] | None = None,
     progress: Progress = silent,
 ) -> TeamModel:
     """Train the learners of a team and hold their vote.
@@ -399,7 +401,8 @@ def train_team(
     ``kept`` is a folder for trained learners, from which an interrupted training goes on exactly
     as it would have gone on; ``make_log`` makes the logger of a network, given its name. On the
     CPU learners are trained side by side, in ``threads`` or as many as it allows, with the same
-    result. The rest is as for :func:`train`.
+    result. ``first`` is called as soon as there is a learner, which is a network, with it and the
+    number of all learners, while others are trained. The rest is as for :func:`train`.
     """
     assert not isinstance(recipe.order_prior, str)
     assert not isinstance(recipe.transport_eval.radius, str)
@@ -419,13 +422,21 @@ def train_team(
     def viewed(kind: ViewKind, at: int) -> ViewedFeatures:
         return ViewedFeatures(fit_view(kind, at, features), features)
 
-    stopped, one_at_a_time = threading.Event(), threading.Lock()
+    stopped, one_at_a_time, telling = threading.Event(), threading.Lock(), threading.Lock()
 
-    def hurry(stage: str, done: int, total: int, note: str = "") -> None:
+    def hurry(index: int, stage: str, done: int, total: int, note: str = "") -> None:
         if stopped.is_set():
             raise InterruptedError("The training was stopped.")
+        tell(index, done)
 
-    def network(kind: Kind, at: int | None, own_seed: int, name: str) -> Learner:
+    # Called from any thread.
+    def tell(index: int, done: int) -> None:
+        with telling:
+            steps[index] = done
+            note = f"{len(found)} of {plural(len(plan), 'learner')}"
+            progress("Training", sum(steps), sum(most), note)
+
+    def network(kind: Kind, at: int | None, own_seed: int, name: str, index: int) -> Learner:
         own = copy.deepcopy(recipe)
         own.team, own.background = 0, False
         assert kind.encoder is not None
@@ -440,7 +451,8 @@ def train_team(
         with one_at_a_time:
             seen = viewed(kind.view, at or half)
         log = partial(make_log, name)
-        model = train(seen, own, n_actions, own_seed, device, make_log=log, progress=hurry)
+        told = partial(hurry, index)
+        model = train(seen, own, n_actions, own_seed, device, make_log=log, progress=told)
         return Learner(kind.title, seen.view, model)
 
     def prototypes(title: str, own_seed: int, at: int, **settings: Any) -> Learner:
@@ -457,9 +469,9 @@ def train_team(
             if kind.encoder is None:
                 make = partial(prototypes, kind.title, own_seed, at, **ordered)
             else:
-                make = partial(network, kind, at, own_seed, name)
+                make = partial(network, kind, at, own_seed, name, len(plan))
             plan.append((TEAM, kind.title, make))
-    paper = partial(network, PAPER, None, derived_seed(seed), PAPER.title)
+    paper = partial(network, PAPER, None, derived_seed(seed), PAPER.title, len(plan))
     plan.append((SINGLE, PAPER.title, paper))
     for place, at in enumerate([0, *rounds]):
         title = "nearest centre" if at == 0 else "prototypes with size"
@@ -482,13 +494,16 @@ def train_team(
 
     if find_devices(device, 1).device.type != "cpu":
         threads = 1
-    titles = [*(title for _, title, _ in plan), "vote"]
-    progress("Training", 0, len(plan), titles[0])
+    most = [1 + recipe.training.epochs] * len(plan)  # prototypes take about as long
+    steps = [0] * len(plan)
     found: list[tuple[Learner, list[NDArray[np.int64]]]] = []
+    progress("Training", 0, sum(most))
     with quiet_kmeans():
         for one in in_threads(learn, range(len(plan)), threads, stopped.set):
             found.append(one)
-            progress("Training", len(found), len(plan), titles[len(found)])
+            tell(len(found) - 1, most[len(found) - 1])
+            if len(found) == 1 and first is not None:
+                first(one[0], len(plan))
     candidates = []
     for name in (TEAM, SIMPLE, SINGLE):
         own = [one for one, (group, *_) in zip(found, plan, strict=True) if group == name]
@@ -497,5 +512,5 @@ def train_team(
     both = Voters(TEAM, team.learners + single.learners, team.labels + single.labels)
     candidates[0] = both
     background = learn_background(features, half) if recipe.background else None
-    result = choose_candidate(candidates, compared, recipe, n_actions, half)
+    result = choose_candidate(candidates, compared, recipe, n_actions, half, progress)
     return TeamModel(recipe, features.width, n_actions, background=background, **vars(result))

@@ -38,7 +38,14 @@ _SCRIPTS = [
 ]
 
 
-def render_page(page: Page, out: Path, *, embed: bool = False, progress: Progress = silent) -> Path:
+def render_page(
+    page: Page,
+    out: Path,
+    *,
+    embed: bool = False,
+    clips: bool = True,
+    progress: Progress = silent,
+) -> Path:
     """Write the interactive page, and return the path of its ``index.html``.
 
     Parameters
@@ -50,6 +57,8 @@ def render_page(page: Page, out: Path, *, embed: bool = False, progress: Progres
     embed : bool
         Write one file that holds everything, videos too (as small previews), instead of a folder
         of files beside a page that opens the original videos where a browser can play them.
+    clips : bool
+        Make a clip of each example of an action in a video.
     progress : callable, optional
         Called with the stage ("Page: recordings", "Page: clips"), the number done, and the total.
 
@@ -76,7 +85,7 @@ def render_page(page: Page, out: Path, *, embed: bool = False, progress: Progres
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="asot-page-")))
         studio = Studio(out, folder, embed=embed)
         book = Book(page)
-        parts = _parts(page, book, studio, progress)
+        parts = _parts(page, book, studio, clips, progress)
         # A number that no text in the page can hold, whoever wrote its names.
         if embed:
             scripts, nonce = _embedded(parts, studio), secrets.token_hex(16)
@@ -104,17 +113,17 @@ def render_page(page: Page, out: Path, *, embed: bool = False, progress: Progres
 
 
 def _parts(
-    page: Page, book: Book, studio: Studio, progress: Progress
+    page: Page, book: Book, studio: Studio, clips: bool, progress: Progress
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the values of each recording, and make all clips at the end."""
+    """Yield the values of each recording, and make all clips, if any, at the end."""
     total = len(page.recordings)
     wanted: list[tuple[Clip, Path, float]] = []
     progress("Page: recordings", 0, total)
     for place, recording in enumerate(page.recordings):
-        values, clips = book.add(recording, studio.player(recording))
+        values, examples = book.add(recording, studio.player(recording))
         source = recording.media
-        if source is not None and recording.times is not None and source.is_file():
-            wanted += [(clip, source, recording.media_shift_s) for clip in clips]
+        if clips and source is not None and recording.times is not None and source.is_file():
+            wanted += [(clip, source, recording.media_shift_s) for clip in examples]
         yield place, values
         progress("Page: recordings", place + 1, total)
     if wanted:

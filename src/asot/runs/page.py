@@ -17,7 +17,7 @@ from asot.data.origin import Origin
 from asot.data.recordings import Features
 from asot.errors import ConfigurationError, DataError
 from asot.figures import evidence
-from asot.figures.verdicts import Word
+from asot.figures.verdicts import VerdictText, Word
 from asot.files import write_json
 from asot.metrics.evaluate import MATCHING_TITLES, SCORE_MEANINGS, plain_title
 from asot.page import ActionView, Example, Page, Portrait, RecordingView, Track, render_page
@@ -57,19 +57,21 @@ def write_page(
     embed: bool = False,
     data: Path | None = None,
     others: Mapping[str, PredictionFolder] | None = None,
+    notice: VerdictText | None = None,
     progress: Progress = silent,
 ) -> list[Path]:
     """Write a page for each model of a prediction, in ``out`` or below it, and return the pages.
 
     ``embed`` puts a page into one file, ``data`` is where the data set is now, and ``others`` are
-    other predictions of the same recordings, to show beneath.
+    other predictions of the same recordings, to show beneath. A ``notice`` that the result is
+    preliminary takes the place of the verdict; such a page has no scores and no clips.
     """
     strangers = out.is_dir() and any(not one.name.startswith(".") for one in out.iterdir())
     if strangers and not (out / SETTINGS).is_file():
         message = f"{out} holds something else: choose another folder for the page."
         raise ConfigurationError(message, file=out)
     opened = folder.open_data(data)
-    scored = score(folder, data) if opened.labelled else None
+    scored = score(folder, data) if opened.labelled and notice is None else None
     models = folder.models()
     known = list(dict.fromkeys(models.values()))
     beneath: dict[str, dict[str, Labels]] = {}
@@ -85,9 +87,11 @@ def write_page(
         recordings = Recordings([one for one in opened.recordings if models[one.name] == model])
         count = plural(len(recordings), "recording")
         title = f"{model}: {count}" if len(known) > 1 else f"Actions in {count}"
-        gathered = gather(folder, recordings, scored, title=title, others=beneath)
+        gathered = gather(folder, recordings, scored, title=title, others=beneath, notice=notice)
         place = out / model if len(known) > 1 else out
-        pages.append(render_page(gathered, place, embed=embed, progress=progress))
+        pages.append(
+            render_page(gathered, place, embed=embed, clips=notice is None, progress=progress)
+        )
     return pages
 
 
@@ -127,8 +131,9 @@ def gather(
     *,
     title: str,
     others: Mapping[str, Mapping[str, Labels]] | None = None,
+    notice: VerdictText | None = None,
 ) -> Page:
-    """Gather the content of the page of one model's recordings."""
+    """Gather the content of the page of one model's recordings; see ``write_page``."""
     models = folder.models()
     (model,) = {models[one.name] for one in recordings}
     n_actions = folder.n_actions(model)
@@ -137,12 +142,12 @@ def gather(
     used = {int(label) for one in recordings for label in np.unique(folder.labels(one.name))}
     n_used = len(used - {UNLABELLED})
     remarks = []
-    if n_used < n_actions:
+    if n_used < n_actions and notice is None:
         used_of = f"{n_used} of {plural(n_actions, 'action')} are in use"
         remarks.append(f"{used_of}: the recordings do not need more.")
     run = find_training(folder)
     found = {} if run is None else evidence.read_evidence(run.root / evidence.EVIDENCE_FILE)
-    verdict = evidence.tell_verdict(found.get(model))
+    verdict = notice or evidence.tell_verdict(found.get(model))
     told = {key: plain_title(key) for key in told_scores(run)}
     return Page(
         title=title,

@@ -53,6 +53,7 @@ def predict_run(
                 setting="model",
             )
         chosen[one.name] = str(name)
+    progress("Loading the libraries", 0, 1)
     from asot.model.checkpoint import load_model
     from asot.model.features import prepare
     from asot.model.network import decode
@@ -60,6 +61,7 @@ def predict_run(
     refuse_to_fill(out)
     networks = {name: load_model(run.checkpoint(name)) for name in set(chosen.values())}
     counts = run.n_actions()
+    progress("Loading the libraries", 1, 1)
     origin, extractor = recordings[0].origin, run.description().extractor
     difference = None
     if origin is not None and extractor is not None:

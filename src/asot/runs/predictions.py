@@ -353,10 +353,15 @@ def _class_numbers(
 
 
 def find_predictions(root: Path) -> PredictionFolder:
-    """Find the prediction in a folder of asot segment, asot train or asot predict."""
+    """Find the prediction in a folder of asot segment, asot train or asot predict.
+
+    It may lie in a folder ``run-SEED`` below, as asot demo leaves it, where there is one alone.
+    """
     if not root.is_dir():
         raise FileError.at(root, "is not a folder: name one of asot segment, train or predict")
     places = [PredictionFolder(place) for place in (root, root / "predictions")]
+    below = [PredictionFolder(one.parent) for one in root.glob(f"run-*/predictions/{INDEX}")]
+    places += below if len(below) == 1 else []
     folder = next((one for one in places if one.finished), places[0])
     folder.index()
     return folder

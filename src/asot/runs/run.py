@@ -35,7 +35,7 @@ from asot.inputs.find import DESCRIPTION
 from asot.metrics import PUBLISHED, SCORE_TITLES
 from asot.model.notes import read_notes
 from asot.model.recipe import AUTO, DatasetSettings, Recipe
-from asot.progress import Progress, silent
+from asot.progress import Progress, part_of, silent
 from asot.runs.predictions import DatasetSource, PredictionFolder
 from asot.schema import FileName, Positive, first_difference, read_json
 
@@ -210,7 +210,8 @@ def plan_run(
             logger.warning("left out, as the recipe does not name them: %s", ", ".join(left))
         groups = {name: dataset.recordings(name) for name in wanted}
     plan = TrainingPlan(dataset, source, groups, {}, {})
-    for name, recordings in groups.items():
+    progress("Loading the libraries", 0, 1)
+    for index, (name, recordings) in enumerate(groups.items()):
         count = _actions_of(recipe, None if name == WHOLE else name, recordings)
         count = (known or {}).get(name) if count is None else count
         if count is None:
@@ -219,7 +220,8 @@ def plan_run(
 
             order = content_order(recordings.features)
             features = PreparedFeatures(recordings.features, recipe.dataset.standardise, order)
-            plan.numbers[name] = settle_number(features, seed=seed, progress=progress)
+            report = part_of(progress, index, list(groups))
+            plan.numbers[name] = settle_number(features, seed=seed, progress=report)
             count = plan.numbers[name].chosen
         plan.n_actions[name] = count
     return plan

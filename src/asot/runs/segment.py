@@ -67,6 +67,7 @@ def segment(
     skeleton: Path | None = None,
     progress: Progress,
     told: Callable[[Extraction], None] = lambda outcome: None,
+    first: Callable[[PredictionFolder, int], None] | None = None,
 ) -> Segmented:
     """Segment recordings, going on where an earlier call with the same arguments stopped.
 
@@ -75,8 +76,9 @@ def segment(
     training ``recipe`` with ``seed``. Of recordings of several kinds, ``kind`` chooses one.
     ``videos``, a folder, and ``skeleton``, a file, go with poses and signals; see
     :mod:`asot.inputs.companions`. ``told`` is called with the outcome of the extraction before
-    learning begins. Recordings that were added since are segmented into the actions that were
-    learnt. Wrong arguments are refused before any long work begins.
+    learning begins, and ``first`` when the first learner is trained; see
+    :func:`asot.runs.train.train_run`. Recordings that were added since are segmented into the
+    actions that were learnt. Wrong arguments are refused before any long work begins.
     """
     video, series = features
     trained = None if model is None else find_run(model)
@@ -110,7 +112,7 @@ def segment(
         for name, sentence in note_companions(companions, data).items():
             logger.warning("%s: %s", name, sentence)
     if trained is None:
-        return Segmented(_train(recipe, data, out / "run", seed, progress), outcome)
+        return Segmented(_train(recipe, data, out / "run", seed, first, progress), outcome)
     folder = PredictionFolder(out / "predictions")
     if not folder.covers(DatasetFolder(data).recordings()):
         predict_run(trained, data, folder.root, keep_names=True, progress=progress)
@@ -120,7 +122,13 @@ def segment(
 def find_run(root: Path) -> Run:
     """Find the finished training in a folder of asot segment, or of the model it applied."""
     applied = SegmentRequest.of(root).model if (root / DESCRIPTION).is_file() else None
-    for place in (Path(applied) if applied else root / "run", root):
+    below = [one.parent for one in root.glob(f"run-*/{RUN_FILE}")]
+    trained = [
+        Path(applied) if applied else root / "run",
+        root,
+        *(below if len(below) == 1 else []),
+    ]
+    for place in trained:
         if (place / RUN_FILE).is_file():
             run = Run(place)
             if not run.finished:
@@ -221,7 +229,12 @@ def _data_of(out: Path) -> Path:
 
 
 def _train(
-    recipe: Recipe, data: Path, root: Path, seed: int, progress: Progress
+    recipe: Recipe,
+    data: Path,
+    root: Path,
+    seed: int,
+    first: Callable[[PredictionFolder, int], None] | None,
+    progress: Progress,
 ) -> PredictionFolder:
     folder = Run(root).predictions
     recordings = DatasetFolder(data).recordings()
@@ -237,5 +250,5 @@ def _train(
                 "remove %s to learn from all recordings anew.",
                 *(listing(new), root),
             )
-    train_run(recipe, data, root, seed=seed, progress=progress)
+    train_run(recipe, data, root, seed=seed, first=first, progress=progress)
     return folder

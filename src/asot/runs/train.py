@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from asot.data import Recordings
@@ -13,8 +15,9 @@ from asot.errors import ConfigurationError
 from asot.figures.evidence import EVIDENCE_FILE
 from asot.files import write_json
 from asot.model.recipe import Recipe
-from asot.progress import Progress, silent
-from asot.runs.numbers import choose_order, keep_order, read_order, renumber
+from asot.progress import Progress, part_of, silent
+from asot.runs.numbers import Order, choose_order, keep_order, read_order, renumber
+from asot.runs.predictions import PredictionFolder
 from asot.runs.run import RUN_FILE, Run, TrainingPlan, plan_run
 from asot.schema import read_json
 
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from asot.model.automatic import Evidence
     from asot.model.loggers import Logger
     from asot.model.network import ActionModel
-    from asot.model.team import TeamModel
+    from asot.model.team import Learner, TeamModel
 
 
 def train_run(
@@ -38,35 +41,51 @@ def train_run(
     logger_name: str = "csv",
     device: str = "auto",
     devices: int | str = 1,
+    first: Callable[[PredictionFolder, int], None] | None = None,
     progress: Progress = silent,
 ) -> Run | None:
     """Train a recipe on a data folder and segment every recording of it.
 
     A run in ``out`` that was interrupted goes on from there. Wrong arguments are refused before
-    training. In the helping processes of a training with several devices, return None.
+    training. In the helping processes of a training with several devices, return None. Where one
+    team is trained, ``first`` is called with the segments of its first learner, in a folder that
+    lasts as long as the call, and the number of learners.
     """
     run = Run(out)
     known = run.n_actions() if (out / RUN_FILE).is_file() else None
     plan = plan_run(recipe, data_dir, activities, progress, seed=seed, known=known)
     run.begin(recipe, seed, plan)
-    from asot.model.features import prepare
-    from asot.model.network import decode
+    from asot.model.network import warm_up
     from asot.model.training import is_main_process, leave_processes
 
+    warm_up()
+    progress("Loading the libraries", 1, 1)
     folder = run.predictions
     if is_main_process():
         folder.begin(keep_names=known is not None)
     models: dict[str, str] = {}
-    for activity, recordings in plan.activities.items():
-        model = fit_model(out, plan, activity, recipe, seed, logger_name, device, devices, progress)
+    whole = partial(_segment, standardise=recipe.dataset.standardise)
+
+    def show(model: Learner, n_learners: int) -> None:
+        (name,) = plan.activities
+        recordings = plan.activities[name]
+        with TemporaryDirectory(prefix="asot-first-") as place:
+            early = PredictionFolder(Path(place))
+            whole(model, recordings, early, silent, None)
+            choose_order(early, recordings, plan.n_actions[name])
+            early.finish(plan.source, recordings, dict.fromkeys(recordings.names, name))
+            if first is not None:
+                first(early, n_learners)
+
+    early = show if first is not None and len(plan.activities) == 1 else None
+    for index, (activity, recordings) in enumerate(plan.activities.items()):
+        tell, options = part_of(progress, index, list(plan.activities)), (device, devices)
+        model = fit_model(out, plan, activity, recipe, seed, logger_name, *options, early, tell)
         if not is_main_process():
             continue
         order = read_order(out, activity, model.n_actions)
-        for done, recording in enumerate(recordings, start=1):
-            features = prepare(recording.features, recipe.dataset.standardise)
-            folder.write(recording.name, *renumber(*decode(model, features), order))
-            models[recording.name] = activity
-            progress(f"Segmenting {activity}", done, len(recordings))
+        whole(model, recordings, folder, tell, order)
+        models |= dict.fromkeys(recordings.names, activity)
         # Names that people gave hold for the numbers of before.
         if order is None and not folder.named(activity):
             order = choose_order(folder, recordings, model.n_actions)
@@ -80,6 +99,24 @@ def train_run(
     return run
 
 
+def _segment(
+    model: ActionModel | TeamModel | Learner,
+    recordings: Recordings,
+    folder: PredictionFolder,
+    progress: Progress,
+    order: Order | None,
+    *,
+    standardise: bool,
+) -> None:
+    from asot.model.features import prepare
+    from asot.model.network import decode
+
+    for done, one in enumerate(recordings, start=1):
+        decoded = decode(model, prepare(one.features, standardise))
+        folder.write(one.name, *renumber(*decoded, order))
+        progress("Segmenting", done, len(recordings))
+
+
 def fit_model(
     root: Path,
     plan: TrainingPlan,
@@ -89,6 +126,7 @@ def fit_model(
     logger_name: str,
     device: str,
     devices: int | str,
+    first: Callable[[Learner, int], None] | None,
     progress: Progress,
 ) -> ActionModel | TeamModel:
     """Train the model ``name`` of a plan, or go on with it, in a run's folder ``root``."""
@@ -115,16 +153,13 @@ def fit_model(
     features = PreparedFeatures(recordings.features, recipe.dataset.standardise)
     frame_rate = _frame_rate(plan.activities[name])
 
-    def report(stage: str, done: int, total: int, note: str = "") -> None:
-        progress(stage if name == "all" else f"{stage} of {name}", done, total, note)
-
     def make_log(learner: str = "") -> Logger | None:
         folder = root / "logs" / name / learner
         title = f"{recipe.name}-{name}{f'-{learner}' if learner else ''}"
         return make_logger(logger_name, folder, title, _draw if find_spec("matplotlib") else None)
 
     settled, evidence = settle(
-        recipe, features, n_actions, seed=seed, number=plan.numbers.get(name), progress=report
+        recipe, features, n_actions, seed=seed, number=plan.numbers.get(name), progress=progress
     )
     arguments = features, settled, n_actions, seed, device
     if not recipe.team:
@@ -136,11 +171,13 @@ def fit_model(
             make_log=make_log,
             ground_truth=recordings.ground_truth,
             validate=logger_name != "none",
-            progress=report,
+            progress=progress,
         )
     # One program has one run at a time with Weights and Biases.
     threads = 1 if logger_name == "wandb" else None
-    team = train_team(*arguments, kept=kept, make_log=make_log, threads=threads, progress=report)
+    team = train_team(
+        *arguments, kept=kept, make_log=make_log, threads=threads, first=first, progress=progress
+    )
     _note(root, name, evidence, frame_rate, team)
     save(checkpoint, team=team)
     shutil.rmtree(kept, ignore_errors=True)

@@ -125,13 +125,25 @@ def test_a_file_that_starts_late_starts_late(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "unit"),
-    [("Time [ms]", 1e-3), ("T", 0.0), ("time_us", 1e-6), ("ms", 1e-3), ("elapsed (s)", 1.0)],
+    [
+        *(("Time [ms]", 1e-3), ("T", 0.0), ("time_us", 1e-6), ("ms", 1e-3), ("elapsed (s)", 1.0)),
+        *(("Time in seconds", 1.0), ("Zeit [ms]", 1e-3), ("Zeit in Sekunden", 1.0)),
+        *(("Messzeit (Stunden)", 3600.0), ("Temps (ms)", 1e-3), ("temps en secondes", 1.0)),
+        *(("Tiempo [s]", 1.0), ("Tiempo (milisegundos)", 1e-3), ("Marca de tiempo", 0.0)),
+        *(("Tempo (secondi)", 1.0), ("tempo_ms", 1e-3), ("Tempo em minutos", 60.0)),
+        *(("Tijd [ms]", 1e-3), ("tijd (seconden)", 1.0), ("Czas [s]", 1.0), ("Czas w sek", 1.0)),
+        *(("時間（秒）", 1.0), ("経過時間 (ms)", 1e-3), ("时间 (毫秒)", 1e-3), ("Время, с", 1.0)),
+        *(("Sekunden", 1.0), ("Horodatage", 0.0)),
+    ],
 )
 def test_units_of_times(name: str, unit: float) -> None:
     assert time_unit(name) == unit
 
 
-@pytest.mark.parametrize("name", ["temperature", "min", "ax", "steps", "h", "", "times two"])
+@pytest.mark.parametrize(
+    "name",
+    ["temperature", "min", "ax", "steps", "h", "", "times two", "Tempo [bpm]", "T (°C)", "temps"],
+)
 def test_other_names_are_no_times(name: str) -> None:
     assert time_unit(name) is None
 

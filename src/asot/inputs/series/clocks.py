@@ -20,27 +20,39 @@ _BASES = {
     *("clock", "date_time", "datetime", "elapsed", "elapsed_time", "epoch", "relative_time"),
     *("sample_time", "time", "time_elapsed", "time_stamp", "times", "timestamp", "timestamps"),
     *("unix", "unix_time", "unix_timestamp", "unixtime", "utc", "utc_time", "date", "t"),
-    *("gps_time", "local_time", "uhrzeit", "zeit", "zeitstempel"),
+    *("gps_time", "local_time", "uhrzeit", "zeit", "zeitpunkt", "zeitstempel", "messzeit"),
+    *("horodatage", "temps_écoulé", "temps_ecoule", "tiempo", "tiempo_transcurrido"),
+    *("marca_de_tiempo", "tempo_trascorso", "tempo_decorrido", "marca_temporal", "tijd"),
+    *("tijdstempel", "czas", "czas_pomiaru", "aika", "čas", "zaman", "время", "時間", "時刻"),
+    *("経過時間", "タイムスタンプ", "时间", "时间戳"),
 }
-_UNITS = {
-    **dict.fromkeys(["s", "sec", "secs", "second", "seconds"], 1.0),
-    **dict.fromkeys(["ms", "msec", "millis", "millisecond", "milliseconds"], 1e-3),
-    **dict.fromkeys(
-        ["us", "usec", "usecs", "micros", "microsecond", "microseconds", "µs", "μs"], 1e-6
-    ),
-    **dict.fromkeys(["ns", "nsec", "nsecs", "nanosec", "nanos", "nanosecond", "nanoseconds"], 1e-9),
-    **dict.fromkeys(["min", "mins", "minute", "minutes"], 60.0),
-    **dict.fromkeys(["h", "hour", "hours"], 3600.0),
+# Words for time that are also others: with a unit they are sure.
+_MAYBE = {"temps", "tempo", "tid"}
+_SPELT = {
+    1.0: "s sec secs second seconds sek sekunde sekunden seconde secondes segundo segundos secondo "
+    "secondi seconden sekunda sekundy sekund sekunder с сек секунды 秒",
+    1e-3: "ms msec millis millisecond milliseconds millisekunde millisekunden milliseconde "
+    "millisecondes milisegundo milisegundos millisecondo millisecondi milliseconden milisekundy "
+    "milisekund millisekunder мс ミリ秒 毫秒",
+    1e-6: "us usec usecs micros microsecond microseconds µs μs mikrosekunden microsecondes "
+    "microsegundos microsecondi microseconden mikrosekundy マイクロ秒 微秒",
+    1e-9: "ns nsec nsecs nanosec nanos nanosecond nanoseconds nanosekunden nanosecondes "
+    "nanosegundos nanosecondi nanoseconden nanosekundy",
+    60.0: "min mins minute minutes minuten minuto minutos minuti minuty minut 分",
+    3600.0: "h hour hours std stunde stunden heure heures hora horas ora ore uur uren godziny",
 }
+_UNITS = {name: seconds for seconds, names in _SPELT.items() for name in names.split()}
 _LONE_UNITS = {
-    *("s", "sec", "secs", "seconds", "ms", "millis", "milliseconds"),
-    *("microseconds", "micros", "nanoseconds"),
+    *("s", "sec", "secs", "seconds", "ms", "millis", "milliseconds", "秒", "ミリ秒", "毫秒"),
+    *("microseconds", "micros", "nanoseconds", "sekunden", "millisekunden", "secondes"),
+    *("millisecondes", "segundos", "milisegundos", "secondi", "millisecondi", "seconden"),
+    *("milliseconden", "sekundy", "milisekundy"),
 }
 # Names of columns that tell sensors, or people, from each other.
 _WHOSE = re.compile(r"(^|_)(id|device|sensor|node|tag|imu|subject|person|user|side|name)(_|$)")
 # Names that may be of times, which is told by values that rise; but not of events.
 _LIKE_TIMES = re.compile(
-    r"min|(.*_)?(time|timestamp|stamp|datetime|datum|zeit)(_(unix|utc|local|cal))*"
+    r"min|(.*_)?(time|timestamp|stamp|datetime|datum|zeit|temps|tempo|tid)(_(unix|utc|local|cal))*"
     rf"(_({'|'.join(_UNITS)}))?"
 )
 _EVENTS = re.compile(
@@ -69,6 +81,8 @@ def time_unit(name: str) -> float | None:
     --------
     >>> time_unit("Time [ms]"), time_unit("seconds_elapsed"), time_unit("timestampMs")
     (0.001, 1.0, 0.001)
+    >>> time_unit("Zeit in ms"), time_unit("Tiempo (segundos)"), time_unit("Tempo [bpm]") is None
+    (0.001, 1.0, True)
     >>> time_unit("timestamp"), time_unit("ax") is None
     (0.0, True)
     """
@@ -77,9 +91,9 @@ def time_unit(name: str) -> float | None:
         return 0.0
     if words in _LONE_UNITS:
         return _UNITS[words]
-    first, _, last = words.rpartition("_")
-    if first in _BASES and last in _UNITS:
-        return _UNITS[last]
+    found = re.fullmatch(r"(.+?)(?:_(?:in|en|em|w))?_([^_]+)", words)
+    if found and found[1] in _BASES | _MAYBE and found[2] in _UNITS:
+        return _UNITS[found[2]]
     unit, _, rest = words.partition("_")
     return _UNITS[unit] if unit in _UNITS and rest in ("elapsed", "since_start") else None
 

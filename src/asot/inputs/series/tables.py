@@ -197,7 +197,8 @@ def _series_of(
         raise FileError.at(
             path,
             "does not say when its rows were measured: give the rows a second (--rate) or the "
-            f"column of the times (--time_column); its columns are {listing(names, 12)}",
+            "column of the times (--time_column, and its unit with --time_unit); its columns are "
+            f"{listing(names, 12)}",
         )
     chosen, values, notes = signals_of(table, clocks, times[:-1], columns)
     series = _filled(path, values, chosen, times, columns)
