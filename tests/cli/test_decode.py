@@ -236,7 +236,7 @@ def test_several_files_at_80_columns(
     assert outcome.code == 0
     lines = [line for line in outcome.out.splitlines() if not line.startswith(str(tmp_path))]
     assert max(map(len, lines)) <= 80
-    assert "Legacy" in outcome.out
+    assert "Boundary" in outcome.out
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ def video_view(name: str, media: Path, **rest: Any) -> RecordingView:
         confidence,
         (Track("ground truth", truth, names), Track("k-means", np.roll(predicted, 5))),
         media,
+        media_rate=25.0,
         scores={"MoF": 0.9, "F1": float("nan")},
         activity="cycling",
         remarks=("One frame is damaged.",),

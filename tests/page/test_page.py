@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from asot.page import ActionView, Example, Page, RecordingView, Track, render_page
+from asot.page import ActionView, Example, Page, Portrait, RecordingView, Track, render_page
 from tests.page.examples import HOSTILE, series_view, small_page
 
 Visit = Callable[..., Any]
@@ -284,6 +284,25 @@ def test_clips_move_unless_people_want_calm(visit: Visit, real_page: Path) -> No
     assert page.evaluate("[...document.querySelectorAll('video')].every((v) => v.poster)")
     page.locator(".clip a").first.click()
     page.wait_for_function("document.querySelector('.clock')?.innerText === '0:01.240'")
+
+
+def test_examples_of_signals_share_names_scale_and_words(visit: Visit, tmp_path: Path) -> None:
+    labels, times = np.repeat([0, 1], 40), np.arange(81) / 10.0
+    level = np.repeat([0.0, 4.0], 40) + np.tile([0.0, 1.0], 40)
+    signals = np.column_stack([np.zeros(80), level, np.ones(80)]).astype(np.float32)
+    names = ("gyr_y", "acc_x [g]", "emg")
+    logs = [RecordingView(n, labels, times, signals=signals, signal_names=names) for n in "ab"]
+    examples = {0: [Example("a", 0, 40, 1.0)], 1: [Example("b", 40, 80, 1.0)]}
+    portraits = {0: Portrait("acc_x low", (1, 0)), 1: Portrait("acc_x high", (1, 2))}
+    shown = Page("Logs", [ActionView(0), ActionView(1)], logs, examples, portraits=portraits)
+    page = visit(render_page(shown, tmp_path).parent, "#/actions")
+    assert page.locator(".portrait").all_inner_texts() == ["acc_x low", "acc_x high"]
+    channels = page.locator(".lane .channel").all_inner_texts()
+    assert channels == ["acc_x [g]", "gyr_y", "acc_x [g]", "emg"]
+    scales = page.locator(".lane:first-child .reach").all_inner_texts()
+    assert [one.split() for one in scales] == [["5", "0"], ["5", "0"]]
+    # Nothing moves, so there is nothing to pause.
+    assert page.get_by_role("button", name="Pause the clips").count() == 0
 
 
 def test_more_actions_than_colours_have_hatches(visit: Visit, tmp_path: Path) -> None:

@@ -66,6 +66,27 @@ def test_keys_go_from_segment_to_segment(visit: Visit, real_page: Path) -> None:
     assert current.locator("td").first.inner_text() == "4"
 
 
+def test_a_clip_is_stepped_by_frame(visit: Visit, real_page: Path) -> None:
+    page = ready(visit(real_page, "#/recording/0/1.17"))
+    for key, frame in ((".", 30), (".", 31), (",", 30), (",", 29), (".", 30)):
+        page.keyboard.press(key)
+        at_time(page, frame / 25, 0.003)
+        assert page.inner_text(NOW) == LABELS[int(frame >= 31)]
+    page.get_by_role("button", name="Next frame (.)").click()
+    at_time(page, 31 / 25, 0.003)
+    page.get_by_role("button", name="Previous frame (,)").click()
+    at_time(page, 30 / 25, 0.003)
+    # Where there is no video, the keys go from row to row, and buttons for videos are away.
+    page = visit(real_page, "#/recording/2")
+    page.wait_for_selector(".segments tbody tr")
+    for name in ("Next frame (.)", "Sound", "Full screen"):
+        assert not page.get_by_role("button", name=name).is_visible()
+    for key, tenth in ((".", 1), (".", 2), (",", 1)):
+        page.keyboard.press(key)
+        page.wait_for_function("(t) => find('.clock').innerText.startsWith(t)".replace(
+            "find", "document.querySelector"), arg=f"0:00.{tenth}")  # fmt: skip
+
+
 def test_space_plays_and_the_label_follows(visit: Visit, real_page: Path) -> None:
     page = ready(visit(real_page, "#/recording/0/0.9"))
     assert page.inner_text(NOW) == LABELS[0]

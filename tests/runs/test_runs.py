@@ -79,7 +79,7 @@ def contents(folder: PredictionFolder) -> dict[str, tuple[Any, ...]]:
 def test_a_run_holds_all_that_its_page_says(make_data: MakeData, train: Train) -> None:
     run = train(make_data())
     assert sorted(one.name for one in run.root.iterdir()) == [
-        *("logs", "models", "predictions", "recipe.yaml", "run.json"),
+        *("logs", "models", "numbers.json", "predictions", "recipe.yaml", "run.json"),
     ]
     assert run.models() == ["all"]
     assert (run.root / "logs" / "all" / "metrics.csv").is_file()

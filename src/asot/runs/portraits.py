@@ -21,6 +21,7 @@ from asot.page import Portrait
 from asot.timeline.segments import UNLABELLED, run_lengths
 
 CLEAR = 0.8  # standardised difference, large by Cohen's convention
+ERRORS = 2.5  # of a difference's standard error, which is large where segments are few
 MOST_CLAUSES = 3
 MOST_CHANNELS = 4
 PEAK = 0.4  # of the power, in a peak of three frequencies, of a rhythm
@@ -126,21 +127,22 @@ class _Segments:
         loudness = np.log(spreads + LITTLE * size + 1e-12)
         level = _difference(levels, own, weights)
         spread = _difference(loudness, own, weights)
+        clear = max(CLEAR, ERRORS * math.sqrt(1 / own.sum() + 1 / max(1, (~own).sum())))
         clauses: dict[int, str] = {}
         rhythms = self._usual_rhythms(own, weights)
-        swinging = [c for c in rhythms if spread[c] > -CLEAR]
+        swinging = [c for c in rhythms if spread[c] > -clear]
         if swinging:
             channel = max(swinging, key=lambda c: spread[c])
             clauses[channel] = f"{_split(self.names[channel])[0]} swings {_often(rhythms[channel])}"
         whole = ""
-        if len(spread) > 1 and (np.all(spread < -CLEAR) or np.all(spread > CLEAR)):
+        if len(spread) > 1 and (np.all(spread < -clear) or np.all(spread > clear)):
             whole = "all channels still" if spread[0] < 0 else "all channels lively"
         found = [(abs(d), c, "level") for c, d in enumerate(level)]
         found += [(abs(d), c, "spread") for c, d in enumerate(spread) if not whole]
         found.sort(reverse=True)
         centre = np.average(levels[own], axis=0, weights=weights[own])
         for size_of, c, kind in found:
-            if size_of < CLEAR or len(clauses) + bool(whole) >= MOST_CLAUSES:
+            if size_of < clear or len(clauses) + bool(whole) >= MOST_CLAUSES:
                 break
             if c in clauses:
                 continue
