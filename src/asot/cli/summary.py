@@ -89,7 +89,7 @@ def show_segmented(segmented: Segmented, out: Path, pages: Sequence[Path]) -> No
     """Print how right it is, the actions, what was found, and the files with the results."""
     folder = segmented.folder
     found = read_evidence(out / "run" / EVIDENCE_FILE)
-    verdict = tell_verdict(next(iter(found.values()), None))
+    verdict = tell_verdict(next(iter(found.values()), None), (out / "run").is_dir())
     say(verdict.sentence, style="bold")
     say(verdict.advice)
     say()

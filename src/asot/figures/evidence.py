@@ -201,14 +201,17 @@ def findings(evidence: ModelEvidence) -> list[Finding]:
     return [one for one in told if one is not None]
 
 
-def tell_verdict(evidence: ModelEvidence | None) -> VerdictText:
-    """Tell how right the result of a model is; without evidence, of a model trained elsewhere."""
-    if evidence is None:
+def tell_verdict(evidence: ModelEvidence | None, trained_here: bool = False) -> VerdictText:
+    """Tell how right the result of a model is, which may have been trained on other recordings.
+
+    Nothing may be found from the recordings where a single network is trained here.
+    """
+    if evidence is None and not trained_here:
         return verdict_unknown("it is estimated for the recordings that a model was trained on")
-    if evidence.trust is not None:
-        trust = evidence.trust
+    trust = None if evidence is None else evidence.trust
+    if trust is not None:
         return verdict_on(trust.verdict, trust.estimate, trust.beyond_noise)
-    if evidence.learners is None:
+    if evidence is None or evidence.learners is None:
         return verdict_unknown("a single network has nothing to compare with")
     return verdict_unknown("no action of this single recording comes again")
 

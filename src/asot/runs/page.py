@@ -147,7 +147,7 @@ def gather(
         remarks.append(f"{used_of}: the recordings do not need more.")
     run = find_training(folder)
     found = {} if run is None else evidence.read_evidence(run.root / evidence.EVIDENCE_FILE)
-    verdict = notice or evidence.tell_verdict(found.get(model))
+    verdict = notice or evidence.tell_verdict(found.get(model), run is not None)
     told = {key: plain_title(key) for key in told_scores(run)}
     return Page(
         title=title,
