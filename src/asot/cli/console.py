@@ -18,7 +18,7 @@ from rich.table import Column, Table
 from asot.data import find_dataset
 from asot.errors import AsotError
 from asot.metrics import PUBLISHED, SCORE_TITLES, Evaluation
-from asot.metrics.evaluate import MATCHING_TITLES, SCORE_MEANINGS, plain_title
+from asot.metrics.evaluate import SCORE_MEANINGS, matching_title, plain_title
 from asot.progress import Job, Progress, about
 from asot.runs.pictures import draw
 from asot.runs.predictions import PredictionFolder, Scored, find_predictions, score
@@ -125,12 +125,9 @@ def score_table(
 def show_scores(folder: PredictionFolder, scored: Scored, published: bool = False) -> None:
     """Print the scores of a prediction at each matching, in percent."""
     keys = told_scores(find_training(folder))
-    for matching, evaluation in scored.evaluations.items():
-        several = len(evaluation.per_activity or {}) > 1
-        alone = matching == "activity" and not several
-        sharing = "One matching for all recordings" if alone else MATCHING_TITLES[matching]
+    for evaluation in scored.evaluations.values():
         count = f"{evaluation.n_recordings} recordings, {evaluation.n_frames:,} frames"
-        say(f"{sharing} ({count}), in percent", style="bold")
+        say(f"{matching_title(evaluation)} ({count}), in percent", style="bold")
         for names in (keys, PUBLISHED)[: 1 + published]:
             console().print(score_table(_rows(evaluation), names))
             say()

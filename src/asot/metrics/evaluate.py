@@ -63,7 +63,7 @@ SCORE_MEANINGS = {
     "jsd": ("lengths of segments", "how unlike the true lengths; lower is better"),
     "legacy_f1": ("published F1", "the F1 of ASOT's published tables, to compare with them alone"),
 }
-MATCHING_TITLES = {
+_MATCHING_TITLES = {
     "activity": "One matching for each activity",
     "video": "One matching for each recording",
     "corpus": "One matching for all activities",
@@ -83,6 +83,12 @@ def plain_title(score: str) -> str:
     """
     title = SCORE_TITLES[score]
     return f"{SCORE_MEANINGS[score][0]} ({title})" if score in SCORE_MEANINGS else title
+
+
+def matching_title(evaluation: Evaluation) -> str:
+    """Say which recordings of an evaluation share a matching."""
+    alone = evaluation.scope == "activity" and len(evaluation.per_activity or {}) < 2
+    return "One matching for all recordings" if alone else _MATCHING_TITLES[evaluation.scope]
 
 
 @dataclass(frozen=True, repr=False, eq=False)

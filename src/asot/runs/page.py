@@ -19,7 +19,7 @@ from asot.errors import ConfigurationError, DataError
 from asot.figures import evidence
 from asot.figures.verdicts import VerdictText, Word
 from asot.files import write_json
-from asot.metrics.evaluate import MATCHING_TITLES, SCORE_MEANINGS, plain_title
+from asot.metrics.evaluate import SCORE_MEANINGS, matching_title, plain_title
 from asot.page import ActionView, Example, Page, Portrait, RecordingView, Track, render_page
 from asot.progress import Progress, silent
 from asot.runs.portraits import Measured, draw_portraits
@@ -160,10 +160,8 @@ def gather(
         atypical=atypical,
         portraits=_portraits(folder, recordings, names),
         scores={
-            MATCHING_TITLES[matching]: {
-                title: one[key] for key, title in told.items() if key in one
-            }
-            for matching, one in ({} if scored is None else scored.evaluations).items()
+            matching_title(one): {title: one[key] for key, title in told.items() if key in one}
+            for one in ([] if scored is None else scored.evaluations.values())
         },
         meanings={title: SCORE_MEANINGS[key][1] for key, title in told.items()},
         matching=None if scored is None else _matching(scored, model),
