@@ -43,6 +43,14 @@ def one_thread_in_libraries() -> None:
     threadpool_limits(1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_wait_for_the_disk() -> Generator[None]:
+    """Write files without a wait for the disk, some milliseconds each: no test cuts the power."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
     """Collect no doctests here: skipped as one, a module that cannot be imported has no error."""

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -142,6 +143,15 @@ def fit_kmeans(frames: NDArray[Any], n_clusters: int, restarts: int, seed: Any) 
         return kmeans.fit(frames)
 
 
+@cache
+def _thread_pools() -> Any:
+    """Find the threads of all libraries of k-means, once: it takes as long as a small k-means."""
+    import sklearn.cluster  # noqa: F401
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+    return ThreadpoolController()
+
+
 @contextmanager
 def quiet_kmeans() -> Iterator[None]:
     """Let k-means run in one thread, and without a word on too few distinct frames.
@@ -150,10 +160,9 @@ def quiet_kmeans() -> Iterator[None]:
     each of them restores are the program's.
     """
     from sklearn.exceptions import ConvergenceWarning
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     # One thread: the sum of several would depend on the order in which they end.
-    with warnings.catch_warnings(), threadpool_limits(1):
+    with warnings.catch_warnings(), _thread_pools().limit(limits=1):
         # The user is not to blame for fewer distinct frames than clusters.
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield
