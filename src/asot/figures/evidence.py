@@ -208,7 +208,7 @@ def tell_verdict(evidence: ModelEvidence | None) -> VerdictText:
     if evidence.trust is not None:
         trust = evidence.trust
         return verdict_on(trust.verdict, trust.estimate, trust.beyond_noise)
-    if evidence.learners is None:
+    if evidence.learners is None and evidence.choice is None:
         return verdict_unknown("a single network has nothing to compare with")
     return verdict_unknown("no action of this single recording comes again")
 
