@@ -14,7 +14,7 @@ from asot.discover.verdict import Choice, Trust
 from asot.errors import MissingExtraError
 from asot.model.automatic import Evidence
 from asot.model.segmenter import NotFittedError
-from asot.notebook import MOST_RUNS, MOST_TIMELINES, show
+from asot.notebook import COLOURS, MOST_RUNS, MOST_TIMELINES, show
 from asot.timeline.segments import Timeline, even_times, run_lengths, segment_table
 
 
@@ -59,8 +59,10 @@ def test_a_timeline_names_what_it_shows() -> None:
     timeline = Timeline("tea", tuple(rows), 4, times)
     assert repr(timeline) == "Timeline('tea': 4 frames, 2 s, 2 segments of 2 actions)"
     assert bars(timeline._repr_html_()) == [[("pour", "M0 0h2v1h-2z"), ("stir", "M3 0h1v1h-1z")]]
-    numbered = Timeline("tea", tuple(segment_table("tea", [4, 4])), 2)
-    assert bars(numbered._repr_html_()) == [[("action 4", "M0 0h2v1h-2z")]]
+    unnamed = Timeline("tea", tuple(segment_table("tea", [4], action_names={4: "action 5"})), 1)
+    html = unnamed._repr_html_()
+    assert bars(html) == [[("action 5", "M0 0h1v1h-1z")]]
+    assert COLOURS[4] in html
 
 
 def test_evidence_begins_with_the_verdict() -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from asot.errors import ArgumentError, ConfigurationError, MissingExtraError
 from asot.model.features import PreparedFeatures
 from asot.model.recipe import AUTO, Recipe
-from asot.model.segmenter import RecipeSegmenter, as_came
+from asot.model.segmenter import RecipeSegmenter, as_came, as_given
 from asot.notebook import show
 from asot.timeline.segments import SegmentRow, segment_table
 
@@ -212,14 +212,14 @@ class ActionSegmenter(RecipeSegmenter):
         frame_rate : float, optional
             Frames per second, for ``start_s`` and ``end_s``, which are empty without it.
         names : sequence of str or mapping of int to str, optional
-            A name for each action; numbers without it.
+            A name for each action, in place of its label.
 
         Returns
         -------
         pandas.DataFrame
             ``recording`` (its place in ``X``), ``start_frame``, ``end_frame`` (the first frame
-            after the segment), ``start_s``, ``end_s``, ``action``, and ``confidence``, the mean
-            probability of the action over the segment's frames.
+            after the segment), ``start_s``, ``end_s``, ``action`` (its label), and ``confidence``,
+            the mean probability of the action over the segment's frames.
 
         Raises
         ------
@@ -263,7 +263,7 @@ class ActionSegmenter(RecipeSegmenter):
         return [self._sure(self.model_, one) for one in self._prepared(recordings)]
 
     def _segmented(self, model: Any, prepared: PreparedFeatures) -> list[NDArray[np.int64]]:
-        found = [self._sure(model, one) for one in prepared]
+        found = [self._sure(model, one) for one in as_given(prepared)]
         self.confidence_ = [confidence for _, confidence in found]
         return [labels for labels, _ in found]
 

@@ -35,7 +35,8 @@ def show(
 ) -> str:
     """Return HTML of a title, sentences, and the labels (N,) of named recordings as timelines.
 
-    Labels are numbers from 0 on, called by ``names`` where there are any; -1 is no action. The
+    Labels are numbers from 0 on, called by ``names`` where there are any, else
+    from action 1 on; -1 is no action. The
     first sentence is marked by the ``verdict``: good, mixed, weak, or anything else for none.
     The first ``MOST_TIMELINES`` are drawn, and the rest are counted.
 
@@ -99,4 +100,5 @@ def _colour(label: int) -> str:
 
 
 def _name(label: int, names: Sequence[str]) -> str:
-    return names[label] if label < len(names) else f"action {label}"
+    # As ``timeline.names.default_name``, which stands below this.
+    return names[label] if label < len(names) else f"action {label + 1}"

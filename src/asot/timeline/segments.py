@@ -7,6 +7,7 @@ the frame rate. The label -1 means "no action": padding, or a frame that nobody 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -238,10 +239,14 @@ class Timeline:
         return f"Timeline({self.recording!r}: {length}, {found})"
 
     def _repr_html_(self) -> str:
-        numbered = all(row.action.isdecimal() for row in self.rows)
-        names = [] if numbered else sorted({row.action for row in self.rows})
+        called = {row.action for row in self.rows}
+        numbers = {one: re.fullmatch(r"action ([1-9]\d*)", one) for one in called}
+        labels = {one: int(found[1]) - 1 for one, found in numbers.items() if found}
+        names = [] if len(labels) == len(called) else sorted(called)
+        if names:
+            labels = {one: place for place, one in enumerate(names)}
         segments = (
-            Segment(row.start_frame, row.end_frame, _place(row.action, names)) for row in self.rows
+            Segment(row.start_frame, row.end_frame, labels[row.action]) for row in self.rows
         )
         bar = self.recording, to_labels(segments, self.n_frames)
         return show(repr(self), timelines=[bar], names=names)
@@ -254,11 +259,6 @@ class Timeline:
             for row in self.rows
         )
         return replace(self, rows=tuple(rows), times=times)
-
-
-def _place(action: str, names: Sequence[str]) -> int:
-    """Return an action's place among names, or its number where there are none."""
-    return names.index(action) if names else int(action)
 
 
 def segment_table(
