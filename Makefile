@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: demo test test-all bench lint types help clean
+.PHONY: demo test test-all bench lint types docs pictures help clean
 
 help:
 	@echo "make demo      segment real recordings, in demo/watch and demo/video"
@@ -16,7 +16,9 @@ help:
 	@echo "make bench     how fast it is, in results/benchmarks.json (python -m benchmarks -h for more)"
 	@echo "make lint      ruff"
 	@echo "make types     mypy"
-	@echo "make clean     remove .venv, demo and results"
+	@echo "make docs      these documents as a site, in build/site; runs the notebooks, finds dead links"
+	@echo "make pictures  the documents' pictures of the page, from the demos; needs chromium"
+	@echo "make clean     remove .venv, demo, build and results"
 
 demo: $(VENV)/.demo
 	$(BIN)/asot demo --out demo/watch
@@ -38,8 +40,22 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
+docs: $(VENV)/.docs demo/watch/page/index.html
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --fresh-env -d build/doctrees docs build/site
+	$(BIN)/python docs/check_site.py build/site
+	@echo "See build/site/index.html"
+
+pictures: $(VENV)/.dev demo/watch/page/index.html demo/video/page/index.html
+	$(BIN)/python docs/pictures.py
+
+demo/watch/page/index.html: | $(VENV)/.demo
+	$(BIN)/asot demo --out demo/watch
+
+demo/video/page/index.html: | $(VENV)/.demo
+	$(BIN)/asot demo --video --out demo/video
+
 clean:
-	rm -rf $(VENV) demo results
+	rm -rf $(VENV) demo build results
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -54,4 +70,8 @@ $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 # Without its OpenCV, which would hold NumPy back; these are what its check of labels imports.
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt appdirs httpx jsf lxml pyjwt ujson xmljson
 	$(BIN)/python -m pip install --quiet --no-deps label-studio-sdk==2.1.2
+	touch $@ $(VENV)/.demo
+
+$(VENV)/.docs: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
 	touch $@ $(VENV)/.demo

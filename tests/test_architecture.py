@@ -12,9 +12,10 @@ SOURCE = Path(__file__).resolve().parents[1] / "src" / "asot"
 
 # From the ground up: each room may import the rooms above it in this list.
 ROOMS = (
-    *("text", "errors", "files", "schema", "progress", "workers", "timeline", "transport"),
-    *("metrics", "decoding", "data", "simulation", "inputs", "discover", "model", "baselines"),
-    *("estimator", "figures", "export", "page", "runs", "benchmark", "cli"),
+    *("text", "errors", "files", "schema", "progress", "workers", "notebook", "timeline"),
+    *("transport", "metrics", "decoding", "figures", "data", "simulation", "inputs"),
+    *("discover", "model", "baselines", "estimator", "export", "page", "runs"),
+    *("benchmark", "cli"),
 )
 # What a room knows nothing of, though it is above it.
 APART = {

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, fields
 from operator import attrgetter
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from asot.errors import ArgumentError, ConfigurationError
+from asot.errors import ArgumentError, ConfigurationError, MissingExtraError
+from asot.model.features import PreparedFeatures
 from asot.model.recipe import AUTO, Recipe
-from asot.model.segmenter import RecipeSegmenter, as_came
+from asot.model.segmenter import RecipeSegmenter, as_came, as_given
+from asot.notebook import show
+from asot.timeline.segments import SegmentRow, segment_table
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
 
 BOTH = "epsilon", "alpha", "lambda_actions"
 # Where each parameter stands in the recipe.
@@ -90,6 +99,8 @@ class ActionSegmenter(RecipeSegmenter):
     cluster_centers_ : (K, d) float32 array
         The action embeddings, of unit length; d is the network's embedding width, or the sum of
         the learners'.
+    confidence_ : list of (N_i,) float32 arrays
+        How likely each of these labels is right, as ``predict_proba`` has it.
     n_features_in_ : int
         Columns of the features.
     n_actions_ : int
@@ -188,6 +199,90 @@ class ActionSegmenter(RecipeSegmenter):
         with torch.no_grad():
             prepared = self._prepared(recordings)
             return as_came(X, (self.model_.embed(as_tensor(one)).numpy() for one in prepared))
+
+    def segments(
+        self, X: Any = None, *, frame_rate: float | None = None, names: Any = None
+    ) -> pandas.DataFrame:
+        """Return the segments as a table, a row each, with the columns of ``segments.csv``.
+
+        Parameters
+        ----------
+        X : as for ``fit``, optional
+            Recordings to segment; those that were fitted unless given.
+        frame_rate : float, optional
+            Frames per second, for ``start_s`` and ``end_s``, which are empty without it.
+        names : sequence of str or mapping of int to str, optional
+            A name for each action, in place of its label.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``recording`` (its place in ``X``), ``start_frame``, ``end_frame`` (the first frame
+            after the segment), ``start_s``, ``end_s``, ``action`` (its label), and ``confidence``,
+            the mean probability of the action over the segment's frames.
+
+        Raises
+        ------
+        MissingExtraError
+            Without pandas, which the extra ``series`` brings.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise MissingExtraError("pandas", "series", "ActionSegmenter.segments") from error
+        rows = [
+            asdict(row) | {"recording": index}
+            for index, (labels, confidence) in enumerate(self._segmentation(X))
+            for row in segment_table(str(index), labels, confidence, frame_rate, names)
+        ]
+        table = pandas.DataFrame(rows, columns=[one.name for one in fields(SegmentRow)])
+        kinds: dict[str, type] = {"start_s": float, "end_s": float}
+        return table.astype(kinds if names is not None else {**kinds, "action": int})
+
+    def plot(self, X: Any = None, *, frame_rate: float | None = None, names: Any = None) -> Figure:
+        """Draw the recordings on one time axis, a colour an action; the arguments of ``segments``.
+
+        Notebooks show the figure where a cell ends with it.
+
+        Raises
+        ------
+        MissingExtraError
+            Without matplotlib, which the extra ``plot`` brings.
+        """
+        from asot.figures import plot_corpus
+
+        found = [labels for labels, _ in self._segmentation(X)]
+        titles = [str(index) for index in range(len(found))]
+        return plot_corpus(found, names=names, recordings=titles, frame_rate=frame_rate)
+
+    def _segmentation(self, X: Any) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Return labels (N,) and how likely they are right (N,), of X or of what was fitted."""
+        if X is None and hasattr(self, "model_"):
+            return list(zip(self.labels_, self.confidence_, strict=True))
+        recordings = self._read(X)
+        return [self._sure(self.model_, one) for one in self._prepared(recordings)]
+
+    def _segmented(self, model: Any, prepared: PreparedFeatures) -> list[NDArray[np.int64]]:
+        found = [self._sure(model, one) for one in as_given(prepared)]
+        self.confidence_ = [confidence for _, confidence in found]
+        return [labels for labels, _ in found]
+
+    def _sure(self, model: Any, features: NDArray[np.float32]) -> Any:
+        """Label one recording's prepared features, (N,), and give each label's probability."""
+        from asot.model.network import decode
+
+        labels, probabilities = decode(model, features)
+        own = np.take_along_axis(probabilities, np.maximum(labels, 0)[:, None], axis=1)[:, 0]
+        return labels, own
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
+        if not hasattr(self, "model_"):
+            bundle: dict[str, str] = super()._repr_mimebundle_(**options)
+            return bundle
+        word, sentences = self.evidence_.told()
+        timelines = [(f"recording {i}", labels) for i, labels in enumerate(self.labels_)]
+        html = show(f"{self!r}, fitted", sentences[:1], timelines, verdict=word)
+        return {"text/plain": repr(self), "text/html": html}
 
     keep_epochs = False
 

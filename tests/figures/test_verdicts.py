@@ -21,7 +21,7 @@ def test_what_is_said() -> None:
 def test_what_is_not_known_says_why() -> None:
     single, network = found(), found()
     single.trust = None
-    network.trust = network.learners = None
+    network.trust = network.learners = network.choice = None
     assert "single network" in tell_verdict(None, trained_here=True).sentence
     for evidence, why in ((single, "comes again"), (network, "single network"), (None, "trained")):
         told = tell_verdict(evidence)

@@ -9,7 +9,7 @@ trend within segments too, they drift: then slow trends do not count either.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import sqrt
 
 import numpy as np
@@ -31,7 +31,7 @@ class OrderEvidence(PlainEvidence):
     """Evidence for a common order."""
 
     share: float  # of the variation along a recording that the mean of the others explains, <= 1
-    by_chance: list[float]  # the same with signs at random
+    by_chance: list[float] = field(repr=False)  # the same with signs at random
     p_value: float  # share of the draws whose value is as high; 1 for a single recording
     strength: float  # 1 up to p = 0.1, else 0
     drift_p_value: float = 1.0  # of a common movement within segments; up to 0.1 it is removed

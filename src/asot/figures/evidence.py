@@ -211,7 +211,7 @@ def tell_verdict(evidence: ModelEvidence | None, trained_here: bool = False) -> 
     trust = None if evidence is None else evidence.trust
     if trust is not None:
         return verdict_on(trust.verdict, trust.estimate, trust.beyond_noise)
-    if evidence is None or evidence.learners is None:
+    if evidence is None or (evidence.learners is None and evidence.choice is None):
         return verdict_unknown("a single network has nothing to compare with")
     return verdict_unknown("no action of this single recording comes again")
 

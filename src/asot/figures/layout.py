@@ -7,6 +7,7 @@ a dozen long names leave a quarter of an inch, and 48 leave nothing.)
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from bisect import bisect_right
@@ -113,13 +114,23 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
         figure.savefig(temporary, format=suffix[1:], metadata=_METADATA[suffix], dpi="figure")
 
 
+class NotebookFigure(Figure):
+    """A figure that notebooks show, without pyplot, at half the pixels that it has."""
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        stream = io.BytesIO()
+        with house_style():
+            self.savefig(stream, format="png", dpi="figure")
+        return stream.getvalue(), {"width": round(self.get_figwidth() * self.dpi / 2)}
+
+
 class Sheet:
     """Rows of axes under a title, with notes and a legend below; at least 2 inches wide."""
 
     def __init__(self, width: float) -> None:
         require_number("width", width, at_least=2, below=101)
         self.width = float(width)
-        self.figure = Figure(figsize=(self.width, 1.0), dpi=200)
+        self.figure = NotebookFigure(figsize=(self.width, 1.0), dpi=200)
         self.ruler = Ruler(self.figure)
         self._used = 0.0
         self._cells: list[tuple[Axes, float, float, float, float]] = []

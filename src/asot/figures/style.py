@@ -16,16 +16,13 @@ from operator import index
 from typing import TypeAlias
 
 from asot.errors import ArgumentError
+from asot.notebook import COLOURS
 from asot.timeline.names import default_name
 from asot.timeline.segments import UNLABELLED
 
 Names: TypeAlias = Sequence[str] | Mapping[int, str]
 Matching: TypeAlias = Mapping[int, int]
 
-COLOURS = (
-    *("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7"),
-    *("#183d92", "#920c00", "#aadb9e", "#793d55", "#90e8f8"),
-)
 HATCHES = ("", "/////", ".....", "xxxxx", "-----", "|||||", "\\\\\\\\\\", "+++++")
 
 GREYS = ("#b0b0b0", "#808080", "#d4d4d4", "#5c5c5c")

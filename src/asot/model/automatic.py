@@ -6,6 +6,7 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from asot.discover.background import BackgroundEvidence
@@ -15,6 +16,7 @@ from asot.discover.radius import RadiusEvidence, find_radius
 from asot.discover.verdict import Choice, Trust
 from asot.model.features import PreparedFeatures
 from asot.model.recipe import AUTO, Recipe
+from asot.notebook import show
 from asot.progress import Progress, silent
 
 PAPER_RADIUS = 0.04  # of a recording
@@ -36,6 +38,22 @@ class Evidence:
     def to_dict(self) -> dict[str, Any]:
         """Return the evidence as plain numbers."""
         return {name: None if one is None else one.to_dict() for name, one in vars(self).items()}
+
+    def told(self) -> tuple[str, list[str]]:
+        """Return the word of the verdict, and the verdict and what was found in sentences."""
+        from asot.figures.evidence import ModelEvidence, findings, tell_verdict
+
+        values = msgspec.convert(self.to_dict(), ModelEvidence)
+        verdict = tell_verdict(values)
+        found = [one.sentence for one in findings(values)]
+        return verdict.word, list(dict.fromkeys([verdict.sentence, *found]))
+
+    def __repr__(self) -> str:
+        return "\n".join(self.told()[1])
+
+    def _repr_html_(self) -> str:
+        word, sentences = self.told()
+        return show("Evidence", sentences, verdict=word)
 
 
 def settle_number(

@@ -290,8 +290,7 @@ class RecipeSegmenter(Segmenter):
 
     def _segmented(self, model: Any, prepared: PreparedFeatures) -> list[NDArray[np.int64]]:
         """Label the fitted recordings, in the order they were given."""
-        places = np.argsort(prepared.order).tolist()
-        return [self._labels(model, prepared[place]) for place in places]
+        return [self._labels(model, one) for one in as_given(prepared)]
 
     def _labels(self, model: Any, features: NDArray[np.float32]) -> NDArray[np.int64]:
         """Label one recording's prepared features (N, D): (N,)."""
@@ -307,6 +306,11 @@ class RecipeSegmenter(Segmenter):
     def _prepared(self, recordings: Sequence[NDArray[Any]]) -> Iterator[NDArray[np.float32]]:
         standardised = self.model_.recipe.dataset.standardise
         return (prepare(one, standardised) for one in recordings)
+
+
+def as_given(prepared: PreparedFeatures) -> Iterator[NDArray[np.float32]]:
+    """Give the prepared recordings in the order they came in, which is not that of learning."""
+    return (prepared[place] for place in np.argsort(prepared.order).tolist())
 
 
 def log_probabilities(model: ActionModel, features: NDArray[np.float32]) -> Tensor:

@@ -7,6 +7,7 @@ the frame rate. The label -1 means "no action": padding, or a frame that nobody 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asot.errors import ArgumentError, require_number
-from asot.text import as_label, is_control
+from asot.notebook import show
+from asot.text import as_label, is_control, plural
 
 UNLABELLED = -1
 # The name of frames that no segment covers, where every frame needs a name.
@@ -73,7 +75,8 @@ def to_segments(labels: ArrayLike, probabilities: ArrayLike | None = None) -> li
     """Cut frame labels (N,) into segments, which together cover every frame once.
 
     Runs of -1 are kept, without a confidence. The confidence is the mean of ``probabilities``
-    (N, K), the soft assignment of each frame, whose columns are the labels.
+    (N, K), the soft assignment of each frame, whose columns are the labels; or (N,), that of each
+    frame's label alone.
 
     Examples
     --------
@@ -87,17 +90,19 @@ def to_segments(labels: ArrayLike, probabilities: ArrayLike | None = None) -> li
     confidence: list[float | None] = [None] * len(starts)
     if probabilities is not None and len(labels):
         probabilities = np.asarray(probabilities)
-        if probabilities.ndim != 2 or len(probabilities) != len(labels):
+        if probabilities.ndim not in (1, 2) or len(probabilities) != len(labels):
             raise ArgumentError(
                 f"probabilities must be (N, K) with N = {len(labels)}, the number of labels, "
                 f"but their shape is {probabilities.shape}."
             )
-        if labels.max() >= probabilities.shape[1]:
+        if probabilities.ndim == 2 and labels.max() >= probabilities.shape[1]:
             raise ArgumentError(
                 f"label {labels.max()} has no column in probabilities, "
                 f"which have K = {probabilities.shape[1]} columns."
             )
-        own = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+        own = probabilities.astype(np.float64)
+        if own.ndim == 2:
+            own = own[np.arange(len(labels)), labels]
         means = np.add.reduceat(own, starts) / (ends - starts)
         confidence = [
             None if v == UNLABELLED else float(m) for v, m in zip(values, means, strict=True)
@@ -225,6 +230,27 @@ class Timeline:
             )
         return self.times
 
+    def __repr__(self) -> str:
+        actions = len({row.action for row in self.rows})
+        length = plural(self.n_frames, "frame")
+        if self.times is not None and self.n_frames:
+            length += f", {self.times[-1] - self.times[0]:.6g} s"
+        found = f"{plural(len(self.rows), 'segment')} of {plural(actions, 'action')}"
+        return f"Timeline({self.recording!r}: {length}, {found})"
+
+    def _repr_html_(self) -> str:
+        called = {row.action for row in self.rows}
+        numbers = {one: re.fullmatch(r"action ([1-9]\d*)", one) for one in called}
+        labels = {one: int(found[1]) - 1 for one, found in numbers.items() if found}
+        names = [] if len(labels) == len(called) else sorted(called)
+        if names:
+            labels = {one: place for place, one in enumerate(names)}
+        segments = (
+            Segment(row.start_frame, row.end_frame, labels[row.action]) for row in self.rows
+        )
+        bar = self.recording, to_labels(segments, self.n_frames)
+        return show(repr(self), timelines=[bar], names=names)
+
     def timed(self, times: NDArray[np.float64]) -> Timeline:
         """Return the same timeline with other times (N + 1,), in seconds."""
         moments = times.tolist()
@@ -247,7 +273,7 @@ def segment_table(
 
     Frames whose label (N,) is -1 have no action and give no row, unless ``action_names`` is a
     mapping with a name for -1; without names, an action is called by its number. The confidence is
-    of ``probabilities`` (N, K), the soft assignment of each frame. Seconds are those of ``times``
+    of ``probabilities``, as in :func:`to_segments`. Seconds are those of ``times``
     (N + 1,), where frame ``i`` lasts from ``times[i]`` to ``times[i + 1]``, or of ``frame_rate``
     in frames a second, or None.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import functools
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -12,6 +13,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from asot.notebook import show
+from asot.text import plural
 from asot.transport.request import Request
 
 PART_NAMES = ("linear", "temporal", "frame_penalty", "action_penalty", "entropy")
@@ -257,6 +260,31 @@ class Solution:
     def coupling(self) -> Any:
         """Return T, the assignment times the frame weight, (B, N, K)."""
         return self.frame_weight * self.assignment
+
+    def __repr__(self) -> str:
+        *batch, n_frames, n_actions = self.assignment.shape
+        size = [plural(one, "recording") for one in batch]
+        size += [plural(n_frames, "frame"), plural(n_actions, "action")]
+        endings = Counter(str(one.ending) for one in self.status)
+        ended = (f"{count} {name}" if batch else name for name, count in endings.items())
+        return f"Solution({', '.join(size)}: {', '.join(ended)})"
+
+    def _repr_html_(self) -> str:
+        labels = torch.as_tensor(self.labels).detach().cpu()
+        weight = torch.as_tensor(self.frame_weight).detach().cpu()[..., 0]
+        if labels.ndim == 1:
+            labels, weight = labels[None], weight[None]
+        lengths = [int(own.nonzero()[-1]) + 1 if own.any() else 0 for own in weight]
+        timelines = [
+            (f"recording {i}", own[:length].numpy())
+            for i, (own, length) in enumerate(zip(labels, lengths, strict=True))
+        ]
+        sentences = Counter(one.message for one in self.status)
+        told = [
+            f"{count} of {len(labels)}: {text}" if count < len(labels) else text
+            for text, count in sentences.most_common(3)
+        ]
+        return show(repr(self), told, timelines)
 
 
 @dataclass(eq=False, slots=True)
