@@ -21,13 +21,15 @@ from asot.page import Portrait
 from asot.timeline.segments import UNLABELLED, run_lengths
 
 CLEAR = 0.8  # standardised difference, large by Cohen's convention
-ERRORS = 2.5  # of a difference's standard error, which is large where segments are few
+ERRORS = 3.5  # of a difference's standard error, which is large where segments are few
 MOST_CLAUSES = 3
 MOST_CHANNELS = 4
-PEAK = 0.4  # of the power, in a peak of three frequencies, of a rhythm
+PEAK = 0.3  # of the power, in a peak of three frequencies, of a rhythm over many windows
+STEADY = 1.5  # times as fast, at most, as the middle segment, or as slow
 LONGEST = 64  # frames of a spectrum
 SHORTEST = 8
 CYCLES = 2  # in the frames of a spectrum, at least
+ROUNDING = 1e-5  # of a channel's size: float32 has some seven digits
 LITTLE = 0.01  # of a channel's deviation, by which a spread does not matter
 
 Values = NDArray[np.float64]
@@ -106,15 +108,19 @@ class _Segments:
         """Return the cycles a second (C,) of a segment (n, C), NaN without a rhythm."""
         hann = np.hanning(self.window + 2)[1:-1, None]
         power = np.zeros((self.window // 2 + 1, part.shape[1]))
-        for first in range(0, max(1, len(part) - self.window + 1), self.window // 2):
+        firsts = range(0, max(1, len(part) - self.window + 1), self.window // 2)
+        # Noise has peaks too, the fewer windows the higher.
+        needed = PEAK + (1 - PEAK) / (1 + len(firsts))
+        for first in firsts:
             rows = _straightened(part[first : first + self.window])
             if len(rows) == self.window:
                 power += np.abs(np.fft.rfft(rows * hann, axis=0)) ** 2
         peaks = power[1:].argmax(axis=0) + 1
         found = np.full(part.shape[1], np.nan)
+        power[:, _straightened(part).std(axis=0) <= ROUNDING * np.abs(part).max(axis=0)] = 0
         for c, peak in enumerate(peaks.tolist()):
             near = power[peak - 1 : peak + 2, c]
-            if peak >= CYCLES and near.sum() > PEAK * power[1:, c].sum():
+            if peak >= CYCLES and near.sum() > needed * power[1:, c].sum():
                 at = np.average(np.arange(peak - 1, peak - 1 + len(near)), weights=near)
                 found[c] = at * self.rate / self.window
         return found
@@ -163,9 +169,10 @@ class _Segments:
         """Return the cycles a second of the channels that have a rhythm for most of the time."""
         rhythms, usual = np.array(self.rhythms)[own], {}
         for c in range(rhythms.shape[1]):
-            known = ~np.isnan(rhythms[:, c])
-            if weights[own][known].sum() > weights[own].sum() / 2:
-                usual[c] = float(np.median(rhythms[known, c]))
+            middle = float(np.nanmedian(rhythms[:, c])) if (rhythms[:, c] > 0).any() else 1.0
+            near = np.abs(np.log(rhythms[:, c] / middle)) < math.log(STEADY)
+            if weights[own][near].sum() > weights[own].sum() / 2:
+                usual[c] = middle
         return usual
 
 
