@@ -15,6 +15,7 @@ import pytest
 import asot
 from asot.cli import COMMANDS, main
 from asot.data import write_dataset
+from asot.model.team import KINDS
 from asot.simulation import make_recordings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -183,6 +184,8 @@ def test_commands_of_the_documents_run(name: str, room: Path, monkeypatch: Any) 
     monkeypatch.chdir(room)
     monkeypatch.setenv("HOME", str(room))
     monkeypatch.setattr("webbrowser.open", lambda url: True)
+    # A team of few, as all that is asked here is that commands run.
+    monkeypatch.setattr("asot.model.training.KINDS", KINDS[:1])
     for made in ("results", "RUN"):
         shutil.rmtree(made, ignore_errors=True)
     for words in map(prepare, commands(document)):

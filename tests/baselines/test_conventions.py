@@ -29,9 +29,11 @@ CLUSTERING = KINDS[:5]
 
 
 @pytest.fixture(params=KINDS, ids=lambda kind: kind.__name__)
-def kind(request: Any) -> Any:
+def kind(request: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     if request.param is baselines.HMMSegmenter:
         pytest.importorskip("hmmlearn")
+    # CTE's conventions do not hang on how long its network is trained.
+    monkeypatch.setattr("asot.baselines.cte.LEAST_STEPS", 100)
     return request.param
 
 

@@ -349,7 +349,7 @@ def test_a_class_of_a_negative_id_is_drawn(asot, tmp_path: Path) -> None:
     )
     data = write_dataset(recordings, tmp_path / "data", {-1: "rest", 0: "walk", 1: "run"})
     words = ["--data", data, "--out", tmp_path / "out", "--methods", "uniform", "twfinch"]
-    outcome = asot("benchmark", "default", *words)
+    outcome = asot("benchmark", "default", *words, "--processes", "1")
     assert outcome.code == 0
     assert len(list((tmp_path / "out" / "figures").glob("*.png"))) == 1
     # Where no bars are drawn, each cell has a line.

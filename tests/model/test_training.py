@@ -521,7 +521,7 @@ import sys
 from asot import ActionSegmenter
 from asot.simulation import make_recordings
 X = make_recordings(3, 2, (20, 30), random_state=0).features
-ActionSegmenter(2, epochs=1, n_init=1, random_state=0).fit(X)
+ActionSegmenter(2, team=1, epochs=1, n_init=1, random_state=0).fit(X)
 print([name for name in ("lightning", "torchmetrics") if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -210,7 +210,8 @@ def test_a_mask_without_a_coupling_is_said_to_have_none(rng: np.random.Generator
     allowed = np.zeros((10, 2), dtype=bool)
     allowed[:, 0] = True
     allowed[0, 1] = True  # one frame cannot carry half of the mass
-    (status,) = solve(make_cost(rng, 10, 2), allowed=allowed, lambda_actions=None).status
+    options = {"allowed": allowed, "lambda_actions": None, "max_iterations": 3}
+    (status,) = solve(make_cost(rng, 10, 2), **options).status
     assert status.ending == "stalled"
     assert "hard marginal" in status.message
 

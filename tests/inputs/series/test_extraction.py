@@ -280,7 +280,7 @@ def test_raw_watch_signals_give_the_exercises(tmp_path: Path) -> None:
         extract_series(path, tmp_path / "data", path.stem, SeriesSettings())
     features = [arrays(tmp_path / "data", path.stem)[0] for path in paths]
     found = ActionSegmenter(
-        7, epochs=15, order_prior=0, standardise=True, device="cpu", random_state=0
+        7, team=1, epochs=15, order_prior=0, standardise=True, device="cpu", random_state=0
     ).fit_predict(features)
     # The demo, whose features know the sensors' units and range, reaches 0.89 to 0.97.
     assert evaluate(found, truth)["mof"] > 0.85
