@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,15 @@ def test_a_bug_keeps_its_traceback(asot, monkeypatch: pytest.MonkeyPatch, tmp_pa
     (tmp_path / "features").mkdir()
     with pytest.raises(RuntimeError, match="a bug"):
         asot("data", "check", tmp_path)
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129)])
+def test_signals_that_end_a_process_are_a_ctrl_c(
+    asot, monkeypatch: pytest.MonkeyPatch, name: str, code: int
+) -> None:
+    number = getattr(signal, name)
+    monkeypatch.setattr("asot.cli._run", lambda words: os.kill(os.getpid(), number))
+    outcome = asot("train")
+    assert outcome.code == code
+    assert outcome.sentence == f"Stopped by {name}. The same command goes on from here."
+    assert signal.getsignal(number) == signal.SIG_DFL

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
 
@@ -57,8 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command, from the process's arguments unless others are given; return its exit code.
 
     The code is 0 when done; 1 when refused or failed, after a sentence on standard error; 2 when
-    the words do not form a command; and 130 when interrupted. Where nobody reads the output any
-    more, as behind ``| head``, the command still does all it was asked for, and ends with 0.
+    the words do not form a command; 130 when interrupted, 143 and 129 when stopped by SIGTERM and
+    SIGHUP. Where nobody reads the output any more, as behind ``| head``, the command still does all
+    it was asked for, and ends with 0.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     with sturdy_outputs() as output:
@@ -70,12 +74,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
 
 
+class Stopped(KeyboardInterrupt):
+    """A signal that ends the command as Ctrl-C does: what was begun is tidied up."""
+
+    def __init__(self, number: int) -> None:
+        self.signal = signal.Signals(number)
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Take SIGTERM and SIGHUP for Ctrl-C, unless others decided on them, as ``nohup`` does."""
+
+    def stop(number: int, frame: object) -> None:
+        raise Stopped(number)
+
+    ours = threading.current_thread() is threading.main_thread()
+    known = [getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")] if ours else []
+    taken = [one for one in known if one and signal.getsignal(one) == signal.SIG_DFL]
+    for one in taken:
+        signal.signal(one, stop)
+    try:
+        yield
+    finally:
+        for one in taken:
+            signal.signal(one, signal.SIG_DFL)
+
+
 def _guarded(words: list[str]) -> int:
     """Run a command, and tell of its errors in sentences."""
     from asot.errors import AsotError, MissingExtraError
 
     try:
-        return _run(words)
+        with _stopped_by_signals():
+            return _run(words)
     except AsotError as error:
         return _complain(str(error), FAILED)
     except ModuleNotFoundError as error:
@@ -83,9 +114,11 @@ def _guarded(words: list[str]) -> int:
             raise
         missing = MissingExtraError(error.name, EXTRAS[error.name], f"asot {words[0]}")
         return _complain(str(missing), FAILED)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
+        how = f"Stopped by {stop.signal.name}" if isinstance(stop, Stopped) else "Interrupted"
         more = " The same command goes on from here." if words[0] in RESUMABLE else ""
-        return _complain(f"Interrupted.{more}", INTERRUPTED)
+        status = 128 + stop.signal if isinstance(stop, Stopped) else INTERRUPTED
+        return _complain(f"{how}.{more}", status)
     except SystemExit as stop:  # the parser exits after its help or its complaint
         return stop.code if isinstance(stop.code, int) else OK
     except OSError as error:
