@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asot.files import atomic_path, write_array, write_text
+from asot.errors import FileError
+from asot.files import atomic_path, sole_use, write_array, write_text
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -69,3 +70,29 @@ def test_a_file_is_on_the_disk_before_its_name_is(
     monkeypatch.setattr(os, "replace", moved)
     write_text(tmp_path / "a.txt", "four")
     assert seen == [("sync", 4), ("move", 4)]
+
+
+def test_a_folder_in_use_is_refused_and_swept(tmp_path: Path) -> None:
+    pytest.importorskip("fcntl")
+    (tmp_path / "data").mkdir()
+    left = tmp_path / "data" / ".one-0a1b2c3d.npy"
+    kept = [tmp_path / "data" / name for name in ("one-0a1b2c3d.npy", ".one.npy", ".one-12.npy")]
+    for path in (left, *kept):
+        path.touch()
+    with sole_use(tmp_path):
+        assert not left.exists()
+        with pytest.raises(FileError, match="is being written by another asot: wait until"):
+            sole_use(tmp_path).__enter__()
+    with sole_use(tmp_path):
+        assert all(path.exists() for path in kept)
+
+
+def test_what_a_killed_writer_leaves_is_swept(tmp_path: Path) -> None:
+    script = (
+        "import os, signal\nfrom asot.files import atomic_path\n"
+        f"with atomic_path({str(tmp_path / 'a.txt')!r}):\n os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    with sole_use(tmp_path):
+        assert not list(tmp_path.iterdir())

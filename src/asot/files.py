@@ -12,6 +12,7 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from asot.errors import FileError, unreadable
 from asot.text import listing
 
 logger = logging.getLogger(__name__)
+
+_TEMPORARY = re.compile(r"\..*-[0-9a-f]{8}(\.\w+)?")  # see ``atomic_path``
 
 
 @contextmanager
@@ -58,6 +61,41 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(temporary, path)  # noqa: PTH105 - the atomic rename is the point
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def sole_use(folder: Path) -> Iterator[None]:
+    """Keep other processes out of a folder, which is there, while the block runs.
+
+    What writing left behind where an earlier process was killed is removed. The system lets go of
+    the folder when a process ends, however it does; where it cannot hold one, nothing happens.
+
+    Raises
+    ------
+    FileError
+        If another process has the folder in use.
+    """
+    if find_spec("fcntl") is None:  # Windows
+        yield
+        return
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            cure = "wait until it has ended, or choose another --out"
+            raise FileError.at(folder, f"is being written by another asot: {cure}") from None
+        except OSError as error:
+            logger.debug("%s cannot be held: %s", folder, error)
+        else:
+            for path in folder.rglob(".*"):
+                if _TEMPORARY.fullmatch(path.name) and path.is_file():
+                    path.unlink(missing_ok=True)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -22,7 +22,7 @@ import msgspec
 from asot.data import DatasetFolder
 from asot.data.folder import is_folder
 from asot.errors import ConfigurationError, FileError
-from asot.files import write_json
+from asot.files import sole_use, write_json
 from asot.inputs.companions import find_companions, note_companions
 from asot.inputs.extract import Extraction, extract
 from asot.inputs.find import DESCRIPTION, find_inputs, is_ours
@@ -99,24 +99,25 @@ def segment(
         seed=seed if trained is None else None,
     )
     grown = _begin(out, msgspec.to_builtins(request))
-    learnt = trained or (Run(out / "run") if grown else None)
-    outcome = None
-    if data is None:
-        data = out / "data"
-        expected = None if learnt is None else learnt.description().extractor
-        outcome = extract(inputs, data, video, series, progress, expected)
-        for name, sentence in note_companions(companions, data).items():
-            outcome.remarks[name] = [*outcome.remarks.get(name, ()), sentence]
-        told(outcome)
-    else:
-        for name, sentence in note_companions(companions, data).items():
-            logger.warning("%s: %s", name, sentence)
-    if trained is None:
-        return Segmented(_train(recipe, data, out / "run", seed, first, progress), outcome)
-    folder = PredictionFolder(out / "predictions")
-    if not folder.covers(DatasetFolder(data).recordings()):
-        predict_run(trained, data, folder.root, keep_names=True, progress=progress)
-    return Segmented(folder, outcome)
+    with sole_use(out):
+        learnt = trained or (Run(out / "run") if grown else None)
+        outcome = None
+        if data is None:
+            data = out / "data"
+            expected = None if learnt is None else learnt.description().extractor
+            outcome = extract(inputs, data, video, series, progress, expected)
+            for name, sentence in note_companions(companions, data).items():
+                outcome.remarks[name] = [*outcome.remarks.get(name, ()), sentence]
+            told(outcome)
+        else:
+            for name, sentence in note_companions(companions, data).items():
+                logger.warning("%s: %s", name, sentence)
+        if trained is None:
+            return Segmented(_train(recipe, data, out / "run", seed, first, progress), outcome)
+        folder = PredictionFolder(out / "predictions")
+        if not folder.covers(DatasetFolder(data).recordings()):
+            predict_run(trained, data, folder.root, keep_names=True, progress=progress)
+        return Segmented(folder, outcome)
 
 
 def find_run(root: Path) -> Run:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from asot.data import Recordings
 from asot.errors import ConfigurationError
 from asot.figures.evidence import EVIDENCE_FILE
-from asot.files import write_json
+from asot.files import sole_use, write_json
 from asot.model.recipe import Recipe
 from asot.progress import Progress, part_of, silent
 from asot.runs.numbers import Order, choose_order, keep_order, read_order, renumber
@@ -61,42 +62,43 @@ def train_run(
     warm_up()
     progress("Loading the libraries", 1, 1)
     folder = run.predictions
-    if is_main_process():
-        folder.begin(keep_names=known is not None)
-    models: dict[str, str] = {}
-    whole = partial(_segment, standardise=recipe.dataset.standardise)
+    with sole_use(out) if is_main_process() else nullcontext():
+        if is_main_process():
+            folder.begin(keep_names=known is not None)
+        models: dict[str, str] = {}
+        whole = partial(_segment, standardise=recipe.dataset.standardise)
 
-    def show(model: Learner, n_learners: int) -> None:
-        (name,) = plan.activities
-        recordings = plan.activities[name]
-        with TemporaryDirectory(prefix="asot-first-") as place:
-            early = PredictionFolder(Path(place))
-            whole(model, recordings, early, silent, None)
-            choose_order(early, recordings, plan.n_actions[name])
-            early.finish(plan.source, recordings, dict.fromkeys(recordings.names, name))
-            if first is not None:
-                first(early, n_learners)
+        def show(model: Learner, n_learners: int) -> None:
+            (name,) = plan.activities
+            recordings = plan.activities[name]
+            with TemporaryDirectory(prefix="asot-first-") as place:
+                early = PredictionFolder(Path(place))
+                whole(model, recordings, early, silent, None)
+                choose_order(early, recordings, plan.n_actions[name])
+                early.finish(plan.source, recordings, dict.fromkeys(recordings.names, name))
+                if first is not None:
+                    first(early, n_learners)
 
-    early = show if first is not None and len(plan.activities) == 1 else None
-    for index, (activity, recordings) in enumerate(plan.activities.items()):
-        tell, options = part_of(progress, index, list(plan.activities)), (device, devices)
-        model = fit_model(out, plan, activity, recipe, seed, logger_name, *options, early, tell)
+        early = show if first is not None and len(plan.activities) == 1 else None
+        for index, (activity, recordings) in enumerate(plan.activities.items()):
+            tell, options = part_of(progress, index, list(plan.activities)), (device, devices)
+            model = fit_model(out, plan, activity, recipe, seed, logger_name, *options, early, tell)
+            if not is_main_process():
+                continue
+            order = read_order(out, activity, model.n_actions)
+            whole(model, recordings, folder, tell, order)
+            models |= dict.fromkeys(recordings.names, activity)
+            # Names that people gave hold for the numbers of before.
+            if order is None and not folder.named(activity):
+                order = choose_order(folder, recordings, model.n_actions)
+                _renumber_pairs(out, activity, model, order)
+                keep_order(out, activity, order)
+        leave_processes()
         if not is_main_process():
-            continue
-        order = read_order(out, activity, model.n_actions)
-        whole(model, recordings, folder, tell, order)
-        models |= dict.fromkeys(recordings.names, activity)
-        # Names that people gave hold for the numbers of before.
-        if order is None and not folder.named(activity):
-            order = choose_order(folder, recordings, model.n_actions)
-            _renumber_pairs(out, activity, model, order)
-            keep_order(out, activity, order)
-    leave_processes()
-    if not is_main_process():
-        return None
-    everything = Recordings([one for group in plan.activities.values() for one in group])
-    folder.finish(plan.source, everything, models)
-    return run
+            return None
+        everything = Recordings([one for group in plan.activities.values() for one in group])
+        folder.finish(plan.source, everything, models)
+        return run
 
 
 def _segment(
