@@ -1,8 +1,8 @@
 """What goes with recordings of poses and signals: their videos, and the skeleton to draw.
 
 Both are noted in the ``media`` of the recordings' origins, and change nothing of the features:
-``skeleton``, ``video`` with its ``video_shift_s``, ``video_start_s`` and ``video_rate``, and a
-``video_remark`` where it does not fit.
+``skeleton``, ``video`` with its ``video_fingerprint``, ``video_shift_s``, ``video_start_s`` and
+``video_rate``, and a ``video_remark`` where it does not fit.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import msgspec
 from asot.data.features import FeatureFile
 from asot.data.origin import Origin, origin_path, read_origin, read_times, times_path
 from asot.errors import ConfigurationError, DataError, FileError
-from asot.files import write_json
+from asot.files import fingerprint, write_json
 from asot.inputs.find import Input, find_inputs
 from asot.inputs.kinds import ending
 from asot.inputs.poses.skeleton import Edges, read_skeleton, require_points
@@ -191,7 +191,8 @@ def _note(video: Path, origin: Origin, root: Path, name: str) -> dict[str, str |
     if sentence:
         noted["video_remark"] = f"Its video {printable(video.name)} {sentence}."
     if fits:
-        noted |= {"video": str(video), "video_shift_s": info.start_s - first_s}
+        noted |= {"video": str(video), "video_fingerprint": fingerprint(video)}
+        noted |= {"video_shift_s": info.start_s - first_s}
         noted |= {"video_start_s": info.start_s, "video_rate": info.frame_rate}
     return noted
 
