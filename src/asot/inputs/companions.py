@@ -24,7 +24,7 @@ from asot.inputs.find import Input, find_inputs
 from asot.inputs.kinds import ending
 from asot.inputs.poses.skeleton import Edges, read_skeleton, require_points
 from asot.inputs.settings import SeriesSettings
-from asot.text import listing, printable
+from asot.text import as_label, listing, printable
 
 if TYPE_CHECKING:
     from asot.inputs.video.reading import VideoInfo
@@ -95,11 +95,12 @@ def match_videos(paths: Mapping[str, Path], folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise FileError.at(folder, "is not a folder: --videos takes the one with the videos")
     known = find_inputs([folder], "video")
+    called = [(bare_name(one.name), bare_name(one.path.name), one) for one in known]
     found, lost, several = dict[str, Path](), list[str](), list[str]()
     for name, path in paths.items():
-        whole = [one for one in known if bare_name(one.name) == bare_name(name)]
-        named = [one for one in known if bare_name(one.path.name) == bare_name(path.name)]
-        matched = whole or named
+        own, of_file = bare_name(name), bare_name(path.name)
+        matched = [one for whole, _, one in called if whole == own]
+        matched = matched or [one for _, alone, one in called if alone == of_file]
         exact = [one for one in matched if one.path.stem == path.stem]
         matched = exact if len(exact) == 1 else matched
         if len(matched) == 1:
@@ -132,7 +133,7 @@ def bare_name(name: str) -> str:
     >>> bare_name("labels.v001.000_Mouse-2.mp4.predictions.analysis.h5"), bare_name("run_3_imu.csv")
     ('mouse-2', 'run_3')
     """
-    bare, before = name, ""
+    bare, before = as_label(name), ""  # macOS writes accents apart
     while bare != before:
         before = bare
         suffix = ending(Path(bare))
