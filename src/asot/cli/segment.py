@@ -11,7 +11,7 @@ from jsonargparse import Namespace
 from asot.cli.console import progress, say
 from asot.cli.features import EVERY, add_feature_options, feature_settings, refuse_unconcerned
 from asot.cli.summary import show_outcome, show_segmented
-from asot.errors import ConfigurationError, require_integer
+from asot.errors import AsotError, ConfigurationError, require_integer
 from asot.figures.verdicts import verdict_preliminary
 from asot.model.recipe import load_recipe
 from asot.progress import LEARNING, READING
@@ -73,8 +73,12 @@ def run(
 
     def show_first(folder: PredictionFolder, n_learners: int) -> None:
         notice = verdict_preliminary(n_learners)
-        for page in write_page(folder, out / PAGE, notice=notice):
-            say(f"A first page, to look at meanwhile: {page}\n{notice.sentence}")
+        try:
+            pages = write_page(folder, out / PAGE, notice=notice)
+        except AsotError as error:
+            say(f"No first page: {error}")
+        else:
+            say(f"A first page, to look at meanwhile: {pages[0]}\n{notice.sentence}")
 
     with progress((*READING, *LEARNING, *PAGE_STAGES)) as bars:
         segmented = segment(

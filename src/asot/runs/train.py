@@ -70,7 +70,9 @@ def train_run(
         (name,) = plan.activities
         recordings = plan.activities[name]
         with TemporaryDirectory(prefix="asot-first-") as place:
-            early = PredictionFolder(Path(place))
+            early = PredictionFolder(
+                Path(place) / "predictions"
+            )  # alone, as what lies beside counts
             whole(model, recordings, early, silent, None)
             choose_order(early, recordings, plan.n_actions[name])
             early.finish(plan.source, recordings, dict.fromkeys(recordings.names, name))
