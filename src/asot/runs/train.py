@@ -55,8 +55,8 @@ def train_run(
     known = run.n_actions() if (out / RUN_FILE).is_file() else None
     plan = plan_run(recipe, data_dir, activities, progress, seed=seed, known=known)
     run.begin(recipe, seed, plan)
+    from asot.model.devices import is_main_process, leave_processes
     from asot.model.network import warm_up
-    from asot.model.training import is_main_process, leave_processes
 
     warm_up()
     progress("Loading the libraries", 1, 1)
@@ -225,7 +225,7 @@ def _note(
     root: Path, name: str, evidence: Evidence, frame_rate: float | None, team: TeamModel | None
 ) -> None:
     """Add the evidence for a model's settings to the run's, where any were found."""
-    from asot.model.training import is_main_process
+    from asot.model.devices import is_main_process
 
     found: dict[str, Any] = evidence.to_dict()
     if team is not None and team.background is not None:
