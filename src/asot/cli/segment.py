@@ -48,9 +48,6 @@ def run(
     n_actions: How many actions to look for; found from the recordings unless given.
     model: Folder of an earlier asot segment or asot train, to apply.
     recipe: Settings of the learning: the name of a recipe, or a YAML file.
-    videos: Folder with the videos of poses or sensor logs, to show with them.
-    skeleton: File with the points of poses to join: pairs of names in YAML, JSON or CSV, or
-        DeepLabCut's config.yaml.
     background: Leave frames without an action where no other recording shows anything similar.
     """
     if model is not None and n_actions is not None:
