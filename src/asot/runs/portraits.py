@@ -204,8 +204,16 @@ def _split(name: str) -> tuple[str, str]:
 
 
 def _often(cycles: float) -> str:
-    """Say how often something comes, given the cycles a second."""
+    """Say how often something comes, given the cycles a second.
+
+    Examples
+    --------
+    >>> _often(0.404), _often(1.0), _often(1 / 3600)
+    ('0.4 times a second', 'once a second', 'once an hour')
+    """
     for unit, seconds in (("second", 1), ("minute", 60), ("hour", 3600), ("day", 86400)):
         if cycles * seconds >= 0.15 or unit == "day":
-            return f"{float(f'{cycles * seconds:.2g}'):g} times a {unit}".replace("a h", "an h")
+            count = f"{float(f'{cycles * seconds:.2g}'):g}"
+            often = "once" if count == "1" else f"{count} times"
+            return f"{often} {'an' if unit == 'hour' else 'a'} {unit}"
     raise AssertionError
