@@ -63,6 +63,11 @@ def test_a_timeline_names_what_it_shows() -> None:
     html = unnamed._repr_html_()
     assert bars(html) == [[("action 5", "M0 0h1v1h-1z")]]
     assert COLOURS[4] in html
+    # Named actions have the colours that they have on the page.
+    named = Timeline("tea", tuple(rows), 4, times, labels={"stir": 5, "pour": 2})._repr_html_()
+    assert bars(named) == bars(timeline._repr_html_())
+    assert COLOURS[5] in named
+    assert COLOURS[0] not in named
 
 
 def test_evidence_begins_with_the_verdict() -> None:

@@ -22,6 +22,8 @@ from asot.text import listing
 logger = logging.getLogger(__name__)
 
 _TEMPORARY = re.compile(r"\..*-[0-9a-f]{8}(\.\w+)?")  # see ``atomic_path``
+# The bytes of a block and the blocks of a large file that its fingerprint reads.
+_BLOCK, _BLOCKS = 1 << 20, 8
 
 
 @contextmanager
@@ -200,6 +202,27 @@ def file_hash(path: str | os.PathLike[str]) -> str:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def fingerprint(path: Path) -> str:
+    """Hash the content of a file, to recognise it by another name or date.
+
+    The hash is the SHA-256 of the size and of eight blocks of a megabyte, at even distances; of the
+    whole file up to eight megabytes. So it takes milliseconds for any size, and misses only changes
+    that keep the size and fall between the blocks, which recoding, cutting and copying do not make.
+    """
+    try:
+        with path.open("rb") as stream:
+            size = stream.seek(0, os.SEEK_END)
+            digest = hashlib.sha256(f"{size}:".encode())
+            last = max(0, size - _BLOCK)
+            whole = size <= _BLOCK * _BLOCKS
+            for number in range(_BLOCKS):
+                stream.seek(number * _BLOCK if whole else last * number // (_BLOCKS - 1))
+                digest.update(stream.read(_BLOCK))
+    except OSError as error:
+        raise FileError.at(path, unreadable(error)) from error
+    return f"sha256:{digest.hexdigest()}"
 
 
 class _OnlyWrite:

@@ -5,7 +5,7 @@ Text takes the colour of the notebook, so that it reads in light and in dark. No
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from itertools import islice, pairwise
 
@@ -30,14 +30,14 @@ def show(
     title: str,
     sentences: Iterable[str] = (),
     timelines: Sequence[tuple[str, ArrayLike]] = (),
-    names: Sequence[str] = (),
+    names: Sequence[str] | Mapping[int, str] = (),
     verdict: str = "",
 ) -> str:
     """Return HTML of a title, sentences, and the labels (N,) of named recordings as timelines.
 
-    Labels are numbers from 0 on, called by ``names`` where there are any, else
-    from action 1 on; -1 is no action. The
-    first sentence is marked by the ``verdict``: good, mixed, weak, or anything else for none.
+    Labels are numbers from 0 on, called by ``names`` where there are any, else from action 1 on;
+    -1 is no action. The first sentence is marked by the ``verdict``: good, mixed, weak, or anything
+    else for none.
     The first ``MOST_TIMELINES`` are drawn, and the rest are counted.
 
     Examples
@@ -46,6 +46,7 @@ def show(
     >>> html.count("<svg"), "stir" in html, "src=" in html
     (1, True, False)
     """
+    known = dict(names if isinstance(names, Mapping) else enumerate(names))
     edge = f"border-left:4px solid {_VERDICTS.get(verdict, '#8888')};padding-left:.6em"
     parts = [f'<div style="font-weight:600">{escape(title)}</div>']
     for sentence in sentences:
@@ -55,7 +56,7 @@ def show(
     longest = max((len(labels) for _, labels in shown), default=1)
     for name, labels in shown:
         share = 100 * len(labels) / max(longest, 1)
-        bar = f'<div style="flex:1">{_timeline(labels, names, share)}</div>'
+        bar = f'<div style="flex:1">{_timeline(labels, known, share)}</div>'
         text = escape(name, quote=True)
         parts.append(
             f'<div style="{_ROW}"><div style="{_NAME}" title="{text}">{text}</div>{bar}</div>'
@@ -66,14 +67,14 @@ def show(
     if used:
         key = (
             f'<span style="margin-right:1em"><span style="{_SWATCH};background:{_colour(label)}">'
-            f"</span>{escape(_name(label, names))}</span>"
+            f"</span>{escape(_name(label, known))}</span>"
             for label in used
         )
         parts.append(f'<div style="margin-top:4px">{"".join(key)}</div>')
     return f'<div style="{_BOX}">{"".join(parts)}</div>'
 
 
-def _timeline(labels: NDArray, names: Sequence[str], share: float) -> str:
+def _timeline(labels: NDArray, names: Mapping[int, str], share: float) -> str:
     """Draw labels as bars, ``share`` per cent of the width."""
     if np.count_nonzero(np.diff(labels)) >= MOST_RUNS:
         places = np.linspace(0, len(labels), MOST_RUNS, endpoint=False).astype(int)
@@ -99,6 +100,6 @@ def _colour(label: int) -> str:
     return COLOURS[label % len(COLOURS)]
 
 
-def _name(label: int, names: Sequence[str]) -> str:
+def _name(label: int, names: Mapping[int, str]) -> str:
     # As ``timeline.names.default_name``, which stands below this.
-    return names[label] if label < len(names) else f"action {label + 1}"
+    return names.get(label, f"action {label + 1}")

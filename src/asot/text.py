@@ -14,9 +14,7 @@ _HEX_PAIR = re.compile(r"%([0-9A-Fa-f]{2})")
 # Characters without width that come along when text is copied; joiners have a meaning and stay.
 _UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u200e\u200f\u2060\ufeff"))
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
-
-
-# A number is none.
+# What spreadsheets take for a formula; a number is none.
 _FORMULA = re.compile(r"(?!-?[0-9.]+$)'*[=+@\t\r-]")
 
 

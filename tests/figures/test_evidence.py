@@ -130,6 +130,8 @@ def test_the_time_scale_in_a_sentence() -> None:
     assert sentences(best)["Time scale"] == (
         "The recordings are described best at a time scale of 12 frames."
     )
+    below = radius_of([0.5, 0.9, 0.97, 1.0], [8, 20, 60, 90])
+    assert "nearly as well down to 12 frames" in sentences(below)["Time scale"]
     nearly = radius_of([0.5, 1.0, 0.97, 0.7], [8, 20, 60, 90])
     assert sentences({**nearly, "frame_rate": 5.0})["Time scale"] == (
         "The recordings are described best around 1.2 s, and nearly "

@@ -46,6 +46,7 @@ POINTS = ("nose", "neck", "tail")
         ("day2_wrist-imu.csv", "day2_wrist"),
         ("9.45.12 PM.csv", "9.45.12 pm"),
         ("pose.csv", "pose"),
+        ("cafe\u0301_pose.csv", "caf\u00e9"),
     ],
 )
 def test_names_are_stripped_of_what_trackers_write(name: str, bare: str) -> None:

@@ -25,7 +25,7 @@ from asot.model.features import Batches
 from asot.model.recipe import Recipe
 from asot.runs.predictions import PredictionFolder
 from asot.runs.train import train_run
-from asot.model.training import is_main_process
+from asot.model.devices import is_main_process
 
 data, out = map(Path, sys.argv[1:])
 take = Batches.frames

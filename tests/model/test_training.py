@@ -18,10 +18,11 @@ from asot.data import Recordings
 from asot.errors import AsotError, ConfigurationError, DataError
 from asot.model import training
 from asot.model.checkpoint import load_model
+from asot.model.devices import find_devices, is_main_process
 from asot.model.features import Batches, PreparedFeatures, prepare
 from asot.model.network import ActionModel, decode
 from asot.model.recipe import Recipe
-from asot.model.training import draw_model, is_main_process, start_at_kmeans
+from asot.model.training import draw_model, start_at_kmeans
 from asot.simulation import make_recordings
 
 MakeRecipe = Callable[..., Recipe]
@@ -376,7 +377,7 @@ def test_auto_is_never_a_device_without_double_precision(
 ) -> None:
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert training.find_devices("auto").device.type == "cpu"
+    assert find_devices("auto").device.type == "cpu"
     train(device="auto")
 
 

@@ -79,6 +79,9 @@ def test_averages_of_actions() -> None:
     assert tail == pytest.approx([3, 23, np.sqrt(18)], abs=0.01)
     assert found["speeds"] == {"0": pytest.approx(40), "1": pytest.approx(40)}
     assert Averages().values() is None
+    other = PoseView(pose.points[:, :3], pose.path, 2.0, 30.0, NAMES[:3])
+    with pytest.raises(ArgumentError, match="must have the same points"):
+        averages.add(other, labels, edges)
 
 
 def test_shapes_that_do_not_fit_are_refused() -> None:

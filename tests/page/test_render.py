@@ -10,6 +10,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asot.errors import ArgumentError
+from asot.files import fingerprint
 from asot.page import ActionView, Example, Page, RecordingView, Track, render_page
 from asot.page.render import _json
 from tests.page.examples import HOSTILE, late_view, series_view, small_page, video_view
@@ -270,6 +272,24 @@ def test_what_cannot_be_shown_is_said(real_page: Path, tmp_path: Path) -> None:
     media = recording_of(tmp_path / "out", 0)["media"]
     assert media["src"] is None
     assert "No preview could be made" in media["note"]
+
+
+@pytest.mark.parametrize("embed", [False, True])
+def test_a_file_that_took_the_place_of_a_video_is_not_shown(
+    tmp_path: Path, bikes: Path, embed: bool
+) -> None:
+    """A stranger's results may name any file here, which must not go into the page."""
+    view = video_view("bikes", bikes)
+    examples = {1: [Example("bikes", 0, 25, 0.9)]}
+    for mark, shown in (("another file's", False), ("", False), (fingerprint(bikes), True)):
+        page = small_page([replace(view, media_fingerprint=mark)], typical=examples)
+        path = render_page(page, tmp_path / str(shown), embed=embed)
+        clip = index_of(path)["examples"]["typical"]["1"][0]
+        assert (clip["src"] is not None) == shown
+        assert ("is not the file that it was" in path.read_text()) == (embed and not shown)
+        if not embed:
+            media = recording_of(tmp_path / str(shown), 0)["media"]
+            assert ("is not the file that it was" in media["note"]) == (not shown)
 
 
 def test_without_the_video_library_the_originals_are_linked(

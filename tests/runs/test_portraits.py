@@ -39,6 +39,13 @@ def test_what_was_put_in_is_said(rng: np.random.Generator) -> None:
     assert [drawn[k].channels[0] for k in range(3)] == [1, 0, 2]
 
 
+def test_recordings_of_other_rates_swing_as_often(rng: np.random.Generator) -> None:
+    # The same movements, taken half as often.
+    one, other = exercises(rng), exercises(rng, 2.0)
+    other = Measured(other.signals, NAMES, other.labels, 2 * other.times)
+    assert draw_portraits([one, other])[0].sentence.startswith("gyr_y swings 0.4 times a second")
+
+
 def test_nothing_is_said_where_nothing_tells_actions_apart(rng: np.random.Generator) -> None:
     labels = np.repeat(np.tile([0, 1, -1], 6), 50)
     ramps = np.linspace(0, rng.normal(size=3), 50)

@@ -13,12 +13,14 @@ import pytest
 
 from asot.data import Recordings, write_dataset
 from asot.errors import AsotError, ConfigurationError, DataError
+from asot.inputs.settings import VideoSettings
 from asot.model import training
 from asot.model.recipe import Recipe, load_recipe
 from asot.runs.page import rewrite_page
 from asot.runs.predict import predict_run
 from asot.runs.predictions import PredictionFolder, score
 from asot.runs.run import Run, plan_run
+from asot.runs.segment import earlier_settings
 from asot.runs.train import train_run
 from asot.simulation import make_recordings
 
@@ -528,6 +530,30 @@ def test_the_predictions_of_a_segmentation_lie_beside_its_run(tmp_path: Path) ->
     with pytest.raises(DataError) as caught:
         _ = run.predictions
     assert caught.value.file == tmp_path / "segment.json"
+
+
+@pytest.mark.parametrize(
+    ("backbone", "trusted"),
+    [
+        ("efficientnet-lite0", True),
+        ("nets/own.onnx", True),
+        ("hf:somebody/net.onnx", False),
+        ("hf:somebody/efficientnet-lite0", False),
+        ("module:function", False),
+    ],
+)
+def test_a_network_of_a_strangers_results_is_not_run_unasked(
+    tmp_path: Path, backbone: str, trusted: bool
+) -> None:
+    request = {"inputs": {}, "data": "x", "series": None, "recipe": {}, "seed": 0, "model": None}
+    video = {"video": {"backbone": backbone}}
+    (tmp_path / "segment.json").write_text(json.dumps(request | video))
+    if trusted:
+        assert earlier_settings(tmp_path)[0] == VideoSettings(backbone)
+    else:
+        with pytest.raises(ConfigurationError, match="say --backbone"):
+            earlier_settings(tmp_path)
+    assert earlier_settings(tmp_path, backbone)[0] == VideoSettings(backbone)
 
 
 def test_an_altered_page_is_named(make_data: MakeData, train: Train) -> None:

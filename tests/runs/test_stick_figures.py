@@ -69,6 +69,15 @@ def test_in_space_the_head_is_above_the_feet(axis: int, up: int) -> None:
     np.testing.assert_allclose(np.diff(points[0, :, 1]), [0.8, 0.9], rtol=1e-6)
 
 
+def test_in_space_a_body_stays_in_the_middle_however_far_it_goes(rng: np.random.Generator) -> None:
+    person = np.array([[0, 0, 1.7], [0.2, 0, 0.9], [0, 0, 0.0]])
+    away = np.linspace(0, 1, 300)[:, None] * [*rng.uniform(-40, 40, 2), 0]
+    series = series_of(person + away[:, None], ("head", "left_hip", "left_ankle"))
+    points, path = in_frame(series, bodies(series), False)
+    assert np.abs(points.mean(axis=1)).max() < 1
+    assert np.ptp(path[:, :2], axis=0).max() > 0
+
+
 def figure_of(header: str, row: str, folder: Path) -> PoseView:
     path = folder / "m" / "mouse.csv"
     path.parent.mkdir()

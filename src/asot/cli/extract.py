@@ -35,9 +35,6 @@ def run(
 
     out: The data folder to fill.
     dry_run: Print what every file is taken for, and do nothing else.
-    videos: Folder with the videos of poses or sensor logs, to show with them.
-    skeleton: File with the points of poses to join: pairs of names in YAML, JSON or CSV, or
-        DeepLabCut's config.yaml.
     shard: i/n: every n-th recording from the i-th on, for n machines at once.
     """
     video, series = feature_settings(options)

@@ -30,9 +30,6 @@ def run(
 
     out: Where to write; RESULTS/page unless given.
     open: Show the page in the browser.
-    videos: Folder with the videos of poses or sensor logs, to show with them.
-    skeleton: File with the points of poses to join: pairs of names in YAML, JSON or CSV, or
-        DeepLabCut's config.yaml.
     other: Other predictions of the same recordings to show beneath: NAME=FOLDER ...
     """
     out = out or results / PAGE

@@ -43,6 +43,9 @@ HELP = {
     "recordings": "Files, or folders of them.",
     "results": "Folder of asot segment, train or predict.",
     "seed": "Decides everything that is drawn.",
+    "skeleton": "File with the points of poses to join: pairs of names in YAML, JSON or CSV, or "
+    "DeepLabCut's config.yaml.",
+    "videos": "Folder with the videos of poses or sensor logs, to show with them.",
 }
 HELP_ALL = "--help_all"
 CONFIG = "YAML file with settings to put on top of the recipe's; can be repeated."

@@ -11,7 +11,7 @@ from jsonargparse import Namespace
 from asot.cli.console import progress, say
 from asot.cli.features import EVERY, add_feature_options, feature_settings, refuse_unconcerned
 from asot.cli.summary import show_outcome, show_segmented
-from asot.errors import ConfigurationError, require_integer
+from asot.errors import AsotError, ConfigurationError, require_integer
 from asot.figures.verdicts import verdict_preliminary
 from asot.model.recipe import load_recipe
 from asot.progress import LEARNING, READING
@@ -48,9 +48,6 @@ def run(
     n_actions: How many actions to look for; found from the recordings unless given.
     model: Folder of an earlier asot segment or asot train, to apply.
     recipe: Settings of the learning: the name of a recipe, or a YAML file.
-    videos: Folder with the videos of poses or sensor logs, to show with them.
-    skeleton: File with the points of poses to join: pairs of names in YAML, JSON or CSV, or
-        DeepLabCut's config.yaml.
     background: Leave frames without an action where no other recording shows anything similar.
     """
     if model is not None and n_actions is not None:
@@ -73,8 +70,12 @@ def run(
 
     def show_first(folder: PredictionFolder, n_learners: int) -> None:
         notice = verdict_preliminary(n_learners)
-        for page in write_page(folder, out / PAGE, notice=notice):
-            say(f"A first page, to look at meanwhile: {page}\n{notice.sentence}")
+        try:
+            pages = write_page(folder, out / PAGE, notice=notice)
+        except AsotError as error:
+            say(f"No first page: {error}")
+        else:
+            say(f"A first page, to look at meanwhile: {pages[0]}\n{notice.sentence}")
 
     with progress((*READING, *LEARNING, *PAGE_STAGES)) as bars:
         segmented = segment(

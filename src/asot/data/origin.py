@@ -47,6 +47,12 @@ class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return None if path is None else Path(path)
 
     @property
+    def video_fingerprint(self) -> str:
+        """Return what tells the content of that video from any other."""
+        noted = self.fingerprint if self.kind == "video" else self.media.get("video_fingerprint")
+        return noted or ""
+
+    @property
     def video_shift_s(self) -> float:
         """Return the seconds by which the video's clock is ahead of the recording's."""
         return float(self.media.get("video_shift_s", 0.0))
@@ -64,6 +70,7 @@ class _Media(msgspec.Struct):
     edges: list[tuple[str, str]] = []
     skeleton: list[tuple[str, str]] = []
     video: str | None = None
+    video_fingerprint: str = ""
     video_shift_s: float = 0.0
     video_start_s: float = 0.0
     video_rate: float | None = None

@@ -262,8 +262,9 @@ def _tell_radius(values: RadiusCurve, rate: float | None) -> Finding:
     if best == at:
         sentence += f"at a time scale of {scale}."
     else:
+        reach = "up" if at > best else "down"
         sentence += (
-            f"around {length_text(radii[best], rate)}, and nearly as well up to {scale}, "
+            f"around {length_text(radii[best], rate)}, and nearly as well {reach} to {scale}, "
             "which is taken."
         )
     unit, units = ("frames", "frames") if rate is None else ("seconds", "frames and seconds")

@@ -1,8 +1,8 @@
 """What goes with recordings of poses and signals: their videos, and the skeleton to draw.
 
 Both are noted in the ``media`` of the recordings' origins, and change nothing of the features:
-``skeleton``, ``video`` with its ``video_shift_s``, ``video_start_s`` and ``video_rate``, and a
-``video_remark`` where it does not fit.
+``skeleton``, ``video`` with its ``video_fingerprint``, ``video_shift_s``, ``video_start_s`` and
+``video_rate``, and a ``video_remark`` where it does not fit.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import msgspec
 from asot.data.features import FeatureFile
 from asot.data.origin import Origin, origin_path, read_origin, read_times, times_path
 from asot.errors import ConfigurationError, DataError, FileError
-from asot.files import write_json
+from asot.files import fingerprint, write_json
 from asot.inputs.find import Input, find_inputs
 from asot.inputs.kinds import ending
 from asot.inputs.poses.skeleton import Edges, read_skeleton, require_points
 from asot.inputs.settings import SeriesSettings
-from asot.text import listing, printable
+from asot.text import as_label, listing, printable
 
 if TYPE_CHECKING:
     from asot.inputs.video.reading import VideoInfo
@@ -95,11 +95,12 @@ def match_videos(paths: Mapping[str, Path], folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise FileError.at(folder, "is not a folder: --videos takes the one with the videos")
     known = find_inputs([folder], "video")
+    called = [(bare_name(one.name), bare_name(one.path.name), one) for one in known]
     found, lost, several = dict[str, Path](), list[str](), list[str]()
     for name, path in paths.items():
-        whole = [one for one in known if bare_name(one.name) == bare_name(name)]
-        named = [one for one in known if bare_name(one.path.name) == bare_name(path.name)]
-        matched = whole or named
+        own, of_file = bare_name(name), bare_name(path.name)
+        matched = [one for whole, _, one in called if whole == own]
+        matched = matched or [one for _, alone, one in called if alone == of_file]
         exact = [one for one in matched if one.path.stem == path.stem]
         matched = exact if len(exact) == 1 else matched
         if len(matched) == 1:
@@ -132,7 +133,7 @@ def bare_name(name: str) -> str:
     >>> bare_name("labels.v001.000_Mouse-2.mp4.predictions.analysis.h5"), bare_name("run_3_imu.csv")
     ('mouse-2', 'run_3')
     """
-    bare, before = name, ""
+    bare, before = as_label(name), ""  # macOS writes accents apart
     while bare != before:
         before = bare
         suffix = ending(Path(bare))
@@ -191,7 +192,8 @@ def _note(video: Path, origin: Origin, root: Path, name: str) -> dict[str, str |
     if sentence:
         noted["video_remark"] = f"Its video {printable(video.name)} {sentence}."
     if fits:
-        noted |= {"video": str(video), "video_shift_s": info.start_s - first_s}
+        noted |= {"video": str(video), "video_fingerprint": fingerprint(video)}
+        noted |= {"video_shift_s": info.start_s - first_s}
         noted |= {"video_start_s": info.start_s, "video_rate": info.frame_rate}
     return noted
 

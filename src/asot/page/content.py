@@ -95,6 +95,8 @@ class RecordingView:
         Other opinions on the same frames.
     media : Path, optional
         The video.
+    media_fingerprint : str, optional
+        The :func:`asot.files.fingerprint` of the video: another file in its place is not shown.
     media_start_s : float
         The time of the video's first frame in its file, in seconds.
     media_shift_s : float
@@ -130,6 +132,7 @@ class RecordingView:
     confidence: NDArray[np.float32] | None = None
     tracks: tuple[Track, ...] = ()
     media: Path | None = None
+    media_fingerprint: str | None = None
     media_start_s: float = 0.0
     media_shift_s: float = 0.0
     media_rate: float | None = None

@@ -21,7 +21,7 @@ from urllib.parse import quote
 import msgspec
 
 from asot.errors import AsotError, FileError
-from asot.files import write_json
+from asot.files import fingerprint, write_json
 from asot.page.content import RecordingView
 from asot.schema import read_json
 
@@ -61,15 +61,32 @@ class Studio:
         # PyAV, of the extra "video", is not needed to see a page.
         self._tools: Any = import_module("asot.inputs.video.preview") if find_spec("av") else None
 
-    def player(self, recording: RecordingView) -> PlayerMedia | None:
+    def fault(self, recording: RecordingView) -> str:
+        """Say why the video of a recording, if it has one, is not to be shown; empty if it is.
+
+        Results may be a stranger's, and name any file of this machine, which a page in one file
+        would carry away: only who had that file knows its fingerprint.
+        """
+        source, known = recording.media, recording.media_fingerprint
+        if source is None:
+            return ""
+        if recording.times is None:
+            return "The times of the frames are not known, so no video."
+        if not source.is_file():
+            return f"The video is missing: {source}"
+        try:
+            same = known is None or fingerprint(source) == known
+        except FileError as error:
+            return str(error)
+        return "" if same else f"The video is not the file that it was: {source}"
+
+    def player(self, recording: RecordingView, fault: str = "") -> PlayerMedia | None:
         """Choose or make the video for the player of a recording; None without a video."""
         source, shift = recording.media, recording.media_shift_s
         if source is None:
             return None
-        if recording.times is None:
-            return PlayerMedia(None, note="The times of the frames are not known, so no video.")
-        if not source.is_file():
-            return PlayerMedia(None, note=f"The video is missing: {source}")
+        if fault:
+            return PlayerMedia(None, note=fault)
         if self._tools is None:
             if self.embed or source.suffix.lower() not in _BROWSER_SUFFIXES:
                 return PlayerMedia(None, note="A preview of the video needs the extra 'video'.")

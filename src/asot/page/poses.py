@@ -125,7 +125,9 @@ class Averages:
     def add(self, pose: PoseView, labels: NDArray[np.int64], edges: NDArray[np.float64]) -> None:
         """Add the frames of a recording, labelled (N,) and between the times (N + 1,)."""
         self._first = self._first or pose
-        if pose.names != self._first.names or pose.several:
+        if pose.names != self._first.names:
+            raise ArgumentError("poses of a page must have the same points, but theirs differ.")
+        if pose.several:
             return
         places = pose.at((edges[:-1] + edges[1:]) / 2)
         points = np.asarray(pose.points[places], dtype=np.float64)

@@ -22,20 +22,10 @@ from asot.page.media import Studio
 from asot.progress import Progress, silent
 
 # In this order: the last script starts the page.
-_SCRIPTS = [
-    *(
-        "core",
-        "names",
-        "index",
-        "timeline",
-        "recording",
-        "pose",
-        "actions",
-        "evidence",
-        "overview",
-        "main",
-    )
-]
+_SCRIPTS = (
+    *("core", "names", "index", "timeline", "recording", "pose", "actions", "evidence"),
+    *("overview", "main"),
+)
 
 
 def render_page(
@@ -120,9 +110,9 @@ def _parts(
     wanted: list[tuple[Clip, Path, float]] = []
     progress("Page: recordings", 0, total)
     for place, recording in enumerate(page.recordings):
-        values, examples = book.add(recording, studio.player(recording))
-        source = recording.media
-        if clips and source is not None and recording.times is not None and source.is_file():
+        source, fault = recording.media, studio.fault(recording)
+        values, examples = book.add(recording, studio.player(recording, fault))
+        if clips and source is not None and not fault:
             wanted += [(clip, source, recording.media_shift_s) for clip in examples]
         yield place, values
         progress("Page: recordings", place + 1, total)

@@ -256,6 +256,7 @@ def _of_origin(origin: Origin | None) -> dict[str, Any]:
     start_s = origin.media.get("start_s" if is_video else "video_start_s", 0.0)
     return {
         "media": origin.video,
+        "media_fingerprint": origin.video_fingerprint,
         "media_start_s": float(start_s),
         "media_rate": origin.media.get("frame_rate" if is_video else "video_rate"),
         "media_shift_s": origin.video_shift_s,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,7 +45,7 @@ class Measured:
     times: Values
 
 
-def draw_portraits(recordings: Sequence[Measured] | Iterable[Measured]) -> dict[int, Portrait]:
+def draw_portraits(recordings: Iterable[Measured]) -> dict[int, Portrait]:
     """Draw a portrait of each action that has a segment; none where the channels differ.
 
     Examples
@@ -79,7 +79,6 @@ class _Segments:
         self.levels: list[Values] = []
         self.spreads: list[Values] = []
         self.rhythms: list[Values] = []  # cycles a second, NaN where there is none
-        self.rate = 0.0
         self.window = 0
 
     def add(self, one: Measured) -> bool:
@@ -88,11 +87,12 @@ class _Segments:
         if one.names != self.names:
             return False
         starts, ends, values = run_lengths(one.labels)
+        rate = len(one.labels) / float(one.times[-1] - one.times[0])
         if not self.window:
-            self.rate = len(one.labels) / float(one.times[-1] - one.times[0])
             usual = float(np.median(ends - starts))
             self.window = int(np.clip(2 ** np.floor(np.log2(max(usual, 1))), SHORTEST, LONGEST))
-        signals = np.nan_to_num(np.asarray(one.signals, dtype=np.float64))
+        signals = np.asarray(one.signals, dtype=np.float64)
+        signals = np.where(np.isfinite(signals), signals, 0.0)
         for start, end, action in zip(starts.tolist(), ends.tolist(), values.tolist(), strict=True):
             if action == UNLABELLED:
                 continue
@@ -101,11 +101,11 @@ class _Segments:
             self.weights.append(end - start)
             self.levels.append(part.mean(axis=0))
             self.spreads.append(_straightened(part).std(axis=0))
-            self.rhythms.append(self._rhythm(part))
+            self.rhythms.append(rate / self.window * self._rhythm(part))
         return True
 
     def _rhythm(self, part: Values) -> Values:
-        """Return the cycles a second (C,) of a segment (n, C), NaN without a rhythm."""
+        """Return the cycles (C,) in a window of a segment (n, C), NaN without a rhythm."""
         hann = np.hanning(self.window + 2)[1:-1, None]
         power = np.zeros((self.window // 2 + 1, part.shape[1]))
         firsts = range(0, max(1, len(part) - self.window + 1), self.window // 2)
@@ -121,8 +121,7 @@ class _Segments:
         for c, peak in enumerate(peaks.tolist()):
             near = power[peak - 1 : peak + 2, c]
             if peak >= CYCLES and near.sum() > needed * power[1:, c].sum():
-                at = np.average(np.arange(peak - 1, peak - 1 + len(near)), weights=near)
-                found[c] = at * self.rate / self.window
+                found[c] = np.average(np.arange(peak - 1, peak - 1 + len(near)), weights=near)
         return found
 
     def portrait(self, actions: NDArray[np.int64], action: int) -> Portrait:
@@ -205,8 +204,16 @@ def _split(name: str) -> tuple[str, str]:
 
 
 def _often(cycles: float) -> str:
-    """Say how often something comes, given the cycles a second."""
+    """Say how often something comes, given the cycles a second.
+
+    Examples
+    --------
+    >>> _often(0.404), _often(1.0), _often(1 / 3600)
+    ('0.4 times a second', 'once a second', 'once an hour')
+    """
     for unit, seconds in (("second", 1), ("minute", 60), ("hour", 3600), ("day", 86400)):
         if cycles * seconds >= 0.15 or unit == "day":
-            return f"{float(f'{cycles * seconds:.2g}'):g} times a {unit}".replace("a h", "an h")
+            count = f"{float(f'{cycles * seconds:.2g}'):g}"
+            often = "once" if count == "1" else f"{count} times"
+            return f"{often} {'an' if unit == 'hour' else 'a'} {unit}"
     raise AssertionError

@@ -152,9 +152,9 @@ def earlier_settings(
     request = SegmentRequest.of(root)
     video, series = request.video, request.series
     of_video = None if video is None else convert(path, video, VideoSettings)
-    safe = of_video is None or of_video.backbone.endswith((VideoSettings.backbone, ".onnx"))
-    if of_video is not None and not safe and backbone is None:
-        name = of_video.backbone
+    name = VideoSettings.backbone if of_video is None else of_video.backbone
+    file = name.endswith(".onnx") and not name.startswith("hf:")
+    if name != VideoSettings.backbone and not file and backbone is None:
         raise ConfigurationError(
             f"{path}: its features are of the backbone {name!r}, which runs code or is downloaded: "
             f"say --backbone {name} if you trust it.",

@@ -78,25 +78,28 @@ def in_frame(series: Series, found: dict[str, Body], turned: bool) -> tuple[Valu
     places = series.values[:, [[place[axis] for axis in "xyz"[:width]] for place in columns]]
     heading = next(iter(found.values())).heading if turned else None
     middle = np.mean([body.middle for body in found.values()], axis=0)
-    if width == 3:
-        depth = places[..., 2] - places[..., 2].mean()
-        if heading is None:
-            places = _upright(places, [point for body in found.values() for point in body.points])
-            depth = places[..., 2] - places[..., 2].mean()
-            middle = places[..., :2].mean(axis=1)
-        places = places[..., :2]
+    if width == 3 and heading is None:
+        places = _upright(places, [point for body in found.values() for point in body.points])
+        places = places[..., :2] + _oblique(places[..., 2])
+        middle = places.mean(axis=1)
     middle = _steady(middle, series.rate)
     turn = np.zeros(len(middle))
     if heading is not None:
         ahead = _steady(np.stack([np.cos(heading), np.sin(heading)], axis=1), series.rate)
         turn = np.arctan2(ahead[:, 1], ahead[:, 0]) + np.pi / 2
-    about = places - middle[:, None]
+    about = places[..., :2] - middle[:, None]
     cosine, sine = np.cos(turn)[:, None], np.sin(turn)[:, None]
     x = cosine * about[..., 0] + sine * about[..., 1]
     y = cosine * about[..., 1] - sine * about[..., 0]
-    if width == 3:
-        x, y = x + _OBLIQUE * depth, y - _OBLIQUE * depth
-    return np.stack([x, y], axis=-1), np.column_stack([middle, turn])
+    points = np.stack([x, y], axis=-1)
+    if width == 3 and heading is not None:
+        points += _oblique(places[..., 2])
+    return points, np.column_stack([middle, turn])
+
+
+def _oblique(depth: Values) -> Values:
+    """Return how far depth (M, P), about its mean, moves points to the right and up, (M, P, 2)."""
+    return (depth - depth.mean())[..., None] * [_OBLIQUE, -_OBLIQUE]
 
 
 def _upright(places: Values, names: list[str]) -> Values:
@@ -136,7 +139,8 @@ def _read(recording: Recording, origin: Origin) -> Series | None:
         values = np.asarray(map_array(path), dtype=np.float64)
         rate = origin.media.get("points_rate") if part == "points" else None
         rate = float(rate or len(values) / (times[-1] - times[0]))
-        if values.ndim == 2 and values.shape[1] == len(columns):
+        # What somebody altered is not drawn.
+        if values.ndim == 2 and values.shape[1] == len(columns) and np.isfinite(values).all():
             moments = times[0] + np.arange(len(values) + 1) / rate
             return Series(values, tuple(columns), moments)
     return None

@@ -56,8 +56,8 @@ def train_run(
     known = run.n_actions() if (out / RUN_FILE).is_file() else None
     plan = plan_run(recipe, data_dir, activities, progress, seed=seed, known=known)
     run.begin(recipe, seed, plan)
+    from asot.model.devices import is_main_process, leave_processes
     from asot.model.network import warm_up
-    from asot.model.training import is_main_process, leave_processes
 
     warm_up()
     progress("Loading the libraries", 1, 1)
@@ -72,7 +72,8 @@ def train_run(
             (name,) = plan.activities
             recordings = plan.activities[name]
             with TemporaryDirectory(prefix="asot-first-") as place:
-                early = PredictionFolder(Path(place))
+                # Alone in it, as what lies beside counts.
+                early = PredictionFolder(Path(place) / "predictions")
                 whole(model, recordings, early, silent, None)
                 choose_order(early, recordings, plan.n_actions[name])
                 early.finish(plan.source, recordings, dict.fromkeys(recordings.names, name))
@@ -225,7 +226,7 @@ def _note(
     root: Path, name: str, evidence: Evidence, frame_rate: float | None, team: TeamModel | None
 ) -> None:
     """Add the evidence for a model's settings to the run's, where any were found."""
-    from asot.model.training import is_main_process
+    from asot.model.devices import is_main_process
 
     found: dict[str, Any] = evidence.to_dict()
     if team is not None and team.background is not None:

@@ -239,12 +239,13 @@ class Timeline:
         return f"Timeline({self.recording!r}: {length}, {found})"
 
     def _repr_html_(self) -> str:
-        called = {row.action for row in self.rows}
-        numbers = {one: re.fullmatch(r"action ([1-9]\d*)", one) for one in called}
-        labels = {one: int(found[1]) - 1 for one, found in numbers.items() if found}
-        names = [] if len(labels) == len(called) else sorted(called)
-        if names:
-            labels = {one: place for place, one in enumerate(names)}
+        called, labels = sorted({row.action for row in self.rows}), dict(self.labels)
+        if not labels.keys() >= set(called):
+            numbers = [re.fullmatch(r"action ([1-9]\d{0,8})", one) for one in called]
+            places = [int(one[1]) - 1 for one in numbers if one]
+            places = places if len(places) == len(called) else list(range(len(called)))
+            labels = dict(zip(called, places, strict=True))
+        names = {labels[one]: one for one in called}
         segments = (
             Segment(row.start_frame, row.end_frame, labels[row.action]) for row in self.rows
         )

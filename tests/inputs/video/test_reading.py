@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asot.errors import ArgumentError, DataError
+from asot.files import fingerprint
 from asot.inputs.video.decoding import Shown, open_video
-from asot.inputs.video.reading import fingerprint, probe, read_frames, sample
+from asot.inputs.video.reading import probe, read_frames, sample
 from tests.inputs.video.clips import MakeClip, number_of
 
 av = pytest.importorskip("av")

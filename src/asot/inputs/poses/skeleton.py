@@ -40,6 +40,7 @@ _BODY = "11-13-15-17-19-15-21 12-14-16-18-20-16-22 11-12-24-23-11 23-25-27-29-31
 _BODY += "24-26-28-30-32-28 8-6-5-4-0-1-2-3-7 9-10"
 _HAND = "0-1-2-3-4 0-5-6-7-8 5-9-10-11-12 9-13-14-15-16 13-17-18-19-20 0-17"
 _NUMBERED = {33: _BODY, 21: _HAND}
+_MOST_DISTANCES = 2_000_000  # to look at
 
 
 def read_skeleton(path: Path) -> Edges:
@@ -136,7 +137,7 @@ def nearest_edges(points: Sequence[str], places: NDArray[np.floating[Any]]) -> E
     """
     from scipy.sparse.csgraph import minimum_spanning_tree
 
-    some = places[:: max(1, len(places) // 500)]
+    some = places[:: 1 + places.size * len(points) // _MOST_DISTANCES]
     apart = np.linalg.norm(some[:, :, None] - some[:, None], axis=-1)
     lengths = np.median(apart, axis=0)
     tree = minimum_spanning_tree(lengths + 1e-9 * (lengths.max() or 1.0))

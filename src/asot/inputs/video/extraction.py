@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from asot.data.origin import Origin
 from asot.errors import FileError
+from asot.files import fingerprint
 from asot.inputs.video.backbone import Backbone
 from asot.inputs.video.decoding import OpenVideo, open_video
 from asot.inputs.video.pace import pace, pace_remarks
 from asot.inputs.video.partial import DAMAGED, HELD, MOMENT, REPAIRED, SOUND, Partial
-from asot.inputs.video.reading import Pictures, VideoInfo, fingerprint, probe, sample
+from asot.inputs.video.reading import Pictures, VideoInfo, probe, sample
 from asot.text import plural
 from asot.timeline.segments import require_times
 from asot.workers import available_cores

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, pairwise
@@ -14,14 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.errors import FileError, require_number, unreadable
+from asot.errors import FileError, require_number
 from asot.inputs.video.decoding import OpenVideo, Shown, open_video
 from asot.inputs.video.pace import hold
 
 # Containers round times, some to a millisecond: a moment so little before a frame belongs to it.
 _ROUNDING_S = 1e-3
-# The bytes of a block and the blocks of a large file that its fingerprint reads.
-_BLOCK, _BLOCKS = 1 << 20, 8
 
 
 @dataclass(frozen=True)
@@ -74,27 +70,6 @@ def _first_frame(video: OpenVideo) -> Shown:
     if first is None:
         raise FileError.at(video.path, "holds no frame that can be decoded: it is damaged")
     return first
-
-
-def fingerprint(path: Path) -> str:
-    """Hash the content of a file, to recognise it by another name or date.
-
-    The hash is the SHA-256 of the size and of eight blocks of a megabyte, at even distances; of the
-    whole file up to eight megabytes. So it takes milliseconds for any size, and misses only changes
-    that keep the size and fall between the blocks, which recoding, cutting and copying do not make.
-    """
-    try:
-        with path.open("rb") as stream:
-            size = stream.seek(0, os.SEEK_END)
-            digest = hashlib.sha256(f"{size}:".encode())
-            last = max(0, size - _BLOCK)
-            whole = size <= _BLOCK * _BLOCKS
-            for number in range(_BLOCKS):
-                stream.seek(number * _BLOCK if whole else last * number // (_BLOCKS - 1))
-                digest.update(stream.read(_BLOCK))
-    except OSError as error:
-        raise FileError.at(path, unreadable(error)) from error
-    return f"sha256:{digest.hexdigest()}"
 
 
 def read_frames(
