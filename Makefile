@@ -25,10 +25,10 @@ demo: $(VENV)/.demo
 	$(BIN)/asot demo --video --out demo/video
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n $(CORES) -m "not slow"
+	$(BIN)/python -m pytest -n $(CORES) --dist worksteal -m "not slow"
 
 test-all: $(VENV)/.dev
-	$(BIN)/python -m pytest -n $(CORES)
+	$(BIN)/python -m pytest -n $(CORES) --dist worksteal
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks --out results/benchmarks.json

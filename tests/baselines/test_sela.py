@@ -19,12 +19,14 @@ from asot.simulation import make_recordings
 def sinkhorn(cost: NDArray[np.float64], epsilon: float) -> NDArray[np.float64]:
     """Assignments of the entropic transport with uniform marginals, by plain scaling."""
     n_frames, n_actions = cost.shape
-    f, g = np.zeros(n_frames), np.zeros(n_actions)
-    for _ in range(3_000):
+    f, g, moved = np.zeros(n_frames), np.zeros(n_actions), np.inf
+    while moved > 1e-12:
+        before = g
         f = -epsilon * logsumexp((g - cost) / epsilon, axis=1) - epsilon * np.log(n_frames)
         g = -epsilon * logsumexp((f[:, None] - cost) / epsilon, axis=0) - epsilon * np.log(
             n_actions
         )
+        moved = np.abs(g - before).max()
     coupling: NDArray[np.float64] = np.exp((f[:, None] + g - cost) / epsilon)
     return n_frames * coupling
 
