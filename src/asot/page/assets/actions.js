@@ -39,7 +39,7 @@ function editor(id) {
     toast('Reset.', button('Undo', undo, {look: 'plain'}));
   }, {'aria-label': `Reset ${names.unnamed(id)}`});
   const form = h('form', {class: 'editor', onsubmit: (event) => event.preventDefault()},
-    h('label', {}, h('span', {}, 'Name'), input), h('label', {}, h('span', {}, 'Merge with'), merge),
+    h('label', {}, h('span', {}, 'Name'), input), data.actions.length > 1 ? h('label', {}, h('span', {}, 'Merge with'), merge) : null,
     h('label', {class: 'check'}, background, 'Background'), reset);
   function refresh() {
     const own = names.get(id);
@@ -206,7 +206,7 @@ function actionView(main, place) {
       const canvas = h('canvas', {class: 'strip', role: 'img', 'aria-label': stripText(data.recordings[n])});
       canvas.row = data.recordings[n];
       strips.watch(canvas);
-      return [h('a', {href: `#/recording/${n}`}, data.recordings[n].name || '(no name)'), percent(share), canvas];
+      return [h('a', {href: `#/recording/${n}`}, data.recordings[n].name || '(no name)'), h('span', {class: 'number'}, percent(share)), canvas];
     }), 'recordings') : h('p', {class: 'muted'}, 'In no recording.'));
   }
   refresh();
@@ -216,7 +216,7 @@ function actionView(main, place) {
 function histogram(id, s, large = false) {
   const edges = data.histogram;
   const most = Math.max(1, ...s.histogram);
-  const [width, height] = large ? [480, 130] : [220, 84];
+  const [width, height] = large ? [360, 110] : [220, 84];
   const base = height - 18;
   const wide = width / Math.max(1, s.histogram.length);
   const unit = data.unit;

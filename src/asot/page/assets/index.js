@@ -30,7 +30,7 @@ function indexView(main) {
     strips.watch(canvas);
     return {row, n, text: `${row.name}\n${row.activity ?? ''}`.toLowerCase(), element: h('tr', {},
       h('th', {scope: 'row'}, h('a', {href: `#/recording/${n}`, title: row.name}, row.name || '(no name)')),
-      activities ? h('td', {'data-head': 'Activity'}, row.activity ?? '') : null,
+      activities ? h('td', {class: 'activity', title: row.activity ?? ''}, row.activity ?? '') : null,
       h('td', {class: 'number', 'data-head': 'Length'}, size(row)),
       h('td', {class: 'strips'}, h('a', {href: `#/recording/${n}`, tabindex: -1, 'aria-hidden': 'true'}, canvas)),
       scores.map(([key, label]) => h('td', {class: 'number', 'data-head': label}, meter(value(row, key), scores.length < 4))))};
@@ -49,7 +49,7 @@ function indexView(main) {
     show();
   }));
 
-  const text = h('input', {type: 'search', 'aria-label': 'Find', placeholder: 'Name or activity', oninput: () => { state.text = text.value; update(); }});
+  const text = h('input', {type: 'search', 'aria-label': 'Find', placeholder: activities ? 'Name or activity' : 'Name', oninput: () => { state.text = text.value; update(); }});
   const action = h('select', {'aria-label': 'Contains', onchange: () => { state.action = action.value; update(); }});
   const score = h('select', {'aria-label': 'Score', onchange: () => { state.score = score.value; update(); }},
     h('option', {value: ''}, 'any score'), scores.map(([key, label]) => h('option', {value: key}, label)));
@@ -102,7 +102,7 @@ function indexView(main) {
     verdict(),
     remarks(data.remarks),
     h('ul', {class: 'legend', 'aria-label': 'Actions'}, names.roots().map((id) => h('li', {}, tag(id)))),
-    h('section', {class: 'filters', 'aria-label': 'Filters'},
+    h('section', {class: 'filters', 'aria-label': 'Filters', hidden: rows.length < 2},
       h('label', {}, h('span', {}, 'Find'), text),
       h('label', {}, h('span', {}, 'Contains'), action),
       scores.length ? h('label', {}, h('span', {}, 'Score'), score) : null,

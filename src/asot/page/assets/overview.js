@@ -52,8 +52,7 @@ function confusion() {
   const cell = (n, total, match) => {
     const share = total ? n / total : 0;
     const td = h('td', {class: match ? 'match' : '', title: `${n.toLocaleString('en')} frames`}, share >= 0.005 ? String(Math.round(100 * share)) : '');
-    td.style.setProperty('--share', `${(85 * share).toFixed(1)}%`);
-    if (share > 0.55) td.classList.add('strong');
+    td.style.setProperty('--share', `${(65 * share).toFixed(1)}%`);
     return td;
   };
   const used = [...rows].filter(([, sums]) => sums.some(Boolean));

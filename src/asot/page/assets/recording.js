@@ -72,7 +72,7 @@ function recordingView(main, place, at) {
   loadRecording(n).then((recording) => {
     if (!gone) Object.assign(view, showRecording(main, recording, row, at));
   }, (error) => main.append(h('p', {class: 'problem', role: 'alert'}, error.message)));
-  return {title: row.name, refresh: () => view.refresh(), stop: () => { gone = true; view.stop(); }};
+  return {title: row.name, refresh: () => view.refresh(), print: () => view.print?.(), stop: () => { gone = true; view.stop(); }};
 }
 
 function showRecording(main, recording, row, at) {
@@ -288,7 +288,7 @@ function showRecording(main, recording, row, at) {
   const chips = [unit === 's' ? length(end - start) : length(end, unit), row.activity, many(rows.length, 'segment'),
     row.verdict && `verdict: ${row.verdict}`, row.confidence === null ? null : `confidence ${percent(row.confidence)}`, ...Object.entries(row.scores).map(([name, score]) => `${name} ${percent(score)}`)];
   put(main,
-    h('p', {class: 'lead'}, chips.filter(Boolean).join(' · ')),
+    h('p', {class: 'lead'}, chips.filter(Boolean).flatMap((chip, i) => [i ? ' · ' : null, h('bdi', {}, chip)])),
     remarks(recording.remarks),
     h('div', {class: `desk${media?.src || figure ? '' : ' blind'}`},
       h('section', {class: 'player', 'aria-label': 'Player'}, note, screen,
@@ -311,6 +311,12 @@ function showRecording(main, recording, row, at) {
       figure?.redraw();
       timeline.overview.setAttribute('aria-label', stripText(row));
       if (current >= 0) tell(current);
+    },
+    // Paper does not wait for the next frame.
+    print() {
+      timeline.layout();
+      timeline.paint();
+      figure?.redraw();
     },
     stop() {
       cancelAnimationFrame(frame);

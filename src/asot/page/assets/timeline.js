@@ -114,11 +114,12 @@ class Timeline {
 
   redraw() {
     cancelAnimationFrame(this.frame);
-    this.frame = requestAnimationFrame(() => {
-      if (!this.element.isConnected) return;
-      this.draw();
-      drawStrip(this.overview, this.row.strip);
-    });
+    this.frame = requestAnimationFrame(() => this.element.isConnected && this.paint());
+  }
+
+  paint() {
+    this.draw();
+    drawStrip(this.overview, this.row.strip);
   }
 
   draw() {
