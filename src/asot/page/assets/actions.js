@@ -180,7 +180,7 @@ function actionView(main, place) {
   const numbers = h('dl', {class: 'facts'});
   const chart = h('div', {});
   const where = h('div', {});
-  const strips = lazily((canvas) => drawStrip(canvas, canvas.row.strip));
+  const strips = lazily((canvas, box) => drawStrip(canvas, canvas.row.strip, box));
   const rows = [['typical', 'Most typical'], ['atypical', 'Least typical']].map(([kind, heading]) => {
     const clips = examplesOf(kind, id);
     return clips.length ? h('section', {}, h('h2', {}, heading), h('div', {class: `clips ${kind}${look()}`}, kind === 'typical' ? averageFigure(id) : null, clips.map((clip) => example(clip, theatre, id)))) : null;

@@ -171,8 +171,7 @@ function themeColour(name) {
 // Canvases ------------------------------------------------------------------
 
 // Fit a canvas to its place, and give a pen that counts in CSS pixels.
-function pen(canvas) {
-  const {width, height} = canvas.getBoundingClientRect();
+function pen(canvas, {width, height} = canvas.getBoundingClientRect()) {
   const ratio = Math.min(devicePixelRatio || 1, 3);
   canvas.width = Math.max(1, Math.round(width * ratio));
   canvas.height = Math.max(1, Math.round(height * ratio));
@@ -182,8 +181,8 @@ function pen(canvas) {
 }
 
 // A recording seen from afar: run lengths [label, columns, ...].
-function drawStrip(canvas, runs) {
-  const {context, width, height} = pen(canvas);
+function drawStrip(canvas, runs, box) {
+  const {context, width, height} = pen(canvas, box);
   let total = 0;
   for (let i = 1; i < runs.length; i += 2) total += runs[i];
   let at = 0;
@@ -208,14 +207,17 @@ function stripText(row) {
   return `Timeline: ${said.join(', ') || 'no action'}${sorted.length > 6 ? ' and others' : ''}`;
 }
 
-// Draw canvases when they come into view, and give their memory back when they leave it.
+// Draw canvases when they come into view, and give their memory back when they leave it. All places
+// are looked up before the first is drawn: each drawing makes the browser lay out the page again.
 function lazily(draw) {
   const [seen, watched] = [new Set(), []];
+  const drawAll = (canvases) => canvases.filter((canvas) => canvas.isConnected)
+    .map((canvas) => [canvas, canvas.getBoundingClientRect()]).forEach(([canvas, box]) => draw(canvas, box));
   const observer = new IntersectionObserver((entries) => {
-    for (const {target, isIntersecting} of entries) {
+    for (const {target, isIntersecting, boundingClientRect} of entries) {
       if (isIntersecting) {
         seen.add(target);
-        draw(target);
+        draw(target, boundingClientRect);
       } else if (seen.delete(target)) target.width = target.height = 0;
     }
   }, {rootMargin: '200px'});
@@ -224,8 +226,8 @@ function lazily(draw) {
       watched.push(canvas);
       observer.observe(canvas);
     },
-    redraw: () => seen.forEach(draw),
-    all: () => watched.filter((canvas) => canvas.isConnected).forEach(draw),
+    redraw: () => drawAll([...seen]),
+    all: () => drawAll(watched),
     stop: () => observer.disconnect(),
   };
 }

@@ -20,8 +20,8 @@ function indexView(main) {
   const columns = [['name', 'Recording'], ...(activities ? [['activity', 'Activity']] : []), ['length', 'Length'],
     ['', 'Timeline'], ...scores];
 
-  const strips = lazily((canvas) => {
-    drawStrip(canvas, canvas.row.strip);
+  const strips = lazily((canvas, box) => {
+    drawStrip(canvas, canvas.row.strip, box);
     canvas.setAttribute('aria-label', stripText(canvas.row));
   });
   const rows = data.recordings.map((row, n) => {
@@ -44,6 +44,7 @@ function indexView(main) {
     }}, label) : label));
   const count = h('p', {class: 'muted', role: 'status'});
   const body = h('tbody');
+  let laid = '';
   const nothing = h('p', {class: 'empty'}, 'No recording fits these filters. ', button('Clear them', () => {
     Object.assign(state, {text: '', action: '', score: '', least: 0});
     show();
@@ -86,7 +87,9 @@ function indexView(main) {
     });
     const visible = rows.filter(fits);
     state.order = visible.map(({n}) => n);
-    body.replaceChildren(...visible.map(({element}) => element));
+    // Laying out thousands of rows takes longer than a keystroke.
+    if (laid !== String(state.order)) body.replaceChildren(...visible.map(({element}) => element));
+    laid = String(state.order);
     columns.forEach(([column], i) => {
       if (column) heads[i].setAttribute('aria-sort', column !== state.sort ? 'none' : state.down ? 'descending' : 'ascending');
     });
