@@ -124,11 +124,17 @@ def test_p_is_the_share_of_draws_that_are_as_high(seed: int, rng: np.random.Gene
     assert scaled.p_value == evidence.p_value
 
 
-def test_backwards_is_an_order_too(seed: int) -> None:
-    X = [standardise(one) for one in make_recordings(6, 4, random_state=seed).features]
-    there, back = find_order(X), find_order([one[::-1] for one in X])
-    assert back.share == pytest.approx(there.share, abs=0.05)
-    assert abs(back.p_value - there.p_value) < 0.05
+def test_backwards_is_an_order_too(rng: np.random.Generator) -> None:
+    n_sets = 12
+    differ, apart = 0, []
+    for _ in range(n_sets):
+        features = list(make_recordings(6, 4, random_state=rng).features)
+        there, back = evidence_for(features), evidence_for([one[::-1] for one in features])
+        differ += there.strength != back.strength
+        apart.append(abs(there.share - back.share))
+    # Frames fall into other parts: of 400 sets, 19 had an order in one of the directions alone.
+    assert differ <= binom.isf(RARE, n_sets, 0.08)
+    assert np.median(apart) < 0.1
 
 
 def test_copies_of_a_recording_share_all(seed: int) -> None:
