@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asot.cli.console import console, new_table, say, show_files
-from asot.figures.evidence import EVIDENCE_FILE, findings, read_evidence, tell_verdict
+from asot.figures.evidence import EVIDENCE_FILE, findings, read_evidence
 from asot.inputs.extract import Extraction
 from asot.inputs.taken import FILE as RECORDINGS
 from asot.inputs.taken import Taken
 from asot.runs.corrections import timelines
 from asot.runs.predictions import PredictionFolder
 from asot.runs.segment import Segmented
+from asot.runs.verdicts import verdict_of
 from asot.text import listing, plural, printable
 from asot.timeline.segments import Timeline
 
@@ -89,7 +90,8 @@ def show_segmented(segmented: Segmented, out: Path, pages: Sequence[Path]) -> No
     """Print how right it is, the actions, what was found, and the files with the results."""
     folder = segmented.folder
     found = read_evidence(out / "run" / EVIDENCE_FILE)
-    verdict = tell_verdict(next(iter(found.values()), None), (out / "run").is_dir())
+    model = next(iter(folder.models().values()))
+    verdict = verdict_of(folder, model, found.get(model), (out / "run").is_dir())
     say(verdict.sentence, style="bold")
     say(verdict.advice)
     say()

@@ -209,8 +209,9 @@ def tell_verdict(evidence: ModelEvidence | None, trained_here: bool = False) -> 
     if evidence is None and not trained_here:
         return verdict_unknown("it is estimated for the recordings that a model was trained on")
     trust = None if evidence is None else evidence.trust
-    if trust is not None:
-        return verdict_on(trust.verdict, trust.estimate, trust.beyond_noise)
+    if evidence is not None and trust is not None:
+        given = evidence.n_actions is None
+        return verdict_on(trust.verdict, trust.estimate, trust.beyond_noise, given)
     if evidence is None or (evidence.learners is None and evidence.choice is None):
         return verdict_unknown("a single network has nothing to compare with")
     return verdict_unknown("no action of this single recording comes again")
@@ -306,11 +307,11 @@ def _tell_order(values: OrderTest) -> Finding:
             "Order", "No order was looked for: it takes two recordings that change along the way."
         )
     drift = values.drift_p_value
-    chance = f"p = {p:.1g}" if p < 0.1 else f"p = {p:.2f}"
+    chance = f"p = {p:.1g}" if p < CLEAR else f"p = {p:.2f}" if p > 0.1 else f"p = {p:.2g}"
     if p <= CLEAR:
         sentence = f"The recordings share an order ({chance})."
     else:
-        assumed = "one is assumed all the same" if values.strength > 0 else "none is assumed"
+        assumed = "a loose one is allowed for" if values.strength > 0 else "none is assumed"
         sentence = f"There is no sign of a common order ({chance}): {assumed}."
     low, high = min(*drawn, share), max(*drawn, share)
     room = 0.04 * (high - low) or 0.05

@@ -8,12 +8,13 @@ from typing import Literal
 Word = Literal["good", "mixed", "weak", "not known"]
 
 _ALIKE = "check that the recordings show the same activity and that the right columns are used"
-_CURES = "give the number of actions (--n_actions) if you know it"
+_NUMBER = "give the number of actions (--n_actions) if you know it"
+_OTHER_NUMBER = "try another number of actions (--n_actions)"
 _ADVICE: dict[Word, str] = {
     "good": "Name the actions; look where the confidence of a recording dips.",
-    "mixed": f"Look at the least sure recordings first. It may help to {_CURES}, or to add "
+    "mixed": "Look at the least sure recordings first. It may help to {number}, or to add "
     "recordings of the same activity.",
-    "weak": f"Look before you rely on anything: {_ALIKE}, {_CURES}, or try other features.",
+    "weak": "Look before you rely on anything: {alike}, {number}, or try other features.",
     "not known": "Look at examples of each action before you rely on them.",
 }
 
@@ -27,7 +28,9 @@ class VerdictText:
     advice: str
 
 
-def verdict_on(word: Word, estimate: float, beyond_noise: bool = True) -> VerdictText:
+def verdict_on(
+    word: Word, estimate: float, beyond_noise: bool = True, number_given: bool = False
+) -> VerdictText:
     """Tell of a result of which ``estimate``, a share of its frames, is taken to be right.
 
     Examples
@@ -38,7 +41,9 @@ def verdict_on(word: Word, estimate: float, beyond_noise: bool = True) -> Verdic
     sentence = f"about {100 * estimate:.0f} % of the frames are likely right"
     if not beyond_noise:
         sentence = "the recordings do not stand out from noise of the same rhythm"
-    return VerdictText(word, f"{word.capitalize()}: {sentence}.", _ADVICE[word])
+    number = _OTHER_NUMBER if number_given else _NUMBER
+    advice = _ADVICE[word].format(alike=_ALIKE, number=number)
+    return VerdictText(word, f"{word.capitalize()}: {sentence}.", advice)
 
 
 def verdict_preliminary(n_learners: int) -> VerdictText:

@@ -105,8 +105,8 @@ class RecordingView:
         The video's frames a second, to step through it.
     media_sound : bool
         False for a damaged video, which browsers may not play.
-    signals : (N, C) float array, optional
-        Signals, one row a frame.
+    signals : (N q, C) float array, optional
+        Signals, one row a frame, or q rows at even times of each.
     signal_names : tuple of str
         Names of the C columns; numbers if empty.
     pose : PoseView, optional
@@ -164,10 +164,10 @@ class RecordingView:
                 )
         if self.signals is not None:
             shape = np.shape(self.signals)
-            if len(shape) != 2 or shape[0] != labels.size or shape[1] == 0:
+            if len(shape) != 2 or not shape[0] or shape[0] % labels.size or not shape[1]:
                 raise ArgumentError(
-                    f"signals of {where} must be (N, C) with N = {labels.size} frames and "
-                    f"C >= 1, but their shape is {shape}."
+                    f"signals of {where} must be (N q, C) with N = {labels.size} frames, q >= 1 "
+                    f"and C >= 1, but their shape is {shape}."
                 )
             if self.signal_names and len(self.signal_names) != shape[1]:
                 raise ArgumentError(

@@ -41,6 +41,18 @@ def even_bins(edges: NDArray[np.float64], most: int = MOST_BINS) -> NDArray[np.i
     return np.clip(np.searchsorted(edges, moments, side="right") - 1, 0, n_frames - 1)
 
 
+def parts(edges: NDArray[np.float64], each: int) -> NDArray[np.float64]:
+    """Return the times (N ``each`` + 1,) of equal parts of frames, of which ``edges`` are those.
+
+    Examples
+    --------
+    >>> parts(np.array([0.0, 1.0, 3.0]), 2).tolist()
+    [0.0, 0.5, 1.0, 2.0, 3.0]
+    """
+    frames = np.arange(len(edges))
+    return np.interp(np.arange((len(edges) - 1) * each + 1) / each, frames, edges)
+
+
 def bin_means(values: ArrayLike, bins: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the mean of the values (N,) in each bin of :func:`even_bins`."""
     array = np.asarray(values, dtype=np.float64)
@@ -85,7 +97,8 @@ def liveliest(signals: NDArray[np.float32], most: int) -> NDArray[np.int64]:
 def packed_signals(
     signals: NDArray[np.float32], names: Sequence[str], edges: NDArray[np.float64]
 ) -> list[dict[str, Any]]:
-    """Pack the liveliest signals of a recording (N, C), and mark those shown at first."""
+    """Pack the liveliest signals of a recording (N q, C), and mark those shown at first."""
+    edges = parts(edges, len(signals) // (len(edges) - 1))
     columns = liveliest(signals, MOST_SIGNALS)
     shown = set(liveliest(signals, FEW_SIGNALS).tolist())
     bins = even_bins(edges, MOST_BINS if len(columns) <= FEW_SIGNALS else _FEWER_BINS)
@@ -129,9 +142,11 @@ def cut(
     columns: Sequence[int] | None,
 ) -> Snippet:
     """Cut ``most`` frames from the middle of a stretch: some columns, or else the liveliest."""
+    each = len(signals) // (len(edges) - 1)
     surplus = max(0, window.stop - window.start - most)
-    start = window.start + surplus // 2
-    stop = window.stop - (surplus - surplus // 2)
+    start = each * (window.start + surplus // 2)
+    stop = each * (window.stop - (surplus - surplus // 2))
+    edges, most = parts(edges, each), each * most
     chosen = list(liveliest(signals, _SNIPPET_SIGNALS)) if columns is None else list(columns)
     named = tuple(_name(names, int(c)) for c in chosen)
     return Snippet(signals[start:stop, chosen].copy(), named, edges[start : stop + 1], most)

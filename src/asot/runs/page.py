@@ -26,6 +26,7 @@ from asot.runs.portraits import Measured, draw_portraits
 from asot.runs.predictions import PredictionFolder, Scored, find_predictions, score
 from asot.runs.run import Run, find_training, told_scores, versions
 from asot.runs.stick_figures import stick_figure
+from asot.runs.verdicts import verdict_of
 from asot.schema import read_json
 from asot.text import plural
 from asot.timeline.names import ActionNames
@@ -147,7 +148,7 @@ def gather(
         remarks.append(f"{used_of}: the recordings do not need more.")
     run = find_training(folder)
     found = {} if run is None else evidence.read_evidence(run.root / evidence.EVIDENCE_FILE)
-    verdict = notice or evidence.tell_verdict(found.get(model), run is not None)
+    verdict = notice or verdict_of(folder, model, found.get(model), run is not None)
     told = {key: plain_title(key) for key in told_scores(run)}
     return Page(
         title=title,
@@ -311,6 +312,9 @@ def _measured(one: Recording) -> tuple[NDArray[np.float32], tuple[str, ...]] | N
             path = root / "signals" / f"{one.name}.npy"
             if path.is_file():
                 raw = np.asarray(map_array(path), dtype=np.float32)
+                # Of other features than these.
+                if raw.ndim != 2 or not len(raw) or len(raw) % one.n_frames:
+                    return None
                 origin = one.origin
                 columns = [] if origin is None else origin.media.get("columns", [])
                 return raw, tuple(columns) if len(columns) == raw.shape[1] else ()

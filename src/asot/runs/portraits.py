@@ -37,7 +37,7 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """A recording's measured signals (N, C), their names, its labels (N,) and times (N + 1,)."""
+    """A recording's measured signals (N q, C), their names, its labels (N,) and times (N + 1,)."""
 
     signals: NDArray[np.float32]
     names: tuple[str, ...]
@@ -86,11 +86,13 @@ class _Segments:
         self.names = self.names or one.names
         if one.names != self.names:
             return False
-        starts, ends, values = run_lengths(one.labels)
-        rate = len(one.labels) / float(one.times[-1] - one.times[0])
+        each = len(one.signals) // len(one.labels)
+        starts, ends, values = run_lengths(np.repeat(one.labels, each))
+        rate = len(one.signals) / float(one.times[-1] - one.times[0])
         if not self.window:
             usual = float(np.median(ends - starts))
-            self.window = int(np.clip(2 ** np.floor(np.log2(max(usual, 1))), SHORTEST, LONGEST))
+            longest = LONGEST * 2 ** math.floor(math.log2(each))
+            self.window = int(np.clip(2 ** np.floor(np.log2(max(usual, 1))), SHORTEST, longest))
         signals = np.asarray(one.signals, dtype=np.float64)
         signals = np.where(np.isfinite(signals), signals, 0.0)
         for start, end, action in zip(starts.tolist(), ends.tolist(), values.tolist(), strict=True):

@@ -125,9 +125,15 @@ def distances(series: Series) -> Series:
 
 
 def lacks_heading(columns: Sequence[str], body_axis: Sequence[str] | None) -> bool:
-    """Tell whether poses have individuals, but none with a known rear and front point."""
+    """Tell whether poses have individuals, but none with a known rear and front point.
+
+    A person, who is seen upright, needs none.
+    """
     individuals = _individuals(columns).values()
-    return bool(individuals) and not any(find_axis(points, body_axis) for points in individuals)
+    names = " ".join(columns).lower()
+    person = all(part in names for part in ("shoulder", "hip", "knee"))
+    turned = person or any(find_axis(points, body_axis) for points in individuals)
+    return bool(individuals) and not turned
 
 
 def _individuals(columns: Sequence[str]) -> dict[str, dict[str, dict[str, int]]]:

@@ -26,7 +26,7 @@ from asot.text import plural
 
 # Counted up when the same file and settings give other features than before.
 VERSION = 3
-POINTS_RATE = 30.0  # enough to see a movement
+SHOWN_RATE = 30.0  # rows a second, enough to see a movement
 READY_COLUMNS = 64  # a table as wide as this holds features already
 _LEAST_IN_WINDOW = 8  # samples; two octaves
 
@@ -97,9 +97,11 @@ class SeriesExtractor:
     def features(
         self, path: Path, target: Path, tell: Callable[[float], None]
     ) -> Iterator[tuple[dict[str, NDArray[Any]], Origin]]:
-        """Make features (N, D), times (N + 1,), signals (N, C), and of poses points (M, C).
+        """Make features (N, D), times (N + 1,), signals (N q, C), and of poses points (M, C).
 
-        Points are the signals at :data:`POINTS_RATE` a second, or fewer where the file has fewer.
+        Points are the signals at :data:`SHOWN_RATE` a second, or fewer where the file has fewer;
+        signals of others are so many a row, q, that they come near it, as swings that are faster
+        than the rows would look like slow ones.
 
         The origin's ``media`` holds ``columns`` (of the signals), ``found`` (those of
         the file, where some are chosen), ``left_out`` (those that are no signals), ``rate``,
@@ -117,9 +119,9 @@ class SeriesExtractor:
         try:
             with np.errstate(over="ignore", invalid="ignore"):  # an overflow is refused below
                 made = prepare(series, kind, plan, settings)
-                signals = resample(series, plan.frame_rate) if plan.frame_rate else series
+                signals = _shown(series, kind, plan.frame_rate, len(made.values))
                 values = made.values.astype(np.float32)
-                shown = signals.values.astype(np.float32)
+                shown = signals.astype(np.float32)
         except ArgumentError as error:
             raise FileError.at(path, str(error).rstrip(".")) from error
         if not np.isfinite(values).all():
@@ -152,7 +154,7 @@ class SeriesExtractor:
             "signals": shown,
         }
         if kind == "pose":
-            rate = min(series.rate, POINTS_RATE)
+            rate = min(series.rate, SHOWN_RATE)
             points = resample(smooth(series, plan.smooth_s), rate)
             arrays["points"] = points.values.astype(np.float32)
             media |= {"points_rate": rate, "edges": [list(pair) for pair in series.edges]}
@@ -161,6 +163,16 @@ class SeriesExtractor:
         mark = self.fingerprint(path)
         origin = Origin(kind, str(path.resolve()), mark, extractor, media, remarks)
         return arrays, origin
+
+
+def _shown(series: Series, kind: str, frame_rate: float, n_rows: int) -> NDArray[np.float64]:
+    """Return the measured signals (N q, C) of N rows of features, as they are shown."""
+    if not frame_rate:
+        return series.values
+    each = 1 if kind == "pose" else max(1, int(min(series.rate, SHOWN_RATE) / frame_rate + 1e-6))
+    values = resample(series, each * frame_rate).values[: each * n_rows]
+    # A last row may be missing by rounding.
+    return np.pad(values, ((0, each * n_rows - len(values)), (0, 0)), mode="edge")
 
 
 class Preparation(NamedTuple):

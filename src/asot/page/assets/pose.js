@@ -239,12 +239,17 @@ function inWords(id) {
   const extent = (axis) => Math.max(...all.map((p) => p[axis])) - Math.min(...all.map((p) => p[axis]));
   const size = Math.hypot(extent(0), extent(1)) || 1;
   const speed = speeds[id] / size;
-  const said = [speed < 0.15 ? 'stays in place' : `travels ${speed.toFixed(1)} body lengths a second`];
+  const travels = Math.max(...Object.values(speeds)) / size >= 0.15;
+  const said = [];
+  if (travels) said.push(speed < 0.15 ? 'stays in place' : `travels ${speed.toFixed(1)} body lengths a second`);
   // By all distances between points, so that a long tail does not rule.
   const tall = (body) => body.reduce((sum, [, y]) => sum + body.reduce((inner, [, v]) => inner + Math.abs(y - v), 0), 0);
   const taller = tall(pose) / (tall(all) || 1) - 1;
   if (Math.abs(taller) > 0.08) said.push(`${percent(Math.abs(taller), 0)} ${taller < 0 ? 'shorter' : 'longer'} than usual`);
-  const spreads = pose.map(([, , spread], p) => [spread / size, points[p]]).sort((a, b) => b[0] - a[0]);
+  // Bodies differ in size, so that their points spread in every action; what is more is movement.
+  const every = Object.values(averages);
+  const least = (p) => (every.length > 1 ? Math.min(...every.map((body) => body[p][2])) : 0);
+  const spreads = pose.map(([, , spread], p) => [(spread - least(p)) / size, points[p]]).sort((a, b) => b[0] - a[0]);
   said.push(spreads[0][0] < 0.03 ? 'hardly moves' : `moves most at ${spreads.slice(0, 2).map(([, name]) => name).join(' and ')}`);
   return said.join(', ');
 }
