@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from asot.discover.number import find_n_actions
 from asot.discover.order import find_order
 from asot.discover.radius import find_radius
-from asot.figures.evidence import ModelEvidence
+from asot.figures.evidence_file import ModelEvidence
 from asot.simulation import make_recordings
 
 LEARNERS = [{"name": "frames, linear", "weight": 0.18}, {"name": "velocity", "weight": 0.54}]

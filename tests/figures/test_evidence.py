@@ -12,14 +12,8 @@ import pytest
 from hypothesis import given
 
 from asot.errors import FileError
-from asot.figures.evidence import (
-    EVIDENCE_FILE,
-    Axis,
-    Finding,
-    ModelEvidence,
-    findings,
-    read_evidence,
-)
+from asot.figures.evidence import Axis, Finding, findings
+from asot.figures.evidence_file import EVIDENCE_FILE, ModelEvidence, read_evidence
 from tests.figures.evidences import TRUST, evidences, found, found_values
 
 

@@ -10,8 +10,9 @@ from hypothesis import assume, given, settings
 from matplotlib.figure import Figure
 
 from asot.errors import ArgumentError
-from asot.figures.evidence import ModelEvidence, RadiusCurve, findings
+from asot.figures.evidence import findings
 from asot.figures.evidence_figure import draw_evidence, plot_evidence
+from asot.figures.evidence_file import ModelEvidence, RadiusCurve
 from tests.figures.evidences import evidences, found
 
 Layout = Callable[[Figure], None]

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from asot.figures.evidence import LearnerWeight, findings, tell_verdict
+from asot.figures.evidence import findings, tell_verdict
+from asot.figures.evidence_file import LearnerWeight
 from asot.page import render_page
 from tests.figures.evidences import found
 from tests.page.examples import HOSTILE, series_view, small_page

@@ -292,6 +292,13 @@ def test_a_file_that_took_the_place_of_a_video_is_not_shown(
             assert ("is not the file that it was" in media["note"]) == (not shown)
 
 
+def test_signals_are_shown_in_place_of_a_lost_video(tmp_path: Path, seed: int) -> None:
+    view = replace(series_view("log", seed), media=tmp_path / "lost.mp4")
+    page = small_page([view], typical={1: [Example("log", 0, 20, 0.9)]})
+    clip = index_of(render_page(page, tmp_path / "out"))["examples"]["typical"]["1"][0]
+    assert clip["signals"]["channels"]
+
+
 def test_without_the_video_library_the_originals_are_linked(
     tmp_path: Path, bikes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

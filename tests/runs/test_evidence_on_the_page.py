@@ -11,7 +11,8 @@ import pytest
 
 from asot.data import Recordings, write_dataset
 from asot.errors import DataError
-from asot.figures.evidence import EVIDENCE_FILE, findings
+from asot.figures.evidence import findings
+from asot.figures.evidence_file import EVIDENCE_FILE
 from asot.files import write_json
 from asot.model.recipe import DatasetSettings, Recipe
 from asot.runs.page import write_page

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asot.cli.console import console, new_table, say, show_files
-from asot.figures.evidence import EVIDENCE_FILE, findings, read_evidence
+from asot.figures.evidence import findings
+from asot.figures.evidence_file import EVIDENCE_FILE, read_evidence
 from asot.inputs.extract import Extraction
 from asot.inputs.taken import FILE as RECORDINGS
 from asot.inputs.taken import Taken

@@ -48,7 +48,7 @@ class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def video_fingerprint(self) -> str:
-        """Return what tells the content of that video from any other."""
+        """Return the fingerprint of that video, empty where it was not taken."""
         noted = self.fingerprint if self.kind == "video" else self.media.get("video_fingerprint")
         return noted or ""
 

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from asot.errors import ArgumentError
-from asot.figures.evidence import Chart, Finding, ModelEvidence, findings
+from asot.figures.evidence import Chart, Finding, findings
+from asot.figures.evidence_file import ModelEvidence
 from asot.figures.layout import (
     AXIS_SPACE,
     FULL_WIDTH,

@@ -41,7 +41,8 @@ class Evidence:
 
     def told(self) -> tuple[str, list[str]]:
         """Return the word of the verdict, and the verdict and what was found in sentences."""
-        from asot.figures.evidence import ModelEvidence, findings, tell_verdict
+        from asot.figures.evidence import findings, tell_verdict
+        from asot.figures.evidence_file import ModelEvidence
 
         values = msgspec.convert(self.to_dict(), ModelEvidence)
         verdict = tell_verdict(values)

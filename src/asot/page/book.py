@@ -131,7 +131,8 @@ class Book:
             "rate": recording.media_rate,
             "remarks": list(recording.remarks),
         }
-        return values, self._clips(place, recording, edges)
+        filmed = player is not None and player.src is not None
+        return values, self._clips(place, recording, edges, filmed)
 
     def values(self) -> dict[str, Any]:
         """Return the plain values of the index, the actions and the overview, of all recordings."""
@@ -265,7 +266,7 @@ class Book:
         return list(self._classes).index(name)
 
     def _clips(
-        self, place: int, recording: RecordingView, edges: NDArray[np.float64]
+        self, place: int, recording: RecordingView, edges: NDArray[np.float64], filmed: bool
     ) -> list[Clip]:
         clips = []
         for kind, action, rank, example in self._examples.get(recording.name, ()):
@@ -280,7 +281,7 @@ class Book:
             signals, names = recording.signals, recording.signal_names
             if recording.pose is not None:
                 clip.pose = recording.pose.window(*ends)
-            elif signals is not None and recording.media is None:
+            elif signals is not None and not filmed:
                 portrait = self.page.portraits.get(action)
                 columns = None if portrait is None else portrait.channels
                 window = slice(start, end)

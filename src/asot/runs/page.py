@@ -16,7 +16,8 @@ from asot.data.features import blocks, map_array
 from asot.data.origin import Origin
 from asot.data.recordings import Features
 from asot.errors import ConfigurationError, DataError
-from asot.figures import evidence
+from asot.figures.evidence import findings
+from asot.figures.evidence_file import EVIDENCE_FILE, read_evidence
 from asot.figures.verdicts import VerdictText, Word
 from asot.files import write_json
 from asot.metrics.evaluate import SCORE_MEANINGS, matching_title, plain_title
@@ -147,7 +148,7 @@ def gather(
         used_of = f"{n_used} of {plural(n_actions, 'action')} are in use"
         remarks.append(f"{used_of}: the recordings do not need more.")
     run = find_training(folder)
-    found = {} if run is None else evidence.read_evidence(run.root / evidence.EVIDENCE_FILE)
+    found = {} if run is None else read_evidence(run.root / EVIDENCE_FILE)
     verdict = notice or verdict_of(folder, model, found.get(model), run is not None)
     told = {key: plain_title(key) for key in told_scores(run)}
     return Page(
@@ -168,7 +169,7 @@ def gather(
         matching=None if scored is None else _matching(scored, model),
         confusion=None if scored is None else _confusion(folder, recordings, scored, n_actions),
         verdict=verdict,
-        findings=evidence.findings(found[model]) if model in found else [],
+        findings=findings(found[model]) if model in found else [],
         settings=_settings(run, recordings),
         versions=versions(),
         remarks=remarks,

@@ -21,7 +21,7 @@ MOST_IN_CORPUS = 30
 def draw(folder: PredictionFolder, scored: Scored | None, most: int, progress: Progress) -> None:
     """Draw each model's corpus, and ``most`` of its recordings by themselves, as PNG files."""
     from asot.figures import draw_evidence, plot_corpus, plot_matrix, plot_segmentation, save_figure
-    from asot.figures.evidence import EVIDENCE_FILE, read_evidence
+    from asot.figures.evidence_file import EVIDENCE_FILE, read_evidence
 
     index = folder.index()
     rate = index.source.frame_rate

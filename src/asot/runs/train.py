@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from asot.data import Recordings
 from asot.errors import ConfigurationError
-from asot.figures.evidence import EVIDENCE_FILE
+from asot.figures.evidence_file import EVIDENCE_FILE
 from asot.files import sole_use, write_json
 from asot.model.recipe import Recipe
 from asot.progress import Progress, part_of, silent

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from asot.figures.evidence import ModelEvidence, tell_verdict
+from asot.figures.evidence import tell_verdict
+from asot.figures.evidence_file import ModelEvidence
 from asot.figures.verdicts import VerdictText
 from asot.runs.predictions import PredictionFolder
 from asot.timeline.names import default_name

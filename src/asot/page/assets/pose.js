@@ -128,7 +128,7 @@ function drawFigure(canvas, figure, k, box) {
 function drawScene(canvas, figure, k) {
   const {context, width, height} = pen(canvas);
   const [[left, right], [top, bottom]] = figure.extent;
-  const scale = Math.min(width / (right - left), height / (bottom - top));
+  const scale = Math.min(width / (right - left || 1), height / (bottom - top || 1));
   const at = ([px, py]) => [width / 2 + (px - (left + right) / 2) * scale, height / 2 + (py - (top + bottom) / 2) * scale];
   const first = Math.max(0, k - Math.round(3 * figure.rate));
   context.strokeStyle = colours().muted;
