@@ -159,7 +159,7 @@ def test_relabel_writes_the_table_and_the_page(asot: Asot, results: Path, tmp_pa
     outcome = asot("relabel", results, name_them(tmp_path, values))
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.startswith(
-        "2 actions have names, 1 were merged into others, 1 are background.\n"
+        "Named: 2. Merged into others: 1. Background, which is left out below and in exports: 1.\n"
     )
     assert shown_paths(outcome, results) == [
         results / "predictions" / "segments.csv",

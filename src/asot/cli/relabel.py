@@ -27,8 +27,8 @@ def run(results: Path, names: Path, *, model: str | None = None, data: Path | No
     with progress(PAGE_STAGES) as bars:
         files += [(page, "the page") for page in rewrite_page(folder, results, place, bars)]
     say(
-        f"{len(given.names)} actions have names, {len(given.merged)} were merged into others, "
-        f"{len(given.background)} are background."
+        f"Named: {len(given.names)}. Merged into others: {len(given.merged)}. "
+        f"Background, which is left out below and in exports: {len(given.background)}."
     )
     show_actions(folder, place)
     show_files(*files)
