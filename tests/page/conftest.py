@@ -68,7 +68,7 @@ def real_page(bikes: Path, late_clip: Path, tmp_path_factory: pytest.TempPathFac
     """A page of a clip, of one that needs a preview, of a series, and of a lost clip."""
     pytest.importorskip("av")
     counts = np.zeros((6, 2), dtype=np.int64)
-    counts[0], counts[3] = [30, 1], [5, 60]
+    counts[0], counts[3] = [30, 1], [25, 60]
     shown = small_page(
         [
             video_view("bikes", bikes),

@@ -11,12 +11,12 @@ import pytest
 VIEWS = ("#/", "#/recording/0", "#/recording/2", "#/actions", "#/action/3", "#/overview")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1200), ("dark", 390)])
 def test_no_view_has_a_serious_fault(
-    visit: Callable[..., Any], real_page: Path, scheme: str
+    visit: Callable[..., Any], real_page: Path, scheme: str, width: int
 ) -> None:
     checker = pytest.importorskip("axe_playwright_python.sync_playwright")
-    page = visit(real_page, color_scheme=scheme)
+    page = visit(real_page, color_scheme=scheme, viewport={"width": width, "height": 900})
     found = []
     for view in VIEWS:
         page.goto(page.url.partition("#")[0] + view)

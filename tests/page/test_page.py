@@ -131,7 +131,7 @@ def test_hostile_text_stays_text_everywhere(visit: Visit, tmp_path: Path, embed:
         signal_names=(HOSTILE, "constructor"),
         scores={HOSTILE: 0.5, "__proto__": 0.25, "name": 0.1},
         activity=HOSTILE,
-        remarks=(HOSTILE,),
+        remarks=(HOSTILE, "x" * 300),
     )
     shown = Page(
         HOSTILE,
@@ -143,7 +143,7 @@ def test_hostile_text_stays_text_everywhere(visit: Visit, tmp_path: Path, embed:
         confusion=(np.array([[3, 1], [0, 2]]), [HOSTILE, "constructor"]),
         settings={HOSTILE: HOSTILE, "__proto__": "kept"},
         versions={HOSTILE: HOSTILE},
-        remarks=[HOSTILE],
+        remarks=[HOSTILE, "x" * 300],
     )
     out = render_page(shown, tmp_path, embed=embed).parent
     page = visit(out)
@@ -153,6 +153,7 @@ def test_hostile_text_stays_text_everywhere(visit: Visit, tmp_path: Path, embed:
         text = " ".join(HOSTILE.split())
         assert text in " ".join(page.inner_text("body").split())
         assert page.locator("img, main script").count() == 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= 1200
         assert page.evaluate("window.harmed") is None
         assert text in " ".join(page.title().split())
     page.locator("summary", has_text="Settings").click()
@@ -254,7 +255,13 @@ def test_every_view_fits_a_phone_and_paper(visit: Visit, real_page: Path, addres
     page = visit(real_page, address, viewport={"width": 360, "height": 700})
     page.wait_for_timeout(200)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    cells = "[...document.querySelectorAll('.recordings td')]"
+    ends = f"Math.max(0, ...{cells}.map((cell) => cell.getBoundingClientRect().right))"
+    assert page.evaluate(ends) <= 360
     page.emulate_media(media="print")
+    # The bars of charts, which share the name of a class with the page's header.
+    bars = "[...document.querySelectorAll('.chart rect')]"
+    assert page.evaluate(f"{bars}.every((bar) => bar.checkVisibility())")
     assert not page.locator("header.bar").is_visible()
     assert page.pdf(format="A4")[:4] == b"%PDF"
 
