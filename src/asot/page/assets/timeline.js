@@ -148,7 +148,8 @@ class Timeline {
 
   drawAxis(context, height, muted, line) {
     const steps = this.unit === 's' ? [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200] : [];
-    const least = this.span / Math.max(2, this.width / 90);
+    // Frames are counted whole.
+    const least = Math.max(this.span / Math.max(2, this.width / 90), this.unit === 's' ? 0 : 1);
     let step = steps.find((one) => one >= least);
     if (!step || least < 1) {
       const scale = 10 ** Math.floor(Math.log10(least));
@@ -157,7 +158,7 @@ class Timeline {
     const decimals = clamp(Math.ceil(-Math.log10(step) - 1e-9), 0, 3);
     for (let k = Math.ceil(this.view[0] / step - 1e-9); k * step <= this.view[1] + step * 1e-6; k += 1) {
       const x = Math.round(this.x(k * step)) + 0.5;
-      const text = moment(k * step, this.unit, decimals);
+      const text = moment(k * step || 0, this.unit, decimals); // no -0
       context.fillStyle = line;
       context.fillRect(x - 0.5, 18, 1, height);
       context.fillStyle = muted;
@@ -203,6 +204,8 @@ class Timeline {
   }
 
   drawCurve(context, row, smallest, largest, top, colour, filled) {
+    // One value has no line.
+    [smallest, largest] = [smallest, largest].map((values) => (values.length > 1 ? values : [values[0], values[0]]));
     const n = largest.length;
     const at = (i) => this.x(this.whole[0] + ((i + 0.5) / n) * (this.whole[1] - this.whole[0]));
     const up = (value) => row.y + row.height - 1 - (value / top) * (row.height - 2);
