@@ -250,7 +250,8 @@ function inWords(id) {
   const every = Object.values(averages);
   const least = (p) => (every.length > 1 ? Math.min(...every.map((body) => body[p][2])) : 0);
   const spreads = pose.map(([, , spread], p) => [(spread - least(p)) / size, points[p]]).sort((a, b) => b[0] - a[0]);
-  said.push(spreads[0][0] < 0.03 ? 'hardly moves' : `moves most at ${spreads.slice(0, 2).map(([, name]) => name).join(' and ')}`);
+  const still = pose.every(([, , spread]) => spread / size < 0.03) ? 'hardly moves' : 'moves as little as any';
+  said.push(spreads[0][0] < 0.03 ? still : `moves most at ${spreads.slice(0, 2).map(([, name]) => name).join(' and ')}`);
   return said.join(', ');
 }
 
