@@ -282,7 +282,8 @@ def test_the_assignment_is_the_calibrated_vote(team: TeamModel, features: Prepar
             sure = float(team.trust.confidence(expected[frame, label]))
             assert assignment[frame, label] == pytest.approx(sure, abs=1e-4)
             others = np.delete(expected[frame], label)
-            if others.sum() > 0:
+            # Far more than the millionth that each action gets, so that none is impossible.
+            if others.sum() > 0.01:
                 shared = np.delete(assignment[frame], label)
                 np.testing.assert_allclose(shared / shared.sum(), others / others.sum(), atol=1e-3)
 
