@@ -122,7 +122,7 @@ def test_generated(asot, tmp_path: Path) -> None:
 
 
 def test_every_number_is_an_option(asot) -> None:
-    text = asot("data", "simulate", "--help").out
+    text = asot("data", "simulate", "--help_all").out
     for setting in fields(FeatureModel):
         assert f"--{setting.name} " in text
     for setting in fields(LabelModel):
