@@ -188,7 +188,11 @@ def _serve(function: Callable[[Any], Any], pipe: Connection) -> None:
             job = pipe.recv()
         except (EOFError, OSError):
             return
-        pipe.send(function(job))
+        result = function(job)
+        try:
+            pipe.send(result)
+        except ConnectionError:  # the parent was killed meanwhile
+            return
         sys.stdout.flush()
 
 
