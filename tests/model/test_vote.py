@@ -97,7 +97,10 @@ def test_what_nobody_bears_out_has_next_to_no_say(kind: str, rng: np.random.Gene
     assert vote.weights[3] < 0.02
     assert vote.weights[:3].min() > 0.2
     expected = hold_vote(good, 4).shares(good).argmax(axis=1)
-    assert adjusted_rand_score(vote.shares([*good, bad]).argmax(axis=1), expected) > 0.98
+    # Where all three differ, their weights decide, which the fourth moves a little.
+    clear = (good[0] == good[1]) | (good[1] == good[2]) | (good[0] == good[2])
+    found = vote.shares([*good, bad]).argmax(axis=1)
+    assert adjusted_rand_score(found[clear], expected[clear]) == pytest.approx(1)
 
 
 def test_several_that_collapsed_do_not_bear_each_other_out(rng: np.random.Generator) -> None:
