@@ -14,7 +14,7 @@ from asot.errors import ArgumentError, DataError
 from asot.export import read_csv, write_csv
 from asot.timeline.segments import SegmentRow, segment_table
 
-HEADER = "recording,start_frame,end_frame,start_s,end_s,action,confidence"
+HEADER = "recording,start_frame,end_frame,start_s,end_s,action,confidence"  # of earlier tables
 names = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 numbers = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 
@@ -24,7 +24,8 @@ def rows(draw: st.DrawFn) -> SegmentRow:
     start = draw(st.integers(0, 10**9))
     end = start + draw(st.integers(1, 10**9))
     return SegmentRow(
-        draw(names), start, end, draw(numbers), draw(numbers), draw(names), draw(numbers)
+        *(draw(names), start, end, draw(numbers), draw(numbers), draw(names), draw(numbers)),
+        *(draw(st.floats(0, 1)), draw(names)),
     )
 
 
@@ -61,7 +62,7 @@ def test_other_readers_see_the_same_table(tmp_path: Path) -> None:
     write_csv(path, table)
     with path.open(newline="", encoding="utf-8") as stream:
         seen = list(csv.reader(stream))
-    assert ",".join(seen[0]) == HEADER
+    assert ",".join(seen[0]) == f"{HEADER},checked,note"
     assert seen[1:] == [[str(field) for field in astuple(row)] for row in table]
 
 

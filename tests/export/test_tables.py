@@ -44,6 +44,8 @@ def test_parquet_keeps_types_where_nothing_is_known(tmp_path: Path) -> None:
         "end_s": 1,
         "action": 0,
         "confidence": 1,
+        "checked": 0,
+        "note": 0,
     }
     [empty] = export([timeline("-")], "parquet", tmp_path)
     assert len(pd.read_parquet(empty)) == 0

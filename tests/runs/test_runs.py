@@ -97,7 +97,9 @@ def test_a_run_holds_all_that_its_page_says(make_data: MakeData, train: Train) -
         assert assignment.shape == (len(labels), 3)
         assert labels.tolist() == assignment.argmax(axis=1).tolist()
     table = (folder.root / "segments.csv").read_text(encoding="utf-8").splitlines()
-    assert table[0] == "recording,start_frame,end_frame,start_s,end_s,action,confidence"
+    assert (
+        table[0] == "recording,start_frame,end_frame,start_s,end_s,action,confidence,checked,note"
+    )
     assert {line.split(",")[0] for line in table[1:]} == set(names)
 
 

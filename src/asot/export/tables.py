@@ -21,6 +21,7 @@ from asot.text import as_cell
 from asot.timeline.segments import SegmentRow, Timeline
 
 COLUMNS = tuple(field.name for field in fields(SegmentRow))
+FIRST_COLUMNS = COLUMNS[:7]  # of tables written before segments could be corrected
 
 
 def write_csv(path: str | os.PathLike[str], rows: Iterable[SegmentRow]) -> None:
@@ -44,8 +45,8 @@ def write_csv(path: str | os.PathLike[str], rows: Iterable[SegmentRow]) -> None:
     >>> path = Path(tempfile.mkdtemp()) / "segments.csv"
     >>> write_csv(path, [SegmentRow("tea_1", 0, 30, 0.0, 2.0, "boil, stir", 0.75)])
     >>> print(path.read_text().strip())
-    recording,start_frame,end_frame,start_s,end_s,action,confidence
-    tea_1,0,30,0.0,2.0,"boil, stir",0.75
+    recording,start_frame,end_frame,start_s,end_s,action,confidence,checked,note
+    tea_1,0,30,0.0,2.0,"boil, stir",0.75,0.0,
     """
     with atomic_path(path) as part, part.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
@@ -92,7 +93,7 @@ def read_csv(path: str | os.PathLike[str]) -> list[SegmentRow]:
     path = Path(path)
     lines = records(path, read_text(path))
     line, header = next(lines)
-    if tuple(header) != COLUMNS:
+    if tuple(header) not in (COLUMNS, FIRST_COLUMNS):
         wanted, given = ",".join(COLUMNS), ",".join(header)
         raise FileError.at(path, f"the header must be '{wanted}', but it is '{given}'", line)
     rows = []
@@ -100,7 +101,7 @@ def read_csv(path: str | os.PathLike[str]) -> list[SegmentRow]:
         if not record:
             continue
         try:
-            rows.append(_row(record))
+            rows.append(_row(record, len(header)))
         except ValueError as error:
             raise FileError.at(path, str(error), line) from error
     return rows
@@ -120,7 +121,8 @@ def write_parquet(timelines: Sequence[Timeline], out: Path) -> list[Path]:
         import pyarrow.parquet as pq
     except ImportError as error:
         raise MissingExtraError("pyarrow", "parquet", "writing Parquet") from error
-    types = ("string", "int64", "int64", "float64", "float64", "string", "float64")
+    seconds, sure = ("float64", "float64"), ("float64", "float64")
+    types = ("string", "int64", "int64", *seconds, "string", *sure, "string")
     typed = zip(COLUMNS, types, strict=True)
     schema = pa.schema([(name, getattr(pa, kind)()) for name, kind in typed])
     rows = [asdict(row) for timeline in timelines for row in timeline.rows]
@@ -130,11 +132,11 @@ def write_parquet(timelines: Sequence[Timeline], out: Path) -> list[Path]:
     return [path]
 
 
-def _row(record: list[str]) -> SegmentRow:
+def _row(record: list[str], width: int) -> SegmentRow:
     """Parse one record; ValueError carries the rule that it breaks."""
-    if len(record) != len(COLUMNS):
-        raise ValueError(f"{len(COLUMNS)} fields are expected, but there are {len(record)}")
-    recording, first, last, start, end, action, confidence = record
+    if len(record) != width:
+        raise ValueError(f"{width} fields are expected, but there are {len(record)}")
+    recording, first, last, start, end, action, confidence, *more = record
     start_frame, end_frame = frame("start_frame", first), frame("end_frame", last)
     if end_frame <= start_frame:
         raise ValueError(
@@ -145,4 +147,7 @@ def _row(record: list[str]) -> SegmentRow:
         number(column, text) if text else None
         for column, text in (("start_s", start), ("end_s", end), ("confidence", confidence))
     )
-    return SegmentRow(recording, start_frame, end_frame, start_s, end_s, action, sure)
+    checked, note = (number("checked", more[0]), more[1]) if more else (0.0, "")
+    return SegmentRow(
+        recording, start_frame, end_frame, start_s, end_s, action, sure, checked, note
+    )

@@ -7,6 +7,7 @@
     assignments/<recording>.npy   (N, K) float32, rows sum to 1
     segments.csv                  recording, start_frame, end_frame, start_s, end_s, action, ...
     names/<model>.json            names that people gave the actions, where they did
+    corrected/<recording>.json    segments that people corrected, where they did
     truth/<recording>             labels that people corrected, which then are the ground truth
     scores.json                   written by an evaluation
     figures/                      pictures
@@ -15,7 +16,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -34,6 +35,7 @@ from asot.inputs.find import DESCRIPTION
 from asot.metrics import Evaluation, evaluate
 from asot.schema import FileName, read_json
 from asot.text import listing, plural
+from asot.timeline.corrections import Corrected, notes_within, read_corrected, write_corrected
 from asot.timeline.names import ActionNames, read_names, write_names
 from asot.timeline.segments import BACKGROUND, UNLABELLED, Timeline, segment_table
 
@@ -121,10 +123,11 @@ class PredictionFolder:
     def begin(self, keep_names: bool = False) -> None:
         """Remove an earlier prediction, so that the folder is unfinished until ``finish``.
 
-        Names of actions mean something as long as the model is the same, and then may be kept.
+        Names of actions and corrected segments mean something as long as the model is the same, and
+        then may be kept.
         """
         kinds = (INDEX, "segments.csv", "scores.json", *RESULTS)
-        for kind in kinds if keep_names else (*kinds, "names/*.json"):
+        for kind in kinds if keep_names else (*kinds, "names/*.json", "corrected/*.json"):
             for path in self.root.glob(kind):
                 path.unlink()
 
@@ -234,6 +237,19 @@ class PredictionFolder:
         self.write_names(model, names)
         self._write_table(recordings, self.models())
 
+    def corrected(self, name: str, n_actions: int) -> Corrected | None:
+        """Read a recording's corrected segments, of ``n_actions`` with those that people added."""
+        path = self._corrected(name)
+        return read_corrected(path, n_actions) if path.is_file() else None
+
+    def write_corrected(self, name: str, corrected: Corrected) -> None:
+        """Write a recording's corrected segments, for a segment table that is yet to be written."""
+        path = self._corrected(name)
+        if corrected.segments:
+            write_corrected(path, corrected)
+        else:
+            path.unlink(missing_ok=True)
+
     def truth_path(self, name: str) -> Path:
         """Return the file of a recording's corrected labels, which need not exist."""
         return self.root / "truth" / name
@@ -278,18 +294,33 @@ class PredictionFolder:
         return Opened(recordings, classes.names or {}, [])
 
     def timeline(self, recording: Recording, model: str) -> Timeline:
-        """Return one recording's segments, under the names that its actions have now."""
+        """Return one recording's segments, corrected, under the names that its actions have now."""
         labels, assignment = self.labels_of(recording), self.assignment(recording.name)
-        n_actions = assignment.shape[1]
-        names = self.names(model, n_actions)
+        names = self.names(model, assignment.shape[1])
+        n_actions = assignment.shape[1] + names.added
+        corrected = self.corrected(recording.name, n_actions)
         times, origin = recording.times, recording.origin
+        shares = np.pad(assignment, ((0, 0), (0, names.added)))
+        checked = np.zeros(len(labels), dtype=bool)
+        if corrected is not None and corrected.frames == len(labels):
+            labels, checked = corrected.apply(labels), corrected.checked
+            shares[checked] = np.arange(n_actions) == labels[checked, None]
         rows = segment_table(
             recording.name,
             names.apply(labels),
-            names.shares(assignment),
+            names.shares(shares),
             action_names={action: names.name(action) for action in range(n_actions)},
             times=times,
         )
+        if corrected is not None:
+            rows = [
+                replace(
+                    row,
+                    checked=float(checked[row.start_frame : row.end_frame].mean()),
+                    note=notes_within(corrected.segments, row.start_frame, row.end_frame),
+                )
+                for row in rows
+            ]
         # A video with another clock than the recording's would be cut at the wrong places.
         video = origin.video if origin is not None and abs(origin.video_shift_s) < 1e-3 else None
         rate = None if origin is None else origin.media.get("frame_rate")
@@ -322,6 +353,9 @@ class PredictionFolder:
 
     def _names(self, model: str) -> Path:
         return self.root / "names" / f"{model}.json"
+
+    def _corrected(self, name: str) -> Path:
+        return self.root / "corrected" / f"{name}.json"
 
     def _labels(self, name: str) -> Path:
         return self.root / "labels" / f"{name}.txt"

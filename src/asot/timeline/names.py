@@ -1,12 +1,12 @@
-"""The names that people give actions, the actions they merge, and what they call background.
+"""The names that people give actions, the actions they merge or add, and what is background.
 
 Until it has a name, an action is called by its number from 1 on: labels and arrays count from 0,
-so that the frames of "action 1" have the label 0. The file, which the page downloads and
-``asot relabel`` takes, holds labels::
+so that the frames of "action 1" have the label 0. A file of names holds labels::
 
     {"format": 1, "page": "…", "names": {"0": "pour"}, "merged": {"3": 0}, "background": [5]}
 
-Written by hand, ``{"action 1": "pour"}`` does as well.
+Written by hand, ``{"action 1": "pour"}`` does as well. The page downloads corrected segments in
+the same file: see :mod:`asot.timeline.corrections`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -28,6 +28,12 @@ from asot.text import as_label, is_control, quote
 from asot.timeline.segments import UNLABELLED
 
 FORMAT = 1
+MOST_ADDED = 10_000
+FIELDS = {"format", "names", "recordings"}  # by which a file is told from a plain one
+CURE = "download it from the page again"
+
+
+T = TypeVar("T", bound="NamesFile")
 
 
 def default_name(action: int) -> str:
@@ -46,8 +52,8 @@ class ActionNames:
     """Names of the actions of one model.
 
     Actions of one name are one action, and so are those ``merged`` into another. Frames of
-    ``background`` count as frames without an action. ``page`` is the identity of the page that the
-    names were given in.
+    ``background`` count as frames without an action. ``added`` actions, which no model knows, have
+    the labels from K on. ``page`` is the identity of the page that the names were given in.
 
     Examples
     --------
@@ -61,6 +67,7 @@ class ActionNames:
     names: Mapping[int, str] = field(default_factory=dict)
     merged: Mapping[int, int] = field(default_factory=dict)
     background: frozenset[int] = frozenset()
+    added: int = 0
     page: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -76,7 +83,7 @@ class ActionNames:
                 seen.add(reached)
 
     def __bool__(self) -> bool:
-        return bool(self.names or self.merged or self.background)
+        return bool(self.names or self.merged or self.background or self.added)
 
     def name(self, action: int) -> str:
         """Return the name of an action: ``default_name`` where nobody named it."""
@@ -122,23 +129,31 @@ class ActionNames:
         return result
 
 
-class _File(msgspec.Struct, forbid_unknown_fields=True):
+class NamesFile(msgspec.Struct, forbid_unknown_fields=True):
+    """The content of a file of names."""
+
     names: dict[Count, str] = {}
     merged: dict[Count, Count] = {}
     background: list[Count] = []
+    added: Annotated[int, msgspec.Meta(ge=0, le=MOST_ADDED)] = 0
     page: str | None = None
     format: Annotated[int, msgspec.Meta(ge=FORMAT, le=FORMAT)] = FORMAT
 
 
 def write_names(path: Path, names: ActionNames) -> None:
     """Write names, atomically."""
-    values = {
+    write_json(path, as_values(names))
+
+
+def as_values(names: ActionNames) -> dict[str, Any]:
+    """Return names as the values of their file."""
+    return {
         "format": FORMAT,
         "names": dict(sorted(names.names.items())),
         "merged": dict(sorted(names.merged.items())),
         "background": sorted(names.background),
+        "added": names.added,
     }
-    write_json(path, values)
 
 
 def read_names(path: Path, n_actions: int) -> ActionNames:
@@ -155,16 +170,24 @@ def read_names(path: Path, n_actions: int) -> ActionNames:
     >>> names.name(0), names.name(1)
     ('pour', 'stir')
     """
-    cure = "download it from the page again"
-    if {"format", "names"} & read_json(path, dict[str, Any], cure).keys():
-        file = read_json(path, _File, cure)
-    else:
-        file = _File(dict(_by_label(path, read_json(path, dict[str, str], cure))))
+    return as_names(path, read_file(path, NamesFile), n_actions)
+
+
+def read_file(path: Path, kind: type[T]) -> T:
+    """Read a file of names as a kind of :class:`NamesFile`, also one that people wrote plainly."""
+    if FIELDS & read_json(path, dict[str, Any], CURE).keys():
+        return read_json(path, kind, CURE)
+    return kind(names=dict(_by_label(path, read_json(path, dict[str, str], CURE))))
+
+
+def as_names(path: Path, file: NamesFile, n_actions: int) -> ActionNames:
+    """Check the names that were read from ``path`` for K actions."""
+    known = n_actions + file.added
     for action in (*file.names, *file.merged, *file.merged.values(), *file.background):
-        if action >= n_actions:
+        if action >= known:
             raise FileError.at(
                 path,
-                f"speaks of {default_name(action)} (label {action}), but there are {n_actions} "
+                f"speaks of {default_name(action)} (label {action}), but there are {known} "
                 "actions: is it the file of another page?",
             )
     names = {action: as_label(name) for action, name in file.names.items() if name}
@@ -174,7 +197,7 @@ def read_names(path: Path, n_actions: int) -> ActionNames:
                 path, f"the name of {default_name(action)} must be text, not {name!r}"
             )
     try:
-        return ActionNames(names, file.merged, frozenset(file.background), file.page)
+        return ActionNames(names, file.merged, frozenset(file.background), file.added, file.page)
     except ArgumentError as error:
         raise FileError.at(path, str(error).rstrip(".")) from None
 

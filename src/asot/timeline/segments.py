@@ -155,7 +155,8 @@ class SegmentRow:
     """One row of a segment table, which metrics, exports and the page all read.
 
     The frames ``[start_frame, end_frame)`` are half-open, their seconds None where the frame rate
-    is unknown. The confidence is the mean soft assignment of the action over the frames.
+    is unknown. The confidence is the mean soft assignment of the action over the frames, and
+    ``checked`` the share of the frames that a person looked at, whose ``note`` it holds.
     """
 
     recording: str
@@ -165,6 +166,8 @@ class SegmentRow:
     end_s: float | None
     action: str
     confidence: float | None
+    checked: float = 0.0
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
