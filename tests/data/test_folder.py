@@ -71,6 +71,12 @@ def test_bad_patterns_are_refused(root: Path, pattern: str) -> None:
         DatasetFolder(root, activity_pattern=pattern)
 
 
+def test_a_pattern_without_an_end_is_refused(tmp_path: Path) -> None:
+    _features(tmp_path / "features" / ("a" * 60 + "!.npy"))
+    with pytest.raises(ArgumentError, match=r"more than 2 s .* without repetitions inside"):
+        DatasetFolder(tmp_path, activity_pattern="^((?:a|aa)+)+$")
+
+
 def test_names_with_spaces_dots_and_other_scripts(tmp_path: Path) -> None:
     names = ["my first recording", "take.2.final", "körnchen 茶", "100%", "x.txt"]
     for i, name in enumerate(names):

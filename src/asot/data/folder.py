@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import regex
 
 from asot.data.features import SUFFIXES, FeatureFile
 from asot.data.origin import origin_problems
@@ -18,6 +19,7 @@ from asot.text import listing, plural, printable, quote
 
 logger = logging.getLogger(__name__)
 
+PATTERN_SECONDS = 2  # to find the activity in a name
 _UNREAD = "holds what belongs to no recording and is not read: "
 
 
@@ -217,7 +219,7 @@ def scan(
         problems.append(Defect(root / "features", None, "holds no .npy or .txt file"))
     if pattern is not None:
         for name, (_, path) in features.items():
-            match = pattern.search(name)
+            match = _search(pattern, name)
             if match is None or not match[1]:
                 message = f"does not match the activity pattern {pattern.pattern!r}"
                 problems.append(Defect(path, None, f"name {quote(name, 80)} {message}"))
@@ -235,20 +237,32 @@ def scan(
     return entries, _mapping_file(root / "mapping", mapping, problems), problems
 
 
-def compile_pattern(pattern: str | None) -> re.Pattern[str] | None:
+def compile_pattern(pattern: str | None) -> regex.Pattern[str] | None:
     """Compile an activity pattern, which must have exactly one group."""
     if pattern is None:
         return None
     try:
-        compiled = re.compile(pattern)
+        compiled = regex.compile(pattern)
         why = f"it has {plural(compiled.groups, 'group')}"
-    except re.error as error:
+    except regex.error as error:
         compiled, why = None, str(error)
     if compiled is not None and compiled.groups == 1:
         return compiled
     rule = "a regular expression with one group, which is the activity"
     message = f"activity_pattern must be {rule}, but is {pattern!r}: {why}."
     raise ArgumentError(message, setting="activity_pattern")
+
+
+def _search(pattern: regex.Pattern[str], name: str) -> regex.Match[str] | None:
+    """Find a pattern in a name: recipes come from others, and some patterns never end."""
+    try:
+        return pattern.search(name, timeout=PATTERN_SECONDS)
+    except TimeoutError:
+        raise ArgumentError(
+            f"activity_pattern {quote(pattern.pattern)} takes more than {PATTERN_SECONDS} s for "
+            f"the name {quote(name)}: write it without repetitions inside repetitions.",
+            setting="activity_pattern",
+        ) from None
 
 
 def is_folder(path: Path) -> bool:
