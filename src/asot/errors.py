@@ -53,6 +53,10 @@ class ConfigurationError(AsotError):
     """A recipe, a setting or a checkpoint cannot be used."""
 
 
+class UnfinishedError(AsotError):
+    """A part of the work failed; the same command does that part again."""
+
+
 class MissingExtraError(AsotError, ImportError):
     """A library of an optional extra is not installed.
 

@@ -169,8 +169,8 @@ def run(words: list[str]) -> str | None:
     text = told.getvalue()
     if "Traceback" in text or code not in (0, 1, 2):
         return f"{words[0]}: code {code}: {text[-1500:]}"
-    if code == 1 and not text.strip():
-        return f"{words[0]}: code 1 without a word"
+    if code and not text.strip():
+        return f"{words[0]}: code {code} without a word"
     return None
 
 

@@ -43,7 +43,7 @@ def refusal_of_truth(asot: Asot, results: Path, truth: Path) -> str:
     """The sentence that refuses labels as the ground truth of results, which stay as they were."""
     before = snapshot(results)
     outcome = asot("evaluate", results, "--truth", truth)
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert snapshot(results) == before
     return outcome.sentence
 

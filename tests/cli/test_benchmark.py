@@ -276,7 +276,7 @@ def test_a_damaged_cell_is_one_sentence(
     path.write_bytes(path.read_bytes()[:100])
     for words in (words_for(kitchen, copy), ["benchmark", "--table", str(copy)]):
         outcome = asot(*words)
-        assert outcome.code == 1
+        assert outcome.code == 2
         assert outcome.sentence.startswith(f"{path}: ")
         assert outcome.sentence.endswith(": remove it, to run the cell again.")
 
@@ -284,7 +284,7 @@ def test_a_damaged_cell_is_one_sentence(
 def test_another_recipe_in_the_same_folder(asot, kitchen: Path, finished: Path) -> None:
     before = without_times(finished)
     outcome = asot(*words_for(kitchen, finished), "--order_prior", "0.9")
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.sentence == (
         f"{finished} holds another benchmark (recipe.order_prior was 'auto', now 0.9): "
         "choose another --out, or remove it."
@@ -294,13 +294,13 @@ def test_another_recipe_in_the_same_folder(asot, kitchen: Path, finished: Path) 
 
 def test_data_that_cannot_be_used(asot, kitchen: Path, tmp_path: Path) -> None:
     before = sorted(kitchen.rglob("*"))
-    assert asot("benchmark", "default", "--data", kitchen, "--out", kitchen).code == 1
+    assert asot("benchmark", "default", "--data", kitchen, "--out", kitchen).code == 2
     assert sorted(kitchen.rglob("*")) == before
     copy = Path(shutil.copytree(kitchen, tmp_path / "copy"))
     shutil.rmtree(copy / "groundTruth")
     words = ("--n_actions", "4", "--out", tmp_path / "out")
     outcome = asot("benchmark", "default", "--data", copy, *words)
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.sentence.startswith(f"{copy} has no ground truth for all")
     assert not (tmp_path / "out").exists()
 
@@ -358,7 +358,7 @@ def test_a_class_of_a_negative_id_is_drawn(asot, tmp_path: Path) -> None:
     assert asot("train", "default", *trained).code == 0
     assert list((tmp_path / "run" / "predictions" / "figures").glob("*.png"))
     inside = asot("benchmark", "default", "--data", data, "--out", data / "features" / "out")
-    assert inside.code == 1
+    assert inside.code == 2
     assert "lies in the data set" in inside.err
 
 
@@ -368,5 +368,5 @@ def test_a_table_of_nothing(asot, kitchen: Path, tmp_path: Path) -> None:
     assert asot(*words, "--figures", "0").code == 0
     shutil.rmtree(out / "cells")
     outcome = asot("benchmark", "--table", out)
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert "holds no finished cell yet" in outcome.sentence

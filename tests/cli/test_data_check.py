@@ -193,7 +193,7 @@ def test_what_is_wrong_is_shown(asot, root: Path, columns: str | None, name: str
     if line == 0:
         line = 1 + truth(root).read_text().splitlines().index("[red]leap[/red]")
     outcome = asot("data", "check", root)
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.sentence == f"{root} cannot be used until its errors are mended."
     if columns is None:
         row = next(one for one in outcome.out.splitlines() if one.startswith("error"))
@@ -210,7 +210,7 @@ def test_all_at_once_in_one_table(asot, root: Path) -> None:
     truth(root, 2).write_text("reach\n")
     features(root, 3).write_bytes(b"")
     outcome = asot("data", "check", root)
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.out.count("\nerror") == 3
     assert "3 errors, 0 warnings." in outcome.out
 
@@ -219,7 +219,7 @@ def test_names_come_out_as_they_are(asot, root: Path) -> None:
     for name in ("[link=x]a", "b :smile:", "日本", "new\nline", "esc\x1b[31m"):
         (root / "features" / f"{name}.npy").write_bytes(b"")
     outcome = asot("data", "check", root)
-    assert outcome.code == 1
+    assert outcome.code == 2
     for shown in ("[link=x]a.npy", "b :smile:.npy", "日本.npy", r"'features/new\nline.npy'"):
         assert shown in outcome.out
     assert "\x1b" not in outcome.out
@@ -237,7 +237,7 @@ def test_several_data_sets_in_a_folder(asot, root: Path, tmp_path: Path) -> None
     shutil.copytree(root, tmp_path / "other")
     assert root.parent == tmp_path
     outcome = asot("data", "check", tmp_path)
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert "holds several data sets" in outcome.sentence
     assert asot("data", "check", tmp_path, "--dataset", "other").code == 0
     assert asot("data", "check", "--dataset", "other", tmp_path).code == 0

@@ -102,7 +102,7 @@ def test_an_archive_with_granularities(asot, tmp_path: Path) -> None:
         names = DatasetFolder(tmp_path / "out", mapping).class_names
         assert names == {0: "class-0", 1: "class-1", 2: "class-2"}
     outcome = asot(*words, "--out", tmp_path / "other")
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.sentence.startswith("granularity must choose among the labels in ")
 
 
@@ -130,8 +130,8 @@ def test_every_number_is_an_option(asot) -> None:
 
 
 def test_describe_refuses(asot, toys: Path, tmp_path: Path) -> None:
-    assert asot("data", "describe", tmp_path).code == 1
-    assert asot("data", "describe", toys, "--activity", "tea").code == 1
+    assert asot("data", "describe", tmp_path).code == 2
+    assert asot("data", "describe", toys, "--activity", "tea").code == 2
 
 
 def test_interrupted_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

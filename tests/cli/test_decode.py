@@ -108,7 +108,7 @@ def test_costs_that_pay_for_mass_are_refused(
     words = ("decode", tmp_path / "paid.npy", "--cost", "--out", tmp_path / "out")
     assert asot(*words).code == 0
     outcome = asot(*words, "--lambda_frames", "0.1")
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert "paid.npy cannot be decoded: Diverged: " in outcome.err
 
 

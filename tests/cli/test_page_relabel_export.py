@@ -79,7 +79,7 @@ def test_page_leaves_folders_of_something_else_alone(
     for folder in (results, results / "data", results / "run"):
         before = snapshot(folder)
         outcome = asot("page", results, "--out", folder)
-        assert outcome.code == 1
+        assert outcome.code == 2
         assert outcome.sentence == (
             f"{folder} holds something else: choose another folder for the page."
         )
@@ -87,10 +87,10 @@ def test_page_leaves_folders_of_something_else_alone(
     (tmp_path / "empty").mkdir()
     assert asot("page", results, "--out", tmp_path / "empty").code == 0
     outcome = asot("page", tmp_path / "empty")
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert "holds no finished predictions" in outcome.sentence
     outcome = asot("page", tmp_path / "nowhere")
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.sentence == (
         f"{tmp_path / 'nowhere'}: is not a folder: name one of asot segment, train or predict."
     )
@@ -119,7 +119,7 @@ def test_other_predictions_of_other_frames(asot: Asot, results: Path, tmp_path: 
     path.write_text(path.read_text() + "0\n")
     before = snapshot(results)
     outcome = asot("page", results, "--other", f"x={other}")
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.sentence.startswith(str(path))
     assert snapshot(results) == before
 
@@ -139,7 +139,7 @@ def test_features_that_are_others_now(asot: Asot, results: Path) -> None:
     np.save(times, np.load(times)[:-1])
     for words in (("page", results), ("export", results, "--to", "csv")):
         outcome = asot(*words, "--data", results / "data")
-        assert outcome.code == 1
+        assert outcome.code == 2
         assert outcome.sentence == (
             f"{results / 'predictions'}: has {len(features)} labels for r1, which has "
             f"{len(features) - 1} frames now: segment the recordings again."
@@ -232,7 +232,7 @@ def test_names_that_are_refused(
 ) -> None:
     before = snapshot(results)
     outcome = asot("relabel", results, name_them(tmp_path, values))
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert part in outcome.sentence
     assert snapshot(results) == before
 
@@ -240,13 +240,13 @@ def test_names_that_are_refused(
 def test_relabel_refuses(asot: Asot, results: Path, tmp_path: Path) -> None:
     names = name_them(tmp_path, {"0": "rest"})
     outcome = asot("relabel", results, names, "--model", "tea")
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.sentence.endswith("has no model 'tea'; it has: all.")
     outcome = asot("relabel", results, tmp_path / "none.json")
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.sentence == f"{tmp_path / 'none.json'}: does not exist."
     outcome = asot("relabel", tmp_path, names)
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert "holds no finished predictions" in outcome.sentence
 
 
@@ -258,7 +258,7 @@ def test_relabel_without_a_page(asot: Asot, results: Path, tmp_path: Path) -> No
     (results / "page").mkdir()
     (results / "page" / "page.json").write_text("[]")
     outcome = asot("relabel", results, tmp_path / "names.json")
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.sentence.startswith(str(results / "page" / "page.json"))
 
 
@@ -282,7 +282,7 @@ def test_several_models_have_pages_and_names_of_their_own(
     assert titles == [["egg: 1 recording"], ["tea: 2 recordings"]]
     names = name_them(tmp_path, {"0": "heat", "1": "heat"})
     outcome = asot("relabel", run, names)
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.sentence.endswith(
         "has several models, each with actions of its own: say which with --model, of egg, tea."
     )
@@ -344,7 +344,7 @@ def test_exports_start_where_the_recordings_do(asot: Asot, results: Path, tmp_pa
 def test_a_format_that_does_not_fit_is_refused(asot: Asot, results: Path) -> None:
     before = snapshot(results)
     outcome = asot("export", results, "--to", "labelstudio")
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert "Label Studio needs a video, which r0 lacks" in outcome.sentence
     assert snapshot(results) == before
 
@@ -437,15 +437,15 @@ def test_truth_that_is_named_twice_or_is_not_there(
     truth = tmp_path / "truth.csv"
     truth.write_text("recording,start_s,end_s,action\nr1,2,8,walk\n")
     outcome = asot("evaluate", results, "--truth", truth, truth)
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.sentence == f"{truth}: names r1, which was named before."
     for name in ("none.csv", "none.txt", "none"):
         outcome = asot("evaluate", results, "--truth", tmp_path / name)
-        assert outcome.code == 1
+        assert outcome.code == 2
         assert f"{name}" in outcome.sentence
         assert "does not exist" in outcome.sentence
     outcome = asot("evaluate", results)
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert "has no ground truth to be compared with" in outcome.sentence
 
 
@@ -454,7 +454,7 @@ def test_truth_that_counts_from_the_first_frame(asot: Asot, results: Path, tmp_p
     assert asot("export", results, "--to", "csv,elan", "--from_zero", "--out", tmp_path).code == 0
     for place in (tmp_path / "csv", tmp_path / "elan"):
         refused = asot("evaluate", results, "--truth", place)
-        assert refused.code == 1
+        assert refused.code == 2
         assert "count from the first frame (--from_zero)" in refused.sentence
         assert asot("evaluate", results, "--truth", place, "--from_zero").code == 0
         scores = json.loads((find_predictions(results).root / "scores.json").read_text())

@@ -141,13 +141,13 @@ def test_files_that_are_no_recipe(asot, tmp_path: Path, text: str, as_recipe: bo
     file.write_bytes(text.encode("utf-8", "surrogateescape"))
     words = [file] if as_recipe else ["default", "--config", file]
     outcome = asot("train", *words, "--n_actions", "4", "--data", tmp_path, "--out", tmp_path)
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.sentence.startswith(str(file))
 
 
 def test_a_folder_is_no_recipe(asot, tmp_path: Path) -> None:
     outcome = asot("train", tmp_path, "--data", tmp_path, "--out", tmp_path / "run")
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.sentence.startswith(f"There is no recipe '{tmp_path}'")
 
 

@@ -118,7 +118,7 @@ def test_other_settings_into_the_same_folder(
 ) -> None:
     before = snapshot(results)
     outcome = asot("segment", logs[0], "--out", results, *words)
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.sentence == (
         f"{results} holds the results of something else ({difference}): choose another --out, or "
         f"remove it. To segment new recordings with its actions, use --model {results}; to use "
@@ -132,7 +132,7 @@ def test_other_recordings_into_the_same_folder(
 ) -> None:
     before = snapshot(results)
     outcome = asot("segment", logs[0] / "ward 2", "--n_actions", "3", "--out", results)
-    assert outcome.code == 1
+    assert outcome.code == 2
     came = "'[b]wed', 'tuesday' came"
     assert f"something else ({came} and 'monday', 'ward 2-[b]wed', " in outcome.sentence
     outcome = asot("segment", results / "data", "--n_actions", "3", "--out", results)
@@ -175,7 +175,7 @@ def test_settings_of_tables_may_change_before_anything_was_learnt(
         np.save(tmp_path / "in" / f"{name}.npy", values)
     words = ["segment", tmp_path / "in", "--n_actions", "2", "--out", tmp_path / "out"]
     refused = asot(*words)
-    assert refused.code == 1
+    assert refused.code == 2
     assert "--transposed true" in refused.err
     turned = asot(*words, "--transposed", "true")
     assert (turned.code, turned.err) == (0, "")
@@ -186,14 +186,14 @@ def test_a_folder_of_something_else_is_left_alone(
 ) -> None:
     (tmp_path / "thesis.tex").write_text("")
     outcome = asot("segment", logs[0], "--n_actions", "3", "--out", tmp_path)
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.sentence == (
         f"{tmp_path} holds something else already: choose another --out, or remove it."
     )
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "segment.json").write_text("[]")
     outcome = asot("segment", logs[0], "--n_actions", "3", "--out", tmp_path / "results")
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.sentence.startswith(str(tmp_path / "results" / "segment.json"))
 
 
@@ -202,7 +202,7 @@ def test_what_cannot_be_read_can_be_asked_for_in_another_way(
 ) -> None:
     words = ("segment", logs[0], "--n_actions", "3", "--out", tmp_path / "out")
     outcome = asot(*words, "--time_column", "clock")
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.sentence.startswith("None of the 3 recordings can be used; monday: ")
     assert "has no column 'clock' for the times" in outcome.sentence
     assert asot(*words).code == 0
@@ -286,7 +286,7 @@ main()
     killed = subprocess.run([sys.executable, "-c", script, *words], env=environment, check=False)
     assert killed.returncode == -9
     assert (tmp_path / "data" / "features" / "ward 2-tuesday.npy").is_file()
-    assert asot("data", "check", tmp_path / "data").code == 1, "its last recording is unfinished"
+    assert asot("data", "check", tmp_path / "data").code == 2, "its last recording is unfinished"
     before = snapshot(tmp_path / "data")
     outcome = asot(*words)
     assert (outcome.code, outcome.err) == (0, "")
@@ -395,7 +395,7 @@ def test_a_model_refuses_features_made_in_another_way(
 ) -> None:
     words = ("segment", logs[0], "--model", results, "--out", tmp_path / "out")
     outcome = asot(*words, "--frame_rate", "2")
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.sentence == (
         "The model was trained on features that were made in another way "
         "(settings.frame_rate was None, now 2.0): give the options that they were made with."
@@ -411,7 +411,7 @@ def test_a_model_refuses_features_made_in_another_way(
     lines = (logs[0] / "monday.csv").read_text().replace("time,ax", "time,left_ax")
     (tmp_path / "other" / "a.csv").write_text(lines)
     outcome = asot("segment", tmp_path / "other", "--model", results, "--out", tmp_path / "out")
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert "None of the 1 recordings can be used; a: " in outcome.sentence
     needs = "a.csv: lacks 'ax', which the model needs; it has 'left_ax', 'ay', 'az'."
     assert outcome.sentence.endswith(needs)
@@ -426,7 +426,7 @@ def test_a_model_that_is_not_finished(
     model = shutil.copytree(results, tmp_path / "model")
     (model / "predictions" / "predictions.json").unlink()
     outcome = asot("segment", logs[0], "--model", model, "--out", tmp_path / "out")
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.sentence == (f"{model / 'run'}: is not finished: give its command again first.")
     assert not (tmp_path / "out").exists()
 
@@ -475,7 +475,7 @@ def test_extract_with_a_broken_log(asot, logs: tuple[Path, Truth], tmp_path: Pat
     folder = shutil.copytree(logs[0], tmp_path / "logs")
     (folder / "broken.csv").write_bytes(b"\x00")
     outcome = asot("extract", folder, "--out", tmp_path / "data")
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.sentence == ("1 of 4 recordings could not be used; they are listed above.")
     assert "Features of 3 recordings in " in outcome.out
     assert "Left out (1)" in outcome.out
@@ -504,13 +504,13 @@ def test_extract_in_two_ways_into_one_folder(
         ("train", "default", "--n_actions", "3", "--data", data, "--out", tmp_path / "run"),
     ):
         outcome = asot(*words)
-        assert outcome.code == 1
+        assert outcome.code == 2
         assert "features were made in different ways and cannot be used together: " in (
             outcome.sentence
         )
         assert "monday differ in settings.frame_rate (2.0 and None)" in outcome.sentence
     outcome = asot("data", "check", data)
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert "features were made in different ways" in outcome.out
 
 
@@ -544,7 +544,7 @@ def test_arrays_of_features_have_frames_and_no_seconds(
             assert float(row["end_s"]) == int(row["end_frame"]) / 10
     for truth_of in ("exports/elan", "exports/csv/segments.csv"):
         outcome = asot("evaluate", out, "--truth", out / truth_of)
-        assert outcome.code == 1
+        assert outcome.code == 2
         assert "have frames but no times: give their frames a second with --fr" in outcome.sentence
         outcome = asot("evaluate", out, "--truth", out / truth_of, "--frame_rate", "10")
         assert (outcome.code, outcome.err) == (0, "")
@@ -581,7 +581,7 @@ def test_results_that_were_moved(
     assert labels(moved) == labels(tmp_path / "applied") == labels(results)
     shutil.rmtree(moved / "data")
     outcome = asot("page", moved)
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.sentence.endswith("is gone: say where the data set is now with --data.")
     assert asot("page", moved, "--data", results / "data").code == 0
 
@@ -605,7 +605,7 @@ print(sorted(heavy & set(sys.modules)))
 def test_a_folder_that_cannot_be_written_to(asot, logs: tuple[Path, Truth], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     outcome = asot("segment", logs[0], "--n_actions", "3", "--out", tmp_path / "file" / "out")
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.sentence == f"--out must be a folder, but {tmp_path / 'file'} is a file."
 
 
@@ -671,7 +671,7 @@ def test_a_dry_run_tells_what_files_are_taken_for(
     folder = shutil.copytree(logs[0], tmp_path / "logs")
     (folder / "broken.csv").write_bytes(b"time,ax\n")
     outcome = asot("extract", folder, "--dry_run", "--out", tmp_path / "data")
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert "1 of 4 recordings could not be used; they are listed above." in outcome.sentence
     assert "Left out (1)" in outcome.out
     assert str(folder / "broken.csv") in outcome.out
@@ -713,7 +713,7 @@ def test_one_kind_of_a_folder_is_chosen(asot, logs: tuple[Path, Truth], tmp_path
     folder = shutil.copytree(logs[0], tmp_path / "logs")
     (folder / "monday.mp4").write_bytes(b"\0")
     outcome = asot("extract", folder, "--out", tmp_path / "data")
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert "choose one kind with --kind, of video, series, pose, array." in outcome.sentence
     outcome = asot("extract", folder, "--out", tmp_path / "data", "--kind", "series")
     assert (outcome.code, outcome.err) == (0, "")
@@ -729,5 +729,5 @@ def test_a_folder_whose_name_is_no_text(asot, logs: tuple[Path, Truth], tmp_path
     except OSError:
         pytest.skip("the file system takes names in UTF-8 alone")
     outcome = asot("segment", folder, "--n_actions", "2", "--out", tmp_path / "out")
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert "has a name that is no text: rename it." in outcome.sentence

@@ -111,7 +111,7 @@ def test_another_training_into_the_same_folder(asot, trained: Path, toys: Path) 
     before = contents(trained)
     words = ("train", "default", *SHORT, "--data", toys, "--out", trained)
     outcome = asot(*words, "--dataset.frame_rate", "10", "--order_prior", "0.9")
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.sentence == (
         f"{trained} holds another run (recipe.order_prior was 'auto', now 0.9): "
         "choose another --out, or remove it."
@@ -190,7 +190,7 @@ def test_predict_without_ground_truth_and_with_odd_names(
     for number, name in enumerate(names, 1):
         assert here[name] == there[f"recording-{number}"]
     outcome = asot("evaluate", out)
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert "has no ground truth to be compared with" in outcome.sentence
 
 
@@ -198,7 +198,7 @@ def test_predict_features_of_another_width(asot, trained: Path, tmp_path: Path) 
     corpus = make_recordings(2, n_actions=3, n_frames=(20, 30), width=7, random_state=0)
     data = write_dataset(corpus, tmp_path / "wide", {0: "a", 1: "b", 2: "c"})
     outcome = asot("predict", trained, "--data", data, "--out", tmp_path / "out")
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert "has features of 7 columns, but the model 'all' of" in outcome.sentence
 
 
@@ -210,13 +210,13 @@ def test_predict_with_a_damaged_model(
     model = run / "models" / "all.ckpt"
     model.write_bytes(model.read_bytes()[:2000] if damage is None else damage)
     outcome = asot("predict", run, "--data", toys)
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert (
         outcome.sentence == f"{model}: cannot be read as a checkpoint: remove it and train again."
     )
     model.unlink()
     outcome = asot("predict", run, "--data", toys)
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.sentence.startswith(f"{model}: is missing: the training is not finished")
 
 
@@ -266,7 +266,7 @@ def test_evaluate_by_the_names_that_people_gave(
     run = shutil.copytree(trained, tmp_path / "run")
     file = run / "predictions" / "scores.json"
     outcome = asot("evaluate", run, "--by_name")
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.sentence.startswith(f"{run / 'predictions'}: has no action with the name of a ")
     matching = json.loads(file.read_bytes())["evaluations"]["activity"]["matching"]["all"]
     names = {"0": CLASSES[matching["0"]], "1": "no such class", "2": CLASSES[matching["2"]]}
@@ -295,7 +295,7 @@ def test_evaluate_after_the_data_moved(asot, toys: Path, tmp_path: Path) -> None
     assert asot("train", "default", *SHORT, "--data", here, "--out", run, *words).code == 0
     there = here.rename(tmp_path / "there")
     outcome = asot("evaluate", run)
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.sentence == (f"{here}: is gone: say where the data set is now with --data.")
     assert asot("evaluate", run, "--data", there).code == 0
     assert asot("evaluate", run, "--data", tmp_path).code == 0, "the only one in that folder"
@@ -360,7 +360,7 @@ def test_the_disk_is_full(asot, trained: Path, toys: Path, tmp_path: Path, limit
         trains = asot(*words)
         predicts = asot("predict", trained, "--data", toys, "--out", tmp_path / "out")
     for outcome in (trains, predicts):
-        assert outcome.code == 1
+        assert outcome.code == 2
         assert "File too large" in outcome.sentence or str(tmp_path) in outcome.sentence
     outcome = asot(*words)
     assert outcome.code == 0, "with room on the disk, the same command goes on"

@@ -23,7 +23,7 @@ def beside(toys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("words", [["--device", "x"], ["--devices", "x"], ["--devices", "0"]])
 def test_devices_that_are_not_there(asot, beside: Path, words: list[str]) -> None:
     outcome = asot("train", "default", *NEEDED, "--n_actions", "4", *words)
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert "cannot be used here" in outcome.sentence
     assert not (beside / "run" / "models").exists()
 
@@ -35,7 +35,7 @@ def test_out_is_a_file(asot, beside: Path, trained: Path, words: str, place: str
     outcome = asot(
         *(word.replace("{trained}", str(trained)) for word in words.split()), "--out", place
     )
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert "taken is a file" in outcome.sentence
     assert (beside / "taken").read_text() == "mine"
 
@@ -43,7 +43,7 @@ def test_out_is_a_file(asot, beside: Path, trained: Path, words: str, place: str
 def test_out_cannot_be_written(asot, beside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)
     outcome = asot("train", "default", "--n_actions", "4", *NEEDED)
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.sentence == f"--out must be a folder to write to, but {beside} forbids it."
 
 
@@ -73,7 +73,7 @@ def test_a_library_is_missing(
             asot(*words)
         return
     outcome = asot(*words)
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.sentence.endswith(f'which is not installed: run pip install "asot[{extra}]".')
 
 
@@ -84,7 +84,7 @@ def test_memory_runs_out(asot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.setattr("asot.cli.data.check_dataset", check_dataset)
     (tmp_path / "features").mkdir()
     outcome = asot("data", "check", tmp_path)
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.sentence == "There is not enough memory: Unable to allocate 7 TiB"
 
 

@@ -53,16 +53,17 @@ asot COMMAND --help shows a command's options, asot --version the version.
 Start with: asot demo
 """
 
-OK, FAILED, USAGE_ERROR, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command, from the process's arguments unless others are given; return its exit code.
 
-    The code is 0 when done; 1 when refused or failed, after a sentence on standard error; 2 when
-    the words do not form a command; 130 when interrupted, 143 and 129 when stopped by SIGTERM and
-    SIGHUP. Where nobody reads the output any more, as behind ``| head``, the command still does all
-    it was asked for, and ends with 0.
+    The code is 0 when done; 2 when refused, as options or files break a rule; 1 when failed, as a
+    library, memory or room on the disk was missing; 130 when interrupted; 143 and 129 when stopped
+    by SIGTERM and SIGHUP. All but 0 come after a sentence on standard error. Where nobody reads the
+    output any more, as behind ``| head``, the command still does all it was asked for, and ends
+    with 0.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     with sturdy_outputs() as output:
@@ -102,13 +103,14 @@ def _stopped_by_signals() -> Iterator[None]:
 
 def _guarded(words: list[str]) -> int:
     """Run a command, and tell of its errors in sentences."""
-    from asot.errors import AsotError, MissingExtraError
+    from asot.errors import AsotError, MissingExtraError, UnfinishedError
 
     try:
         with _stopped_by_signals():
             return _run(words)
     except AsotError as error:
-        return _complain(str(error), FAILED)
+        failed = isinstance(error, (MissingExtraError, UnfinishedError))
+        return _complain(str(error), FAILED if failed else REFUSED)
     except ModuleNotFoundError as error:
         if error.name not in EXTRAS:
             raise
@@ -140,7 +142,7 @@ def _run(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
         listed = "\n".join(f"  {name:<13} {summary}" for name, summary in COMMANDS.items())
         sys.stdout.write(USAGE.format(listed))
-        return OK if words else USAGE_ERROR
+        return OK if words else REFUSED
     split = 2 if words[0] == "data" else 1
     command = " ".join(words[:split])
     if command not in COMMANDS:
@@ -148,7 +150,7 @@ def _run(words: list[str]) -> int:
         meant = (
             f"is {close[0]} meant? (asot --help)" if close else f"use one of {', '.join(COMMANDS)}."
         )
-        return _complain(f"There is no command {command!r}: {meant}", USAGE_ERROR)
+        return _complain(f"There is no command {command!r}: {meant}", REFUSED)
     WARNINGS.said.clear()
     logging.getLogger("asot").addHandler(WARNINGS)
     from asot.cli.parsing import run_command

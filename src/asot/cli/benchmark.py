@@ -14,7 +14,7 @@ from asot.benchmark.methods import choose_methods
 from asot.benchmark.report import draw_timelines
 from asot.benchmark.runner import plan_cells, run_benchmark
 from asot.cli.console import console, drawing, new_table, progress, say, show_files
-from asot.errors import DataError, require_integer
+from asot.errors import DataError, UnfinishedError, require_integer
 from asot.metrics import PUBLISHED, SCORE_TITLES
 from asot.model.recipe import Recipe
 from asot.progress import LEARNING
@@ -98,7 +98,7 @@ def run(
         for failure in failures:
             say(f"  {failure.cell}: {failure.reason}")
         failed = f"{len(failures)} of {len(cells)} cells failed"
-        raise DataError(f"{failed}: give the same command again to run them once more.")
+        raise UnfinishedError(f"{failed}: give the same command again to run them once more.")
 
 
 def show_again(

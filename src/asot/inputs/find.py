@@ -93,6 +93,8 @@ def find_inputs(named: Sequence[str | Path], kind: Kind | None = None) -> list[I
         elif place.is_file():
             found.append((place.resolve().parent.name, _named(place)))
         else:
+            if place.exists():
+                require_file(place)
             hint = ", without quotes around the pattern" if "*" in str(place) else ""
             message = f"does not exist: name videos, tables or arrays, or folders{hint}"
             raise FileError.at(place, message)
