@@ -9,7 +9,7 @@ import pytest
 
 from asot.timeline.corrections import Corrected, Corrections, Patch
 from asot.timeline.names import ActionNames
-from asot.timeline.together import UNSEEN, bring_together
+from asot.timeline.together import NO_LOOK, bring_together
 
 K = 3
 
@@ -36,15 +36,15 @@ def test_one_person_is_taken_at_their_word(rng: np.random.Generator) -> None:
 def test_a_frame_is_what_most_say_and_of_the_first_where_as_many(rng: np.random.Generator) -> None:
     people = [drawn(rng, ActionNames(), 40) for _ in range(4)]
     found = bring_together(people, K).corrections.recordings["tea"]
-    unseen = np.full(40, UNSEEN)
+    unseen = np.full(40, NO_LOOK)
     said = [one.recordings["tea"].apply(unseen).tolist() for one in people]
     expected = []
     for frame in zip(*said, strict=True):
-        votes = [one for one in frame if one != UNSEEN] or [UNSEEN]
+        votes = [one for one in frame if one != NO_LOOK] or [NO_LOOK]
         # A Counter keeps the order of the first that comes.
         expected.append(Counter(votes).most_common(1)[0][0])
     assert found.apply(unseen).tolist() == expected
-    assert not {UNSEEN} & {one.action for one in found.segments}
+    assert not {NO_LOOK} & {one.action for one in found.segments}
 
 
 def test_names_merges_and_background_are_votes_of_those_who_say_something() -> None:
@@ -57,8 +57,8 @@ def test_names_merges_and_background_are_votes_of_those_who_say_something() -> N
     found = bring_together(people, K)
     assert found.corrections.names == ActionNames({0: "fill", 1: "stir"}, {}, frozenset({2}))
     assert found.renamed == {
-        0: ("pour", "fill", "fill", ""),
-        1: ("stir", "part of action 3", "", ""),
+        0: ("pour", "fill", "fill", "", "fill"),
+        1: ("stir", "part of action 3", "", "", "stir"),
     }
 
 
@@ -85,7 +85,7 @@ def test_people_mean_an_action_by_the_name_that_they_gave_it() -> None:
     two = Corrections(ActionNames({0: "stir", 1: "pour"}), patches((0, 5, 1)))
     found = bring_together([one, two], K)
     assert found.looks["tea"].tolist() == [[0] * 5 + [-2] * 5] * 2
-    assert found.renamed == {0: ("pour", "stir"), 1: ("stir", "pour")}
+    assert found.renamed == {0: ("pour", "stir", "pour"), 1: ("stir", "pour", "stir")}
     merged = Corrections(ActionNames({}, {2: 0}), patches((0, 5, 2)))
     agreed = bring_together([one, merged], K)
     assert (agreed.looks["tea"][:, :5] == 0).all(), "merged actions are one"

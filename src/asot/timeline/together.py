@@ -18,7 +18,7 @@ from asot.timeline.corrections import Corrected, Corrections, Patch
 from asot.timeline.names import ActionNames
 from asot.timeline.segments import UNLABELLED, run_lengths
 
-UNSEEN = UNLABELLED - 1
+NO_LOOK = UNLABELLED - 1
 # Of an action: its name, the action it is merged into, and whether it is background.
 Said = tuple[str, int | None, bool]
 NOTHING: Said = ("", None, False)
@@ -29,9 +29,9 @@ class Together:
     """What several people corrected, as one, and what each said.
 
     ``looks`` are the action that each of R people gave each frame of a recording (R, N): under the
-    names of ``corrections``, -1 for none and ``UNSEEN`` where the person did not look. ``renamed``
+    names of ``corrections``, -1 for none and ``NO_LOOK`` where the person did not look. ``renamed``
     are the actions that people did not name, merge or leave out alike, with what each says of
-    them, in words; nothing from those who left them alone.
+    them, in words, and last what was taken; nothing from those who left them alone.
     """
 
     corrections: Corrections
@@ -50,7 +50,7 @@ def bring_together(given: Sequence[Corrections], n_actions: int) -> Together:
     ... )
     >>> found = bring_together([one, two], 2)
     >>> found.renamed, found.looks["tea"].tolist()
-    ({0: ('pour', 'stir')}, [[1, 1, -2, -2], [0, 0, 0, -2]])
+    ({0: ('pour', 'stir', 'pour')}, [[1, 1, -2, -2], [0, 0, 0, -2]])
     >>> found.corrections.recordings["tea"].segments
     (Patch(start=0, end=2, action=1, note=''), Patch(start=2, end=3, action=0, note=''))
     """
@@ -74,7 +74,7 @@ def bring_together(given: Sequence[Corrections], n_actions: int) -> Together:
         ]
         recordings[name], looks[name] = _recording(own, names)
     words = {
-        action: tuple(_in_words(one, names) for one in own)
+        action: tuple(_in_words(one, names) for one in (*own, _said(names, action, {})))
         for action, own in said.items()
         if len({one for one in own if one != NOTHING}) > 1
     }
@@ -137,24 +137,25 @@ def _recording(
 ) -> tuple[Corrected, NDArray[np.int64]]:
     """Return the segments that most people agree on, and what each gave each frame (R, N)."""
     known = [one for one in given if one is not None]
-    nothing = np.full(known[0].frames, UNSEEN)
+    nothing = np.full(known[0].frames, NO_LOOK)
     drawn = np.stack([nothing if one is None else one.apply(nothing) for one in given])
     looks = drawn.copy()
     for row in looks:
-        row[row != UNSEEN] = names.apply(row[row != UNSEEN])
+        row[row != NO_LOOK] = names.apply(row[row != NO_LOOK])
     if len(known) == 1:
         return known[0], looks
     taken, most = nothing, np.ones_like(nothing)
     # Backwards, so that the first of those with as many votes is the last to be taken.
     for own, actions in zip(looks[::-1], drawn[::-1], strict=True):
-        votes = np.where(own == UNSEEN, 0, (looks == own).sum(axis=0))
+        votes = np.where(own == NO_LOOK, 0, (looks == own).sum(axis=0))
         taken = np.where(votes >= most, actions, taken)
         most = np.maximum(most, votes)
     runs = zip(*(one.tolist() for one in run_lengths(taken)), strict=True)
-    segments = [Patch(*run) for run in runs if run[2] != UNSEEN]
+    segments = [Patch(*run) for run in runs if run[2] != NO_LOOK]
     for patch in (patch for one in known for patch in one.segments if patch.note):
         shared = [min(one.end, patch.end) - max(one.start, patch.start) for one in segments]
-        place = int(np.argmax(shared))
+        alike = [one.action == patch.action for one in segments]
+        place = max(range(len(segments)), key=lambda i: (shared[i] > 0 and alike[i], shared[i]))
         notes = dict.fromkeys([*filter(None, [segments[place].note]), patch.note])
         segments[place] = msgspec.structs.replace(segments[place], note="; ".join(notes))
     return Corrected(len(taken), tuple(segments)), looks
