@@ -142,7 +142,7 @@ class PredictionFolder:
             path.rename(kept)
         if paths:
             message = (
-                "what people named and corrected before is no longer used, but kept in %s: %s."
+                "What people named and corrected before is no longer used, but kept in %s: %s."
             )
             logger.warning(message, place, why)
 
