@@ -6,57 +6,36 @@ import csv
 import json
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from asot.data import Recordings, write_dataset
+from asot.data import Recordings
 from asot.errors import DataError
 from asot.export.tables import read_csv
 from asot.metrics import cohen_kappa, evaluate, krippendorff_alpha
 from asot.runs.corrections import take_truth, timelines
 from asot.runs.page import gather
 from asot.runs.people import gather_corrections, name_from_truth, offered_names, relabel
-from asot.runs.predictions import DatasetSource, PredictionFolder
+from asot.runs.predictions import PredictionFolder
 from asot.runs.scores import score
-from asot.timeline.corrections import Corrected, Corrections, Patch, write_corrections
+from asot.timeline.corrections import Patch
 from asot.timeline.names import ActionNames
+from tests.runs.made import FRAMES, K, make_predictions, write_person
 
-K = 3
-FRAMES = {"tea": 60, "egg": 40, "jam": 50}
 Write = Callable[..., Path]
 
 
 @pytest.fixture
 def folder(tmp_path: Path, rng: np.random.Generator) -> PredictionFolder:
-    """A prediction of three recordings, two of one model and one of another, without training."""
-    features = [rng.normal(size=(n, 4)) for n in FRAMES.values()]
-    recordings = Recordings.from_arrays(features, names=[*FRAMES], frame_rate=10.0)
-    data = write_dataset(recordings, tmp_path / "data")
-    folder = PredictionFolder(tmp_path / "out" / "predictions")
-    for name, n_frames in FRAMES.items():
-        labels = np.repeat(rng.permutation(K), [7, 11, n_frames - 18])
-        folder.write(name, labels, np.eye(K, dtype=np.float32)[labels] * 0.7 + np.float32(0.1))
-    source = DatasetSource(str(data), frame_rate=10.0)
-    folder.finish(source, source.open().recordings(), {"tea": "a", "egg": "a", "jam": "b"})
-    return folder
+    return make_predictions(tmp_path, rng)
 
 
 @pytest.fixture
 def wrote(tmp_path: Path) -> Write:
-    """Writes the corrections of a person: patches by recording, as (start, end, action)."""
-
-    def write(by: str, names: ActionNames = ActionNames(), **patches: object) -> Path:  # noqa: B008
-        found = {
-            name: Corrected(FRAMES[name], tuple(Patch(*one) for one in own))  # type: ignore
-            for name, own in patches.items()
-        }
-        path = tmp_path / f"{by}.json"
-        write_corrections(path, Corrections(names, found, by))
-        return path
-
-    return write
+    return partial(write_person, tmp_path)
 
 
 def rows(folder: PredictionFolder, name: str) -> list[tuple[int, int, str, float]]:
@@ -99,7 +78,7 @@ def test_people_are_compared_and_their_disagreements_listed(
         ["tea", "20", "22", "2.0", "2.2", "action 2", "pour", "action 2"],
     ]
     three = wrote("Cleo", tea=[(10, 30, 0)], egg=[(0, 4, 0)])
-    found = relabel(folder, [three.parent / "Cleo.json", one, two])
+    found = relabel(folder, [three, one, two])
     agreement = found.agreement()
     assert agreement is not None
     nan = float("nan")

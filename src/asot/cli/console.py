@@ -24,7 +24,7 @@ from asot.runs.pictures import draw
 from asot.runs.predictions import PredictionFolder, find_predictions
 from asot.runs.run import find_training, told_scores
 from asot.runs.scores import Scored, score
-from asot.text import listing, printable
+from asot.text import listing, plural, printable
 
 # Wider than any table, so that files and pipes get lines that are not folded.
 WIDE = 10_000
@@ -133,7 +133,8 @@ def show_scores(folder: PredictionFolder, scored: Scored, published: bool = Fals
     say(_whose(folder, scored, first))
     alone = {matching_title(one): one.scores for one in others if _is_aside(one)}
     for evaluation in (first, *(one for one in others if not _is_aside(one))):
-        count = f"{evaluation.n_recordings} recordings, {evaluation.n_frames:,} frames"
+        sizes = (evaluation.n_recordings, "recording"), (evaluation.n_frames, "frame")
+        count = ", ".join(plural(*one) for one in sizes)
         read = ": the scores to read" if evaluation is first else ""
         say(f"{matching_title(evaluation)} ({count}), in percent{read}", style="bold")
         rows = _rows(evaluation)

@@ -11,7 +11,7 @@ from asot.cli.summary import show_actions, show_table
 from asot.errors import ConfigurationError
 from asot.progress import PAGE as PAGE_STAGES
 from asot.runs.page import rewrite_page
-from asot.runs.people import Agreement, Gathered, name_from_truth, relabel
+from asot.runs.people import AgreementOfPeople, Gathered, name_from_truth, relabel
 from asot.runs.predictions import DISAGREEMENTS
 from asot.text import listing, plural, printable
 from asot.timeline.names import default_name
@@ -92,7 +92,7 @@ def _show(found: Gathered) -> None:
         show_table(title, ("recording", "frames", *people, "taken"), shown, SHOWN)
 
 
-def _agreement(found: Agreement | None, people: Sequence[str]) -> str:
+def _agreement(found: AgreementOfPeople | None, people: Sequence[str]) -> str:
     """Say how far people agree."""
     if found is None:
         return "No two people looked at the same frame: nothing tells how far they agree."

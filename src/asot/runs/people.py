@@ -46,7 +46,7 @@ class Disagreement:
 
 
 @dataclass(frozen=True)
-class Agreement:
+class AgreementOfPeople:
     """How far people agree on the frames that two or more looked at.
 
     ``share`` is that of frames on which they are of one mind; ``value`` is Cohen's kappa of two
@@ -71,7 +71,7 @@ class Gathered:
         """Return what most people say."""
         return self.together.corrections
 
-    def agreement(self) -> Agreement | None:
+    def agreement(self) -> AgreementOfPeople | None:
         """Measure how far people agree; None where no two of them looked at the same frame."""
         looks = [one[:, (one != NO_LOOK).sum(axis=0) > 1] for one in self.together.looks.values()]
         if not any(one.shape[1] for one in looks):
@@ -80,7 +80,7 @@ class Gathered:
         said[said == NO_LOOK] = math.nan
         share = float((np.nanmin(said, axis=0) == np.nanmax(said, axis=0)).mean())
         value = cohen_kappa(*said) if len(said) == 2 else krippendorff_alpha(said)
-        return Agreement(said.shape[1], share, value)
+        return AgreementOfPeople(said.shape[1], share, value)
 
     def disagreements(self) -> Iterator[Disagreement]:
         """Yield the stretches of frames that two or more looked at and do not agree on."""
