@@ -47,6 +47,10 @@ benchmark default --n_actions 3 --data toys --out toys
 data describe toys --activity tea
 relabel run recipe-5.yaml
 relabel run labels.txt
+relabel run
+relabel run nope
+relabel run nope.json labels.txt
+export run --to csv --corrections nope.json
 nonsense
 --nonsense
 segmnt videos --out new

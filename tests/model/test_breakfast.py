@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from asot.model.recipe import load_recipe
-from asot.runs.predictions import score
+from asot.runs.scores import score
 from asot.runs.train import train_run
 
 

@@ -18,8 +18,9 @@ from asot.model import training
 from asot.model.recipe import Recipe, load_recipe
 from asot.runs.page import rewrite_page
 from asot.runs.predict import predict_run
-from asot.runs.predictions import PredictionFolder, score
+from asot.runs.predictions import PredictionFolder
 from asot.runs.run import Run, plan_run
+from asot.runs.scores import score
 from asot.runs.segment import earlier_settings
 from asot.runs.train import train_run
 from asot.simulation import make_recordings

@@ -21,12 +21,14 @@ from asot.metrics import PUBLISHED, SCORE_TITLES, Evaluation
 from asot.metrics.evaluate import SCORE_MEANINGS, matching_title, plain_title
 from asot.progress import Job, Progress, about
 from asot.runs.pictures import draw
-from asot.runs.predictions import PredictionFolder, Scored, find_predictions, score
+from asot.runs.predictions import PredictionFolder, find_predictions
 from asot.runs.run import find_training, told_scores
-from asot.text import printable
+from asot.runs.scores import Scored, score
+from asot.text import listing, plural, printable
 
 # Wider than any table, so that files and pipes get lines that are not folded.
 WIDE = 10_000
+MOST_NAMED = 10  # recordings that are named in a sentence
 TICK_S, QUIET_S = 0.25, 30.0  # between news on a terminal, and between lines elsewhere
 
 
@@ -99,13 +101,15 @@ def new_table(*headings: str, right: Sequence[str] = ()) -> Table:
 
 
 def score_table(
-    rows: Mapping[str, Mapping[str, float]], keys: Sequence[str] = told_scores(None)
+    rows: Mapping[str, Mapping[str, float]],
+    keys: Sequence[str] = told_scores(None),
+    flat: bool = False,
 ) -> Table:
     """Make a table of scores in percent, with a row for each method, activity or recording.
 
-    A single row is laid down, each score beside what it means.
+    A single row is laid down, each score beside what it means, unless it stays ``flat``.
     """
-    if len(rows) == 1:
+    if len(rows) == 1 and not flat:
         ((name, scores),) = rows.items()
         table = new_table("score", printable(name), "", right=(printable(name),))
         for key in keys:
@@ -123,18 +127,45 @@ def score_table(
 
 
 def show_scores(folder: PredictionFolder, scored: Scored, published: bool = False) -> None:
-    """Print the scores of a prediction at each matching, in percent."""
+    """Print the scores of a prediction, in percent: those to read, and then other matchings."""
     keys = told_scores(find_training(folder))
-    for evaluation in scored.evaluations.values():
-        count = f"{evaluation.n_recordings} recordings, {evaluation.n_frames:,} frames"
-        say(f"{matching_title(evaluation)} ({count}), in percent", style="bold")
+    first, *others = scored.evaluations.values()
+    say(_whose(folder, scored, first))
+    alone = {matching_title(one): one.scores for one in others if _is_aside(one)}
+    for evaluation in (first, *(one for one in others if not _is_aside(one))):
+        sizes = (evaluation.n_recordings, "recording"), (evaluation.n_frames, "frame")
+        count = ", ".join(plural(*one) for one in sizes)
+        read = ": the scores to read" if evaluation is first else ""
+        say(f"{matching_title(evaluation)} ({count}), in percent{read}", style="bold")
+        rows = _rows(evaluation)
         for names in (keys, PUBLISHED)[: 1 + published]:
-            console().print(score_table(_rows(evaluation), names))
+            console().print(score_table(rows, names))
             say()
-    if any(len(_rows(one)) > 1 for one in scored.evaluations.values()):
-        for key in keys:
-            say(f"{SCORE_TITLES[key]}: {': '.join(SCORE_MEANINGS[key])}")
-        say()
+        if evaluation is first and len(rows) > 1:
+            for key in keys:
+                say(f"{SCORE_TITLES[key]}: {': '.join(SCORE_MEANINGS[key])}")
+            say()
+    if alone:
+        say("To compare with papers that match otherwise", style="bold")
+        for names in (keys, PUBLISHED)[: 1 + published]:
+            console().print(score_table(alone, names, flat=True))
+            say()
+
+
+def _is_aside(evaluation: Evaluation) -> bool:
+    """Tell an evaluation that is a single row, and that nobody asked for."""
+    return evaluation.scope != "name" and len(_rows(evaluation)) == 1
+
+
+def _whose(folder: PredictionFolder, scored: Scored, evaluation: Evaluation) -> str:
+    """Say which recordings are scored, and on how many of their frames."""
+    names, total = scored.recordings.names, len(folder.models())
+    some = f"{len(names):,} of {total:,} recordings: {listing(names, MOST_NAMED)}"
+    said = f"Scores of {'all recordings' if len(names) == total else some}."
+    n_frames = sum(one.n_frames for one in scored.recordings)
+    if evaluation.n_frames < n_frames:
+        said += f" {evaluation.n_frames:,} of their {n_frames:,} frames count."
+    return said
 
 
 def _rows(evaluation: Evaluation) -> dict[str, Mapping[str, float]]:

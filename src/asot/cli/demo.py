@@ -21,7 +21,7 @@ from asot.progress import DRAWING, LEARNING, READING
 from asot.progress import PAGE as PAGE_STAGES
 from asot.runs.page import PAGE, write_page
 from asot.runs.pictures import draw, draw_comparison
-from asot.runs.predictions import score
+from asot.runs.scores import score
 from asot.runs.segment import segment
 from asot.runs.train import train_run
 

@@ -9,6 +9,7 @@ from asot.cli.console import open_results, say, show_files
 from asot.errors import ArgumentError, ConfigurationError, DataError, MissingExtraError
 from asot.export import FORMATS, export
 from asot.runs.corrections import timelines
+from asot.runs.people import gather_corrections
 from asot.text import plural
 
 logger = logging.getLogger(__name__)
@@ -22,6 +23,8 @@ def run(
     from_zero: bool = False,
     frame_rate: float | None = None,
     data: Path | None = None,
+    corrections: list[Path] | None = None,
+    model: str | None = None,
 ) -> None:
     """Write the segments in the formats of other tools: {formats}.
 
@@ -32,6 +35,9 @@ def run(
         out, with a warning.
     out: Where to write; RESULTS/exports unless given.
     from_zero: Count time from the first frame, where a video's own clock starts later.
+    corrections: Files that the page downloads, of one person or of several, to write the segments
+        as asot relabel would; nothing is stored.
+    model: Whose actions --corrections are of, where there are several models (activities).
     """
     wanted = [name for word in to for name in word.replace(" ", "").split(",") if name]
     everything = wanted == ["all"]
@@ -39,10 +45,12 @@ def run(
         wanted = list(FORMATS)
     unknown = [name for name in wanted if name not in FORMATS]
     if unknown or not wanted:
-        given = ", ".join(unknown) or "nothing"
-        raise ConfigurationError(f"--to must name formats of {', '.join(FORMATS)}, not {given}.")
+        named = ", ".join(unknown) or "nothing"
+        raise ConfigurationError(f"--to must name formats of {', '.join(FORMATS)}, not {named}.")
     out = out or results / "exports"
-    found = timelines(*open_results(results, data), frame_rate)
+    folder, moved = open_results(results, data)
+    given = gather_corrections(folder, corrections, model) if corrections else None
+    found = timelines(folder, moved, frame_rate, given)
     files: list[tuple[Path, str]] = []
     refused: list[str] = []
     for name in dict.fromkeys(wanted):

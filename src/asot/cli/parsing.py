@@ -189,7 +189,7 @@ class Parser(ArgumentParser):
             self.add_argument(f"--{name}", **settings, required=needed and not self.takes_recipe)
             return f"--{name} {shown}" if needed else ""
         if not needed:
-            settings["nargs"] = "?"
+            settings["nargs"] = "*" if several else "?"
         self.add_argument(name, **settings)
         return shown if needed else f"[{shown}]"
 

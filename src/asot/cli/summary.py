@@ -43,7 +43,7 @@ def show_outcome(outcome: Extraction, data: Path | None) -> None:
             _span([one.duration_s for one in own], ",.1f"),
         )
         rows.append((listing([one.recording for one in own]), kind, *spans, columns))
-    _show("What was read", headings, rows)
+    show_table("What was read", headings, rows)
     if data is not None:
         kept = f", {len(outcome.kept)} from before" if outcome.kept else ""
         say(f"Features of {plural(outcome.usable, 'recording')} in {data / 'features'}{kept}.")
@@ -56,7 +56,7 @@ def show_outcome(outcome: Extraction, data: Path | None) -> None:
         found = [(_names(names), printable(sentence)) for sentence, names in named.items()]
         if found:
             say()
-            _show(f"{title} ({sum(map(len, named.values()))})", ("recording", "what"), found)
+            show_table(f"{title} ({sum(map(len, named.values()))})", ("recording", "what"), found)
 
 
 def _alike(one: Taken) -> tuple[str, str, int | None]:
@@ -77,14 +77,17 @@ def _names(names: Sequence[str]) -> str:
     return printable(names[0]) if len(names) == 1 else listing(names)
 
 
-def _show(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def show_table(
+    title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], most: int = MOST_LISTED
+) -> None:
+    """Print the first rows of a table below its title, and the number of others."""
     say(title, style="bold")
     table = new_table(*headings)
-    for row in rows[:MOST_LISTED]:
+    for row in rows[:most]:
         table.add_row(*row)
     console().print(table)
-    if len(rows) > MOST_LISTED:
-        say(f"and {len(rows) - MOST_LISTED} more")
+    if len(rows) > most:
+        say(f"and {len(rows) - most} more")
 
 
 def show_segmented(segmented: Segmented, out: Path, pages: Sequence[Path]) -> None:

@@ -17,6 +17,7 @@ from asot.errors import Defect, FileError, unreadable
 from asot.files import read_lines, require_file
 from asot.text import as_label, listing, plural, printable, quote
 from asot.timeline.labels import read_labels
+from asot.timeline.segments import UNLABELLED, UNSEEN
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _INT64 = np.iinfo(np.int64)
@@ -63,7 +64,10 @@ def class_names(ids: Mapping[str, int]) -> dict[int, str]:
 
 
 class ClassTable:
-    """Class ids of action names: those of a mapping file, or 0, 1, ... of the sorted names."""
+    """Class ids of action names: those of a mapping file, or 0, 1, ... of the sorted names.
+
+    Without a mapping, frames that nobody looked at are -1.
+    """
 
     def __init__(self, mapping: Path | None, files: Iterable[Path]) -> None:
         self.mapping = mapping
@@ -82,7 +86,8 @@ class ClassTable:
             self._ids = read_mapping(self.mapping)
         elif self._ids is None:
             names = {name for path in self._files for name in read_labels(path)}
-            self._ids = {name: i for i, name in enumerate(sorted(names - {""}))}
+            self._ids = {name: i for i, name in enumerate(sorted(names - {"", UNSEEN}))}
+            self._ids |= dict.fromkeys(names & {UNSEEN}, UNLABELLED)
         return self._ids
 
 

@@ -2,12 +2,14 @@
 
 :func:`evaluate` does all of it. Its parts are functions: :func:`match` names the clusters, and
 each score takes the matched frames, as in ``mof(match(predictions, ground_truth).frames)``.
+:func:`cohen_kappa` and :func:`krippendorff_alpha` say how far people agree.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from asot.metrics.agreement import cohen_kappa, krippendorff_alpha
 from asot.metrics.evaluate import PUBLISHED, SCORE_TITLES, Evaluation, evaluate
 from asot.metrics.matching import Frames, Matched, Paired, contingency, hungarian, match, pair
 from asot.metrics.scores import (
@@ -38,6 +40,7 @@ __all__ = [
     "Paired",
     "SegmentationScores",
     "boundary_f1",
+    "cohen_kappa",
     "contingency",
     "cte_f1",
     "edit",
@@ -48,6 +51,7 @@ __all__ = [
     "hungarian",
     "hvq_jsd",
     "jsd",
+    "krippendorff_alpha",
     "legacy_f1",
     "levenshtein",
     "match",

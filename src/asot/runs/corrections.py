@@ -1,24 +1,23 @@
-"""People's corrections: names of actions, and segments that come back from other tools."""
+"""Timelines, and labels that come back from people and their tools as the ground truth."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 
-from asot.errors import ArgumentError, DataError, FileError
+from asot.errors import ArgumentError, FileError
 from asot.export import read, read_frames
 from asot.export.annotations import known_name
 from asot.export.formats import SUFFIXES
 from asot.export.spreadsheets import is_table
 from asot.files import write_text
-from asot.page.content import Identity
+from asot.runs.people import Gathered, gather_corrections, refuse_others
 from asot.runs.predictions import PredictionFolder
 from asot.text import listing, plural
-from asot.timeline.names import ActionNames, read_names
+from asot.timeline.corrections import is_corrections
 from asot.timeline.segments import BACKGROUND, Interval, Timeline, even_times, frame_actions
 
 logger = logging.getLogger(__name__)
@@ -29,53 +28,21 @@ OTHERS = frozenset(
 )
 
 
-def relabel(
-    folder: PredictionFolder, path: Path, model: str | None = None, data: Path | None = None
-) -> ActionNames:
-    """Give the actions of a prediction the names of a file, and write the segment table anew.
-
-    The file is as the page downloads it. ``model`` says whose actions are meant, where recordings
-    were labelled by several models; ``data`` is where the data set is now.
-    """
-    models = folder.models()
-    known = list(dict.fromkeys(models.values()))
-    if model is None and len(known) > 1:
-        raise DataError(
-            f"{folder.root} has several models, each with actions of its own: say which with "
-            f"--model, of {', '.join(known)}.",
-            setting="model",
-        )
-    chosen = model or known[0]
-    labelled = [name for name, one in models.items() if one == chosen]
-    if not labelled:
-        message = f"{folder.root} has no model {chosen!r}; it has: {', '.join(known)}."
-        raise DataError(message, setting="model")
-    n_actions = folder.n_actions(chosen)
-    names = read_names(path, n_actions)
-    identity = Identity(range(n_actions))
-    for name in labelled:
-        identity.add(name, folder.labels(name))
-    if names.page not in (None, identity.text):
-        logger.warning(
-            "%s comes from the page of other results, where the actions may be others: look at "
-            "the page, and download names.json there if the names are wrong.",
-            path,
-        )
-    folder.rename(folder.open_data(data).recordings, chosen, names)
-    return names
-
-
 def timelines(
-    folder: PredictionFolder, data: Path | None = None, frame_rate: float | None = None
+    folder: PredictionFolder,
+    data: Path | None = None,
+    frame_rate: float | None = None,
+    given: Gathered | None = None,
 ) -> list[Timeline]:
     """Return the segments of a prediction, under the names that its actions have now.
 
     ``data`` is where the data set is now, and ``frame_rate`` the frames a second of recordings
-    whose times are not known.
+    whose times are not known. Corrections that are ``given`` take the place of those stored.
     """
     recordings = folder.open_data(data).recordings
     models = folder.models()
-    found = [folder.timeline(one, models[one.name]) for one in recordings]
+    new = {} if given is None else {given.model: given.corrections}
+    found = [folder.timeline(one, model := models[one.name], new.get(model)) for one in recordings]
     for i, one in enumerate(found):
         if frame_rate is not None and one.times is None:
             found[i] = one.timed(even_times(one.n_frames, frame_rate))
@@ -93,17 +60,26 @@ def take_truth(
     """Make corrected labels the ground truth of a prediction, and return them by recording.
 
     ``named`` are files of a format that is read back, or folders of them; frames without a label
-    are "background". With ``from_zero``, they count time from the first frame, not by the
-    recording's own clock. ``tier`` is whose labels are read, as for :func:`asot.export.read`.
-    ``data`` and ``frame_rate`` are as for :func:`timelines`.
+    are "background". Of corrections from the page, which may be several people's, frames that
+    nobody looked at are "(not looked at)", and do not count. With ``from_zero``, files count time
+    from the first frame, not by the recording's own clock. ``tier`` is whose labels are read, as
+    for :func:`asot.export.read`. ``data`` and ``frame_rate`` are as for :func:`timelines`.
     """
     known = {one.recording: one for one in timelines(folder, data, frame_rate)}
     if from_zero:
         for name, one in known.items():
             known[name] = one if one.times is None else one.timed(one.times - one.times[0])
     labels: dict[str, list[str]] = {}
-    for file in [file for place in named for file in _files(place)]:
-        for recording, frames in _read(file, known, tier).items():
+    files = [file for place in named for file in _files(place)]
+    of_people = [file for file in files if is_corrections(file)]
+    if of_people:
+        labels = gather_corrections(folder, of_people).labels()
+        if not labels:
+            message = "holds no corrected segments: correct some in the page, and download it again"
+            raise FileError.at(of_people[0], message)
+    for file in files:
+        found = {} if file in of_people else _read(file, known, tier)
+        for recording, frames in found.items():
             if recording in labels:
                 raise FileError.at(file, f"names {recording}, which was named before")
             n_frames = known[recording].n_frames
@@ -140,7 +116,7 @@ def _read(file: Path, known: Mapping[str, Timeline], tier: str | None) -> dict[s
         raise FileError.at(file, f"is of a format that is not read back: {cure}")
     if _is_text(file):
         labels = {known_name([name], known): one for name, one in read_frames(file).items()}
-        _refuse_others(file, labels, known)
+        _refuse_useless(file, labels, known)
         return labels
     times = {name: one.times for name, one in known.items() if one.times is not None}
     if not times:
@@ -153,7 +129,7 @@ def _read(file: Path, known: Mapping[str, Timeline], tier: str | None) -> dict[s
     by_recording: dict[str, list[Interval]] = {}
     for interval in read(file, kind, tier=tier, times=times):
         by_recording.setdefault(interval.recording, []).append(interval)
-    _refuse_others(file, by_recording, known)
+    _refuse_useless(file, by_recording, known)
     return {name: _on_frames(file, known[name], found) for name, found in by_recording.items()}
 
 
@@ -202,13 +178,8 @@ def _is_text(file: Path) -> bool:
     return suffix not in SUFFIXES and (suffix in OTHERS or not is_table(file))
 
 
-def _refuse_others(file: Path, found: Mapping[str, object], known: Mapping[str, Timeline]) -> None:
+def _refuse_useless(file: Path, found: Mapping[str, object], known: Mapping[str, Timeline]) -> None:
     """Refuse labels of recordings that were not predicted, and files without labels."""
-    others = [name for name in found if name not in known]
-    if others:
-        close = get_close_matches(others[0], known, 1)
-        hint = f": is {close[0]!r} meant?" if close else ""
-        recordings = f"the recordings are {listing(list(known))}{hint}"
-        raise FileError.at(file, f"speaks of {others[0]!r}, which was not predicted; {recordings}")
+    refuse_others(file, found, known)
     if not found:
         raise FileError.at(file, "holds no labels")

@@ -24,8 +24,9 @@ from asot.metrics.evaluate import SCORE_MEANINGS, matching_title, plain_title
 from asot.page import ActionView, Example, Page, Portrait, RecordingView, Track, render_page
 from asot.progress import Progress, silent
 from asot.runs.portraits import Measured, draw_portraits
-from asot.runs.predictions import PredictionFolder, Scored, find_predictions, score
+from asot.runs.predictions import PredictionFolder, find_predictions
 from asot.runs.run import Run, find_training, told_scores, versions
+from asot.runs.scores import Scored, score
 from asot.runs.stick_figures import stick_figure
 from asot.runs.verdicts import verdict_of
 from asot.schema import read_json
@@ -268,9 +269,12 @@ def _of_origin(origin: Origin | None) -> dict[str, Any]:
 
 
 def _as_track(name: str, labels: Labels, names: Mapping[int, str]) -> Track:
-    """Make a track of class ids, which may be negative or far apart, as 0, 1, ... in order."""
-    known = sorted({*names, *np.unique(labels).tolist()})
-    places = np.searchsorted(known, labels)
+    """Make a track of class ids, which may be negative or far apart, as 0, 1, ... in order.
+
+    The label -1 stands for none where no class has it.
+    """
+    known = sorted({*names, *np.unique(labels).tolist()} - ({UNLABELLED} - names.keys()))
+    places = np.where(np.isin(labels, known), np.searchsorted(known, labels), UNLABELLED)
     return Track(name, places, {i: names.get(one, str(one)) for i, one in enumerate(known)})
 
 
@@ -289,11 +293,12 @@ def _confusion(
         truth = one.ground_truth
         if one.name in wanted and truth is not None:
             truths[one.name] = truth
-    classes = sorted({int(c) for truth in truths.values() for c in np.unique(truth)})
+    held = {int(c) for truth in truths.values() for c in np.unique(truth)}
+    classes = sorted(held - ({UNLABELLED} - scored.class_names.keys()))
     counts = np.zeros((n_actions, len(classes)), dtype=np.int64)
     for name, truth in truths.items():
         labels = folder.labels(name)
-        known = labels != UNLABELLED
+        known = (labels != UNLABELLED) & np.isin(truth, classes)
         np.add.at(counts, (labels[known], np.searchsorted(classes, truth)[known]), 1)
     return counts, [scored.class_names.get(one, str(one)) for one in classes]
 

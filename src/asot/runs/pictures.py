@@ -11,8 +11,9 @@ import numpy as np
 
 from asot.metrics import Evaluation
 from asot.progress import Progress
-from asot.runs.predictions import PredictionFolder, Scored
+from asot.runs.predictions import PredictionFolder
 from asot.runs.run import find_training
+from asot.runs.scores import Scored
 
 # Recordings in the picture of a corpus.
 MOST_IN_CORPUS = 30

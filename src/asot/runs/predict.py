@@ -87,6 +87,8 @@ def predict_run(
                 f"{run.root} was trained on {network.n_features}: extract them the same way",
             )
     folder = PredictionFolder(out)
+    if not keep_names:
+        folder.forget_copies(run.predictions, trained)
     folder.begin(keep_names)
     for name in networks:
         names = run.predictions.names(name, counts[name])

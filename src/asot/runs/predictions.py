@@ -8,7 +8,9 @@
     segments.csv                  recording, start_frame, end_frame, start_s, end_s, action, ...
     names/<model>.json            names that people gave the actions, where they did
     corrected/<recording>.json    segments that people corrected, where they did
+    disagreements.csv             where several people corrected segments differently
     truth/<recording>             labels that people corrected, which then are the ground truth
+    earlier/<n>/                  names and corrected segments of actions that are others now
     scores.json                   written by an evaluation
     figures/                      pictures
 """
@@ -16,9 +18,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -32,16 +36,23 @@ from asot.errors import FileError
 from asot.export import write_csv
 from asot.files import read_lines, write_array, write_json, write_text
 from asot.inputs.find import DESCRIPTION
-from asot.metrics import Evaluation, evaluate
 from asot.schema import FileName, read_json
-from asot.text import listing, plural
-from asot.timeline.corrections import Corrected, notes_within, read_corrected, write_corrected
+from asot.text import plural
+from asot.timeline.corrections import (
+    Corrected,
+    Corrections,
+    notes_within,
+    read_corrected,
+    write_corrected,
+)
 from asot.timeline.names import ActionNames, read_names, write_names
-from asot.timeline.segments import BACKGROUND, UNLABELLED, Timeline, segment_table
+from asot.timeline.segments import UNLABELLED, UNSEEN, Timeline, segment_table
 
 logger = logging.getLogger(__name__)
 
 INDEX = "predictions.json"
+DISAGREEMENTS = "disagreements.csv"
+PEOPLE = ("names/*.json", "corrected/*.json", DISAGREEMENTS)
 RESULTS = ("labels/*.txt", "assignments/*.npy", "figures/*.png")
 AGAIN = "segment the recordings again"
 
@@ -96,24 +107,6 @@ class Opened:
         return Recordings([one for one in self.recordings if one.labelled])
 
 
-@dataclass(frozen=True)
-class Scored:
-    """Scores of a prediction, and the recordings with ground truth.
-
-    ``evaluations`` are by matching: activity, video, corpus where there are several models, and
-    name where that was asked for.
-    """
-
-    evaluations: dict[str, Evaluation]
-    recordings: Recordings
-    class_names: dict[int, str]
-
-    @property
-    def matchings(self) -> dict[str, dict[int, int]]:
-        """Return the class that each action was matched with, by model."""
-        return cast(dict[str, dict[int, int]], self.evaluations["activity"].matching)
-
-
 class PredictionFolder:
     """The folder of a prediction, to write and to read."""
 
@@ -124,12 +117,34 @@ class PredictionFolder:
         """Remove an earlier prediction, so that the folder is unfinished until ``finish``.
 
         Names of actions and corrected segments mean something as long as the model is the same, and
-        then may be kept.
+        then may be kept; else they are set aside.
         """
-        kinds = (INDEX, "segments.csv", "scores.json", *RESULTS)
-        for kind in kinds if keep_names else (*kinds, "names/*.json", "corrected/*.json"):
+        for kind in (INDEX, "segments.csv", "scores.json", *RESULTS):
             for path in self.root.glob(kind):
                 path.unlink()
+        if not keep_names:
+            made = [path for kind in PEOPLE for path in self.root.glob(kind)]
+            self.set_aside(made, "the actions may be others now")
+
+    def forget_copies(self, other: PredictionFolder, models: Sequence[str]) -> None:
+        """Remove names that another prediction has as well, which nobody gave here."""
+        for path, twin in ((self._names(one), other._names(one)) for one in models):
+            if path.is_file() and twin.is_file() and path.read_bytes() == twin.read_bytes():
+                path.unlink()
+
+    def set_aside(self, paths: Sequence[Path], why: str) -> None:
+        """Move files that people made, which are in the folder, below ``earlier``, and say why."""
+        places = (self.root / "earlier" / str(number) for number in count(1))
+        place = next(one for one in places if not one.exists())
+        for path in paths:
+            kept = place / path.relative_to(self.root)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(kept)
+        if paths:
+            message = (
+                "What people named and corrected before is no longer used, but kept in %s: %s."
+            )
+            logger.warning(message, place, why)
 
     def write(self, name: str, labels: NDArray[np.int64], assignment: NDArray[np.float32]) -> None:
         """Write one recording: labels (N,) and assignment (N, K)."""
@@ -238,17 +253,31 @@ class PredictionFolder:
         self._write_table(recordings, self.models())
 
     def corrected(self, name: str, n_actions: int) -> Corrected | None:
-        """Read a recording's corrected segments, of ``n_actions`` with those that people added."""
-        path = self._corrected(name)
-        return read_corrected(path, n_actions) if path.is_file() else None
+        """Read a recording's corrected segments, of ``n_actions`` with those that people added.
+
+        Segments of as many frames as the recording had before are left out, with a warning.
+        """
+        path = self.corrected_path(name)
+        found = read_corrected(path, n_actions) if path.is_file() else None
+        n_frames = FeatureFile(self._assignment(name)).shape[0]
+        if found is not None and found.frames != n_frames:
+            message = "%s is of %s, but %s has %s now: it is left out; correct it again."
+            frames = plural(found.frames, "frame"), name, plural(n_frames, "frame")
+            logger.warning(message, path, *frames)
+            return None
+        return found
 
     def write_corrected(self, name: str, corrected: Corrected) -> None:
         """Write a recording's corrected segments, for a segment table that is yet to be written."""
-        path = self._corrected(name)
+        path = self.corrected_path(name)
         if corrected.segments:
             write_corrected(path, corrected)
         else:
             path.unlink(missing_ok=True)
+
+    def corrected_path(self, name: str) -> Path:
+        """Return the file of a recording's corrected segments, which need not exist."""
+        return self.root / "corrected" / f"{name}.json"
 
     def truth_path(self, name: str) -> Path:
         """Return the file of a recording's corrected labels, which need not exist."""
@@ -291,18 +320,27 @@ class PredictionFolder:
         classes = ClassTable(None, corrected.values())
         truths = {name: GroundTruthFile(path, classes) for name, path in corrected.items()}
         recordings = Recordings([known[name].with_ground_truth(truths.get(name)) for name in names])
-        return Opened(recordings, classes.names or {}, [])
+        called = {one: name for one, name in (classes.names or {}).items() if one != UNLABELLED}
+        return Opened(recordings, called, [UNLABELLED] if UNSEEN in classes.ids else [])
 
-    def timeline(self, recording: Recording, model: str) -> Timeline:
-        """Return one recording's segments, corrected, under the names that its actions have now."""
+    def timeline(
+        self, recording: Recording, model: str, given: Corrections | None = None
+    ) -> Timeline:
+        """Return one recording's segments, corrected, under the names that its actions have now.
+
+        Corrections that are ``given`` take the place of the folder's own.
+        """
         labels, assignment = self.labels_of(recording), self.assignment(recording.name)
-        names = self.names(model, assignment.shape[1])
+        names = self.names(model, assignment.shape[1]) if given is None else given.names
         n_actions = assignment.shape[1] + names.added
-        corrected = self.corrected(recording.name, n_actions)
+        if given is None:
+            corrected = self.corrected(recording.name, n_actions)
+        else:
+            corrected = given.recordings.get(recording.name)
         times, origin = recording.times, recording.origin
         shares = np.pad(assignment, ((0, 0), (0, names.added)))
         checked = np.zeros(len(labels), dtype=bool)
-        if corrected is not None and corrected.frames == len(labels):
+        if corrected is not None:
             labels, checked = corrected.apply(labels), corrected.checked
             shares[checked] = np.arange(n_actions) == labels[checked, None]
         rows = segment_table(
@@ -354,9 +392,6 @@ class PredictionFolder:
     def _names(self, model: str) -> Path:
         return self.root / "names" / f"{model}.json"
 
-    def _corrected(self, name: str) -> Path:
-        return self.root / "corrected" / f"{name}.json"
-
     def _labels(self, name: str) -> Path:
         return self.root / "labels" / f"{name}.txt"
 
@@ -368,22 +403,6 @@ def fingerprints(recordings: Recordings) -> dict[str, str | None]:
     """Return the fingerprints of the recordings' files by name, as far as known."""
     origins = {one.name: one.origin for one in recordings}
     return {name: None if one is None else one.fingerprint for name, one in origins.items()}
-
-
-def _class_numbers(
-    names: ActionNames, labels: NDArray[np.int64], numbers: dict[str, int]
-) -> NDArray[np.int64]:
-    """Return the class with the name of each label's action (N,), by ``numbers``.
-
-    A name that no class has is added to ``numbers``. Background is the class of that name.
-    """
-    result = np.full_like(labels, numbers.get(BACKGROUND, UNLABELLED))
-    actions = names.apply(labels)
-    for action in np.unique(actions[actions != UNLABELLED]).tolist():
-        free = max(numbers.values(), default=UNLABELLED) + 1
-        result[actions == action] = numbers.setdefault(names.name(action), free)
-    result[labels == UNLABELLED] = UNLABELLED
-    return result
 
 
 def find_predictions(root: Path) -> PredictionFolder:
@@ -399,59 +418,3 @@ def find_predictions(root: Path) -> PredictionFolder:
     folder = next((one for one in places if one.finished), places[0])
     folder.index()
     return folder
-
-
-def score(folder: PredictionFolder, data_root: Path | None = None, by_name: bool = False) -> Scored:
-    """Compare a prediction with the ground truth of its data set, and write ``scores.json``.
-
-    Each model has a matching of its own, as its recordings share the meaning of their actions.
-    Actions that people merged count as a single action. ``data_root`` is as for ``open_data``.
-    ``by_name`` adds a comparison of the actions' names with those of the classes.
-    """
-    models = folder.models()
-    opened = folder.open_data(data_root)
-    recordings = opened.labelled
-    if not recordings:
-        raise FileError.at(
-            folder.root,
-            "has no ground truth to be compared with: put one label a line into "
-            "groundTruth/<recording> of its data set, or name corrected labels with --truth",
-        )
-    predictions, truths, named = [], [], []
-    given: dict[str, ActionNames] = {}
-    counts: dict[str, int] = {}
-    numbers = {name: number for number, name in opened.class_names.items()}
-    for one in recordings:
-        labels, model = folder.labels_of(one), models[one.name]
-        if model not in given:
-            counts[model] = folder.n_actions(model)
-            given[model] = folder.names(model, counts[model])
-        predictions.append(given[model].grouped(labels))
-        truths.append(one.ground_truth)
-        if by_name:
-            named.append(_class_numbers(given[model], labels, numbers))
-    names = [models[one.name] for one in recordings]
-    exclude = opened.exclude or None
-    several = len(set(names)) > 1
-    options: dict[str, Any] = {"exclude": exclude, "activities": names, "n_actions": counts}
-    evaluations = {
-        one: evaluate(predictions, truths, matching=one, **options)
-        for one in (("activity", "video", "corpus") if several else ("activity", "video"))
-    }
-    if by_name:
-        classes = set(opened.class_names.values())
-        if not any(classes.intersection(one.names.values()) for one in given.values()):
-            raise FileError.at(
-                folder.root,
-                f"has no action with the name of a class ({listing(sorted(classes)) or 'none'}): "
-                f"give the actions the names of the classes with asot relabel",
-            )
-        evaluations["name"] = evaluate(named, truths, matching="name", **options)
-    written = {
-        "recordings": list(recordings.names),
-        "exclude": opened.exclude,
-        "class_names": opened.class_names,
-        "evaluations": {name: one.to_dict() for name, one in evaluations.items()},
-    }
-    write_json(folder.root / "scores.json", written)
-    return Scored(evaluations, recordings, opened.class_names)

@@ -94,6 +94,17 @@ def read_corrections(path: Path, n_actions: int) -> Corrections:
     return Corrections(names, file.recordings, as_label(file.by))
 
 
+def is_corrections(path: Path) -> bool:
+    """Tell a file of corrections, or of names, from the JSON of other tools."""
+    if path.suffix.lower() != ".json":
+        return False
+    try:
+        found = read_json(path, dict[str, Any]).keys()
+    except FileError:
+        return False
+    return "recordings" in found or found >= {"format", "names"}
+
+
 def write_corrections(path: Path, corrections: Corrections) -> None:
     """Write corrections, atomically, as :func:`read_corrections` reads them."""
     values: dict[str, Any] = as_values(corrections.names)

@@ -22,6 +22,8 @@ from asot.text import as_label, is_control, plural
 UNLABELLED = -1
 # The name of frames that no segment covers, where every frame needs a name.
 BACKGROUND = "background"
+# The name of frames that nobody looked at, which do not count as truth.
+UNSEEN = "(not looked at)"
 
 
 @dataclass(frozen=True, slots=True)
