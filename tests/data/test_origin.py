@@ -131,7 +131,7 @@ def test_mixed_extractors_are_refused(
     assert sentence in complaint(folder)
     trains = ["train", "default", "--n_actions", "2", "--data", str(folder)]
     for words in (["data", "check", str(folder)], [*trains, "--out", str(folder / "run")]):
-        assert main(words) == 1
+        assert main(words) == 2
         captured = capsys.readouterr()
         assert sentence in " ".join((captured.out + captured.err).split())
     assert not (folder / "run").exists()

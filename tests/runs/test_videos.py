@@ -134,11 +134,11 @@ def test_given_again_and_with_other_words(
     after = {name: one for name, one in snapshot(results).items() if name.startswith("data/")}
     assert after == before
     assert "3 from before" in capsys.readouterr().out
-    assert main([str(word) for word in (*words, "--frame_rate", "5")]) == 1
+    assert main([str(word) for word in (*words, "--frame_rate", "5")]) == 2
     assert "(video.frame_rate was None, now 5.0)" in capsys.readouterr().err
     new = ("segment", films[0] / "even.mkv", "--model", results, "--out", tmp_path / "new")
     # The results may be a stranger's: the user is to say that their code may run.
-    assert main([str(word) for word in new]) == 1
+    assert main([str(word) for word in new]) == 2
     backbone = BACKBONE[1]
     assert capsys.readouterr().err == (
         f"asot: {results / 'segment.json'}: its features are of the backbone {backbone!r}, which "
@@ -149,7 +149,7 @@ def test_given_again_and_with_other_words(
     labels = [root / "predictions" / "labels" / "even.txt" for root in (tmp_path / "new", results)]
     assert labels[0].read_bytes() == labels[1].read_bytes()
     capsys.readouterr()
-    assert main([str(word) for word in (*new[:-1], tmp_path / "no", "--frame_rate", "5")]) == 1
+    assert main([str(word) for word in (*new[:-1], tmp_path / "no", "--frame_rate", "5")]) == 2
     assert capsys.readouterr().err == (
         "asot: The model was trained on features that were made in another way (frame_rate was "
         "'all', now 5.0): give the options that they were made with.\n"
@@ -170,7 +170,7 @@ def test_a_video_that_is_none_is_listed(
     (tmp_path / "in" / "b.mkv").write_bytes(b"hello")
     (tmp_path / "in" / "c.mkv").write_bytes(b"")
     words = [str(one) for one in ("extract", tmp_path / "in", "--out", tmp_path / "d", *BACKBONE)]
-    assert main(words) == 1
+    assert main(words) == 2
     captured = capsys.readouterr()
     assert captured.err.endswith("2 of 3 recordings could not be used; they are listed above.\n")
     assert "Features of 1 recording in " in captured.out
@@ -190,7 +190,7 @@ def test_backbones_that_are_none(
 ) -> None:
     for backbone in ("nothing", "no.module:function", str(tmp_path / "none.onnx")):
         words = ("extract", films[0], "--out", tmp_path / "d", "--backbone", backbone)
-        assert main([str(word) for word in words]) == 1
+        assert main([str(word) for word in words]) == 2
         err = capsys.readouterr().err
         assert err.count("\n") == 1
         assert backbone in err
