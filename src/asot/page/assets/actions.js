@@ -35,8 +35,8 @@ function editor(id) {
   const merge = h('select', {'aria-label': `Merge ${names.unnamed(id)} with`, onchange: () => names.set(id, 'merged', merge.value === '' ? null : Number(merge.value))});
   const background = h('input', {type: 'checkbox', onchange: () => names.set(id, 'background', background.checked)});
   const reset = button('Reset', () => {
-    const undo = names.reset(id);
-    toast('Reset.', button('Undo', undo, {look: 'plain'}));
+    names.reset(id);
+    toast('Reset.', button('Undo', edits.undo, {look: 'plain'}));
   }, {'aria-label': `Reset ${names.unnamed(id)}`});
   const form = h('form', {class: 'editor', onsubmit: (event) => event.preventDefault()},
     h('label', {}, h('span', {}, 'Name'), input), data.actions.length > 1 ? h('label', {}, h('span', {}, 'Merge with'), merge) : null,
@@ -145,20 +145,20 @@ function actionsView(main) {
     }};
   });
   const unused = data.actions.filter((action) => !action.amount);
-  const keeping = h('p', {class: 'problem', hidden: true}, 'This browser does not keep what you enter: download it before you close the page.');
+  const keeping = unkept();
   put(main, h('h1', {}, 'Actions'),
     h('p', {class: 'lead'}, 'Watch what each action looks like, give it a name, merge those that are one, and mark what is nothing of interest.'),
     guide(), keeping,
     h('div', {class: 'controls'}, moves('typical', data.actions) ? theatre.button : null, button('Reset all names', () => {
-      const undo = names.reset();
-      toast('All names are as they were in the page.', button('Undo', undo, {look: 'plain'}));
+      names.reset();
+      toast('All names are as they were in the page.', button('Undo', edits.undo, {look: 'plain'}));
     })),
     h('div', {class: 'cards'}, cards.map(({card}) => card)),
     unused.length ? h('p', {class: 'muted'}, `Never used: ${unused.map((action) => `${action.unnamed}${action.name ? ` (${action.name})` : ''}`).join(', ')}.`) : '');
   const refresh = () => {
     cards.forEach((card) => card.refresh());
     redrawFigures(main);
-    keeping.hidden = names.kept;
+    keeping.hidden = edits.kept;
   };
   refresh();
   return {title: 'Actions', refresh, stop: theatre.stop};
@@ -166,8 +166,8 @@ function actionsView(main) {
 
 function guide() {
   return h('details', {class: 'guide'}, h('summary', {}, 'How the names get into your results'),
-    h('p', {}, 'Names are kept in this browser as you type. ', h('strong', {}, 'Download names.json'), ' and run'),
-    h('pre', {tabindex: 0}, 'asot relabel RESULTS names.json'),
+    h('p', {}, 'Names are kept in this browser as you type. ', h('strong', {}, 'Download corrections'), ' and run'),
+    h('pre', {tabindex: 0}, 'asot relabel RESULTS corrections.json'),
     h('p', {}, 'with the folder of your results in place of RESULTS. Exports and the next page then have your names.'));
 }
 

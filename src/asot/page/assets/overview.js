@@ -47,7 +47,7 @@ function confusion() {
   data.actions.forEach((action, k) => {
     const id = names.root(action.id);
     const sum = rows.get(id) ?? given.classes.map(() => 0);
-    rows.set(id, sum.map((n, c) => n + given.counts[k][c]));
+    rows.set(id, sum.map((n, c) => n + (given.counts[k]?.[c] ?? 0)));
   });
   const cell = (n, total, match) => {
     const share = total ? n / total : 0;
