@@ -25,7 +25,7 @@ function statistics(id) {
 
 const facts = (id) => {
   const s = statistics(id);
-  return s.segments ? `${many(s.segments, 'segment')} · ${length(s.mean, data.unit)} each · ${percent(s.share, 0)} of all time` : 'Never used';
+  return s.amount && s.segments ? `${many(s.segments, 'segment')} · ${length(s.mean, data.unit)} each · ${percent(s.share, 0)} of all time` : 'Never used';
 };
 
 // Name, merge and background of one action.
@@ -128,7 +128,7 @@ const portrait = (action) => (action.portrait ? h('p', {class: 'portrait'}, acti
 
 function actionsView(main) {
   const theatre = projector();
-  const cards = data.actions.filter((action) => action.amount).map((action) => {
+  const cards = data.actions.filter((action) => action.amount || action.added).map((action) => {
     const {form, refresh} = editor(action.id);
     const clips = examplesOf('typical', action.id).slice(0, data.measured ? 2 : 3);
     const text = h('p', {class: 'muted'});
@@ -144,7 +144,7 @@ function actionsView(main) {
       text.replaceChildren(root === action.id && !merged ? facts(action.id) : part, h('br'), action.match ? `Matched with ${action.match}` : '');
     }};
   });
-  const unused = data.actions.filter((action) => !action.amount);
+  const unused = data.actions.filter((action) => !action.amount && !action.added);
   const keeping = unkept();
   put(main, h('h1', {}, 'Actions'),
     h('p', {class: 'lead'}, 'Watch what each action looks like, give it a name, merge those that are one, and mark what is nothing of interest.'),

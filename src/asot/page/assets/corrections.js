@@ -58,7 +58,7 @@ function openCorrections(text) {
 
 function correctionsDialog() {
   const problem = h('p', {class: 'problem', role: 'alert', hidden: true});
-  const by = h('input', {type: 'text', autocomplete: 'name', placeholder: 'to tell the files of several people apart', onchange: () => { author.name = by.value; }});
+  const by = h('input', {type: 'text', autocomplete: 'name', placeholder: 'to tell the files of several people apart', oninput: () => { author.name = by.value; }});
   by.value = author.name;
   const choose = h('input', {type: 'file', class: 'unseen', accept: '.json,application/json', tabindex: -1, 'aria-label': 'A file of corrections', onchange: async () => {
     const sentence = openCorrections(await choose.files[0].text());
@@ -73,7 +73,7 @@ function correctionsDialog() {
   const box = h('dialog', {'aria-labelledby': 'corrections', onclose: () => box.remove()}, h('h2', {id: 'corrections'}, 'Corrections'),
     h('p', {}, `${counts.join(' and ')} so far. They are kept in this browser; the file takes them to your results, or to another page of them.`), unkept(), problem,
     h('form', {class: 'editor', method: 'dialog'}, h('label', {}, h('span', {}, 'Your name'), by)),
-    h('div', {class: 'controls'}, button('Download corrections', () => { author.name = by.value; download(); box.close(); }, {look: 'primary'}),
+    h('div', {class: 'controls'}, button('Download corrections', () => { download(); box.close(); }, {look: 'primary'}),
       button('Open corrections', () => choose.click()), choose, h('span', {class: 'gap'}), button('Close', () => box.close())),
     h('pre', {tabindex: 0}, 'asot relabel RESULTS corrections.json'));
   document.body.append(box);

@@ -117,7 +117,7 @@ function corrector(view) {
     const [start, end, action, note] = segment(here());
     if (end - start < 2) return toast('One frame cannot be split.');
     const at = clamp(cursor(), start + 1, end - 1);
-    put(laid(laid(all(), [start, at, action, note]), [at, end, action, note]), 'A split');
+    put(laid(laid(all(), [start, at, action, note]), [at, end, action, '']), 'A split');
     view.seek(moments[at]);
     return toast('Split. Give one of the halves another action: without it they are one in tables.');
   }
@@ -148,7 +148,7 @@ function corrector(view) {
     noted.focus();
   }
 
-  const tool = (label, key, onclick, image, text = label) => button(`${label} (${key})`, onclick, {image, text, 'aria-keyshortcuts': key});
+  const tool = (label, key, onclick, image, text = label) => button(`${label} (${key})`, onclick, {image, text, 'aria-keyshortcuts': key.replace('Ctrl', 'Control')});
   const undo = tool('Undo', 'Ctrl+Z', edits.undo, 'undo', '');
   const redo = tool('Redo', 'Ctrl+Shift+Z', edits.redo, 'redo', '');
   const chips = h('div', {class: 'controls chips', role: 'group', 'aria-label': 'Give this segment an action'});
@@ -167,7 +167,7 @@ function corrector(view) {
   element.addEventListener('mousedown', (event) => { if (event.target.closest('button')) event.preventDefault(); });
 
   function refresh() {
-    const roots = names.roots();
+    const roots = data.actions.filter((action) => names.root(action.id) === action.id && (action.amount || action.written || action.added)).map(({id}) => id);
     const few = roots.length > 14 ? roots.filter((id) => id < 9) : roots;
     chips.replaceChildren(...few.map((id) => button(`${names.label(id)}${id < 9 ? ` (${id + 1})` : ''}`, () => give(id), {text: ''})), button(few.length < roots.length ? 'Others (a)' : 'New action (a)', pick, {'aria-keyshortcuts': 'a', image: 'plus'}));
     few.forEach((id, k) => fill(chips.children[k], {}, [id < 9 ? h('kbd', {'aria-hidden': 'true'}, id + 1) : null, swatch(id), nameOf(id)]));
@@ -211,14 +211,15 @@ function corrector(view) {
     view.preview(list);
     view.seek(moments[at]);
   }, {capture: true});
-  const drop = (event) => {
+  const drop = (event = null) => {
     if (!drag) return;
-    event.stopImmediatePropagation();
+    event?.stopImmediatePropagation();
     const {list} = drag;
     drag = null;
     view.preview(null);
-    if (event.type === 'pointerup' && list) put(list, 'A boundary');
-    else if (event.type === 'pointerup') view.seek(timeline.t(spot(event)));
+    if (event?.type !== 'pointerup') return;
+    if (list) put(list, 'A boundary');
+    else view.seek(timeline.t(spot(event)));
   };
   for (const kind of ['pointerup', 'pointercancel']) stage.addEventListener(kind, drop, {capture: true});
 
@@ -237,7 +238,7 @@ function corrector(view) {
   doubts.here = {n, aim};
   refresh();
 
-  const keys = {Enter: confirm, 'Shift+Enter': confirmAll, s: split, '[': () => move(0), ']': () => move(1), j: join, x: () => give(-1), Delete: () => give(-1), m: note, a: pick, n: () => doubts.go()};
+  const keys = {Enter: confirm, 'Shift+Enter': confirmAll, s: split, '[': () => move(0), ']': () => move(1), j: join, x: () => give(-1), Delete: () => give(-1), m: note, a: pick, n: () => doubts.go(), Escape: drop};
   for (let k = 0; k < 9; k += 1) keys[k + 1] = () => byNumber(k);
   return {element, keys, refresh, aim, stop() { doubts.here = null; }};
 }

@@ -9,7 +9,7 @@ const fitting = (list, frames, known) => Array.isArray(list) && list.every(([sta
 const edits = (() => {
   const key = `asot-page-${data.id}`;
   const first = data.recordings.map(({strip, used}) => ({strip, used}));
-  const amounts = new Map(data.actions.map(({id, amount}) => [id, amount]));
+  const totals = new Map(data.actions.map(({id, amount, segments}) => [id, {amount, segments, written: segments > 0}]));
   const moments = new Map(); // of the recordings that were opened
   const [past, future] = [[], []];
   let now = {names: new Map(), added: names.added, recordings: new Map()}; // maps that are replaced, not changed
@@ -85,10 +85,11 @@ const edits = (() => {
     return toast(`${word === 'Undo' ? 'Undone' : 'Done again'}: ${step[1]}`);
   }
 
-  // The strips, shares and amounts of recordings that were corrected here.
+  // The strips, shares, amounts and counts of recordings that were corrected here, by the columns of strips.
   function account() {
-    for (const action of data.actions) action.amount = amounts.get(action.id) ?? 0;
+    for (const action of data.actions) Object.assign(action, totals.get(action.id) ?? {amount: 0, segments: 0});
     const each = new Map(data.actions.map((action) => [action.id, action]));
+    const count = (strip, sign) => strip.forEach((action, i) => { if (i % 2 === 0 && action >= 0) each.get(action).segments += sign; });
     first.forEach(({strip, used}, n) => {
       const row = data.recordings[n];
       const list = now.recordings.get(n);
@@ -111,8 +112,10 @@ const edits = (() => {
       const whole = data.unit === 's' ? row.seconds : row.frames;
       for (const [action, share] of used) each.get(action).amount -= share * whole;
       for (const [action, share] of row.used) each.get(action).amount += share * whole;
+      count(strip, -1);
+      count(row.strip, 1);
     });
-    for (const action of data.actions) if (action.amount < 1e-6) action.amount = 0;
+    for (const action of data.actions) if (action.amount < 1e-6) action.amount = action.segments = 0;
   }
 
   const put = (n, list, what) => commit({recordings: new Map(now.recordings).set(n, list)}, `${what} in ${data.recordings[n].name || '(no name)'}`);

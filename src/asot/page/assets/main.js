@@ -61,9 +61,13 @@ find('#file').addEventListener('click', correctionsDialog);
 function countEdits() {
   find('#download').classList.toggle('news', edits.count > 0);
 }
+let shown = data.actions.length;
 document.addEventListener('names', () => {
   countEdits();
-  view?.refresh();
+  // Lists of actions are made anew where there are more or fewer; a recording goes on playing.
+  if (shown === data.actions.length || location.hash.startsWith('#/recording')) view?.refresh();
+  else route(true);
+  shown = data.actions.length;
 });
 addEventListener('keydown', (event) => {
   const typing = event.target.closest('input:not([type=checkbox]), textarea, dialog');

@@ -81,11 +81,9 @@ const names = (() => {
 
   // Bring the names on the page up to date; the view does its pictures in its own `refresh`.
   function refresh() {
-    for (const element of document.querySelectorAll('[data-name-of]')) {
-      const text = label(Number(element.dataset.nameOf));
-      if (element.textContent !== text) element.textContent = text;
-    }
-    for (const element of document.querySelectorAll('[data-fill-of]')) paint(element, style(Number(element.dataset.fillOf)));
+    const of = (field) => [...document.querySelectorAll(`[data-${field}-of]`)].map((element) => [element, Number(element.dataset[`${field}Of`])]).filter(([, id]) => base.has(id));
+    for (const [element, id] of of('name')) if (element.textContent !== label(id)) element.textContent = label(id);
+    for (const [element, id] of of('fill')) paint(element, style(id));
     document.dispatchEvent(new Event('names'));
   }
 
