@@ -200,7 +200,7 @@ function actionView(main, place) {
     const s = statistics(id);
     numbers.replaceChildren(...[['Segments', s.segments.toLocaleString('en')], ['Total', length(s.amount, data.unit)], ['Average', s.segments ? length(s.mean, data.unit) : '–'],
       ['Share of all time', percent(s.share)], ['Recordings', `${s.shares.length} of ${data.recordings.length}`]].map(([k, v]) => h('div', {}, h('dt', {}, k), h('dd', {}, v))));
-    chart.replaceChildren(histogram(id, s, true));
+    chart.replaceChildren(s.histogram.some(Boolean) ? histogram(id, s, true) : h('p', {class: 'muted'}, 'Shown once the page is written again with your corrections.'));
     const most = s.shares.sort((a, b) => b[1] - a[1]).slice(0, 20);
     where.replaceChildren(most.length ? table('Recordings with the largest share', ['Recording', 'Share', 'Timeline'], most.map(([n, share]) => {
       const canvas = h('canvas', {class: 'strip', role: 'img', 'aria-label': stripText(data.recordings[n])});

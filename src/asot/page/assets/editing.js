@@ -34,7 +34,7 @@ const doubts = {
   },
 };
 
-const doubtful = (text = 'Next doubtful place') => button(`${text} (n)`, () => doubts.go(), {image: 'forth', text, look: 'primary', 'aria-keyshortcuts': 'n'});
+const doubtful = (text) => button(`${text} (n)`, () => doubts.go(), {image: 'forth', text, look: 'primary', 'aria-keyshortcuts': 'n'});
 
 // Asks for an action by typing a part of its name; a new name adds an action.
 function picker(choose) {
@@ -152,7 +152,7 @@ function corrector(view) {
   const undo = tool('Undo', 'Ctrl+Z', edits.undo, 'undo', '');
   const redo = tool('Redo', 'Ctrl+Shift+Z', edits.redo, 'redo', '');
   const chips = h('div', {class: 'controls chips', role: 'group', 'aria-label': 'Give this segment an action'});
-  const next = doubtful();
+  const next = doubtful('Next doubtful place');
   const keeping = unkept();
   const element = h('section', {class: 'correct', 'aria-label': 'Correct'}, keeping,
     h('p', {class: 'muted'}, h('strong', {}, 'Not right? '), 'Drag a boundary, or choose what this segment is: a number key will do. ', h('kbd', {}, 'Enter'), ' says that it is right, ', h('kbd', {}, 'n'),
@@ -174,7 +174,7 @@ function corrector(view) {
     undo.disabled = !edits.undoable;
     redo.disabled = !edits.redoable;
     const count = doubts.left;
-    next.lastChild.textContent = `Next doubtful place${count ? ` (${count})` : ''}`;
+    next.lastChild.textContent = `Next doubtful${count ? ` (${count})` : ''}`;
     next.hidden = !data.doubts.length;
     keeping.hidden = edits.kept;
   }

@@ -10,6 +10,7 @@ const edits = (() => {
   const key = `asot-page-${data.id}`;
   const first = data.recordings.map(({strip, used}) => ({strip, used}));
   const totals = new Map(data.actions.map(({id, amount, segments}) => [id, {amount, segments, written: segments > 0}]));
+  const {transitions} = data;
   const moments = new Map(); // of the recordings that were opened
   const [past, future] = [[], []];
   let now = {names: new Map(), added: names.added, recordings: new Map()}; // maps that are replaced, not changed
@@ -89,7 +90,14 @@ const edits = (() => {
   function account() {
     for (const action of data.actions) Object.assign(action, totals.get(action.id) ?? {amount: 0, segments: 0});
     const each = new Map(data.actions.map((action) => [action.id, action]));
-    const count = (strip, sign) => strip.forEach((action, i) => { if (i % 2 === 0 && action >= 0) each.get(action).segments += sign; });
+    const pairs = new Map(transitions.map(([a, b, times]) => [`${a} ${b}`, times]));
+    const count = (strip, sign) => {
+      for (let i = 0; i < strip.length; i += 2) {
+        const pair = `${strip[i - 2]} ${strip[i]}`;
+        if (strip[i] >= 0) each.get(strip[i]).segments += sign;
+        if (i && strip[i] >= 0 && strip[i - 2] >= 0) pairs.set(pair, (pairs.get(pair) ?? 0) + sign);
+      }
+    };
     first.forEach(({strip, used}, n) => {
       const row = data.recordings[n];
       const list = now.recordings.get(n);
@@ -116,6 +124,8 @@ const edits = (() => {
       count(row.strip, 1);
     });
     for (const action of data.actions) if (action.amount < 1e-6) action.amount = action.segments = 0;
+    data.transitions = [...pairs].filter(([, times]) => times > 0).map(([pair, times]) => [...pair.split(' ').map(Number), times])
+      .filter(([a, b]) => each.get(a).amount && each.get(b).amount);
   }
 
   const put = (n, list, what) => commit({recordings: new Map(now.recordings).set(n, list)}, `${what} in ${data.recordings[n].name || '(no name)'}`);

@@ -131,8 +131,7 @@ function showRecording(main, recording, n, at) {
     h('thead', {}, h('tr', {}, [['#', 'number extra'], ['Action', ''], ['Start', 'number'], ['End', 'number'], [unit === 's' ? 'Seconds' : 'Length', 'number'], ...(track.confidence ? [['Conf.', 'number extra']] : [])]
       .map(([text, look]) => h('th', {scope: 'col', class: look}, text)))), body), more);
 
-  const help = h('dialog', {'aria-labelledby': 'keys'}, h('h2', {id: 'keys'}, 'Keys'), keyList(KEYS),
-    h('h3', {}, 'To correct'), keyList(CORRECTING),
+  const help = h('dialog', {class: 'help', 'aria-labelledby': 'keys'}, h('h2', {id: 'keys'}, 'Keys'), h('div', {class: 'two'}, keyList(KEYS), keyList(CORRECTING)),
     h('form', {method: 'dialog'}, h('button', {class: 'primary'}, 'Close')));
 
   // Draw the segments as they would be with these corrected ones.
