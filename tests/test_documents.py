@@ -148,9 +148,9 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 cells = [300 + i / 9, 200, 0.99, 270 + 9 * a, 205 + i / 9, 0.99, 240, 200 + 9 * b]
                 lines.append(",".join([str(i), *(f"{cell:.3f}" for cell in cells), "0.99"]))
             path.write_text("\n".join(lines) + "\n")
-    (room / "names.json").write_text('{"0": "pour"}')
+    (room / "corrections.json").write_text('{"0": "pour"}')
     (room / "Downloads").mkdir()
-    (room / "Downloads" / "names.json").write_text('{"0": "take", "1": "fill"}')
+    (room / "Downloads" / "corrections.json").write_text('{"0": "take", "1": "fill"}')
     for document in RUN:
         for block in blocks(ROOT / "docs" / document, "yaml") if document != "README.md" else ():
             name = "assembly" if document == "data.md" else "mine"

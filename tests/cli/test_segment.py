@@ -101,7 +101,7 @@ def test_the_same_command_again(asot, logs: tuple[Path, Truth], results: Path) -
         results / "predictions" / "segments.csv",
     ]
     assert all(path.is_file() for path in paths)
-    assert f"asot relabel '{results}' names.json" in outcome.out
+    assert f"asot relabel '{results}' corrections.json" in outcome.out
 
 
 @pytest.mark.parametrize(

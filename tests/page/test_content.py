@@ -7,6 +7,7 @@ import pytest
 
 from asot.errors import ArgumentError
 from asot.page import ActionView, Example, Page, RecordingView, Track
+from asot.timeline.corrections import Corrected
 
 LABELS = np.array([0, 0, 1])
 
@@ -19,6 +20,7 @@ LABELS = np.array([0, 0, 1])
         ({"times": np.arange(3.0)}, "one more than the 3 frames"),
         ({"confidence": np.zeros(2)}, "one value for each of its 3 frames"),
         ({"tracks": (Track("truth", np.zeros(4, int)),)}, "the track 'truth'"),
+        ({"corrected": Corrected(4, ())}, "must be of its 3 frames, not of 4"),
         ({"signals": np.zeros((2, 2))}, "must be (N q, C) with N = 3"),
         ({"signals": np.zeros((3, 0))}, "C >= 1"),
         ({"signals": np.zeros((3, 2)), "signal_names": ("x",)}, "2 signals but 1 signal_names"),

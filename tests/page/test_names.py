@@ -23,8 +23,8 @@ def tea(folder: Path, actions: list[ActionView] | None = None) -> Path:
 
 def saved(page: Any) -> dict[str, Any]:
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download names.json").click()
-    assert download.value.suggested_filename == "names.json"
+        page.get_by_role("button", name="Download corrections").click()
+    assert download.value.suggested_filename == "corrections.json"
     return json.loads(Path(download.value.path()).read_text(encoding="utf-8"))
 
 
@@ -50,8 +50,11 @@ def test_names_merges_and_background_are_shown_kept_and_saved(visit: Visit, tmp_
         "names": {"0": "pour <b>water</b>"},
         "merged": {"2": 1},
         "background": [3],
+        "added": 0,
+        "by": "",
+        "recordings": {},
     }
-    assert "asot relabel RESULTS names.json" in page.inner_text("#toast")
+    assert "asot relabel RESULTS corrections.json" in page.inner_text("#toast")
 
     page.reload()
     assert saved(page)["names"] == {"0": "pour <b>water</b>"}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asot.page.packing import bin_means, even_bins, liveliest, packed, packed_signal
+from asot.page.packing import bin_means, even_bins, liveliest, moments, packed, packed_signal
 
 
 def unpacked(text: str, low: float = 0.0, high: float = 1.0) -> np.ndarray:
@@ -47,6 +47,19 @@ def test_bins_agree_with_a_loop_over_their_frames(n: int, most: int, seed: int) 
         drawn = unpacked(signal.get(name, signal["largest"]), signal["low"], signal["high"])
         if n > 1:
             np.testing.assert_allclose(drawn, [extreme(p) for p in parts], atol=level)
+
+
+@given(st.lists(st.floats(1e-4, 1e4), min_size=1, max_size=40), st.booleans())
+def test_the_moments_of_frames_are_those_of_the_clock(gaps: list[float], even: bool) -> None:
+    edges = np.cumsum([0.54, *(gaps[:1] * len(gaps) if even else gaps)])
+    found = moments(edges)
+    if "step" in found:
+        drawn = found["start"] + found["step"] * np.arange(len(edges))
+    else:
+        units = np.frombuffer(base64.b64decode(found["gaps"]), dtype="<u4").cumsum()
+        drawn = found["start"] + found["unit"] * np.append(0, units)
+    np.testing.assert_allclose(drawn, edges, atol=3e-6)
+    assert ("step" in found) or not even or edges[-1] > 1e5
 
 
 def test_gaps_stay_gaps() -> None:

@@ -130,7 +130,7 @@ def test_figures_move_and_pause(visit: Callable[..., Any], tmp_path: Path) -> No
     page.goto(page.url.replace("#/action/1", "#/recording/0"))
     page.wait_for_selector(".screen.poses canvas")
     figure = page.get_by_role("img", name="Figure of mouse")
-    page.keyboard.press("]")
+    page.keyboard.press("ArrowRight")
     assert page.inner_text(".clock") == "0:07.000"
     assert figure.get_attribute("data-frame") == "75"
     assert figure.evaluate(SUM) > 1000

@@ -25,6 +25,7 @@ from asot.errors import ArgumentError
 from asot.files import fingerprint
 from asot.page import ActionView, Example, Page, RecordingView, Track, render_page
 from asot.page.render import _json
+from asot.timeline.corrections import Corrected, Patch
 from tests.page.examples import HOSTILE, late_view, series_view, small_page, video_view
 
 Labels = st.lists(st.integers(-1, 4), min_size=1, max_size=60)
@@ -105,6 +106,41 @@ def test_statistics_agree_with_plain_counting(tmp_path: Path, corpus: list[list[
         assert dict(map(tuple, row["used"])) == pytest.approx(
             {action: count / len(labels) for action, count in counts.items()}, abs=1e-6
         )
+
+
+def test_corrected_segments_lie_over_the_labels(tmp_path: Path, rng: np.random.Generator) -> None:
+    labels = [np.repeat(rng.permutation(3), rng.integers(2, 20, size=3)) for _ in range(3)]
+    sure = [rng.uniform(size=len(one)).astype(np.float32) for one in labels]
+    cut = int(np.flatnonzero(np.diff(labels[0]))[0]) + 1
+    fixed = Corrected(len(labels[0]), (Patch(0, cut - 1, 3, "left"), Patch(cut - 1, cut, -1)))
+    views = [RecordingView(f"r{n}", labels[n], confidence=sure[n]) for n in range(3)]
+    plain = index_of(render_page(Page("r", [ActionView(k) for k in range(3)], views), tmp_path))
+    views[0] = replace(views[0], corrected=fixed)
+    actions = [*(ActionView(k) for k in range(3)), ActionView(3, "wave", added=True)]
+    index = index_of(render_page(Page("r", actions, views), tmp_path))
+    assert index["id"] == plain["id"]
+    row = index["recordings"][0]
+    assert row["corrected"] == [[0, cut - 1, 3, "left"], [cut - 1, cut, -1, ""]]
+    now = fixed.apply(labels[0])
+    assert row["strip"] == [value for run in runs(now.tolist()) for value in run]
+    assert dict(map(tuple, row["used"])) == pytest.approx(
+        {k: (now == k).mean() for k in set(now.tolist()) - {-1}}, abs=1e-6
+    )
+    assert row["confidence"] == pytest.approx(np.append(np.ones(cut), sure[0][cut:]).mean())
+    assert index["actions"][3]["amount"] == cut - 1
+    # The model's own segments stay beneath.
+    own = recording_of(tmp_path, 0)["tracks"][0]
+    assert list(zip(own["labels"], np.diff(own["frames"]), strict=True)) == runs(labels[0].tolist())
+    # Places to ask about: frames times what is lacking in confidence, of what nobody looked at.
+    expected = []
+    for n, one in enumerate(labels):
+        at = 0
+        for _, length in runs(one.tolist()):
+            doubt = length - float(sure[n][at : at + length].sum(dtype=np.float64))
+            if (n, at) != (0, 0):
+                expected.append((doubt, [n, at, at + length, float(at)]))
+            at += length
+    assert index["doubts"] == [place for _, place in sorted(expected, reverse=True)]
 
 
 @given(st.text() | st.just(HOSTILE))

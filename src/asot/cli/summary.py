@@ -114,7 +114,7 @@ def show_segmented(segmented: Segmented, out: Path, pages: Sequence[Path]) -> No
     )
     say()
     place = shlex.quote(str(out))
-    say(f"Names from the page:   asot relabel {place} names.json")
+    say(f"From the page, back:   asot relabel {place} corrections.json")
     # Label Studio's tasks are videos.
     of_videos = shown[0].media is not None
     formats = "elan,boris,labelstudio,csv" if of_videos else "elan,boris,csv"

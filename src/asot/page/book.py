@@ -8,22 +8,27 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from heapq import nlargest
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asot.errors import ArgumentError
-from asot.figures.style import Style, class_style
+from asot.figures.style import HATCHES, Style, class_style
+from asot.notebook import COLOURS
 from asot.page import packing
 from asot.page.content import Example, Identity, Page, RecordingView, Track
 from asot.page.media import PlayerMedia
 from asot.page.poses import Averages
-from asot.timeline.names import default_name
+from asot.timeline.corrections import Corrected
+from asot.timeline.names import ActionNames, default_name
 from asot.timeline.segments import UNLABELLED, run_lengths
 
 FEWEST_SHOWN = 16  # frames of an example's signals, where it has as many
 MOST_EXAMPLES = {"typical": 4, "atypical": 2}
+MOST_DOUBTS = 300  # places of all recordings to ask people about
+FILLS = [packing.fill(class_style(place)) for place in range(len(COLOURS) * len(HATCHES))]
 
 
 @dataclass(slots=True)
@@ -51,14 +56,19 @@ class Book:
         self.rows: list[dict[str, Any]] = []
         self.clips: dict[str, list[Clip]] = {"typical": [], "atypical": []}
         self.all_in_seconds = True
-        self._names: set[str] = set()
+        self._known: set[str] = set()
         self._classes: dict[str, Style] = {}
         self._columns: dict[str, None] = {}
         self._frames: Counter[int] = Counter()
         self._seconds: defaultdict[int, float] = defaultdict(float)
         self._lengths: defaultdict[int, list[tuple[int, float]]] = defaultdict(list)
         self._transitions: Counter[tuple[int, int]] = Counter()
-        self._identity = Identity(self.positions)
+        self._identity = Identity(one.id for one in page.actions if not one.added)
+        self._names = ActionNames(
+            {one.id: one.name for one in page.actions if one.name},
+            {one.id: one.merged_into for one in page.actions if one.merged_into is not None},
+        )
+        self._doubts: list[tuple[float, list[float]]] = []
         self._poses = Averages()
         shown = [*page.typical.values(), *page.atypical.values()]
         spans = [one.end_frame - one.start_frame for some in shown for one in some]
@@ -75,11 +85,13 @@ class Book:
     ) -> tuple[dict[str, Any], list[Clip]]:
         """Add the next recording; return its values, and its examples of actions."""
         place, where = len(self.rows), f"recording {recording.name!r}"
-        if recording.name in self._names:
+        if recording.name in self._known:
             raise ArgumentError(f"recordings need names of their own, but there are two {where}.")
-        self._names.add(recording.name)
+        self._known.add(recording.name)
         labels = np.asarray(recording.labels, dtype=np.int64)
-        strange = set(np.unique(labels).tolist()) - self.positions.keys() - {UNLABELLED}
+        corrected = recording.corrected or Corrected(len(labels), ())
+        now, checked = corrected.apply(labels), corrected.checked
+        strange = {*labels.tolist(), *now.tolist()} - self.positions.keys() - {UNLABELLED}
         if strange:
             raise ArgumentError(
                 f"{where} has the label {min(strange)}, which is not an action of the page."
@@ -89,10 +101,11 @@ class Book:
         moments = recording.times if timed else np.arange(len(labels) + 1)
         edges = np.asarray(moments, dtype=np.float64)
         self.all_in_seconds &= timed
-        used = self._count(labels, edges)
+        used = self._count(now, edges)
         confidence: NDArray[np.float64] | None = None
         if recording.confidence is not None:
             confidence = np.nan_to_num(np.asarray(recording.confidence, dtype=np.float64))
+            self._doubt(place, np.where(checked, UNLABELLED, labels), confidence, edges)
         self._columns.update(dict.fromkeys(recording.scores))
         row = {
             "name": recording.name,
@@ -100,9 +113,12 @@ class Book:
             "seconds": packing.rounded(edges[-1] - edges[0]) if timed else None,
             "activity": recording.activity,
             "verdict": recording.verdict,
-            "confidence": None if confidence is None else packing.number(confidence.mean()),
+            "confidence": None
+            if confidence is None
+            else packing.number(np.where(checked, 1, confidence).mean()),
             "scores": {name: packing.number(score) for name, score in recording.scores.items()},
-            "strip": packing.strip(labels, edges),
+            "strip": packing.strip(now, edges),
+            "corrected": [[one.start, one.end, one.action, one.note] for one in corrected.segments],
             "used": [[action, packing.rounded(share)] for action, share in sorted(used.items())],
         }
         self.rows.append(row)
@@ -111,12 +127,13 @@ class Book:
             means = packing.bin_means(confidence, packing.even_bins(edges))
             curve = packing.packed(means, 0.0, 1.0)
         if recording.pose is not None:
-            self._poses.add(recording.pose, labels, edges)
+            self._poses.add(recording.pose, now, edges)
         tracks = (Track("prediction", labels), *recording.tracks)
         values = {
             "unit": "s" if timed else "frames",
             "start": packing.rounded(edges[0]),
             "end": packing.rounded(edges[-1]),
+            "moments": packing.moments(edges),
             "tracks": [
                 self._track(track, edges, where, None if place else confidence)
                 for place, track in enumerate(tracks)
@@ -137,7 +154,7 @@ class Book:
     def values(self) -> dict[str, Any]:
         """Return the plain values of the index, the actions and the overview, of all recordings."""
         page = self.page
-        lost = self._examples.keys() - self._names
+        lost = self._examples.keys() - self._known
         if lost:
             raise ArgumentError(f"an example is of {min(lost)!r}, which is not a recording here.")
         seconds = self.all_in_seconds
@@ -163,7 +180,8 @@ class Book:
                     else "",
                     "merged": action.merged_into,
                     "background": action.background,
-                    "style": packing.fill(class_style(place)),
+                    "added": action.added,
+                    "style": FILLS[place % len(FILLS)],
                     "segments": len(self._lengths[action.id]),
                     "amount": packing.rounded(amounts[action.id]),
                     "histogram": packing.histogram(lengths.get(action.id, ()), edges),
@@ -171,6 +189,8 @@ class Book:
                 }
                 for place, action in enumerate(page.actions)
             ],
+            "fills": FILLS,
+            "doubts": [place for _, place in nlargest(MOST_DOUBTS, self._doubts)],
             "classes": [
                 {"name": n, "style": packing.fill(style)} for n, style in self._classes.items()
             ],
@@ -222,6 +242,20 @@ class Book:
                     self._transitions[before, value] += 1
             before = value
         return used
+
+    def _doubt(
+        self,
+        place: int,
+        labels: NDArray[np.int64],
+        confidence: NDArray[np.float64],
+        edges: NDArray[np.float64],
+    ) -> None:
+        """Note the segments of frames that nobody looked at: which, and how doubtful each is."""
+        starts, ends, actions = run_lengths(self._names.apply(labels))
+        doubts = ends - starts - np.add.reduceat(confidence, starts)
+        for i in np.flatnonzero(actions != UNLABELLED).tolist():
+            start, end = int(starts[i]), int(ends[i])
+            self._doubts.append((doubts[i], [place, start, end, packing.rounded(edges[start])]))
 
     def _track(
         self,

@@ -16,6 +16,7 @@ from asot.errors import ArgumentError
 from asot.figures.evidence import Finding
 from asot.figures.verdicts import VerdictText
 from asot.page.poses import PoseView
+from asot.timeline.corrections import Corrected
 from asot.timeline.segments import UNLABELLED, require_times
 
 
@@ -49,12 +50,15 @@ class ActionView:
         The action that people merged it into.
     background : bool
         Whether people marked it as nothing of interest.
+    added : bool
+        Whether people added it, so that the model knows nothing of it.
     """
 
     id: int
     name: str = ""
     merged_into: int | None = None
     background: bool = False
+    added: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +89,7 @@ class RecordingView:
     name : str
         Any text that no other recording has for a name.
     labels : (N,) int array
-        The action of each frame, -1 for none; N is at least 1.
+        The action that the model gave each frame, -1 for none; N is at least 1.
     times : (N + 1,) float array, optional
         Seconds of its file: frame ``i`` lasts from ``times[i]`` to ``times[i + 1]``. Without them
         the page counts in frames, and a video cannot follow the timeline.
@@ -119,6 +123,8 @@ class RecordingView:
         How right its segments are, in a word; empty where nothing is said.
     remarks : tuple of str
         Sentences people should see.
+    corrected : Corrected, optional
+        The segments that people corrected, which lie over the labels.
 
     Raises
     ------
@@ -144,6 +150,7 @@ class RecordingView:
     activity: str | None = None
     verdict: str = ""
     remarks: tuple[str, ...] = ()
+    corrected: Corrected | None = None
 
     def __post_init__(self) -> None:
         where = f"recording {self.name!r}"
@@ -162,6 +169,11 @@ class RecordingView:
                     f"{what} of {where} must have one value for each of its {labels.size} "
                     f"frames, but the shape is {np.shape(array)}."
                 )
+        if self.corrected is not None and self.corrected.frames != labels.size:
+            raise ArgumentError(
+                f"corrected of {where} must be of its {labels.size} frames, "
+                f"not of {self.corrected.frames}."
+            )
         if self.signals is not None:
             shape = np.shape(self.signals)
             if len(shape) != 2 or not shape[0] or shape[0] % labels.size or not shape[1]:

@@ -172,6 +172,25 @@ def number(value: float) -> float | None:
     return rounded(value) if math.isfinite(value) else None
 
 
+def moments(edges: NDArray[np.float64]) -> dict[str, Any]:
+    """Pack the moments (N + 1,) at which frames begin: a step where it is even, or else the gaps.
+
+    Gaps are whole numbers of a unit, a microsecond if they fit into 32 bits.
+
+    Examples
+    --------
+    >>> moments(np.array([1.0, 1.5, 2.0]))
+    {'start': 1.0, 'step': 0.5}
+    """
+    start, step = float(edges[0]), float(edges[-1] - edges[0]) / (len(edges) - 1)
+    if np.abs(edges - start - step * np.arange(len(edges))).max() < 1e-6:
+        return {"start": rounded(start), "step": step}
+    unit = max(1e-6, float(np.diff(edges).max()) / 4e9)
+    gaps = np.diff(np.rint((edges - start) / unit)).astype("<u4")
+    text = base64.b64encode(gaps.tobytes()).decode("ascii")
+    return {"start": rounded(start), "unit": unit, "gaps": text}
+
+
 def rounded(value: float) -> float:
     """Round to a millionth: seconds to a microsecond."""
     return round(float(value), 6)

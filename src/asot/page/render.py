@@ -23,8 +23,8 @@ from asot.progress import Progress, silent
 
 # In this order: the last script starts the page.
 _SCRIPTS = (
-    *("core", "names", "index", "timeline", "recording", "pose", "actions", "evidence"),
-    *("overview", "main"),
+    *("core", "names", "edits", "corrections", "index", "timeline", "recording", "editing"),
+    *("pose", "actions", "evidence", "overview", "main"),
 )
 
 

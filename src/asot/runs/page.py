@@ -31,6 +31,7 @@ from asot.runs.stick_figures import stick_figure
 from asot.runs.verdicts import verdict_of
 from asot.schema import read_json
 from asot.text import plural
+from asot.timeline.corrections import Corrected
 from asot.timeline.names import ActionNames
 from asot.timeline.segments import UNLABELLED, run_lengths
 
@@ -139,14 +140,15 @@ def gather(
     """Gather the content of the page of one model's recordings; see ``write_page``."""
     models = folder.models()
     (model,) = {models[one.name] for one in recordings}
-    n_actions = folder.n_actions(model)
-    names = folder.names(model, n_actions)
-    typical, atypical = find_examples(folder, recordings)
+    n_known = folder.n_actions(model)
+    names = folder.names(model, n_known)
+    n_actions = n_known + names.added
+    typical, atypical = find_examples(folder, recordings, n_actions)
     used = {int(label) for one in recordings for label in np.unique(folder.labels(one.name))}
     n_used = len(used - {UNLABELLED})
     remarks = []
-    if n_used < n_actions and notice is None:
-        used_of = f"{n_used} of {plural(n_actions, 'action')} are in use"
+    if n_used < n_known and notice is None:
+        used_of = f"{n_used} of {plural(n_known, 'action')} are in use"
         remarks.append(f"{used_of}: the recordings do not need more.")
     run = find_training(folder)
     found = {} if run is None else read_evidence(run.root / EVIDENCE_FILE)
@@ -155,13 +157,17 @@ def gather(
     return Page(
         title=title,
         actions=[
-            ActionView(k, names.names.get(k, ""), names.merged.get(k), k in names.background)
+            ActionView(
+                *(k, names.names.get(k, ""), names.merged.get(k)),
+                background=k in names.background,
+                added=k >= n_known,
+            )
             for k in range(n_actions)
         ],
         recordings=Views(folder, recordings, scored, others or {}, verdict.word, names),
         typical=typical,
         atypical=atypical,
-        portraits=_portraits(folder, recordings, names),
+        portraits=_portraits(folder, recordings, names, n_actions),
         scores={
             matching_title(one): {title: one[key] for key, title in told.items() if key in one}
             for one in ([] if scored is None else scored.evaluations.values())
@@ -211,6 +217,7 @@ class Views(Sequence[RecordingView]):
         if not isinstance(one, Recording):
             return [self[place] for place in range(*index.indices(len(self)))]
         labels, assignment = self._folder.labels_of(one), self._folder.assignment(one.name)
+        assignment = np.pad(assignment, ((0, 0), (0, self._names.added)))
         # As in the table of segments: the shares of merged actions are those of one action.
         merged, shares = self._names.apply(labels), self._names.shares(assignment)
         frames = np.arange(len(labels))
@@ -233,6 +240,7 @@ class Views(Sequence[RecordingView]):
             labels=labels,
             times=one.times,
             confidence=confidence,
+            corrected=_corrected(self._folder, one.name, labels, assignment.shape[1]),
             tracks=tuple(tracks),
             signals=signals,
             signal_names=signal_names,
@@ -249,6 +257,21 @@ class Views(Sequence[RecordingView]):
 
         whole = self._verdict
         return whole if whole == "not known" else verdict_on_recording(share, whole)
+
+
+def _corrected(
+    folder: PredictionFolder, name: str, labels: Labels, n_actions: int
+) -> Corrected | None:
+    """Read what people corrected of a recording, if anything, and if it fits its labels (N,)."""
+    found = folder.corrected(name, n_actions)
+    return found if found is not None and found.frames == len(labels) else None
+
+
+def _labels(folder: PredictionFolder, one: Recording, n_actions: int) -> Labels:
+    """Return the labels of a recording, with those of corrected segments in their place."""
+    labels = folder.labels_of(one)
+    found = _corrected(folder, one.name, labels, n_actions)
+    return labels if found is None else found.apply(labels)
 
 
 def _of_origin(origin: Origin | None) -> dict[str, Any]:
@@ -288,16 +311,13 @@ def _confusion(
 ) -> tuple[NDArray[np.int64], list[str]]:
     """Count the frames that each action shares with each class."""
     wanted = set(recordings.names)
-    truths: dict[str, Labels] = {}
-    for one in scored.recordings:
-        truth = one.ground_truth
-        if one.name in wanted and truth is not None:
-            truths[one.name] = truth
-    held = {int(c) for truth in truths.values() for c in np.unique(truth)}
+    found = [(one, one.ground_truth) for one in scored.recordings if one.name in wanted]
+    truths = [(one, truth) for one, truth in found if truth is not None]
+    held = {int(c) for _, truth in truths for c in np.unique(truth)}
     classes = sorted(held - ({UNLABELLED} - scored.class_names.keys()))
     counts = np.zeros((n_actions, len(classes)), dtype=np.int64)
-    for name, truth in truths.items():
-        labels = folder.labels(name)
+    for one, truth in truths:
+        labels = _labels(folder, one, n_actions)
         known = (labels != UNLABELLED) & np.isin(truth, classes)
         np.add.at(counts, (labels[known], np.searchsorted(classes, truth)[known]), 1)
     return counts, [scored.class_names.get(one, str(one)) for one in classes]
@@ -328,7 +348,7 @@ def _measured(one: Recording) -> tuple[NDArray[np.float32], tuple[str, ...]] | N
 
 
 def _portraits(
-    folder: PredictionFolder, recordings: Recordings, names: ActionNames
+    folder: PredictionFolder, recordings: Recordings, names: ActionNames, n_actions: int
 ) -> dict[int, Portrait]:
     """Say what tells the actions of sensor logs apart; of poses, levels and spreads say nothing."""
 
@@ -337,7 +357,7 @@ def _portraits(
             origin, times = one.origin, one.times
             found = _measured(one) if origin is not None and origin.kind == "series" else None
             if found is not None and found[1] and times is not None:
-                yield Measured(*found, names.apply(folder.labels(one.name)), times)
+                yield Measured(*found, names.apply(_labels(folder, one, n_actions)), times)
 
     return draw_portraits(measured())
 
@@ -361,23 +381,25 @@ def _flat(values: Mapping[str, Any], place: str = "") -> dict[str, str]:
     return found
 
 
-def find_examples(folder: PredictionFolder, recordings: Recordings) -> tuple[Examples, Examples]:
+def find_examples(
+    folder: PredictionFolder, recordings: Recordings, n_actions: int
+) -> tuple[Examples, Examples]:
     """Find the most and the least typical segments of each action, best and worst first.
 
     A segment is the mean of its frames' features, standardised over its recording; it is as
     typical as its cosine similarity to the mean of all the action's segments, which count by their
     length. No segment is both, and typical segments come from different recordings where there
-    are enough.
+    are enough. ``n_actions`` counts those that people added too.
     """
     # The recordings are read twice, so that the means of all segments need not be held at once.
     sums: dict[int, NDArray[np.float64]] = {}
     for one in recordings:
-        for start, end, action, mean in _segments(folder, one):
+        for start, end, action, mean in _segments(folder, one, n_actions):
             sums[action] = sums.get(action, 0) + (end - start) * mean
     centres = {action: total / (np.linalg.norm(total) or 1) for action, total in sums.items()}
     found: Examples = {action: [] for action in sorted(centres)}
     for one in recordings:
-        for start, end, action, mean in _segments(folder, one):
+        for start, end, action, mean in _segments(folder, one, n_actions):
             similarity = float(mean @ centres[action] / (np.linalg.norm(mean) or 1))
             found[action].append(Example(one.name, start, end, similarity))
     typical: Examples = {}
@@ -392,10 +414,10 @@ def find_examples(folder: PredictionFolder, recordings: Recordings) -> tuple[Exa
 
 
 def _segments(
-    folder: PredictionFolder, one: Recording
+    folder: PredictionFolder, one: Recording, n_actions: int
 ) -> Iterator[tuple[int, int, int, NDArray[np.float64]]]:
     """Yield a recording's segments: start, end, action and the mean of the features."""
-    runs = run_lengths(folder.labels_of(one))
+    runs = run_lengths(_labels(folder, one, n_actions))
     means = _segment_means(one.features, runs[0], runs[1])
     for start, end, action, mean in zip(*(run.tolist() for run in runs), means, strict=True):
         if action != UNLABELLED:

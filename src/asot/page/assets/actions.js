@@ -25,7 +25,7 @@ function statistics(id) {
 
 const facts = (id) => {
   const s = statistics(id);
-  return s.segments ? `${many(s.segments, 'segment')} · ${length(s.mean, data.unit)} each · ${percent(s.share, 0)} of all time` : 'Never used';
+  return s.amount && s.segments ? `${many(s.segments, 'segment')} · ${length(s.mean, data.unit)} each · ${percent(s.share, 0)} of all time` : 'Never used';
 };
 
 // Name, merge and background of one action.
@@ -35,8 +35,8 @@ function editor(id) {
   const merge = h('select', {'aria-label': `Merge ${names.unnamed(id)} with`, onchange: () => names.set(id, 'merged', merge.value === '' ? null : Number(merge.value))});
   const background = h('input', {type: 'checkbox', onchange: () => names.set(id, 'background', background.checked)});
   const reset = button('Reset', () => {
-    const undo = names.reset(id);
-    toast('Reset.', button('Undo', undo, {look: 'plain'}));
+    names.reset(id);
+    toast('Reset.', button('Undo', edits.undo, {look: 'plain'}));
   }, {'aria-label': `Reset ${names.unnamed(id)}`});
   const form = h('form', {class: 'editor', onsubmit: (event) => event.preventDefault()},
     h('label', {}, h('span', {}, 'Name'), input), data.actions.length > 1 ? h('label', {}, h('span', {}, 'Merge with'), merge) : null,
@@ -128,7 +128,7 @@ const portrait = (action) => (action.portrait ? h('p', {class: 'portrait'}, acti
 
 function actionsView(main) {
   const theatre = projector();
-  const cards = data.actions.filter((action) => action.amount).map((action) => {
+  const cards = data.actions.filter((action) => action.amount || action.added).map((action) => {
     const {form, refresh} = editor(action.id);
     const clips = examplesOf('typical', action.id).slice(0, data.measured ? 2 : 3);
     const text = h('p', {class: 'muted'});
@@ -144,21 +144,21 @@ function actionsView(main) {
       text.replaceChildren(root === action.id && !merged ? facts(action.id) : part, h('br'), action.match ? `Matched with ${action.match}` : '');
     }};
   });
-  const unused = data.actions.filter((action) => !action.amount);
-  const keeping = h('p', {class: 'problem', hidden: true}, 'This browser does not keep what you enter: download it before you close the page.');
+  const unused = data.actions.filter((action) => !action.amount && !action.added);
+  const keeping = unkept();
   put(main, h('h1', {}, 'Actions'),
     h('p', {class: 'lead'}, 'Watch what each action looks like, give it a name, merge those that are one, and mark what is nothing of interest.'),
     guide(), keeping,
     h('div', {class: 'controls'}, moves('typical', data.actions) ? theatre.button : null, button('Reset all names', () => {
-      const undo = names.reset();
-      toast('All names are as they were in the page.', button('Undo', undo, {look: 'plain'}));
+      names.reset();
+      toast('All names are as they were in the page.', button('Undo', edits.undo, {look: 'plain'}));
     })),
     h('div', {class: 'cards'}, cards.map(({card}) => card)),
     unused.length ? h('p', {class: 'muted'}, `Never used: ${unused.map((action) => `${action.unnamed}${action.name ? ` (${action.name})` : ''}`).join(', ')}.`) : '');
   const refresh = () => {
     cards.forEach((card) => card.refresh());
     redrawFigures(main);
-    keeping.hidden = names.kept;
+    keeping.hidden = edits.kept;
   };
   refresh();
   return {title: 'Actions', refresh, stop: theatre.stop};
@@ -166,8 +166,8 @@ function actionsView(main) {
 
 function guide() {
   return h('details', {class: 'guide'}, h('summary', {}, 'How the names get into your results'),
-    h('p', {}, 'Names are kept in this browser as you type. ', h('strong', {}, 'Download names.json'), ' and run'),
-    h('pre', {tabindex: 0}, 'asot relabel RESULTS names.json'),
+    h('p', {}, 'Names are kept in this browser as you type. ', h('strong', {}, 'Download corrections'), ' and run'),
+    h('pre', {tabindex: 0}, 'asot relabel RESULTS corrections.json'),
     h('p', {}, 'with the folder of your results in place of RESULTS. Exports and the next page then have your names.'));
 }
 
@@ -200,7 +200,7 @@ function actionView(main, place) {
     const s = statistics(id);
     numbers.replaceChildren(...[['Segments', s.segments.toLocaleString('en')], ['Total', length(s.amount, data.unit)], ['Average', s.segments ? length(s.mean, data.unit) : '–'],
       ['Share of all time', percent(s.share)], ['Recordings', `${s.shares.length} of ${data.recordings.length}`]].map(([k, v]) => h('div', {}, h('dt', {}, k), h('dd', {}, v))));
-    chart.replaceChildren(histogram(id, s, true));
+    chart.replaceChildren(s.histogram.some(Boolean) ? histogram(id, s, true) : h('p', {class: 'muted'}, 'Shown once the page is written again with your corrections.'));
     const most = s.shares.sort((a, b) => b[1] - a[1]).slice(0, 20);
     where.replaceChildren(most.length ? table('Recordings with the largest share', ['Recording', 'Share', 'Timeline'], most.map(([n, share]) => {
       const canvas = h('canvas', {class: 'strip', role: 'img', 'aria-label': stripText(data.recordings[n])});

@@ -104,6 +104,7 @@ function indexView(main) {
     h('p', {class: 'lead'}, summary()),
     verdict(),
     remarks(data.remarks),
+    data.doubts.length ? h('p', {class: 'asking'}, doubtful('Check the most doubtful places'), h('span', {class: 'muted'}, 'one after the other, and correct what is wrong')) : null,
     h('ul', {class: 'legend', 'aria-label': 'Actions'}, names.roots().map((id) => h('li', {}, tag(id)))),
     h('section', {class: 'filters', 'aria-label': 'Filters', hidden: rows.length < 2},
       h('label', {}, h('span', {}, 'Find'), text),

@@ -56,15 +56,29 @@ matchMedia('print').addEventListener('change', ({matches}) => {
 });
 
 find('#download').addEventListener('click', download);
-function countNames() {
-  find('#download').classList.toggle('news', names.count > 0);
+find('#file').append(icon('open'));
+find('#file').addEventListener('click', correctionsDialog);
+function countEdits() {
+  find('#download').classList.toggle('news', edits.count > 0);
 }
+let shown = data.actions.length;
 document.addEventListener('names', () => {
-  countNames();
-  view?.refresh();
+  countEdits();
+  // Lists of actions are made anew where there are more or fewer; a recording goes on playing.
+  if (shown === data.actions.length || location.hash.startsWith('#/recording')) view?.refresh();
+  else route(true);
+  shown = data.actions.length;
+});
+addEventListener('keydown', (event) => {
+  const typing = event.target.closest('input:not([type=checkbox]), textarea, dialog');
+  const key = event.key.toLowerCase();
+  if (!(event.ctrlKey || event.metaKey) || event.altKey || typing || (key !== 'z' && key !== 'y')) return;
+  event.preventDefault();
+  if (key === 'y' || event.shiftKey) edits.redo();
+  else edits.undo();
 });
 addEventListener('hashchange', () => route());
 
 if (storedTheme()) setTheme(storedTheme(), false);
-countNames();
+countEdits();
 route(true);

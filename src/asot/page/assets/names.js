@@ -1,49 +1,38 @@
-// What people call the actions. The page's own names stay as they are; changes lie over them,
-// are kept by this browser, and leave as names.json.
+// What people call the actions. The page's own names stay as they are; changes lie over them.
 
 const names = (() => {
-  const key = `asot-page-${data.id}`;
   const base = new Map(data.actions.map((action) => [action.id, action]));
+  const known = data.actions.filter((action) => !action.added).length;
+  const added = data.actions.length - known;
   const BACKGROUND = ['#c3c8ce', '', '#000000'];
-  let changes = new Map();
-  let kept = true;
 
-  function load() {
-    changes = new Map();
-    try {
-      const stored = JSON.parse(localStorage.getItem(key) ?? '[]');
-      for (const [id, field, value] of Array.isArray(stored) ? stored : []) apply(id, field, value);
-    } catch {
-      kept = false;
+  // Let there be so many actions that people added.
+  function grow(wanted) {
+    while (data.actions.length > known + wanted) base.delete(data.actions.pop().id);
+    while (data.actions.length < known + wanted) {
+      const id = Math.max(-1, ...base.keys()) + 1;
+      const action = {id, name: '', unnamed: `action ${id + 1}`, portrait: '', merged: null, background: false, added: true,
+        style: data.fills[data.actions.length % data.fills.length], segments: 0, amount: 0, histogram: [], match: null};
+      data.actions.push(action);
+      base.set(id, action);
     }
   }
 
-  function save() {
-    try {
-      const all = [...changes].flatMap(([id, fields]) => Object.entries(fields).map(([f, v]) => [id, f, v]));
-      if (all.length) localStorage.setItem(key, JSON.stringify(all));
-      else localStorage.removeItem(key);
-      kept = true;
-    } catch {
-      kept = false;
-    }
-    refresh();
-  }
-
-  // Take a change if it is one and makes sense; false if it does not.
-  function apply(id, field, value) {
+  // The changes with one more, if that is one and makes sense; null if it does not.
+  function changed(id, field, value) {
     const right = {name: 'string', background: 'boolean'}[field] === typeof value
       || (field === 'merged' && (value === null || (base.has(value) && canMerge(id, value))));
-    if (!base.has(id) || !right) return false;
+    if (!base.has(id) || !right) return null;
+    const changes = new Map(edits.names);
     const fields = {...changes.get(id)};
     if (base.get(id)[field] === value) delete fields[field];
     else fields[field] = value;
     if (Object.keys(fields).length) changes.set(id, fields);
     else changes.delete(id);
-    return true;
+    return changes;
   }
 
-  const get = (id) => ({...base.get(id), ...changes.get(id)});
+  const get = (id) => ({...base.get(id), ...edits.names.get(id)});
 
   // The action that one counts as: the one it was merged with, and of those of one name the first.
   function root(id) {
@@ -83,6 +72,7 @@ const names = (() => {
     return {
       format: 1,
       page: data.id,
+      added: data.actions.length - known,
       names: Object.fromEntries(all.filter((a) => a.name).map((a) => [a.id, a.name])),
       merged: Object.fromEntries(all.filter((a) => a.merged !== null).map((a) => [a.id, root(a.id)])),
       background: all.filter((a) => a.background).map((a) => a.id),
@@ -91,43 +81,28 @@ const names = (() => {
 
   // Bring the names on the page up to date; the view does its pictures in its own `refresh`.
   function refresh() {
-    for (const element of document.querySelectorAll('[data-name-of]')) {
-      const text = label(Number(element.dataset.nameOf));
-      if (element.textContent !== text) element.textContent = text;
-    }
-    for (const element of document.querySelectorAll('[data-fill-of]')) paint(element, style(Number(element.dataset.fillOf)));
+    const of = (field) => [...document.querySelectorAll(`[data-${field}-of]`)].map((element) => [element, Number(element.dataset[`${field}Of`])]).filter(([, id]) => base.has(id));
+    for (const [element, id] of of('name')) if (element.textContent !== label(id)) element.textContent = label(id);
+    for (const [element, id] of of('fill')) paint(element, style(id));
     document.dispatchEvent(new Event('names'));
   }
 
-  load();
-  addEventListener('storage', (event) => {
-    if (event.key === key) {
-      load();
-      refresh();
-    }
-  });
-
   return {
-    get, root, canMerge, label, unnamed, style, file,
+    known, added, grow, changed, refresh, get, root, canMerge, label, unnamed, style, file,
+    has: (id) => base.has(id),
     set(id, field, value) {
-      if (apply(id, field, value)) save();
+      const changes = changed(id, field, value);
+      if (changes) edits.commit({names: changes}, `What ${unnamed(id)} is`, `${field} ${id}`);
     },
     reset(id = null) {
-      const before = new Map(changes);
-      if (id === null) changes.clear();
-      else changes.delete(id);
-      save();
-      return () => {
-        changes = before;
-        save();
-      };
+      const changes = new Map(edits.names);
+      changes.delete(id);
+      edits.commit({names: id === null ? new Map() : changes}, id === null ? 'All names' : `What ${unnamed(id)} is`);
     },
     // The actions in use that stand for themselves, and how many are of interest.
-    roots: () => data.actions.map(({id}) => id).filter((id) => root(id) === id && names.group(id).some((one) => base.get(one).amount)),
+    roots: () => data.actions.map(({id}) => id).filter((id) => root(id) === id && names.group(id).some((one) => base.get(one).amount || base.get(one).added)),
     counted: () => names.roots().filter((id) => !get(id).background).length,
     group: (id) => [...base.keys()].filter((other) => root(other) === root(id)),
-    get count() { return changes.size; },
-    get kept() { return kept; },
   };
 })();
 
@@ -135,11 +110,3 @@ const names = (() => {
 const nameOf = (id) => h('span', {'data-name-of': id}, names.label(id));
 const swatch = (id) => paint(h('span', {class: 'swatch', 'data-fill-of': id, 'aria-hidden': 'true'}), names.style(id));
 const tag = (id) => h('a', {class: 'tag', href: `#/action/${id}`}, swatch(id), nameOf(id));
-
-function download() {
-  const text = `${JSON.stringify(names.file(), null, 1)}\n`;
-  const address = URL.createObjectURL(new Blob([text], {type: 'application/json'}));
-  h('a', {href: address, download: 'names.json'}).click();
-  setTimeout(() => URL.revokeObjectURL(address), 10000);
-  toast('Saved names.json. Next: asot relabel RESULTS names.json');
-}

@@ -15,7 +15,7 @@ function overviewView(main) {
     facts.replaceChildren(...[...counts, ...now].map(([k, v]) => h('div', {}, h('dt', {}, k), h('dd', {}, v))));
     changing.replaceChildren(...[confusion(), transitions(groups),
       groups.length ? h('section', {}, h('h2', {}, 'How long the actions last'), h('p', {class: 'muted'}, 'One scale for all; the last bar takes everything longer. Lengths are those before merging.'),
-        h('div', {class: 'multiples'}, groups.map((id) => h('figure', {}, h('figcaption', {}, tag(id), h('span', {class: 'muted'}, length(statistics(id).mean, data.unit))), histogram(id, statistics(id)))))) : null,
+        h('div', {class: 'multiples'}, groups.filter((id) => statistics(id).histogram.some(Boolean)).map((id) => h('figure', {}, h('figcaption', {}, tag(id), h('span', {class: 'muted'}, length(statistics(id).mean, data.unit))), histogram(id, statistics(id)))))) : null,
       unused.length ? h('section', {}, h('h2', {}, 'Unused actions'), h('p', {}, `${many(unused.length, 'action')} of ${data.actions.length} ${unused.length === 1 ? 'has' : 'have'} no frame: ${unused.map((one) => names.label(one.id)).join(', ')}. That is no fault: the method leaves actions unused when the recordings do not need them.`)) : null,
     ].filter(Boolean));
   };
@@ -47,7 +47,7 @@ function confusion() {
   data.actions.forEach((action, k) => {
     const id = names.root(action.id);
     const sum = rows.get(id) ?? given.classes.map(() => 0);
-    rows.set(id, sum.map((n, c) => n + given.counts[k][c]));
+    rows.set(id, sum.map((n, c) => n + (given.counts[k]?.[c] ?? 0)));
   });
   const cell = (n, total, match) => {
     const share = total ? n / total : 0;

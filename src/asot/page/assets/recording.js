@@ -49,10 +49,14 @@ const LATER = 2e-4;
 // The same for a frame of a video, whose time its file may round to a millisecond.
 const WITHIN = 2e-3;
 
-const KEYS = [['Space', 'play or pause'], ['[ or ←', 'previous segment'], ['] or →', 'next segment'],
-  [', and .', 'previous and next frame'], ['p', 'play this segment, then stop'], ['l', 'loop this segment'], ['+ and −', 'zoom in and out'], ['0', 'show all'],
+const KEYS = [['Space', 'play or pause'], ['← and →', 'previous and next segment'], [', and .', 'previous and next frame'], ['p', 'play this segment, then stop'], ['l', 'loop this segment'], ['+ and −', 'zoom in and out'], ['0', 'show all'],
   ['?', 'this list'], ['Ctrl + wheel, pinch', 'zoom; the plain wheel does once the timeline has been clicked'],
   ['Shift + wheel', 'move along']];
+const CORRECTING = [['1 to 9', 'give the segment this action'], ['a', 'give it another action, or a new one'], ['x', 'it is no action'], ['Enter', 'it is right as it is'],
+  ['Shift + Enter', 'the whole recording is right'], ['[ and ]', 'start or end the segment at the cursor'], ['s', 'split it at the cursor'], ['j', 'join it with the one before'],
+  ['m', 'note on it'], ['n', 'next doubtful place, of all recordings'], ['Ctrl + Z', 'undo'], ['Ctrl + Shift + Z', 'redo']];
+
+const keyList = (keys) => h('dl', {class: 'keys'}, keys.map(([key, what]) => [h('dt', {}, h('kbd', {}, key)), h('dd', {}, what)]));
 
 function recordingView(main, place, at) {
   const n = Number(place);
@@ -70,15 +74,21 @@ function recordingView(main, place, at) {
   const view = {refresh: () => {}, stop: () => {}, title: row.name};
   let gone = false;
   loadRecording(n).then((recording) => {
-    if (!gone) Object.assign(view, showRecording(main, recording, row, at));
+    if (!gone) Object.assign(view, showRecording(main, recording, n, at));
   }, (error) => main.append(h('p', {class: 'problem', role: 'alert'}, error.message)));
   return {title: row.name, refresh: () => view.refresh(), print: () => view.print?.(), stop: () => { gone = true; view.stop(); }};
 }
 
-function showRecording(main, recording, row, at) {
+function showRecording(main, recording, n, at) {
   const {unit, start, end} = recording;
-  recording = {...recording, tracks: recording.tracks.map(joined)};
-  const track = recording.tracks[0];
+  const row = data.recordings[n];
+  const moments = unpacked(recording.moments, row.frames);
+  edits.moments.set(n, moments);
+  const [found, ...others] = recording.tracks;
+  // The tracks with these corrected segments.
+  const tracks = (list) => [{...joined(corrected(found, list, moments)), list}, ...others.map(joined)];
+  recording = {...recording, tracks: tracks(edits.segments(n))};
+  let track = recording.tracks[0];
   let player;
   let offset = start;
   let span = null; // [start, end, again]: what is being played or looped
@@ -100,24 +110,46 @@ function showRecording(main, recording, row, at) {
     [0.25, 0.5, 1, 1.5, 2, 4].map((rate) => h('option', {value: rate, selected: rate === 1}, `${rate}×`)));
 
   const timeline = new Timeline(recording, row, (t) => { span = null; seek(t); });
-  const rows = track.labels.map((action, i) => {
+  timeline.moments = moments;
+  let rows = [];
+  const counted = h('span');
+  const listed = () => track.labels.map((action, i) => {
     const go = h('button', {type: 'button', class: 'plain', onclick: () => { span = null; seek(track.edges[i]); }},
       action < 0 ? h('span', {class: 'muted'}, 'no action') : [swatch(action), nameOf(action)]);
+    const [checked, ...notes] = track.checked[i] ? Timeline.said(track, i) : [];
+    const mark = checked ? h('span', {class: 'checked', title: checked}, h('span', {'aria-hidden': 'true'}, checked === 'checked' ? '✓' : '(✓)'), h('span', {class: 'unseen'}, checked)) : null;
     const cells = [moment(track.edges[i], unit), moment(track.edges[i + 1], unit), unit === 's' ? (track.edges[i + 1] - track.edges[i]).toFixed(3) : length(track.edges[i + 1] - track.edges[i], unit)];
     return h('tr', {onclick: (event) => { if (!event.target.closest('button')) go.click(); }},
-      h('td', {class: 'number muted extra'}, i + 1), h('th', {scope: 'row'}, go), cells.map((cell) => h('td', {class: 'number'}, cell)),
-      track.confidence ? h('td', {class: 'number extra'}, percent(track.confidence[i], 0)) : null);
+      h('td', {class: 'number muted extra'}, i + 1), h('th', {scope: 'row'}, go, mark, notes.map((note) => h('div', {class: 'noted'}, note))), cells.map((cell) => h('td', {class: 'number'}, cell)),
+      track.confidence ? h('td', {class: 'number extra'}, checked === 'checked' ? '' : percent(track.confidence[i], 0)) : null);
   });
-  const body = h('tbody', {}, rows.slice(0, 500));
-  const more = rows.length > 500 ? button(`Show all ${many(rows.length, 'segment')}`, () => { body.append(...rows.slice(500)); more.remove(); }) : null;
+  const body = h('tbody');
+  let most = 500;
+  const more = button('Show all segments', () => { most = Infinity; laid(); });
   const list = h('div', {class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Segments'}, h('table', {class: 'segments'},
     h('caption', {class: 'unseen'}, 'Segments; choosing one goes to its start'),
     h('thead', {}, h('tr', {}, [['#', 'number extra'], ['Action', ''], ['Start', 'number'], ['End', 'number'], [unit === 's' ? 'Seconds' : 'Length', 'number'], ...(track.confidence ? [['Conf.', 'number extra']] : [])]
       .map(([text, look]) => h('th', {scope: 'col', class: look}, text)))), body), more);
 
-  const help = h('dialog', {'aria-labelledby': 'keys'}, h('h2', {id: 'keys'}, 'Keys'),
-    h('dl', {class: 'keys'}, KEYS.map(([key, what]) => [h('dt', {}, h('kbd', {}, key)), h('dd', {}, what)])),
+  const help = h('dialog', {class: 'help', 'aria-labelledby': 'keys'}, h('h2', {id: 'keys'}, 'Keys'), h('div', {class: 'two'}, keyList(KEYS), keyList(CORRECTING)),
     h('form', {method: 'dialog'}, h('button', {class: 'primary'}, 'Close')));
+
+  // Draw the segments as they would be with these corrected ones.
+  function preview(list = edits.segments(n)) {
+    timeline.recording.tracks = recording.tracks = tracks(list);
+    [track] = recording.tracks;
+    timeline.layout();
+    current = -1;
+  }
+
+  function laid() {
+    preview();
+    rows = listed();
+    counted.textContent = many(rows.length, 'segment');
+    body.replaceChildren(...rows.slice(0, most));
+    more.hidden = rows.length <= most;
+    if (player) tick();
+  }
 
   function seek(t) {
     player.currentTime = clamp(t + (unit === 's' ? LATER : 0) - offset, 0, Math.max(0, player.duration || Infinity));
@@ -165,8 +197,8 @@ function showRecording(main, recording, row, at) {
   function tell(i) {
     rows[current]?.removeAttribute('aria-current');
     current = i;
-    rows[i].setAttribute('aria-current', 'true');
-    keepInView(list, rows[i]);
+    rows[i]?.setAttribute('aria-current', 'true');
+    if (rows[i]) keepInView(list, rows[i]);
     const action = track.labels[i];
     label.lastChild.textContent = Timeline.label(track, i);
     label.firstChild.hidden = action < 0;
@@ -175,7 +207,7 @@ function showRecording(main, recording, row, at) {
       label.href = `#/action/${action}`;
     } else label.removeAttribute('href');
     const [from, to] = [track.edges[i], track.edges[i + 1]];
-    detail.textContent = `${moment(from, unit)} – ${moment(to, unit)} · ${length(to - from, unit)}${track.confidence ? ` · confidence ${percent(track.confidence[i], 0)}` : ''}`;
+    detail.textContent = [`${moment(from, unit)} – ${moment(to, unit)}`, length(to - from, unit), ...Timeline.sure(track, i), ...Timeline.said(track, i)].join(' · ');
   }
 
   function controls() {
@@ -269,48 +301,51 @@ function showRecording(main, recording, row, at) {
   } else withoutVideo();
   say(media?.note ?? '');
 
+  const desk = corrector({n, moments, timeline, track: () => track, time: () => clamp(time(), start, end), seek: (t) => { span = null; seek(t); }, preview: (list) => (list ? preview(list) : laid())});
   const keys = {
-    ' ': () => toggle.click(), '[': () => step(-1), ArrowLeft: () => step(-1), ']': () => step(1), ArrowRight: () => step(1),
+    ...desk.keys, ' ': () => toggle.click(), ArrowLeft: () => step(-1), ArrowRight: () => step(1),
     ',': () => stepFrame(-1), '.': () => stepFrame(1), p: () => playSegment(false), l: loop, '+': () => timeline.zoom(1.5), '=': () => timeline.zoom(1.5), '-': () => timeline.zoom(1 / 1.5),
     0: () => timeline.look(start, end - start), '?': () => (help.open ? help.close() : help.showModal()),
   };
   function press(event) {
-    const {target, key} = event;
+    const {target} = event;
+    const key = event.shiftKey && event.key === 'Enter' ? 'Shift+Enter' : event.key;
     const typing = target.closest('input, select, textarea');
-    const pressing = key === ' ' && target.closest('button, a, summary');
+    const pressing = (key === ' ' || key === 'Enter') && target.closest('button, a, summary');
     if (event.ctrlKey || event.metaKey || event.altKey || typing || pressing || !Object.hasOwn(keys, key)) return;
-    if (help.open && key !== '?') return;
+    if (find('dialog[open]') && !(help.open && key === '?')) return;
     event.preventDefault();
     keys[key]();
   }
   document.addEventListener('keydown', press);
 
-  const chips = [unit === 's' ? length(end - start) : length(end, unit), row.activity, many(rows.length, 'segment'),
-    row.verdict && `verdict: ${row.verdict}`, row.confidence === null ? null : `confidence ${percent(row.confidence)}`, ...Object.entries(row.scores).map(([name, score]) => `${name} ${percent(score)}`)];
+  const chips = [unit === 's' ? length(end - start) : length(end, unit), row.activity, counted, row.verdict && `verdict: ${row.verdict}`, row.confidence === null ? null : `confidence ${percent(row.confidence)}`, ...Object.entries(row.scores).map(([name, score]) => `${name} ${percent(score)}`)];
   put(main,
     h('p', {class: 'lead'}, chips.filter(Boolean).flatMap((chip, i) => [i ? ' · ' : null, h('bdi', {}, chip)])),
     remarks(recording.remarks),
     h('div', {class: `desk${media?.src || figure ? '' : ' blind'}`},
       h('section', {class: 'player', 'aria-label': 'Player'}, note, screen,
         h('div', {class: 'saying', 'aria-live': 'polite'}, label, detail),
-        h('div', {class: 'controls'}, button('Previous segment ([)', () => step(-1), {image: 'previous', text: ''}), frames[0], toggle, frames[1],
-          button('Next segment (])', () => step(1), {image: 'next', text: ''}), button('Play this segment (p)', () => playSegment(false), {image: 'segment', text: ''}),
+        h('div', {class: 'controls'}, button('Previous segment (←)', () => step(-1), {image: 'previous', text: ''}), frames[0], toggle, frames[1],
+          button('Next segment (→)', () => step(1), {image: 'next', text: ''}), button('Play this segment (p)', () => playSegment(false), {image: 'segment', text: ''}),
           looping, clock, button('Copy the time', copy, {image: 'copy', text: ''}), h('span', {class: 'gap'}), speed, sound, full)),
-      h('section', {class: 'beneath', 'aria-label': 'Timeline'}, timeline.element,
+      h('section', {class: 'beneath', 'aria-label': 'Timeline'}, desk.element, timeline.element,
         h('div', {class: 'controls'}, recording.signals.length > 1 ? chooser(timeline) : null, h('span', {class: 'gap'}),
           button('Zoom out (-)', () => timeline.zoom(1 / 1.5), {image: 'minus', text: ''}), button('Zoom in (+)', () => timeline.zoom(1.5), {image: 'plus', text: ''}),
           button('Show all', keys[0]), button('Keys', keys['?'], {'aria-keyshortcuts': '?'}))),
       h('section', {class: 'list'}, list)),
     help);
+  laid();
   controls();
   seek(at === undefined ? start : Number(at) || start);
+  desk.aim();
 
   return {
     refresh() {
-      timeline.redraw();
+      laid();
+      desk.refresh();
       figure?.redraw();
       timeline.overview.setAttribute('aria-label', stripText(row));
-      if (current >= 0) tell(current);
     },
     // Paper does not wait for the next frame.
     print() {
@@ -323,6 +358,7 @@ function showRecording(main, recording, row, at) {
       player.pause();
       if (player.src) player.removeAttribute('src');
       timeline.stop();
+      desk.stop();
       document.removeEventListener('keydown', press);
     },
   };

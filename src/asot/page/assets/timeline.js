@@ -1,22 +1,54 @@
 // The timeline of one recording: tracks, confidence and signals over a common axis of time, with a
 // cursor, zoom, and a strip of the whole beneath that is its scrollbar.
 
-// Neighbours that people made one action become one segment.
+// The moments at which frames begin, and the end.
+function unpacked({start, step, unit, gaps}, frames) {
+  const moments = new Float64Array(frames + 1);
+  const view = gaps && new DataView(bytes(gaps).buffer);
+  let units = 0;
+  for (let i = 0; i <= frames; i += 1) {
+    moments[i] = start + (gaps ? units * unit : i * step);
+    if (gaps && i < frames) units += view.getUint32(4 * i, true);
+  }
+  return moments;
+}
+
+// The model's track with corrected segments [start, end, action, note] over it.
+function corrected(track, list, moments) {
+  const pieces = [];
+  let [i, reached] = [0, 0];
+  const add = (start, end, label, sure, checked, note) => pieces.push({start, end, label, sure, checked, note});
+  const rest = (end) => {
+    for (; reached < end; reached = Math.min(end, track.frames[i + 1])) {
+      while (track.frames[i + 1] <= reached) i += 1;
+      add(reached, Math.min(end, track.frames[i + 1]), track.labels[i], track.confidence?.[i], 0, '');
+    }
+  };
+  for (const [start, end, action, note] of list) {
+    rest(start);
+    add(start, end, action, 1, 1, note);
+    reached = end;
+  }
+  rest(moments.length - 1);
+  const pick = (field) => pieces.map((piece) => piece[field]);
+  const frames = [...pick('start'), moments.length - 1];
+  return {...track, frames, edges: frames.map((frame) => moments[frame]), labels: pick('label'),
+    confidence: track.confidence && pick('sure'), checked: pick('checked'), notes: pick('note')};
+}
+
+// Neighbours that people made one action become one segment, unless people looked at each.
 function joined(track) {
   if (!track.own) return track;
-  const starts = track.labels.map((_, i) => i).filter((i) => {
-    const [before, here] = [track.labels[i - 1], track.labels[i]];
-    return i === 0 || before < 0 || here < 0 || names.root(before) !== names.root(here);
-  });
+  const starts = track.labels.map((_, i) => i).filter((i) =>
+    i === 0 || !same(track.labels[i - 1], track.labels[i]) || (track.checked?.[i - 1] && track.checked[i]));
   const pick = (values) => starts.map((i) => values[i]);
-  const mean = (i, k) => {
-    const end = starts[k + 1] ?? track.labels.length;
-    let sum = 0;
-    for (let j = i; j < end; j += 1) sum += track.confidence[j] * (track.frames[j + 1] - track.frames[j]);
-    return sum / (track.frames[end] - track.frames[i]);
-  };
-  return {...track, labels: pick(track.labels), edges: [...pick(track.edges), track.edges.at(-1)],
-    frames: [...pick(track.frames), track.frames.at(-1)], confidence: track.confidence && starts.map(mean)};
+  const part = (values, i, k) => values.slice(i, starts[k + 1] ?? track.labels.length);
+  const mean = (values) => values && starts.map((i, k) => {
+    const sum = part(values, i, k).reduce((all, value, j) => all + value * (track.frames[i + j + 1] - track.frames[i + j]), 0);
+    return sum / ((track.frames[starts[k + 1]] ?? track.frames.at(-1)) - track.frames[i]);
+  });
+  return {...track, labels: pick(track.labels), edges: [...pick(track.edges), track.edges.at(-1)], frames: [...pick(track.frames), track.frames.at(-1)],
+    confidence: mean(track.confidence), checked: mean(track.checked), notes: track.notes && starts.map((i, k) => [...new Set(part(track.notes, i, k).filter(Boolean))].join('; '))};
 }
 
 class Timeline {
@@ -78,6 +110,17 @@ class Timeline {
     const label = track.labels[i];
     if (label < 0) return 'no action';
     return track.own ? names.label(label) : data.classes[label].name;
+  }
+
+  // What people did with a segment, in words.
+  static said(track, i) {
+    const share = track.checked?.[i];
+    return [share >= 1 - 1e-9 ? 'checked' : share > 0 ? 'partly checked' : '', track.notes?.[i]].filter(Boolean);
+  }
+
+  // How sure a segment is, where the model says.
+  static sure(track, i) {
+    return track.confidence && !(track.checked?.[i] >= 1 - 1e-9) ? [`confidence ${percent(track.confidence[i], 0)}`] : [];
   }
 
   static style(track, i) {
@@ -184,6 +227,13 @@ class Timeline {
       }
       this.drawName(context, Timeline.label(track, i), style, from, to, y + height / 2);
     }
+    // A bar beneath what people looked at.
+    context.fillStyle = themeColour('--checked');
+    for (const [start, end, , note] of track.list ?? []) {
+      const from = this.x(this.moments[start]);
+      context.fillRect(from, y + height + 2, Math.max(this.x(this.moments[end]) - from - 1, 1), 4);
+      if (note) context.fillRect(from, y - 5, 5, 5);
+    }
   }
 
   drawName(context, name, style, from, to, y) {
@@ -266,7 +316,7 @@ class Timeline {
     if (follow && (this.time < this.view[0] || this.time > this.view[1])) this.look(this.time - this.span * 0.1);
     const track = this.recording.tracks[0];
     this.stage.setAttribute('aria-valuenow', this.time.toFixed(3));
-    this.stage.setAttribute('aria-valuetext', `${moment(this.time, this.unit, 1)}, ${Timeline.label(track, Timeline.at(track, this.time))}`);
+    this.stage.setAttribute('aria-valuetext', [moment(this.time, this.unit, 1), Timeline.label(track, Timeline.at(track, this.time)), ...Timeline.said(track, Timeline.at(track, this.time))].join(', '));
     this.place();
   }
 
@@ -347,9 +397,8 @@ class Timeline {
     if (this.tip.hidden) return;
     const i = Timeline.at(row.track, this.t(x));
     const [from, to] = [row.track.edges[i], row.track.edges[i + 1]];
-    const sure = row.track.confidence?.[i];
     this.tip.replaceChildren(h('strong', {}, Timeline.label(row.track, i)), h('span', {},
-      `${moment(from, this.unit)} – ${moment(to, this.unit)} · ${length(to - from, this.unit)}${sure === undefined ? '' : ` · confidence ${percent(sure, 0)}`}`));
+      [`${moment(from, this.unit)} – ${moment(to, this.unit)}`, length(to - from, this.unit), ...Timeline.sure(row.track, i), ...Timeline.said(row.track, i)].join(' · ')));
     const box = this.tip.getBoundingClientRect();
     this.tip.style.transform = `translate(${clamp(x - box.width / 2, 0, this.stage.clientWidth - box.width)}px, ${row.y + row.height + 8}px)`;
   }
