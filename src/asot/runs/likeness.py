@@ -164,8 +164,8 @@ def find_pairs(
         mixed = max(share) >= SHARED and two_kinds(both, rng) is None
         if (a, b) in told or ((a, b) in close and (same or mixed)):
             pair = Pair((a, b), share, (a, b) in close, (a, b) in told, same)
-            found.append((-((a, b) in told) - same - mixed, float(apart[a, b]), pair))
-    return [pair for *_, pair in sorted(found, key=lambda one: one[:2])[:MOST_PAIRS]]
+            found.append(((a, b) not in told, -same - mixed, float(apart[a, b]), pair))
+    return [pair for *_, pair in sorted(found, key=lambda one: one[:3])[:MOST_PAIRS]]
 
 
 def _p_same(rows: Rows, first: int, rng: np.random.Generator) -> float:
