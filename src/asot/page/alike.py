@@ -95,7 +95,7 @@ class MapRows:
         self._spots: defaultdict[str, list[Spot]] = defaultdict(list)
         for one in alike.spots:
             self._spots[one.recording].append(one)
-        places = np.array([(one.x, one.y) for one in alike.spots]).reshape(-1, 2)
+        places = np.array([(one.x, one.y) for one in alike.spots], dtype=float).reshape(-1, 2)
         self._low = places.min(axis=0, initial=np.inf)
         # One scale for both directions, as distances are what the map tells.
         self._reach = float((places.max(axis=0, initial=-np.inf) - self._low).max()) or 1.0

@@ -6,7 +6,7 @@ Recordings come one at a time, and only the values for the index and the statist
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from heapq import nlargest
 from typing import Any
@@ -72,12 +72,13 @@ class Book:
         self._doubts: list[tuple[float, list[float]]] = []
         self._poses = Averages()
         self._map = MapRows(page.alike or Alike())
-        shown = [*page.typical.values(), *page.atypical.values()]
-        spans = [one.end_frame - one.start_frame for some in shown for one in some]
+        shown = _examples(page)
+        every = [one for examples in shown.values() for some in examples.values() for one in some]
+        spans = [one.end_frame - one.start_frame for one in every]
         # Of every example as much, so that what is fast looks fast.
         self._span = max(FEWEST_SHOWN, int(np.quantile(spans, 0.25))) if spans else 0
         self._examples: defaultdict[str, list[tuple[str, int, int, Example]]] = defaultdict(list)
-        for kind, examples in self._shown(page):
+        for kind, examples in shown.items():
             for action, some in examples.items():
                 for rank, example in enumerate(some[: MOST_EXAMPLES[kind]]):
                     self._examples[example.recording].append((kind, action, rank, example))
@@ -230,20 +231,6 @@ class Book:
             "remarks": [str(remark) for remark in page.remarks],
         }
 
-    @staticmethod
-    def _shown(page: Page) -> Iterator[tuple[str, Mapping[int, Sequence[Example]]]]:
-        """Yield the examples that are shown, by the kind that they are of."""
-        yield from (("typical", page.typical), ("atypical", page.atypical))
-        kinds = {} if page.alike is None else page.alike.kinds
-        for place, kind in enumerate(("first kind", "second kind")):
-            yield (
-                kind,
-                {
-                    action: [Example(one.recording, one.start, one.end, 0.0) for one in some[place]]
-                    for action, some in kinds.items()
-                },
-            )
-
     def _count(self, labels: NDArray[np.int64], edges: NDArray[np.float64]) -> dict[int, float]:
         """Add the segments of a recording to the statistics; return each action's share of it."""
         starts, ends, values = run_lengths(labels)
@@ -341,3 +328,14 @@ class Book:
             self.clips[kind].append(clip)
             clips.append(clip)
         return clips
+
+
+def _examples(page: Page) -> dict[str, Mapping[int, Sequence[Example]]]:
+    """Return the examples of actions by the kind that they are of."""
+    result = {"typical": page.typical, "atypical": page.atypical}
+    for place, kind in enumerate(("first kind", "second kind")):
+        result[kind] = {
+            action: [Example(one.recording, one.start, one.end, 0.0) for one in some[place]]
+            for action, some in (page.alike or Alike()).kinds.items()
+        }
+    return result

@@ -20,12 +20,14 @@ function giveAll(chosen, action) {
   edits.commit({recordings}, `${many(chosen.length, 'segment')} as ${names.label(action)}`);
 }
 
+const told = (chosen, action, undo) => toast(
+  `${many(chosen.length, 'segment')} ${chosen.length === 1 ? 'is' : 'are'} now ${names.label(action)}.`, button('Undo', undo, {look: 'plain'}));
+
 // The same with an action that is made for them, and offers to take both steps back.
 function giveNew(chosen, name) {
   const action = edits.addAction(name);
   giveAll(chosen, action);
-  toast(`${many(chosen.length, 'segment')} are now ${names.label(action)}.`, button('Undo', () => { edits.undo(); edits.undo(); }, {look: 'plain'}));
-  return action;
+  told(chosen, action, () => { edits.undo(); edits.undo(); });
 }
 
 function reasons({actions: [a, b], shared, closest, described, same}) {
@@ -111,10 +113,7 @@ function kinds(id, theatre) {
   const said = h('p', {});
   const rows = ['first kind', 'second kind'].map((kind, i) => [h('h3', {}), h('div', {class: `clips typical${look()}`}, examplesOf(kind, id).map((clip) => example(clip, theatre, id)))]);
   const members = (kind) => spots.filter((one) => one.action === id && one.kind === kind && actionOf(one) === id);
-  const give = button('Make the second kind a new action', () => {
-    const action = giveNew(members(1), `${names.label(id)}, second kind`);
-    location.hash = `#/action/${action}`;
-  });
+  const give = button('Make the second kind a new action', () => giveNew(members(1), `${names.label(id)}, second kind`));
   const box = h('section', {class: 'kinds', 'aria-label': 'May be two'}, h('h2', {}, 'May be two'), said, rows,
     h('div', {class: 'controls'}, give, h('a', {href: `#/map/${id}`}, 'See them on the map')));
   const refresh = () => {

@@ -237,7 +237,7 @@ function mapView(main, place) {
   h('form', {class: 'editor', onsubmit: (event) => {
     event.preventDefault();
     giveAll([...map.chosen], Number(target.value));
-    toast(`${many(map.chosen.size, 'segment')} are now ${names.label(Number(target.value))}.`, button('Undo', edits.undo, {look: 'plain'}));
+    told([...map.chosen], Number(target.value), edits.undo);
   }}, h('label', {}, h('span', {}, 'Or one that is there'), target), h('button', {type: 'submit', class: 'quiet'}, 'Give it')));
   put(group, heading, counts, forms);
 
