@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from asot.page import Example, RecordingView, render_page
+from asot.page import Alike, Example, Pair, RecordingView, Spot, render_page
 from tests.page.examples import LATE_S, late_view, series_view, small_page, video_view
 
 
@@ -79,6 +79,15 @@ def real_page(bikes: Path, late_clip: Path, tmp_path_factory: pytest.TempPathFac
         ],
         typical={3: [Example("bikes", 31, 75, 0.9)], 0: [Example("watch", 0, 30, 0.8)]},
         atypical={3: [Example("late", 25, 50, 0.1)]},
+        alike=Alike(
+            leaves=[0, 1, 3],
+            joins=[(0, 2, 0.4), (1, 3, 1.0)],
+            pairs=[Pair((3, 0), (0.2, 0.1), closest=True)],
+            kinds={3: ([Spot("bikes", 31, 75, 3, 0, 0)], [Spot("late", 25, 50, 3, 1, 1)])},
+            spots=[Spot("bikes", 31, 75, 3, 0, 0), Spot("watch", 0, 40, 0, 1, 2, kind=1)],
+            n_segments=2,
+            method="PCA",
+        ),
         scores={"global": {"MoF": 0.8, "F1": 0.75}},
         matching={0: "street", 3: "wheel"},
         confusion=(counts, ["street", "wheel"]),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-VIEWS = ("#/", "#/recording/0", "#/recording/2", "#/actions", "#/action/3", "#/overview")
+VIEWS = ("#/", "#/recording/0", "#/recording/2", "#/actions", "#/action/3", "#/map", "#/overview")
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1200), ("dark", 390)])

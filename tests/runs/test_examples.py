@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from asot.data import Recording, Recordings
 from asot.data import features as blocks_of
-from asot.runs.page import ATYPICAL, TYPICAL, Examples, find_examples
+from asot.runs.alike import Survey
+from asot.runs.examples import ATYPICAL, TYPICAL, Examples, find_examples
 from asot.runs.predictions import PredictionFolder
 from asot.timeline.segments import UNLABELLED, to_segments
 
@@ -98,7 +99,7 @@ def test_examples_are_those_of_brute_force(
         for number in range(rng.integers(1, 7))
     }
     folder, recordings = predicted(tmp_path_factory.mktemp("examples"), labels, 4, rng)
-    check(*find_examples(folder, recordings, 4), folder, recordings)
+    check(*find_examples(recordings, folder.labels_of, Survey(4)), folder, recordings)
 
 
 def test_recordings_longer_than_a_block(tmp_path: Path, rng: np.random.Generator) -> None:
@@ -111,7 +112,7 @@ def test_recordings_longer_than_a_block(tmp_path: Path, rng: np.random.Generator
         "short": np.repeat([0, 1, 2], [2, 3, 4]),
     }
     folder, recordings = predicted(tmp_path, labels, width, rng)
-    check(*find_examples(folder, recordings, 4), folder, recordings)
+    check(*find_examples(recordings, folder.labels_of, Survey(4)), folder, recordings)
 
 
 def test_features_that_never_change(tmp_path: Path) -> None:
@@ -119,7 +120,7 @@ def test_features_that_never_change(tmp_path: Path) -> None:
     labels = np.array([0, 0, 1, -1])
     folder.write("still", labels, np.ones((4, 2), dtype=np.float32))
     recordings = Recordings([Recording("still", np.full((4, 3), 7, dtype=np.float32))])
-    typical, atypical = find_examples(folder, recordings, 4)
+    typical, atypical = find_examples(recordings, folder.labels_of, Survey(4))
     assert [(one.start_frame, one.end_frame, one.typicality) for one in typical[0]] == [(0, 2, 0.0)]
     assert atypical == {0: [], 1: []}
 
@@ -128,4 +129,4 @@ def test_recordings_without_an_action(tmp_path: Path) -> None:
     folder = PredictionFolder(tmp_path)
     folder.write("none", np.full(3, -1), np.ones((3, 2), dtype=np.float32))
     recordings = Recordings([Recording("none", np.eye(3, dtype=np.float32))])
-    assert find_examples(folder, recordings, 4) == ({}, {})
+    assert find_examples(recordings, folder.labels_of, Survey(4)) == ({}, {})

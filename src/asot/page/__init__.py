@@ -10,7 +10,19 @@
 
 from __future__ import annotations
 
+from asot.page.alike import Alike, Pair, Spot
 from asot.page.content import ActionView, Example, Page, Portrait, RecordingView, Track
 from asot.page.render import render_page
 
-__all__ = ["ActionView", "Example", "Page", "Portrait", "RecordingView", "Track", "render_page"]
+__all__ = [
+    "ActionView",
+    "Alike",
+    "Example",
+    "Page",
+    "Pair",
+    "Portrait",
+    "RecordingView",
+    "Spot",
+    "Track",
+    "render_page",
+]

@@ -6,7 +6,7 @@ Recordings come one at a time, and only the values for the index and the statist
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from heapq import nlargest
 from typing import Any
@@ -18,6 +18,7 @@ from asot.errors import ArgumentError
 from asot.figures.style import HATCHES, Style, class_style
 from asot.notebook import COLOURS
 from asot.page import packing
+from asot.page.alike import Alike, MapRows
 from asot.page.content import Example, Identity, Page, RecordingView, Track
 from asot.page.media import PlayerMedia
 from asot.page.poses import Averages
@@ -26,7 +27,7 @@ from asot.timeline.names import ActionNames, default_name
 from asot.timeline.segments import UNLABELLED, run_lengths
 
 FEWEST_SHOWN = 16  # frames of an example's signals, where it has as many
-MOST_EXAMPLES = {"typical": 4, "atypical": 2}
+MOST_EXAMPLES = {"typical": 4, "atypical": 2, "first kind": 2, "second kind": 2}
 MOST_DOUBTS = 300  # places of all recordings to ask people about
 FILLS = [packing.fill(class_style(place)) for place in range(len(COLOURS) * len(HATCHES))]
 
@@ -54,7 +55,7 @@ class Book:
         self.page = page
         self.positions = {action.id: place for place, action in enumerate(page.actions)}
         self.rows: list[dict[str, Any]] = []
-        self.clips: dict[str, list[Clip]] = {"typical": [], "atypical": []}
+        self.clips: dict[str, list[Clip]] = {kind: [] for kind in MOST_EXAMPLES}
         self.all_in_seconds = True
         self._known: set[str] = set()
         self._classes: dict[str, Style] = {}
@@ -70,12 +71,14 @@ class Book:
         )
         self._doubts: list[tuple[float, list[float]]] = []
         self._poses = Averages()
-        shown = [*page.typical.values(), *page.atypical.values()]
-        spans = [one.end_frame - one.start_frame for some in shown for one in some]
+        self._map = MapRows(page.alike or Alike())
+        shown = _examples(page)
+        every = [one for examples in shown.values() for some in examples.values() for one in some]
+        spans = [one.end_frame - one.start_frame for one in every]
         # Of every example as much, so that what is fast looks fast.
         self._span = max(FEWEST_SHOWN, int(np.quantile(spans, 0.25))) if spans else 0
         self._examples: defaultdict[str, list[tuple[str, int, int, Example]]] = defaultdict(list)
-        for kind, examples in (("typical", page.typical), ("atypical", page.atypical)):
+        for kind, examples in shown.items():
             for action, some in examples.items():
                 for rank, example in enumerate(some[: MOST_EXAMPLES[kind]]):
                     self._examples[example.recording].append((kind, action, rank, example))
@@ -128,6 +131,7 @@ class Book:
             curve = packing.packed(means, 0.0, 1.0)
         if recording.pose is not None:
             self._poses.add(recording.pose, now, edges)
+        self._map.add(place, recording.name, edges)
         tracks = (Track("prediction", labels), *recording.tracks)
         values = {
             "unit": "s" if timed else "frames",
@@ -212,6 +216,7 @@ class Book:
                 for ranked in [sorted(clips, key=lambda clip: clip.rank)]
             },
             "poses": self._poses.values(),
+            "alike": self._map.values(),
             "scores": {
                 matching: {name: packing.number(score) for name, score in scores.items()}
                 for matching, scores in page.scores.items()
@@ -323,3 +328,14 @@ class Book:
             self.clips[kind].append(clip)
             clips.append(clip)
         return clips
+
+
+def _examples(page: Page) -> dict[str, Mapping[int, Sequence[Example]]]:
+    """Return the examples of actions by the kind that they are of."""
+    result = {"typical": page.typical, "atypical": page.atypical}
+    for place, kind in enumerate(("first kind", "second kind")):
+        result[kind] = {
+            action: [Example(one.recording, one.start, one.end, 0.0) for one in some[place]]
+            for action, some in (page.alike or Alike()).kinds.items()
+        }
+    return result

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from asot.errors import ArgumentError
 from asot.figures.evidence import Finding
 from asot.figures.verdicts import VerdictText
+from asot.page.alike import Alike
 from asot.page.poses import PoseView
 from asot.timeline.corrections import Corrected
 from asot.timeline.segments import UNLABELLED, require_times
@@ -231,6 +232,8 @@ class Page:
         Best and worst examples of each action; the best and the worst come first.
     portraits : mapping of int to Portrait
         What tells each action apart, where signals were measured.
+    alike : Alike, optional
+        Which actions and segments are alike.
     scores : mapping of str to mapping of str to float
         For each way of matching, the scores as fractions.
     meanings : mapping of str to str
@@ -262,6 +265,7 @@ class Page:
     typical: Mapping[int, Sequence[Example]] = field(default_factory=dict)
     atypical: Mapping[int, Sequence[Example]] = field(default_factory=dict)
     portraits: Mapping[int, Portrait] = field(default_factory=dict)
+    alike: Alike | None = None
     scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     meanings: Mapping[str, str] = field(default_factory=dict)
     matching: Mapping[int, str] | None = None

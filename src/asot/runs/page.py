@@ -9,20 +9,22 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from asot.data import Recording, Recordings
-from asot.data.features import blocks, map_array
+from asot.data.features import map_array
 from asot.data.origin import Origin
-from asot.data.recordings import Features
 from asot.errors import ConfigurationError, DataError
 from asot.figures.evidence import findings
 from asot.figures.evidence_file import EVIDENCE_FILE, read_evidence
 from asot.figures.verdicts import VerdictText, Word
 from asot.files import write_json
 from asot.metrics.evaluate import SCORE_MEANINGS, matching_title, plain_title
-from asot.page import ActionView, Example, Page, Portrait, RecordingView, Track, render_page
+from asot.page import ActionView, Page, Portrait, RecordingView, Track, render_page
 from asot.progress import Progress, silent
+from asot.runs.alike import Survey
+from asot.runs.examples import find_examples
 from asot.runs.portraits import Measured, draw_portraits
 from asot.runs.predictions import PredictionFolder, find_predictions
 from asot.runs.run import Run, find_training, told_scores, versions
@@ -33,18 +35,14 @@ from asot.schema import read_json
 from asot.text import plural
 from asot.timeline.corrections import Corrected
 from asot.timeline.names import ActionNames
-from asot.timeline.segments import UNLABELLED, run_lengths
+from asot.timeline.segments import UNLABELLED
 
 logger = logging.getLogger(__name__)
 
 PAGE = "page"
 SETTINGS = "page.json"
-# Segments of each action that are shown.
-TYPICAL = 4
-ATYPICAL = 2
 
 Labels = NDArray[np.int64]
-Examples = dict[int, list[Example]]
 
 
 class PageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -143,7 +141,12 @@ def gather(
     n_known = folder.n_actions(model)
     names = folder.names(model, n_known)
     n_actions = n_known + names.added
-    typical, atypical = find_examples(folder, recordings, n_actions)
+
+    def labels(one: Recording) -> Labels:
+        return _labels(folder, one, n_actions)
+
+    survey = Survey(n_actions)
+    typical, atypical = find_examples(recordings, labels, survey)
     used = {int(label) for one in recordings for label in np.unique(folder.labels(one.name))}
     n_used = len(used - {UNLABELLED})
     remarks = []
@@ -154,6 +157,17 @@ def gather(
     found = {} if run is None else read_evidence(run.root / EVIDENCE_FILE)
     verdict = notice or verdict_of(folder, model, found.get(model), run is not None)
     told = {key: plain_title(key) for key in told_scores(run)}
+    evidence = found.get(model)
+    pairs: list[tuple[int, int]] = []
+    if evidence is not None and evidence.choice is not None:
+        # They are shown where the actions are, to be merged, and not once more in words.
+        pairs = evidence.choice.alike
+        evidence = replace(evidence, choice=replace(evidence.choice, alike=[]))
+    alike = None
+    if notice is None:
+        for one in recordings:
+            survey.add_shares(labels(one), folder.assignment(one.name))
+        alike = survey.alike(pairs)
     return Page(
         title=title,
         actions=[
@@ -168,6 +182,7 @@ def gather(
         typical=typical,
         atypical=atypical,
         portraits=_portraits(folder, recordings, names, n_actions),
+        alike=alike,
         scores={
             matching_title(one): {title: one[key] for key, title in told.items() if key in one}
             for one in ([] if scored is None else scored.evaluations.values())
@@ -176,7 +191,7 @@ def gather(
         matching=None if scored is None else _matching(scored, model),
         confusion=None if scored is None else _confusion(folder, recordings, scored, n_actions),
         verdict=verdict,
-        findings=findings(found[model]) if model in found else [],
+        findings=[] if evidence is None else findings(evidence),
         settings=_settings(run, recordings),
         versions=versions(),
         remarks=remarks,
@@ -379,77 +394,3 @@ def _flat(values: Mapping[str, Any], place: str = "") -> dict[str, str]:
         name = f"{place}{key}"
         found |= _flat(value, f"{name}.") if isinstance(value, Mapping) else {name: str(value)}
     return found
-
-
-def find_examples(
-    folder: PredictionFolder, recordings: Recordings, n_actions: int
-) -> tuple[Examples, Examples]:
-    """Find the most and the least typical segments of each action, best and worst first.
-
-    A segment is the mean of its frames' features, standardised over its recording; it is as
-    typical as its cosine similarity to the mean of all the action's segments, which count by their
-    length. No segment is both, and typical segments come from different recordings where there
-    are enough. ``n_actions`` counts those that people added too.
-    """
-    # The recordings are read twice, so that the means of all segments need not be held at once.
-    sums: dict[int, NDArray[np.float64]] = {}
-    for one in recordings:
-        for start, end, action, mean in _segments(folder, one, n_actions):
-            sums[action] = sums.get(action, 0) + (end - start) * mean
-    centres = {action: total / (np.linalg.norm(total) or 1) for action, total in sums.items()}
-    found: Examples = {action: [] for action in sorted(centres)}
-    for one in recordings:
-        for start, end, action, mean in _segments(folder, one, n_actions):
-            similarity = float(mean @ centres[action] / (np.linalg.norm(mean) or 1))
-            found[action].append(Example(one.name, start, end, similarity))
-    typical: Examples = {}
-    atypical: Examples = {}
-    for action, own in found.items():
-        order = sorted(range(len(own)), key=lambda i: -own[i].typicality)
-        best = _spread(own, order, TYPICAL)
-        rest = [i for i in reversed(order) if i not in best]
-        typical[action] = [own[i] for i in best]
-        atypical[action] = [own[i] for i in rest[:ATYPICAL]]
-    return typical, atypical
-
-
-def _segments(
-    folder: PredictionFolder, one: Recording, n_actions: int
-) -> Iterator[tuple[int, int, int, NDArray[np.float64]]]:
-    """Yield a recording's segments: start, end, action and the mean of the features."""
-    runs = run_lengths(_labels(folder, one, n_actions))
-    means = _segment_means(one.features, runs[0], runs[1])
-    for start, end, action, mean in zip(*(run.tolist() for run in runs), means, strict=True):
-        if action != UNLABELLED:
-            yield start, end, action, mean
-
-
-def _segment_means(features: Features, starts: Labels, ends: Labels) -> NDArray[np.float64]:
-    """Return the means (S, D) of half-open runs that cover a recording, standardised over it."""
-    width = features.shape[1]
-    sums = np.zeros((len(starts), width))
-    squares = np.zeros(width)
-    for first, block in blocks(features):
-        values = np.asarray(block, dtype=np.float64)
-        squares += np.einsum("ij,ij->j", values, values)
-        inside = np.flatnonzero((starts < first + len(values)) & (ends > first))
-        cuts = np.maximum(starts[inside] - first, 0)
-        sums[inside] += np.add.reduceat(values, cuts, axis=0)
-    n_frames = len(features)
-    mean = sums.sum(axis=0) / n_frames
-    deviation = np.sqrt(np.maximum(squares / n_frames - mean**2, 0))
-    means = sums / (ends - starts)[:, None]
-    centred: NDArray[np.float64] = (means - mean) / np.where(deviation > 1e-9, deviation, 1)
-    return centred
-
-
-def _spread(own: list[Example], order: list[int], count: int) -> list[int]:
-    """Return the first ``count`` in the order, taking the first of each recording before others."""
-    seen: set[str] = set()
-    fresh: list[int] = []
-    again: list[int] = []
-    for i in order:
-        (again if own[i].recording in seen else fresh).append(i)
-        seen.add(own[i].recording)
-    chosen = set((fresh + again)[:count])
-    return [i for i in order if i in chosen]

@@ -146,17 +146,18 @@ function actionsView(main) {
   });
   const unused = data.actions.filter((action) => !action.amount && !action.added);
   const keeping = unkept();
+  const likeness = [pairs(), tree()];
   put(main, h('h1', {}, 'Actions'),
     h('p', {class: 'lead'}, 'Watch what each action looks like, give it a name, merge those that are one, and mark what is nothing of interest.'),
-    guide(), keeping,
+    guide(), keeping, likeness[0].box,
     h('div', {class: 'controls'}, moves('typical', data.actions) ? theatre.button : null, button('Reset all names', () => {
       names.reset();
       toast('All names are as they were in the page.', button('Undo', edits.undo, {look: 'plain'}));
     })),
     h('div', {class: 'cards'}, cards.map(({card}) => card)),
-    unused.length ? h('p', {class: 'muted'}, `Never used: ${unused.map((action) => `${action.unnamed}${action.name ? ` (${action.name})` : ''}`).join(', ')}.`) : '');
+    unused.length ? h('p', {class: 'muted'}, `Never used: ${unused.map((action) => `${action.unnamed}${action.name ? ` (${action.name})` : ''}`).join(', ')}.`) : '', likeness[1].box);
   const refresh = () => {
-    cards.forEach((card) => card.refresh());
+    [...cards, ...likeness].forEach((one) => one.refresh());
     redrawFigures(main);
     keeping.hidden = edits.kept;
   };
@@ -185,6 +186,7 @@ function actionView(main, place) {
     const clips = examplesOf(kind, id);
     return clips.length ? h('section', {}, h('h2', {}, heading), h('div', {class: `clips ${kind}${look()}`}, kind === 'typical' ? averageFigure(id) : null, clips.map((clip) => example(clip, theatre, id)))) : null;
   });
+  const two = kinds(id, theatre);
   const all = data.actions.filter((one) => one.amount || one === action);
   const beside = (step, text) => {
     const other = all[all.indexOf(action) + step];
@@ -193,9 +195,10 @@ function actionView(main, place) {
   put(main, h('div', {class: 'crumbs'}, h('a', {href: '#/actions'}, 'All actions'), h('nav', {'aria-label': 'Neighbours'}, beside(-1, '← Previous'), beside(1, 'Next →'))),
     h('h1', {}, swatch(id), nameOf(id)), h('p', {class: 'lead'}, `${titled(id)}${action.match ? ` · matched with ${action.match}` : ''}`), portrait(action), form, guide(), numbers,
     h('div', {class: 'controls'}, moves('typical', [action]) || moves('atypical', [action]) ? theatre.button : null),
-    rows, h('section', {}, h('h2', {}, 'How long it lasts'), chart), h('section', {}, h('h2', {}, 'Where it happens'), where));
+    rows, two?.box, h('section', {}, h('h2', {}, 'How long it lasts'), chart), h('section', {}, h('h2', {}, 'Where it happens'), where));
   function refresh() {
     refreshEditor();
+    two?.refresh();
     redrawFigures(main);
     const s = statistics(id);
     numbers.replaceChildren(...[['Segments', s.segments.toLocaleString('en')], ['Total', length(s.amount, data.unit)], ['Average', s.segments ? length(s.mean, data.unit) : '–'],

@@ -5,6 +5,7 @@ const ROUTES = [
   [/^#\/recording\/(\d+)(?:\/(-?[\d.]+))?$/, recordingView],
   [/^#\/actions$/, actionsView],
   [/^#\/action\/(\d+)$/, actionView],
+  [/^#\/map(?:\/(\d+))?$/, mapView],
   [/^#\/overview$/, overviewView],
 ];
 let view = null;
@@ -18,7 +19,7 @@ function route(first = false) {
   view = found ? found[1](main, ...match.slice(1)) : missing(main, 'The address leads nowhere.');
   document.title = view.title ? `${view.title} – ${data.title}` : data.title;
   for (const link of document.querySelectorAll('.bar nav a')) {
-    const inside = {'#/actions': /^#\/action/, '#/overview': /^#\/overview/, '#/': /^(#\/?$|$|#\/recording)/}[link.getAttribute('href')];
+    const inside = {'#/actions': /^#\/action/, '#/map': /^#\/map/, '#/overview': /^#\/overview/, '#/': /^(#\/?$|$|#\/recording)/}[link.getAttribute('href')];
     if (inside.test(location.hash)) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
@@ -79,6 +80,7 @@ addEventListener('keydown', (event) => {
 });
 addEventListener('hashchange', () => route());
 
+find('.bar a[href="#/map"]').hidden = !spots.length;
 if (storedTheme()) setTheme(storedTheme(), false);
 countEdits();
 route(true);
