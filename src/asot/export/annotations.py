@@ -24,7 +24,8 @@ logger = logging.getLogger(__name__)
 class Annotation(NamedTuple):
     """A label from ``start`` to ``end``, in seconds; ``tiers`` are the names of its tier.
 
-    ``line`` is where it stands in a file of text. An ``event`` may last no time.
+    ``line`` is where it stands in a file of text. An ``event`` may last no time. The ``note`` is
+    what people remark on it.
     """
 
     recording: str
@@ -34,6 +35,7 @@ class Annotation(NamedTuple):
     tiers: tuple[str, ...] = ()
     line: int | None = None
     event: bool = False
+    note: str = ""
 
     @property
     def is_point(self) -> bool:
@@ -67,7 +69,7 @@ def of_tier(path: Path, found: Sequence[Annotation], tier: str | None) -> list[I
         try:
             if not as_label(one.action):
                 raise ValueError("the action is empty")
-            intervals.append(Interval(one.recording, one.start, one.end, one.action))
+            intervals.append(Interval(one.recording, one.start, one.end, one.action, one.note))
         except ValueError as error:  # an ArgumentError is one
             raise FileError.at(path, str(error).rstrip("."), one.line) from error
     return intervals

@@ -76,6 +76,10 @@ _READERS = {
 }
 
 
+# What is read back, for people.
+READ = tuple(dict.fromkeys([one.name for one in _ALL if one.reads] + [*_READERS]))
+
+
 def export(
     timelines: Iterable[Timeline], to: str, out: str | Path, from_zero: bool = False
 ) -> list[Path]:
@@ -172,7 +176,7 @@ def read(
     >>> path = Path(tempfile.mkdtemp()) / "corrected.csv"
     >>> _ = path.write_text("recording;action;start_s;end_s\\ntea;boil;0,5;2\\n")
     >>> read(path)
-    [Interval(recording='tea', start_s=0.5, end_s=2.0, action='boil')]
+    [Interval(recording='tea', start_s=0.5, end_s=2.0, action='boil', note='')]
     """
     path = Path(path)
     if format is not None and format not in _READERS:

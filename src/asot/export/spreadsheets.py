@@ -39,6 +39,7 @@ _HEADINGS = {
     "duration": "duration",
     "time": "time",
     "state": "behavior type|status",
+    "note": "note|notes|comment|comments|comment start",
 }
 _UNITS = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "ss.msec"), 1.0),
@@ -246,7 +247,8 @@ class _Table:
             yield from self._event(recording, tiers, action, state, line, cells)
             return
         start, end = self._times(recording, cells, state == "POINT")
-        yield Annotation(recording, start, end, action, tiers, line, state in ("POINT", "STATE"))
+        event, note = state in ("POINT", "STATE"), header.first(cells, "note")
+        yield Annotation(recording, start, end, action, tiers, line, event, note)
 
     def _cells(self, recording: str, line: int, cells: list[str]) -> Iterator[Annotation]:
         for tiers, (onset, offset, argument) in self.header.cells.items():
