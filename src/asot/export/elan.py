@@ -12,22 +12,20 @@ import mimetypes
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
 from asot.errors import FileError, MissingExtraError, unreadable
-from asot.export.annotations import Annotation, known_name, of_tier
+from asot.export.annotations import NOTES, TIER, Span, known_name, of_tiers
 from asot.export.common import actions, milliseconds, note, require_lines
 from asot.files import atomic_path, require_file
-from asot.text import as_label, file_stems, listing, plural, recording_name
+from asot.text import file_stems, recording_name
 from asot.timeline.segments import Interval, Timeline
 
 logger = logging.getLogger(__name__)
 
-TIER, NOTES = "actions", "notes"
 _PROPERTY = "recording"
-Span: TypeAlias = tuple[float | None, float | None]
 
 
 def write_elan(timelines: Sequence[Timeline], out: Path) -> list[Path]:
@@ -70,23 +68,7 @@ def read_elan(path: Path, known: Iterable[str] = (), tier: str | None = None) ->
     for offset in offsets:
         message = "%s has a time offset of %s ms: its times are taken as they stand."
         logger.warning(message, path, offset)
-    name = known_name(_recordings(root, path), known)
-    chosen = _tier(tiers, path, tier)
-    notes = tiers.get(NOTES, []) if chosen == TIER else []
-    found, empty = [], 0
-    for (start, end), text in tiers[chosen]:
-        if not as_label(text):
-            empty += 1
-            continue
-        if start is None or end is None:
-            raise FileError.at(path, f"an annotation {text!r} of tier '{chosen}' has no time")
-        said = (one for (first, _), one in notes if first is not None and start <= first < end)
-        note = "; ".join(said)
-        found.append(Annotation(name, start, end, text, event=True, note=note))
-    if empty:
-        message = "%s has %s without text in tier %r: they are left out."
-        logger.warning(message, path, plural(empty, "annotation"), chosen)
-    return sorted(of_tier(path, found, None), key=lambda one: (one.start_s, one.end_s))
+    return of_tiers(path, known_name(_recordings(root, path), known), tiers, tier)
 
 
 def _pympi() -> Any:
@@ -195,17 +177,3 @@ def _recordings(root: ElementTree.Element, path: Path) -> list[str]:
     videos = [Path(form).stem for one in media if one for form in (one, unquote(one))]
     first = videos if len(media) == 1 else []
     return [*filter(None, named), *first, recording_name(path.stem), *videos]
-
-
-def _tier(tiers: Mapping[str, Sequence[Any]], path: Path, tier: str | None) -> str:
-    listed = listing(list(tiers), len(tiers)) or "none"
-    if tier is not None and tier not in tiers:
-        raise FileError.at(path, f"has no tier {tier!r}, its tiers are {listed}")
-    if tier is not None or TIER in tiers:
-        return tier or TIER
-    filled = [name for name, annotations in tiers.items() if annotations]
-    if len(filled) != 1:
-        others = f"{len(filled)} others with annotations"
-        cure = f"say which to read with --tier, of {listed}"
-        raise FileError.at(path, f"has no tier '{TIER}', and {others}: {cure}")
-    return filled[0]

@@ -13,7 +13,7 @@ import numpy as np
 from asot.errors import ArgumentError, FileError
 from asot.export import read, read_frames
 from asot.export.annotations import known_name
-from asot.export.formats import SUFFIXES
+from asot.export.formats import READ, SUFFIXES
 from asot.export.spreadsheets import is_table
 from asot.files import write_text
 from asot.runs.people import Gathered, gather_corrections, refuse_others
@@ -25,9 +25,7 @@ from asot.timeline.segments import BACKGROUND, Interval, Timeline, even_times, f
 logger = logging.getLogger(__name__)
 
 # Endings of files that are not read back.
-OTHERS = frozenset(
-    {".parquet", ".vtt", ".srt", ".xml", ".textgrid", ".xlsx", ".xls", ".ods", ".npy", ".mat"}
-)
+OTHERS = frozenset({".xml", ".xlsx", ".xls", ".ods", ".npy", ".mat"})
 
 
 def timelines(
@@ -163,7 +161,7 @@ def _read(
 ) -> dict[str, Given]:
     """Read a label for each frame of each recording in a file."""
     if file.suffix.lower() in OTHERS:
-        cure = "use CSV, ELAN, BORIS, Datavyu, Label Studio or text with a label a line"
+        cure = f"use {', '.join(READ)}"
         raise FileError.at(file, f"is of a format that is not read back: {cure}")
     if _is_text(file):
         frames = {known_name([name], known): one for name, one in read_frames(file).items()}
