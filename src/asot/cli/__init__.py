@@ -39,7 +39,7 @@ EXTRAS = {
     **dict.fromkeys(("av", "onnx", "onnxruntime"), "video"),
     **dict.fromkeys(("pandas", "h5py"), "series"),
     **{"hmmlearn": "hmm", "matplotlib": "plot", "transformers": "hf"},
-    **{"pyarrow": "parquet", "pympi": "elan", "pynwb": "nwb"},
+    **{"pyarrow": "parquet", "pympi": "elan", "pynwb": "nwb", "openpyxl": "excel"},
 }
 # Commands that go on where they stopped when they are given again.
 RESUMABLE = ("demo", "segment", "extract", "train", "benchmark")

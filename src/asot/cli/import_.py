@@ -14,15 +14,14 @@ from asot.cli.console import (
     progress,
     say,
     show_files,
-    show_scores,
 )
+from asot.cli.evaluate import run as evaluate
 from asot.errors import ConfigurationError
 from asot.export.formats import READ
 from asot.progress import PAGE as PAGE_STAGES
 from asot.runs.corrections import Given, given_labels, write_truth
 from asot.runs.imports import take_corrections
 from asot.runs.page import rewrite_page
-from asot.runs.predictions import score
 from asot.text import listing, plural, printable
 
 
@@ -64,8 +63,7 @@ def run(
     say()
     if as_ == "truth":
         write_truth(folder, given)
-        show_scores(folder, score(folder, place))
-        show_files((folder.root / "scores.json", "all scores, and which action is which class"))
+        evaluate(results, data=data)
         return
     done = take_corrections(folder, given, place, by)
     if done.added:

@@ -84,6 +84,7 @@ SUFFIXES = {
     **{".csv": ("csv",), ".tsv": ("csv",), ".parquet": ("parquet",), ".eaf": ("elan",)},
     **{".json": ("labelstudio", "json", "vidat"), ".boris": ("boris",), ".opf": ("datavyu",)},
     **{".textgrid": ("praat",), ".nwb": ("nwb",), ".vtt": ("vtt",), ".srt": ("vtt",)},
+    **{".xlsx": ("excel",), ".xlsm": ("excel",)},
 }
 _READERS = {
     "csv": "spreadsheets:read_table",
@@ -91,6 +92,7 @@ _READERS = {
     "labelstudio": "labelstudio:read_tasks",
     "boris": "boris:read_project",
     "datavyu": "datavyu:read_opf",
+    "excel": "tables:read_excel",
     "json": "detections:read_activitynet",
     "nwb": "nwb:read_nwb",
     "parquet": "tables:read_parquet",

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, fields
 from pathlib import Path
+from typing import Any
 
 from numpy.typing import ArrayLike
 
@@ -149,11 +150,42 @@ def read_parquet(
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
         raise FileError.at(path, "is not a Parquet file, or is damaged") from error
+    rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
+    return _read_rows(path, [table.column_names, *rows], times, tier)
+
+
+def read_excel(
+    path: Path, times: Mapping[str, ArrayLike] | None = None, tier: str | None = None
+) -> list[Interval]:
+    """Read intervals from the sheet of a workbook that was last looked at."""
+    try:
+        from openpyxl import load_workbook
+    except ImportError as error:
+        raise MissingExtraError("openpyxl", "excel", "reading Excel's files") from error
+    require_file(path)
+    try:
+        book = load_workbook(path, read_only=True, data_only=True)
+        rows = [*book.active.iter_rows(values_only=True)]
+        book.close()
+    # openpyxl lets any error of its parsing through.
+    except Exception as error:
+        raise FileError.at(path, "is not a workbook of Excel, or is damaged") from error
+    return _read_rows(path, rows, times, tier)
+
+
+def _read_rows(
+    path: Path,
+    rows: Iterable[Iterable[Any]],
+    times: Mapping[str, ArrayLike] | None,
+    tier: str | None,
+) -> list[Interval]:
+    """Read intervals from cells that have values of their own."""
     text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(table.column_names)
-    for row in zip(*(column.to_pylist() for column in table.columns), strict=True):
+    writer = csv.writer(text, delimiter="\t")
+    for row in rows:
         writer.writerow([as_cell(one) if isinstance(one, str) else one for one in row])
+    if not text.getvalue().strip():
+        raise FileError.at(path, "is empty")
     return read_table(path, times, tier, text.getvalue())
 
 

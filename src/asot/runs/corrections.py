@@ -25,7 +25,7 @@ from asot.timeline.segments import BACKGROUND, Interval, Timeline, even_times, f
 logger = logging.getLogger(__name__)
 
 # Endings of files that are not read back.
-OTHERS = frozenset({".xml", ".xlsx", ".xls", ".ods", ".npy", ".mat"})
+OTHERS = frozenset({".xml", ".xls", ".ods", ".npy", ".mat"})
 
 
 def timelines(
