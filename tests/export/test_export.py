@@ -150,7 +150,9 @@ def test_segments_shorter_than_a_millisecond_stay_segments(to: str, tmp_path: Pa
         assert [row.action for row in read(written[0])] == list("abcab")
 
 
-@pytest.mark.parametrize("to", ["txt", "elan", "labelstudio", "praat", "nwb", "vtt", "chapters"])
+@pytest.mark.parametrize(
+    "to", ["txt", "elan", "labelstudio", "praat", "nwb", "movement", "vtt", "chapters"]
+)
 @pytest.mark.parametrize(
     "name", ["two\nlines", "re\rturn", "bell\a", "line\u2028separator", "\uffff"]
 )

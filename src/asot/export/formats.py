@@ -72,6 +72,18 @@ _ALL = (
     Format(
         "nwb", "an .nwb file a recording, with bouts of ndx-ethogram", "nwb:write_nwb", "nwb", True
     ),
+    Format(
+        "movement",
+        "an .nc file a recording, a label a frame, for movement and xarray",
+        "movement:write_netcdf",
+    ),
+    Format(
+        "lerobot",
+        "lerobot.parquet, subtasks for LeRobot's data sets",
+        "lerobot:write_subtasks",
+        "parquet",
+        reads=True,
+    ),
     Format("fiftyone", "fiftyone/, a data set for FiftyOne", "detections:write_fiftyone"),
     Format("vtt", "a .vtt file a recording, subtitles for a player", "texts:write_vtt", reads=True),
     Format(
@@ -81,7 +93,7 @@ _ALL = (
 FORMATS: Mapping[str, Format] = MappingProxyType({one.name: one for one in _ALL})
 # By the endings of files, the formats of labels in time.
 SUFFIXES = {
-    **{".csv": ("csv",), ".tsv": ("csv",), ".parquet": ("parquet",), ".eaf": ("elan",)},
+    **{".csv": ("csv",), ".tsv": ("csv",), ".parquet": ("parquet", "lerobot"), ".eaf": ("elan",)},
     **{".json": ("labelstudio", "json", "vidat"), ".boris": ("boris",), ".opf": ("datavyu",)},
     **{".textgrid": ("praat",), ".nwb": ("nwb",), ".vtt": ("vtt",), ".srt": ("vtt",)},
     **{".xlsx": ("excel",), ".xlsm": ("excel",)},
@@ -95,7 +107,7 @@ _READERS = {
     "excel": "tables:read_excel",
     "json": "detections:read_activitynet",
     "nwb": "nwb:read_nwb",
-    "parquet": "tables:read_parquet",
+    **dict.fromkeys(("lerobot", "parquet"), "tables:read_parquet"),
     "praat": "praat:read_textgrid",
     "vidat": "vidat:read_vidat",
     "vtt": "texts:read_cues",
@@ -239,8 +251,9 @@ def read(
 
 def _kind(file: Path) -> str:
     """Return the format of a file by its ending, and of JSON by its layout."""
-    kind, *others = SUFFIXES[file.suffix.lower()]
-    if not others:
+    ending = file.suffix.lower()
+    kind = SUFFIXES[ending][0]
+    if ending != ".json":
         return kind
     content = read_json(file, Any, "save it again")
     keys = content.keys() if isinstance(content, dict) else ()

@@ -18,6 +18,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from asot.errors import ArgumentError, FileError, MissingExtraError
+from asot.export import lerobot
 from asot.export.annotations import frame, number
 from asot.export.spreadsheets import read_table, records
 from asot.files import atomic_path, read_text, require_file
@@ -139,7 +140,7 @@ def write_parquet(timelines: Sequence[Timeline], out: Path) -> list[Path]:
 def read_parquet(
     path: Path, times: Mapping[str, ArrayLike] | None = None, tier: str | None = None
 ) -> list[Interval]:
-    """Read intervals from a table with the columns that a CSV would have."""
+    """Read intervals from a table with the columns that a CSV would have, or LeRobot's."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -150,6 +151,10 @@ def read_parquet(
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
         raise FileError.at(path, "is not a Parquet file, or is damaged") from error
+    if lerobot.COLUMN in table.column_names:
+        wanted = {"recording", "episode_index", "end", "timestamp", lerobot.COLUMN}
+        table = table.select([one for one in table.column_names if one in wanted])
+        return lerobot.read_subtasks(path, table.to_pylist(), times or (), tier)
     rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
     return _read_rows(path, [table.column_names, *rows], times, tier)
 
