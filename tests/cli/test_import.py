@@ -63,10 +63,12 @@ def test_labels_become_the_truth(asot: Asot, results: Path, tmp_path: Path) -> N
     path.write_text("start,end,label\n2,5,walk\n5,8,run\n")
     outcome = asot("import", results, path)
     assert (outcome.code, outcome.err) == (0, "")
+    assert asot("import", results, path, "--as", "corrections").code == 0
+    refused = asot("import", results, find_predictions(results).root / "corrections.json")
+    assert "is of the page, not of another tool: give it to asot relabel" in refused.sentence
     root = find_predictions(results).root
     assert "'walk', 'run'" in outcome.out
     assert json.loads((root / "scores.json").read_text())["recordings"] == ["r1"]
-    assert not (root / "corrections.json").exists()
 
 
 @pytest.mark.parametrize(
@@ -84,6 +86,6 @@ def test_what_does_not_fit_changes_nothing(
     (tmp_path / "mine.csv").write_text(HEAD + text)
     before = snapshot(results)
     outcome = asot("import", results, tmp_path / "mine.csv", *words)
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert sentence in outcome.sentence
     assert snapshot(results) == before

@@ -7,22 +7,16 @@ from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
-from asot.cli.console import (
-    console,
-    new_table,
-    open_results,
-    progress,
-    say,
-    show_files,
-)
+from asot.cli.console import console, new_table, open_results, progress, say, show_files
 from asot.cli.evaluate import run as evaluate
-from asot.errors import ConfigurationError
+from asot.errors import ConfigurationError, FileError
 from asot.export.formats import READ
 from asot.progress import PAGE as PAGE_STAGES
-from asot.runs.corrections import Given, given_labels, write_truth
+from asot.runs.corrections import Given, given_labels, label_files, write_truth
 from asot.runs.imports import take_corrections
 from asot.runs.page import rewrite_page
 from asot.text import listing, plural, printable
+from asot.timeline.corrections import is_corrections
 
 
 def run(
@@ -55,7 +49,12 @@ def run(
         raise ConfigurationError("--by needs --as corrections.", setting="by")
     folder, place = open_results(results, data)
     unknown: list[str] = []
-    given = given_labels(folder, files, place, frame_rate, from_zero, tier, unknown)
+    taken = label_files(files)
+    of_page = next((one for one in taken if is_corrections(one)), None)
+    if of_page is not None:
+        cure = "give it to asot relabel, or to asot evaluate --truth"
+        raise FileError.at(of_page, f"is of the page, not of another tool: {cure}")
+    given = given_labels(folder, taken, place, frame_rate, from_zero, tier, unknown)
     _show_given(given)
     if unknown:
         names = list(dict.fromkeys(unknown))

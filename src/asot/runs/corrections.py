@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -118,19 +119,20 @@ def take_truth(
     for name, one in given.items():
         if name in labels:
             raise FileError.at(one.file, f"names {name}, which was named before")
-    write_truth(folder, labels)
-    return labels | write_truth(folder, with_background(given))
-
-
-def with_background(given: Mapping[str, Given]) -> dict[str, list[str]]:
-    """Return labels by recording, in which frames without one are "background"."""
-    return {name: [label or BACKGROUND for label in one.labels] for name, one in given.items()}
+    return write_truth(folder, given, labels)
 
 
 def write_truth(
-    folder: PredictionFolder, labels: Mapping[str, Sequence[str]]
-) -> Mapping[str, Sequence[str]]:
-    """Make labels of frames the ground truth of their recordings, and return them."""
+    folder: PredictionFolder,
+    given: Mapping[str, Given],
+    others: Mapping[str, list[str]] = MappingProxyType({}),
+) -> dict[str, list[str]]:
+    """Make labels the ground truth of their recordings, and return them.
+
+    Of those that are ``given``, frames without a label are "background"; ``others`` have one each.
+    """
+    labels = {name: [label or BACKGROUND for label in one.labels] for name, one in given.items()}
+    labels |= others
     for recording, frames in labels.items():
         write_text(folder.truth_path(recording), "".join(f"{one}\n" for one in frames))
     return labels
