@@ -472,8 +472,8 @@ def test_truth_of_another_moment_leaves_the_earlier_truth(
     outcome = asot("evaluate", results, "--truth", tmp_path / "late.csv")
     assert "has 'stir' from 1000.000 to 2000.000 s of r0, which lasts from 0.5" in outcome.sentence
     assert folder.truth_path("r0").read_bytes() == before
-    (tmp_path / "late.parquet").touch()
-    outcome = asot("evaluate", results, "--truth", tmp_path / "late.parquet")
+    (tmp_path / "late.mat").touch()
+    outcome = asot("evaluate", results, "--truth", tmp_path / "late.mat")
     assert "is of a format that is not read back" in outcome.sentence
 
 

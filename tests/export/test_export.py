@@ -23,7 +23,7 @@ from tests.export.timelines import HOSTILE, names, recordings, timeline
 def test_importing_the_registry_is_light() -> None:
     code = (
         "import sys, asot.export; "
-        "print({'torch', 'pyarrow', 'pympi', 'pandas', 'matplotlib'} & set(sys.modules))"
+        "print({'torch', 'pyarrow', 'pympi', 'pandas', 'matplotlib', 'h5py'} & set(sys.modules))"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "set()"
@@ -32,7 +32,7 @@ def test_importing_the_registry_is_light() -> None:
 @pytest.mark.parametrize("to", FORMATS)
 def test_every_format_writes_into_the_folder_only(to: str, tmp_path: Path) -> None:
     out = tmp_path / "a" / "out"
-    hostile = [timeline("ab", recording=name) for name in HOSTILE]
+    hostile = [timeline("ab", recording=name) for name in HOSTILE[:: 5 if to == "nwb" else 1]]
     written = export(hostile, to, out)
     assert len(set(written)) == len(written)
     files = {path for path in tmp_path.rglob("*") if path.is_file()}
@@ -41,14 +41,19 @@ def test_every_format_writes_into_the_folder_only(to: str, tmp_path: Path) -> No
     assert files == {path for path in tmp_path.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("to", ["csv", "elan", "labelstudio", "boris"])
+# Those that are read back, but for NWB: a file of it takes a quarter of a second.
+BACK = ["csv", "parquet", "elan", "labelstudio", "boris", "json", "praat", "vidat", "vtt"]
+
+
+@pytest.mark.parametrize("to", BACK)
 @given(data=recordings(names.filter(lambda name: "|" not in name)))
 def test_what_is_read_back_covers_the_same_frames(
     to: str, tmp_path_factory: pytest.TempPathFactory, data: list[Timeline]
 ) -> None:
     out = tmp_path_factory.mktemp("out")
     written = export(data, to, out)
-    intervals = read(written[0] if len(written) == 1 else out, to)
+    times = {one.recording: one.seconds for one in data}
+    intervals = read(written[0] if len(written) == 1 else out, to, times=times)
     for one in data:
         expected: list[str | None] = [None] * one.n_frames
         for row in one.rows:
@@ -62,6 +67,16 @@ def test_what_is_read_back_covers_the_same_frames(
         for interval, exact in zip(own, one.intervals, strict=True):
             assert abs(interval.start_s - exact.start_s) <= 0.000501
             assert abs(interval.end_s - exact.end_s) <= 0.000501
+
+
+@pytest.mark.parametrize("to", ["csv", "parquet", "elan", "labelstudio", "boris", "praat", "vidat"])
+def test_notes_go_along(to: str, tmp_path: Path) -> None:
+    one = timeline("aab-")
+    rows = tuple(
+        replace(row, note=note) for row, note in zip(one.rows, ("", 'a "b"\nc'), strict=True)
+    )
+    written = export([replace(one, rows=rows)], to, tmp_path)
+    assert [each.note for each in read(written[0])] == ["", 'a "b" c']
 
 
 @given(several=st.lists(names, unique=True, max_size=6))
@@ -116,7 +131,7 @@ def test_seconds_count_from_the_first_frame_when_asked(tmp_path: Path) -> None:
         ]
 
 
-@pytest.mark.parametrize("to", ["elan", "boris", "labelstudio", "vtt", "chapters"])
+@pytest.mark.parametrize("to", ["elan", "boris", "labelstudio", "vidat", "vtt", "chapters"])
 def test_times_before_zero_are_refused_and_from_zero_cures(to: str, tmp_path: Path) -> None:
     one = timeline("ab", times=[-0.04, 0.0, 0.04])
     with pytest.raises(ArgumentError, match=r"starts at -0\.040 s, before 0"):
@@ -124,7 +139,7 @@ def test_times_before_zero_are_refused_and_from_zero_cures(to: str, tmp_path: Pa
     assert export([one], to, tmp_path, from_zero=True)
 
 
-@pytest.mark.parametrize("to", ["elan", "boris", "vtt", "chapters", "labelstudio"])
+@pytest.mark.parametrize("to", ["elan", "boris", "vidat", "vtt", "chapters", "labelstudio"])
 def test_segments_shorter_than_a_millisecond_stay_segments(to: str, tmp_path: Path) -> None:
     one = timeline("abcab", times=(1 + np.arange(6) / 5000).tolist())
     assert [(start, end) for start, end, _ in milliseconds(one)] == [
@@ -135,7 +150,9 @@ def test_segments_shorter_than_a_millisecond_stay_segments(to: str, tmp_path: Pa
         assert [row.action for row in read(written[0])] == list("abcab")
 
 
-@pytest.mark.parametrize("to", ["txt", "elan", "labelstudio", "vtt", "chapters"])
+@pytest.mark.parametrize(
+    "to", ["txt", "elan", "labelstudio", "praat", "nwb", "movement", "vtt", "chapters"]
+)
 @pytest.mark.parametrize(
     "name", ["two\nlines", "re\rturn", "bell\a", "line\u2028separator", "\uffff"]
 )
@@ -174,7 +191,9 @@ def test_unknown_formats_and_folders_that_cannot_be(tmp_path: Path) -> None:
         export([timeline()], "csv", tmp_path / "file")
 
 
-@pytest.mark.parametrize(("to", "library"), [("elan", "pympi"), ("parquet", "pyarrow")])
+@pytest.mark.parametrize(
+    ("to", "library"), [("elan", "pympi"), ("parquet", "pyarrow"), ("nwb", "ndx_ethogram")]
+)
 def test_missing_extras_are_named(
     to: str, library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,7 +202,7 @@ def test_missing_extras_are_named(
         export([timeline()], to, tmp_path)
 
 
-@pytest.mark.parametrize("to", ["labelstudio", "fiftyone"])
+@pytest.mark.parametrize("to", ["labelstudio", "vidat", "fiftyone"])
 def test_tools_that_show_videos_need_one(to: str, tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match="needs a video, which tea lacks"):
         export([timeline(media=None)], to, tmp_path)
@@ -207,8 +226,8 @@ def test_reading_finds_the_format_or_asks(tmp_path: Path) -> None:
         read(tmp_path / "notes.doc")
     with pytest.raises(ArgumentError, match="not txt: read it with read_frames"):
         read(tmp_path, "txt")
-    with pytest.raises(ArgumentError, match="not parquet"):
-        read(tmp_path, "parquet")
+    with pytest.raises(ArgumentError, match="not chapters"):
+        read(tmp_path, "chapters")
     for suffix in ("csv", "eaf", "json"):
         with pytest.raises(DataError) as caught:
             read(tmp_path / f"missing.{suffix}")

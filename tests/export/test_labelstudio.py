@@ -136,7 +136,7 @@ def test_the_short_export_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"database": {}}, "must be a list"),
+        ({"tasks": []}, "must be a list"),
         ([1], "must be values by name"),
         ([{"data": {"video": "a.mp4"}, "annotations": [{"result": [region(1, 2, "x")]}]}],
          "task 1: the data of a must say the 'framerate'"),

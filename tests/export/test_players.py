@@ -10,8 +10,9 @@ import pytest
 import webvtt
 from hypothesis import given
 
-from asot.export import export
-from asot.timeline.segments import Timeline
+from asot.errors import DataError
+from asot.export import export, read
+from asot.timeline.segments import Interval, Timeline
 from tests.export.timelines import in_milliseconds, recordings, timeline
 
 
@@ -60,3 +61,23 @@ def test_ffmpeg_reads_every_chapter(
             ]
         expected = [(a, b, re.sub(r"\\ $", r"\\", name)) for a, b, name in in_milliseconds(one)]
         assert read == expected
+
+
+SRT = "1\r\n00:00:00,500 --> 00:00:02,000\r\n<i>boil</i>\r\nwater\r\n\r\n"
+SRT += "2\r\n00:00:02,000 --> 00:00:03,250\r\npour\r\n"
+VTT = "WEBVTT - labels\n\nNOTE by hand\n\nfirst\n00:00.500 --> 00:02.000 align:start\n"
+VTT += "<v Ann>boil\nwater</v>\n\n00:02.000 --> 00:03.250\npour\n"
+
+
+@pytest.mark.parametrize(("name", "text"), [("tea.srt", SRT), ("tea.vtt", VTT)])
+def test_subtitles_are_read_as_labels(tmp_path: Path, name: str, text: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(text.encode())
+    boil, pour = Interval("tea", 0.5, 2.0, "boil water"), Interval("tea", 2.0, 3.25, "pour")
+    assert read(path) == [boil, pour]
+    path.write_text("00:01 --> soon\nx\n")
+    with pytest.raises(DataError, match="the end of a cue must be a finite number"):
+        read(path)
+    path.write_text("no cue\n")
+    with pytest.raises(DataError, match="holds no cue"):
+        read(path)

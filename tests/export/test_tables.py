@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import time
 from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
+from openpyxl import Workbook
 
 from asot.errors import DataError
 from asot.export import export, read, read_csv
@@ -79,7 +81,8 @@ def test_pandas_writes_what_is_read_back(tmp_path: Path) -> None:
 def test_what_spreadsheets_make_of_a_table(tmp_path: Path, text: str, encoding: str) -> None:
     path = tmp_path / "tea.csv"
     path.write_bytes(text.removeprefix("\ufeff" * (encoding == "utf-16")).encode(encoding))
-    assert read(path, times={"tea": even_times(4, 2.0)}) == BOIL
+    found = read(path, times={"tea": even_times(4, 2.0)})
+    assert found == [replace(BOIL[0], note="sure" * ("notes" in text))]
 
 
 @pytest.mark.parametrize(
@@ -115,3 +118,28 @@ def test_no_name_is_a_formula_in_a_spreadsheet(tmp_path: Path, name: str) -> Non
     cells = pd.read_csv(path).loc[0, ["recording", "action"]].tolist()
     assert all(cell.startswith("'") for cell in cells)
     assert read_csv(path) == [row]
+
+
+def test_workbooks_of_excel_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "tea.xlsx"
+    book = Workbook()
+    book.active.append(["notes on the session"])
+    sheet = book.create_sheet("labels")
+    sheet.append(["Start", "Stop (s)", "Behavior", "Comment"])
+    sheet.append([time(0, 0, 0, 500_000), 2, "=boil", "with milk"])
+    sheet.append([None, None, None, None])
+    sheet["C2"].data_type = "s"
+    book.active = 1
+    book.save(path)
+    assert read(path) == [Interval("tea", 0.5, 2.0, "=boil", "with milk")]
+    book.active = 0
+    book.save(path)
+    with pytest.raises(DataError, match="the header must have the columns"):
+        read(path)
+
+
+@pytest.mark.parametrize("name", ["tea.xlsx", "tea.parquet"])
+def test_binary_tables_that_are_none(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"start,end,label")
+    with pytest.raises(DataError, match=r"is not a .*, or is damaged"):
+        read(tmp_path / name)

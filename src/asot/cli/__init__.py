@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import logging
 import signal
 import sys
@@ -20,6 +21,7 @@ COMMANDS = {
     "extract": "Make features of videos, sensor logs or poses",
     "page": "Write the page of a segmentation: timelines, videos, names",
     "relabel": "Give the actions the names from the page",
+    "import": "Read labels of ELAN, BORIS and others, as truth or as corrections",
     "export": "Write segments for ELAN, BORIS, Label Studio and others",
     "decode": "Cut recordings by affinity or cost matrices that you already have",
     "train": "Train a recipe on a folder of features, and segment it",
@@ -37,7 +39,7 @@ EXTRAS = {
     **dict.fromkeys(("av", "onnx", "onnxruntime"), "video"),
     **dict.fromkeys(("pandas", "h5py"), "series"),
     **{"hmmlearn": "hmm", "matplotlib": "plot", "transformers": "hf"},
-    **{"pyarrow": "parquet", "pympi": "elan"},
+    **{"pyarrow": "parquet", "pympi": "elan", "pynwb": "nwb", "openpyxl": "excel"},
 }
 # Commands that go on where they stopped when they are given again.
 RESUMABLE = ("demo", "segment", "extract", "train", "benchmark")
@@ -155,7 +157,8 @@ def _run(words: list[str]) -> int:
     logging.getLogger("asot").addHandler(WARNINGS)
     from asot.cli.parsing import run_command
 
-    module = import_module(f"asot.cli.{words[0]}")
+    # Python keeps some words to itself.
+    module = import_module(f"asot.cli.{words[0]}{'_' * keyword.iskeyword(words[0])}")
     name = words[1] if split == 2 else "run"
     if command == "benchmark" and any(one.partition("=")[0] == "--table" for one in words):
         name = "show_again"

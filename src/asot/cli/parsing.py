@@ -78,7 +78,7 @@ def run_command(command: str, function: Callable[..., None], words: Sequence[str
             sys.stdout.write(recipe_yaml(values.recipe))
             return
     # The options that another function added are given to their parameter together.
-    given = {name: values.get(name, values) for name in parser.hints}
+    given = {name: values.get(_word(name), values) for name in parser.hints}
     missing = [name for name in parser.needed if given[name] is None]
     if missing:
         parser.error(f"the following arguments are required: {', '.join(missing)}")
@@ -186,8 +186,9 @@ class Parser(ArgumentParser):
             settings["nargs"] = "+"
         if parameter.kind is parameter.KEYWORD_ONLY:
             # --print_config of a recipe does not need them, so they are checked after parsing.
-            self.add_argument(f"--{name}", **settings, required=needed and not self.takes_recipe)
-            return f"--{name} {shown}" if needed else ""
+            word = f"--{_word(name)}"
+            self.add_argument(word, **settings, required=needed and not self.takes_recipe)
+            return f"{word} {shown}" if needed else ""
         if not needed:
             settings["nargs"] = "*" if several else "?"
         self.add_argument(name, **settings)
@@ -207,6 +208,11 @@ class Parser(ArgumentParser):
         sentence = _sentence(" ".join(message.split()), known)
         sys.stderr.write(f"asot: {sentence} ({self.prog} --help)\n")
         sys.exit(2)
+
+
+def _word(name: str) -> str:
+    """Return the word for a parameter, which ends in a bar where Python keeps the word itself."""
+    return name.removesuffix("_")
 
 
 def _spelt(word: str) -> str:

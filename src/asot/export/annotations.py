@@ -10,21 +10,26 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from asot.errors import FileError
-from asot.text import as_label, listing, plural
+from asot.text import as_label, file_stems, listing, plural
 from asot.timeline.segments import Interval
 
 logger = logging.getLogger(__name__)
+
+# The tiers that this library writes.
+TIER, NOTES = "actions", "notes"
+Span: TypeAlias = tuple[float | None, float | None]
 
 
 class Annotation(NamedTuple):
     """A label from ``start`` to ``end``, in seconds; ``tiers`` are the names of its tier.
 
-    ``line`` is where it stands in a file of text. An ``event`` may last no time.
+    ``line`` is where it stands in a file of text. An ``event`` may last no time. The ``note`` is
+    what people remark on it.
     """
 
     recording: str
@@ -34,6 +39,7 @@ class Annotation(NamedTuple):
     tiers: tuple[str, ...] = ()
     line: int | None = None
     event: bool = False
+    note: str = ""
 
     @property
     def is_point(self) -> bool:
@@ -67,10 +73,47 @@ def of_tier(path: Path, found: Sequence[Annotation], tier: str | None) -> list[I
         try:
             if not as_label(one.action):
                 raise ValueError("the action is empty")
-            intervals.append(Interval(one.recording, one.start, one.end, one.action))
+            intervals.append(Interval(one.recording, one.start, one.end, one.action, one.note))
         except ValueError as error:  # an ArgumentError is one
             raise FileError.at(path, str(error).rstrip("."), one.line) from error
     return intervals
+
+
+def of_tiers(
+    path: Path,
+    recording: str,
+    tiers: Mapping[str, Sequence[tuple[Span, str]]],
+    tier: str | None,
+) -> list[Interval]:
+    """Return the annotations of a tier in order of time, with the notes on them.
+
+    Each tier holds spans with texts. The tier is ``actions`` by default, whose notes are in
+    ``notes``, or else the only one that has annotations. Those without text are left out.
+    """
+    listed = listing(list(tiers), len(tiers)) or "none"
+    if tier is not None and tier not in tiers:
+        raise FileError.at(path, f"has no tier {tier!r}, its tiers are {listed}")
+    filled = [name for name, annotations in tiers.items() if annotations]
+    chosen = tier or (TIER if TIER in tiers or len(filled) != 1 else filled[0])
+    if chosen not in tiers:
+        others = f"{len(filled)} others with annotations"
+        cure = f"say which to read with --tier, of {listed}"
+        raise FileError.at(path, f"has no tier '{TIER}', and {others}: {cure}")
+    notes = tiers.get(NOTES, []) if chosen == TIER else []
+    found, empty = [], 0
+    for (start, end), text in tiers[chosen]:
+        if not as_label(text):
+            empty += 1
+            continue
+        if start is None or end is None:
+            raise FileError.at(path, f"an annotation {text!r} of tier '{chosen}' has no time")
+        said = (one for (first, _), one in notes if first is not None and start <= first < end)
+        note = "; ".join(said)
+        found.append(Annotation(recording, start, end, text, event=True, note=note))
+    if empty:
+        message = "%s has %s without text in tier %r: they are left out."
+        logger.warning(message, path, plural(empty, "annotation"), chosen)
+    return sorted(of_tier(path, found, None), key=lambda one: (one.start_s, one.end_s))
 
 
 def known_name(names: Sequence[str], known: Iterable[str]) -> str:
@@ -81,7 +124,9 @@ def known_name(names: Sequence[str], known: Iterable[str]) -> str:
     >>> known_name(["observation 1", "videos/tea.mp4"], ["tea", "egg"])
     'tea'
     """
-    labels = {as_label(name): name for name in known}
+    known = list(known)
+    labels = {as_label(stem): name for stem, name in zip(file_stems(known), known, strict=True)}
+    labels |= {as_label(name): name for name in known}
     for name in names:
         file = re.split(r"[/\\]", name)[-1]
         stem = re.sub(r"\.[A-Za-z]\w{1,4}$", "", file)

@@ -19,7 +19,7 @@ from typing import Any
 
 from asot.errors import ArgumentError, FileError
 from asot.export.annotations import Annotation, known_name, number, of_tier
-from asot.export.common import colours, milliseconds, video_rate
+from asot.export.common import colours, milliseconds, note, video_rate
 from asot.files import write_text
 from asot.schema import read_json
 from asot.timeline.segments import Interval, Timeline
@@ -91,15 +91,17 @@ def _annotations(
     name: str, recording: str, events: Sequence[Any], points: set[str]
 ) -> Iterator[Annotation]:
     """Pair the events of an observation: a behaviour starts and stops by turns."""
-    running: dict[tuple[str, str], float] = {}
-    for moment, subject, code, *_ in sorted(events, key=lambda one: float(one[0])):
+    running: dict[tuple[str, str], tuple[float, str]] = {}
+    for moment, subject, code, *more in sorted(events, key=lambda one: float(one[0])):
         at, key = number("the time of an event", str(moment)), (str(subject), str(code))
+        comment = str(more[1]) if len(more) > 1 else ""
         if code not in points and key not in running:
-            running[key] = at
+            running[key] = at, comment
             continue
-        start = running.pop(key, at)
-        yield Annotation(recording, start, at, key[1], (key[0], name), event=True)
-    for (_, code), start in running.items():
+        start, first = running.pop(key, (at, ""))
+        said = "; ".join(dict.fromkeys(filter(None, (first, comment))))
+        yield Annotation(recording, start, at, key[1], (key[0], name), event=True, note=said)
+    for (_, code), (start, _) in running.items():
         raise ValueError(f"{code!r} of {name} starts at {start:g} s and never stops")
 
 
@@ -149,8 +151,9 @@ def _events(timeline: Timeline) -> list[list[Any]]:
     rate = video_rate(timeline)
     events: list[list[Any]] = []
     for start, end, row in milliseconds(timeline):
-        for moment, frame in ((start, row.start_frame), (end, row.end_frame)):
-            event: list[Any] = [moment / 1000, "", row.action, "", ""]
+        ends = (start, row.start_frame, note(row)), (end, row.end_frame, "")
+        for moment, frame, comment in ends:
+            event: list[Any] = [moment / 1000, "", row.action, "", comment]
             if timeline.media is not None:
                 at = float(timeline.seconds[frame])
                 event.append("NA" if rate is None else round(at * rate))

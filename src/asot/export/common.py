@@ -77,6 +77,11 @@ def require_lines(texts: Iterable[str], format: str) -> None:
             )
 
 
+def note(row: SegmentRow) -> str:
+    """Return the note on a segment on one line, without what no format can hold."""
+    return "".join(one for one in as_label(row.note) if not is_control(one))
+
+
 def write_each(
     timelines: Sequence[Timeline], out: Path, suffix: str, text: Callable[[Timeline], str]
 ) -> list[Path]:

@@ -17,14 +17,17 @@ escaped.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from asot.errors import FileError
+from asot.export.annotations import Annotation, known_name, number, of_tier
 from asot.export.common import actions, require_media
 from asot.files import write_json, write_text
+from asot.schema import read_json
 from asot.text import file_stems
-from asot.timeline.segments import Timeline
+from asot.timeline.segments import Interval, Timeline
 
 
 def write_activitynet(timelines: Sequence[Timeline], out: Path) -> list[Path]:
@@ -41,6 +44,24 @@ def write_activitynet(timelines: Sequence[Timeline], out: Path) -> list[Path]:
     path = out / "segments.json"
     write_json(path, {"version": "VERSION 1.3", "taxonomy": [], "database": database})
     return [path]
+
+
+def read_activitynet(
+    path: Path, known: Iterable[str] = (), tier: str | None = None
+) -> list[Interval]:
+    """Read the annotations of a database."""
+    document = read_json(path, dict[str, Any], "lay it out as ActivityNet 1.3")
+    found = []
+    try:
+        for name, entry in document["database"].items():
+            recording = known_name([name], known)
+            for one in entry["annotations"]:
+                start, end = (number("a segment", str(side)) for side in one["segment"])
+                found.append(Annotation(recording, start, end, one["label"]))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        reason = str(error) if type(error) is ValueError else "is not laid out as ActivityNet does"
+        raise FileError.at(path, reason) from error
+    return of_tier(path, found, tier)
 
 
 def write_fiftyone(timelines: Sequence[Timeline], out: Path) -> list[Path]:

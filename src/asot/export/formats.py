@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from asot.errors import ArgumentError, DataError, FileError
 from asot.export.common import require_names
+from asot.schema import read_json
 from asot.timeline.segments import Interval, Timeline
 
 
@@ -44,8 +45,19 @@ class Format:
 
 _ALL = (
     Format("csv", "segments.csv, a table for any spreadsheet", "tables:write_table", reads=True),
-    Format("json", "segments.json, as ActivityNet lays it out", "detections:write_activitynet"),
-    Format("parquet", "segments.parquet, the table for pandas", "tables:write_parquet", "parquet"),
+    Format(
+        "json",
+        "segments.json, as ActivityNet lays it out",
+        "detections:write_activitynet",
+        reads=True,
+    ),
+    Format(
+        "parquet",
+        "segments.parquet, the table for pandas",
+        "tables:write_parquet",
+        "parquet",
+        reads=True,
+    ),
     Format("txt", "groundTruth/ and mapping/, a name a frame", "texts:write_frames", reads=True),
     Format("elan", "an .eaf file a recording, for ELAN", "elan:write_elan", "elan", reads=True),
     Format("boris", "project.boris, for BORIS", "boris:write_boris", reads=True),
@@ -55,17 +67,36 @@ _ALL = (
         "labelstudio:write_tasks",
         reads=True,
     ),
+    Format("praat", "a .TextGrid file a recording, for Praat", "praat:write_textgrids", reads=True),
+    Format("vidat", "a .json file a recording, for Vidat", "vidat:write_vidat", reads=True),
+    Format(
+        "nwb", "an .nwb file a recording, with bouts of ndx-ethogram", "nwb:write_nwb", "nwb", True
+    ),
+    Format(
+        "movement",
+        "an .nc file a recording, a label a frame, for movement and xarray",
+        "movement:write_netcdf",
+    ),
+    Format(
+        "lerobot",
+        "lerobot.parquet, subtasks for LeRobot's data sets",
+        "lerobot:write_subtasks",
+        "parquet",
+        reads=True,
+    ),
     Format("fiftyone", "fiftyone/, a data set for FiftyOne", "detections:write_fiftyone"),
-    Format("vtt", "a .vtt file a recording, subtitles for a player", "texts:write_vtt"),
+    Format("vtt", "a .vtt file a recording, subtitles for a player", "texts:write_vtt", reads=True),
     Format(
         "chapters", "a .chapters.txt file a recording, chapters for ffmpeg", "texts:write_chapters"
     ),
 )
 FORMATS: Mapping[str, Format] = MappingProxyType({one.name: one for one in _ALL})
-# By the endings of files, the format of labels in time.
+# By the endings of files, the formats of labels in time.
 SUFFIXES = {
-    **{".csv": "csv", ".tsv": "csv", ".eaf": "elan", ".json": "labelstudio"},
-    **{".boris": "boris", ".opf": "datavyu"},
+    **{".csv": ("csv",), ".tsv": ("csv",), ".parquet": ("parquet", "lerobot"), ".eaf": ("elan",)},
+    **{".json": ("labelstudio", "json", "vidat"), ".boris": ("boris",), ".opf": ("datavyu",)},
+    **{".textgrid": ("praat",), ".nwb": ("nwb",), ".vtt": ("vtt",), ".srt": ("vtt",)},
+    **{".xlsx": ("excel",), ".xlsm": ("excel",)},
 }
 _READERS = {
     "csv": "spreadsheets:read_table",
@@ -73,7 +104,18 @@ _READERS = {
     "labelstudio": "labelstudio:read_tasks",
     "boris": "boris:read_project",
     "datavyu": "datavyu:read_opf",
+    "excel": "tables:read_excel",
+    "json": "detections:read_activitynet",
+    "nwb": "nwb:read_nwb",
+    **dict.fromkeys(("lerobot", "parquet"), "tables:read_parquet"),
+    "praat": "praat:read_textgrid",
+    "vidat": "vidat:read_vidat",
+    "vtt": "texts:read_cues",
 }
+
+
+# What is read back, for people.
+READ = tuple(dict.fromkeys([one.name for one in _ALL if one.reads] + [*_READERS]))
 
 
 def export(
@@ -145,11 +187,12 @@ def read(
     ----------
     path : path-like
         A file, or a folder with files of one format.
-    format : {"csv", "elan", "labelstudio", "boris", "datavyu"}, optional
-        By default, the ending of the file's name decides. Tables of other tools are "csv".
+    format : str, optional
+        A name in :data:`READ` but "txt". By default, the ending of the file's name decides, and of
+        JSON its layout. Tables of other tools are "csv".
     tier : str, optional
-        The tier of ELAN, subject or observation of BORIS, column of Datavyu or of a table, or
-        annotator of Label Studio whose labels to read, where there are several.
+        The tier of ELAN or Praat, subject or observation of BORIS, column of Datavyu or of a table,
+        table of NWB, or annotator of Label Studio whose labels to read, where there are several.
     times : mapping of str to (N + 1,) array-like, optional
         Seconds of the recordings' frames, as in :class:`asot.timeline.segments.Timeline`, for
         tables that count frames only; names of files are told from these recordings'.
@@ -172,7 +215,7 @@ def read(
     >>> path = Path(tempfile.mkdtemp()) / "corrected.csv"
     >>> _ = path.write_text("recording;action;start_s;end_s\\ntea;boil;0,5;2\\n")
     >>> read(path)
-    [Interval(recording='tea', start_s=0.5, end_s=2.0, action='boil')]
+    [Interval(recording='tea', start_s=0.5, end_s=2.0, action='boil', note='')]
     """
     path = Path(path)
     if format is not None and format not in _READERS:
@@ -182,7 +225,7 @@ def read(
             f"only {readable} can be read as intervals, not {_format(format).name}{hint}.",
             setting="format",
         )
-    endings = [ending for ending, kind in SUFFIXES.items() if format in (None, kind)]
+    endings = [ending for ending, kinds in SUFFIXES.items() if format in (None, *kinds)]
     files = [path]
     if path.is_dir():
         files = [
@@ -192,7 +235,7 @@ def read(
         ]
         if not files:
             raise FileError.at(path, f"holds no file that ends in {', '.join(endings)}")
-        kinds = sorted({SUFFIXES[file.suffix.lower()] for file in files})
+        kinds = [format] if format else sorted({_kind(file) for file in files})
         if len(kinds) > 1:
             several = ", ".join(kinds)
             raise FileError.at(path, f"holds files of several formats ({several}): name the files")
@@ -201,9 +244,20 @@ def read(
         raise FileError.at(path, message)
     found: list[Interval] = []
     for file in files:
-        reader = _function(_READERS[format or SUFFIXES[file.suffix.lower()]])
+        reader = _function(_READERS[format or _kind(file)])
         found += reader(file, times or {}, tier)
     return found
+
+
+def _kind(file: Path) -> str:
+    """Return the format of a file by its ending, and of JSON by its layout."""
+    ending = file.suffix.lower()
+    kind = SUFFIXES[ending][0]
+    if ending != ".json":
+        return kind
+    content = read_json(file, Any, "save it again")
+    keys = content.keys() if isinstance(content, dict) else ()
+    return "json" if "database" in keys else "vidat" if "annotation" in keys else kind
 
 
 def _format(name: str) -> Format:

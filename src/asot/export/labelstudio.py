@@ -30,6 +30,7 @@ from asot.export.common import (
     actions,
     colours,
     milliseconds,
+    note,
     require_lines,
     require_media,
     video_rate,
@@ -91,6 +92,7 @@ def _task(timeline: Timeline) -> dict[str, Any]:
             "value": {"ranges": [{"start": first, "end": last}], "timelinelabels": [row.action]},
         }
         | ({} if row.confidence is None else {"score": row.confidence})
+        | ({"meta": {"text": [note(row)]}} if note(row) else {})
         for first, last, row in frames
     ]
     prediction: dict[str, Any] = {"model_version": "asot", "result": results}
@@ -142,7 +144,7 @@ def _intervals(
     for value in values:
         labels = [_text(label) for kind in _LABELS for label in value.get(kind, [])]
         for start, end in _stretches(name, value, data):
-            intervals += [Interval(name, start, end, label) for label in labels]
+            intervals += [Interval(name, start, end, one, value["note"]) for one in labels]
     return intervals
 
 
@@ -183,7 +185,8 @@ def _values(task: dict[str, Any], place: str, tier: str | None) -> Iterator[dict
     if "data" not in task:  # JSON-MIN has the regions beside the data, under the control's name
         for regions in task.values():
             if isinstance(regions, list):
-                yield from (r for r in regions if isinstance(r, dict) and set(_LABELS) & set(r))
+                found = (r for r in regions if isinstance(r, dict) and set(_LABELS) & set(r))
+                yield from (one | {"note": _note(one)} for one in found)
         return
     made = [one for one in task.get("annotations") or [] if not one.get("was_cancelled")]
     makers = list(dict.fromkeys(name for one in made for name in _makers(one)))
@@ -198,7 +201,14 @@ def _values(task: dict[str, Any], place: str, tier: str | None) -> Iterator[dict
     for chosen in (made or task.get("predictions") or [])[-1:]:
         for result in chosen["result"]:
             if result.get("type") in _LABELS:
-                yield result["value"]
+                yield result["value"] | {"note": _note(result)}
+
+
+def _note(region: dict[str, Any]) -> str:
+    """Return what was noted on a region."""
+    meta = region.get("meta")
+    texts = meta.get("text", []) if isinstance(meta, dict) else []
+    return "; ".join(map(str, texts if isinstance(texts, list) else [texts]))
 
 
 def _makers(annotation: dict[str, Any]) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from asot.timeline.segments import Interval
 logger = logging.getLogger(__name__)
 
 # The names that a column may have, without its unit; the first of them that is there counts.
-_HEADINGS = {
+HEADINGS = {
     "recording": "recording|video|file|media file name|media file path|media file|"
     "file name|filename|video name|media|path",
     "observation": "observation id",
@@ -39,6 +39,7 @@ _HEADINGS = {
     "duration": "duration",
     "time": "time",
     "state": "behavior type|status",
+    "note": "note|notes|comment|comments|comment start",
 }
 _UNITS = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "ss.msec"), 1.0),
@@ -74,9 +75,12 @@ class _Header:
 
 
 def read_table(
-    path: Path, times: Mapping[str, ArrayLike] | None = None, tier: str | None = None
+    path: Path,
+    times: Mapping[str, ArrayLike] | None = None,
+    tier: str | None = None,
+    text: str | None = None,
 ) -> list[Interval]:
-    """Read intervals from a table.
+    """Read intervals from a table, whose text is that of the file unless given.
 
     Commas, semicolons, tabs or bars part the columns. They are ``action`` (or ``label``,
     ``behavior``, ...), and ``start`` and ``end`` (or ``begin``, ``onset``, ``duration``, ...), or
@@ -85,7 +89,7 @@ def read_table(
     or ``Start (s)``, or a clock's, ``1:02:03.5``. Without a column ``recording`` (or ``video``),
     all is of the recording that the file is named after. Other columns and empty lines do no harm.
     """
-    text = read_text(path, western=True)
+    text = text or read_text(path, western=True)
     header = find_header(path, text)
     rows = [
         (line, cells)
@@ -189,7 +193,7 @@ def _heading(cell: str) -> tuple[str, int, float | None]:
     name = as_label(cell).replace("_", " ").casefold()
     found = _UNIT.fullmatch(name)
     base, unit = (found[1], found[2]) if found else (name, "")
-    for kind, known in _HEADINGS.items():
+    for kind, known in HEADINGS.items():
         names = known.split("|")
         if base in names and unit in _FRAMES:
             return f"{kind} frame", 0, None
@@ -246,7 +250,8 @@ class _Table:
             yield from self._event(recording, tiers, action, state, line, cells)
             return
         start, end = self._times(recording, cells, state == "POINT")
-        yield Annotation(recording, start, end, action, tiers, line, state in ("POINT", "STATE"))
+        event, note = state in ("POINT", "STATE"), header.first(cells, "note")
+        yield Annotation(recording, start, end, action, tiers, line, event, note)
 
     def _cells(self, recording: str, line: int, cells: list[str]) -> Iterator[Annotation]:
         for tiers, (onset, offset, argument) in self.header.cells.items():

@@ -8,17 +8,22 @@ known. Numbers have as many digits as it takes to read the same number back.
 from __future__ import annotations
 
 import csv
+import io
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, fields
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import ArrayLike
 
 from asot.errors import ArgumentError, FileError, MissingExtraError
+from asot.export import lerobot
 from asot.export.annotations import frame, number
-from asot.export.spreadsheets import records
-from asot.files import atomic_path, read_text
+from asot.export.spreadsheets import read_table, records
+from asot.files import atomic_path, read_text, require_file
 from asot.text import as_cell
-from asot.timeline.segments import SegmentRow, Timeline
+from asot.timeline.segments import Interval, SegmentRow, Timeline
 
 COLUMNS = tuple(field.name for field in fields(SegmentRow))
 FIRST_COLUMNS = COLUMNS[:7]  # of tables written before segments could be corrected
@@ -130,6 +135,63 @@ def write_parquet(timelines: Sequence[Timeline], out: Path) -> list[Path]:
     with atomic_path(path) as temporary:
         pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary)
     return [path]
+
+
+def read_parquet(
+    path: Path, times: Mapping[str, ArrayLike] | None = None, tier: str | None = None
+) -> list[Interval]:
+    """Read intervals from a table with the columns that a CSV would have, or LeRobot's."""
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingExtraError("pyarrow", "parquet", "reading Parquet") from error
+    require_file(path)
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise FileError.at(path, "is not a Parquet file, or is damaged") from error
+    if lerobot.COLUMN in table.column_names:
+        wanted = {"recording", "episode_index", "end", "timestamp", lerobot.COLUMN}
+        table = table.select([one for one in table.column_names if one in wanted])
+        return lerobot.read_subtasks(path, table.to_pylist(), times or (), tier)
+    rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
+    return _read_rows(path, [table.column_names, *rows], times, tier)
+
+
+def read_excel(
+    path: Path, times: Mapping[str, ArrayLike] | None = None, tier: str | None = None
+) -> list[Interval]:
+    """Read intervals from the sheet of a workbook that was last looked at."""
+    try:
+        from openpyxl import load_workbook
+    except ImportError as error:
+        raise MissingExtraError("openpyxl", "excel", "reading Excel's files") from error
+    require_file(path)
+    try:
+        book = load_workbook(path, read_only=True, data_only=True)
+        rows = [*book.active.iter_rows(values_only=True)]
+        book.close()
+    # openpyxl lets any error of its parsing through.
+    except Exception as error:
+        raise FileError.at(path, "is not a workbook of Excel, or is damaged") from error
+    return _read_rows(path, rows, times, tier)
+
+
+def _read_rows(
+    path: Path,
+    rows: Iterable[Iterable[Any]],
+    times: Mapping[str, ArrayLike] | None,
+    tier: str | None,
+) -> list[Interval]:
+    """Read intervals from cells that have values of their own."""
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter="\t")
+    for row in rows:
+        writer.writerow([as_cell(one) if isinstance(one, str) else one for one in row])
+    if not text.getvalue().strip():
+        raise FileError.at(path, "is empty")
+    return read_table(path, times, tier, text.getvalue())
 
 
 def _row(record: list[str], width: int) -> SegmentRow:

@@ -16,15 +16,16 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from asot.errors import ArgumentError, FileError
+from asot.export.annotations import Annotation, known_name, of_tier, seconds
 from asot.export.common import actions, milliseconds, require_lines, write_each
-from asot.files import write_text
-from asot.text import recording_name
+from asot.files import read_text, write_text
+from asot.text import as_label, recording_name
 from asot.timeline.labels import read_labels
-from asot.timeline.segments import BACKGROUND, Timeline
+from asot.timeline.segments import BACKGROUND, Interval, Timeline
 
 
 def write_frames(timelines: Sequence[Timeline], out: Path) -> list[Path]:
@@ -96,6 +97,30 @@ def write_vtt(timelines: Sequence[Timeline], out: Path) -> list[Path]:
     """Write a ``.vtt`` file for each recording into the folder ``out``."""
     require_lines(actions(timelines), "WebVTT")
     return write_each(timelines, out, ".vtt", _cues)
+
+
+def read_cues(path: Path, known: Iterable[str] = (), tier: str | None = None) -> list[Interval]:
+    """Read the cues of subtitles, WebVTT or SubRip, as labels; the file is called by its recording.
+
+    Markup goes, and lines of a cue become one.
+    """
+    recording = known_name([recording_name(path.stem), path.stem], known)
+    found = []
+    whole = "\n".join(read_text(path, western=True).splitlines())
+    for block in re.split(r"\n\s*\n", whole):
+        head, arrow, rest = block.partition("-->")
+        times, _, text = rest.partition("\n")
+        if arrow:
+            label = as_label(html.unescape(re.sub(r"<[^>]*>", "", text)))
+            try:
+                start = seconds("the start of a cue", head.split("\n")[-1])
+                end = seconds("the end of a cue", (times.split() or [""])[0])
+            except ValueError as error:
+                raise FileError.at(path, str(error)) from error
+            found.append(Annotation(recording, start, end, label, event=True))
+    if not found and not whole.startswith("WEBVTT"):
+        raise FileError.at(path, "holds no cue: a time, -->, a time, and a line of text below")
+    return of_tier(path, found, tier)
 
 
 def write_chapters(timelines: Sequence[Timeline], out: Path) -> list[Path]:

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from asot.errors import ArgumentError, FileError
 from asot.export import read, read_frames
 from asot.export.annotations import known_name
-from asot.export.formats import SUFFIXES
+from asot.export.formats import READ, SUFFIXES
 from asot.export.spreadsheets import is_table
 from asot.files import write_text
 from asot.runs.people import Gathered, gather_corrections, refuse_others
 from asot.runs.predictions import PredictionFolder
 from asot.text import listing, plural
 from asot.timeline.corrections import is_corrections
-from asot.timeline.segments import BACKGROUND, Interval, Timeline, even_times, frame_actions
+from asot.timeline.segments import BACKGROUND, Interval, Timeline, even_times, frame_intervals
 
 logger = logging.getLogger(__name__)
 
 # Endings of files that are not read back.
-OTHERS = frozenset(
-    {".parquet", ".vtt", ".srt", ".xml", ".textgrid", ".xlsx", ".xls", ".ods", ".npy", ".mat"}
-)
+OTHERS = frozenset({".xml", ".xls", ".ods", ".npy", ".mat"})
 
 
 def timelines(
@@ -49,6 +50,49 @@ def timelines(
     return found
 
 
+@dataclass(frozen=True)
+class Given:
+    """What people say of a recording: the label of each frame, or None, and the notes on them."""
+
+    file: Path
+    labels: list[str | None]
+    notes: list[str]
+
+
+def given_labels(
+    folder: PredictionFolder,
+    files: Sequence[Path],
+    data: Path | None = None,
+    frame_rate: float | None = None,
+    from_zero: bool = False,
+    tier: str | None = None,
+    unknown: list[str] | None = None,
+) -> dict[str, Given]:
+    """Read the labels in files of other tools, by recording of a prediction.
+
+    With ``from_zero``, files count time from the first frame, not by the recording's own clock.
+    ``tier`` is whose labels are read, as for :func:`asot.export.read`. ``data`` and ``frame_rate``
+    are as for :func:`timelines`. Recordings that were not predicted are refused, unless there is a
+    list, ``unknown``, to take their names.
+    """
+    known = {one.recording: one for one in timelines(folder, data, frame_rate)}
+    if from_zero:
+        for name, one in known.items():
+            known[name] = one if one.times is None else one.timed(one.times - one.times[0])
+    found: dict[str, Given] = {}
+    for file in files:
+        for recording, given in _read(file, known, tier, unknown).items():
+            if recording in found:
+                raise FileError.at(file, f"names {recording}, which was named before")
+            n_labels, n_frames = len(given.labels), known[recording].n_frames
+            if n_labels != n_frames:
+                message = f"has {plural(n_labels, 'label')} for {recording}, which has"
+                message += f" {plural(n_frames, 'frame')}: let it have one a frame"
+                raise FileError.at(file, message)
+            found[recording] = given
+    return found
+
+
 def take_truth(
     folder: PredictionFolder,
     named: Sequence[Path],
@@ -61,40 +105,45 @@ def take_truth(
 
     ``named`` are files of a format that is read back, or folders of them; frames without a label
     are "background". Of corrections from the page, which may be several people's, frames that
-    nobody looked at are "(not looked at)", and do not count. With ``from_zero``, files count time
-    from the first frame, not by the recording's own clock. ``tier`` is whose labels are read, as
-    for :func:`asot.export.read`. ``data`` and ``frame_rate`` are as for :func:`timelines`.
+    nobody looked at are "(not looked at)", and do not count. The other arguments are those of
+    :func:`given_labels`.
     """
-    known = {one.recording: one for one in timelines(folder, data, frame_rate)}
-    if from_zero:
-        for name, one in known.items():
-            known[name] = one if one.times is None else one.timed(one.times - one.times[0])
-    labels: dict[str, list[str]] = {}
-    files = [file for place in named for file in _files(place)]
+    files = label_files(named)
     of_people = [file for file in files if is_corrections(file)]
-    if of_people:
-        labels = gather_corrections(folder, of_people).labels()
-        if not labels:
-            message = "holds no corrected segments: correct some in the page, and download it again"
-            raise FileError.at(of_people[0], message)
-    for file in files:
-        found = {} if file in of_people else _read(file, known, tier)
-        for recording, frames in found.items():
-            if recording in labels:
-                raise FileError.at(file, f"names {recording}, which was named before")
-            n_frames = known[recording].n_frames
-            if len(frames) != n_frames:
-                message = f"has {plural(len(frames), 'label')} for {recording}, which has"
-                message += f" {plural(n_frames, 'frame')}: let it have one a frame"
-                raise FileError.at(file, message)
-            labels[recording] = frames
+    labels = gather_corrections(folder, of_people).labels() if of_people else {}
+    if of_people and not labels:
+        message = "holds no corrected segments: correct some in the page, and download it again"
+        raise FileError.at(of_people[0], message)
+    others = [file for file in files if file not in of_people]
+    given = given_labels(folder, others, data, frame_rate, from_zero, tier)
+    for name, one in given.items():
+        if name in labels:
+            raise FileError.at(one.file, f"names {name}, which was named before")
+    return write_truth(folder, given, labels)
+
+
+def write_truth(
+    folder: PredictionFolder,
+    given: Mapping[str, Given],
+    others: Mapping[str, list[str]] = MappingProxyType({}),
+) -> dict[str, list[str]]:
+    """Make labels the ground truth of their recordings, and return them.
+
+    Of those that are ``given``, frames without a label are "background"; ``others`` have one each.
+    """
+    labels = {name: [label or BACKGROUND for label in one.labels] for name, one in given.items()}
+    labels |= others
     for recording, frames in labels.items():
         write_text(folder.truth_path(recording), "".join(f"{one}\n" for one in frames))
     return labels
 
 
+def label_files(named: Sequence[Path]) -> list[Path]:
+    """Return files, and those of folders: the files in seconds, if any are, or else all."""
+    return [file for place in named for file in _files(place)]
+
+
 def _files(place: Path) -> list[Path]:
-    """Return a file, or the files of a folder: those in seconds, if any are, or else all."""
     if not place.is_dir():
         return [place]
     inner = place / "groundTruth"
@@ -109,15 +158,17 @@ def _files(place: Path) -> list[Path]:
     return timed or shown
 
 
-def _read(file: Path, known: Mapping[str, Timeline], tier: str | None) -> dict[str, list[str]]:
+def _read(
+    file: Path, known: Mapping[str, Timeline], tier: str | None, unknown: list[str] | None
+) -> dict[str, Given]:
     """Read a label for each frame of each recording in a file."""
     if file.suffix.lower() in OTHERS:
-        cure = "use CSV, ELAN, BORIS, Datavyu, Label Studio or text with a label a line"
+        cure = f"use {', '.join(READ)}"
         raise FileError.at(file, f"is of a format that is not read back: {cure}")
     if _is_text(file):
-        labels = {known_name([name], known): one for name, one in read_frames(file).items()}
-        _refuse_useless(file, labels, known)
-        return labels
+        frames = {known_name([name], known): one for name, one in read_frames(file).items()}
+        _refuse_useless(file, frames, known, unknown)
+        return {name: Given(file, [*one], [""] * len(one)) for name, one in frames.items()}
     times = {name: one.times for name, one in known.items() if one.times is not None}
     if not times:
         raise FileError.at(
@@ -129,11 +180,11 @@ def _read(file: Path, known: Mapping[str, Timeline], tier: str | None) -> dict[s
     by_recording: dict[str, list[Interval]] = {}
     for interval in read(file, kind, tier=tier, times=times):
         by_recording.setdefault(interval.recording, []).append(interval)
-    _refuse_useless(file, by_recording, known)
+    _refuse_useless(file, by_recording, known, unknown)
     return {name: _on_frames(file, known[name], found) for name, found in by_recording.items()}
 
 
-def _on_frames(file: Path, timeline: Timeline, intervals: Sequence[Interval]) -> list[str]:
+def _on_frames(file: Path, timeline: Timeline, intervals: Sequence[Interval]) -> Given:
     """Lay intervals on the frames of a recording, whose time they must lie in."""
     name = timeline.recording
     try:
@@ -169,7 +220,9 @@ def _on_frames(file: Path, timeline: Timeline, intervals: Sequence[Interval]) ->
         )
         count = plural(len(lost), "label")
         logger.warning(message, file, count, name, lost[0].action, f"{lost[0].start_s:g}")
-    return [one or BACKGROUND for one in frame_actions(intervals, edges)]
+    laid = frame_intervals(intervals, edges)
+    labels = [one.action if one else None for one in laid]
+    return Given(file, labels, [one.note if one else "" for one in laid])
 
 
 def _is_text(file: Path) -> bool:
@@ -178,8 +231,16 @@ def _is_text(file: Path) -> bool:
     return suffix not in SUFFIXES and (suffix in OTHERS or not is_table(file))
 
 
-def _refuse_useless(file: Path, found: Mapping[str, object], known: Mapping[str, Timeline]) -> None:
-    """Refuse labels of recordings that were not predicted, and files without labels."""
-    refuse_others(file, found, known)
+def _refuse_useless(
+    file: Path, found: dict[str, Any], known: Mapping[str, Timeline], unknown: list[str] | None
+) -> None:
+    """Refuse, or leave out, recordings that were not predicted; refuse files without labels."""
+    others = [name for name in found if name not in known]
+    if unknown is None or len(others) == len(found):
+        refuse_others(file, found, known)
+    else:
+        unknown += others
+        for name in others:
+            del found[name]
     if not found:
         raise FileError.at(file, "holds no labels")

@@ -176,16 +176,18 @@ class SegmentRow:
 class Interval:
     """A label over a stretch of the recording's time, as people draw it in an annotation tool.
 
-    The action is written as :func:`asot.text.as_label` writes it.
+    The action and the note on it are written as :func:`asot.text.as_label` writes them.
     """
 
     recording: str
     start_s: float
     end_s: float
     action: str
+    note: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "action", as_label(self.action))
+        object.__setattr__(self, "note", as_label(self.note))
         if not self.action or any(map(is_control, self.action)):
             raise ArgumentError(
                 f"an action needs a name without control characters, but one of {self.recording!r} "
@@ -221,7 +223,9 @@ class Timeline:
         """The rows in seconds; an ArgumentError where the frames have no known time."""
         times = self.seconds.tolist()
         return [
-            Interval(self.recording, times[row.start_frame], times[row.end_frame], row.action)
+            Interval(
+                self.recording, times[row.start_frame], times[row.end_frame], row.action, row.note
+            )
             for row in self.rows
         ]
 
@@ -330,27 +334,33 @@ def even_times(n_frames: int, frame_rate: float) -> NDArray[np.float64]:
     return np.arange(n_frames + 1, dtype=np.float64) / frame_rate
 
 
-def frame_actions(intervals: Iterable[Interval], times: ArrayLike) -> list[str | None]:
-    """Label each frame with the interval that covers its middle, or None.
+def frame_intervals(intervals: Iterable[Interval], times: ArrayLike) -> list[Interval | None]:
+    """Return the interval that covers the middle of each frame, or None.
 
     The middle, because annotation tools round times to milliseconds or to frames of the video:
     an interval that was exported and read again covers the same frames. The intervals are of one
     recording, in any order; where two overlap, the later start wins. ``times`` (N + 1,) are as in
     :class:`Timeline`.
+    """
+    edges = np.asarray(times, dtype=np.float64)
+    middles = (edges[:-1] + edges[1:]) / 2
+    found: list[Interval | None] = [None] * len(middles)
+    for interval in sorted(intervals, key=lambda one: one.start_s):
+        first = int(np.searchsorted(middles, interval.start_s))
+        last = int(np.searchsorted(middles, interval.end_s))
+        found[first:last] = [interval] * (last - first)
+    return found
+
+
+def frame_actions(intervals: Iterable[Interval], times: ArrayLike) -> list[str | None]:
+    """Label each frame with the interval that covers it, as :func:`frame_intervals` does, or None.
 
     Examples
     --------
     >>> frame_actions([Interval("tea", 0.04, 0.0801, "pour")], even_times(3, 25.0))
     [None, 'pour', None]
     """
-    edges = np.asarray(times, dtype=np.float64)
-    middles = (edges[:-1] + edges[1:]) / 2
-    labels: list[str | None] = [None] * len(middles)
-    for interval in sorted(intervals, key=lambda one: one.start_s):
-        first = int(np.searchsorted(middles, interval.start_s))
-        last = int(np.searchsorted(middles, interval.end_s))
-        labels[first:last] = [interval.action] * (last - first)
-    return labels
+    return [one.action if one else None for one in frame_intervals(intervals, times)]
 
 
 def require_times(times: Sequence[float] | ArrayLike, n_frames: int) -> NDArray[np.float64]:
