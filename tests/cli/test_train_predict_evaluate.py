@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from asot.data import DatasetFolder, write_dataset
+from asot.export.tables import COLUMNS
 from asot.metrics import PUBLISHED, evaluate
 from asot.metrics.evaluate import plain_title
 from asot.simulation import make_recordings
@@ -25,7 +26,6 @@ from tests.cli.outcome import CLASSES, SHORT, shown_paths
 if TYPE_CHECKING:
     from asot.model.team import Learner
 
-HEADER = ["recording", "start_frame", "end_frame", "start_s", "end_s", "action", "confidence"]
 PARTS = {"predictions.json", "segments.csv", "labels", "assignments", "figures", "scores.json"}
 
 
@@ -53,14 +53,14 @@ def check_folder(folder: Path, data: Path, frame_rate: float | None) -> None:
     assert {name: len(one) for name, one in found.items()} == frames
     with (folder / "segments.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.reader(stream))
-    assert rows[0] == HEADER
+    assert tuple(rows[0]) == COLUMNS
     table: dict[str, list[list[str]]] = {}
     for recording, *rest in rows[1:]:
         table.setdefault(recording, []).append(rest)
     assert set(table) == set(frames)
     for name, segments in table.items():
         rebuilt: list[int] = []
-        for start, end, start_s, end_s, action, confidence in segments:
+        for start, end, start_s, end_s, action, confidence, *_ in segments:
             assert int(start) == len(rebuilt), "each begins where the one before ends"
             assert int(end) > int(start)
             rebuilt += [int(action.removeprefix("action ")) - 1] * (int(end) - int(start))

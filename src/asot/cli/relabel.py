@@ -28,7 +28,7 @@ def run(
     model: str | None = None,
     data: Path | None = None,
 ) -> None:
-    """Give the actions the names, merges and backgrounds from the page, and segments corrections.
+    """Give the actions names, merges and backgrounds, and segments corrections, from the page.
 
     The segment table and the page are written anew with them. The labels of the frames stay as
     they are: relabel again to change names and corrections, which replaces them. A plain
