@@ -336,6 +336,8 @@ function showRecording(main, recording, n, at) {
       h('section', {class: 'list'}, list)),
     help);
   laid();
+  // What is pressed with a mouse does not take the keys.
+  find('.desk', main).addEventListener('mousedown', (event) => { if (event.target.closest('button')) event.preventDefault(); });
   controls();
   seek(at === undefined ? start : Number(at) || start);
   desk.aim();
