@@ -83,8 +83,8 @@ function corrector(view) {
   const cursor = () => nearest(moments, view.time());
   const both = (...notes) => [...new Set(notes.filter(Boolean))].join('; ');
 
-  function give(action) {
-    let [start, end, , note] = segment(here());
+  function give(action, about = segment(here())) {
+    let [start, end, , note] = about;
     // Corrected neighbours of this action become one with it.
     for (const [from, to, other, text] of all()) {
       if ((to !== start && from !== end) || !same(other, action)) continue;
@@ -130,7 +130,10 @@ function corrector(view) {
 
   const confirm = () => put(laid(all(), segment(here())), 'Right as it is');
   const confirmAll = () => put(view.track().labels.map((_, i) => segment(i)), 'All segments');
-  const pick = () => picker(give);
+  const pick = () => {
+    const about = segment(here()); // whatever plays on meanwhile
+    picker((action) => give(action, about));
+  };
 
   const noted = h('input', {type: 'text', 'aria-label': 'Note on this segment', placeholder: 'Note, then Enter'});
   const noting = h('form', {class: 'noting', hidden: true, onsubmit: (event) => {
@@ -163,8 +166,6 @@ function corrector(view) {
       tool('Join with the segment before', 'j', join, 'join', 'Join'), tool('No action', 'x', () => give(-1), 'none'), tool('Note on the segment', 'm', note, 'note', 'Note'),
       undo, redo, h('span', {class: 'gap'}), tool('The whole recording is right', 'Shift+Enter', confirmAll, 'every', 'All right'), next),
     noting);
-  // What is pressed with a mouse does not take the keys.
-  element.addEventListener('mousedown', (event) => { if (event.target.closest('button')) event.preventDefault(); });
 
   function refresh() {
     const roots = data.actions.filter((action) => names.root(action.id) === action.id && (action.amount || action.written || action.added)).map(({id}) => id);

@@ -34,8 +34,16 @@ const names = (() => {
 
   const get = (id) => ({...base.get(id), ...edits.names.get(id)});
 
-  // The action that one counts as: the one it was merged with, and of those of one name the first.
+  // The action that one counts as, which is asked for often and changes seldom.
+  let roots = {of: null, size: 0, found: new Map()};
   function root(id) {
+    if (roots.of !== edits.names || roots.size !== base.size) roots = {of: edits.names, size: base.size, found: new Map()};
+    if (!roots.found.has(id)) roots.found.set(id, rooted(id));
+    return roots.found.get(id);
+  }
+
+  // The one it was merged with, and of those of one name the first.
+  function rooted(id) {
     let at = id;
     // No more steps than actions: merges that came from outside may go in circles.
     for (let steps = 0; steps < base.size && get(at).merged !== null; steps += 1) at = get(at).merged;

@@ -113,7 +113,7 @@ function showRecording(main, recording, n, at) {
   timeline.moments = moments;
   let rows = [];
   const counted = h('span');
-  const listed = () => track.labels.map((action, i) => {
+  const listed = () => track.labels.slice(0, most).map((action, i) => {
     const go = h('button', {type: 'button', class: 'plain', onclick: () => { span = null; seek(track.edges[i]); }},
       action < 0 ? h('span', {class: 'muted'}, 'no action') : [swatch(action), nameOf(action)]);
     const [checked, ...notes] = track.checked[i] ? Timeline.said(track, i) : [];
@@ -145,9 +145,9 @@ function showRecording(main, recording, n, at) {
   function laid() {
     preview();
     rows = listed();
-    counted.textContent = many(rows.length, 'segment');
-    body.replaceChildren(...rows.slice(0, most));
-    more.hidden = rows.length <= most;
+    counted.textContent = many(track.labels.length, 'segment');
+    body.replaceChildren(...rows);
+    more.hidden = track.labels.length <= most;
     if (player) tick();
   }
 
@@ -219,7 +219,7 @@ function showRecording(main, recording, n, at) {
     sound.replaceChildren(icon(player.muted ? 'mute' : 'sound'));
   }
 
-  const step = (by) => { span = null; seek(track.edges[clamp(Timeline.at(track, time()) + by, 0, rows.length - 1)]); };
+  const step = (by) => { span = null; seek(track.edges[clamp(Timeline.at(track, time()) + by, 0, track.labels.length - 1)]); };
 
   // One frame of the video, or of the signals where there is none.
   function stepFrame(by) {
@@ -336,6 +336,8 @@ function showRecording(main, recording, n, at) {
       h('section', {class: 'list'}, list)),
     help);
   laid();
+  // What is pressed with a mouse does not take the keys.
+  find('.desk', main).addEventListener('mousedown', (event) => { if (event.target.closest('button')) event.preventDefault(); });
   controls();
   seek(at === undefined ? start : Number(at) || start);
   desk.aim();
