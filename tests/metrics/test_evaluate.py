@@ -244,3 +244,26 @@ def test_tolerance_is_that_of_the_boundaries() -> None:
 def test_bad_options_are_named(options, sentence: str) -> None:
     with pytest.raises(ArgumentError, match=sentence):
         evaluate([[0], [1]], [[0], [1]], **options)
+
+
+def test_rests_of_segments_that_nobody_looked_at_are_no_segments(rng: np.random.Generator) -> None:
+    # Looked at is one segment, of which the prediction is a little off at either end.
+    off, end = rng.integers(1, 6, 2).tolist()
+    truth = np.array(["?"] * 20 + ["b"] * 30 + ["?"] * 20)
+    predicted = np.repeat([0, 1, 2], [20 + off, 30 - off - end, 20 + end])
+    found = evaluate([predicted], [truth], unseen="?")
+    assert found["mof"] == (30 - off - end) / 30
+    assert all(found[key] == 1 for key in ("f1@50", "edit", "boundary_f1"))
+    # Where it is dropped for another reason, each rest is a segment too many.
+    dropped = evaluate([predicted], [truth], exclude="?")
+    assert dropped["mof"] == found["mof"]
+    assert dropped["f1@50"] == 0.5
+    assert found.n_frames == dropped.n_frames == 30
+    # A segment that is missed is missed, and a rest that is right is right.
+    two = np.array(["?"] * 40 + ["a"] * 10 + ["b"] * 10 + ["?"] * 40)
+    missed = evaluate([np.zeros(100, dtype=int), [1] * 40 + [2] * 60], [two, two], unseen="?")
+    assert missed["edit"] == (0.5 + 0.5) / 2
+    assert missed["f1@50"] == 2 * 2 / (2 + 4)
+    whole = rng.integers(0, 3, 50)
+    classes = rng.choice(["a", "b"], 50)
+    assert dict(evaluate([whole], [classes], unseen="?")) == dict(evaluate([whole], [classes]))

@@ -169,12 +169,12 @@ def test_only_frames_that_somebody_looked_at_are_truth(
     scored = score(folder)
     found = scored.evaluations["activity"]
     assert (found.n_frames, found["mof"]) == (30, pytest.approx(25 / 30))
-    exclude = "(not looked at)"
-    expected = evaluate([labels], [truth], exclude=exclude, n_actions=K, activities=["a"])
+    unseen = "(not looked at)"
+    expected = evaluate([labels], [truth], unseen=unseen, n_actions=K, activities=["a"])
     assert dict(found) == pytest.approx(dict(expected))
     written = json.loads((folder.root / "scores.json").read_text())
     assert (written["recordings"], written["frames"]) == (["tea"], [30])
-    assert sorted(written["class_names"].values()) == sorted({*truth} - {exclude})
+    assert sorted(written["class_names"].values()) == sorted({*truth} - {unseen})
     # Where all that was looked at is right, every score is perfect, whatever lies between.
     take_truth(folder, [wrote("Ada", names, tea=patches)])
     scores = score(folder).evaluations["activity"]

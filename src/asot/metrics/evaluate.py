@@ -177,6 +177,7 @@ def evaluate(
     activities: Sequence[str] | None = None,
     tolerance: float | None = None,
     n_actions: int | Mapping[str, int] | None = None,
+    unseen: Label | None = None,
 ) -> Evaluation:
     """Compare predicted labels with the ground truth.
 
@@ -228,6 +229,11 @@ def evaluate(
         K, the number of actions that the method was asked for, or that of each activity. Only
         ``cte_f1`` and ``finch_iou`` divide by it: by default the first by the number of classes,
         the second by the number of predicted labels.
+    unseen : int or str, optional
+        Ground-truth label of frames that nobody looked at, which are dropped as ``exclude`` drops
+        them. For ``f1@k``, ``edit``, ``jsd`` and ``boundary_f1`` alone, a wrong predicted segment
+        of which more than half was dropped so is counted to its neighbour: what is left
+        of it at the edge of what somebody looked at is no segment too many.
 
     Returns
     -------
@@ -257,7 +263,7 @@ def evaluate(
         raise ArgumentError(
             f"matching must be one of {', '.join(map(repr, MATCHINGS))}, but it is {matching!r}."
         )
-    paired = pair(predictions, ground_truth, exclude)
+    paired = pair(predictions, ground_truth, exclude, unseen)
     n_recordings = paired.frames.n_recordings
     if activities is not None and len(activities) != n_recordings:
         raise ArgumentError(
@@ -345,16 +351,17 @@ def _scores(
     frames: Frames, tolerance: float | None, n_actions: int | None, by_name: bool
 ) -> Scores:
     """Compute every score of matched frames."""
+    settled = frames.settled()
     return {
         "mof": mof(frames),
         "miou": miou(frames),
         "f1_macro": f1_macro(frames),
-        "f1@10": segmental_f1(frames, overlap=0.10),
-        "f1@25": segmental_f1(frames, overlap=0.25),
-        "f1@50": segmental_f1(frames, overlap=0.50),
-        "edit": edit(frames),
-        "jsd": jsd(frames),
-        "boundary_f1": boundary_f1(frames, tolerance),
+        "f1@10": segmental_f1(settled, overlap=0.10),
+        "f1@25": segmental_f1(settled, overlap=0.25),
+        "f1@50": segmental_f1(settled, overlap=0.50),
+        "edit": edit(settled),
+        "jsd": jsd(settled),
+        "boundary_f1": boundary_f1(settled, tolerance),
         "legacy_f1": legacy_f1(frames),
         "cte_f1": cte_f1(frames, n_actions),
         "finch_f1": finch_f1(frames, by_name),

@@ -38,6 +38,8 @@ class Frames:
         reaches across.
     n_recordings : int
         Number of recordings, those that lost all frames included.
+    outside : ndarray (N,), bool, optional
+        True where nobody looked at more than half of the predicted segment that the frame is of.
     """
 
     predicted: NDArray[np.int64]
@@ -46,6 +48,7 @@ class Frames:
     position: NDArray[np.int64]
     breaks: NDArray[np.bool_]
     n_recordings: int
+    outside: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -62,7 +65,29 @@ class Frames:
             position=self.position[kept],
             breaks=self.breaks[kept],
             n_recordings=len(recordings),
+            outside=None if self.outside is None else self.outside[kept],
         )
+
+    def settled(self) -> Frames:
+        """Return the frames for scores of segments, without rests of unseen segments.
+
+        A wrong segment that nobody looked at more than half of is the rest of one that may be
+        right where it mostly lies, as where a boundary is a little off: it becomes part of the
+        predicted segment before it, or else of the one behind it, if it has such a neighbour.
+        """
+        if self.outside is None or not self.outside.any():
+            return self
+        first = self.breaks.copy()
+        first[1:] |= self.predicted[1:] != self.predicted[:-1]
+        starts, own = np.flatnonzero(first), np.cumsum(first) - 1
+        right = np.bincount(own, self.predicted == self.truth) > 0
+        labels, alone = self.predicted[starts], np.append(self.breaks[starts], True)
+        for i in np.flatnonzero(self.outside[starts] & ~right).tolist():
+            if not alone[i]:
+                labels[i] = labels[i - 1]
+            elif not alone[i + 1]:
+                labels[i] = labels[i + 1]
+        return replace(self, predicted=labels[own])
 
 
 @dataclass(frozen=True)
@@ -92,6 +117,7 @@ def pair(
     predictions: Sequence[Any],
     ground_truth: Sequence[Any],
     exclude: Label | Iterable[Label] | None = None,
+    unseen: Label | None = None,
 ) -> Paired:
     """Check two lists of label sequences and lay them side by side.
 
@@ -102,6 +128,8 @@ def pair(
         integers or strings. The number -1 in a prediction means "unassigned".
     exclude : int, str or iterable of these, optional
         Ground-truth labels whose frames are dropped.
+    unseen : int or str, optional
+        Ground-truth label of frames that nobody looked at, which are dropped as well.
 
     Returns
     -------
@@ -143,14 +171,20 @@ def pair(
         cluster[cluster == clusters.index(UNLABELLED)] = -1
     label, classes = _code(np.concatenate(truth), by_appearance=False)
     excluded = _excluded(exclude, classes)
-    kept = ~np.isin(label, [c for c, name in enumerate(classes) if name in excluded])
+    unlooked = _excluded(unseen, classes)
+    hidden = np.isin(label, [c for c, name in enumerate(classes) if name in unlooked])
+    kept = ~hidden & ~np.isin(label, [c for c, name in enumerate(classes) if name in excluded])
     if not kept.any():
         raise ArgumentError(
             f"exclude must leave some frames, but {sorted(excluded, key=str)} are the only "
-            f"ground-truth labels."
+            f"ground-truth labels{' that somebody gave' if hidden.any() else ''}."
         )
     follows_hole = np.append(True, ~kept[:-1])
     follows_hole[first_frames] = True
+    first = np.append(True, cluster[1:] != cluster[:-1])
+    first[first_frames] = True
+    segment = np.cumsum(first) - 1
+    outside = (2 * np.bincount(segment, hidden) > np.bincount(segment))[segment]
     frames = Frames(
         predicted=cluster[kept],
         truth=label[kept],
@@ -158,6 +192,7 @@ def pair(
         position=(np.arange(len(kept)) - np.repeat(first_frames, lengths))[kept],
         breaks=follows_hole[kept],
         n_recordings=len(lengths),
+        outside=outside[kept],
     )
     return _compact(frames, clusters, classes)
 

@@ -95,11 +95,15 @@ class Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Opened:
-    """The recordings that were predicted, in order, and the classes of their ground truth."""
+    """The recordings that were predicted, in order, and the classes of their ground truth.
+
+    Frames of the classes in ``exclude`` do not count, nor those that are ``unseen``.
+    """
 
     recordings: Recordings
     class_names: dict[int, str]
     exclude: list[int]
+    unseen: int | None = None
 
     @property
     def labelled(self) -> Recordings:
@@ -321,7 +325,7 @@ class PredictionFolder:
         truths = {name: GroundTruthFile(path, classes) for name, path in corrected.items()}
         recordings = Recordings([known[name].with_ground_truth(truths.get(name)) for name in names])
         called = {one: name for one, name in (classes.names or {}).items() if one != UNLABELLED}
-        return Opened(recordings, called, [UNLABELLED] if UNSEEN in classes.ids else [])
+        return Opened(recordings, called, [], classes.ids.get(UNSEEN))
 
     def timeline(
         self, recording: Recording, model: str, given: Corrections | None = None

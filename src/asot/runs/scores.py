@@ -68,9 +68,9 @@ def score(folder: PredictionFolder, data_root: Path | None = None, by_name: bool
         if by_name:
             named.append(_class_numbers(given[model], labels, numbers))
     names = [models[one.name] for one in recordings]
-    exclude = opened.exclude or None
     several = len(set(names)) > 1
-    options: dict[str, Any] = {"exclude": exclude, "activities": names, "n_actions": counts}
+    options: dict[str, Any] = {"activities": names, "n_actions": counts}
+    options |= {"exclude": opened.exclude or None, "unseen": opened.unseen}
     evaluations = {
         one: evaluate(predictions, truths, matching=one, **options)
         for one in (("activity", "video", "corpus") if several else ("activity", "video"))
@@ -84,9 +84,10 @@ def score(folder: PredictionFolder, data_root: Path | None = None, by_name: bool
                 f"give the actions the names of the classes with asot relabel",
             )
         evaluations["name"] = evaluate(named, truths, matching="name", **options)
+    hidden = [*opened.exclude, *([] if opened.unseen is None else [opened.unseen])]
     written = {
         "recordings": list(recordings.names),
-        "frames": [int((~np.isin(one, opened.exclude)).sum()) for one in truths],
+        "frames": [int((~np.isin(one, hidden)).sum()) for one in truths],
         "exclude": opened.exclude,
         "class_names": opened.class_names,
         "evaluations": {name: one.to_dict() for name, one in evaluations.items()},
