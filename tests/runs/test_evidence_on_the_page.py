@@ -44,11 +44,13 @@ def finished_run(root: Path) -> Run:
     return run
 
 
-def shown(page: Path) -> list[dict[str, Any]]:
-    text = page.read_text(encoding="utf-8")
-    _, _, rest = text.partition('id="page-data">')
-    told: list[dict[str, Any]] = json.loads(rest.partition("</script>")[0])["findings"]
-    return told
+def values(page: Path) -> Any:
+    _, _, rest = page.read_text(encoding="utf-8").partition('id="page-data">')
+    return json.loads(rest.partition("</script>")[0])
+
+
+def shown(page: Path) -> list[tuple[str, str]]:
+    return [(one["heading"], one["sentence"]) for one in values(page)["findings"]]
 
 
 def test_each_model_has_its_own_evidence_on_its_page(tmp_path: Path) -> None:
@@ -57,10 +59,16 @@ def test_each_model_has_its_own_evidence_on_its_page(tmp_path: Path) -> None:
     assert shown(pages["tea"]) == shown(pages["juice"]) == []
 
     evidence = found_values()
+    evidence["choice"]["alike"] = [[0, 2]]
     write_json(run.root / EVIDENCE_FILE, {"tea": evidence, "milk": evidence})
     pages = {page.parent.name: page for page in write_page(run.predictions, tmp_path / "page")}
-    expected = [(one.heading, one.sentence) for one in findings(found())]
-    assert [(one["heading"], one["sentence"]) for one in shown(pages["tea"])] == expected
+    told = found()
+    assert told.choice is not None
+    told.choice.alike = []
+    assert shown(pages["tea"]) == [(one.heading, one.sentence) for one in findings(told)]
+    # Actions that may be one are shown among the actions instead, to be merged.
+    first = values(pages["tea"])["alike"]["pairs"][0]
+    assert (set(first["actions"]), first["described"]) == ({0, 2}, True)
     assert shown(pages["juice"]) == []
 
     (run.root / EVIDENCE_FILE).write_text("{", encoding="utf-8")
