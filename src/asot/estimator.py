@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from asot.errors import ArgumentError, ConfigurationError, MissingExtraError
 from asot.model.features import PreparedFeatures
 from asot.model.recipe import AUTO, Recipe
-from asot.model.segmenter import RecipeSegmenter, as_came, as_given
+from asot.model.segmenter import FeatureArrays, RecipeSegmenter, as_came, as_given, read_known
 from asot.notebook import show
 from asot.timeline.segments import SegmentRow, segment_table
 
@@ -44,7 +44,9 @@ class ActionSegmenter(RecipeSegmenter):
 
     A small network learns frame features and one embedding for each action from pseudo-labels
     that temporally consistent, unbalanced optimal transport makes of its own output. No labels
-    are needed. The command line trains and decodes with the same code.
+    are needed. Where some frames are known, ``fit(X, y)`` learns from them (-1: unknown): they
+    keep their labels, and similar frames elsewhere follow. The command line trains and decodes
+    with the same code.
 
     Settings that depend on the recordings are found from them unless given, and a team of learners
     votes; ``team=0`` with numbers for ``radius`` and ``order_prior`` trains the paper's network.
@@ -262,16 +264,24 @@ class ActionSegmenter(RecipeSegmenter):
         recordings = self._read(X)
         return [self._sure(self.model_, one) for one in self._prepared(recordings)]
 
-    def _segmented(self, model: Any, prepared: PreparedFeatures) -> list[NDArray[np.int64]]:
-        found = [self._sure(model, one) for one in as_given(prepared)]
+    def _known(self, X: Any, y: Any, recordings: FeatureArrays) -> list[NDArray[np.int64]] | None:
+        n_actions = None if self.n_actions == AUTO else int(self.n_actions)
+        return read_known(X, y, recordings, n_actions)
+
+    def _segmented(
+        self, model: Any, prepared: PreparedFeatures, known: Any = None
+    ) -> list[NDArray[np.int64]]:
+        given: list[Any] = known or [None] * len(prepared)
+        pairs = zip(as_given(prepared), given, strict=True)
+        found = [self._sure(model, *pair) for pair in pairs]
         self.confidence_ = [confidence for _, confidence in found]
         return [labels for labels, _ in found]
 
-    def _sure(self, model: Any, features: NDArray[np.float32]) -> Any:
+    def _sure(self, model: Any, features: NDArray[np.float32], known: Any = None) -> Any:
         """Label one recording's prepared features, (N,), and give each label's probability."""
         from asot.model.network import decode
 
-        labels, probabilities = decode(model, features)
+        labels, probabilities = decode(model, features, known)
         own = np.take_along_axis(probabilities, np.maximum(labels, 0)[:, None], axis=1)[:, 0]
         return labels, own
 

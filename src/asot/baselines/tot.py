@@ -101,7 +101,9 @@ class TOTSegmenter(RecipeSegmenter):
 
         return pseudo_labels
 
-    def _segmented(self, model: ActionModel, prepared: PreparedFeatures) -> list[NDArray[np.int64]]:
+    def _segmented(
+        self, model: ActionModel, prepared: PreparedFeatures, known: Any = None
+    ) -> list[NDArray[np.int64]]:
         likeliest = [log_probabilities(model, one).argmax(dim=-1).numpy() for one in prepared]
         self.order_ = estimated_order(likeliest, model.n_actions)
         return super()._segmented(model, prepared)

@@ -26,6 +26,7 @@ from asot.discover.verdict import Choice, Trust
 from asot.discover.views import View
 from asot.errors import LARGEST, ConfigurationError, FileError
 from asot.files import atomic_path, require_file
+from asot.model.lessons import Lessons
 from asot.model.network import ActionModel
 from asot.model.recipe import Recipe
 from asot.model.team import LastDecoding, Learner, TeamModel, Vote
@@ -71,6 +72,7 @@ class _Team(msgspec.Struct, forbid_unknown_fields=True):
     decoding: LastDecoding = LastDecoding()
     choice: Choice | None = None
     trust: Trust | None = None
+    lessons: Lessons | None = None
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
@@ -263,13 +265,17 @@ def _learner_of(stored: _Learner | None, n_features: int, n_actions: int, place:
 
 def _team_of(stored: _Team) -> TeamModel:
     n_features, n_actions, vote = stored.n_features, stored.n_actions, stored.vote
+    lessons = stored.lessons
+    # Actions that people added have only lessons.
+    learnt = n_actions if lessons is None else vote.columns.shape[-1]
     learners = [
-        _learner_of(one, n_features, n_actions, f"team.learners[{index}]")
+        _learner_of(one, n_features, learnt, f"team.learners[{index}]")
         for index, one in enumerate(stored.learners)
     ]
     # Each learner's actions are those of the vote in another order.
-    fits = vote.columns.shape == (len(learners), n_actions) and len(learners) > 0
-    fits = fits and bool((np.sort(vote.columns, axis=1) == np.arange(n_actions)).all())
+    fits = vote.columns.shape == (len(learners), learnt) and len(learners) > 0
+    fits = fits and 0 < learnt <= n_actions
+    fits = fits and bool((np.sort(vote.columns, axis=1) == np.arange(learnt)).all())
     fits = fits and vote.weights.shape == vote.agreement.shape == (len(learners),)
     fits = fits and bool((vote.weights >= 0).all()) and abs(vote.weights.sum() - 1) < 1e-6
     _require(fits, "team.vote does not fit the learners")
@@ -281,9 +287,15 @@ def _team_of(stored: _Team) -> TeamModel:
         is_told = evidence.near < evidence.far < LARGEST and len(references) > 1
         fits = fits and (evidence.cost is None or is_told)
         _require(fits, "team.background does not fit the features")
+    if lessons is not None:
+        width = sum(one.centres.shape[1] for one in learners)
+        fits = lessons.rows.ndim == lessons.moves.ndim == 2 and lessons.rows.shape[1] == width
+        fits = fits and len(lessons.rows) == len(lessons.moves) > 0
+        fits = fits and lessons.moves.shape[1] - n_actions in (0, 1)
+        _require(fits, "team.lessons do not fit the learners")
     recipe = _recipe_of(stored.recipe)
     decoding = stored.decoding
     fits = 0 < decoding.band <= LARGEST and 0 < decoding.penalty <= LARGEST
     _require(fits, "team.decoding is out of its range")
-    parts = stored.background, decoding, stored.choice, stored.trust
+    parts = stored.background, decoding, stored.choice, stored.trust, lessons
     return TeamModel(recipe, n_features, n_actions, learners, vote, *parts)

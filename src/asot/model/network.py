@@ -128,9 +128,15 @@ class ActionModel(nn.Module):
         return self.transport(similarity, None, self.recipe.transport_eval)
 
 
-def decode(model: Any, features: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return a network's or a team's labels (N,) and assignment (N, K) of prepared features."""
-    solution = model.decode(as_tensor(features))
+def decode(
+    model: Any, features: ArrayLike, known: NDArray[np.int64] | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return a network's or a team's labels (N,) and assignment (N, K) of prepared features.
+
+    A team keeps labels that are ``known``.
+    """
+    given = () if known is None else (known,)
+    solution = model.decode(as_tensor(features), *given)
     return solution.labels.numpy(), solution.assignment.numpy()
 
 

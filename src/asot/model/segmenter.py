@@ -47,7 +47,7 @@ class Segmenter(ClusterMixin, BaseEstimator):
 
     def fit_predict(self, X: Any, y: Any = None) -> Any:
         """Fit, and return the labels of the same recordings; see ``predict``."""
-        self.fit(X)
+        self.fit(X, y)
         return as_came(X, self.labels_)
 
     def score(self, X: Any, y: Any) -> float:
@@ -200,18 +200,21 @@ class RecipeSegmenter(Segmenter):
         ----------
         X : list of (N_i, D) arrays, one (N, D) array, or a lazy sequence of arrays
             Frame features, time first.
-        y : ignored
-            Present for scikit-learn's conventions.
+        y : list of (N_i,) int arrays, or one for one array, optional
+            Actions of frames that people looked at, -1 for all other frames, where the segmenter
+            learns from them (``ActionSegmenter``). Ground truth, which leaves no frame unknown, is
+            not learnt from, so that searches and cross-validation can score with it.
 
         Raises
         ------
         ArgumentError, ConfigurationError
-            If the features are not finite two-dimensional arrays of one width, or a parameter is
-            out of its range. What was fitted before stays.
+            If the features are not finite two-dimensional arrays of one width, ``y`` does not fit
+            them, or a parameter is out of its range. What was fitted before stays.
         """
         require_or_auto("n_actions", self.n_actions, require_integer, at_least=1)
         recipe = self._recipe()
         recordings = read_recordings(X)
+        known = self._known(X, y, recordings)
         from sklearn.utils import check_random_state
 
         from asot.model.automatic import Evidence, settle, settle_number
@@ -236,6 +239,8 @@ class RecipeSegmenter(Segmenter):
 
         number = settle_number(prepared, seed=seed) if self.n_actions == AUTO else None
         n_actions = int(self.n_actions) if number is None else number.chosen
+        if known is not None and number is not None:
+            n_actions = max(n_actions, 1 + max(int(one.max()) for one in known))
         pseudo_labels = self._pseudo_labels(recipe)
         if pseudo_labels is None:
             recipe, evidence = settle(recipe, prepared, n_actions, seed=seed, number=number)
@@ -253,7 +258,14 @@ class RecipeSegmenter(Segmenter):
             )
         else:
             model = train(*arguments, after_epoch=after_epoch, pseudo_labels=pseudo_labels)
-        self.labels_ = self._segmented(model, prepared)
+        if known is None:
+            self.labels_ = self._segmented(model, prepared)
+        else:
+            from asot.model.corrected import learn_corrected
+
+            own = [known[place] for place in order]
+            model = learn_corrected(model, prepared, own, n_actions, matched=True)
+            self.labels_ = self._segmented(model, prepared, known)
         self.model_ = model
         self.n_features_in_ = model.n_features
         self.n_actions_ = n_actions
@@ -284,12 +296,18 @@ class RecipeSegmenter(Segmenter):
         recipe.check()
         return recipe
 
+    def _known(self, X: Any, y: Any, recordings: FeatureArrays) -> list[NDArray[np.int64]] | None:
+        """Return the labels that are known before, -1 elsewhere; None where they do not count."""
+        return None
+
     def _pseudo_labels(self, recipe: Recipe) -> Any:
         """Return the function that makes the pseudo-labels, or None for the recipe's transport."""
         return None
 
-    def _segmented(self, model: Any, prepared: PreparedFeatures) -> list[NDArray[np.int64]]:
-        """Label the fitted recordings, in the order they were given."""
+    def _segmented(
+        self, model: Any, prepared: PreparedFeatures, known: Any = None
+    ) -> list[NDArray[np.int64]]:
+        """Label the fitted recordings, in the order they were given; ``known`` labels hold."""
         return [self._labels(model, one) for one in as_given(prepared)]
 
     def _labels(self, model: Any, features: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -306,6 +324,45 @@ class RecipeSegmenter(Segmenter):
     def _prepared(self, recordings: Sequence[NDArray[Any]]) -> Iterator[NDArray[np.float32]]:
         standardised = self.model_.recipe.dataset.standardise
         return (prepare(one, standardised) for one in recordings)
+
+
+def read_known(
+    X: Any, y: Any, recordings: FeatureArrays, n_actions: int | None
+) -> list[NDArray[np.int64]] | None:
+    """Check the known labels (N_i,) of recordings; None where no frame is known, or all are."""
+    if y is None:
+        return None
+    given = [y] if is_one(X) else list(y)
+    if len(given) != len(recordings):
+        raise ArgumentError(
+            f"y must have labels for each of {len(recordings)} recordings, but has them for "
+            f"{len(given)}: give recordings that nobody looked at -1 in every frame.",
+            setting="y",
+        )
+    known = []
+    for index, one in enumerate(given):
+        name = "y" if is_one(X) else f"y[{index}]"
+        labels, n_frames = np.asarray(one), len(recordings[index])
+        if labels.shape != (n_frames,) or labels.dtype.kind not in "iu":
+            raise ArgumentError(
+                f"{name} must have a whole number for each of {n_frames} frames, -1 where the "
+                f"action is unknown, but has the shape {labels.shape} and the type "
+                f"{labels.dtype}.",
+                setting=name,
+            )
+        known.append(labels.astype(np.int64))
+    joined = np.concatenate(known)
+    low, high = int(joined.min()), int(joined.max())
+    if low >= 0 or high < 0:
+        return None
+    if low < -1 or (n_actions is not None and high >= n_actions):
+        numbers = "0 or more" if n_actions is None else f"from 0 to {n_actions - 1}"
+        raise ArgumentError(
+            f"y must hold actions, {numbers}, or -1 where they are unknown, but holds "
+            f"{low if low < -1 else high}.",
+            setting="y",
+        )
+    return known
 
 
 def as_given(prepared: PreparedFeatures) -> Iterator[NDArray[np.float32]]:

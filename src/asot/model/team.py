@@ -34,6 +34,7 @@ from asot.discover.score import (
 )
 from asot.discover.verdict import Choice, Trust, estimate_trust
 from asot.discover.views import View, ViewKind
+from asot.model.lessons import LEAST, Lessons
 from asot.model.network import ActionModel, as_tensor
 from asot.model.recipe import EncoderSettings, Recipe
 from asot.progress import Progress, silent
@@ -182,23 +183,37 @@ class LastDecoding:
     penalty: float = 0.05  # on the action marginal
 
     def solve(
-        self, shares: NDArray[np.float64], frames: NDArray[np.float32], recipe: Recipe
+        self,
+        shares: NDArray[np.float64],
+        frames: NDArray[np.float32],
+        recipe: Recipe,
+        known: NDArray[np.int64] | None = None,
     ) -> Solution:
-        """Decode the shares (N, K) of a vote on a recording's prepared features (N, D)."""
+        """Decode the shares (N, K) of a vote on a recording's prepared features (N, D).
+
+        Frames with a label that is ``known``, (N,), have no other; -1 leaves them free.
+        """
         settings = recipe.transport_eval
         assert not isinstance(settings.radius, str)
         radius = settings.radius
         if isinstance(radius, float):
             radius = max(1, round(radius * len(frames)))
+        allowed = None
+        if known is not None:
+            is_own = np.arange(shares.shape[1]) == known[:, None]
+            allowed = torch.from_numpy(is_own | (known < 0)[:, None])
         decoded = solve(
             torch.from_numpy((1.0 - shares).astype(np.float32)),
             epsilon=settings.epsilon,
             alpha=settings.alpha,
             radius=band(max(1, round(self.band * radius)), len(frames)),
             lambda_actions=self.penalty,
+            allowed=allowed,
         )
         # Windows blur the cuts by up to half their width.
         sharp = sharpen_boundaries(decoded.labels.numpy(), frames, round(radius / 4))
+        if known is not None:
+            sharp = np.where(known < 0, sharp, known)
         return replace(decoded, labels=torch.from_numpy(sharp))
 
 
@@ -334,6 +349,7 @@ class TeamModel:
 
     ``background`` detects frames that belong to no action; None where it is not looked for.
     ``choice`` tells why these learners vote, and ``trust`` how right they are, as estimated.
+    ``lessons`` are what corrected segments taught; the learners may know fewer actions than these.
     """
 
     recipe: Recipe
@@ -345,10 +361,14 @@ class TeamModel:
     decoding: LastDecoding = LastDecoding()
     choice: Choice | None = None
     trust: Trust | None = None
+    lessons: Lessons | None = None
 
     @property
     def actions(self) -> Tensor:
-        """Return the actions in the space of ``embed``, (K, d): unit rows."""
+        """Return the actions in the space of ``embed``, (K, d): unit rows.
+
+        An action that no learner knows is the mean of the segments that taught it.
+        """
         parts = []
         voters = zip(self.learners, self.vote.columns, self.vote.weights, strict=True)
         for learner, columns, weight in voters:
@@ -357,7 +377,16 @@ class TeamModel:
             # There are fewer prototypes than actions where there are fewer frames.
             centres[columns[: len(own)]] = own
             parts.append(np.sqrt(weight) * centres)
-        return torch.from_numpy(np.hstack(parts).astype(np.float32))
+        found = np.hstack(parts)
+        if self.lessons is not None:
+            added = range(self.vote.columns.shape[1], self.n_actions)
+            taught = np.maximum(self.lessons.moves[:, added], 0.0).T @ self.lessons.rows
+            found[added] = unit_rows(taught)
+        return torch.from_numpy(found.astype(np.float32))
+
+    def shares(self, frames: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the learners' vote on one recording's prepared features (N, D), (N, K)."""
+        return self.vote.shares([one.labels(frames) for one in self.learners])
 
     def embed(self, features: Tensor) -> Tensor:
         """Put the learners' embeddings side by side, (N, d), weighed so that rows are unit."""
@@ -366,17 +395,29 @@ class TeamModel:
         parts = [np.sqrt(weight) * learner.embedding(frames) for learner, weight in voters]
         return torch.from_numpy(np.hstack(parts).astype(np.float32))
 
-    def decode(self, features: Tensor) -> Solution:
+    def decode(self, features: Tensor, known: NDArray[np.int64] | None = None) -> Solution:
         """Segment one recording's prepared features (N, D) at full length.
 
         ``labels`` (N,) are decoded from the vote, and -1 for background; ``assignment`` (N, K) is
         the vote, the summed weights of the learners for each action, as calibrated probabilities.
+        Frames whose label is ``known``, (N,), keep it: an action, or K for none; -1 is unknown.
         """
         frames = features.numpy()
-        shares = self.vote.shares([one.labels(frames) for one in self.learners])
-        decoded = self.decoding.solve(shares, frames, self.recipe)
+        shares = self.shares(frames)
+        if self.lessons is not None:
+            shares = self.lessons.apply(shares, self.embed(features).numpy())
+        decoded = self.decoding.solve(shares, frames, self.recipe, known)
         labels = decoded.labels.numpy()
         assignment = shares if self.trust is None else self.trust.calibrated(shares, labels)
         if self.background is not None and self.background.evidence.cost is not None:
             labels[self.background.frames(frames)] = UNLABELLED
+        if known is not None:
+            is_known = known >= 0
+            labels[is_known] = known[is_known]
+            assignment[is_known] = np.arange(assignment.shape[1]) == known[is_known, None]
+        labels[labels == self.n_actions] = UNLABELLED
+        if assignment.shape[1] > self.n_actions:
+            # Of frames without an action, what is left to the others.
+            assignment = assignment[:, : self.n_actions] + LEAST
+            assignment /= assignment.sum(axis=1, keepdims=True)
         return replace(decoded, assignment=torch.from_numpy(assignment.astype(np.float32)))
