@@ -6,12 +6,15 @@ import logging
 from pathlib import Path
 from typing import Literal
 
-from asot.cli.console import console, new_table, open_results, say, show_files
+from asot.cli.console import console, drawing, new_table, open_results, progress, say, show_files
 from asot.errors import ConfigurationError
 from asot.groups.comparison import Comparison
 from asot.groups.design import Design
 from asot.groups.words import chance_words, how_different, measure_words
+from asot.progress import PAGE as PAGE_STAGES
+from asot.runs.group_figures import draw_statistics
 from asot.runs.groups import read_groups
+from asot.runs.page import rewrite_page
 from asot.runs.stats import TABLES, Statistics, collect, taken_columns, write_tables
 from asot.text import plural, printable
 
@@ -72,14 +75,21 @@ def run(
     found = collect(folder, design, place, frame_rate)
     out = out or results / STATS
     written = write_tables(found, out)
+    with drawing(), progress(("Drawing",)) as bars:
+        draw_statistics(found, out / "figures", bars)
     for sentence in found.sentences:
         say(sentence)
     if found.unit == "frames":
         say("Lengths are in frames, as not all recordings have times: give --frame_rate.")
     if found.comparison is not None:
         show_differences(found, found.comparison)
+    files = [(path, TABLES.get(path.stem, "all of it for programs")) for path in written]
+    if design is not None:
+        with progress(PAGE_STAGES) as bars:
+            pages = rewrite_page(folder, results, place, bars, design)
+        files += [(page, "the page, under Groups") for page in pages]
     say()
-    show_files(*((path, TABLES.get(path.stem, "all of it for programs")) for path in written))
+    show_files(*files, (out / "figures", "the pictures, as PDF and PNG"))
 
 
 def show_differences(found: Statistics, comparison: Comparison) -> None:

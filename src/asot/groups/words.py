@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from asot.groups.comparison import LEVEL, WHOLE, Comparison, Tested
 from asot.groups.design import MEASURES, Design
@@ -94,5 +94,5 @@ def how_different(one: Tested) -> str:
     size = f"{one.effect} {one.size:.2f} [{one.low:.2f}, {one.high:.2f}]"
     if len(one.groups) > 2:
         return size
-    order: Sequence[int] = (0, 1) if one.means[0] >= one.means[1] else (1, 0)
-    return f"{one.groups[order[0]]} > {one.groups[order[1]]}, {size}"
+    more, less = one.groups if one.size >= 0 else one.groups[::-1]
+    return f"{more} > {less}, {size}"

@@ -27,10 +27,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.files import write_json, write_text
-from asot.groups.comparison import Comparison, compare
+from asot.groups.comparison import Comparison, Tested, compare
 from asot.groups.design import MEASURES, Design, Units, units_of
 from asot.groups.measures import Bouts, Measured, measure
-from asot.groups.words import how_tested, what_differs
+from asot.groups.words import how_different, how_tested, measure_words, what_differs
+from asot.page.groups import GroupsView, GroupTest
 from asot.runs.corrections import timelines
 from asot.runs.predictions import PredictionFolder
 from asot.text import as_cell, plural
@@ -190,6 +191,55 @@ def write_tables(statistics: Statistics, out: Path) -> list[Path]:
     }
     write_json(out / "stats.json", _plain(values))
     return [*(out / f"{name}.csv" for name in tables), out / "stats.json"]
+
+
+def group_view(statistics: Statistics, model: str) -> GroupsView:
+    """Return what the page of a model shows of the groups, the actions of most time first."""
+    numbers, design = statistics.models[model], statistics.design or Design({})
+    totals = sum((one.values["total"].sum(axis=0) for one in numbers.groups), np.zeros(1))
+    order = (
+        np.argsort(-totals, kind="stable").tolist() if numbers.actions and numbers.groups else []
+    )
+    labels = dict(zip(numbers.actions, numbers.labels, strict=True))
+
+    def shown(tests: Sequence[Tested]) -> list[GroupTest]:
+        return [
+            GroupTest(
+                *(labels[one.action], one.measure, one.p_adjusted, one.differs),
+                *(how_different(one) if math.isfinite(one.size) else "", one.groups),
+            )
+            for one in tests
+            if one.model == model
+        ]
+
+    comparison = statistics.comparison
+    return GroupsView(
+        groups={one.group: len(one.names) for one in numbers.groups},
+        unit=design.unit,
+        measures={one: measure_words(one, statistics.unit) for one in design.measures},
+        values={
+            one: {
+                numbers.labels[k]: [g.values[MEASURES[one][0]][:, k] for g in numbers.groups]
+                for k in order
+            }
+            for one in design.measures
+        },
+        transitions=[
+            probabilities(one.transitions.sum(axis=0))[np.ix_(order, order)]
+            for one in numbers.groups
+        ],
+        actions=[numbers.labels[k] for k in order],
+        tests=shown(comparison.tests) if comparison else [],
+        pairs=shown(comparison.pairs) if comparison else [],
+        sentences=statistics.sentences,
+        remarks=comparison.remarks if comparison else [],
+    )
+
+
+def probabilities(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return how likely each action (row) is followed by each other one; NaN where it never is."""
+    leave = counts.sum(axis=1, keepdims=True).astype(np.float64)
+    return np.divide(counts, leave, out=np.full(counts.shape, np.nan), where=leave > 0)
 
 
 def groups_in_words(statistics: Statistics) -> str:
