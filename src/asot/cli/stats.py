@@ -35,6 +35,7 @@ def run(
     test: Literal["rank", "t"] = "rank",
     correction: Literal["fdr", "holm"] = "fdr",
     measures: list[Literal["share", "rate", "duration"]] | None = None,
+    figures: int = 30,
     frame_rate: float | None = None,
     data: Path | None = None,
     seed: int = 0,
@@ -56,6 +57,7 @@ def run(
     correction: For many tests: the rate of false discoveries (Benjamini and Hochberg), or Holm's
         method.
     measures: What to compare, to be chosen before you look; all three unless given.
+    figures: Recordings whose timelines are drawn; 0 for no figures at all.
     """
     if groups is None and (subject or paired):
         option = "subject" if subject else "paired"
@@ -75,8 +77,9 @@ def run(
     found = collect(folder, design, place, frame_rate)
     out = out or results / STATS
     written = write_tables(found, out)
-    with drawing(), progress(("Drawing",)) as bars:
-        draw_statistics(found, out / "figures", bars)
+    if figures > 0:
+        with drawing(), progress(("Drawing",)) as bars:
+            draw_statistics(found, out / "figures", figures, bars)
     for sentence in found.sentences:
         say(sentence)
     if found.unit == "frames":

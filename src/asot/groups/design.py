@@ -59,7 +59,7 @@ class Design:
 
     def unit_of(self, recording: str) -> str:
         """Return the name of the unit that a recording is of."""
-        return self.columns[recording][self.subject] if self.subject else recording
+        return self.columns[recording].get(self.subject, "") if self.subject else recording
 
     @property
     def groups(self) -> list[str]:

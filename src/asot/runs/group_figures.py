@@ -17,19 +17,18 @@ from asot.timeline.names import default_name
 from asot.timeline.segments import Segment, Timeline, to_labels
 
 MOST_ACTIONS = 40  # in a picture, those of the most time
-MOST_RECORDINGS = 30
 COLUMNS = 2000  # of a timeline
 FORMATS = ("pdf", "png")
 
 
-def draw_statistics(statistics: Statistics, out: Path, progress: Progress) -> list[Path]:
-    """Draw each model's groups into the folder ``out``, as PDF and PNG files."""
+def draw_statistics(statistics: Statistics, out: Path, most: int, progress: Progress) -> list[Path]:
+    """Draw each model's groups into the folder ``out``, with ``most`` timelines, as PDF and PNG."""
     from asot.figures import save_figure
 
     paths = []
     for done, model in enumerate(statistics.models):
         suffix = f"-{model}" if len(statistics.models) > 1 else ""
-        for name, figure in _figures(statistics, model):
+        for name, figure in _figures(statistics, model, most):
             for ending in FORMATS:
                 paths.append(out / f"{name}{suffix}.{ending}")
                 save_figure(figure, paths[-1])
@@ -37,7 +36,7 @@ def draw_statistics(statistics: Statistics, out: Path, progress: Progress) -> li
     return paths
 
 
-def _figures(statistics: Statistics, model: str) -> Iterator[tuple[str, Any]]:
+def _figures(statistics: Statistics, model: str, most: int) -> Iterator[tuple[str, Any]]:
     from asot.figures import plot_budget, plot_groups, plot_transitions
 
     numbers, design = statistics.models[model], statistics.design or Design({})
@@ -76,11 +75,15 @@ def _figures(statistics: Statistics, model: str) -> Iterator[tuple[str, Any]]:
     }
     bars = {group: [own.get(label, 0.0) for label in names] for group, own in shares.items()}
     yield "budget", plot_budget(bars, names)
-    yield "timelines", _corpus(statistics, numbers, groups, names)
+    yield "timelines", _corpus(statistics, numbers, groups, names, most)
 
 
 def _corpus(
-    statistics: Statistics, numbers: ModelNumbers, groups: list[str], names: dict[int, str]
+    statistics: Statistics,
+    numbers: ModelNumbers,
+    groups: list[str],
+    names: dict[int, str],
+    most: int,
 ) -> Any:
     """Draw the timelines of as many recordings of each group."""
     from asot.figures import plot_corpus
@@ -89,7 +92,7 @@ def _corpus(
         [one for one in numbers.timelines if _group(statistics, one.recording) == group]
         for group in groups
     ]
-    most = max(1, MOST_RECORDINGS // len(groups))
+    most = max(1, most // len(groups))
     shown = [one for some in own for one in some[:most]]
     cut = f"The first {most} recordings of each group" if max(map(len, own)) > most else None
     in_seconds = statistics.unit == "s"
