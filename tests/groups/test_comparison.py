@@ -11,14 +11,14 @@ from scipy.stats import false_discovery_control, mannwhitneyu
 
 from asot.groups.comparison import Comparison, compare
 from asot.groups.design import Design, units_of
-from asot.groups.measures import Measured, measure
+from asot.groups.measures import RecordingBouts, measure
 from asot.groups.words import how_different, how_tested, what_differs
 from asot.timeline.segments import Timeline, segment_table
 
 ACTIONS = ["pour", "stir"]
 
 
-def recording(name: str, pours: int, n_frames: int = 20) -> Measured:
+def recording(name: str, pours: int, n_frames: int = 20) -> RecordingBouts:
     """One bout of pouring, and the rest stirred."""
     labels = [0] * pours + [1] * (n_frames - pours)
     rows = segment_table(name, labels, action_names=ACTIONS)

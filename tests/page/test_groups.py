@@ -14,7 +14,6 @@ from asot.page.groups import MOST_POINTS, GroupsView, GroupTest
 from tests.page.examples import HOSTILE, series_view, small_page
 from tests.page.test_page import CHECK, CONTRAST
 
-
 SENTENCE = f"Groups: {HOSTILE}."
 
 

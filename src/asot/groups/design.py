@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.groups.measures import Bouts, Measured
+from asot.groups.measures import Bouts, RecordingBouts
 
 # What groups are compared by: the field of Bouts, and what it is in words.
 MEASURES = {
@@ -87,12 +87,12 @@ class Units:
     transitions: NDArray[np.int64]
 
 
-def units_of(measured: Sequence[Measured], design: Design | None) -> list[Units]:
+def units_of(measured: Sequence[RecordingBouts], design: Design | None) -> list[Units]:
     """Gather the units of each group that has any; of all recordings without a design.
 
     Units of ``paired`` groups are the subjects that each of the groups has, in one order.
     """
-    found: dict[str, dict[str, list[Measured]]] = (
+    found: dict[str, dict[str, list[RecordingBouts]]] = (
         {one: {} for one in design.groups} if design else {}
     )
     for one in measured:
@@ -108,7 +108,7 @@ def units_of(measured: Sequence[Measured], design: Design | None) -> list[Units]
     return [_gathered(group, units) for group, units in held.items()]
 
 
-def _gathered(group: str, units: Mapping[str, Sequence[Measured]]) -> Units:
+def _gathered(group: str, units: Mapping[str, Sequence[RecordingBouts]]) -> Units:
     numbers = [name for name in Bouts.__dataclass_fields__ if name != "action"]
     values = {
         name: np.array([_mean([[getattr(one, name) for one in each.bouts] for each in own])

@@ -58,7 +58,7 @@ class Bouts:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Measured:
+class RecordingBouts:
     """One recording: its length, the bouts of K actions, and how often one follows another.
 
     ``transitions`` (K, K) counts how often an action (row) is followed by another (column) that
@@ -72,7 +72,7 @@ class Measured:
     transitions: NDArray[np.int64]
 
 
-def measure(timeline: Timeline, actions: Sequence[str], in_seconds: bool) -> Measured:
+def measure(timeline: Timeline, actions: Sequence[str], in_seconds: bool) -> RecordingBouts:
     """Measure the actions of a recording, also those that it does not hold.
 
     Examples
@@ -116,7 +116,7 @@ def measure(timeline: Timeline, actions: Sequence[str], in_seconds: bool) -> Mea
                 count / length * (PER_MINUTE_S if in_seconds else PER_FRAMES),
             )
         )
-    return Measured(timeline.recording, length, tuple(bouts), tuple(lengths), transitions)
+    return RecordingBouts(timeline.recording, length, tuple(bouts), tuple(lengths), transitions)
 
 
 def mean_and_sd(values: NDArray[np.float64]) -> tuple[float, float]:

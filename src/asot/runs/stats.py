@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from asot.files import write_json, write_text
 from asot.groups.comparison import Comparison, Tested, compare
 from asot.groups.design import MEASURES, Design, Units, units_of
-from asot.groups.measures import Bouts, Measured, measure
+from asot.groups.measures import Bouts, RecordingBouts, measure
 from asot.groups.words import how_different, how_tested, measure_words, what_differs
 from asot.page.groups import GroupsView, GroupTest
 from asot.runs.corrections import timelines
@@ -72,7 +72,7 @@ class ModelNumbers:
     actions: tuple[str, ...]
     labels: tuple[int, ...]
     timelines: tuple[Timeline, ...]
-    measured: tuple[Measured, ...]
+    measured: tuple[RecordingBouts, ...]
     groups: tuple[Units, ...]
 
 
