@@ -22,7 +22,7 @@ WHOLE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class ActionTest:
     """A test of one action and measure, of all groups or of a pair of them.
 
     ``n`` are the units of each group that have a value, ``means`` their means. ``p`` is NaN where
@@ -66,8 +66,8 @@ class Comparison:
     ``remarks`` are sentences that people should see before they read p-values.
     """
 
-    tests: list[Tested]
-    pairs: list[Tested]
+    tests: list[ActionTest]
+    pairs: list[ActionTest]
     overall: list[Overall]
     remarks: list[str]
 
@@ -80,8 +80,8 @@ def compare(
     Actions that occur nowhere are not tested. The p-values of all actions, measures and models are
     corrected together, and those of all pairs of groups together.
     """
-    tests: list[Tested] = []
-    pairs: list[Tested] = []
+    tests: list[ActionTest] = []
+    pairs: list[ActionTest] = []
     overall: list[Overall] = []
     remarks: list[str] = []
     for model, (actions, groups) in models.items():
@@ -117,7 +117,7 @@ def compare(
 
 def _tests(
     model: str, actions: Sequence[str], groups: Sequence[Units], design: Design
-) -> Iterator[Tested]:
+) -> Iterator[ActionTest]:
     names = tuple(one.group for one in groups)
     procedure = find_test(design.test, design.paired, len(groups))
     used = np.sum([one.values["count"].sum(axis=0) for one in groups], axis=0)
@@ -132,7 +132,7 @@ def _tests(
             if min(sizes) >= FEWEST:
                 statistic, p = chance(samples, design.test, design.paired)
                 size = effect_of(samples, procedure.size, design.paired, design.seed)
-            yield Tested(
+            yield ActionTest(
                 *(model, action, measure, names, sizes, means, procedure.name, statistic, p),
                 *(procedure.effect, *size),
             )
@@ -164,7 +164,7 @@ def _overall(model: str, groups: Sequence[Units], design: Design) -> Iterator[Ov
             yield Overall(model, what, names, sizes, *found)
 
 
-def _adjusted(tests: Sequence[Tested], design: Design) -> list[Tested]:
+def _adjusted(tests: Sequence[ActionTest], design: Design) -> list[ActionTest]:
     chances = corrected([one.p for one in tests], design.correction)
     return [
         replace(one, p_adjusted=p, differs=p <= LEVEL)
@@ -172,7 +172,9 @@ def _adjusted(tests: Sequence[Tested], design: Design) -> list[Tested]:
     ]
 
 
-def _too_small(groups: Sequence[Units], tests: Sequence[Tested], design: Design) -> Iterator[str]:
+def _too_small(
+    groups: Sequence[Units], tests: Sequence[ActionTest], design: Design
+) -> Iterator[str]:
     """Say where tests of ranks cannot find a difference, however large it is."""
     if design.test != "rank" or len(groups) < 2:
         return

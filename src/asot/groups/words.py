@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from asot.groups.comparison import LEVEL, WHOLE, Comparison, Tested
+from asot.groups.comparison import LEVEL, WHOLE, ActionTest, Comparison
 from asot.groups.design import MEASURES, Design
 from asot.groups.testing import find_test
 from asot.text import plural
@@ -89,7 +89,7 @@ def what_differs(comparison: Comparison, several: bool) -> Iterator[str]:
         yield where + text
 
 
-def how_different(one: Tested) -> str:
+def how_different(one: ActionTest) -> str:
     """Say which group of a test has more, with the effect size and its interval."""
     size = f"{one.effect} {one.size:.2f} [{one.low:.2f}, {one.high:.2f}]"
     if len(one.groups) > 2:

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.files import write_json, write_text
-from asot.groups.comparison import Comparison, Tested, compare
+from asot.groups.comparison import ActionTest, Comparison, compare
 from asot.groups.design import MEASURES, Design, Units, units_of
 from asot.groups.measures import Bouts, RecordingBouts, measure
 from asot.groups.words import how_different, how_tested, measure_words, what_differs
@@ -202,7 +202,7 @@ def group_view(statistics: Statistics, model: str) -> GroupsView:
     )
     labels = dict(zip(numbers.actions, numbers.labels, strict=True))
 
-    def shown(tests: Sequence[Tested]) -> list[GroupTest]:
+    def shown(tests: Sequence[ActionTest]) -> list[GroupTest]:
         return [
             GroupTest(
                 *(labels[one.action], one.measure, one.p_adjusted, one.differs),
