@@ -73,7 +73,7 @@ def write_page(
     ``embed`` puts a page into one file, ``data`` is where the data set is now, and ``others`` are
     other predictions of the same recordings, to show beneath. A ``notice`` that the result is
     preliminary takes the place of the verdict; such a page has no scores and no clips. ``groups``
-    are compared on the page, or those that an earlier page in ``out`` compared.
+    are compared on the page, or those that an earlier page of these results compared.
     """
     strangers = out.is_dir() and any(not one.name.startswith(".") for one in out.iterdir())
     if strangers and not (out / SETTINGS).is_file():
@@ -89,7 +89,7 @@ def write_page(
         own = [one for one in opened.recordings if one.name in predicted]
         beneath[name] = {one.name: other.labels_of(one) for one in own}
     roots = {name: str(other.root.resolve()) for name, other in (others or {}).items()}
-    groups = groups or _compared(out)
+    groups = groups or _compared(out) or _compared(folder.root.parent / PAGE)
     compared = {} if notice else _group_views(folder, groups, data)
     # Written first, so that the folder of an interrupted page is known as a page's.
     write_json(out / SETTINGS, msgspec.to_builtins(PageSettings(embed, roots, groups)))
