@@ -13,7 +13,7 @@ SOURCE = Path(__file__).resolve().parents[1] / "src" / "asot"
 # From the ground up: each room may import the rooms above it in this list.
 ROOMS = (
     *("text", "errors", "files", "schema", "progress", "workers", "notebook", "timeline"),
-    *("transport", "metrics", "decoding", "figures", "data", "simulation", "inputs"),
+    *("transport", "metrics", "groups", "decoding", "figures", "data", "simulation", "inputs"),
     *("discover", "model", "baselines", "estimator", "export", "page", "runs"),
     *("benchmark", "cli"),
 )
@@ -21,6 +21,7 @@ ROOMS = (
 APART = {
     "transport": {"timeline", "schema"},
     "metrics": {"transport"},
+    "groups": {"transport", "metrics"},
     "decoding": {"transport", "metrics"},
     "data": {"transport", "metrics", "decoding"},
     "inputs": {"transport", "metrics", "decoding", "simulation"},

@@ -120,6 +120,15 @@ export run --to ,
 export run --to all,csv
 export run --to csv --frame_rate 0
 export run --to csv --frame_rate -1
+stats nope
+stats run --subject who
+stats run --groups nope.csv
+stats run --groups labels.txt
+stats run --groups nope.csv --subject a --paired b
+stats run --test anova
+stats run --measures length
+stats run --figures x
+stats run --out file
 relabel run nope.json
 relabel run labels.txt --model tea
 segment nope --n_actions 0 --out new

@@ -23,6 +23,7 @@ COMMANDS = {
     "relabel": "Give the actions the names from the page",
     "import": "Read labels of ELAN, BORIS and others, as truth or as corrections",
     "export": "Write segments for ELAN, BORIS, Label Studio and others",
+    "stats": "Measure the actions, and compare groups of recordings, for a paper",
     "decode": "Cut recordings by affinity or cost matrices that you already have",
     "train": "Train a recipe on a folder of features, and segment it",
     "recipes": "List the recipes: their data, and the published figures",

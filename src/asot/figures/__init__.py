@@ -14,21 +14,25 @@ from asot.errors import MissingExtraError
 if TYPE_CHECKING:
     from asot.figures.charts import plot_comparison, plot_objective
     from asot.figures.evidence_figure import draw_evidence
+    from asot.figures.groups import plot_budget, plot_groups, plot_transitions
     from asot.figures.layout import save_figure
     from asot.figures.matrices import plot_matrix, plot_pairwise_distances
     from asot.figures.segmentations import plot_corpus, plot_segmentation
 
 __all__ = [
     "draw_evidence",
+    "plot_budget",
     "plot_comparison",
     "plot_corpus",
+    "plot_groups",
     "plot_matrix",
     "plot_objective",
     "plot_pairwise_distances",
     "plot_segmentation",
+    "plot_transitions",
     "save_figure",
 ]
-_MODULES = ("charts", "evidence_figure", "layout", "matrices", "segmentations")
+_MODULES = ("charts", "evidence_figure", "groups", "layout", "matrices", "segmentations")
 
 
 def __getattr__(name: str) -> Any:

@@ -226,6 +226,7 @@ class Book:
             and {"counts": np.asarray(page.confusion[0]).tolist(), "classes": page.confusion[1]},
             "verdict": page.verdict and asdict(page.verdict),
             "findings": [asdict(one) for one in page.findings],
+            "groups": page.groups and page.groups.packed(),
             "settings": {str(k): str(v) for k, v in page.settings.items()},
             "versions": {str(k): str(v) for k, v in page.versions.items()},
             "remarks": [str(remark) for remark in page.remarks],

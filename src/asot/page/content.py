@@ -16,6 +16,7 @@ from asot.errors import ArgumentError
 from asot.figures.evidence import Finding
 from asot.figures.verdicts import VerdictText
 from asot.page.alike import Alike
+from asot.page.groups import GroupsView
 from asot.page.poses import PoseView
 from asot.timeline.corrections import Corrected
 from asot.timeline.segments import UNLABELLED, require_times
@@ -247,6 +248,8 @@ class Page:
         How right the whole is, shown first.
     findings : sequence of Finding
         Evidence for the settings that were found from the recordings.
+    groups : GroupsView, optional
+        Groups of recordings that were compared.
     settings, versions : mapping of str to str
         Shown as tables, folded away.
     remarks : sequence of str
@@ -272,6 +275,7 @@ class Page:
     confusion: tuple[NDArray[np.int64], Sequence[str]] | None = None
     verdict: VerdictText | None = None
     findings: Sequence[Finding] = ()
+    groups: GroupsView | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     remarks: Sequence[str] = ()

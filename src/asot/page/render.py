@@ -24,7 +24,7 @@ from asot.progress import Progress, silent
 # In this order: the last script starts the page.
 _SCRIPTS = (
     *("core", "names", "edits", "corrections", "index", "timeline", "recording", "editing"),
-    *("pose", "actions", "alike", "map", "evidence", "overview", "main"),
+    *("pose", "actions", "alike", "map", "evidence", "overview", "groups", "main"),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,15 @@ from numpy.typing import NDArray
 from asot.data import Recording, Recordings
 from asot.data.features import map_array
 from asot.data.origin import Origin
-from asot.errors import ConfigurationError, DataError
+from asot.errors import AsotError, ConfigurationError, DataError
 from asot.figures.evidence import findings
 from asot.figures.evidence_file import EVIDENCE_FILE, read_evidence
 from asot.figures.verdicts import VerdictText, Word
 from asot.files import write_json
+from asot.groups.design import Design
 from asot.metrics.evaluate import SCORE_MEANINGS, matching_title, plain_title
 from asot.page import ActionView, Page, Portrait, RecordingView, Track, render_page
+from asot.page.groups import GroupsView
 from asot.progress import Progress, silent
 from asot.runs.alike import Survey
 from asot.runs.examples import find_examples
@@ -29,6 +32,7 @@ from asot.runs.portraits import Measured, draw_portraits
 from asot.runs.predictions import PredictionFolder, find_predictions
 from asot.runs.run import Run, find_training, told_scores, versions
 from asot.runs.scores import Scored, score
+from asot.runs.stats import collect, group_view
 from asot.runs.stick_figures import stick_figure
 from asot.runs.verdicts import verdict_of
 from asot.schema import read_json
@@ -50,6 +54,7 @@ class PageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     embed: bool
     others: dict[str, str]
+    groups: Design | None = None
 
 
 def write_page(
@@ -60,13 +65,15 @@ def write_page(
     data: Path | None = None,
     others: Mapping[str, PredictionFolder] | None = None,
     notice: VerdictText | None = None,
+    groups: Design | None = None,
     progress: Progress = silent,
 ) -> list[Path]:
     """Write a page for each model of a prediction, in ``out`` or below it, and return the pages.
 
     ``embed`` puts a page into one file, ``data`` is where the data set is now, and ``others`` are
     other predictions of the same recordings, to show beneath. A ``notice`` that the result is
-    preliminary takes the place of the verdict; such a page has no scores and no clips.
+    preliminary takes the place of the verdict; such a page has no scores and no clips. ``groups``
+    are compared on the page, or those that an earlier page of these results compared.
     """
     strangers = out.is_dir() and any(not one.name.startswith(".") for one in out.iterdir())
     if strangers and not (out / SETTINGS).is_file():
@@ -82,14 +89,24 @@ def write_page(
         own = [one for one in opened.recordings if one.name in predicted]
         beneath[name] = {one.name: other.labels_of(one) for one in own}
     roots = {name: str(other.root.resolve()) for name, other in (others or {}).items()}
+    groups = groups or _compared(out) or _compared(folder.root.parent / PAGE)
+    compared = {} if notice else _group_views(folder, groups, data)
     # Written first, so that the folder of an interrupted page is known as a page's.
-    write_json(out / SETTINGS, msgspec.to_builtins(PageSettings(embed, roots)))
+    write_json(out / SETTINGS, msgspec.to_builtins(PageSettings(embed, roots, groups)))
     pages = []
     for model in known:
         recordings = Recordings([one for one in opened.recordings if models[one.name] == model])
         count = plural(len(recordings), "recording")
         title = f"{model}: {count}" if len(known) > 1 else f"Actions in {count}"
-        gathered = gather(folder, recordings, scored, title=title, others=beneath, notice=notice)
+        gathered = gather(
+            folder,
+            recordings,
+            scored,
+            title=title,
+            others=beneath,
+            notice=notice,
+            groups=compared.get(model),
+        )
         place = out / model if len(known) > 1 else out
         pages.append(
             render_page(gathered, place, embed=embed, clips=notice is None, progress=progress)
@@ -98,9 +115,16 @@ def write_page(
 
 
 def rewrite_page(
-    folder: PredictionFolder, results: Path, data: Path | None = None, progress: Progress = silent
+    folder: PredictionFolder,
+    results: Path,
+    data: Path | None = None,
+    progress: Progress = silent,
+    groups: Design | None = None,
 ) -> list[Path]:
-    """Write the page of a folder of results again, with the same choices, if it has a page."""
+    """Write the page of a folder of results again, with the same choices, if it has a page.
+
+    ``groups`` take the place of those that were compared on it.
+    """
     out = results / PAGE
     if not (out / SETTINGS).is_file():
         return []
@@ -111,8 +135,29 @@ def rewrite_page(
             others[name] = find_predictions(Path(root))
         except DataError:
             logger.warning("%s is no longer in %s and left out of the page.", name, root)
-    embed = settings.embed
-    return write_page(folder, out, embed=embed, data=data, others=others, progress=progress)
+    choices: dict[str, Any] = {"embed": settings.embed, "others": others, "groups": groups}
+    return write_page(folder, out, data=data, **choices, progress=progress)
+
+
+def _compared(out: Path) -> Design | None:
+    """Return the groups that an earlier page compared, if there is one that tells."""
+    with suppress(DataError):
+        return read_json(out / SETTINGS, PageSettings).groups
+    return None
+
+
+def _group_views(
+    folder: PredictionFolder, design: Design | None, data: Path | None
+) -> dict[str, GroupsView]:
+    """Compare groups, if any, for the page of each model; where that fails, say so and go on."""
+    if design is None:
+        return {}
+    try:
+        statistics = collect(folder, design, data)
+        return {model: group_view(statistics, model) for model in statistics.models}
+    except AsotError as error:
+        logger.warning("The page does not compare the groups: %s Run asot stats again.", error)
+        return {}
 
 
 def named_predictions(words: Sequence[str]) -> dict[str, PredictionFolder]:
@@ -134,6 +179,7 @@ def gather(
     title: str,
     others: Mapping[str, Mapping[str, Labels]] | None = None,
     notice: VerdictText | None = None,
+    groups: GroupsView | None = None,
 ) -> Page:
     """Gather the content of the page of one model's recordings; see ``write_page``."""
     models = folder.models()
@@ -192,6 +238,7 @@ def gather(
         confusion=None if scored is None else _confusion(folder, recordings, scored, n_actions),
         verdict=verdict,
         findings=[] if evidence is None else findings(evidence),
+        groups=groups,
         settings=_settings(run, recordings),
         versions=versions(),
         remarks=remarks,

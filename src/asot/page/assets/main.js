@@ -7,6 +7,7 @@ const ROUTES = [
   [/^#\/action\/(\d+)$/, actionView],
   [/^#\/map(?:\/(\d+))?$/, mapView],
   [/^#\/overview$/, overviewView],
+  [/^#\/groups$/, groupsView],
 ];
 let view = null;
 
@@ -19,7 +20,7 @@ function route(first = false) {
   view = found ? found[1](main, ...match.slice(1)) : missing(main, 'The address leads nowhere.');
   document.title = view.title ? `${view.title} – ${data.title}` : data.title;
   for (const link of document.querySelectorAll('.bar nav a')) {
-    const inside = {'#/actions': /^#\/action/, '#/map': /^#\/map/, '#/overview': /^#\/overview/, '#/': /^(#\/?$|$|#\/recording)/}[link.getAttribute('href')];
+    const inside = {'#/actions': /^#\/action/, '#/map': /^#\/map/, '#/overview': /^#\/overview/, '#/groups': /^#\/groups/, '#/': /^(#\/?$|$|#\/recording)/}[link.getAttribute('href')];
     if (inside.test(location.hash)) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }

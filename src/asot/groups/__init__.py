@@ -1,0 +1,1 @@
+"""Numbers for a paper: what is measured of each action in a recording, and groups compared."""
