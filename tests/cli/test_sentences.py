@@ -114,6 +114,11 @@ page run --skeleton recipe-5.yaml
 segment toys/features --skeleton labels.txt --out new
 segment toys/features --videos nope --out new
 export run
+import run
+import run nope.eaf
+import run toys
+import run labels.txt --as labels
+import run labels.txt --by Ada
 export run --to docx
 export run --to csv,eaf,praat
 export run --to ,

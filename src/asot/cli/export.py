@@ -28,8 +28,7 @@ def run(
 ) -> None:
     """Write the segments in the formats of other tools: {formats}.
 
-    What is corrected there comes back as ground truth with asot evaluate RESULTS --truth FILES,
-    from {read}.
+    What is corrected there comes back with asot import RESULTS FILES, from {read}.
 
     to: Formats, by commas or blanks; or all. Those that do not fit the recordings are left
         out, with a warning.
