@@ -6,11 +6,10 @@ import ast
 import json
 import re
 from collections.abc import Iterator
-from importlib import import_module
 
 import pytest
 
-from asot.cli import COMMANDS
+from asot.cli import COMMANDS, module_of
 from asot.cli.parsing import Parser
 from tests.cli.test_sentences import GOLDEN
 from tests.test_architecture import SOURCE
@@ -20,7 +19,7 @@ OPTION = re.compile(r"--([a-z][a-z_]*(?:\.[a-z_]+)*)(?![\w-])")
 
 def options(command: str) -> set[str]:
     first, _, second = command.partition(" ")
-    module = import_module(f"asot.cli.{first}")
+    module = module_of(first)
     names = [second or "run", *(["show_again"] if command == "benchmark" else [])]
     actions = [one for name in names for one in Parser(command, getattr(module, name))._actions]
     return {one.removeprefix("--") for action in actions for one in action.option_strings}

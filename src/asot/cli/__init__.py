@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
+from types import ModuleType
 
 from asot.cli.outputs import sturdy_outputs
 
@@ -159,12 +160,17 @@ def _run(words: list[str]) -> int:
     from asot.cli.parsing import run_command
 
     # Python keeps some words to itself.
-    module = import_module(f"asot.cli.{words[0]}{'_' * keyword.iskeyword(words[0])}")
+    module = module_of(words[0])
     name = words[1] if split == 2 else "run"
     if command == "benchmark" and any(one.partition("=")[0] == "--table" for one in words):
         name = "show_again"
     run_command(command, getattr(module, name), words[split:])
     return OK
+
+
+def module_of(word: str) -> ModuleType:
+    """Import the module of a command; that of a word which Python keeps to itself ends in _."""
+    return import_module(f"asot.cli.{word}{'_' * keyword.iskeyword(word)}")
 
 
 class _Sentences(logging.Handler):
