@@ -8,9 +8,6 @@ from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import linkage
-from scipy.spatial import cKDTree
-from scipy.spatial.distance import pdist, squareform
 
 from asot.page import Pair
 
@@ -54,6 +51,10 @@ def grow_tree(centres: Rows, shared: Rows) -> tuple[Rows, Rows]:
     The distance (K, K) of two actions is that of their centres (K, D), as a share of the largest,
     times one less the share that each has of the other's frames, ``shared`` (K, K), on average.
     """
+    # Late, as the command line must show its help at once.
+    from scipy.cluster.hierarchy import linkage
+    from scipy.spatial.distance import pdist, squareform
+
     apart = squareform(pdist(centres))
     apart *= 1 - np.clip((shared + shared.T) / 2, 0, 1) * (1 - np.eye(len(centres)))
     apart /= apart.max(initial=0) or 1
@@ -203,6 +204,8 @@ def lay_out(rows: Rows, rng: np.random.Generator) -> tuple[Rows, str]:
         result = np.empty_like(plain)
         result[learnt] = places
         return result, "t-SNE"
+    from scipy.spatial import cKDTree
+
     distances, near = cKDTree(rows[learnt]).query(rows, NEAREST)
     weights = 1 / (distances**2 + 1e-9)
     weights /= weights.sum(axis=1, keepdims=True)
