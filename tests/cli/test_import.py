@@ -46,6 +46,17 @@ def test_labels_become_corrections(asot: Asot, results: Path, tmp_path: Path) ->
     assert shown["shake"]["checked"] == "1.0"
     assert (int(shown["shake"]["start_frame"]), int(shown["shake"]["end_frame"])) == (at[2], at[3])
     assert any(row["note"] == "slow" and row["action"] == "Pour" for row in rows(results))
+    # Of an export, nothing differs; one segment is called another way now.
+    assert asot("export", results, "--to", "csv").code == 0
+    table = results / "exports" / "csv" / "segments.csv"
+    words = ("import", results, table, "--as", "corrections", "--changed")
+    assert "0 segments differ from the results" in asot(*words).out
+    name = next(row for row in rows(results, "r2") if row["checked"] == "0.0")["action"]
+    first, found, rest = table.read_text().partition("\nr2,")
+    table.write_text(first + found + rest.replace(f",{name},", ",dance,", 1))
+    outcome = asot(*words)
+    assert "1 segment differs from the results" in outcome.out
+    assert sum(row["checked"] != "0.0" for row in rows(results, "r2")) == 1
     # Exported, and imported again: every frame is the same, and was looked at now.
     before = rows(results)
     assert asot("export", results, "--to", "elan").code == 0

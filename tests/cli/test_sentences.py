@@ -116,7 +116,6 @@ segment toys/features --videos nope --out new
 export run
 import run
 import run nope.eaf
-import run toys
 import run labels.txt --as labels
 import run labels.txt --by Ada
 export run --to docx

@@ -34,9 +34,8 @@ def run(
     first: one for each activity, one for each recording, and one for everything.
 
     truth: Corrected labels, which become the ground truth: corrections from the page, of one
-        person or of several, of which only segments that somebody looked at count; CSV, ELAN,
-        BORIS, Label Studio or text with a label a line and frame, as asot export writes them;
-        Datavyu's, and tables of any tool with a start, an end and a label; or folders of these.
+        person or of several, of which only segments that somebody looked at count; labels of
+        other tools, as asot import reads them; or folders of these.
     from_zero: The times of --truth count from the first frame, as with asot export --from_zero.
     tier: Whose labels of --truth to read, where there are several: a tier of ELAN, a subject or
         observation of BORIS, a column of Datavyu, an annotator of Label Studio or of a table.

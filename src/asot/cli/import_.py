@@ -12,8 +12,8 @@ from asot.cli.evaluate import run as evaluate
 from asot.errors import ConfigurationError, FileError
 from asot.export.formats import READ
 from asot.progress import PAGE as PAGE_STAGES
-from asot.runs.corrections import Given, given_labels, label_files, write_truth
-from asot.runs.imports import take_corrections
+from asot.runs.corrections import Given, given_labels, label_files, timelines, write_truth
+from asot.runs.imports import only_changed, take_corrections
 from asot.runs.page import rewrite_page
 from asot.text import listing, plural, printable
 from asot.timeline.corrections import is_corrections
@@ -25,6 +25,7 @@ def run(
     *,
     as_: Literal["truth", "corrections"] = "truth",
     tier: str | None = None,
+    changed: bool = False,
     by: str = "",
     from_zero: bool = False,
     frame_rate: float | None = None,
@@ -42,11 +43,14 @@ def run(
     as_: What the labels are taken for.
     tier: Whose labels to read, where there are several: a tier of ELAN or Praat, a subject or
         observation of BORIS, a column of Datavyu, an annotator of Label Studio or of a table.
+    changed: As corrections, take only segments that are not as they were found: of a whole export
+        that was corrected here and there, others count as not looked at.
     by: Who made the labels, for corrections.json.
     from_zero: Times in the files count from the first frame, as with asot export --from_zero.
     """
-    if by and as_ == "truth":
-        raise ConfigurationError("--by needs --as corrections.", setting="by")
+    for option, needs in (("by", by), ("changed", changed)):
+        if needs and as_ == "truth":
+            raise ConfigurationError(f"--{option} needs --as corrections.", setting=option)
     folder, place = open_results(results, data)
     unknown: list[str] = []
     taken = label_files(files)
@@ -64,6 +68,10 @@ def run(
         write_truth(folder, given)
         evaluate(results, data=data)
         return
+    if changed:
+        given, count = only_changed(given, timelines(folder, place, frame_rate))
+        differ = "differs" if count == 1 else "differ"
+        say(f"{plural(count, 'segment')} {differ} from the results.")
     done = take_corrections(folder, given, place, by)
     if done.added:
         say(f"{plural(len(done.added), 'action')} added: {listing(done.added, 10)}.")

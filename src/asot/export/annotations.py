@@ -11,6 +11,7 @@ import logging
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -124,9 +125,7 @@ def known_name(names: Sequence[str], known: Iterable[str]) -> str:
     >>> known_name(["observation 1", "videos/tea.mp4"], ["tea", "egg"])
     'tea'
     """
-    known = list(known)
-    labels = {as_label(stem): name for stem, name in zip(file_stems(known), known, strict=True)}
-    labels |= {as_label(name): name for name in known}
+    labels = _by_label(tuple(known))
     for name in names:
         file = re.split(r"[/\\]", name)[-1]
         stem = re.sub(r"\.[A-Za-z]\w{1,4}$", "", file)
@@ -135,6 +134,13 @@ def known_name(names: Sequence[str], known: Iterable[str]) -> str:
             if as_label(form) in labels:
                 return labels[as_label(form)]
     return names[0]
+
+
+@lru_cache(maxsize=4)  # asked for each row of a table
+def _by_label(known: tuple[str, ...]) -> dict[str, str]:
+    """Return recordings by their names, and by what their files are called."""
+    labels = {as_label(stem): name for stem, name in zip(file_stems(known), known, strict=True)}
+    return labels | {as_label(name): name for name in known}
 
 
 def decimal_comma(texts: Iterable[str], delimiter: str) -> bool:

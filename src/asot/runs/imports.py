@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
+from typing import TypeVar
 
 from asot.errors import DataError
 from asot.runs.corrections import Given
@@ -13,9 +14,9 @@ from asot.runs.predictions import PredictionFolder
 from asot.text import as_label
 from asot.timeline.corrections import Corrected, Corrections, Patch, write_corrections
 from asot.timeline.names import MOST_ADDED, ActionNames, default_name
-from asot.timeline.segments import BACKGROUND, UNLABELLED
+from asot.timeline.segments import BACKGROUND, UNLABELLED, Timeline
 
-CORRECTIONS = "corrections.json"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,37 @@ def take_corrections(
         folder.rename(recordings, model, names)
         n_actions = folder.n_actions(model) + names.added
         own = {name: folder.corrected(name, n_actions) for name in models if models[name] == model}
-        path = folder.root / (CORRECTIONS if len(set(models.values())) == 1 else f"{model}.json")
+        several = f"-{model}" if len(set(models.values())) > 1 else ""
+        path = folder.root / f"corrections{several}.json"
         write_corrections(path, Corrections(names, {k: v for k, v in own.items() if v}, by))
         done.files.append(path)
     return done
+
+
+def only_changed(
+    given: Mapping[str, Given], found: Sequence[Timeline]
+) -> tuple[dict[str, Given], int]:
+    """Leave out segments that are as they were found, which perhaps nobody looked at.
+
+    Return what is left, by recording, and how many segments are.
+    """
+    same = {
+        (row.recording, row.start_frame, row.end_frame, as_label(row.action), as_label(row.note))
+        for one in found
+        for row in one.rows
+    }
+    left, count = {}, 0
+    for name, one in given.items():
+        labels = list(one.labels)
+        for start, end, label in _runs(one.labels):
+            note = "; ".join(dict.fromkeys(filter(None, one.notes[start:end])))
+            if label is None or (name, start, end, label, note) in same:
+                labels[start:end] = [None] * (end - start)
+            else:
+                count += 1
+        if any(label is not None for label in labels):
+            left[name] = replace(one, labels=labels)
+    return left, count
 
 
 class _Actions:
@@ -99,10 +127,16 @@ def _patches(given: Given, actions: _Actions, before: Corrected | None) -> Itera
     for i, (label, note) in enumerate(zip(given.labels, given.notes, strict=True)):
         if label is not None:
             frames[i] = actions.label(label), note
-    start = 0
-    for action, run in groupby(one and one[0] for one in frames):
-        end = start + len(list(run))
+    for start, end, action in _runs([one and one[0] for one in frames]):
         if action is not None:
             notes = dict.fromkeys(one[1] for one in frames[start:end] if one and one[1])
             yield Patch(start, end, action, "; ".join(notes))
+
+
+def _runs(values: Sequence[T]) -> Iterator[tuple[int, int, T]]:
+    """Yield the start, the end and the value of each run of equal values."""
+    start = 0
+    for value, run in groupby(values):
+        end = start + len(list(run))
+        yield start, end, value
         start = end
