@@ -18,6 +18,7 @@ from asot.inputs.find import find_inputs, take_shard
 from asot.inputs.settings import SeriesSettings, VideoSettings
 from asot.inputs.shared import Look, agree
 from asot.progress import silent
+from asot.runs.stick_figures import stick_figure
 
 NAMES = ("ax", "ay", "az", "gx", "gy", "gz")
 
@@ -203,15 +204,87 @@ def test_the_columns_of_a_model_decide(tmp_path: Path, rng: np.random.Generator)
     expected = json.loads(json.dumps(origin.extractor))
     write(logs / "same.csv", rng, NAMES[:4])
     write(logs / "more.csv", rng, NAMES[::-1])
-    write(logs / "less.csv", rng, NAMES[1:])
+    whole = write(logs / "whole.csv", rng, ("AX", "ay [g]", "a-z", "gx"))
+    text = (logs / "whole.csv").read_text().splitlines()
+    kept = [0, 2, 4]  # the clock, ay and gx
+    less = [",".join(line.split(",")[i] for i in kept) for line in text]
+    (logs / "less.csv").write_text("\n".join(less))
+    write(logs / "other.csv", rng, ("temperature", "light"))
     outcome = make(logs, tmp_path / "new", expected=expected)
-    assert outcome.made == ["more", "same"]
-    assert "lacks 'ax', which the model needs" in outcome.failed["less"]
+    assert outcome.made == ["less", "more", "same", "whole"]
+    assert "has nothing of what the model knows, 'ax', 'ay'" in outcome.failed["other"]
     assert "the model does not know it: 'gz', 'gy'" in outcome.remarks["more"][0]
+    assert outcome.remarks["less"] == [
+        "Does without 2 of the 4 signals that the model knows (50 %): 'ax', 'az'.",
+        "Taken by the letters and digits of their names: 'ay [g] for ay'.",
+    ]
     for name in outcome.made:
         made = read_origin(origin_path(tmp_path / "new", name))
         assert made is not None
         assert made.extractor == expected
+    own, full = (np.load(tmp_path / "new" / "features" / f"{one}.npy") for one in ("less", "whole"))
+    there = np.tile([False, True, False, True], own.shape[1] // 4)
+    np.testing.assert_array_equal(own[:, there], full[:, there])
+    assert not own[:, ~there].any()
+    assert columns(tmp_path / "new", "less") == ["ay", "gx"]
+    assert np.load(tmp_path / "new" / "signals" / "less.npy").shape[1] == 2
+    assert make(logs, tmp_path / "new", expected=expected).kept == outcome.made
+    assert whole.shape[1] == 4
+
+
+def poses(path: Path, places: np.ndarray, points: tuple[str, ...], shown: list[int]) -> None:
+    """Write some points of poses (N, P, 2) as DeepLabCut does."""
+    names = [points[i] for i in shown]
+    rows = [
+        "scorer" + ",D" * 3 * len(names),
+        "bodyparts," + ",".join(f"{n},{n},{n}" for n in names),
+    ]
+    rows.append("coords" + ",x,y,likelihood" * len(names))
+    for i, frame in enumerate(places[:, shown]):
+        rows.append(f"{i}," + ",".join(f"{x:.4f},{y:.4f},1" for x, y in frame))
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("\n".join(rows))
+
+
+def test_poses_without_a_point_keep_the_others_meaning(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    points = ("nose", "neck", "paw", "hip", "tailbase")
+    along = np.array([[40, 0], [25, 0], [10, 12], [0, 0], [-15, 0]], dtype=float)
+    turn = np.cumsum(rng.normal(size=120) / 10)
+    rotation = np.stack([np.cos(turn), -np.sin(turn), np.sin(turn), np.cos(turn)], 1).reshape(
+        -1, 2, 2
+    )
+    places = np.einsum("tij,pj->tpi", rotation, along) + rng.normal(size=(120, 5, 2)) / 10
+    places += np.cumsum(rng.normal(size=(120, 1, 2)), axis=0) + 200
+    poses(tmp_path / "old" / "a.csv", places, points, [0, 1, 2, 3, 4])
+    settings = {"rate": 10.0, "window_s": 0.0, "smooth_s": 0.0}
+    make(tmp_path / "old", tmp_path / "data", **settings)
+    origin = read_origin(origin_path(tmp_path / "data", "a"))
+    assert origin is not None
+    new = tmp_path / "new"
+    poses(new / "b.csv", places, points, [4, 3, 1, 0])  # no paw
+    poses(new / "c.csv", places, points, [1, 2, 3, 4])  # no nose: the neck is in front
+    poses(new / "d.csv", places, points, [2])
+    outcome = make(new, tmp_path / "out", expected=origin.extractor, **settings)
+    assert outcome.made == ["b", "c"]
+    assert outcome.remarks["b"][0] == (
+        "Does without 1 of the 5 points that the model knows (20 %): 'paw'."
+    )
+    assert "lacks the points by which the poses of the model are turned" in outcome.failed["d"]
+    full = np.load(tmp_path / "data" / "features" / "a.npy")
+    for name, gone in (("b", 2), ("c", 0)):
+        own = np.load(tmp_path / "out" / "features" / f"{name}.npy")
+        assert own.shape == full.shape
+        lost = np.isin(np.arange(own.shape[1]), [2 * gone, 2 * gone + 1])
+        assert not own[:, lost].any()
+        for column in np.flatnonzero(~lost[:10]):
+            assert own[:, column].std() < 3, "in the frame of the body"
+            assert abs(own[:, column].std() - full[:, column].std()) < 1
+    pages = DatasetFolder(tmp_path / "out").recordings()
+    shared = ["neck.x", "neck.y", "hip.x", "hip.y", "tailbase.x", "tailbase.y"]
+    figures = [stick_figure(one, shared) for one in pages]
+    assert [one.names for one in figures if one] == [("neck", "hip", "tailbase")] * 2
 
 
 def test_the_body_axis_must_be_there(tmp_path: Path, rng: np.random.Generator) -> None:

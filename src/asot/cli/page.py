@@ -5,11 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from asot.cli.console import open_results, progress, say
-from asot.inputs.companions import find_companions, note_companions
-from asot.inputs.settings import SeriesSettings
 from asot.progress import PAGE as PAGE_STAGES
 from asot.runs.page import PAGE, named_predictions, write_page
-from asot.text import printable
 
 
 def run(
@@ -35,12 +32,17 @@ def run(
     out = out or results / PAGE
     folder, place = open_results(results, data)
     others = named_predictions(other or [])
-    root = folder.data_root(place)
-    companions = find_companions(videos, skeleton, (), SeriesSettings(), root)
-    for name, sentence in note_companions(companions, root).items():
-        say(f"{printable(name)}: {sentence}")
     with progress(PAGE_STAGES) as bars:
-        pages = write_page(folder, out, embed=embed, data=place, others=others, progress=bars)
+        pages = write_page(
+            folder,
+            out,
+            embed=embed,
+            data=place,
+            others=others,
+            videos=videos,
+            skeleton=skeleton,
+            progress=bars,
+        )
     for page in pages:
         say(str(page))
     if open:

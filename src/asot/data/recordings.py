@@ -38,7 +38,8 @@ class Recording:
     frame_rate : float or None
         Frames per second.
     times, origin : Path or None
-        Files of the frames' times, which go before ``frame_rate``, and of the features' origin.
+        Files of the frames' times, which go before ``frame_rate``, and of the features' origin,
+        which may also be given itself.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class Recording:
         activity: str | None = None,
         frame_rate: float | None = None,
         times: Path | None = None,
-        origin: Path | None = None,
+        origin: Path | Origin | None = None,
     ) -> None:
         self.name = name
         self.activity = activity
@@ -112,7 +113,13 @@ class Recording:
     @property
     def origin(self) -> Origin | None:
         """Return the origin of the features; None if unknown."""
-        return None if self._origin is None else read_origin(self._origin)
+        return read_origin(self._origin) if isinstance(self._origin, Path) else self._origin
+
+    def with_origin(self, origin: Origin) -> Recording:
+        """Return the same recording with another origin than its file has."""
+        other = copy(self)
+        other._origin = origin
+        return other
 
     def __repr__(self) -> str:
         known = [f"activity={self.activity!r}"] if self.activity is not None else []

@@ -148,7 +148,15 @@ def note_companions(companions: Companions, root: Path) -> dict[str, str]:
     Return a sentence for each video that does not fit its recording; those far from it are left
     out.
     """
-    said = {}
+    changed, said = with_companions(companions, root)
+    for name, origin in changed.items():
+        write_json(origin_path(root, name), msgspec.to_builtins(origin))
+    return said
+
+
+def with_companions(companions: Companions, root: Path) -> tuple[dict[str, Origin], dict[str, str]]:
+    """Return the origins that companions change, by the recordings, and sentences on misfits."""
+    found, said = dict[str, Origin](), dict[str, str]()
     for name, origin in _origins(root).items() if companions != Companions() else ():
         media = dict(origin.media)
         if companions.skeleton and origin.kind == "pose":
@@ -164,9 +172,8 @@ def note_companions(companions: Companions, root: Path) -> dict[str, str]:
             if "video_remark" in noted:
                 said[name] = str(noted["video_remark"])
         if media != origin.media:
-            changed = msgspec.structs.replace(origin, media=media)
-            write_json(origin_path(root, name), msgspec.to_builtins(changed))
-    return said
+            found[name] = msgspec.structs.replace(origin, media=media)
+    return found, said
 
 
 def _note(video: Path, origin: Origin, root: Path, name: str) -> dict[str, str | float | None]:

@@ -223,7 +223,9 @@ def _of_tables(
 
     if not settings.transposed:
         _warn_of_transposed(inputs)
-    arrays, signals = ArrayExtractor(settings.transposed), SeriesExtractor(settings)
+    partly = expected is not None
+    arrays = ArrayExtractor(settings.transposed)
+    signals = SeriesExtractor(settings, partly=partly)
 
     def is_ready(path: Path) -> bool:
         """Tell an array that holds features already, as its rows have no rate."""
@@ -245,7 +247,7 @@ def _of_tables(
     if looks:
         agreement = agree(looks, signals.manner, expected)
         failed |= {name: str(FileError.at(paths[name], why)) for name, why in agreement.odd.items()}
-        signals = SeriesExtractor(settings, agreement.columns)
+        signals = SeriesExtractor(settings, agreement.columns, partly)
     extractors: list[Extractor] = [arrays if is_ready(one.path) else signals for one in inputs]
     if root is not None:
         for one in inputs:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,7 +54,7 @@ def agree(
     other words than most: how features are made of a recording, given the number of columns.
 
     ``expected``, the extractor whose features a model was trained on, decides instead where it is
-    given: recordings of another kind are odd, and those that lack one of its columns. It is a
+    given: recordings of another kind are odd, and those that have none of its columns. It is a
     DataError if more than half of the signals or poses would be odd without it.
 
     Examples
@@ -137,19 +138,68 @@ def _share(looks: Mapping[str, Look]) -> Agreement:
 
 
 def _fit(looks: Mapping[str, Look], columns: tuple[str, ...]) -> Agreement:
-    """Set recordings aside that lack a column of the model."""
+    """Set recordings aside that have no column of the model, and say what others do without."""
     found = Agreement(columns)
     wanted = Look("", columns).units
     for name, one in looks.items():
-        lacks = [unit for unit in wanted if unit not in one.units]
-        extra = [unit for unit in one.units if unit not in wanted]
+        own = match_columns(wanted, one.units)
+        if not own:
+            known = f"has nothing of what the model knows, {listing(wanted, _SHOWN)}"
+            found.odd[name] = f"{known}; it has {listing(one.units, _SHOWN)}"
+            continue
+        said = []
+        lacks = [unit for unit in wanted if unit not in own]
         if lacks:
-            has = f"it has {listing(one.units, _SHOWN)}"
-            found.odd[name] = f"lacks {listing(lacks, _SHOWN)}, which the model needs; {has}"
-        elif extra:
-            remark = f"Left out, as the model does not know it: {listing(extra, _SHOWN)}."
-            found.remarks[name] = [remark]
+            what, gone, all_known = _counted(one.kind, lacks, wanted)
+            share = f"{len(gone)} of the {len(all_known)} {what} that the model knows"
+            percent = f"{100 * len(gone) / len(all_known):.0f} %"
+            said.append(f"Does without {share} ({percent}): {listing(gone, _SHOWN)}.")
+        other = [f"{theirs} for {ours}" for ours, theirs in own.items() if ours != theirs]
+        if other:
+            said.append(
+                f"Taken by the letters and digits of their names: {listing(other, _SHOWN)}."
+            )
+        extra = [unit for unit in one.units if unit not in own.values()]
+        if extra:
+            said.append(f"Left out, as the model does not know it: {listing(extra, _SHOWN)}.")
+        if said:
+            found.remarks[name] = said
     return found
+
+
+def _counted(
+    kind: str, lacks: Sequence[str], wanted: Sequence[str]
+) -> tuple[str, list[str], list[str]]:
+    """Return what is counted, what lacks of it, and all: points where none is there in part."""
+    if kind != "pose":
+        return "signals", list(lacks), list(wanted)
+    gone, left = (
+        list(dict.fromkeys(name.rpartition(".")[0] for name in names))
+        for names in (lacks, [name for name in wanted if name not in lacks])
+    )
+    if set(gone) & set(left):
+        return "coordinates", list(lacks), list(wanted)
+    return "points", gone, gone + left
+
+
+def match_columns(wanted: Sequence[str], own: Sequence[str]) -> dict[str, str]:
+    """Find columns in a recording: by their name, or else by its letters and digits alone.
+
+    What stands in brackets, such as a unit, does not count, and names that become alike are left.
+
+    Examples
+    --------
+    >>> match_columns(["acc_x", "gyro"], ["time", "Acc.X [g]"])
+    {'acc_x': 'Acc.X [g]'}
+    """
+    found = {name: name for name in wanted if name in own}
+    asked, there = (_bare([one for one in names if one not in found]) for names in (wanted, own))
+    return found | {name: there[bare] for bare, name in asked.items() if bare in there}
+
+
+def _bare(names: Sequence[str]) -> dict[str, str]:
+    bare = [re.sub(r"\[.*?\]|\(.*?\)|[\W_]", "", name).casefold() for name in names]
+    return {key: name for key, name in zip(bare, names, strict=True) if bare.count(key) == 1}
 
 
 def _most(values: list[str]) -> str:

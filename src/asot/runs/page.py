@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from asot.figures.evidence_file import EVIDENCE_FILE, read_evidence
 from asot.figures.verdicts import VerdictText, Word
 from asot.files import write_json
 from asot.groups.design import Design
+from asot.inputs.companions import find_companions, with_companions
+from asot.inputs.settings import SeriesSettings
 from asot.metrics.evaluate import SCORE_MEANINGS, matching_title, plain_title
 from asot.page import ActionView, Page, Portrait, RecordingView, Track, render_page
 from asot.page.groups import GroupsView
@@ -36,7 +39,7 @@ from asot.runs.stats import collect, group_view
 from asot.runs.stick_figures import stick_figure
 from asot.runs.verdicts import verdict_of
 from asot.schema import read_json
-from asot.text import plural
+from asot.text import plural, printable
 from asot.timeline.corrections import Corrected
 from asot.timeline.names import ActionNames
 from asot.timeline.segments import UNLABELLED
@@ -55,6 +58,8 @@ class PageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     embed: bool
     others: dict[str, str]
     groups: Design | None = None
+    videos: str | None = None
+    skeleton: str | None = None
 
 
 def write_page(
@@ -64,6 +69,8 @@ def write_page(
     embed: bool = False,
     data: Path | None = None,
     others: Mapping[str, PredictionFolder] | None = None,
+    videos: Path | None = None,
+    skeleton: Path | None = None,
     notice: VerdictText | None = None,
     groups: Design | None = None,
     progress: Progress = silent,
@@ -71,47 +78,86 @@ def write_page(
     """Write a page for each model of a prediction, in ``out`` or below it, and return the pages.
 
     ``embed`` puts a page into one file, ``data`` is where the data set is now, and ``others`` are
-    other predictions of the same recordings, to show beneath. A ``notice`` that the result is
-    preliminary takes the place of the verdict; such a page has no scores and no clips. ``groups``
-    are compared on the page, or those that an earlier page of these results compared.
+    other predictions of the same recordings, to show beneath. ``videos``, a folder, and
+    ``skeleton``, a file, go with poses and signals on this page alone: the data set stays as it is.
+    A ``notice`` that the result is preliminary takes the place of the verdict; such a page has no
+    scores and no clips. ``groups`` are compared on the page, or those that an earlier page of these
+    results compared.
     """
     strangers = out.is_dir() and any(not one.name.startswith(".") for one in out.iterdir())
     if strangers and not (out / SETTINGS).is_file():
         message = f"{out} holds something else: choose another folder for the page."
         raise ConfigurationError(message, file=out)
-    opened = folder.open_data(data)
-    scored = score(folder, data) if opened.labelled and notice is None else None
-    models = folder.models()
-    known = list(dict.fromkeys(models.values()))
-    beneath: dict[str, dict[str, Labels]] = {}
-    for name, other in (others or {}).items():
-        predicted = other.models()
-        own = [one for one in opened.recordings if one.name in predicted]
-        beneath[name] = {one.name: other.labels_of(one) for one in own}
     roots = {name: str(other.root.resolve()) for name, other in (others or {}).items()}
     groups = groups or _compared(out) or _compared(folder.root.parent / PAGE)
-    compared = {} if notice else _group_views(folder, groups, data)
+    content = Content.of(folder, data, others, videos, skeleton, notice, groups)
+    given = (None if one is None else str(one.resolve()) for one in (videos, skeleton))
     # Written first, so that the folder of an interrupted page is known as a page's.
-    write_json(out / SETTINGS, msgspec.to_builtins(PageSettings(embed, roots, groups)))
-    pages = []
-    for model in known:
-        recordings = Recordings([one for one in opened.recordings if models[one.name] == model])
-        count = plural(len(recordings), "recording")
-        title = f"{model}: {count}" if len(known) > 1 else f"Actions in {count}"
-        gathered = gather(
-            folder,
-            recordings,
-            scored,
-            title=title,
-            others=beneath,
-            notice=notice,
-            groups=compared.get(model),
-        )
-        place = out / model if len(known) > 1 else out
-        pages.append(
-            render_page(gathered, place, embed=embed, clips=notice is None, progress=progress)
-        )
-    return pages
+    write_json(out / SETTINGS, msgspec.to_builtins(PageSettings(embed, roots, groups, *given)))
+    return [
+        render_page(page, out / model, embed=embed, clips=notice is None, progress=progress)
+        for model, page in content.pages()
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """What the pages of a prediction show, checked but not yet gathered."""
+
+    folder: PredictionFolder
+    recordings: Sequence[Recording]
+    scored: Scored | None
+    beneath: Mapping[str, Mapping[str, Labels]]
+    notice: VerdictText | None
+    compared: Mapping[str, GroupsView]
+
+    @classmethod
+    def of(
+        cls,
+        folder: PredictionFolder,
+        data: Path | None = None,
+        others: Mapping[str, PredictionFolder] | None = None,
+        videos: Path | None = None,
+        skeleton: Path | None = None,
+        notice: VerdictText | None = None,
+        groups: Design | None = None,
+    ) -> Content:
+        """Open what is shown; the arguments are those of :func:`write_page`."""
+        opened = folder.open_data(data)
+        scored = score(folder, data) if opened.labelled and notice is None else None
+        beneath: dict[str, dict[str, Labels]] = {}
+        for name, other in (others or {}).items():
+            predicted = other.models()
+            own = [one for one in opened.recordings if one.name in predicted]
+            beneath[name] = {one.name: other.labels_of(one) for one in own}
+        root = folder.data_root(data)
+        companions = find_companions(videos, skeleton, (), SeriesSettings(), root)
+        changed, said = with_companions(companions, root)
+        for name, sentence in said.items():
+            logger.warning("%s: %s", printable(name), sentence)
+        recordings = [
+            one.with_origin(changed[one.name]) if one.name in changed else one
+            for one in opened.recordings
+        ]
+        compared = {} if notice else _group_views(folder, groups, data)
+        return cls(folder, recordings, scored, beneath, notice, compared)
+
+    def pages(self) -> Iterator[tuple[str, Page]]:
+        """Gather the page of each model, with its folder: "" where there is one."""
+        models = self.folder.models()
+        known = list(dict.fromkeys(models.values()))
+        for model in known:
+            own = Recordings([one for one in self.recordings if models[one.name] == model])
+            count = plural(len(own), "recording")
+            title = f"{model}: {count}" if len(known) > 1 else f"Actions in {count}"
+            page = gather(
+                *(self.folder, own, self.scored),
+                title=title,
+                others=self.beneath,
+                notice=self.notice,
+                groups=self.compared.get(model),
+            )
+            yield model if len(known) > 1 else "", page
 
 
 def rewrite_page(
@@ -135,8 +181,25 @@ def rewrite_page(
             others[name] = find_predictions(Path(root))
         except DataError:
             logger.warning("%s is no longer in %s and left out of the page.", name, root)
-    choices: dict[str, Any] = {"embed": settings.embed, "others": others, "groups": groups}
-    return write_page(folder, out, data=data, **choices, progress=progress)
+    videos, skeleton = (_still(place) for place in (settings.videos, settings.skeleton))
+    return write_page(
+        folder,
+        out,
+        embed=settings.embed,
+        data=data,
+        others=others,
+        groups=groups,
+        videos=videos,
+        skeleton=skeleton,
+        progress=progress,
+    )
+
+
+def _still(place: str | None) -> Path | None:
+    if place is None or Path(place).exists():
+        return None if place is None else Path(place)
+    logger.warning("%s is no longer there and left out of the page.", place)
+    return None
 
 
 def _compared(out: Path) -> Design | None:
@@ -263,6 +326,12 @@ class Views(Sequence[RecordingView]):
         self._recordings = recordings
         self._others = others
         self._scores: dict[str, dict[str, float]] = {}
+        # Figures are drawn of the points that all have.
+        origins = [one.origin for one in recordings]
+        poses = [one.media.get("columns", []) for one in origins if one and one.kind == "pose"]
+        self._points = (
+            [name for name in poses[0] if all(name in own for own in poses)] if poses else None
+        )
         self._truth = {} if scored is None else {one.name: one for one in scored.recordings}
         self._class_names = {} if scored is None else scored.class_names
         if scored is not None:
@@ -306,7 +375,7 @@ class Views(Sequence[RecordingView]):
             tracks=tuple(tracks),
             signals=signals,
             signal_names=signal_names,
-            pose=stick_figure(one),
+            pose=stick_figure(one, self._points),
             scores=self._scores.get(one.name, {}),
             activity=one.activity,
             verdict=self._word(float(confidence.mean())),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from asot.data.features import map_array
 from asot.data.origin import Origin
 from asot.inputs.poses.egocentric import Body, bodies
 from asot.inputs.poses.skeleton import known_edges, nearest_edges, points_of, sided
-from asot.inputs.series.signals import Series
+from asot.inputs.series.signals import Series, pick
 from asot.page.poses import PoseView
 
 # Seconds over which the frame that moves with the body is averaged, so that it does not shake.
@@ -26,12 +28,17 @@ _LOWER = ("ankle", "foot", "heel", "knee", "hip")
 Values = NDArray[np.float64]
 
 
-def stick_figure(recording: Recording) -> PoseView | None:
-    """Make the figure of a recording of poses; None where there are none."""
+def stick_figure(recording: Recording, columns: Sequence[str] | None = None) -> PoseView | None:
+    """Make the figure of a recording of poses; None where there are none.
+
+    ``columns`` are those of its poses that are drawn; all by default.
+    """
     origin = recording.origin
     series = None if origin is None or origin.kind != "pose" else _read(recording, origin)
     if origin is None or series is None:
         return None
+    if columns is not None:
+        series = pick(Path(origin.path), series, columns)
     settings = origin.extractor.get("settings", {})
     axis = settings.get("body_axis")
     found = bodies(series, axis)

@@ -34,10 +34,17 @@ def bodies(series: Series, body_axis: Sequence[str] | None = None) -> dict[str, 
     """Find the individuals of poses, and where each is."""
     found = {}
     for individual, points in _individuals(series.columns).items():
-        places = [[place["x"], place["y"]] for place in points.values()]
+        # A point that a recording lacks is NaN throughout.
+        there = {
+            point: place
+            for point, place in points.items()
+            if np.isfinite(series.values[0, [place["x"], place["y"]]]).all()
+        }
+        places = [[place["x"], place["y"]] for place in (there or points).values()]
         middle = series.values[:, places].mean(axis=1)
         axis, heading = find_axis(points, body_axis), None
         if axis is not None:
+            axis = find_axis(there, body_axis) or axis
             rear, front = ([points[one]["x"], points[one]["y"]] for one in axis)
             along = series.values[:, front] - series.values[:, rear]
             heading = np.arctan2(along[:, 1], along[:, 0])
@@ -75,6 +82,7 @@ def egocentric(series: Series, body_axis: Sequence[str] | None = None) -> Series
         xs, ys = ([place[axis] for place in body.points.values()] for axis in "xy")
         own_x, own_y = values[:, xs] - body.middle[:, :1], values[:, ys] - body.middle[:, 1:]
         zs = [place["z"] for place in body.points.values() if "z" in place]
+        zs = [z for z in zs if np.isfinite(values[0, z])]
         if zs:
             values[:, zs] -= values[:, zs].mean(axis=1, keepdims=True)
         motion = np.gradient(body.middle, moments, axis=0)

@@ -18,7 +18,16 @@ from asot.inputs.kinds import OfTable
 from asot.inputs.poses.egocentric import distances, egocentric, lacks_heading, require_axis
 from asot.inputs.poses.headers import doubt
 from asot.inputs.poses.read import kind_of, read_pose
-from asot.inputs.series.signals import Series, octaves, pick, resample, smooth, velocity, windows
+from asot.inputs.series.signals import (
+    Series,
+    octaves,
+    pick,
+    resample,
+    smooth,
+    velocity,
+    widen,
+    windows,
+)
 from asot.inputs.series.tables import read_series
 from asot.inputs.settings import SeriesSettings
 from asot.inputs.shared import Look
@@ -35,14 +44,22 @@ class SeriesExtractor:
     """The :class:`asot.inputs.extract.Extractor` of sensor logs and poses.
 
     An origin's extractor holds the entries of :attr:`identity`, and the choices for the file: its
-    columns and its preparation. ``columns`` are those of a file that are used; all by default.
+    columns and its preparation. ``columns`` are those of a file that are used; all by default. A
+    file may have them ``partly``, under names of the same letters: the features of what lacks are
+    0 in every row, which standardising leaves there, at the mean.
     """
 
     stage = "Reading the recordings"
     folders = ("features", "times", "signals")
 
-    def __init__(self, settings: SeriesSettings, columns: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        settings: SeriesSettings,
+        columns: Sequence[str] | None = None,
+        partly: bool = False,
+    ) -> None:
         self.settings = settings
+        self.partly = partly
         self.identity = {"name": "series", "version": VERSION, "settings": asdict(settings)}
         self.columns = columns
         if columns is not None:
@@ -57,7 +74,15 @@ class SeriesExtractor:
 
     def read(self, path: Path) -> tuple[OfTable, Series]:
         """Read a file by the settings, and tell what it holds."""
-        settings = self.settings
+        asked = self.settings.columns
+        try:
+            return self._read(path, self.settings)
+        except FileError:
+            if not self.partly or asked is None:
+                raise
+            return self._read(path, replace(self.settings, columns=None))
+
+    def _read(self, path: Path, settings: SeriesSettings) -> tuple[OfTable, Series]:
         kind = kind_of(path, settings.kind, settings.skip_lines)
         known: dict[str, Any] = {"rate": settings.rate, "time_unit": settings.time_unit}
         known |= {"columns": settings.columns, "skip_lines": settings.skip_lines}
@@ -71,7 +96,7 @@ class SeriesExtractor:
     def look(self, path: Path) -> Look:
         """Look at the columns of a file, which are refused where a point of the body axis lacks."""
         kind, series = self.read(path)
-        if kind == "pose" and self.settings.egocentric:
+        if kind == "pose" and self.settings.egocentric and not self.partly:
             try:
                 require_axis(series.columns, self.settings.body_axis)
             except ArgumentError as error:
@@ -113,17 +138,27 @@ class SeriesExtractor:
     def _make(self, path: Path) -> tuple[dict[str, NDArray[Any]], Origin]:
         (kind, series), settings = self.read(path), self.settings
         found = series.columns
+        whole = series
         if self.columns is not None:
-            series = pick(path, series, self.columns)
-        plan = choose(series, kind, settings)
+            series = pick(path, series, self.columns, self.partly)
+            whole = widen(series, self.columns)
+        plan = choose(whole, kind, settings)
         try:
             with np.errstate(over="ignore", invalid="ignore"):  # an overflow is refused below
-                made = prepare(series, kind, plan, settings)
+                made = prepare(whole, kind, plan, settings)
                 signals = _shown(series, kind, plan.frame_rate, len(made.values))
                 values = made.values.astype(np.float32)
                 shown = signals.astype(np.float32)
         except ArgumentError as error:
             raise FileError.at(path, str(error).rstrip(".")) from error
+        if self.partly:
+            lost = np.isnan(values).all(axis=0)
+            if lost.all():
+                why = "has nothing of what the model knows"
+                if kind == "pose" and series.columns:
+                    why = "lacks the points by which the poses of the model are turned to one side"
+                raise FileError.at(path, why)
+            values[:, lost] = 0.0
         if not np.isfinite(values).all():
             column = made.columns[int(np.flatnonzero(~np.isfinite(values).all(axis=0))[0])]
             raise FileError.at(path, f"gives values too large for float32 in column {column!r}")
@@ -132,7 +167,7 @@ class SeriesExtractor:
             raise FileError.at(path, f"{lasts} a second")
         remarks = list(series.remarks)
         poses = kind == "pose" and settings.egocentric
-        if poses and lacks_heading(series.columns, settings.body_axis):
+        if poses and lacks_heading(whole.columns, settings.body_axis):
             why = "No points of a body axis were recognised"
             cure = "name the rear and the front point with --body_axis"
             if not lacks_heading(found, settings.body_axis):
@@ -159,7 +194,7 @@ class SeriesExtractor:
             arrays["points"] = points.values.astype(np.float32)
             media |= {"points_rate": rate, "edges": [list(pair) for pair in series.edges]}
         chosen = {**plan._asdict(), "frame_rate": plan.frame_rate or "all"}
-        extractor = {**self.identity, "kind": kind, "columns": columns, **chosen}
+        extractor = {**self.identity, "kind": kind, "columns": list(whole.columns), **chosen}
         mark = self.fingerprint(path)
         origin = Origin(kind, str(path.resolve()), mark, extractor, media, remarks)
         return arrays, origin

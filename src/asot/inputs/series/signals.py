@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from asot.data.frames import window_features
 from asot.errors import ArgumentError, FileError, require_number
+from asot.inputs.shared import match_columns
 from asot.text import listing, plural, were
 from asot.timeline.segments import require_times
 
@@ -125,13 +126,33 @@ def fill_gaps(
     return filled, names_kept, remarks
 
 
-def pick(path: Path, series: Series, columns: Sequence[str]) -> Series:
-    """Reduce a series, which was read from ``path``, to some of its columns, in their order."""
-    lacks = [name for name in columns if name not in series.columns]
+def pick(path: Path, series: Series, columns: Sequence[str], partly: bool = False) -> Series:
+    """Reduce a series, which was read from ``path``, to some of its columns, in their order.
+
+    All must be there, unless it is to be taken ``partly``: then those that are found under a name
+    of the same letters, which get the name they were looked for by.
+    """
+    own = match_columns(columns, series.columns) if partly else {one: one for one in columns}
+    lacks = [] if partly else [name for name in columns if name not in series.columns]
     if lacks:
         raise FileError.at(path, f"lacks {listing(lacks, 6)}, which other recordings have")
-    places = [series.columns.index(name) for name in columns]
-    return replace(series, values=series.values[:, places], columns=tuple(columns))
+    names = tuple(name for name in columns if name in own)
+    places = [series.columns.index(own[name]) for name in names]
+    return replace(series, values=series.values[:, places], columns=names)
+
+
+def widen(series: Series, columns: Sequence[str]) -> Series:
+    """Give a series all of some columns, in their order; those that it lacks are NaN.
+
+    Examples
+    --------
+    >>> widen(Series(np.array([[1.0], [2.0]]), ("b",), np.arange(3.0)), ["a", "b"]).values
+    array([[nan,  1.],
+           [nan,  2.]])
+    """
+    values = np.full((len(series.values), len(columns)), np.nan)
+    values[:, [columns.index(name) for name in series.columns]] = series.values
+    return replace(series, values=values, columns=tuple(columns))
 
 
 def smooth(series: Series, seconds: float) -> Series:
