@@ -27,6 +27,7 @@ COSTS: dict[str, tuple[float, float]] = {
     "Cells": (60, 0),
     "k-means alone": (1, 0),
     "Drawing": (2, 0.001),
+    "Page: videos": (0, 0.1),
     "Page: recordings": (0.5, 0.003),
     "Page: clips": (1, 0.025),
 }
@@ -34,6 +35,7 @@ READING = tuple(COSTS)[:4]
 LEARNING = tuple(COSTS)[4:12]
 DRAWING = ("Drawing",)
 PAGE = tuple(COSTS)[-2:]
+SHARE = tuple(COSTS)[-3:]
 KNOWN = 0.2  # of a stage, from which its length is what was measured
 EARLY_S = 3.0  # in which nothing is said of the time left
 LEAST = 0.1  # of a stage's remaining share, that is left at least however long it takes

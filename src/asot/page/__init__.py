@@ -13,6 +13,7 @@ from __future__ import annotations
 from asot.page.alike import Alike, Pair, Spot
 from asot.page.content import ActionView, Example, Page, Portrait, RecordingView, Track
 from asot.page.render import render_page
+from asot.page.sharing import Sharing
 
 __all__ = [
     "ActionView",
@@ -22,6 +23,7 @@ __all__ = [
     "Pair",
     "Portrait",
     "RecordingView",
+    "Sharing",
     "Spot",
     "Track",
     "render_page",

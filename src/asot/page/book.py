@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from heapq import nlargest
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -122,6 +123,7 @@ class Book:
             "scores": {name: packing.number(score) for name, score in recording.scores.items()},
             "strip": packing.strip(now, edges),
             "corrected": [[one.start, one.end, one.action, one.note] for one in corrected.segments],
+            "video": _video(recording.media, player),
             "used": [[action, packing.rounded(share)] for action, share in sorted(used.items())],
         }
         self.rows.append(row)
@@ -230,6 +232,7 @@ class Book:
             "settings": {str(k): str(v) for k, v in page.settings.items()},
             "versions": {str(k): str(v) for k, v in page.versions.items()},
             "remarks": [str(remark) for remark in page.remarks],
+            "shared": None,
         }
 
     def _count(self, labels: NDArray[np.int64], edges: NDArray[np.float64]) -> dict[int, float]:
@@ -340,3 +343,10 @@ def _examples(page: Page) -> dict[str, Mapping[int, Sequence[Example]]]:
             for action, some in (page.alike or Alike()).kinds.items()
         }
     return result
+
+
+def _video(media: Path | None, player: PlayerMedia | None) -> dict[str, str | None] | None:
+    """Return where the page looks for a video, and the name of the file to ask for."""
+    if media is None or player is None or (player.src is None and not player.lost):
+        return None
+    return {"src": player.src, "name": media.name}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 PREVIEW_SIZE = 480  # pixels of the longer side
 CLIP_SIZE = 320
 CLIP_SECONDS = 6.0
+LOST = "The video is missing"
 _KEY_LENGTH = 24  # of the names of previews and clips
 # Containers that a browser may play, where PyAV is missing to look inside.
 _BROWSER_SUFFIXES = {".mp4", ".m4v", ".webm", ".mov", ".ogv"}
@@ -42,6 +44,9 @@ class PlayerMedia:
     src: str | None  # a link from the page; None where nothing plays
     offset: float = 0.0  # time of the player's 0 in the recording's file, seconds
     note: str = ""
+    own: float = 0.0  # the same, where people choose the original file by hand
+    mute: bool = False
+    lost: bool = False  # whether the file was not there
 
 
 class _Preview(msgspec.Struct):
@@ -73,7 +78,7 @@ class Studio:
         if recording.times is None:
             return "The times of the frames are not known, so no video."
         if not source.is_file():
-            return f"The video is missing: {source}"
+            return f"{LOST}: {source}"
         try:
             same = known is None or fingerprint(source) == known
         except FileError as error:
@@ -85,22 +90,21 @@ class Studio:
         source, shift = recording.media, recording.media_shift_s
         if source is None:
             return None
+        own = recording.media_start_s - shift
         if fault:
-            return PlayerMedia(None, note=fault)
+            return PlayerMedia(None, note=fault, own=own, lost=fault.startswith(LOST))
         if self._tools is None:
             if self.embed or source.suffix.lower() not in _BROWSER_SUFFIXES:
                 return PlayerMedia(None, note="A preview of the video needs the extra 'video'.")
-            return PlayerMedia(self._link(source), recording.media_start_s - shift)
+            return PlayerMedia(self._link(source), own, own=own)
         try:
             sound = abs(recording.media_start_s) < 1e-3 and recording.media_sound
             direct = sound and self._tools.browser_plays(source)
-            if direct and not self.embed:
-                return PlayerMedia(self._link(source), -shift)
-            name, offset = self._preview(source)
+            src, start_s, mute = self._playable(recording.name, source, direct)
         except (AsotError, OSError) as error:
             log.warning("no preview of %s: %s", source, error)
-            return PlayerMedia(None, note=f"No preview could be made: {error}")
-        return PlayerMedia(f"media/{name}", offset - shift)
+            return PlayerMedia(None, note=f"No preview could be made: {error}", own=own)
+        return PlayerMedia(src, start_s - shift, own=own, mute=mute)
 
     def clip(self, source: Path, start_s: float, end_s: float) -> tuple[str, str | None] | None:
         """Make a clip of the middle of a segment, of at most six seconds, and its still.
@@ -114,9 +118,9 @@ class Studio:
         made = []
         try:
             key = _key(source, "clip", CLIP_SIZE, start_s, end_s)
-            for suffix in (".mp4", ".jpg"):
+            for suffix in (self._tools.suffix(), ".jpg"):
                 out = self.folder / (key + suffix)
-                if not out.is_file() and suffix == ".mp4":
+                if not out.is_file() and suffix != ".jpg":
                     self._tools.write_preview(
                         source, out, longest=CLIP_SIZE, start_s=start_s, end_s=end_s
                     )
@@ -138,15 +142,33 @@ class Studio:
             if ours and (rest or key not in used):
                 path.unlink(missing_ok=True)
 
-    def _preview(self, source: Path) -> tuple[str, float]:
-        """Make a preview unless it is there; return its file's name and its time 0."""
-        key = _key(source, "preview", PREVIEW_SIZE)
-        name, beside = f"{key}.mp4", self.folder / f"{key}.json"
+    def path(self, name: str) -> Path:
+        """Return the file of what was made, by its name in the page."""
+        return self.folder / name
+
+    def deliver(self) -> None:
+        """Bring what was made to the page in a folder; here it is made there."""
+        self.sweep()
+
+    def _playable(self, recording: str, source: Path, direct: bool) -> tuple[str, float, bool]:
+        """Choose or make what plays: its link, its time 0 in its source, and whether it is mute."""
+        if direct and not self.embed:
+            return self._link(source), 0.0, False
+        name, start_s = self._preview(source, longest=PREVIEW_SIZE)
         self.made.add(name)
+        return f"media/{name}", start_s, True
+
+    def _preview(
+        self, source: Path, tell: Callable[[float], None] = lambda seconds: None, **options: Any
+    ) -> tuple[str, float]:
+        """Make a preview unless it is there; return its file's name and its time 0."""
+        key = _key(source, "preview", *options.values())
+        name, beside = f"{key}{self._tools.suffix()}", self.folder / f"{key}.json"
         if (self.folder / name).is_file() and beside.is_file():
             with suppress(FileError):  # the preview of a damaged file is made again
                 return name, read_json(beside, _Preview).start_s
-        start_s = float(self._tools.write_preview(source, self.folder / name, longest=PREVIEW_SIZE))
+        out = self.folder / name
+        start_s = float(self._tools.write_preview(source, out, tell=tell, **options))
         write_json(beside, {"source": os.fspath(source), "start_s": start_s})
         return name, start_s
 

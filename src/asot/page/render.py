@@ -19,11 +19,14 @@ from asot.files import atomic_path, write_text
 from asot.page.book import Book, Clip
 from asot.page.content import Page
 from asot.page.media import Studio
+from asot.page.sharing import Copies, Sharing
 from asot.progress import Progress, silent
 
+# The values of the index that hold sentences.
+_TOLD = ("verdict", "findings", "settings", "versions", "remarks")
 # In this order: the last script starts the page.
 _SCRIPTS = (
-    *("core", "names", "edits", "corrections", "index", "timeline", "recording", "editing"),
+    *("core", "names", "edits", "corrections", "share", "index", "timeline", "recording", "editing"),
     *("pose", "actions", "alike", "map", "evidence", "overview", "groups", "main"),
 )
 
@@ -34,6 +37,7 @@ def render_page(
     *,
     embed: bool = False,
     clips: bool = True,
+    sharing: Sharing | None = None,
     progress: Progress = silent,
 ) -> Path:
     """Write the interactive page, and return the path of its ``index.html``.
@@ -49,6 +53,9 @@ def render_page(
         of files beside a page that opens the original videos where a browser can play them.
     clips : bool
         Make a clip of each example of an action in a video.
+    sharing : Sharing, optional
+        Make the page for somebody else, in a new folder: with copies of the videos that play in
+        every browser, and without a word of where the files were.
     progress : callable, optional
         Called with the stage ("Page: recordings", "Page: clips"), the number done, and the total.
 
@@ -74,18 +81,20 @@ def render_page(
         if embed:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="asot-page-")))
         studio = Studio(out, folder, embed=embed)
+        if sharing is not None:
+            studio = Copies(out, sharing, embed=embed)
         book = Book(page)
-        parts = _parts(page, book, studio, clips, progress)
+        parts = _parts(page, book, studio, clips, sharing, progress)
         # A number that no text in the page can hold, whoever wrote its names.
         if embed:
             scripts, nonce = _embedded(parts, studio), secrets.token_hex(16)
         else:
             scripts = iter(())
             _write_data(parts, out / "data")
-            studio.sweep()
+            studio.deliver()
             write_text(out / "assets" / "page.js", _script())
             write_text(out / "assets" / "page.css", _asset("page.css"))
-            nonce = hashlib.sha256(_json(book.values()).encode()).hexdigest()[:32]
+            nonce = hashlib.sha256(_json(_index(book, sharing)).encode()).hexdigest()[:32]
         stream = template.stream(
             title=page.title,
             nonce=nonce,
@@ -93,7 +102,7 @@ def render_page(
             style=_asset("page.css") if embed else "",
             script=_script() if embed else "",
             scripts=scripts,
-            index=lambda: _json(book.values()),
+            index=lambda: _json(_index(book, sharing)),
         )
         path = stack.enter_context(atomic_path(out / "index.html"))
         # Names of files may hold what UTF-8 cannot; in the title that becomes a question mark.
@@ -102,8 +111,22 @@ def render_page(
     return out / "index.html"
 
 
+def _index(book: Book, sharing: Sharing | None) -> dict[str, Any]:
+    """Return the values of the index, for whomever it is."""
+    values = book.values()
+    if sharing is None:
+        return values
+    told = {key: sharing.cleaned(values[key]) for key in _TOLD if key in values}
+    return {**values, **told, "shared": {"name": sharing.name, "address": sharing.address}}
+
+
 def _parts(
-    page: Page, book: Book, studio: Studio, clips: bool, progress: Progress
+    page: Page,
+    book: Book,
+    studio: Studio,
+    clips: bool,
+    sharing: Sharing | None,
+    progress: Progress,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the values of each recording, and make all clips, if any, at the end."""
     total = len(page.recordings)
@@ -114,6 +137,10 @@ def _parts(
         values, examples = book.add(recording, studio.player(recording, fault))
         if clips and source is not None and not fault:
             wanted += [(clip, source, recording.media_shift_s) for clip in examples]
+        if sharing is not None:
+            original = None if source is None else source.name
+            told = {key: sharing.cleaned(values[key]) for key in ("media", "remarks")}
+            values = {**values, **told, "original": original}
         yield place, values
         progress("Page: recordings", place + 1, total)
     if wanted:
@@ -147,7 +174,7 @@ def _embedded(
         for name in sorted(studio.made - given):
             given.add(name)
             kind = mimetypes.guess_type(name)[0]
-            content = base64.b64encode((studio.folder / name).read_bytes()).decode("ascii")
+            content = base64.b64encode(studio.path(name).read_bytes()).decode("ascii")
             yield f"media/{name}", f"data:{kind};base64,{content}"
 
     for place, values in parts:

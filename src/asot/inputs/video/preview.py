@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import chain, pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
-from asot.errors import DataError, FileError, require_integer, require_number
+from asot.errors import (
+    DataError,
+    FileError,
+    MissingExtraError,
+    require_integer,
+    require_number,
+)
 from asot.files import atomic_path
 from asot.inputs.video.decoding import Shown, open_video
 from asot.inputs.video.reading import Pictures
@@ -19,6 +26,49 @@ _BASE = Fraction(1, 90_000)
 _SUFFIXES = {"mov,mp4,m4a,3gp,3g2,mj2": (".mp4", ".m4v", ".mov"), "matroska,webm": (".webm",)}
 _CODECS = {"mov,mp4,m4a,3gp,3g2,mj2": ("h264", "av1"), "matroska,webm": ("vp8", "vp9", "av1")}
 _SOUND = ("aac", "mp3", "opus", "vorbis", "flac")
+# What a file says of itself that tells nothing of where it was made, and of whom.
+_PLAIN = {
+    *("major_brand", "minor_version", "compatible_brands", "encoder", "creation_time", "language"),
+    *("handler_name", "vendor_id", "duration"),
+}
+# The encoders for browsers, best first: suffix, format, and options. Without B-frames, or frames
+# that are never shown, the first frame is at 0 without an edit list; a keyframe a second keeps
+# seeking quick.
+_ENCODERS: dict[str, tuple[str, str, dict[str, str]]] = {
+    "libx264": (".mp4", "mp4", {"preset": "veryfast", "bf": "0", "g": "30"}),
+    "libvpx-vp9": (
+        *(".webm", "webm"),
+        {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "g": "30", "b": "0"},
+    ),
+}
+
+
+def encoder() -> str:
+    """Name the encoder for previews: H.264, or VP9 where FFmpeg was built without it."""
+    from av import codecs_available
+
+    found = [name for name in _ENCODERS if name in codecs_available]
+    if not found:
+        raise MissingExtraError("av", "video", "Videos for browsers (of libx264 or libvpx-vp9)")
+    return found[0]
+
+
+def suffix() -> str:
+    """Return the suffix of the previews that can be made here."""
+    return _ENCODERS[encoder()][0]
+
+
+def may_go_as_it_is(path: Path, longest: int, bits_a_second: float | None = None) -> bool:
+    """Tell whether a video that browsers play is small, and free of words on where it was made."""
+    with open_video(path) as video:
+        stream, lasts = video.stream, (video.container.duration or 0) / 1e6
+        told = {
+            *video.container.metadata,
+            *(key for one in video.container.streams for key in one.metadata),
+        }
+        small = max(stream.width, stream.height) <= longest
+        light = not bits_a_second or (lasts and 8 * path.stat().st_size <= bits_a_second * lasts)
+        return bool(small and light and {key.lower() for key in told} <= _PLAIN)
 
 
 def browser_plays(path: Path) -> bool:
@@ -52,17 +102,23 @@ def write_preview(
     longest: int = 480,
     start_s: float | None = None,
     end_s: float | None = None,
-    max_frame_rate: float = 30.0,
+    max_frame_rate: float | None = 30.0,
+    bits_a_second: float | None = None,
+    fine: bool = False,
+    tell: Callable[[float], None] = lambda seconds: None,
 ) -> float:
-    """Write a video, or a stretch of one, as a small H.264 file without sound.
+    """Write a video, or a stretch of one, as a small file without sound that browsers play.
 
-    Frames keep their true spacing, which need not be even, and are turned as they are shown. The
-    longer side has ``longest`` pixels at most. The stretch is in seconds of the source's clock; the
-    file appears complete or not at all. Returned is the source's second at which the preview is at
-    0: ``start_s``, or the first frame's time if that is later.
+    Frames keep their true spacing, which need not be even, and are turned as they are shown; all of
+    them stay where ``max_frame_rate`` is None. The longer side has ``longest`` pixels at most, and
+    a second at most ``bits_a_second``; ``fine`` loses less of the picture. The stretch is in
+    seconds of the source's clock; the file appears complete or not at all. ``tell`` is called with
+    the seconds that are written. Returned is the source's second at which the preview is at 0:
+    ``start_s``, or the first frame's time if that is later.
     """
     require_integer("longest", longest, at_least=2)
-    require_number("max_frame_rate", max_frame_rate, above=0)
+    if max_frame_rate is not None:
+        require_number("max_frame_rate", max_frame_rate, above=0)
     if start_s is not None and end_s is not None:
         require_number("end_s", end_s, above=start_s)
     with open_video(path) as video, atomic_path(out) as temporary:
@@ -77,7 +133,13 @@ def write_preview(
         begun = [one for one in (first, second) if one is not None]
         pictures = Pictures()
         size = _fitting_size(pictures, first.frame, video.pixel_aspect, longest)
-        _encode(temporary, pictures, size, chain(begun, shown), zero, end_s)
+        name = encoder()
+        options = {"crf": str((23 if fine else 28) + (10 if name == "libvpx-vp9" else 0))}
+        if bits_a_second is not None:
+            options |= {"maxrate": f"{bits_a_second:.0f}", "bufsize": f"{bits_a_second:.0f}"}
+            if name == "libvpx-vp9":
+                options["b"] = options["maxrate"]
+        _encode(temporary, name, options, pictures, size, chain(begun, shown), zero, end_s, tell)
     return zero
 
 
@@ -109,23 +171,26 @@ def write_still(path: Path, time_s: float, out: Path, *, longest: int = 240) -> 
 
 def _encode(
     out: Path,
+    name: str,
+    options: dict[str, str],
     pictures: Pictures,
     size: tuple[int, int],
     shown: Iterator[Shown],
     zero: float,
     end_s: float | None,
+    tell: Callable[[float], None],
 ) -> None:
     import av
 
-    # MP4 whatever the suffix of ``out``.
-    with av.open(str(out), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        stream: Any = container.add_stream("libx264", rate=Fraction(30))
+    # The format is the encoder's, whatever the suffix of ``out``.
+    _, kind, usual = _ENCODERS[name]
+    flags = {"movflags": "+faststart"} if kind == "mp4" else {}
+    with av.open(str(out), "w", format=kind, options=flags) as container:
+        stream: Any = container.add_stream(name, rate=Fraction(30))
         stream.height, stream.width = size
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = _BASE
-        # Without B-frames the first frame is at 0 without an edit list; a keyframe a second
-        # keeps seeking quick.
-        stream.options = {"preset": "veryfast", "crf": "28", "bf": "0", "g": "30"}
+        stream.options = {**usual, **options}
         lengths: dict[int, int] = {}
 
         def mux(packets: Any) -> None:
@@ -145,6 +210,7 @@ def _encode(
             picture.time_base = _BASE
             lengths[picture.pts] = max(1, round((ends - zero) / _BASE) - picture.pts)
             mux(stream.encode(picture))
+            tell(ends - zero)
         mux(stream.encode(None))
 
 
@@ -165,9 +231,9 @@ def _fitting_size(
     return max(2, 2 * round(height * scale / 2)), max(2, 2 * round(width * scale / 2))
 
 
-def _thinned(shown: Iterator[Shown], max_frame_rate: float) -> Iterator[Shown]:
+def _thinned(shown: Iterator[Shown], max_frame_rate: float | None) -> Iterator[Shown]:
     """Leave out frames beyond a rate; rounded times of just that rate all stay."""
-    least = 0.9 / max_frame_rate
+    least = 0.9 / max_frame_rate if max_frame_rate else -math.inf
     last: float | None = None
     for one in shown:
         if last is None or one.time_s - last >= least:

@@ -112,10 +112,17 @@ const size = (row) => (row.seconds === null ? length(row.frames, 'frames') : len
 
 const bytes = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 
-// Where a preview or a clip is: beside the page, or inside it.
+// Where a preview or a clip is: beside the page, or inside it, where browsers take more than a few
+// megabytes only as a file in memory.
+const unpacked = new Map();
 function mediaUrl(reference) {
   const inside = document.getElementById(reference);
-  return inside ? inside.textContent : reference;
+  if (!inside) return reference;
+  if (!unpacked.has(reference)) {
+    const [, kind, content] = inside.textContent.match(/^data:(.*?);base64,(.*)$/s);
+    unpacked.set(reference, URL.createObjectURL(new Blob([bytes(content)], {type: kind})));
+  }
+  return unpacked.get(reference);
 }
 
 // Fills: a colour, and a hatch for the actions after the twelfth ------------

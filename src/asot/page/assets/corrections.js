@@ -21,7 +21,7 @@ function download() {
   const address = URL.createObjectURL(new Blob([text], {type: 'application/json'}));
   h('a', {href: address, download: 'corrections.json'}).click();
   setTimeout(() => URL.revokeObjectURL(address), 10000);
-  toast('Saved corrections.json. Next: asot relabel RESULTS corrections.json');
+  saved('corrections.json', 'asot relabel RESULTS corrections.json');
 }
 
 // Go on from a file in place of what was entered here; a sentence if it does not belong here.
@@ -75,7 +75,8 @@ function correctionsDialog() {
     h('form', {class: 'editor', method: 'dialog'}, h('label', {}, h('span', {}, 'Your name'), by)),
     h('div', {class: 'controls'}, button('Download corrections', () => { download(); box.close(); }, {look: 'primary'}),
       button('Open corrections', () => choose.click()), choose, h('span', {class: 'gap'}), button('Close', () => box.close())),
-    h('pre', {tabindex: 0}, 'asot relabel RESULTS corrections.json'));
+    data.shared ? null : h('pre', {tabindex: 0}, 'asot relabel RESULTS corrections.json'),
+    data.shared?.address ? h('p', {}, 'Attach the file to a mail yourself: ', mailLink()) : null);
   document.body.append(box);
   box.showModal();
 }

@@ -102,6 +102,8 @@ function indexView(main) {
   put(main,
     h('h1', {}, data.title),
     h('p', {class: 'lead'}, summary()),
+    sendBack(),
+    missingVideos(),
     verdict(),
     remarks(data.remarks),
     data.doubts.length ? h('p', {class: 'asking'}, doubtful('Check the most doubtful places'), h('span', {class: 'muted'}, 'one after the other, and correct what is wrong')) : null,

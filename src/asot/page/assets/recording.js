@@ -189,7 +189,7 @@ function showRecording(main, recording, n, at) {
     const now = clamp(time(), start, end);
     clock.textContent = moment(now, unit);
     timeline.show(now);
-    if (figure && !player.src) figure.show(now);
+    figure?.show(now);
     const i = Timeline.at(track, now);
     if (i !== current) tell(i);
   }
@@ -264,8 +264,8 @@ function showRecording(main, recording, n, at) {
     else byHand();
   }
 
-  function say(text) {
-    note.textContent = text;
+  function say(text, more = null) {
+    note.replaceChildren(text, ...(more ? [more] : []));
     note.hidden = !text;
   }
 
@@ -286,7 +286,7 @@ function showRecording(main, recording, n, at) {
   }
 
   const figure = recording.pose && poseScreen(recording.pose, row.name);
-  const media = recording.media;
+  const media = playable(recording);
   if (media?.src) {
     offset = media.offset;
     player = h('video', {src: mediaUrl(media.src), preload: 'auto', playsinline: true, 'aria-label': `Video of ${row.name}`, onclick: () => toggle.click()});
@@ -294,12 +294,13 @@ function showRecording(main, recording, n, at) {
     for (const kind of ['seeked', 'timeupdate', 'ended', 'loadedmetadata']) player.addEventListener(kind, tick);
     player.addEventListener('error', () => {
       withoutVideo();
-      say(`The video cannot be played here: it may have been moved, or be of a kind that this browser does not know. ${recording.original ?? ''}`);
+      say(`The video cannot be played here: it may have been moved, or be of a kind that this browser does not know.${recording.original && !data.shared ? ` It was ${recording.original}.` : ''}`, askFor(recording));
     });
-    sound.hidden = media.src.startsWith('media/'); // previews are mute
-    screen.append(player);
+    sound.hidden = media.mute;
+    screen.append(player, ...(figure ? figure.elements.slice(1) : []));
+    screen.classList.toggle('poses', Boolean(figure));
   } else withoutVideo();
-  say(media?.note ?? '');
+  say(media?.note ?? '', media?.lost && !media.src ? askFor(recording) : null);
 
   const desk = corrector({n, moments, timeline, track: () => track, time: () => clamp(time(), start, end), seek: (t) => { span = null; seek(t); }, preview: (list) => (list ? preview(list) : laid())});
   const keys = {

@@ -1,0 +1,208 @@
+"""A page for a colleague: one file, a folder or a zip archive that plays wherever it is opened."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from email.utils import parseaddr
+from importlib.util import find_spec
+from pathlib import Path
+
+from asot.data.origin import Origin
+from asot.errors import ConfigurationError, MissingExtraError, require_integer, require_number
+from asot.files import atomic_path, sole_use
+from asot.page import Sharing, render_page
+from asot.page.sharing import Copies
+from asot.progress import Progress, silent
+from asot.runs.page import Content
+
+COPIES = "shared_videos"  # in a folder of results
+LONGEST = 960
+MEGABYTE = 1e6
+_OF_VIDEOS = 0.85  # of the budget; the rest is for clips and numbers
+_IN_TEXT = 0.75  # bytes of a video in a byte of a page in one file
+_LEAST_BITS = 0.04  # a pixel and frame, below which fewer pixels look better
+_FEWEST_PIXELS = 160
+_PARTS = {"index.html", "data", "assets", "media"}  # of a page
+
+
+@dataclass(frozen=True)
+class Video:
+    """A video of a recording, its seconds, and whether it may go as it is."""
+
+    path: Path
+    seconds: float
+    direct: bool
+
+
+@dataclass(frozen=True)
+class Share:
+    """What is passed on, and how large it is, in bytes."""
+
+    path: Path
+    before: int = 0  # of the original videos
+    after: int = 0  # of all that is passed on
+    videos: dict[str, Video] = field(default_factory=dict)
+
+
+def plan_share(
+    content: Content,
+    target: Path,
+    *,
+    copies: Path,
+    longest: int = LONGEST,
+    max_mb: float | None = None,
+    reply_to: str = "",
+) -> tuple[Sharing, Share]:
+    """Decide how large the copies of videos may be, before any is made.
+
+    ``target`` ends in ``.html`` or ``.zip``, or is a folder, which must be new or an earlier share.
+    ``copies`` is the folder in which copies are kept, and a budget of ``max_mb`` megabytes is
+    shared out by the seconds of the videos.
+    """
+    require_integer("longest", longest, at_least=16)
+    if max_mb is not None:
+        require_number("max_mb", max_mb, above=0)
+    name, address = _whom(reply_to)
+    models = set(content.folder.models().values())
+    if target.suffix == ".html" and len(models) > 1:
+        cure = "name a folder or a .zip file"
+        message = (
+            f"{target} is one file, but there is a page for each of {len(models)} models: {cure}."
+        )
+        raise ConfigurationError(message, setting="share")
+    _refuse_strangers(target, {*_PARTS, *models})
+    videos, private = dict[str, Video](), {Path.home(), Path.cwd(), content.folder.root.parent}
+    for one in content.recordings:
+        private |= {path.parent for path in one.files}
+        origin = one.origin
+        if origin is None:
+            continue
+        private.add(Path(origin.path).parent)
+        video, times = origin.video, one.times
+        if video is not None and video.is_file() and times is not None:
+            private.add(video.parent)
+            videos[one.name] = Video(video, float(times[-1] - times[0]), _starts_at_0(origin))
+    if videos and find_spec("av") is None:
+        raise MissingExtraError("av", "video", "A copy of a video")
+    bits = None
+    if max_mb is not None and videos:
+        room = max_mb * MEGABYTE * _OF_VIDEOS * (_IN_TEXT if target.suffix == ".html" else 1)
+        bits = 8 * room / sum(one.seconds for one in videos.values())
+        longest = min(longest, max(_FEWEST_PIXELS, int((bits / 25 / _LEAST_BITS * 16 / 9) ** 0.5)))
+    places = {str(path) for one in private for path in (one, one.resolve())}
+    kept = tuple(one for one in places if len(one) > len(Path(one).anchor))
+    sharing = Sharing(copies, longest, bits, name, address, kept)
+    before = sum({one.path: one.path.stat().st_size for one in videos.values()}.values())
+    return sharing, Share(target, before, 0, videos)
+
+
+def write_share(
+    content: Content, sharing: Sharing, share: Share, progress: Progress = silent
+) -> Share:
+    """Make the copies of videos, or find them, then the page; return its size.
+
+    Copies that were finished before are used again. The page appears whole or not at all.
+    """
+    target = share.path
+    sharing.folder.mkdir(parents=True, exist_ok=True)
+    with sole_use(sharing.folder):
+        for path in sharing.folder.iterdir():
+            os.utime(path, (0, 0))  # in use is what is newer
+        _copy(share.videos, sharing, progress)
+        with _beside(target) as made:
+            embed = target.suffix == ".html"
+            for model, page in content.pages():
+                render_page(page, made / model, embed=embed, sharing=sharing, progress=progress)
+            after = sum(path.stat().st_size for path in made.rglob("*") if path.is_file())
+            if embed:
+                with atomic_path(target) as temporary:
+                    os.replace(made / "index.html", temporary)  # noqa: PTH105 - it is a rename
+            elif target.suffix == ".zip":
+                _pack(made, target)
+            else:
+                _put(made, target)
+        for path in sharing.folder.iterdir():
+            if not path.stat().st_mtime:
+                path.unlink()
+    return replace(share, after=after)
+
+
+def _copy(videos: Mapping[str, Video], sharing: Sharing, progress: Progress) -> None:
+    total = round(sum(one.seconds for one in videos.values()))
+    before = 0.0
+    studio = Copies(sharing.folder, sharing, embed=False)
+    for name, one in videos.items():
+
+        def tell(done: float, before: float = before, name: str = name) -> None:
+            progress("Page: videos", min(round(before + done), total), total, name)
+
+        tell(0.0)
+        studio.prepare(one.path, one.direct, tell)
+        before += one.seconds
+    if videos:
+        progress("Page: videos", total, total)
+
+
+def _starts_at_0(origin: Origin) -> bool:
+    start_s = origin.media.get("start_s" if origin.kind == "video" else "video_start_s", 0.0)
+    return abs(start_s) < 1e-3 and not (origin.kind == "video" and origin.remarks)
+
+
+def _whom(reply_to: str) -> tuple[str, str]:
+    """Return the name, or the address where there is none, and the address."""
+    name, address = parseaddr(reply_to)
+    user, at, host = address.rpartition("@")
+    if reply_to and not (user and at and host and address.isprintable() and " " not in address):
+        rule = "--reply_to must be an e-mail address, such as 'Ada <ada@lab.org>'"
+        raise ConfigurationError(f"{rule}, but is {reply_to!r}.", setting="reply_to")
+    return name or address, address
+
+
+def _refuse_strangers(target: Path, parts: set[str]) -> None:
+    """Refuse to write over what is no earlier share."""
+    if target.is_dir() and target.suffix not in (".html", ".zip"):
+        ours = {one.name for one in target.iterdir()} <= parts
+    elif target.suffix == ".zip" and target.is_file():
+        ours = zipfile.is_zipfile(target)
+    else:
+        ours = not target.exists() or (target.suffix == ".html" and _is_page(target))
+    if not ours:
+        message = f"{target} holds something else: choose another name for what you share."
+        raise ConfigurationError(message, setting="share")
+
+
+def _is_page(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return path.is_file() and b"default-src 'none'; script-src 'nonce-" in stream.read(2000)
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """Make a folder beside the target, on the same disk, that goes when the block ends."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as folder:
+        yield Path(folder) / "page"
+
+
+def _pack(made: Path, target: Path) -> None:
+    with atomic_path(target) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for path in sorted(made.rglob("*")):
+            if path.is_file():
+                kind = zipfile.ZIP_STORED if path.parent.name == "media" else zipfile.ZIP_DEFLATED
+                place = Path(target.stem) / path.relative_to(made)
+                archive.write(path, place.as_posix(), compress_type=kind)
+
+
+def _put(made: Path, target: Path) -> None:
+    """Put a folder in the place of an earlier one."""
+    earlier = made.parent / "earlier"
+    if target.exists():
+        target.rename(earlier)
+    made.rename(target)
+    shutil.rmtree(earlier, ignore_errors=True)
