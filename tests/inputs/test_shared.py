@@ -268,7 +268,7 @@ def test_poses_without_a_point_keep_the_others_meaning(
     poses(new / "d.csv", places, points, [2])
     outcome = make(new, tmp_path / "out", expected=origin.extractor, **settings)
     assert outcome.made == ["b", "c"]
-    assert outcome.remarks["b"][0] == (
+    assert outcome.remarks["b"][-1] == (
         "Does without 1 of the 5 points that the model knows (20 %): 'paw'."
     )
     assert "lacks the points by which the poses of the model are turned" in outcome.failed["d"]

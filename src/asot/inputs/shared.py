@@ -138,7 +138,7 @@ def _share(looks: Mapping[str, Look]) -> Agreement:
 
 
 def _fit(looks: Mapping[str, Look], columns: tuple[str, ...]) -> Agreement:
-    """Set recordings aside that have no column of the model, and say what others do without."""
+    """Set recordings aside that have no column of the model."""
     found = Agreement(columns)
     wanted = Look("", columns).units
     for name, one in looks.items():
@@ -147,24 +147,32 @@ def _fit(looks: Mapping[str, Look], columns: tuple[str, ...]) -> Agreement:
             known = f"has nothing of what the model knows, {listing(wanted, _SHOWN)}"
             found.odd[name] = f"{known}; it has {listing(one.units, _SHOWN)}"
             continue
-        said = []
-        lacks = [unit for unit in wanted if unit not in own]
-        if lacks:
-            what, gone, all_known = _counted(one.kind, lacks, wanted)
-            share = f"{len(gone)} of the {len(all_known)} {what} that the model knows"
-            percent = f"{100 * len(gone) / len(all_known):.0f} %"
-            said.append(f"Does without {share} ({percent}): {listing(gone, _SHOWN)}.")
-        other = [f"{theirs} for {ours}" for ours, theirs in own.items() if ours != theirs]
-        if other:
-            said.append(
-                f"Taken by the letters and digits of their names: {listing(other, _SHOWN)}."
-            )
         extra = [unit for unit in one.units if unit not in own.values()]
         if extra:
-            said.append(f"Left out, as the model does not know it: {listing(extra, _SHOWN)}.")
-        if said:
-            found.remarks[name] = said
+            remark = f"Left out, as the model does not know it: {listing(extra, _SHOWN)}."
+            found.remarks[name] = [remark]
     return found
+
+
+def without(kind: str, wanted: Sequence[str], columns: Sequence[str]) -> list[str]:
+    """Say which columns of a model a recording lacks, and which are called otherwise in it.
+
+    Examples
+    --------
+    >>> without("series", ["ax", "ay", "az"], ["AX", "ay"])[0]
+    "Does without 1 of the 3 signals that the model knows (33 %): 'az'."
+    """
+    own, said = match_columns(wanted, columns), []
+    lacks = [name for name in wanted if name not in own]
+    if lacks:
+        what, gone, known = _counted(kind, lacks, wanted)
+        share = f"{len(gone)} of the {len(known)} {what} that the model knows"
+        percent = f"{100 * len(gone) / len(known):.0f} %"
+        said.append(f"Does without {share} ({percent}): {listing(gone, _SHOWN)}.")
+    other = [f"{theirs} for {ours}" for ours, theirs in own.items() if ours != theirs]
+    if other:
+        said.append(f"Taken by the letters and digits of their names: {listing(other, _SHOWN)}.")
+    return said
 
 
 def _counted(

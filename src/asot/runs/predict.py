@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from asot.data.origin import Origin
 from asot.errors import ConfigurationError, DataError, FileError
 from asot.progress import Progress, silent
 from asot.runs.numbers import read_order, renumber
@@ -96,9 +97,22 @@ def predict_run(
             folder.write_names(name, names)
     orders = {name: read_order(run.root, name, counts[name]) for name in networks}
     for done, one in enumerate(recordings, start=1):
+        if not recipe.dataset.standardise and _lacks(one.origin):
+            raise FileError.at(
+                dataset.root,
+                f"holds {one.name}, which lacks columns of the model, whose features are not "
+                "standardised and have no usual value: leave that recording out",
+            )
         features = prepare(one.features, recipe.dataset.standardise)
         decoded = decode(networks[chosen[one.name]], features)
         folder.write(one.name, *renumber(*decoded, orders[chosen[one.name]]))
         progress("Segmenting", done, len(recordings))
     folder.finish(source, recordings, chosen)
     return folder
+
+
+def _lacks(origin: Origin | None) -> bool:
+    """Tell whether features stand for columns that the recording does not have."""
+    if origin is None or origin.kind not in ("series", "pose"):
+        return False
+    return len(origin.media.get("columns", ())) < len(origin.extractor.get("columns", ()))

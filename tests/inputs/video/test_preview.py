@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from asot.errors import ArgumentError, DataError
+from asot.inputs.video import preview
 from asot.inputs.video.decoding import open_video
 from asot.inputs.video.preview import browser_plays, write_preview, write_still
 from asot.inputs.video.reading import VideoFrame, probe, read_frames
@@ -94,6 +95,38 @@ def test_a_preview_shows_the_same_at_the_same_time(
     with av.open(str(out)) as container:
         assert not container.streams.audio
         assert container.format.name.startswith("mov")
+
+
+@pytest.mark.parametrize("bits", [None, 60_000.0])
+def test_without_h264_it_is_vp9(
+    make_clip: MakeClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bits: float | None
+) -> None:
+    others = {name: one for name, one in preview._ENCODERS.items() if name != "libx264"}
+    monkeypatch.setattr(preview, "_ENCODERS", others)
+    path, out = make_clip(LATE), tmp_path / f"new{preview.suffix()}"
+    zero = write_preview(path, out, max_frame_rate=None, fine=True, bits_a_second=bits)
+    assert out.suffix == ".webm"
+    assert browser_plays(out)
+    shown = frames_of(out)
+    assert [number_of(one.image) for one in shown] == list(range(40))
+    np.testing.assert_allclose([zero + one.time_s for one in shown], LATE, atol=1e-3)
+
+
+def test_what_may_go_as_it_is(make_clip: MakeClip) -> None:
+    plain = make_clip(EVEN, name="plain.mp4", size=(48, 64))
+    assert preview.may_go_as_it_is(plain, 64)
+    assert not preview.may_go_as_it_is(plain, 62)
+    assert not preview.may_go_as_it_is(plain, 64, bits_a_second=100.0)
+    told = make_clip(EVEN, name="told.mp4")
+    said = told.with_name("said.mp4")
+    with av.open(str(told)) as source, av.open(str(said), "w") as container:
+        container.metadata["title"] = "/home/ada/mouse"
+        stream = container.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                container.mux(packet)
+    assert not preview.may_go_as_it_is(said, 64)
 
 
 def test_uneven_spacing_is_kept(

@@ -30,7 +30,7 @@ from asot.inputs.series.signals import (
 )
 from asot.inputs.series.tables import read_series
 from asot.inputs.settings import SeriesSettings
-from asot.inputs.shared import Look
+from asot.inputs.shared import Look, without
 from asot.text import plural
 
 # Counted up when the same file and settings give other features than before.
@@ -166,6 +166,8 @@ class SeriesExtractor:
             lasts = f"lasts {series.duration:.3g} s, too short for 2 of {plan.frame_rate:g} rows"
             raise FileError.at(path, f"{lasts} a second")
         remarks = list(series.remarks)
+        if self.partly and self.columns is not None:
+            remarks += without(kind, self.columns, found)
         poses = kind == "pose" and settings.egocentric
         if poses and lacks_heading(whole.columns, settings.body_axis):
             why = "No points of a body axis were recognised"
