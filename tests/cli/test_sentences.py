@@ -111,6 +111,12 @@ page run --other name=
 page run --other name=nope
 page run --videos toys
 page run --skeleton recipe-5.yaml
+page run --share toys
+page run --share new --reply_to nobody
+page run --share new --out other
+page run --share new --longest 2
+page run --share new --max_mb 0
+page run --reply_to ada@lab.org
 segment toys/features --skeleton labels.txt --out new
 segment toys/features --videos nope --out new
 export run

@@ -13,6 +13,8 @@ import pytest
 
 import asot.inputs.video.preview as preview
 from asot.cli.page import run
+from asot.inputs.companions import find_companions, note_companions
+from asot.inputs.settings import SeriesSettings
 from tests.cli.outcome import Asot
 from tests.inputs.video.clips import write_clip
 from tests.runs.regimes import snapshot
@@ -124,7 +126,13 @@ def test_a_page_keeps_its_videos_when_it_is_written_again(
     (tmp_path / "names.json").write_text('{"0": "rest"}')
     assert asot("relabel", results, tmp_path / "names.json").code == 0
     assert "r0.mkv" in (results / "page" / "data" / "0.js").read_text()
+    data = results / "data"
+    note_companions(find_companions(videos, None, (), SeriesSettings(), data), data)
+    (videos / "r1.mkv").write_bytes(b"another")
+    outcome = asot("page", results, "--share", tmp_path / "less.html", "--longest", "16")
+    assert outcome.sentence.startswith("The videos of 'r1' are left out: they are missing, or not")
+    assert "1 video, " in outcome.out
     videos.rename(tmp_path / "away")
     outcome = asot("relabel", results, tmp_path / "names.json")
     assert outcome.sentence == f"{videos} is no longer there and left out of the page."
-    assert "r0.mkv" not in (results / "page" / "data" / "0.js").read_text()
+    assert '"lost":true' in (results / "page" / "data" / "0.js").read_text()

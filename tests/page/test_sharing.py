@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from asot.inputs.video.reading import read_frames
 from asot.page import RecordingView, Sharing, render_page
 from tests.inputs.video.clips import number_of, write_clip
 from tests.page.examples import small_page
+from tests.page.test_poses import a_pose
 
 pytest.importorskip("av")
 
@@ -59,10 +61,8 @@ def test_a_shared_page_shows_the_right_frames_and_asks_for_lost_videos(
     late = numbered(tmp_path / "my lab" / "late & odd #1.mkv", times, codec="ffv1")
     plain = numbered(tmp_path / "my lab" / "plain.mp4", np.arange(50) / 25)
     remark = f"See {tmp_path}/my lab/notes.txt and /etc/elsewhere/file.csv."
-    late = RecordingView(
-        **{name: getattr(late, name) for name in late.__slots__ if name != "remarks"},
-        remarks=(remark,),
-    )
+    late = replace(late, remarks=(remark,))
+    plain = replace(plain, pose=replace(a_pose(50, 25.0), start=0.0))
     private = (str(tmp_path / "my lab"), str(tmp_path))
     sharing = Sharing(
         tmp_path / "copies", name="Ada", address="ada@lab.org", private=private, longest=64
@@ -115,6 +115,9 @@ def test_a_shared_page_shows_the_right_frames_and_asks_for_lost_videos(
     page.goto(f"{address}#/recording/1/1.004")
     page.wait_for_function("document.querySelector('.screen video')?.readyState >= 2")
     assert shown_number(page) == 25
+    # The figure stands beside its video, in step with it.
+    figures = page.locator(".screen.poses canvas")
+    assert (figures.count(), figures.get_attribute("data-frame")) == (1, "12")  # of 12.5 a second
     visit.complaints[:] = [c for c in visit.complaints if "ERR_FILE_NOT_FOUND" not in c]  # type: ignore[attr-defined]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
@@ -15,11 +16,14 @@ from pathlib import Path
 
 from asot.data.origin import Origin
 from asot.errors import ConfigurationError, MissingExtraError, require_integer, require_number
-from asot.files import atomic_path, sole_use
+from asot.files import atomic_path, fingerprint, sole_use
 from asot.page import Sharing, render_page
 from asot.page.sharing import Copies
 from asot.progress import Progress, silent
 from asot.runs.page import Content
+from asot.text import listing
+
+logger = logging.getLogger(__name__)
 
 COPIES = "shared_videos"  # in a folder of results
 LONGEST = 960
@@ -65,9 +69,9 @@ def plan_share(
     ``copies`` is the folder in which copies are kept, and a budget of ``max_mb`` megabytes is
     shared out by the seconds of the videos.
     """
-    require_integer("longest", longest, at_least=16)
+    require_integer("--longest", longest, at_least=16)
     if max_mb is not None:
-        require_number("max_mb", max_mb, above=0)
+        require_number("--max_mb", max_mb, above=0)
     name, address = _whom(reply_to)
     models = set(content.folder.models().values())
     if target.suffix == ".html" and len(models) > 1:
@@ -77,17 +81,28 @@ def plan_share(
         )
         raise ConfigurationError(message, setting="share")
     _refuse_strangers(target, {*_PARTS, *models})
-    videos, private = dict[str, Video](), {Path.home(), Path.cwd(), content.folder.root.parent}
+    lost, videos, private = (
+        list[str](),
+        dict[str, Video](),
+        {Path.home(), Path.cwd(), content.folder.root.parent},
+    )
     for one in content.recordings:
         private |= {path.parent for path in one.files}
         origin = one.origin
         if origin is None:
             continue
         private.add(Path(origin.path).parent)
-        video, times = origin.video, one.times
-        if video is not None and video.is_file() and times is not None:
-            private.add(video.parent)
+        video, times, known = origin.video, one.times, origin.video_fingerprint
+        if video is None or times is None:
+            continue
+        private.add(video.parent)
+        if video.is_file() and (not known or fingerprint(video) == known):
             videos[one.name] = Video(video, float(times[-1] - times[0]), _starts_at_0(origin))
+        else:
+            lost.append(one.name)
+    if lost:
+        why = "they are missing, or not the files that they were"
+        logger.warning("The videos of %s are left out: %s.", listing(lost, 6), why)
     if videos and find_spec("av") is None:
         raise MissingExtraError("av", "video", "A copy of a video")
     bits = None
