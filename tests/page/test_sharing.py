@@ -129,3 +129,7 @@ def test_one_file_holds_the_copies(visit: Callable[..., Any], tmp_path: Path) ->
     page = visit(out)
     show(page, (out / "index.html").as_uri(), view, [0, 29, 58])
     assert page.evaluate("document.querySelector('.screen video').src").startswith("blob:")
+    page.goto(f"{page.url.partition('#')[0]}#/recording/0/2")
+    page.keyboard.press(" ")
+    page.wait_for_function("document.querySelector('.screen video')?.currentTime > 0.7")
+    assert float(page.inner_text(".clock").partition(":")[2]) > 2.2

@@ -13,6 +13,8 @@ from asot.runs.page import PAGE, Content, named_predictions, write_page
 from asot.runs.sharing import COPIES, LONGEST, MEGABYTE, plan_share, write_share
 from asot.text import plural
 
+MOST_IN_ONE = 300  # megabytes
+
 
 def run(
     results: Path,
@@ -101,6 +103,8 @@ def _share(
     if max_mb is not None and shared.after > max_mb * MEGABYTE:
         cure = "--longest takes fewer pixels, and results of fewer recordings need less"
         say(f"That is more than --max_mb {max_mb:g}: {cure}.")
+    if shared.path.suffix == ".html" and shared.after > MOST_IN_ONE * MEGABYTE:
+        say("Browsers may not open one file of this size: a .zip or a folder is better.")
     say("It plays where it is opened, with nothing installed. Files from the page come back with:")
     say(f"    asot relabel {shlex.quote(str(copies.parent))} names.json")
     return shared.path / "index.html" if shared.path.is_dir() else shared.path

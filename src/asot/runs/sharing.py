@@ -81,30 +81,7 @@ def plan_share(
         )
         raise ConfigurationError(message, setting="share")
     _refuse_strangers(target, {*_PARTS, *models})
-    lost, videos, private = (
-        list[str](),
-        dict[str, Video](),
-        {Path.home(), Path.cwd(), content.folder.root.parent},
-    )
-    for one in content.recordings:
-        private |= {path.parent for path in one.files}
-        origin = one.origin
-        if origin is None:
-            continue
-        private.add(Path(origin.path).parent)
-        video, times, known = origin.video, one.times, origin.video_fingerprint
-        if video is None or times is None:
-            continue
-        private.add(video.parent)
-        if video.is_file() and (not known or fingerprint(video) == known):
-            videos[one.name] = Video(video, float(times[-1] - times[0]), _starts_at_0(origin))
-        else:
-            lost.append(one.name)
-    if lost:
-        why = "they are missing, or not the files that they were"
-        logger.warning("The videos of %s are left out: %s.", listing(lost, 6), why)
-    if videos and find_spec("av") is None:
-        raise MissingExtraError("av", "video", "A copy of a video")
+    videos, private = _look(content)
     bits = None
     if max_mb is not None and videos:
         room = max_mb * MEGABYTE * _OF_VIDEOS * (_IN_TEXT if target.suffix == ".html" else 1)
@@ -146,6 +123,32 @@ def write_share(
             if not path.stat().st_mtime:
                 path.unlink()
     return replace(share, after=after)
+
+
+def _look(content: Content) -> tuple[dict[str, Video], set[Path]]:
+    """Find the videos of recordings, and the folders of this machine that texts may name."""
+    videos, lost = dict[str, Video](), list[str]()
+    private = {Path.home(), Path.cwd(), content.folder.root.parent}
+    for one in content.recordings:
+        private |= {path.parent for path in one.files}
+        origin = one.origin
+        if origin is None:
+            continue
+        private.add(Path(origin.path).parent)
+        video, times, known = origin.video, one.times, origin.video_fingerprint
+        if video is None or times is None:
+            continue
+        private.add(video.parent)
+        if video.is_file() and (not known or fingerprint(video) == known):
+            videos[one.name] = Video(video, float(times[-1] - times[0]), _starts_at_0(origin))
+        else:
+            lost.append(one.name)
+    if lost:
+        why = "they are missing, or not the files that they were"
+        logger.warning("The videos of %s are left out: %s.", listing(lost, 6), why)
+    if videos and find_spec("av") is None:
+        raise MissingExtraError("av", "video", "A copy of a video")
+    return videos, private
 
 
 def _copy(videos: Mapping[str, Video], sharing: Sharing, progress: Progress) -> None:
