@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -81,14 +82,14 @@ def test_a_shared_page_shows_the_right_frames_and_asks_for_lost_videos(
 
     page = visit(out)
     address = (out / "index.html").as_uri()
-    assert page.locator("#download").inner_text() == "Download names.json for Ada"
+    assert page.locator("#download").inner_text() == "Download corrections for Ada"
     mail = page.get_by_role("link", name="Write to Ada").get_attribute("href")
-    assert mail.startswith("mailto:ada%40lab.org?subject=Names%20and%20corrections%3A%20Bicycles")
+    assert mail.startswith("mailto:ada%40lab.org?subject=Corrections%3A%20Bicycles")
     show(page, address, late, [0, 17, 31, 58])
     assert "notes.txt and file.csv" in page.inner_text(".remarks")
     with page.expect_download() as download:
         page.locator("#download").click()
-    assert download.value.suggested_filename == "names.json"
+    assert download.value.suggested_filename == "corrections.json"
     assert "Attach it to a mail: Write to Ada" in page.inner_text("#toast")
 
     # Sent without its videos.
@@ -129,7 +130,15 @@ def test_one_file_holds_the_copies(visit: Callable[..., Any], tmp_path: Path) ->
     page = visit(out)
     show(page, (out / "index.html").as_uri(), view, [0, 29, 58])
     assert page.evaluate("document.querySelector('.screen video').src").startswith("blob:")
-    page.goto(f"{page.url.partition('#')[0]}#/recording/0/2")
+    # What is corrected in it leaves as a file, with nothing but the page.
+    page.goto(f"{page.url.partition('#')[0]}#/recording/0/2.02")
+    page.wait_for_function("document.querySelector('.clock').innerText === '0:02.020'")
+    page.keyboard.press("Enter")
+    with page.expect_download() as download:
+        page.locator("#download").click()
+    written = json.loads(Path(download.value.path()).read_text(encoding="utf-8"))
+    assert written["recordings"]["late"]["segments"] == [{"start": 5, "end": 10, "action": 1}]
+    page.locator("h1").click()
     page.keyboard.press(" ")
     page.wait_for_function("document.querySelector('.screen video')?.currentTime > 0.7")
     page.wait_for_function("document.querySelector('.clock').innerText > '0:02.200'")

@@ -106,7 +106,7 @@ def _share(
     if shared.path.suffix == ".html" and shared.after > MOST_IN_ONE * MEGABYTE:
         say("Browsers may not open one file of this size: a .zip or a folder is better.")
     say("It plays where it is opened, with nothing installed. Files from the page come back with:")
-    say(f"    asot relabel {shlex.quote(str(copies.parent))} names.json")
+    say(f"    asot relabel {shlex.quote(str(copies.parent))} corrections.json")
     return shared.path / "index.html" if shared.path.is_dir() else shared.path
 
 

@@ -26,8 +26,8 @@ from asot.progress import Progress, silent
 _TOLD = ("verdict", "findings", "settings", "versions", "remarks")
 # In this order: the last script starts the page.
 _SCRIPTS = (
-    *("core", "names", "edits", "corrections", "share", "index", "timeline", "recording", "editing"),
-    *("pose", "actions", "alike", "map", "evidence", "overview", "groups", "main"),
+    *("core", "names", "edits", "corrections", "share", "index", "timeline", "recording"),
+    *("editing", "pose", "actions", "alike", "map", "evidence", "overview", "groups", "main"),
 )
 
 

@@ -114,15 +114,15 @@ const bytes = (text) => Uint8Array.from(atob(text), (character) => character.cha
 
 // Where a preview or a clip is: beside the page, or inside it, where browsers take more than a few
 // megabytes only as a file in memory.
-const unpacked = new Map();
+const inMemory = new Map();
 function mediaUrl(reference) {
   const inside = document.getElementById(reference);
   if (!inside) return reference;
-  if (!unpacked.has(reference)) {
+  if (!inMemory.has(reference)) {
     const [, kind, content] = inside.textContent.match(/^data:(.*?);base64,(.*)$/s);
-    unpacked.set(reference, URL.createObjectURL(new Blob([bytes(content)], {type: kind})));
+    inMemory.set(reference, URL.createObjectURL(new Blob([bytes(content)], {type: kind})));
   }
-  return unpacked.get(reference);
+  return inMemory.get(reference);
 }
 
 // Fills: a colour, and a hatch for the actions after the twelfth ------------
