@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from asot.data.origin import Origin
 from asot.errors import ConfigurationError, DataError, FileError
@@ -97,13 +100,19 @@ def predict_run(
             folder.write_names(name, names)
     orders = {name: read_order(run.root, name, counts[name]) for name in networks}
     for done, one in enumerate(recordings, start=1):
-        if not recipe.dataset.standardise and _lacks(one.origin):
+        lacks = _lacks(one.origin)
+        if lacks and not recipe.dataset.standardise:
             raise FileError.at(
                 dataset.root,
                 f"holds {one.name}, which lacks columns of the model, whose features are not "
                 "standardised and have no usual value: leave that recording out",
             )
         features = prepare(one.features, recipe.dataset.standardise)
+        if lacks:
+            # Frames keep the length that the network learnt with, as in dropout.
+            features = features * np.float32(
+                math.sqrt(one.width / max(1, features.any(axis=0).sum()))
+            )
         decoded = decode(networks[chosen[one.name]], features)
         folder.write(one.name, *renumber(*decoded, orders[chosen[one.name]]))
         progress("Segmenting", done, len(recordings))
