@@ -9,7 +9,7 @@ from asot.cli.console import open_results, progress, say
 from asot.errors import ConfigurationError
 from asot.progress import PAGE as PAGE_STAGES
 from asot.progress import SHARE
-from asot.runs.page import PAGE, Content, named_predictions, write_page
+from asot.runs.page import PAGE, Content, earlier_groups, named_predictions, write_page
 from asot.runs.sharing import COPIES, LONGEST, MEGABYTE, plan_share, write_share
 from asot.text import plural
 
@@ -54,7 +54,8 @@ def run(
                 f"--{wrong} must be left out with --share, which says what is written, and where."
             )
             raise ConfigurationError(message, setting=wrong)
-        content = Content.of(folder, place, others, videos, skeleton)
+        groups = earlier_groups(results / PAGE)
+        content = Content.of(folder, place, others, videos, skeleton, groups=groups)
         shown = _share(content, share, results / COPIES, longest, max_mb, reply_to or "")
         if open:
             _open(shown)

@@ -23,7 +23,7 @@ from asot.page.sharing import Copies, Sharing
 from asot.progress import Progress, silent
 
 # The values of the index that hold sentences.
-_TOLD = ("verdict", "findings", "settings", "versions", "remarks")
+_TOLD = ("verdict", "findings", "settings", "versions", "remarks", "groups")
 # In this order: the last script starts the page.
 _SCRIPTS = (
     *("core", "names", "edits", "corrections", "share", "index", "timeline", "recording"),

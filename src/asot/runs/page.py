@@ -15,33 +15,28 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from asot.data import Recording, Recordings
-from asot.data.features import map_array
-from asot.data.origin import Origin
 from asot.errors import AsotError, ConfigurationError, DataError
 from asot.figures.evidence import findings
 from asot.figures.evidence_file import EVIDENCE_FILE, read_evidence
-from asot.figures.verdicts import VerdictText, Word
+from asot.figures.verdicts import VerdictText
 from asot.files import write_json
 from asot.groups.design import Design
 from asot.inputs.companions import find_companions, with_companions
 from asot.inputs.settings import SeriesSettings
 from asot.metrics.evaluate import SCORE_MEANINGS, matching_title, plain_title
-from asot.page import ActionView, Page, Portrait, RecordingView, Track, render_page
+from asot.page import ActionView, Page, render_page
 from asot.page.groups import GroupsView
 from asot.progress import Progress, silent
 from asot.runs.alike import Survey
 from asot.runs.examples import find_examples
-from asot.runs.portraits import Measured, draw_portraits
 from asot.runs.predictions import PredictionFolder, find_predictions
 from asot.runs.run import Run, find_training, told_scores, versions
 from asot.runs.scores import Scored, score
 from asot.runs.stats import collect, group_view
-from asot.runs.stick_figures import stick_figure
 from asot.runs.verdicts import verdict_of
+from asot.runs.views import Views, corrected_labels, portraits_of
 from asot.schema import read_json
 from asot.text import plural, printable
-from asot.timeline.corrections import Corrected
-from asot.timeline.names import ActionNames
 from asot.timeline.segments import UNLABELLED
 
 logger = logging.getLogger(__name__)
@@ -89,7 +84,7 @@ def write_page(
         message = f"{out} holds something else: choose another folder for the page."
         raise ConfigurationError(message, file=out)
     roots = {name: str(other.root.resolve()) for name, other in (others or {}).items()}
-    groups = groups or _compared(out) or _compared(folder.root.parent / PAGE)
+    groups = groups or earlier_groups(out) or earlier_groups(folder.root.parent / PAGE)
     content = Content.of(folder, data, others, videos, skeleton, notice, groups)
     given = (None if one is None else str(one.resolve()) for one in (videos, skeleton))
     # Written first, so that the folder of an interrupted page is known as a page's.
@@ -202,7 +197,7 @@ def _still(place: str | None) -> Path | None:
     return None
 
 
-def _compared(out: Path) -> Design | None:
+def earlier_groups(out: Path) -> Design | None:
     """Return the groups that an earlier page compared, if there is one that tells."""
     with suppress(DataError):
         return read_json(out / SETTINGS, PageSettings).groups
@@ -252,7 +247,7 @@ def gather(
     n_actions = n_known + names.added
 
     def labels(one: Recording) -> Labels:
-        return _labels(folder, one, n_actions)
+        return corrected_labels(folder, one, n_actions)
 
     survey = Survey(n_actions)
     typical, atypical = find_examples(recordings, labels, survey)
@@ -290,7 +285,7 @@ def gather(
         recordings=Views(folder, recordings, scored, others or {}, verdict.word, names),
         typical=typical,
         atypical=atypical,
-        portraits=_portraits(folder, recordings, names, n_actions),
+        portraits=portraits_of(folder, recordings, names, n_actions),
         alike=alike,
         scores={
             matching_title(one): {title: one[key] for key, title in told.items() if key in one}
@@ -306,130 +301,6 @@ def gather(
         versions=versions(),
         remarks=remarks,
     )
-
-
-class Views(Sequence[RecordingView]):
-    """The recordings of a page, each read when it is asked for."""
-
-    def __init__(
-        self,
-        folder: PredictionFolder,
-        recordings: Recordings,
-        scored: Scored | None,
-        others: Mapping[str, Mapping[str, Labels]],
-        verdict: Word,
-        names: ActionNames,
-    ) -> None:
-        self._verdict = verdict
-        self._names = names
-        self._folder = folder
-        self._recordings = recordings
-        self._others = others
-        self._scores: dict[str, dict[str, float]] = {}
-        # Figures are drawn of the points that all have.
-        origins = [one.origin for one in recordings]
-        poses = [one.media.get("columns", []) for one in origins if one and one.kind == "pose"]
-        self._points = (
-            [name for name in poses[0] if all(name in own for own in poses)] if poses else None
-        )
-        self._truth = {} if scored is None else {one.name: one for one in scored.recordings}
-        self._class_names = {} if scored is None else scored.class_names
-        if scored is not None:
-            found = scored.evaluations["activity"].per_recording
-            for one, scores in zip(scored.recordings, found, strict=True):
-                shown = [key for key in ("mof", "f1@50") if scores and key in scores]
-                self._scores[one.name] = {plain_title(key): (scores or {})[key] for key in shown}
-
-    def __len__(self) -> int:
-        return len(self._recordings)
-
-    def __getitem__(self, index: Any) -> Any:
-        one = self._recordings[index]
-        if not isinstance(one, Recording):
-            return [self[place] for place in range(*index.indices(len(self)))]
-        labels, assignment = self._folder.labels_of(one), self._folder.assignment(one.name)
-        assignment = np.pad(assignment, ((0, 0), (0, self._names.added)))
-        # As in the table of segments: the shares of merged actions are those of one action.
-        merged, shares = self._names.apply(labels), self._names.shares(assignment)
-        frames = np.arange(len(labels))
-        own = shares[frames, np.maximum(merged, 0)]
-        own = np.where(merged == UNLABELLED, assignment[frames, labels], own)
-        confidence = np.where(labels == UNLABELLED, 0, own).astype(np.float32)
-        tracks = []
-        if one.name in self._truth:
-            truth = self._truth[one.name].ground_truth
-            assert truth is not None
-            tracks.append(_as_track("ground truth", truth, self._class_names))
-        for method, predicted in self._others.items():
-            if one.name in predicted:
-                tracks.append(Track(method, predicted[one.name]))
-        origin = one.origin
-        is_video = origin is not None and origin.kind == "video"
-        signals, signal_names = (None, ()) if is_video else _signals(one)
-        return RecordingView(
-            name=one.name,
-            labels=labels,
-            times=one.times,
-            confidence=confidence,
-            corrected=_corrected(self._folder, one.name, labels, assignment.shape[1]),
-            tracks=tuple(tracks),
-            signals=signals,
-            signal_names=signal_names,
-            pose=stick_figure(one, self._points),
-            scores=self._scores.get(one.name, {}),
-            activity=one.activity,
-            verdict=self._word(float(confidence.mean())),
-            **_of_origin(origin),
-        )
-
-    def _word(self, share: float) -> Word:
-        # Late, as it imports torch, and the command line must show its help at once.
-        from asot.discover.verdict import verdict_on_recording
-
-        whole = self._verdict
-        return whole if whole == "not known" else verdict_on_recording(share, whole)
-
-
-def _corrected(
-    folder: PredictionFolder, name: str, labels: Labels, n_actions: int
-) -> Corrected | None:
-    """Read what people corrected of a recording, if anything, and if it fits its labels (N,)."""
-    found = folder.corrected(name, n_actions)
-    return found if found is not None and found.frames == len(labels) else None
-
-
-def _labels(folder: PredictionFolder, one: Recording, n_actions: int) -> Labels:
-    """Return the labels of a recording, with those of corrected segments in their place."""
-    labels = folder.labels_of(one)
-    found = _corrected(folder, one.name, labels, n_actions)
-    return labels if found is None else found.apply(labels)
-
-
-def _of_origin(origin: Origin | None) -> dict[str, Any]:
-    """Return what a view takes from the recording's origin: the video and the remarks."""
-    if origin is None:
-        return {}
-    is_video = origin.kind == "video"
-    start_s = origin.media.get("start_s" if is_video else "video_start_s", 0.0)
-    return {
-        "media": origin.video,
-        "media_fingerprint": origin.video_fingerprint,
-        "media_start_s": float(start_s),
-        "media_rate": origin.media.get("frame_rate" if is_video else "video_rate"),
-        "media_shift_s": origin.video_shift_s,
-        "media_sound": not (is_video and origin.remarks),
-        "remarks": (*origin.remarks, *filter(None, [origin.media.get("video_remark")])),
-    }
-
-
-def _as_track(name: str, labels: Labels, names: Mapping[int, str]) -> Track:
-    """Make a track of class ids, which may be negative or far apart, as 0, 1, ... in order.
-
-    The label -1 stands for none where no class has it.
-    """
-    known = sorted({*names, *np.unique(labels).tolist()} - ({UNLABELLED} - names.keys()))
-    places = np.where(np.isin(labels, known), np.searchsorted(known, labels), UNLABELLED)
-    return Track(name, places, {i: names.get(one, str(one)) for i, one in enumerate(known)})
 
 
 def _matching(scored: Scored, model: str) -> dict[int, str]:
@@ -448,49 +319,10 @@ def _confusion(
     classes = sorted(held - ({UNLABELLED} - scored.class_names.keys()))
     counts = np.zeros((n_actions, len(classes)), dtype=np.int64)
     for one, truth in truths:
-        labels = _labels(folder, one, n_actions)
+        labels = corrected_labels(folder, one, n_actions)
         known = (labels != UNLABELLED) & np.isin(truth, classes)
         np.add.at(counts, (labels[known], np.searchsorted(classes, truth)[known]), 1)
     return counts, [scored.class_names.get(one, str(one)) for one in classes]
-
-
-def _signals(one: Recording) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-    """Read the raw signals of a recording that is not a video, or else its features."""
-    found = _measured(one)
-    return (np.asarray(one.features[:, :64], dtype=np.float32), ()) if found is None else found
-
-
-def _measured(one: Recording) -> tuple[NDArray[np.float32], tuple[str, ...]] | None:
-    """Read the measured signals of a recording, with their names, if there are any."""
-    feature_file = next((path for path in one.files if path.suffix == ".npy"), None)
-    if feature_file is not None:
-        # features/[<activity>/]<name>.npy beside signals/<name>.npy
-        for root in feature_file.parents[1:3]:
-            path = root / "signals" / f"{one.name}.npy"
-            if path.is_file():
-                raw = np.asarray(map_array(path), dtype=np.float32)
-                # Of other features than these.
-                if raw.ndim != 2 or not len(raw) or len(raw) % one.n_frames:
-                    return None
-                origin = one.origin
-                columns = [] if origin is None else origin.media.get("columns", [])
-                return raw, tuple(columns) if len(columns) == raw.shape[1] else ()
-    return None
-
-
-def _portraits(
-    folder: PredictionFolder, recordings: Recordings, names: ActionNames, n_actions: int
-) -> dict[int, Portrait]:
-    """Say what tells the actions of sensor logs apart; of poses, levels and spreads say nothing."""
-
-    def measured() -> Iterator[Measured]:
-        for one in recordings:
-            origin, times = one.origin, one.times
-            found = _measured(one) if origin is not None and origin.kind == "series" else None
-            if found is not None and found[1] and times is not None:
-                yield Measured(*found, names.apply(_labels(folder, one, n_actions)), times)
-
-    return draw_portraits(measured())
 
 
 def _settings(run: Run | None, recordings: Recordings) -> dict[str, str]:
