@@ -205,5 +205,9 @@ def test_a_mouse_corrects_too_and_doubt_leads_on(visit: Visit, tmp_path: Path) -
     page.keyboard.press("Enter")
     page.keyboard.press("n")
     assert "Every doubtful place has been looked at" in page.inner_text("#toast")
+    page.keyboard.press("Backspace")
+    assert shown(page) == [("action 4", "", ""), ("action 2", "checked", "")]
     page.goto(page.url.partition("#")[0] + "#/")
+    marks = page.locator(".recordings .checked").all_inner_texts()
+    assert [" ".join(mark.split()) for mark in marks] == ["✓ 50 % checked", "✓ checked"]
     page.locator('.strip[aria-label="Timeline: action 2 50 %, action 4 50 %"]').wait_for()
