@@ -262,6 +262,8 @@ class Book:
         for i in np.flatnonzero(actions != UNLABELLED).tolist():
             start, end = int(starts[i]), int(ends[i])
             self._doubts.append((doubts[i], [place, start, end, packing.rounded(edges[start])]))
+        if len(self._doubts) > 100 * MOST_DOUBTS:
+            self._doubts = nlargest(MOST_DOUBTS, self._doubts)
 
     def _track(
         self,
