@@ -151,11 +151,6 @@ const edits = (() => {
   }
 
   const put = (n, list, what) => commit({recordings: new Map(now.recordings).set(n, list)}, `${what} in ${data.recordings[n].name || '(no name)'}`);
-  const place = (name) => {
-    const n = data.recordings.findIndex((row) => row.name === name);
-    if (n < 0) throw new Error(`There is no recording ${name}.`);
-    return n;
-  };
 
   addEventListener('storage', (event) => {
     if (event.key !== key) return;
@@ -170,10 +165,11 @@ const edits = (() => {
     get kept() { return kept; },
     get count() { return now.names.size + now.recordings.size + (now.added - names.added); },
     get names() { return now.names; },
-    // Give frames [start, end) of a recording, open or not, an action, or none (-1).
-    give(name, start, end, action) {
-      const n = place(name);
-      put(n, laid(segments(n), [start, end, action, '']), names.label(action));
+    // Give frames [start, end) of recordings, open or not, an action, or none (-1): one step for all of them.
+    give(places, action) {
+      const recordings = new Map(now.recordings);
+      for (const {recording: n, start, end} of places) recordings.set(n, laid(recordings.get(n) ?? segments(n), [start, end, action]));
+      commit({recordings}, `${many(places.length, 'segment')} as ${names.label(action)}`);
     },
     // Add an action that no model knows; returns its label.
     addAction(name) {
