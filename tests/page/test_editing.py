@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace as replaced
 
 from asot.page import ActionView, Page, RecordingView, render_page
-from asot.timeline.corrections import Corrected, read_corrections
+from asot.timeline.corrections import Corrected, Patch, read_corrections
 from asot.timeline.segments import run_lengths
 
 Visit = Callable[..., Any]
@@ -153,6 +154,16 @@ def test_everything_is_corrected_by_keys(visit: Visit, tmp_path: Path) -> None:
         assert shown(opened(window)) == expected
         assert "news" not in str(window.locator("#download").get_attribute("class"))
     assert json.loads(saved(page, tmp_path).read_text()) == json.loads(path.read_text())
+    # Where others added actions meanwhile, those of this browser are told by their names.
+    theirs = written(tmp_path / "theirs", Corrected(120, (Patch(0, 5, 4),)), "stir", "wa")
+    page.goto(f"{(theirs / 'index.html').as_uri()}#/recording/0")
+    opened(page)
+    merged = read_corrections(saved(page, tmp_path), K)
+    assert (merged.names.names, merged.names.added) == ({4: "stir", 5: "wa"}, 2)
+    renamed = [
+        replaced(patch, action=5 if patch.action == 4 else patch.action) for patch in one.segments
+    ]
+    assert list(merged.recordings["tea"].segments) == renamed
     # What is corrected after that lies over it; a browser that keeps nothing is said to.
     goto(page, 0, 0.01)
     page.evaluate("() => { Storage.prototype.setItem = () => { throw new Error('full'); }; }")
@@ -205,5 +216,9 @@ def test_a_mouse_corrects_too_and_doubt_leads_on(visit: Visit, tmp_path: Path) -
     page.keyboard.press("Enter")
     page.keyboard.press("n")
     assert "Every doubtful place has been looked at" in page.inner_text("#toast")
+    page.keyboard.press("Backspace")
+    assert shown(page) == [("action 4", "", ""), ("action 2", "checked", "")]
     page.goto(page.url.partition("#")[0] + "#/")
+    marks = page.locator(".recordings .checked").all_inner_texts()
+    assert [" ".join(mark.split()) for mark in marks] == ["✓ 50 % checked", "✓ checked"]
     page.locator('.strip[aria-label="Timeline: action 2 50 %, action 4 50 %"]').wait_for()

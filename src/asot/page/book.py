@@ -265,6 +265,8 @@ class Book:
         for i in np.flatnonzero(actions != UNLABELLED).tolist():
             start, end = int(starts[i]), int(ends[i])
             self._doubts.append((doubts[i], [place, start, end, packing.rounded(edges[start])]))
+        if len(self._doubts) > 100 * MOST_DOUBTS:
+            self._doubts = nlargest(MOST_DOUBTS, self._doubts)
 
     def _track(
         self,
@@ -298,11 +300,11 @@ class Book:
         }
 
     def _class(self, name: str) -> int:
-        """Return the number of a class, which gets the colour of the action that matches it."""
+        """Return the number of a class, with the colour of the action of its name, or its match."""
         if name not in self._classes:
             matching = self.page.matching or {}
-            matched = [a for a in self.page.actions if matching.get(a.id) == name]
-            matched = matched or [a for a in self.page.actions if a.name == name]
+            matched = [a for a in self.page.actions if a.name == name]
+            matched = matched or [a for a in self.page.actions if matching.get(a.id) == name]
             free = len(self.positions) + len(self._classes)
             place = self.positions[matched[0].id] if matched else free
             self._classes[name] = class_style(place)

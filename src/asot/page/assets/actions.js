@@ -166,10 +166,10 @@ function actionsView(main) {
 }
 
 function guide() {
-  return h('details', {class: 'guide'}, h('summary', {}, 'How the names get into your results'),
-    h('p', {}, 'Names are kept in this browser as you type. ', h('strong', {}, 'Download corrections'), ' and run'),
+  return h('details', {class: 'guide'}, h('summary', {}, 'How names and corrections get into your results'),
+    h('p', {}, 'What you name and correct is kept in this browser. ', h('strong', {}, 'Download corrections'), ' and run'),
     h('pre', {tabindex: 0}, 'asot relabel RESULTS corrections.json'),
-    h('p', {}, 'with the folder of your results in place of RESULTS. Exports and the next page then have your names.'));
+    h('p', {}, 'with the folder of your results in place of RESULTS. Exports and the next page then follow them.'));
 }
 
 function actionView(main, place) {

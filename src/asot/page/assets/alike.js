@@ -11,22 +11,13 @@ function actionOf(spot) {
 
 const cutShort = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
-// Give segments an action, in one step that can be undone.
-function giveAll(chosen, action) {
-  const recordings = new Map(edits.now.recordings);
-  for (const {recording, start, end} of chosen) {
-    recordings.set(recording, edits.laid(recordings.get(recording) ?? edits.segments(recording), [start, end, action, '']));
-  }
-  edits.commit({recordings}, `${many(chosen.length, 'segment')} as ${names.label(action)}`);
-}
-
 const told = (chosen, action, undo) => toast(
   `${many(chosen.length, 'segment')} ${chosen.length === 1 ? 'is' : 'are'} now ${names.label(action)}.`, button('Undo', undo, {look: 'plain'}));
 
 // The same with an action that is made for them, and offers to take both steps back.
 function giveNew(chosen, name) {
   const action = edits.addAction(name);
-  giveAll(chosen, action);
+  edits.give(chosen, action);
   told(chosen, action, () => { edits.undo(); edits.undo(); });
 }
 

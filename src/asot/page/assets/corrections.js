@@ -37,7 +37,8 @@ function openCorrections(text) {
   if (file.page && file.page !== data.id) return 'This file is from the page of other results: open it there.';
   const places = new Map(data.recordings.map((row, n) => [row.name, n]));
   const corrected = new Map();
-  const total = names.known + Math.max(added, names.added);
+  const total = names.known + added;
+  const {added: all, to} = placed(added, 0, (id) => file.names?.[id]);
   const known = (id) => Number.isInteger(id) && id >= 0 && id < total;
   for (const [name, one] of Object.entries(recordings)) {
     const n = places.get(name);
@@ -46,13 +47,14 @@ function openCorrections(text) {
     if (one?.frames !== frames) return `This file is of ${one?.frames} frames of ${name}, which has ${frames} here: open it in the page it is from.`;
     const list = (Array.isArray(one.segments) ? one.segments : [null]).map((s) => [s?.start, s?.end, s?.action, s?.note ?? '']);
     if (!fitting(list, frames, known)) return `The segments of ${name} in this file overlap, leave the recording, or have an action that it does not know: save it in its page again.`;
-    corrected.set(n, list);
+    corrected.set(n, list.map(([start, end, action, note]) => [start, end, to(action), note]));
   }
   const wanted = [...Object.keys(file.names ?? {}), ...Object.keys(file.merged ?? {}), ...Object.values(file.merged ?? {}), ...(file.background ?? [])];
   const lost = wanted.find((id) => !known(Number(id)));
   if (lost !== undefined) return `This file speaks of action ${Number(lost) + 1}, but there are ${total} actions: is it of another page?`;
-  edits.replace({added: total - names.known, recordings: corrected}, (id) => ({
-    name: String(file.names?.[id] ?? ''), merged: file.merged?.[id] ?? null, background: (file.background ?? []).includes(id)}));
+  const ids = [...data.actions.filter((action) => !action.added).map(({id}) => id), ...Array(added).fill().map((_, k) => names.known + k)];
+  edits.replace({added: all, recordings: corrected}, ids.map((id) => [to(id), {
+    name: String(file.names?.[id] ?? ''), merged: to(file.merged?.[id] ?? null), background: (file.background ?? []).includes(id)}]));
   return null;
 }
 

@@ -128,6 +128,11 @@ function corrector(view) {
     return put(laid(all(), [before[0], own[1], before[2], both(before[3], own[3])]), 'A join');
   }
 
+  function forget() {
+    const [start, end] = segment(here());
+    put(all().filter(([from, to]) => to <= start || from >= end), 'Back to what was found');
+  }
+
   const confirm = () => put(laid(all(), segment(here())), 'Right as it is');
   const confirmAll = () => put(view.track().labels.map((_, i) => segment(i)), 'All segments');
   const pick = () => {
@@ -161,10 +166,10 @@ function corrector(view) {
     h('p', {class: 'muted'}, h('strong', {}, 'Not right? '), 'Drag a boundary, or choose what this segment is: a number key will do. ', h('kbd', {}, 'Enter'), ' says that it is right, ', h('kbd', {}, 'n'),
       ' goes to the next doubtful place, ', h('kbd', {}, '?'), ' lists all keys. Then download the corrections above.'),
     chips,
-    h('div', {class: 'controls work', role: 'group', 'aria-label': 'Correct this segment'}, tool('Right as it is', 'Enter', confirm, 'right'), tool('Split at the cursor', 's', split, 'split', 'Split'),
+    h('div', {class: 'controls work', role: 'group', 'aria-label': 'Correct this segment'}, tool('Right as it is', 'Enter', confirm, 'right', 'Right'), tool('Split at the cursor', 's', split, 'split', 'Split'),
       tool('Start the segment at the cursor', '[', () => move(0), 'starts', 'Start here'), tool('End the segment at the cursor', ']', () => move(1), 'ends', 'End here'),
       tool('Join with the segment before', 'j', join, 'join', 'Join'), tool('No action', 'x', () => give(-1), 'none'), tool('Note on the segment', 'm', note, 'note', 'Note'),
-      undo, redo, h('span', {class: 'gap'}), tool('The whole recording is right', 'Shift+Enter', confirmAll, 'every', 'All right'), next),
+      tool('Back to what was found', 'Backspace', forget, 'again', ''), undo, redo, h('span', {class: 'gap'}), tool('The whole recording is right', 'Shift+Enter', confirmAll, 'every', 'All right'), next),
     noting);
 
   function refresh() {
@@ -239,7 +244,7 @@ function corrector(view) {
   doubts.here = {n, aim};
   refresh();
 
-  const keys = {Enter: confirm, 'Shift+Enter': confirmAll, s: split, '[': () => move(0), ']': () => move(1), j: join, x: () => give(-1), Delete: () => give(-1), m: note, a: pick, n: () => doubts.go(), Escape: drop};
+  const keys = {Enter: confirm, 'Shift+Enter': confirmAll, s: split, '[': () => move(0), ']': () => move(1), j: join, x: () => give(-1), Delete: () => give(-1), Backspace: forget, m: note, a: pick, n: () => doubts.go(), Escape: drop};
   for (let k = 0; k < 9; k += 1) keys[k + 1] = () => byNumber(k);
   return {element, keys, refresh, aim, stop() { doubts.here = null; }};
 }

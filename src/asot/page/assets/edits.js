@@ -6,6 +6,23 @@ const fitting = (list, frames, known) => Array.isArray(list) && list.every(([sta
   [start, end, action].every(Number.isInteger) && start >= (i ? list[i - 1][1] : 0) && end > start && end <= frames
   && (action === -1 || known(action)) && typeof note === 'string');
 
+// Where `count` actions that people added elsewhere are here, by their names: the page may have been written
+// again since with actions that others added. It had `before` of them when these were added.
+function placed(count, before, called) {
+  const own = data.actions.slice(names.known, names.known + names.added);
+  const to = new Map();
+  let {added} = names;
+  for (let k = 0; k < count; k += 1) {
+    const id = names.known + k;
+    const name = called(id);
+    const stays = k < before || (own[k] && (!name || name === own[k].name));
+    const same = name && own.find((action) => action.name === name);
+    to.set(id, stays ? id : same ? same.id : names.known + added);
+    if (to.get(id) === names.known + added) added += 1;
+  }
+  return {added, to: (id) => to.get(id) ?? id};
+}
+
 const edits = (() => {
   const key = `asot-page-${data.id}`;
   const first = data.recordings.map(({strip, used}) => ({strip, used}));
@@ -34,11 +51,15 @@ const edits = (() => {
     }
     now = {names: new Map(), added: names.added, recordings: new Map()};
     try {
-      now.added = clamp(Number.isInteger(stored.added) ? stored.added : 0, names.added, 10000);
-      names.grow(now.added);
-      for (const one of Array.isArray(stored) ? stored : stored.names ?? []) now.names = names.changed(...one) ?? now.names;
-      for (const [n, before, list] of stored.recordings ?? []) {
+      const entries = Array.isArray(stored) ? stored : stored.names ?? [];
+      const whole = (value) => (Number.isInteger(value) ? clamp(value, 0, 10000) : 0);
+      const {added, to} = placed(whole(stored.added), whole(stored.before), (id) => entries.find((one) => one[0] === id && one[1] === 'name')?.[2]);
+      now.added = added;
+      names.grow(added);
+      for (const [id, field, value] of entries) now.names = names.changed(to(id), field, field === 'merged' ? to(value) : value) ?? now.names;
+      for (const [n, before, given] of stored.recordings ?? []) {
         const row = data.recordings[n];
+        const list = given.map(([start, end, action, note]) => [start, end, to(action), note]);
         if (!row || !fitting(list, row.frames, names.has)) continue;
         // A page that was written again since may have corrections of others beneath.
         const known = new Set(before.map(String));
@@ -65,6 +86,7 @@ const edits = (() => {
       const all = {
         names: [...now.names].flatMap(([id, fields]) => Object.entries(fields).map(([field, value]) => [id, field, value])),
         added: now.added,
+        before: names.added,
         recordings: [...now.recordings].map(([n, list]) => [n, data.recordings[n].corrected, list]),
       };
       if (all.names.length || all.recordings.length || now.added > names.added) localStorage.setItem(key, JSON.stringify(all));
@@ -129,11 +151,6 @@ const edits = (() => {
   }
 
   const put = (n, list, what) => commit({recordings: new Map(now.recordings).set(n, list)}, `${what} in ${data.recordings[n].name || '(no name)'}`);
-  const place = (name) => {
-    const n = data.recordings.findIndex((row) => row.name === name);
-    if (n < 0) throw new Error(`There is no recording ${name}.`);
-    return n;
-  };
 
   addEventListener('storage', (event) => {
     if (event.key !== key) return;
@@ -148,10 +165,11 @@ const edits = (() => {
     get kept() { return kept; },
     get count() { return now.names.size + now.recordings.size + (now.added - names.added); },
     get names() { return now.names; },
-    // Give frames [start, end) of a recording, open or not, an action, or none (-1).
-    give(name, start, end, action) {
-      const n = place(name);
-      put(n, laid(segments(n), [start, end, action, '']), names.label(action));
+    // Give frames [start, end) of recordings, open or not, an action, or none (-1): one step for all of them.
+    give(places, action) {
+      const recordings = new Map(now.recordings);
+      for (const {recording: n, start, end} of places) recordings.set(n, laid(recordings.get(n) ?? segments(n), [start, end, action]));
+      commit({recordings}, `${many(places.length, 'segment')} as ${names.label(action)}`);
     },
     // Add an action that no model knows; returns its label.
     addAction(name) {
@@ -160,14 +178,14 @@ const edits = (() => {
       commit({added: now.added + 1, names: names.changed(id, 'name', name) ?? now.names}, `The new action ${name}`);
       return id;
     },
-    // Start from another state: each action's fields are what `fields` says.
+    // Start from another state, in which actions have these fields: [id, fields].
     replace(next, fields) {
       const before = now;
       now = {...next, names: new Map()};
       names.grow(now.added);
       const take = (id, field, value) => { now = {...now, names: names.changed(id, field, value) ?? now.names}; };
-      for (const {id} of data.actions) take(id, 'merged', null); // else new merges could close a circle with old ones
-      for (const {id} of data.actions) for (const [field, value] of Object.entries(fields(id))) take(id, field, value);
+      for (const [id] of fields) take(id, 'merged', null); // else new merges could close a circle with old ones
+      for (const [id, values] of fields) for (const [field, value] of Object.entries(values)) take(id, field, value);
       const after = now;
       now = before;
       commit(after, 'What the file says');

@@ -28,8 +28,10 @@ function indexView(main) {
     const canvas = h('canvas', {class: 'strip', role: 'img', 'aria-label': 'Timeline'});
     canvas.row = row;
     strips.watch(canvas);
+    const seen = edits.checked(n, 0, row.frames) / row.frames;
     return {row, n, text: `${row.name}\n${row.activity ?? ''}`.toLowerCase(), element: h('tr', {},
-      h('th', {scope: 'row'}, h('a', {href: `#/recording/${n}`, title: row.name}, row.name || '(no name)')),
+      h('th', {scope: 'row'}, h('a', {href: `#/recording/${n}`, title: row.name}, row.name || '(no name)'),
+        seen ? h('span', {class: 'checked', title: `${percent(seen, 0)} checked`}, seen < 1 ? `✓ ${percent(seen, 0)}` : '✓', h('span', {class: 'unseen'}, ' checked')) : null),
       activities ? h('td', {class: 'activity', title: row.activity ?? ''}, row.activity ?? '') : null,
       h('td', {class: 'number', 'data-head': 'Length'}, size(row)),
       h('td', {class: 'strips'}, h('a', {href: `#/recording/${n}`, tabindex: -1, 'aria-hidden': 'true'}, canvas)),

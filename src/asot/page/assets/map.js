@@ -236,7 +236,7 @@ function mapView(main, place) {
   }}, h('label', {}, h('span', {}, 'A new action'), name), h('button', {type: 'submit', class: 'quiet'}, 'Name it')),
   h('form', {class: 'editor', onsubmit: (event) => {
     event.preventDefault();
-    giveAll([...map.chosen], Number(target.value));
+    edits.give([...map.chosen], Number(target.value));
     told([...map.chosen], Number(target.value), edits.undo);
   }}, h('label', {}, h('span', {}, 'Or one that is there'), target), h('button', {type: 'submit', class: 'quiet'}, 'Give it')));
   put(group, heading, counts, forms);

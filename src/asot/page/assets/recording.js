@@ -54,7 +54,7 @@ const KEYS = [['Space', 'play or pause'], ['← and →', 'previous and next seg
   ['Shift + wheel', 'move along']];
 const CORRECTING = [['1 to 9', 'give the segment this action'], ['a', 'give it another action, or a new one'], ['x', 'it is no action'], ['Enter', 'it is right as it is'],
   ['Shift + Enter', 'the whole recording is right'], ['[ and ]', 'start or end the segment at the cursor'], ['s', 'split it at the cursor'], ['j', 'join it with the one before'],
-  ['m', 'note on it'], ['n', 'next doubtful place, of all recordings'], ['Ctrl + Z', 'undo'], ['Ctrl + Shift + Z', 'redo']];
+  ['m', 'note on it'], ['Backspace', 'back to what was found'], ['n', 'next doubtful place, of all recordings'], ['Ctrl + Z', 'undo'], ['Ctrl + Shift + Z', 'redo']];
 
 const keyList = (keys) => h('dl', {class: 'keys'}, keys.map(([key, what]) => [h('dt', {}, h('kbd', {}, key)), h('dd', {}, what)]));
 
