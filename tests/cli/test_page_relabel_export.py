@@ -302,7 +302,8 @@ def test_several_models_have_pages_and_names_of_their_own(
     assert asot("export", run, "--to", "csv,txt").code == 0
 
 
-SERIES = [name for name in FORMATS if name not in ("labelstudio", "fiftyone")]
+OF_VIDEOS = {"labelstudio": "Label Studio", "vidat": "Vidat", "fiftyone": "FiftyOne"}
+SERIES = [name for name in FORMATS if name not in OF_VIDEOS]
 
 
 @pytest.mark.parametrize("to", SERIES)
@@ -322,7 +323,7 @@ def test_export_of_everything_leaves_out_what_does_not_fit(
     outcome = asot("export", results, "--to", "all", "--out", tmp_path / "out")
     assert (outcome.code, outcome.err) == (0, "")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(SERIES)
-    for name, tool in (("labelstudio", "Label Studio"), ("fiftyone", "FiftyOne")):
+    for name, tool in OF_VIDEOS.items():
         assert f"Left out: {name}: {tool} needs a video, which r0 lacks" in outcome.out
     outcome = asot("export", clips, "--to", "all", "--out", tmp_path / "videos")
     assert (outcome.code, outcome.err) == (0, "")
@@ -360,12 +361,13 @@ def test_a_format_that_does_not_fit_stops_no_other(asot: Asot, results: Path) ->
 def known(clips: Path, results: Path, tmp_path: Path) -> dict[str, Path]:
     """Results to score, by what can be exported of them."""
     videos = shutil.copytree(clips, tmp_path / "videos")
-    others = dict.fromkeys(("csv", "txt", "elan", "boris"), results)
-    return {**others, "labelstudio": videos}
+    return {**dict.fromkeys(SERIES, results), **dict.fromkeys(OF_VIDEOS, videos)}
 
 
-@pytest.mark.parametrize("to", [name for name, one in FORMATS.items() if one.reads])
-@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize(
+    ("to", "named"),
+    [("txt", False), *((name, True) for name, one in FORMATS.items() if one.reads)],
+)
 def test_what_is_exported_comes_back_as_the_truth(
     asot: Asot, known: dict[str, Path], tmp_path: Path, to: str, named: bool
 ) -> None:
