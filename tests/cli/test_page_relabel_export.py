@@ -15,6 +15,7 @@ from asot.cli import main
 from asot.data.origin import Origin, write_features
 from asot.export import FORMATS
 from asot.runs.predictions import find_predictions
+from asot.timeline.corrections import Patch, read_corrections
 from tests.cli.outcome import Asot, refusal_of_truth, shown_paths
 from tests.conftest import SEED
 from tests.runs.regimes import snapshot
@@ -300,6 +301,14 @@ def test_several_models_have_pages_and_names_of_their_own(
     assert (outcome.code, outcome.err) == (0, "")
     assert len(shown_paths(outcome, tmp_path)) == 2
     assert asot("export", run, "--to", "csv,txt").code == 0
+    texts = run / "exports" / "txt"
+    (texts / "groundTruth" / "1_egg.txt").write_text("action 2\n" * 30 + "crack\n" * 10)
+    outcome = asot("import", run, texts, "--as", "corrections")
+    assert (outcome.code, outcome.err) == (0, "")
+    egg, tea = (run / "predictions" / f"corrections-{model}.json" for model in ("egg", "tea"))
+    [one] = read_corrections(egg, 2).recordings.values()
+    assert one.segments == (Patch(0, 30, 1), Patch(30, 40, 2))
+    assert {*read_corrections(tea, 2).recordings} == {"1_tea", "2_tea"}
 
 
 OF_VIDEOS = {"labelstudio": "Label Studio", "vidat": "Vidat", "fiftyone": "FiftyOne"}
