@@ -15,6 +15,7 @@ from asot.cli import main
 from asot.data.origin import Origin, write_features
 from asot.export import FORMATS
 from asot.runs.predictions import find_predictions
+from asot.timeline.corrections import Patch, read_corrections
 from tests.cli.outcome import Asot, refusal_of_truth, shown_paths
 from tests.conftest import SEED
 from tests.runs.regimes import snapshot
@@ -300,9 +301,18 @@ def test_several_models_have_pages_and_names_of_their_own(
     assert (outcome.code, outcome.err) == (0, "")
     assert len(shown_paths(outcome, tmp_path)) == 2
     assert asot("export", run, "--to", "csv,txt").code == 0
+    texts = run / "exports" / "txt"
+    (texts / "groundTruth" / "1_egg.txt").write_text("action 2\n" * 30 + "crack\n" * 10)
+    outcome = asot("import", run, texts, "--as", "corrections")
+    assert (outcome.code, outcome.err) == (0, "")
+    egg, tea = (run / "predictions" / f"corrections-{model}.json" for model in ("egg", "tea"))
+    [one] = read_corrections(egg, 2).recordings.values()
+    assert one.segments == (Patch(0, 30, 1), Patch(30, 40, 2))
+    assert {*read_corrections(tea, 2).recordings} == {"1_tea", "2_tea"}
 
 
-SERIES = [name for name in FORMATS if name not in ("labelstudio", "fiftyone")]
+OF_VIDEOS = {"labelstudio": "Label Studio", "vidat": "Vidat", "fiftyone": "FiftyOne"}
+SERIES = [name for name in FORMATS if name not in OF_VIDEOS]
 
 
 @pytest.mark.parametrize("to", SERIES)
@@ -322,7 +332,7 @@ def test_export_of_everything_leaves_out_what_does_not_fit(
     outcome = asot("export", results, "--to", "all", "--out", tmp_path / "out")
     assert (outcome.code, outcome.err) == (0, "")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(SERIES)
-    for name, tool in (("labelstudio", "Label Studio"), ("fiftyone", "FiftyOne")):
+    for name, tool in OF_VIDEOS.items():
         assert f"Left out: {name}: {tool} needs a video, which r0 lacks" in outcome.out
     outcome = asot("export", clips, "--to", "all", "--out", tmp_path / "videos")
     assert (outcome.code, outcome.err) == (0, "")
@@ -360,12 +370,13 @@ def test_a_format_that_does_not_fit_stops_no_other(asot: Asot, results: Path) ->
 def known(clips: Path, results: Path, tmp_path: Path) -> dict[str, Path]:
     """Results to score, by what can be exported of them."""
     videos = shutil.copytree(clips, tmp_path / "videos")
-    others = dict.fromkeys(("csv", "txt", "elan", "boris"), results)
-    return {**others, "labelstudio": videos}
+    return {**dict.fromkeys(SERIES, results), **dict.fromkeys(OF_VIDEOS, videos)}
 
 
-@pytest.mark.parametrize("to", [name for name, one in FORMATS.items() if one.reads])
-@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize(
+    ("to", "named"),
+    [("txt", False), *((name, True) for name, one in FORMATS.items() if one.reads)],
+)
 def test_what_is_exported_comes_back_as_the_truth(
     asot: Asot, known: dict[str, Path], tmp_path: Path, to: str, named: bool
 ) -> None:

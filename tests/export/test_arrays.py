@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -41,11 +42,42 @@ def test_xarray_reads_a_label_a_frame(tmp_path: Path) -> None:
         assert chosen.time.values.tolist() == [2, 2.25, 2.5, 2.75, 4, 4.25, 4.5, 4.75, 5, 5.25]
 
 
+@pytest.mark.parametrize("classic", [True, False])
+def test_labels_beside_the_time_are_read(tmp_path: Path, classic: bool) -> None:
+    gaits = {"left": ["stance", "", "swing", "swing"], "right": ["swing", "swing", "nan", "stance"]}
+    path = tmp_path / "session.nc"
+    if classic:
+        with netcdf_file(path, "w") as file:
+            file.source_file = "/poses/tea.h5"
+            for name, length in (("time", 4), ("string6", 6)):
+                file.createDimension(name, length)
+            file.createVariable("time", "f8", ("time",))[:] = [0, 0.5, 1, 2]
+            for name, labels in gaits.items():
+                characters = np.array(labels, dtype="S6").view("S1").reshape(4, 6)
+                file.createVariable(name, "c", ("time", "string6"))[:] = characters
+    else:
+        with h5py.File(path, "w") as file:
+            file.attrs["source_file"] = "/poses/tea.h5"
+            file["time"] = [0, 0.5, 1, 2]
+            file["position"] = np.zeros((4, 2))
+            file["keypoints"] = ["nose"]
+            file.update(gaits)
+    known = {"tea": even_times(4, 2.0)}
+    left = [Interval("tea", 0, 0.5, "stance"), Interval("tea", 1, 2.5, "swing")]
+    assert read(path, tier="left", times=known) == left
+    with pytest.raises(DataError, match="with --tier, of 'left', 'right'"):
+        read(path, times=known)
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(DataError, match="is not a netCDF file with labels"):
+        read(path)
+
+
 def test_netcdf_is_of_the_classic_format(tmp_path: Path) -> None:
     [path] = export([timeline("---")], "movement", tmp_path)
     with netcdf_file(path, mmap=False) as file:
         assert {**file.dimensions} == {"time": 3, "string10": 10}
         assert file.variables["action"][:].tobytes() == b"background" * 3
+    assert [one.action for one in read(path)] == ["background"]
 
 
 def test_subtasks_hold_until_the_next_one(tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ _ALL = (
         "movement",
         "an .nc file a recording, a label a frame, for movement and xarray",
         "movement:write_netcdf",
+        reads=True,
     ),
     Format(
         "lerobot",
@@ -95,7 +96,13 @@ FORMATS: Mapping[str, Format] = MappingProxyType({one.name: one for one in _ALL}
 SUFFIXES = {
     **{".csv": ("csv",), ".tsv": ("csv",), ".parquet": ("parquet", "lerobot"), ".eaf": ("elan",)},
     **{".json": ("labelstudio", "json", "vidat"), ".boris": ("boris",), ".opf": ("datavyu",)},
-    **{".textgrid": ("praat",), ".nwb": ("nwb",), ".vtt": ("vtt",), ".srt": ("vtt",)},
+    **{
+        ".textgrid": ("praat",),
+        ".nwb": ("nwb",),
+        ".nc": ("movement",),
+        ".vtt": ("vtt",),
+        ".srt": ("vtt",),
+    },
     **{".xlsx": ("excel",), ".xlsm": ("excel",)},
 }
 _READERS = {
@@ -106,6 +113,7 @@ _READERS = {
     "datavyu": "datavyu:read_opf",
     "excel": "tables:read_excel",
     "json": "detections:read_activitynet",
+    "movement": "movement:read_netcdf",
     "nwb": "nwb:read_nwb",
     **dict.fromkeys(("lerobot", "parquet"), "tables:read_parquet"),
     "praat": "praat:read_textgrid",
