@@ -24,7 +24,7 @@ class Pair:
     shared : (float, float)
         The share that each has, in the soft assignment, of the frames of the other.
     closest : bool
-        Whether no other action is closer to one of them.
+        Whether no other action is closer to either of them.
     described : bool
         Whether one action describes the frames of both better than two do.
     same : bool

@@ -150,12 +150,12 @@ def find_pairs(
 
     ``rows`` (S_k, D) are of the segments of each action, ``apart`` (K, K) their distances, and
     ``shared`` (K, K) is the share that the second has of the frames of the first. A pair is one
-    of those ``described`` better as one; or one of closest actions of which nothing tells the
-    segments apart, or that share frames and are not two kinds.
+    of those ``described`` better as one; or each is the other's closest, and nothing tells their
+    segments apart, or they share frames and are not two kinds.
     """
     told = {(min(pair), max(pair)) for pair in described}
     nearest = np.where(np.eye(len(rows), dtype=bool), np.inf, apart).argmin(axis=1)
-    close = {(min(a, int(b)), max(a, int(b))) for a, b in enumerate(nearest) if a != b}
+    close = {(a, int(b)) for a, b in enumerate(nearest) if a < b and nearest[b] == a}
     found = []
     for a, b in sorted(told | close):
         both = np.concatenate([rows[a], rows[b]])
