@@ -18,7 +18,6 @@ from asot.runs.portraits import Measured, draw_portraits
 from asot.runs.predictions import PredictionFolder
 from asot.runs.scores import Scored
 from asot.runs.stick_figures import stick_figure
-from asot.timeline.corrections import Corrected
 from asot.timeline.names import ActionNames
 from asot.timeline.segments import UNLABELLED
 
@@ -88,7 +87,7 @@ class Views(Sequence[RecordingView]):
             labels=labels,
             times=one.times,
             confidence=confidence,
-            corrected=_corrected(self._folder, one.name, labels, assignment.shape[1]),
+            corrected=self._folder.corrected(one.name, assignment.shape[1]),
             tracks=tuple(tracks),
             signals=signals,
             signal_names=signal_names,
@@ -107,18 +106,10 @@ class Views(Sequence[RecordingView]):
         return whole if whole == "not known" else verdict_on_recording(share, whole)
 
 
-def _corrected(
-    folder: PredictionFolder, name: str, labels: Labels, n_actions: int
-) -> Corrected | None:
-    """Read what people corrected of a recording, if anything, and if it fits its labels (N,)."""
-    found = folder.corrected(name, n_actions)
-    return found if found is not None and found.frames == len(labels) else None
-
-
 def corrected_labels(folder: PredictionFolder, one: Recording, n_actions: int) -> Labels:
     """Return the labels of a recording, with those of corrected segments in their place."""
     labels = folder.labels_of(one)
-    found = _corrected(folder, one.name, labels, n_actions)
+    found = folder.corrected(one.name, n_actions)
     return labels if found is None else found.apply(labels)
 
 
