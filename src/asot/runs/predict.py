@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from asot.errors import ConfigurationError, DataError, FileError
 from asot.progress import Progress, silent
@@ -20,6 +24,7 @@ def predict_run(
     *,
     model: str | None = None,
     keep_names: bool = False,
+    known: Mapping[str, NDArray[np.int64]] | None = None,
     progress: Progress = silent,
 ) -> PredictionFolder:
     """Segment the recordings of a data folder with a trained run.
@@ -97,7 +102,7 @@ def predict_run(
     orders = {name: read_order(run.root, name, counts[name]) for name in networks}
     for done, one in enumerate(recordings, start=1):
         features = prepare(one.features, recipe.dataset.standardise)
-        decoded = decode(networks[chosen[one.name]], features)
+        decoded = decode(networks[chosen[one.name]], features, (known or {}).get(one.name))
         folder.write(one.name, *renumber(*decoded, orders[chosen[one.name]]))
         progress("Segmenting", done, len(recordings))
     folder.finish(source, recordings, chosen)
