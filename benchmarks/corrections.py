@@ -239,14 +239,23 @@ def mean_curve(report: dict[str, Any], title: str, name: str | None) -> Curve:
     """The mean over seeds of a set, or the mean of all sets."""
     named = [name] if name else list(report["cells"])
     curves = [one for each in named for one in report["cells"][each].get(title, {}).values()]
-    rows = zip(*curves, strict=True)
-    return [
-        {score: float(np.mean([one[score] for one in row])) for score in row[0]} for row in rows
-    ]
+    return mean_of(curves)
 
 
-def _row(rows: Sequence[dict[str, float]]) -> str:
-    return " | ".join(" / ".join(f"{one[s]:.1f}" for s in (*SCORES, "others")) for one in rows)
+def mean_of(curves: Sequence[Curve]) -> Curve:
+    """The mean of curves, of those in which there are frames to score."""
+    rows: Curve = []
+    for each in zip(*curves, strict=True):
+        known = {name: [one[name] for one in each if one[name] is not None] for name in each[0]}
+        rows.append({name: float(np.mean(own)) if own else None for name, own in known.items()})
+    return rows
+
+
+def _row(rows: Curve) -> str:
+    def shown(row: dict[str, float | None]) -> str:
+        return " / ".join("-" if one is None else f"{one:.1f}" for one in row.values())
+
+    return " | ".join(map(shown, rows))
 
 
 def plot(report: dict[str, Any], path: Path) -> None:
