@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,6 +17,7 @@ from asot.figures.verdicts import verdict_preliminary
 from asot.model.recipe import load_recipe
 from asot.progress import LEARNING, READING
 from asot.progress import PAGE as PAGE_STAGES
+from asot.runs.learn import holds_corrected
 from asot.runs.page import PAGE, write_page
 from asot.runs.predictions import PredictionFolder
 from asot.runs.segment import data_folder, earlier_settings, segment
@@ -29,6 +31,7 @@ def run(
     out: Path,
     n_actions: int | Literal["auto"] | None = None,
     model: Path | None = None,
+    corrected: list[Path] | None = None,
     background: bool = False,
     embed: bool = False,
     recipe: str = RECIPE,
@@ -47,12 +50,17 @@ def run(
 
     n_actions: How many actions to look for; found from the recordings unless given.
     model: Folder of an earlier asot segment or asot train, to apply.
+    corrected: Corrections of the results in --model, from which it learns before it is applied:
+        files that the page downloads, or that folder again for those that asot relabel stored.
     recipe: Settings of the learning: the name of a recipe, or a YAML file.
     background: Leave frames without an action where no other recording shows anything similar.
     """
     if model is not None and n_actions is not None:
         rule = "--n_actions must be left out with --model, which has its own."
         raise ConfigurationError(rule, setting="n_actions")
+    if corrected and model is None:
+        rule = "--corrected needs --model, the folder of the results that were corrected."
+        raise ConfigurationError(rule, setting="corrected")
     if isinstance(n_actions, int):
         require_integer("--n_actions", n_actions, at_least=1)
 
@@ -86,6 +94,7 @@ def run(
             kind=options.kind,
             seed=seed,
             model=model,
+            corrected=corrected or (),
             videos=videos,
             skeleton=skeleton,
             progress=bars,
@@ -95,3 +104,6 @@ def run(
         )
         pages = write_page(segmented.folder, out / PAGE, embed=embed, progress=bars)
     show_segmented(segmented, out, pages)
+    if model is not None and not corrected and holds_corrected(model):
+        place = shlex.quote(str(model))
+        say(f"Learn from {place} as people corrected it: --model {place} --corrected {place}")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asot.data.origin import Origin
 from asot.errors import ConfigurationError, DataError, FileError
@@ -24,6 +26,7 @@ def predict_run(
     *,
     model: str | None = None,
     keep_names: bool = False,
+    known: Mapping[str, NDArray[np.int64]] | None = None,
     progress: Progress = silent,
 ) -> PredictionFolder:
     """Segment the recordings of a data folder with a trained run.
@@ -113,7 +116,7 @@ def predict_run(
             features = features * np.float32(
                 math.sqrt(one.width / max(1, features.any(axis=0).sum()))
             )
-        decoded = decode(networks[chosen[one.name]], features)
+        decoded = decode(networks[chosen[one.name]], features, (known or {}).get(one.name))
         folder.write(one.name, *renumber(*decoded, orders[chosen[one.name]]))
         progress("Segmenting", done, len(recordings))
     folder.finish(source, recordings, chosen)

@@ -82,7 +82,8 @@ class SegmentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The content of ``segment.json``: what asot segment was asked for.
 
     The features come from ``inputs`` (a path by recording) or from the folder ``data``; either
-    ``model`` is applied, or ``recipe`` is trained with ``seed``.
+    ``model`` is applied, or ``recipe`` is trained with ``seed``. ``corrected`` is a digest of the
+    corrections that the model learnt from before, where it did.
     """
 
     inputs: dict[str, str]
@@ -92,6 +93,12 @@ class SegmentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: str | None
     recipe: dict[str, Any] | None
     seed: int | None
+    corrected: str | None = None
+
+    @property
+    def applies(self) -> str | None:
+        """Return the run whose model labels the recordings as it is, if one does."""
+        return self.model if self.corrected is None else None
 
     @classmethod
     def of(cls, results: Path) -> SegmentRequest:
@@ -115,7 +122,7 @@ class Run:
         place = self.root.absolute()
         segmented = place.name == "run" and (place.parent / DESCRIPTION).is_file()
         # Where another model was applied, the predictions beside the run are that model's.
-        if segmented and SegmentRequest.of(place.parent).model is None:
+        if segmented and SegmentRequest.of(place.parent).applies is None:
             return PredictionFolder(self.root.parent / "predictions")
         return PredictionFolder(self.root / "predictions")
 

@@ -4,7 +4,8 @@
 
     OUT/segment.json    what was asked for
     OUT/data/           the features, a data set like any other
-    OUT/run/            the training, as asot train leaves it; none where a model was given
+    OUT/run/            the training, as asot train leaves it, or what a given model learnt from
+                        corrections; none where a model was applied as it is
     OUT/predictions/    the segments
     OUT/page/           the page
 """
@@ -30,6 +31,7 @@ from asot.inputs.kinds import Kind
 from asot.inputs.settings import SeriesSettings, VideoSettings
 from asot.model.recipe import Recipe
 from asot.progress import Progress
+from asot.runs.learn import learn_run, read_said
 from asot.runs.predict import predict_run
 from asot.runs.predictions import PredictionFolder, fingerprints
 from asot.runs.run import RUN_FILE, Run, SegmentRequest
@@ -41,7 +43,7 @@ logger = logging.getLogger(__name__)
 
 # Parts of a request that decide the features, and parts that decide the actions.
 EXTRACTION = ("inputs", "data", "video", "series")
-LEARNING = ("model", "recipe", "seed")
+LEARNING = ("model", "recipe", "seed", "corrected")
 # Settings that decide nothing but the speed of extraction.
 SPEED = ("device", "batch_size")
 
@@ -63,6 +65,7 @@ def segment(
     seed: int,
     kind: Kind | None = None,
     model: Path | None = None,
+    corrected: Sequence[Path] = (),
     videos: Path | None = None,
     skeleton: Path | None = None,
     progress: Progress,
@@ -73,7 +76,8 @@ def segment(
 
     ``named`` are videos, tables or arrays, or folders of them; or one data folder, which holds
     features. ``model`` is a folder of an earlier segmentation or training, to apply in place of
-    training ``recipe`` with ``seed``. Of recordings of several kinds, ``kind`` chooses one.
+    training ``recipe`` with ``seed``; first it learns from the files ``corrected``, as for
+    :func:`asot.runs.learn.read_said`. Of recordings of several kinds, ``kind`` chooses one.
     ``videos``, a folder, and ``skeleton``, a file, go with poses and signals; see
     :mod:`asot.inputs.companions`. ``told`` is called with the outcome of the extraction before
     learning begins, and ``first`` when the first learner is trained; see
@@ -82,6 +86,7 @@ def segment(
     """
     video, series = features
     trained = None if model is None else find_run(model)
+    said = read_said(model, corrected) if model is not None and corrected else None
     data = data_folder(named)
     if data is not None and series.transposed:
         recipe = replace(recipe, dataset=replace(recipe.dataset, transposed=True))
@@ -97,6 +102,7 @@ def segment(
         model=None if trained is None else str(trained.root.resolve()),
         recipe=recipe.to_dict() if trained is None else None,
         seed=seed if trained is None else None,
+        corrected=None if said is None else said.digest,
     )
     grown = _begin(out, msgspec.to_builtins(request))
     with sole_use(out):
@@ -116,13 +122,17 @@ def segment(
             return Segmented(_train(recipe, data, out / "run", seed, first, progress), outcome)
         folder = PredictionFolder(out / "predictions")
         if not folder.covers(DatasetFolder(data).recordings()):
-            predict_run(trained, data, folder.root, keep_names=True, progress=progress)
+            known = {}
+            if said is not None:
+                before, trained = trained, Run(out / "run")
+                known = learn_run(before, said, data, trained, progress)
+            predict_run(trained, data, folder.root, keep_names=True, known=known, progress=progress)
         return Segmented(folder, outcome)
 
 
 def find_run(root: Path) -> Run:
     """Find the finished training in a folder of asot segment, or of the model it applied."""
-    applied = SegmentRequest.of(root).model if (root / DESCRIPTION).is_file() else None
+    applied = SegmentRequest.of(root).applies if (root / DESCRIPTION).is_file() else None
     below = [one.parent for one in root.glob(f"run-*/{RUN_FILE}")]
     trained = [
         Path(applied) if applied else root / "run",
