@@ -64,7 +64,7 @@ def test_the_tree_is_that_of_scipy(rng: np.random.Generator) -> None:
     # Actions that are taken for each other are closer, and join first.
     shared = 0.02 * np.ones((7, 7))
     far = np.unravel_index(apart.argmax(), apart.shape)
-    shared[far] = shared[far[::-1]] = 0.9
+    shared[far] = shared[far[::-1]] = 0.999
     nearer, closer = grow_tree(centres, shared)
     assert set(nearer[0, :2].astype(int)) == set(map(int, far))
     assert closer[far] == closer[closer > 0].min()
