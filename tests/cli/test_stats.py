@@ -185,8 +185,11 @@ def test_models_have_actions_of_their_own(asot: Asot, tmp_path: Path) -> None:
     assert set(rows["n"]) == {"3; 3", "3; 2"}
     folder.rename(folder.open_data().recordings, "egg", ActionNames(background=frozenset(range(4))))
     (tmp_path / "groups.csv").write_text("\n".join([*table[:-1], "r11,young"]))
+    assert asot("page", tmp_path / "results").code == 0
     outcome = asot(*words)
     assert outcome.code == 0
+    page = (tmp_path / "results" / "page" / "egg" / "index.html").read_text(encoding="utf-8")
+    assert '"groups":[["young",4],["old",2]]' in page
     assert set(pd.read_csv(tmp_path / "results" / "stats" / "tests.csv")["model"]) == {"tea"}
 
 

@@ -43,7 +43,7 @@ def test_groups_are_compared(
 ) -> None:
     shown = small_page([series_view("watch", 1)], groups=groups_view(rng))
     out = render_page(shown, tmp_path).parent
-    page = visit(out, "#/", viewport={"width": 390, "height": 844})
+    page = visit(out, "#/", viewport={"width": 360, "height": 700})
     page.click("nav >> text=Groups")
     assert page.inner_text("h1") == "Groups"
     assert page.get_attribute("nav a[aria-current]", "href") == "#/groups"
@@ -65,7 +65,7 @@ def test_groups_are_compared(
     assert rows.nth(0).locator(".lanes circle").count() == 2
     assert "3 ± 1.41" in rows.nth(0).inner_text()
     assert "–" in rows.nth(0).inner_text()
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert page.evaluate("window.harmed") is None
     assert page.evaluate(CHECK) == []
     for scheme in ("light", "dark"):

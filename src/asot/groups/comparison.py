@@ -105,13 +105,10 @@ def compare(
         replace(one, differs=one.differs and (one.model, one.action, one.measure) in found)
         for one in _adjusted(pairs, design)
     ]
-    remarks += dict.fromkeys(
-        sentence
-        for _, groups in models.values()
-        for sentence in _too_small(
-            [one for one in groups if len(one.names) >= FEWEST], tests, design
-        )
-    )
+    for model, (_, groups) in models.items():
+        kept = [one for one in groups if len(one.names) >= FEWEST]
+        where = f"{model}: " if len(models) > 1 else ""
+        remarks += [where + sentence for sentence in _too_small(kept, tests, design)]
     return Comparison(tests, pairs, overall, remarks)
 
 

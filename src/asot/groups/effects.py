@@ -46,9 +46,12 @@ def effect_of(
 @lru_cache(maxsize=4)
 def resamples(sizes: tuple[int, ...], seed: int) -> tuple[Array, ...]:
     """Return how often each unit of samples is drawn, (B, n) for each of the sizes."""
-    rng = np.random.default_rng(seed)
-    draws = (rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES) for n in sizes)
-    return tuple(one.astype(np.float64) for one in draws)
+    rng, drawn = np.random.default_rng(seed), []
+    for n in sizes:
+        units = rng.integers(n, size=(RESAMPLES, n)) + n * np.arange(RESAMPLES)[:, None]
+        counts = np.bincount(units.ravel(), minlength=RESAMPLES * n).reshape(RESAMPLES, n)
+        drawn.append(counts.astype(np.float64))
+    return tuple(drawn)
 
 
 def cliffs_delta(samples: Sequence[Array], drawn: Sequence[Array]) -> Array:

@@ -90,9 +90,9 @@ def what_differs(comparison: Comparison, several: bool) -> Iterator[str]:
 
 
 def how_different(one: ActionTest) -> str:
-    """Say which group of a test has more, with the effect size and its interval."""
+    """Give the effect size of a test with its interval, and where two differ, which has more."""
     size = f"{one.effect} {one.size:.2f} [{one.low:.2f}, {one.high:.2f}]"
-    if len(one.groups) > 2:
+    if len(one.groups) > 2 or not one.differs:
         return size
     more, less = one.groups if one.size >= 0 else one.groups[::-1]
     return f"{more} > {less}, {size}"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
 from asot.errors import FileError
-from asot.export.annotations import known_name
 from asot.export.spreadsheets import records
 from asot.files import read_text
 from asot.groups.design import FEWEST, Design
@@ -44,15 +44,18 @@ def read_groups(
     if clash:
         message = f"has a column {clash[0]!r}, as the tables have: give it another name"
         raise FileError.at(path, message, 1)
+    known = {as_label(one): one for one in recordings}
     columns: dict[str, dict[str, str]] = {}
     for line, cells in rows:
         said = dict(zip(header, cells, strict=True))
-        name = known_name([said[column]], recordings)
-        if name not in recordings:
-            close = get_close_matches(name, recordings, 1)
+        file = re.split(r"[/\\]", said[column])[-1]
+        forms = (said[column], file, file.rpartition(".")[0])
+        name = next((known[one] for one in forms if one in known), None)
+        if name is None:
+            close = get_close_matches(said[column], recordings, 1)
             hint = f"is {close[0]!r} meant" if close else f"there are {listing(recordings)}"
             raise FileError.at(
-                path, f"{quote(name)} is not a recording of these results: {hint}", line
+                path, f"{quote(said[column])} is not a recording of these results: {hint}", line
             )
         if name in columns:
             raise FileError.at(path, f"names {name!r} twice: give each recording one row", line)
