@@ -28,7 +28,7 @@ from asot.text import listing, plural, printable
 
 # Wider than any table, so that files and pipes get lines that are not folded.
 WIDE = 10_000
-MOST_NAMED = 10  # recordings that are named in a sentence
+MOST_NAMED = 5  # recordings that are named in a sentence
 TICK_S, QUIET_S = 0.25, 30.0  # between news on a terminal, and between lines elsewhere
 
 
