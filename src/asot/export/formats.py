@@ -196,8 +196,9 @@ def read(
     path : path-like
         A file, or a folder with files of one format.
     format : str, optional
-        A name in :data:`READ` but "txt". By default, the ending of the file's name decides, and of
-        JSON its layout. Tables of other tools are "csv".
+        A name in :data:`FORMATS` of what is read back in seconds, "datavyu" or "excel". By default,
+        the ending of the file's name decides, and of JSON its layout. Tables of other tools are
+        "csv".
     tier : str, optional
         The tier of ELAN or Praat, subject or observation of BORIS, column of Datavyu or of a table,
         table of NWB, or annotator of Label Studio whose labels to read, where there are several.

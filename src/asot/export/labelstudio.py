@@ -42,6 +42,7 @@ from asot.timeline.segments import Interval, SegmentRow, Timeline
 
 logger = logging.getLogger(__name__)
 
+INTERFACE = "labelstudio.xml"
 _CONTROL, _VIDEO = "actions", "video"
 # The types of regions in time, which are also the names of their labels.
 _LABELS = ("timelinelabels", "timeserieslabels", "labels")
@@ -51,7 +52,7 @@ def write_tasks(timelines: Sequence[Timeline], out: Path) -> list[Path]:
     """Write ``labelstudio.json`` and ``labelstudio.xml`` into the folder ``out``."""
     require_lines(actions(timelines), "Label Studio")
     tasks = [_task(timeline) for timeline in timelines]
-    paths = [out / "labelstudio.json", out / "labelstudio.xml"]
+    paths = [out / "labelstudio.json", out / INTERFACE]
     write_json(paths[0], tasks)
     write_text(paths[1], _interface(colours(timelines)))
     return paths

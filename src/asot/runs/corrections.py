@@ -15,6 +15,7 @@ from asot.errors import ArgumentError, FileError
 from asot.export import read, read_frames
 from asot.export.annotations import known_name
 from asot.export.formats import READ, SUFFIXES
+from asot.export.labelstudio import INTERFACE
 from asot.export.spreadsheets import is_table
 from asot.files import write_text
 from asot.runs.people import Gathered, gather_corrections, refuse_others
@@ -152,7 +153,7 @@ def _files(place: Path) -> list[Path]:
     timed = [one for one in shown if not _is_text(one)]
     if not shown:
         raise FileError.at(place, "holds no labels")
-    others = [one.name for one in shown if one not in timed]
+    others = [one.name for one in shown if one not in timed and one.name != INTERFACE]
     if timed and others:
         logger.warning("%s holds what is not read as labels: %s.", place, listing(others))
     return timed or shown
