@@ -21,7 +21,7 @@ from asot.model.team import TeamModel
 from tests.conftest import SEED
 
 Labels = list[NDArray[np.int64]]
-LOOKED = 3  # recordings that a person looked at
+LOOKED = 4  # recordings that a person looked at
 
 
 def small(n_actions: int, seed: int) -> ActionSegmenter:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from asot.discover.prototypes import unit_rows
 
 WIDTH = 0.3  # of 1 - cosine, over which a correction tells of other frames
-CHECKED, UNCHECKED = 0.1, 3.0  # how much a segment leaves open
+CHECKED, UNCHECKED = 0.1, 1.0  # how much a segment leaves open
 LEAST = 1e-6  # of a share
 
 
