@@ -16,7 +16,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -84,6 +84,11 @@ class Case:
         """What is known before anybody looked."""
         return [np.full_like(one, UNKNOWN) for one in self.truth]
 
+    @cached_property
+    def first(self) -> tuple[Labels, Sure]:
+        """The result without any correction."""
+        return self.decoded(self.team, self.nothing())
+
     def decoded(self, team: TeamModel, known: Labels) -> tuple[Labels, Sure]:
         """A team's labels of the recordings, and how sure they are."""
         pairs = zip(self.features, known, strict=True)
@@ -107,7 +112,7 @@ def learnt(case: Case, known: Labels) -> tuple[Labels, Sure]:
 
 def pasted(case: Case, known: Labels) -> tuple[Labels, Sure]:
     """Corrected frames over the prediction, whose actions get the classes they share most with."""
-    labels, sure = case.decoded(case.team, case.nothing())
+    labels, sure = case.first
     shared = np.zeros((case.n_actions, case.n_actions))
     for own, said in zip(labels, known, strict=True):
         np.add.at(shared, (own[said >= 0], said[said >= 0]), 1)
@@ -181,12 +186,11 @@ def curve(case: Case, title: str, draw: int = 0) -> Curve:
     """The scores after each number of corrected segments."""
     method, how = METHODS[title]
     rng = np.random.default_rng(draw) if how == "random" else None
-    first = case.decoded(case.team, case.nothing())
-    asked, known, result = first, case.nothing(), first
-    rows = [scores(case, first[0], known)]
+    asked, known = case.first, case.nothing()
+    rows = [scores(case, asked[0], known)]
     for before, count in pairwise(COUNTS):
         if how == "at once":
-            known = look(case, first, case.nothing(), count, None)
+            known = look(case, case.first, case.nothing(), count, None)
         else:
             known = look(case, asked, known, count - before, rng)
         result = method(case, known)

@@ -32,6 +32,8 @@ segment toys/features --n_actions 3 --frame_rate fast --out new
 segment toys/features --n_actions 3 --frame_rate -1 --out new
 segment toys/features --n_actions 3 --rate 0 --out new
 segment toys/features --n_actions 3 --kind movie --out new
+segment toys --corrected nope.json --out new
+segment toys --model run --corrected nope.json --out new
 extract toys/features --kind video --out new
 extract toys/features
 segment toys/features --n_actions 3 --columns --out new
