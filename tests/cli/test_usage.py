@@ -73,7 +73,7 @@ def test_a_library_is_missing(
             asot(*words)
         return
     outcome = asot(*words)
-    assert outcome.code == 2
+    assert outcome.code == 1
     assert outcome.sentence.endswith(f'which is not installed: run pip install "asot[{extra}]".')
 
 
@@ -84,7 +84,7 @@ def test_memory_runs_out(asot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.setattr("asot.cli.data.check_dataset", check_dataset)
     (tmp_path / "features").mkdir()
     outcome = asot("data", "check", tmp_path)
-    assert outcome.code == 2
+    assert outcome.code == 1
     assert outcome.sentence == "There is not enough memory: Unable to allocate 7 TiB"
 
 
