@@ -77,6 +77,10 @@ def test_an_added_action_is_found_where_nobody_looked(told: Told) -> None:
         np.testing.assert_array_equal(labels, own)
     before = right(told.labels[LOOKED:], told.truth[LOOKED:])
     assert right(found[LOOKED:], told.truth[LOOKED:]) > before + 0.1
+    # What has learnt can learn again, from all that is known by then.
+    again = learn_corrected(model, told.features, known, 3)
+    for one in told.features:
+        np.testing.assert_array_equal(decode(again, one)[0], decode(model, one)[0])
     embedded = model.embed(torch.from_numpy(told.features[0]))
     assert model.actions.shape == (3, embedded.shape[1])
     assignment = model.decode(torch.from_numpy(told.features[0]), known[0]).assignment

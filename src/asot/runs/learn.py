@@ -68,7 +68,12 @@ def read_said(results: Path, named: Sequence[Path]) -> Said:
             before = _stored(folder)[model].recordings
             given = replace(given, recordings={**before, **given.recordings})
         found = {model: given}
-    if not any(one.segments for given in found.values() for one in given.recordings.values()):
+    found = {
+        model: given
+        for model, given in found.items()
+        if any(one.segments for one in given.recordings.values())
+    }
+    if not found:
         message = "holds no corrected segments: correct some in the page, and download them there"
         raise FileError.at(named[0], message)
     return Said(results, found)
@@ -126,9 +131,11 @@ def learn_run(
     from asot.model.features import PreparedFeatures
 
     activities = dict(counts)
-    of_models = find_predictions(said.source).models()
+    earlier = find_predictions(said.source)
+    of_models = earlier.models()
     for model in counts:
         if model not in plans:
+            run.predictions.write_names(model, earlier.names(model, counts[model]))
             _copy(trained.checkpoint(model), run.checkpoint(model))
             kept = read_order(trained.root, model, counts[model])
             if kept is not None:
