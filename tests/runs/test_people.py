@@ -61,6 +61,24 @@ def test_corrections_are_stored_and_the_table_follows(
     assert not (folder.root / "earlier").exists()
 
 
+def test_names_alone_leave_the_segments_as_they_are(
+    folder: PredictionFolder, wrote: Write, tmp_path: Path
+) -> None:
+    names = ActionNames({0: "pour", 3: "shake"}, added=1)
+    relabel(folder, [wrote("Ada", names, tea=[(0, 7, 3), (30, 40, -1)])])
+    before = rows(folder, "tea")
+    alone = tmp_path / "names.json"
+    alone.write_text('{"action 1": "boil"}')
+    relabel(folder, [alone], "a")
+    assert folder.names("a", K) == ActionNames({0: "boil", 3: "shake"}, added=1)
+    swapped = [(*one[:2], one[2].replace("pour", "boil"), one[3]) for one in before]
+    assert rows(folder, "tea") == swapped
+    alone.write_text('{"action 4": "stir"}')
+    relabel(folder, [alone], "a")
+    assert rows(folder, "tea")[0] == (0, 7, "stir", 1.0)
+    assert not (folder.root / "earlier").exists()
+
+
 def test_people_are_compared_and_their_disagreements_listed(
     folder: PredictionFolder, wrote: Write
 ) -> None:

@@ -23,7 +23,7 @@ from asot.runs.predictions import DISAGREEMENTS, PredictionFolder
 from asot.runs.scores import Scored, score
 from asot.schema import read_json
 from asot.text import as_cell, as_label, listing, plural
-from asot.timeline.corrections import Corrected, Corrections, read_corrections
+from asot.timeline.corrections import Corrected, Corrections, holds_segments, read_corrections
 from asot.timeline.names import default_name
 from asot.timeline.segments import BACKGROUND, UNLABELLED, UNSEEN
 from asot.timeline.together import NO_LOOK, Together, bring_together
@@ -121,10 +121,14 @@ def gather_corrections(
 
     ``named`` are files as the page downloads them, or folders of these. ``model`` says whose
     actions are meant, where recordings were labelled by several models and the files do not tell.
+    Files of names alone leave the corrected segments of the prediction as they are.
     """
     files = [file for place in named for file in _files(place)]
     chosen = _model_of(folder, files, model)
     n_actions, identity = folder.n_actions(chosen), Identity(range(folder.n_actions(chosen)))
+    stored = None if any(map(holds_segments, files)) else folder.names(chosen, n_actions)
+    if stored is not None:
+        n_actions += stored.added
     frames: dict[str, int] = {}
     for name, one in folder.models().items():
         if one == chosen:
@@ -145,7 +149,16 @@ def gather_corrections(
     people = [one.by or as_label(file.stem) for file, one in given.items()]
     apart = zip(people, files, strict=True)
     called = (one if people.count(one) == 1 else f"{one} ({file})" for one, file in apart)
-    return Gathered(chosen, tuple(called), bring_together([*given.values()], n_actions))
+    together = bring_together([*given.values()], n_actions)
+    if stored is not None:
+        names, known = together.corrections.names, n_actions - stored.added
+        own = {action: name for action, name in stored.names.items() if action >= known}
+        names = replace(names, names={**own, **names.names}, added=names.added + stored.added)
+        corrected = {name: folder.corrected(name, n_actions) for name in frames}
+        kept = {name: one for name, one in corrected.items() if one is not None}
+        corrections = replace(together.corrections, names=names, recordings=kept)
+        together = replace(together, corrections=corrections)
+    return Gathered(chosen, tuple(called), together)
 
 
 def relabel(

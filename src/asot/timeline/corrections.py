@@ -105,6 +105,11 @@ def is_corrections(path: Path) -> bool:
     return "recordings" in found or found >= {"format", "names"}
 
 
+def holds_segments(path: Path) -> bool:
+    """Tell a file with segments, or with none any more, from one of names alone."""
+    return "recordings" in read_json(path, dict[str, Any])
+
+
 def write_corrections(path: Path, corrections: Corrections) -> None:
     """Write corrections, atomically, as :func:`read_corrections` reads them."""
     values: dict[str, Any] = as_values(corrections.names)
