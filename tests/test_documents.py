@@ -150,7 +150,6 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 cells = [300 + i / 9, 200, 0.99, 270 + 9 * a, 205 + i / 9, 0.99, 240, 200 + 9 * b]
                 lines.append(",".join([str(i), *(f"{cell:.3f}" for cell in cells), "0.99"]))
             path.write_text("\n".join(lines) + "\n")
-    (room / "corrections.json").write_text('{"0": "pour"}')
     (room / "Downloads").mkdir()
     (room / "Downloads" / "corrections.json").write_text('{"0": "take", "1": "fill"}')
     for document in RUN:
@@ -163,18 +162,18 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def prepare(words: list[str]) -> list[str] | None:
     """Make the words fit the stand-ins; None for a command that another test looks at."""
-    if words[0] in ("demo", "benchmark") or any(word.startswith("hf:") for word in words):
+    if words[0] in ("demo", "benchmark", "stats") or any(word.startswith("hf:") for word in words):
         return None
     if words[0] == "evaluate" and "--truth" in words:
         shutil.rmtree("corrected", ignore_errors=True)
         Path("corrected").mkdir()
         table = next(Path("results").glob("**/predictions/segments.csv"))
         shutil.copy(table, "corrected/segments.csv")
-    if "ada.json" in words or "--corrected" in words:
+    if {"ada.json", "corrections.json", "--corrected"} & {*words}:
         folder = find_predictions(Path("results"))
         name = next(iter(folder.models()))
         n_frames = len(folder.labels(name))
-        for action, by in enumerate(("ada", "ben", "Downloads/corrections")):
+        for action, by in enumerate(("corrections", "ada", "Downloads/corrections", "ben")):
             own = Corrected(n_frames, (Patch(0, n_frames // 2, action % 2),))
             write_corrections(Path(f"{by}.json"), Corrections(recordings={name: own}, by=by))
     if words[0] == "segment" and words[words.index("--out") + 1] == "results":
