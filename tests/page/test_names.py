@@ -14,10 +14,12 @@ from asot.page import ActionView, Page, RecordingView, render_page
 Visit = Callable[..., Any]
 
 
-def tea(folder: Path, actions: list[ActionView] | None = None) -> Path:
+def tea(
+    folder: Path, actions: list[ActionView] | None = None, matching: dict[int, str] | None = None
+) -> Path:
     labels = np.repeat([0, 1, 2, 3, 1, 2], 20)
     view = RecordingView("tea", labels, np.arange(121) / 10)
-    shown = Page("Tea", actions or [ActionView(k) for k in range(5)], [view])
+    shown = Page("Tea", actions or [ActionView(k) for k in range(5)], [view], matching=matching)
     return render_page(shown, folder).parent
 
 
@@ -33,7 +35,12 @@ def choices(page: Any, action: int) -> list[str]:
 
 
 def test_names_merges_and_background_are_shown_kept_and_saved(visit: Visit, tmp_path: Path) -> None:
-    page = visit(tea(tmp_path), "#/actions")
+    page = visit(tea(tmp_path, matching={0: "pour", 1: "stir"}), "#/actions")
+    offer = page.get_by_role("button", name="Take the names of the ground truth")
+    offer.click()
+    assert page.locator("article h2").all_inner_texts()[:3] == ["pour", "stir", "action 3"]
+    assert offer.is_hidden()
+    page.keyboard.press("Control+z")
     page.get_by_label("Name of action 1").fill("  pour <b>water</b> ")
     page.get_by_label("Merge action 3 with").select_option("action 2")
     page.get_by_role("article", name="Action 4").get_by_label("Background").check()

@@ -126,6 +126,12 @@ const look = () => (data.poses ? ' poses' : data.measured ? ' measured' : '');
 // What tells an action apart, in words.
 const portrait = (action) => (action.portrait ? h('p', {class: 'portrait'}, action.portrait) : null);
 
+// The names of the classes of the ground truth, for the actions that have none and were matched with one.
+function offered() {
+  const taken = new Set(data.actions.map(({id}) => names.get(id).name));
+  return data.actions.filter(({id, match}) => match && !taken.has(match) && !names.get(id).name && names.root(id) === id).map(({id, match}) => [id, match]);
+}
+
 function actionsView(main) {
   const theatre = projector();
   const cards = data.actions.filter((action) => action.amount || action.added).map((action) => {
@@ -147,10 +153,14 @@ function actionsView(main) {
   const unused = data.actions.filter((action) => !action.amount && !action.added);
   const keeping = unkept();
   const likeness = [pairs(), tree()];
+  const offer = button('Take the names of the ground truth', () => {
+    names.take(offered(), 'The names of the ground truth');
+    toast('Actions are called as the classes that they are matched with.', button('Undo', edits.undo, {look: 'plain'}));
+  });
   put(main, h('h1', {}, 'Actions'),
     h('p', {class: 'lead'}, 'Watch what each action looks like, give it a name, merge those that are one, and mark what is nothing of interest.'),
     guide(), keeping, likeness[0].box,
-    h('div', {class: 'controls'}, moves('typical', data.actions) ? theatre.button : null, button('Reset all names', () => {
+    h('div', {class: 'controls'}, moves('typical', data.actions) ? theatre.button : null, offer, button('Reset all names', () => {
       names.reset();
       toast('All names are as they were in the page.', button('Undo', edits.undo, {look: 'plain'}));
     })),
@@ -160,6 +170,7 @@ function actionsView(main) {
     [...cards, ...likeness].forEach((one) => one.refresh());
     redrawFigures(main);
     keeping.hidden = edits.kept;
+    offer.hidden = !offered().length;
   };
   refresh();
   return {title: 'Actions', refresh, stop: theatre.stop};

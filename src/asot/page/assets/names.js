@@ -19,11 +19,11 @@ const names = (() => {
   }
 
   // The changes with one more, if that is one and makes sense; null if it does not.
-  function changed(id, field, value) {
+  function changed(id, field, value, from = edits.names) {
     const right = {name: 'string', background: 'boolean'}[field] === typeof value
       || (field === 'merged' && (value === null || (base.has(value) && canMerge(id, value))));
     if (!base.has(id) || !right) return null;
-    const changes = new Map(edits.names);
+    const changes = new Map(from);
     const fields = {...changes.get(id)};
     if (base.get(id)[field] === value) delete fields[field];
     else fields[field] = value;
@@ -101,6 +101,10 @@ const names = (() => {
     set(id, field, value) {
       const changes = changed(id, field, value);
       if (changes) edits.commit({names: changes}, `What ${unnamed(id)} is`, `${field} ${id}`);
+    },
+    // Names by action, in one step.
+    take(given, what) {
+      edits.commit({names: given.reduce((found, [id, name]) => changed(id, 'name', name, found) ?? found, edits.names)}, what);
     },
     reset(id = null) {
       const changes = new Map(edits.names);
