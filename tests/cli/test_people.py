@@ -50,8 +50,11 @@ def test_several_people_from_files_to_scores(
         "The labels of 1 recording were read as the ground truth: 2 labels on 50% of the frames; "
         "nobody looked at the other 50%, which do not count."
     )
-    assert lines[1] == "Scores of 1 of 3 recordings: 'tea'. 30 of their 60 frames count."
-    assert lines[2].endswith("(1 recording, 30 frames), in percent: the scores to read")
+    assert lines[1] == (
+        "Scores of 1 of 3 recordings: 'tea'. 30 of their 60 frames count. The first table is the "
+        "one to read."
+    )
+    assert lines[2].endswith("(1 recording, 30 frames), in percent")
     aside = lines.index("To compare with papers that match otherwise")
     assert "One matching for each recording" in "".join(lines[aside:])
 

@@ -408,12 +408,12 @@ def test_a_model_refuses_features_made_in_another_way(
         "The model was trained on sensor logs or poses, and cannot be used for videos or features."
     )
     (tmp_path / "other").mkdir()
-    lines = (logs[0] / "monday.csv").read_text().replace("time,ax", "time,left_ax")
+    lines = (logs[0] / "monday.csv").read_text().replace("time,ax,ay,az", "time,b,c,d")
     (tmp_path / "other" / "a.csv").write_text(lines)
     outcome = asot("segment", tmp_path / "other", "--model", results, "--out", tmp_path / "out")
     assert outcome.code == 2
     assert "None of the 1 recordings can be used; a: " in outcome.sentence
-    needs = "a.csv: lacks 'ax', which the model needs; it has 'left_ax', 'ay', 'az'."
+    needs = "a.csv: has nothing of what the model knows, 'ax', 'ay', 'az'; it has 'b', 'c', 'd'."
     assert outcome.sentence.endswith(needs)
 
 

@@ -45,7 +45,7 @@ def test_groups_are_compared(
     out = render_page(shown, tmp_path).parent
     page = visit(out, "#/", viewport={"width": 360, "height": 700})
     page.click("nav >> text=Groups")
-    assert page.inner_text("h1") == "Groups"
+    page.wait_for_selector("h1 >> text=Groups")
     assert page.get_attribute("nav a[aria-current]", "href") == "#/groups"
     assert page.evaluate("document.querySelector('ul.lead').textContent") == SENTENCE
     assert "Few subjects." in page.inner_text(".remarks")

@@ -103,19 +103,20 @@ def new_table(*headings: str, right: Sequence[str] = ()) -> Table:
 def score_table(
     rows: Mapping[str, Mapping[str, float]],
     keys: Sequence[str] = told_scores(None),
-    flat: bool = False,
+    down: bool = False,
 ) -> Table:
     """Make a table of scores in percent, with a row for each method, activity or recording.
 
-    A single row is laid down, each score beside what it means, unless it stays ``flat``.
+    A single row is laid down, each score beside what it means; a few are, without, if ``down``.
     """
-    if len(rows) == 1 and not flat:
-        ((name, scores),) = rows.items()
-        table = new_table("score", printable(name), "", right=(printable(name),))
+    if len(rows) == 1 or down:
+        names = [printable(name) for name in rows]
+        told = [] if down else [""]
+        table = new_table("score", *names, *told, right=names)
         for key in keys:
+            values = [f"{100 * one[key]:.1f}" if key in one else "-" for one in rows.values()]
             meaning = SCORE_MEANINGS.get(key, ("", ""))[1]
-            value = f"{100 * scores[key]:.1f}" if key in scores else "-"
-            table.add_row(plain_title(key), value, meaning)
+            table.add_row(plain_title(key), *values, *([meaning] if told else []))
         return table
     # Two short lines each, so that all fit 80 columns.
     headings = [SCORE_TITLES[key].replace(" ", "\n").replace("@", "\n@") for key in keys]
@@ -130,13 +131,12 @@ def show_scores(folder: PredictionFolder, scored: Scored, published: bool = Fals
     """Print the scores of a prediction, in percent: those to read, and then other matchings."""
     keys = told_scores(find_training(folder))
     first, *others = scored.evaluations.values()
-    say(_whose(folder, scored, first))
+    say(_whose(folder, scored, first) + (" The first table is the one to read." if others else ""))
     alone = {matching_title(one): one.scores for one in others if _is_aside(one)}
     for evaluation in (first, *(one for one in others if not _is_aside(one))):
         sizes = (evaluation.n_recordings, "recording"), (evaluation.n_frames, "frame")
         count = ", ".join(plural(*one) for one in sizes)
-        read = ": the scores to read" if evaluation is first else ""
-        say(f"{matching_title(evaluation)} ({count}), in percent{read}", style="bold")
+        say(f"{matching_title(evaluation)} ({count}), in percent", style="bold")
         rows = _rows(evaluation)
         for names in (keys, PUBLISHED)[: 1 + published]:
             console().print(score_table(rows, names))
@@ -148,7 +148,7 @@ def show_scores(folder: PredictionFolder, scored: Scored, published: bool = Fals
     if alone:
         say("To compare with papers that match otherwise", style="bold")
         for names in (keys, PUBLISHED)[: 1 + published]:
-            console().print(score_table(alone, names, flat=True))
+            console().print(score_table(alone, names, down=True))
             say()
 
 

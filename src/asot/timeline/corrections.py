@@ -27,7 +27,7 @@ from asot.errors import FileError
 from asot.files import write_json
 from asot.schema import Count, read_json
 from asot.text import as_label
-from asot.timeline.names import ActionNames, NamesFile, as_names, as_values, read_file
+from asot.timeline.names import CURE, ActionNames, NamesFile, as_names, as_values, read_file
 from asot.timeline.segments import UNLABELLED
 
 
@@ -107,7 +107,7 @@ def is_corrections(path: Path) -> bool:
 
 def holds_segments(path: Path) -> bool:
     """Tell a file with segments, or with none any more, from one of names alone."""
-    return "recordings" in read_json(path, dict[str, Any])
+    return "recordings" in read_json(path, dict[str, Any], CURE)
 
 
 def write_corrections(path: Path, corrections: Corrections) -> None:
