@@ -71,6 +71,17 @@ def as_label(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text.translate(_UNSEEN)).split())
 
 
+def as_note(text: str) -> str:
+    """Return a note on one line, without the control characters that no format can hold.
+
+    Examples
+    --------
+    >>> as_note("left\\nhand\\x00 ")
+    'left hand'
+    """
+    return as_label("".join(" " if is_control(one) else one for one in text))
+
+
 def as_cell(text: str) -> str:
     """Return the cell of a CSV file for a text, which no spreadsheet then takes for a formula.
 

@@ -8,8 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from asot.runs.learn import read_said
+from asot.runs.people import relabel
 from asot.runs.predictions import PredictionFolder, find_predictions
 from asot.runs.run import Run
+from asot.timeline.corrections import Corrected, Corrections, Patch, write_corrections
+from asot.timeline.names import ActionNames
 from tests.cli.outcome import Asot
 from tests.runs.regimes import snapshot
 
@@ -71,6 +75,20 @@ def test_a_model_learns_and_goes_on(
     assert not list(found.root.glob("corrected/*.json"))
     agree = [np.mean(found.labels(one) == folder.labels(one)) for one in ("r0", "r2")]
     assert agree == [1.0, 1.0]
+
+    # What people corrected in it since is learnt anew with the rest, and each keeps their action.
+    for name, called in (("r0", "jump"), ("r2", "turn")):
+        n_frames = len(folder.labels(name))
+        one = Corrected(n_frames, (Patch(0, 9, 5),))
+        names = ActionNames({5: called}, added=1)
+        write_corrections(tmp_path / f"{called}.json", Corrections(names, {name: one}))
+    relabel(folder, [tmp_path / "jump.json"])
+    said = read_said(out, [tmp_path / "turn.json"]).corrections["all"]
+    patches = {name: one.segments[0].action for name, one in said.recordings.items()}
+    assert {name: said.names.name(one) for name, one in patches.items()} == {
+        "r0": "jump",
+        "r2": "turn",
+    }
 
 
 @pytest.mark.parametrize(

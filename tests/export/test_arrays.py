@@ -70,6 +70,11 @@ def test_labels_beside_the_time_are_read(tmp_path: Path, classic: bool) -> None:
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(DataError, match="is not a netCDF file with labels"):
         read(path)
+    for times, texts in (([], []), ([[0, 1]], [["a", "b"]]), ([0, np.nan], ["a", "b"])):
+        with h5py.File(path, "w") as file:
+            file["time"], file["action"] = times, np.array(texts, dtype=h5py.string_dtype())
+        with pytest.raises(DataError, match="is not a netCDF file with labels"):
+            read(path)
 
 
 def test_netcdf_is_of_the_classic_format(tmp_path: Path) -> None:

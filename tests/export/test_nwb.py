@@ -13,6 +13,7 @@ from asot.export import export, read
 from asot.timeline.segments import Interval
 from tests.export.timelines import HOSTILE, timeline
 
+h5py = pytest.importorskip("h5py", reason="h5py is not installed")
 pynwb = pytest.importorskip("pynwb", reason="pynwb, the library of NWB, is not installed")
 pytest.importorskip("ndx_ethogram", reason="ndx-ethogram, its table of bouts, is not installed")
 
@@ -60,6 +61,14 @@ def test_other_tables_of_intervals_and_other_files(tmp_path: Path) -> None:
     assert read(path, tier="rater B", times={"tea": [0, 1]}) == [Interval("tea", 0.5, 2, "rater B")]
     with pytest.raises(DataError, match="with --tier, of 'rater A', 'rater B'"):
         read(path)
-    path.write_bytes(b"no HDF5")
+    whole = path.read_bytes()
+    for damaged in (b"no HDF5", whole.replace(b"SNOD", b"SNAD"), whole[: len(whole) // 2]):
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match="is not an NWB file"):
+            read(path)
+    with h5py.File(path, "w") as file:
+        file["identifier"] = "tea"
+        for name, values in (("start_time", 0.0), ("stop_time", 1.0), ("label", b"a")):
+            file[f"trials/{name}"] = [[values]]
     with pytest.raises(DataError, match="is not an NWB file"):
         read(path)

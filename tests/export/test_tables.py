@@ -7,6 +7,7 @@ from datetime import time
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -143,3 +144,11 @@ def test_binary_tables_that_are_none(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"start,end,label")
     with pytest.raises(DataError, match=r"is not a .*, or is damaged"):
         read(tmp_path / name)
+
+
+def test_parquet_whose_text_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "tea.parquet"
+    text = pa.array([b"\xff\xfe"]).view(pa.string())
+    pq.write_table(pa.table({"action": text, "start_s": [0.0], "end_s": [1.0]}), path)
+    with pytest.raises(DataError, match="is not a Parquet file, or is damaged"):
+        read(path)

@@ -58,3 +58,8 @@ def test_what_vidat_saves_is_read(tmp_path: Path, caplog: pytest.LogCaptureFixtu
         saved.write_text(json.dumps(document))
         with pytest.raises(DataError, match=r"annotations\.json"):
             read(saved)
+    document["config"]["actionLabelData"][1]["name"] = 5
+    document["annotation"]["actionAnnotationList"] = listed[:1]
+    saved.write_text(json.dumps(document))
+    with pytest.raises(DataError, match="is not laid out as Vidat does"):
+        read(saved)

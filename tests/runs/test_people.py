@@ -193,12 +193,16 @@ def test_only_frames_that_somebody_looked_at_are_truth(
     written = json.loads((folder.root / "scores.json").read_text())
     assert (written["recordings"], written["frames"]) == (["tea"], [30])
     assert sorted(written["class_names"].values()) == sorted({*truth} - {unseen})
+    # The page counts what was found, as the scores do, also where it was corrected.
+    relabel(folder, files)
+    tea = Recordings([one for one in folder.open_data().recordings if one.name != "jam"])
+    counts, _ = gather(folder, tea, score(folder), title="Tea").confusion or ((), ())
+    assert np.max(counts, axis=1).sum() == 25
     # Where all that was looked at is right, every score is perfect, whatever lies between.
     take_truth(folder, [wrote("Ada", names, tea=patches)])
     scores = score(folder).evaluations["activity"]
     assert {scores[key] for key in ("mof", "f1@50", "edit", "boundary_f1")} == {1.0}
-    opened = folder.open_data()
-    tea = Recordings([one for one in opened.recordings if one.name != "jam"])
+    tea = Recordings([one for one in folder.open_data().recordings if one.name != "jam"])
     page = gather(folder, tea, score(folder), title="Tea")
     assert page.confusion is not None
     assert page.confusion[0].sum() == 25

@@ -56,6 +56,10 @@ def test_frames_that_nobody_looked_at_keep_their_labels(one: Corrected) -> None:
     assert one.checked.sum() == sum(patch.end - patch.start for patch in one.segments)
 
 
+def test_notes_hold_nothing_that_a_terminal_or_a_table_obeys() -> None:
+    assert Patch(0, 1, 0, "left\n\x1b[31mhand\x00").note == "left [31mhand"
+
+
 def test_notes_belong_to_frames() -> None:
     segments = Patch(0, 4, 1, "left hand"), Patch(4, 6, 1), Patch(6, 9, 1, "slow")
     assert notes_within(segments, 3, 7) == "left hand; slow"

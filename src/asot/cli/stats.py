@@ -81,7 +81,7 @@ def run(
         with drawing(), progress(("Drawing",)) as bars:
             draw_statistics(found, out / "figures", figures, bars)
     for sentence in found.sentences:
-        say(sentence)
+        say(printable(sentence))
     if found.unit == "frames":
         say("Lengths are in frames, as not all recordings have times: give --frame_rate.")
     if found.comparison is not None:

@@ -55,8 +55,10 @@ def of_tier(path: Path, found: Sequence[Annotation], tier: str | None) -> list[I
         known = listing(tiers, len(tiers)) or "none"
         raise FileError.at(path, f"has no tier {tier!r}, its tiers are {known}")
     chosen = [one for one in found if tier is None or tier in one.tiers]
-    for recording in dict.fromkeys(one.recording for one in chosen):
-        several = {one.tiers: None for one in chosen if one.recording == recording}
+    own: dict[str, dict[tuple[str, ...], None]] = {}
+    for one in chosen:
+        own.setdefault(one.recording, {})[one.tiers] = None
+    for recording, several in own.items():
         if len(several) > 1:
             names = [name or "without a name" for names in several for name in names]
             apart = [name for name in dict.fromkeys(names) if names.count(name) < len(several)]

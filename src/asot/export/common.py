@@ -12,7 +12,7 @@ import numpy as np
 from asot.errors import ArgumentError
 from asot.figures.style import class_style
 from asot.files import write_text
-from asot.text import as_label, file_stems, is_control
+from asot.text import as_label, as_note, file_stems, is_control
 from asot.timeline.segments import SegmentRow, Timeline
 
 
@@ -78,8 +78,8 @@ def require_lines(texts: Iterable[str], format: str) -> None:
 
 
 def note(row: SegmentRow) -> str:
-    """Return the note on a segment on one line, without what no format can hold."""
-    return "".join(one for one in as_label(row.note) if not is_control(one))
+    """Return the note on a segment as formats hold it."""
+    return as_note(row.note)
 
 
 def write_each(

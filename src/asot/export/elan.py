@@ -55,7 +55,7 @@ def read_elan(path: Path, known: Iterable[str] = (), tier: str | None = None) ->
         root = ElementTree.parse(path).getroot()
     except OSError as error:
         raise FileError.at(path, unreadable(error)) from error
-    except (ElementTree.ParseError, ValueError) as error:
+    except (ElementTree.ParseError, ValueError, LookupError) as error:  # of an unknown encoding
         raise FileError.at(path, "is not an ELAN file, or is damaged") from error
     try:
         if root.tag != "ANNOTATION_DOCUMENT":

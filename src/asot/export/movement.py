@@ -49,9 +49,10 @@ def read_netcdf(path: Path, known: Iterable[str] = (), tier: str | None = None) 
             classic = stream.read(3) == b"CDF"
         labels, times, named = (_classic if classic else _hdf5)(path)
         steps = np.diff(times)
-        if (steps <= 0).any():
+        if times.ndim != 1 or not times.size or not (steps > 0).all():
             raise ValueError("times must rise")
-    except (OSError, KeyError, ValueError, TypeError, IndexError) as error:
+    # h5py has a RuntimeError for some of what is damaged.
+    except (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError) as error:
         rule = "is not a netCDF file with labels beside its time, or is damaged"
         raise FileError.at(path, rule) from error
     recording = known_name([*named, recording_name(path.stem), path.stem], known)

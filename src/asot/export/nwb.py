@@ -92,7 +92,8 @@ def read_nwb(path: Path, known: Iterable[str] = (), tier: str | None = None) -> 
                     found.extend(_annotations(recording, place.rpartition("/")[2], group))
 
             file.visititems(visit)
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    # h5py has a RuntimeError for some of what is damaged.
+    except (OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise FileError.at(path, "is not an NWB file, or is damaged") from error
     return of_tier(path, found, tier)
 
@@ -122,4 +123,5 @@ def _annotations(recording: str, name: str, group: Mapping[str, Any]) -> Iterato
     labels = group[action].asstr()[()].tolist()
     notes = group[said].asstr()[()].tolist() if said else [""] * len(labels)
     for start, stop, label, remark in zip(starts, stops, labels, notes, strict=True):
-        yield Annotation(recording, start, stop, label, (name,), event=True, note=remark)
+        span = float(start), float(stop)
+        yield Annotation(recording, *span, as_label(label), (name,), event=True, note=remark)

@@ -149,13 +149,16 @@ def read_parquet(
     require_file(path)
     try:
         table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
+        is_lerobot = lerobot.COLUMN in table.column_names
+        if is_lerobot:
+            wanted = {"recording", "episode_index", "end", "timestamp", lerobot.COLUMN}
+            table = table.select([one for one in table.column_names if one in wanted])
+        rows = [*zip(*(column.to_pylist() for column in table.columns), strict=True)]
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise FileError.at(path, "is not a Parquet file, or is damaged") from error
-    if lerobot.COLUMN in table.column_names:
-        wanted = {"recording", "episode_index", "end", "timestamp", lerobot.COLUMN}
-        table = table.select([one for one in table.column_names if one in wanted])
-        return lerobot.read_subtasks(path, table.to_pylist(), times or (), tier)
-    rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
+    if is_lerobot:
+        named = [dict(zip(table.column_names, row, strict=True)) for row in rows]
+        return lerobot.read_subtasks(path, named, times or (), tier)
     return _read_rows(path, [table.column_names, *rows], times, tier)
 
 

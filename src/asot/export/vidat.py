@@ -17,7 +17,7 @@ from asot.errors import FileError
 from asot.export.annotations import Annotation, known_name, number, of_tier
 from asot.export.common import colours, milliseconds, note, require_media, write_each
 from asot.schema import read_json
-from asot.text import plural, recording_name
+from asot.text import as_label, plural, recording_name
 from asot.timeline.segments import Interval, Timeline
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,8 @@ def read_vidat(path: Path, known: Iterable[str] = (), tier: str | None = None) -
                 unnamed += 1
                 continue
             said = str(one.get("description") or "")
-            found.append(Annotation(recording, start, end, labels[one["action"]], note=said))
+            action = as_label(labels[one["action"]])
+            found.append(Annotation(recording, start, end, action, note=said))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         reason = str(error) if type(error) is ValueError else "is not laid out as Vidat does"
         raise FileError.at(path, reason) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from asot.groups.comparison import LEVEL, WHOLE, ActionTest, Comparison
@@ -50,13 +51,12 @@ def how_tested(design: Design, comparison: Comparison, unit: str) -> Iterator[st
     if not n_groups:
         return
     words = ", ".join(measure_words(one, unit) for one in design.measures)
-    count = sum(one.p == one.p for one in comparison.tests)
     sides = ", two-sided" if n_groups == 2 else ""
     corrected = CORRECTIONS[design.correction].format(LEVEL)
     test = find_test(design.test, design.paired, n_groups).name
     yield (
-        f"Tested for each action: {words}; by {test}{sides}, {plural(count, 'test')}, all "
-        f"corrected together {corrected}."
+        f"Tested for each action: {words}; by {test}{sides}, {_made(comparison)}, all corrected "
+        f"together {corrected}."
     )
     if comparison.pairs:
         test = find_test(design.test, design.paired, 2).name
@@ -75,10 +75,7 @@ def what_differs(comparison: Comparison, several: bool) -> Iterator[str]:
     if comparison.tests:
         actions = len({(one.model, one.action) for one in found})
         number = f"{actions} actions differ" if actions > 1 else f"{actions or 'No'} action differs"
-        yield (
-            f"{number} between the groups, in {len(found)} of "
-            f"{plural(len(comparison.tests), 'test')}."
-        )
+        yield (f"{number} between the groups, in {len(found)} of {_made(comparison)}.")
     for one in comparison.overall:
         where = f"{one.model}: " if several else ""
         verdict = "differ" if one.p <= LEVEL else "no difference was found in"
@@ -87,6 +84,11 @@ def what_differs(comparison: Comparison, several: bool) -> Iterator[str]:
         numbers = f"{chance_words(one.p)}, R² = {one.r_squared:.2f}"
         text = f"As a whole, {said} (permutation test on its own, {numbers})."
         yield where + text
+
+
+def _made(comparison: Comparison) -> str:
+    """Count the tests of which there is a p-value, in words."""
+    return plural(sum(not math.isnan(one.p) for one in comparison.tests), "test")
 
 
 def how_different(one: ActionTest) -> str:

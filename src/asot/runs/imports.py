@@ -52,6 +52,9 @@ def take_corrections(
                 corrected[name] = Corrected(len(one.labels), (*_patches(one, actions, before),))
         named[model] = actions.names
         done.added.extend(actions.added)
+    # Names first: segments of an action that is not there yet could not be read again.
+    for model, names in named.items():
+        folder.write_names(model, names)
     for name, segments in corrected.items():
         folder.write_corrected(name, segments)
     for model, names in named.items():

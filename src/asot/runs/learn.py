@@ -28,8 +28,9 @@ from asot.runs.predictions import PredictionFolder, find_predictions
 from asot.runs.run import RUN_FILE, Run, SegmentRequest, open_checked, recipe_yaml
 from asot.text import listing, plural
 from asot.timeline.corrections import Corrected, Corrections
-from asot.timeline.names import as_values
+from asot.timeline.names import ActionNames, as_values
 from asot.timeline.segments import UNLABELLED
+from asot.timeline.together import bring_together
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,7 @@ def read_said(results: Path, named: Sequence[Path]) -> Said:
             given = replace(given, names=folder.names(model, folder.n_actions(model)))
         if (results / DESCRIPTION).is_file() and SegmentRequest.of(results).corrected is not None:
             # What it learnt from before is learnt anew, with the rest.
-            before = _stored(folder)[model].recordings
-            given = replace(given, recordings={**before, **given.recordings})
+            given = _with_rest(given, _stored(folder)[model], folder.n_actions(model))
         found = {model: given}
     found = {
         model: given
@@ -98,6 +98,16 @@ def _stored(folder: PredictionFolder) -> dict[str, Corrections]:
         known = {name: one for name, one in corrected.items() if one is not None}
         found[model] = Corrections(names, known)
     return found
+
+
+def _with_rest(given: Corrections, stored: Corrections, n_actions: int) -> Corrections:
+    """Add what is stored of other recordings; of the names, only those that people added."""
+    named = {action: name for action, name in stored.names.names.items() if action >= n_actions}
+    rest = Corrections(
+        ActionNames(named, added=stored.names.added),
+        {name: one for name, one in stored.recordings.items() if name not in given.recordings},
+    )
+    return bring_together([given, rest], n_actions).corrections
 
 
 def learn_run(

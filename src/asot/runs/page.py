@@ -311,7 +311,7 @@ def _matching(scored: Scored, model: str) -> dict[int, str]:
 def _confusion(
     folder: PredictionFolder, recordings: Recordings, scored: Scored, n_actions: int
 ) -> tuple[NDArray[np.int64], list[str]]:
-    """Count the frames that each action shares with each class."""
+    """Count the frames that each action shares with each class, as they were found and scored."""
     wanted = set(recordings.names)
     found = [(one, one.ground_truth) for one in scored.recordings if one.name in wanted]
     truths = [(one, truth) for one, truth in found if truth is not None]
@@ -319,7 +319,7 @@ def _confusion(
     classes = sorted(held - ({UNLABELLED} - scored.class_names.keys()))
     counts = np.zeros((n_actions, len(classes)), dtype=np.int64)
     for one, truth in truths:
-        labels = corrected_labels(folder, one, n_actions)
+        labels = folder.labels_of(one)
         known = (labels != UNLABELLED) & np.isin(truth, classes)
         np.add.at(counts, (labels[known], np.searchsorted(classes, truth)[known]), 1)
     return counts, [scored.class_names.get(one, str(one)) for one in classes]

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from asot.errors import FileError
 from asot.files import write_json
 from asot.schema import Count, read_json
-from asot.text import as_label
+from asot.text import as_label, as_note
 from asot.timeline.names import CURE, ActionNames, NamesFile, as_names, as_values, read_file
 from asot.timeline.segments import UNLABELLED
 
@@ -38,6 +38,10 @@ class Patch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     end: Count
     action: Annotated[int, Meta(ge=UNLABELLED, le=1_000_000)]
     note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.note:
+            msgspec.structs.force_setattr(self, "note", as_note(self.note))
 
 
 class Corrected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
