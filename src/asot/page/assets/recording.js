@@ -243,12 +243,14 @@ function showRecording(main, recording, n, at) {
   function stepFrame(by) {
     span = null;
     player.pause();
-    const i = Timeline.at(track, clamp(time(), start, end));
-    const pace = player.src && recording.rate ? 1 / recording.rate : (track.edges[i + 1] - track.edges[i]) / (track.frames[i + 1] - track.frames[i]);
-    const zero = player.src ? 0 : track.edges[i] - offset;
-    const k = Math.floor((player.currentTime - zero + WITHIN / 2) / pace + 1e-6);
-    player.currentTime = clamp(zero + (k + by) * pace + Math.min(WITHIN, pace / 4), 0, player.duration || Infinity);
-    tick();
+    const near = nearest(moments, time());
+    if (!player.src) seek(moments[clamp(near - (moments[near] > time() + 1e-6) + by, 0, row.frames)]);
+    else {
+      const pace = recording.rate ? 1 / recording.rate : (end - start) / row.frames;
+      const k = Math.floor((player.currentTime + WITHIN / 2) / pace + 1e-6);
+      player.currentTime = clamp((k + by) * pace + Math.min(WITHIN, pace / 4), 0, player.duration || Infinity);
+      tick();
+    }
     controls();
   }
 
@@ -299,7 +301,6 @@ function showRecording(main, recording, n, at) {
       screen.replaceChildren(...figure.elements);
     }
     sound.hidden = full.hidden = true;
-    for (const one of frames) one.hidden = !figure;
     controls();
   }
 
