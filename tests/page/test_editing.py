@@ -79,6 +79,10 @@ def test_everything_is_corrected_by_keys(visit: Visit, tmp_path: Path) -> None:
     press("ArrowRight")
     press("3")  # [20, 40) is action 3, one with what follows
     assert shown(page)[:2] == [("action 1", "checked", ""), ("action 3", "partly checked", "")]
+    goto(page, 0, 5.85)
+    for clock in ("0:05.900", "0:06.000", "0:06.200"):
+        press(".")  # also where frames are uneven
+        assert page.inner_text(".clock") == clock
     goto(page, 0, 5.04)
     press("]")  # it ends at frame 50, and what follows it begins there
     assert labels_shown(page)[:3] == [(0, "action 1"), (2, "action 3"), (5, "action 4")]

@@ -78,7 +78,7 @@ function toast(text, action = null) {
   box.replaceChildren(text, ...(action ? [' ', action] : []));
   box.hidden = false;
   clearTimeout(toast.timer);
-  toast.timer = setTimeout(() => { box.hidden = true; }, action ? 12000 : 3000);
+  toast.timer = setTimeout(() => { box.hidden = true; }, action || text.length > 45 ? 12000 : 3000);
 }
 
 // Numbers ------------------------------------------------------------------

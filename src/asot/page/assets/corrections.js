@@ -30,13 +30,14 @@ function openCorrections(text) {
   try {
     file = JSON.parse(text);
   } catch { /* said below */ }
-  const {recordings = {}, added = 0} = file ?? {};
-  if (file?.format !== 1 || typeof recordings !== 'object' || !Number.isInteger(added) || added < 0 || added > 10000) {
+  const {recordings = {}, added = 0, background = []} = file ?? {};
+  if (file?.format !== 1 || !recordings || typeof recordings !== 'object' || !Array.isArray(background) || !Number.isInteger(added) || added < 0 || added > 10000) {
     return 'This is not a file of corrections: choose a corrections.json that a page saved.';
   }
   if (file.page && file.page !== data.id) return 'This file is from the page of other results: open it there.';
   const places = new Map(data.recordings.map((row, n) => [row.name, n]));
-  const corrected = new Map();
+  // What the page was written with, and the file has no more, is gone.
+  const corrected = new Map(data.recordings.flatMap((row, n) => (file.recordings && row.corrected.length ? [[n, []]] : [])));
   const total = names.known + added;
   const {added: all, to} = placed(added, 0, (id) => file.names?.[id]);
   const known = (id) => Number.isInteger(id) && id >= 0 && id < total;
@@ -49,12 +50,12 @@ function openCorrections(text) {
     if (!fitting(list, frames, known)) return `The segments of ${name} in this file overlap, leave the recording, or have an action that it does not know: save it in its page again.`;
     corrected.set(n, list.map(([start, end, action, note]) => [start, end, to(action), note]));
   }
-  const wanted = [...Object.keys(file.names ?? {}), ...Object.keys(file.merged ?? {}), ...Object.values(file.merged ?? {}), ...(file.background ?? [])];
+  const wanted = [...Object.keys(file.names ?? {}), ...Object.keys(file.merged ?? {}), ...Object.values(file.merged ?? {}), ...background];
   const lost = wanted.find((id) => !known(Number(id)));
   if (lost !== undefined) return `This file speaks of action ${Number(lost) + 1}, but there are ${total} actions: is it of another page?`;
   const ids = [...data.actions.filter((action) => !action.added).map(({id}) => id), ...Array(added).fill().map((_, k) => names.known + k)];
   edits.replace({added: all, recordings: corrected}, ids.map((id) => [to(id), {
-    name: String(file.names?.[id] ?? ''), merged: to(file.merged?.[id] ?? null), background: (file.background ?? []).includes(id)}]));
+    name: String(file.names?.[id] ?? ''), merged: to(file.merged?.[id] ?? null), background: background.includes(id)}]));
   return null;
 }
 

@@ -50,7 +50,8 @@ function picker(choose) {
   function update() {
     const text = input.value.trim();
     const words = (id) => `${id + 1} ${names.label(id)}`.toLowerCase();
-    shown = data.actions.map(({id}) => id).filter((id) => names.root(id) === id && words(id).includes(text.toLowerCase()));
+    const whole = (id) => names.label(id).toLowerCase() === text.toLowerCase();
+    shown = data.actions.map(({id}) => id).filter((id) => names.root(id) === id && words(id).includes(text.toLowerCase())).sort((a, b) => whole(b) - whole(a));
     if (text && !shown.some((id) => names.label(id) === text)) shown.push(null);
     at = clamp(at, 0, Math.max(0, shown.length - 1));
     list.replaceChildren(...shown.map((id, k) => h('li', {id: `choice-${k}`, role: 'option', 'aria-selected': String(k === at), onclick: () => take(id)},
@@ -61,7 +62,7 @@ function picker(choose) {
   input.addEventListener('keydown', (event) => {
     const step = {ArrowDown: 1, ArrowUp: -1}[event.key];
     if (step) at = clamp(at + step, 0, shown.length - 1);
-    else if (event.key !== 'Enter') return;
+    else if (event.key !== 'Enter' || event.isComposing) return;
     event.preventDefault();
     if (step) update();
     else if (at < shown.length) take(shown[at]);
@@ -116,7 +117,8 @@ function corrector(view) {
   function split() {
     const [start, end, action, note] = segment(here());
     if (end - start < 2) return toast('One frame cannot be split.');
-    const at = clamp(cursor(), start + 1, end - 1);
+    const at = cursor();
+    if (at <= start || at >= end) return toast('Put the cursor where the segment is to be split: it is at its start or end.');
     put(laid(laid(all(), [start, at, action, note]), [at, end, action, '']), 'A split');
     view.seek(moments[at]);
     return toast('Split. Give one of the halves another action: without it they are one in tables.');
@@ -145,10 +147,13 @@ function corrector(view) {
     event.preventDefault();
     const [start, end, action] = noting.about;
     put(laid(all(), [start, end, action, noted.value.trim().replace(/\s+/g, ' ')]), 'A note');
+    leave();
+  }}, noted, h('button', {class: 'quiet'}, 'Keep'));
+  noted.addEventListener('keydown', (event) => { if (event.key === 'Escape') leave(); });
+  function leave() {
     noting.hidden = true;
     timeline.stage.focus({preventScroll: true});
-  }}, noted, h('button', {class: 'quiet'}, 'Keep'));
-  noted.addEventListener('keydown', (event) => { if (event.key === 'Escape') noting.hidden = true; });
+  }
   function note() {
     noting.about = segment(here());
     noted.value = noting.about[3];
@@ -175,10 +180,16 @@ function corrector(view) {
   function refresh() {
     const roots = data.actions.filter((action) => names.root(action.id) === action.id && (action.amount || action.written || action.added)).map(({id}) => id);
     const few = roots.length > 14 ? roots.filter((id) => id < 9) : roots;
-    chips.replaceChildren(...few.map((id) => button(`${names.label(id)}${id < 9 ? ` (${id + 1})` : ''}`, () => give(id), {text: ''})), button(few.length < roots.length ? 'Others (a)' : 'New action (a)', pick, {'aria-keyshortcuts': 'a', image: 'plus'}));
-    few.forEach((id, k) => fill(chips.children[k], {}, [id < 9 ? h('kbd', {'aria-hidden': 'true'}, id + 1) : null, swatch(id), nameOf(id)]));
-    undo.disabled = !edits.undoable;
-    redo.disabled = !edits.redoable;
+    const shows = String([few.map((id) => [id, names.label(id)]), few.length < roots.length]);
+    const held = chips.contains(document.activeElement);
+    if (chips.shows !== shows) chips.replaceChildren(...few.map((id) => button(`${names.label(id)}${id < 9 ? ` (${id + 1})` : ''}`, () => give(id), {text: ''})), button(few.length < roots.length ? 'Others (a)' : 'New action (a)', pick, {'aria-keyshortcuts': 'a', image: 'plus'}));
+    if (chips.shows !== shows) few.forEach((id, k) => fill(chips.children[k], {}, [id < 9 ? h('kbd', {'aria-hidden': 'true'}, id + 1) : null, swatch(id), nameOf(id)]));
+    chips.shows = shows;
+    if (held && !chips.contains(document.activeElement)) chips.lastChild.focus({preventScroll: true});
+    for (const [one, able] of [[undo, edits.undoable], [redo, edits.redoable]]) {
+      if (!able && one === document.activeElement) timeline.stage.focus({preventScroll: true});
+      one.disabled = !able;
+    }
     const count = doubts.left;
     next.lastChild.textContent = `Next doubtful${count ? ` (${count})` : ''}`;
     next.hidden = !data.doubts.length;
@@ -194,16 +205,19 @@ function corrector(view) {
     const [row, track, x] = [timeline.rows[0], view.track(), spot(event)];
     if (y < row.y - 4 || y > row.y + row.height + 4 || x < timeline.left) return 0;
     const i = Timeline.at(track, timeline.t(x));
-    const reach = (k) => (k > 0 && k < track.labels.length ? Math.abs(timeline.x(track.edges[k]) - x) : Infinity);
+    const [near, place] = [event.pointerType === 'touch' ? 14 : 5, (k) => timeline.x(track.edges[k])];
+    const reach = (k) => (k > 0 && k < track.labels.length ? Math.abs(place(k) - x) : Infinity);
     const best = reach(i) <= reach(i + 1) ? i : i + 1;
-    return reach(best) <= (event.pointerType === 'touch' ? 14 : 5) ? best : 0;
+    // Where segments are narrow, the middle of each is for going there.
+    const room = Math.min(place(best + 1) - place(best), place(best) - place(best - 1)) / 3;
+    return reach(best) <= Math.min(near, room) ? best : 0;
   }
   stage.addEventListener('pointerdown', (event) => {
     const i = event.button || drag ? 0 : boundary(event);
+    if (i || drag) event.stopImmediatePropagation(); // one finger draws, others wait
     if (!i) return;
-    event.stopImmediatePropagation();
     stage.setPointerCapture(event.pointerId);
-    drag = {i, from: spot(event), track: view.track(), list: null};
+    drag = {i, from: spot(event), track: view.track(), list: null, pointer: event.pointerId};
   }, {capture: true});
   stage.addEventListener('pointermove', (event) => {
     if (!drag) {
@@ -211,7 +225,7 @@ function corrector(view) {
       return;
     }
     event.stopImmediatePropagation();
-    if (!drag.list && Math.abs(spot(event) - drag.from) < 3) return;
+    if (event.pointerId !== drag.pointer || (!drag.list && Math.abs(spot(event) - drag.from) < 3)) return;
     const {at, list} = moved(drag.i, nearest(moments, timeline.t(spot(event))), drag.track);
     drag.list = list;
     view.preview(list);
@@ -220,11 +234,11 @@ function corrector(view) {
   const drop = (event = null) => {
     if (!drag) return;
     event?.stopImmediatePropagation();
+    if (event && event.pointerId !== drag.pointer) return;
     const {list} = drag;
     drag = null;
-    view.preview(null);
-    if (event?.type !== 'pointerup') return;
-    if (list) put(list, 'A boundary');
+    if (event?.type !== 'pointerup') view.preview(null);
+    else if (list) put(list, 'A boundary');
     else view.seek(timeline.t(spot(event)));
   };
   for (const kind of ['pointerup', 'pointercancel']) stage.addEventListener(kind, drop, {capture: true});
@@ -244,7 +258,7 @@ function corrector(view) {
   doubts.here = {n, aim};
   refresh();
 
-  const keys = {Enter: confirm, 'Shift+Enter': confirmAll, s: split, '[': () => move(0), ']': () => move(1), j: join, x: () => give(-1), Delete: () => give(-1), Backspace: forget, m: note, a: pick, n: () => doubts.go(), Escape: drop};
+  const keys = {Enter: confirm, 'Shift+Enter': confirmAll, s: split, '[': () => move(0), ']': () => move(1), j: join, x: () => give(-1), Delete: () => give(-1), Backspace: forget, m: note, a: pick, Escape: drop};
   for (let k = 0; k < 9; k += 1) keys[k + 1] = () => byNumber(k);
   return {element, keys, refresh, aim, stop() { doubts.here = null; }};
 }

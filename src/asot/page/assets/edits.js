@@ -150,7 +150,7 @@ const edits = (() => {
       .filter(([a, b]) => each.get(a).amount && each.get(b).amount);
   }
 
-  const put = (n, list, what) => commit({recordings: new Map(now.recordings).set(n, list)}, `${what} in ${data.recordings[n].name || '(no name)'}`);
+  const put = (n, list, what) => String(list) !== String(segments(n)) && commit({recordings: new Map(now.recordings).set(n, list)}, `${what} in ${data.recordings[n].name || '(no name)'}`);
 
   addEventListener('storage', (event) => {
     if (event.key !== key) return;
@@ -195,7 +195,17 @@ const edits = (() => {
     get undoable() { return past.length > 0; },
     get redoable() { return future.length > 0; },
     // How many of the frames [start, end) people looked at.
-    checked: (n, start, end) => segments(n).reduce((sum, [from, to]) => sum + Math.max(0, Math.min(to, end) - Math.max(from, start)), 0),
+    checked(n, start, end) {
+      const list = segments(n);
+      let [sum, low, high] = [0, 0, list.length];
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if (list[middle][1] <= start) low = middle + 1;
+        else high = middle;
+      }
+      for (; low < list.length && list[low][0] < end; low += 1) sum += Math.min(list[low][1], end) - Math.max(list[low][0], start);
+      return sum;
+    },
   };
 })();
 edits.load();

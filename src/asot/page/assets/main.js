@@ -72,12 +72,13 @@ document.addEventListener('names', () => {
   shown = data.actions.length;
 });
 addEventListener('keydown', (event) => {
-  const typing = event.target.closest('input:not([type=checkbox]), textarea, dialog');
+  const typing = event.target.closest('input:not([type=checkbox]), select, textarea') || find('dialog[open]');
   const key = event.key.toLowerCase();
-  if (!(event.ctrlKey || event.metaKey) || event.altKey || typing || (key !== 'z' && key !== 'y')) return;
+  const command = event.ctrlKey || event.metaKey;
+  if (event.altKey || typing || !(command ? 'zy' : 'n').includes(key)) return;
   event.preventDefault();
-  if (key === 'y' || event.shiftKey) edits.redo();
-  else edits.undo();
+  if (!command) return doubts.go();
+  return key === 'y' || event.shiftKey ? edits.redo() : edits.undo();
 });
 addEventListener('hashchange', () => route());
 

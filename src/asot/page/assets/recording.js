@@ -111,18 +111,34 @@ function showRecording(main, recording, n, at) {
 
   const timeline = new Timeline(recording, row, (t) => { span = null; seek(t); });
   timeline.moments = moments;
-  let rows = [];
+  const rows = [];
   const counted = h('span');
-  const listed = () => track.labels.slice(0, most).map((action, i) => {
-    const go = h('button', {type: 'button', class: 'plain', onclick: () => { span = null; seek(track.edges[i]); }},
+  const rowOf = (i) => {
+    const [action, from, to] = [track.labels[i], track.edges[i], track.edges[i + 1]];
+    const go = h('button', {type: 'button', class: 'plain', onclick: () => { span = null; seek(from); }},
       action < 0 ? h('span', {class: 'muted'}, 'no action') : [swatch(action), nameOf(action)]);
     const [checked, ...notes] = track.checked[i] ? Timeline.said(track, i) : [];
     const mark = checked ? h('span', {class: 'checked', title: checked}, h('span', {'aria-hidden': 'true'}, checked === 'checked' ? '✓' : '(✓)'), h('span', {class: 'unseen'}, checked)) : null;
-    const cells = [moment(track.edges[i], unit), moment(track.edges[i + 1], unit), unit === 's' ? (track.edges[i + 1] - track.edges[i]).toFixed(3) : length(track.edges[i + 1] - track.edges[i], unit)];
+    const cells = [moment(from, unit), moment(to, unit), unit === 's' ? (to - from).toFixed(3) : length(to - from, unit)];
     return h('tr', {onclick: (event) => { if (!event.target.closest('button')) go.click(); }},
-      h('td', {class: 'number muted extra'}, i + 1), h('th', {scope: 'row'}, go, mark, notes.map((note) => h('div', {class: 'noted'}, note))), cells.map((cell) => h('td', {class: 'number'}, cell)),
+      h('td', {class: 'number muted extra'}), h('th', {scope: 'row'}, go, mark, notes.map((note) => h('div', {class: 'noted'}, note))), cells.map((cell) => h('td', {class: 'number'}, cell)),
       track.confidence ? h('td', {class: 'number extra'}, checked === 'checked' ? '' : percent(track.confidence[i], 0)) : null);
-  });
+  };
+
+  // Lay out the rows that changed: all of them would take the browser longer than a keystroke.
+  function listRows() {
+    const wanted = track.labels.slice(0, most).map((action, i) => String([action, track.edges[i], track.edges[i + 1], track.checked[i], track.confidence?.[i], track.notes[i]]));
+    const fewest = Math.min(rows.length, wanted.length);
+    let [first, last] = [0, 0];
+    while (first < fewest && rows[first].shows === wanted[first]) first += 1;
+    while (last < fewest - first && rows.at(-1 - last).shows === wanted.at(-1 - last)) last += 1;
+    const made = wanted.slice(first, wanted.length - last).map((shows, k) => Object.assign(rowOf(first + k), {shows}));
+    rows.splice(first, rows.length - first - last, ...made).forEach((row) => row.remove());
+    const after = rows[first + made.length] ?? null;
+    made.forEach((row) => body.insertBefore(row, after));
+    rows.forEach((row, i) => { if (row.firstChild.textContent !== String(i + 1)) row.firstChild.textContent = i + 1; });
+  }
+
   const body = h('tbody');
   let most = 500;
   const more = button('Show all segments', () => { most = Infinity; laid(); });
@@ -139,16 +155,18 @@ function showRecording(main, recording, n, at) {
     timeline.recording.tracks = recording.tracks = tracks(list);
     [track] = recording.tracks;
     timeline.layout();
+    rows[current]?.removeAttribute('aria-current');
     current = -1;
   }
 
   function laid() {
+    const held = body.contains(document.activeElement);
     preview();
-    rows = listed();
+    listRows();
     counted.textContent = many(track.labels.length, 'segment');
-    body.replaceChildren(...rows);
     more.hidden = track.labels.length <= most;
     if (player) tick();
+    if (held && !body.contains(document.activeElement)) (rows[current]?.querySelector('button') ?? list).focus({preventScroll: true});
   }
 
   function seek(t) {
@@ -225,12 +243,14 @@ function showRecording(main, recording, n, at) {
   function stepFrame(by) {
     span = null;
     player.pause();
-    const i = Timeline.at(track, clamp(time(), start, end));
-    const pace = player.src && recording.rate ? 1 / recording.rate : (track.edges[i + 1] - track.edges[i]) / (track.frames[i + 1] - track.frames[i]);
-    const zero = player.src ? 0 : track.edges[i] - offset;
-    const k = Math.floor((player.currentTime - zero + WITHIN / 2) / pace + 1e-6);
-    player.currentTime = clamp(zero + (k + by) * pace + Math.min(WITHIN, pace / 4), 0, player.duration || Infinity);
-    tick();
+    const near = nearest(moments, time());
+    if (!player.src) seek(moments[clamp(near - (moments[near] > time() + 1e-6) + by, 0, row.frames)]);
+    else {
+      const pace = recording.rate ? 1 / recording.rate : (end - start) / row.frames;
+      const k = Math.floor((player.currentTime + WITHIN / 2) / pace + 1e-6);
+      player.currentTime = clamp((k + by) * pace + Math.min(WITHIN, pace / 4), 0, player.duration || Infinity);
+      tick();
+    }
     controls();
   }
 
@@ -281,7 +301,6 @@ function showRecording(main, recording, n, at) {
       screen.replaceChildren(...figure.elements);
     }
     sound.hidden = full.hidden = true;
-    for (const one of frames) one.hidden = !figure;
     controls();
   }
 
@@ -310,10 +329,13 @@ function showRecording(main, recording, n, at) {
   };
   function press(event) {
     const {target} = event;
-    const key = event.shiftKey && event.key === 'Enter' ? 'Shift+Enter' : event.key;
+    const pressed = event.key.length > 1 ? event.key : event.key.toLowerCase(); // a key is one with Caps Lock too
+    const key = event.shiftKey && pressed === 'Enter' ? 'Shift+Enter' : pressed;
     const typing = target.closest('input, select, textarea');
     const pressing = (key === ' ' || key === 'Enter') && target.closest('button, a, summary');
-    if (event.ctrlKey || event.metaKey || event.altKey || typing || pressing || !Object.hasOwn(keys, key)) return;
+    // Some keyboards have [ and ] with Alt.
+    const held = event.ctrlKey || event.metaKey || (event.altKey && key !== '[' && key !== ']');
+    if (held || typing || pressing || !Object.hasOwn(keys, key)) return;
     if (find('dialog[open]') && !(help.open && key === '?')) return;
     event.preventDefault();
     keys[key]();
