@@ -24,13 +24,15 @@ from tests.runs.regimes import snapshot, write_logs
 Told = list[tuple[str, int, int, str]]
 
 
-def run(folder: Path, root: Path, told: Told | None = None, **settings: object) -> Extraction:
+def run(
+    folder: Path, root: Path, told: Told | None = None, keep: bool = False, **settings: object
+) -> Extraction:
     def report(*words: object) -> None:
         if told is not None:
             told.append(words)  # type: ignore[arg-type]
 
     series = SeriesSettings(**settings)  # type: ignore[arg-type]
-    return extract(find_inputs([folder]), root, VideoSettings(), series, report)
+    return extract(find_inputs([folder]), root, VideoSettings(), series, report, keep=keep)
 
 
 @pytest.fixture
@@ -85,6 +87,9 @@ def test_what_changed_is_made_anew_and_nothing_else(logs: Path, tmp_path: Path, 
         f"{kind}/c.{'json' if kind == 'origins' else 'npy'}"
         for kind in ("features", "times", "signals", "origins")
     } | {"recordings.csv"}
+    with pytest.raises(ConfigurationError, match=r"features of a .* rate was None, now 4\.0"):
+        run(logs, tmp_path / "data", keep=True, frame_rate=4.0)
+    assert snapshot(tmp_path / "data") == after
     assert run(logs, tmp_path / "data", frame_rate=4.0).made == ["a", "c", "sub-b"], (
         "other settings"
     )

@@ -52,7 +52,7 @@ def run(
         if out is None or dry_run:
             outcome = survey(inputs, series, bars)
         else:
-            outcome = extract(inputs, out, video, series, bars, shared_with=everyone)
+            outcome = extract(inputs, out, video, series, bars, shared_with=everyone, keep=True)
             for name, sentence in note_companions(companions, out).items():
                 outcome.remarks[name] = [*outcome.remarks.get(name, ()), sentence]
     show_outcome(outcome, None if dry_run else out)

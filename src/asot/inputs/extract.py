@@ -136,13 +136,15 @@ def extract(
     progress: Progress,
     expected: dict[str, Any] | None = None,
     shared_with: Sequence[Input] = (),
+    keep: bool = False,
 ) -> Extraction:
     """Make the features of recordings, in the layout of a data set.
 
     The inputs are all videos, or none is. ``expected`` is the extractor whose features a model was
     trained on: another is refused before it makes any. Logs and poses are reduced to the columns
     that the inputs share with each other and with ``shared_with``, of which features are made in
-    other calls; see :func:`asot.inputs.shared.agree`. If no recording can be used, a DataError
+    other calls; see :func:`asot.inputs.shared.agree`. With ``keep``, features of the same files that
+    took other settings are refused, and else made anew. If no recording can be used, a DataError
     gives the reason of the first.
     """
     sound = [one for one in inputs if not one.defect]
@@ -158,6 +160,8 @@ def extract(
     elif sound:
         others = [one for one in shared_with if not one.defect]
         extractors, unfit, remarks = _of_tables(sound, root, series, progress, expected, others)
+    if keep:
+        _require_same_settings(sound, extractors, root)
     result = extract_with(extractors, inputs, root, progress, unfit)
     for one in inputs:
         said = [*one.remarks, *remarks.get(one.name, ())]
@@ -296,6 +300,32 @@ def _require_expected(identity: dict[str, Any], expected: dict[str, Any]) -> Non
             f"The model was trained on features that were made in another way ({difference}): "
             "give the options that they were made with."
         )
+
+
+def _require_same_settings(
+    inputs: Sequence[Input], extractors: Sequence[Extractor], root: Path
+) -> None:
+    """Refuse to replace features of the same files that took other settings: they took hours."""
+    for one, extractor in zip(inputs, extractors, strict=True):
+        path = origin_path(root, one.name)
+        with suppress(DataError):
+            origin = read_origin(path)
+            asked = json.loads(json.dumps(extractor.identity))
+            # Columns follow from the other recordings, and versions from ours.
+            asked = {key: asked[key] for key in asked if key not in ("columns", "version")}
+            made = {key: None if origin is None else origin.extractor.get(key) for key in asked}
+            difference = first_difference(made, asked)
+            if origin is None or difference is None:
+                continue
+            if extractor.fingerprint(one.path) == origin.fingerprint:
+                break
+    else:
+        return
+    raise ConfigurationError(
+        f"{root} holds features of {one.name} that were made in another way ({difference}): choose "
+        "another --out, or remove them.",
+        file=root,
+    )
 
 
 def extract_with(
