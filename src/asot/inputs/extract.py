@@ -143,8 +143,8 @@ def extract(
     The inputs are all videos, or none is. ``expected`` is the extractor whose features a model was
     trained on: another is refused before it makes any. Logs and poses are reduced to the columns
     that the inputs share with each other and with ``shared_with``, of which features are made in
-    other calls; see :func:`asot.inputs.shared.agree`. With ``keep``, features of the same files that
-    took other settings are refused, and else made anew. If no recording can be used, a DataError
+    other calls; see :func:`asot.inputs.shared.agree`. Features of the same files that took other
+    settings are made anew or, with ``keep``, refused. If no recording can be used, a DataError
     gives the reason of the first.
     """
     sound = [one for one in inputs if not one.defect]
