@@ -100,6 +100,9 @@ def test_an_interrupted_share_goes_on(
     encoded: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    (tmp_path / "folder.html").mkdir()
+    outcome = asot("page", results, "--share", tmp_path / "folder.html")
+    assert "folder.html holds something else" in outcome.sentence
     out = tmp_path / "out.html"
     out.write_text("mine")
     outcome = asot("page", results, "--share", out)

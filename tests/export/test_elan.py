@@ -104,7 +104,8 @@ def test_annotations_without_text_or_time_and_other_files(
     path.write_text(text.replace('TIME_VALUE="80"', 'TIME_VALUE="40"'))
     assert read(path) == whole[:1]
     assert "1 event that last no time, such as 'b' at 0.04 s" in caplog.text
-    for other in ("", "<a/>", "no XML", text[:500], text.replace('"0"', '"zero"')):
+    unknown = '<?xml version="1.0" encoding="unknown"?><a/>'
+    for other in ("", "<a/>", unknown, "no XML", text[:500], text.replace('"0"', '"zero"')):
         path.write_text(other)
         with pytest.raises(DataError, match="ELAN") as caught:
             read(path)

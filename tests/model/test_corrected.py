@@ -97,6 +97,21 @@ def test_frames_without_an_action_are_found_too(told: Told) -> None:
         np.testing.assert_allclose(assignment.sum(axis=1), 1.0, atol=1e-5)
 
 
+def test_some_of_many_segments_teach_and_all_hold(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = told.known()
+    every = learn_corrected(told.model, told.features, known, 3)
+    monkeypatch.setattr("asot.model.corrected.MOST_TAUGHT", 8)
+    some = learn_corrected(told.model, told.features, known, 3)
+    assert every.lessons is not None
+    assert some.lessons is not None
+    # Of each of three actions two, of one segment in each recording.
+    assert len(every.lessons.rows) - len(some.lessons.rows) == 3 * (LOOKED - 2)
+    for labels, own in zip(decoded(some, told, known)[:LOOKED], known, strict=False):
+        np.testing.assert_array_equal(labels, own)
+
+
 def test_a_checkpoint_keeps_the_lessons(told: Told, tmp_path: Path) -> None:
     path = tmp_path / "all.ckpt"
     model = learn_corrected(told.model, told.features, told.known(), 3)

@@ -22,6 +22,7 @@ from asot.timeline.segments import run_lengths
 UNKNOWN = -1  # the label of a frame that nobody looked at
 MOST_RECORDINGS = 100  # whose segments hold the vote where it is
 MOST_HELD = 600  # of these segments
+MOST_TAUGHT = 3_000  # corrected segments, of each action as many, that teach; all of them hold
 
 
 def learn_corrected(
@@ -66,20 +67,25 @@ def learn_corrected(
             shares.append(votes[start:end].mean(axis=0))
             labels.append(int(label))
             lengths.append(int(end - start))
-    kept = np.flatnonzero(np.array(labels) != UNKNOWN)
-    others = np.flatnonzero(np.array(labels) == UNKNOWN)
-    others = others[spread_frames(len(others), MOST_HELD)] if len(others) else others
-    chosen = np.concatenate([kept, others])
-    mean = np.array(shares)
+    mean, given = np.array(shares), np.array(labels)
     if matched:
-        numbers = _numbers(mean[kept], np.array(labels)[kept], np.array(lengths)[kept])
+        kept = given != UNKNOWN
+        numbers = _numbers(mean[kept], given[kept], np.array(lengths)[kept])
         team = replace(team, vote=replace(team.vote, columns=numbers[team.vote.columns]))
         mean = mean[:, np.argsort(numbers)]
     # Frames without an action are one more column, where there are any.
     wide = max(n_actions, max(labels) + 1)
     mean = np.pad(mean, ((0, 0), (0, wide - mean.shape[1])))
-    lessons = learn_lessons(np.array(rows)[chosen], mean[chosen], [labels[i] for i in chosen])
+    chosen = np.concatenate([_some(given, label) for label in np.unique(given).tolist()])
+    lessons = learn_lessons(np.array(rows)[chosen], mean[chosen], given[chosen])
     return replace(team, n_actions=n_actions, lessons=lessons)
+
+
+def _some(given: NDArray[np.int64], label: int) -> NDArray[np.int64]:
+    """Choose from the segments of a label, (P,): what is learnt takes the time of their cube."""
+    own = np.flatnonzero(given == label)
+    most = MOST_HELD if label == UNKNOWN else max(1, MOST_TAUGHT // len(np.unique(given)))
+    return own[spread_frames(len(own), most)]
 
 
 def _numbers(

@@ -11,17 +11,17 @@ R_i = 0: the vote stays where they are like nothing that was corrected.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from asot.discover.prototypes import unit_rows
 
 WIDTH = 0.3  # of 1 - cosine, over which a correction tells of other frames
 CHECKED, UNCHECKED = 0.1, 1.0  # how much a segment leaves open
 LEAST = 1e-6  # of a share
+BLOCK = 2_000  # frames at once, which are held against each segment
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,14 @@ class Lessons:
         Rows are positive and sum to 1.
         """
         wide = np.pad(shares, ((0, 0), (0, self.moves.shape[1] - shares.shape[1])))
-        moved = np.maximum(wide + _kernel(embedding, self.rows) @ self.moves, LEAST)
+        blocks = (embedding[at : at + BLOCK] for at in range(0, len(embedding), BLOCK))
+        told = np.concatenate([_kernel(one, self.rows) @ self.moves for one in blocks])
+        moved = np.maximum(wide + told, LEAST)
         return np.asarray(moved / moved.sum(axis=1, keepdims=True))
 
 
 def learn_lessons(
-    rows: NDArray[np.float32], shares: NDArray[np.float64], labels: Sequence[int]
+    rows: NDArray[np.float32], shares: NDArray[np.float64], labels: ArrayLike
 ) -> Lessons:
     """Learn from segments: mean embeddings (P, d), mean shares (P, K), and labels, -1 if unknown.
 
@@ -55,7 +57,8 @@ def learn_lessons(
     >>> taught.apply(np.array([[0.9, 0.1], [0.9, 0.1]]), rows).argmax(axis=1).tolist()
     [1, 0]
     """
-    known = np.array(labels) >= 0
+    labels = np.asarray(labels)
+    known = labels >= 0
     rows = unit_rows(rows)
     lacking = np.where(known[:, None], np.eye(shares.shape[1])[labels] - shares, 0.0)
     alike = _kernel(rows, rows) + np.diag(np.where(known, CHECKED, UNCHECKED))

@@ -196,8 +196,10 @@ def _refuse_strangers(target: Path, parts: set[str]) -> None:
 
 
 def _is_page(path: Path) -> bool:
+    if not path.is_file():
+        return False
     with path.open("rb") as stream:
-        return path.is_file() and b"default-src 'none'; script-src 'nonce-" in stream.read(2000)
+        return b"default-src 'none'; script-src 'nonce-" in stream.read(2000)
 
 
 @contextmanager
