@@ -96,7 +96,7 @@ def test_everything_is_corrected_by_keys(visit: Visit, tmp_path: Path) -> None:
     press("Enter")  # [70, 80) is a new action
     goto(page, 0, 11.8)  # frame 89
     press("[")
-    press("x")  # [89, 100) is no action, and [80, 89) is action "wa"
+    press("X")  # also with Caps Lock; [89, 100) is no action, and [80, 89) is action "wa"
     goto(page, 0, 17)
     press("j")
     expected = [
@@ -140,6 +140,7 @@ def test_everything_is_corrected_by_keys(visit: Visit, tmp_path: Path) -> None:
     other.get_by_label("Your name", exact=True).fill("Ada")
     for wrong, sentence in (
         ("{", "not a file of corrections"),
+        ('{"format": 1, "recordings": null}', "not a file of corrections"),
         (path.read_text().replace('"page": "', '"page": "0'), "the page of other results"),
         (path.read_text().replace('"frames": 120', '"frames": 99'), "which has 120 here"),
         (path.read_text().replace('"action": 4', '"action": 5'), "an action that it does not know"),
@@ -158,6 +159,17 @@ def test_everything_is_corrected_by_keys(visit: Visit, tmp_path: Path) -> None:
         assert shown(opened(window)) == expected
         assert "news" not in str(window.locator("#download").get_attribute("class"))
     assert json.loads(saved(page, tmp_path).read_text()) == json.loads(path.read_text())
+    # A file that says nothing of a recording takes its corrections away, as relabel would; what
+    # was merged is found by its own name too.
+    (tmp_path / "merged.json").write_text(
+        '{"format": 1, "names": {"0": "stir"}, "merged": {"0": 1}, "recordings": {}}'
+    )
+    window.get_by_role("button", name="Corrections: your name").click()
+    window.get_by_label("A file of corrections").set_input_files(tmp_path / "merged.json")
+    window.wait_for_function("() => !document.querySelector('.segments .checked')")
+    window.keyboard.press("a")
+    window.keyboard.type("stir")
+    assert window.locator("#choices li").all_inner_texts() == ["action 2\n2"]
     # Where others added actions meanwhile, those of this browser are told by their names.
     theirs = written(tmp_path / "theirs", Corrected(120, (Patch(0, 5, 4),)), "stir", "wa")
     page.goto(f"{(theirs / 'index.html').as_uri()}#/recording/0")
@@ -201,6 +213,21 @@ def test_a_mouse_corrects_too_and_doubt_leads_on(visit: Visit, tmp_path: Path) -
     page.get_by_role("button", name="No action (x)").click()
     page.get_by_role("button", name="Undo (Ctrl+Z)").click()
     assert "Undone: No action in tea" in page.inner_text("#toast")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("s")
+    assert "Put the cursor where the segment is to be split" in page.inner_text("#toast")
+    # Who presses buttons by keys stays where they are, or goes to the timeline from a dead end.
+    role = "() => document.activeElement.role || document.activeElement.innerText"
+    for button, times, after in (
+        (page.get_by_role("button", name="action 1 (1)"), 1, "action 1"),
+        (page.locator(".segments tbody button").nth(1), 1, "action 2"),
+        (page.get_by_role("button", name="Undo (Ctrl+Z)"), 2, "slider"),
+    ):
+        button.focus()
+        for _ in range(times):
+            page.keyboard.press("Enter")
+        assert page.evaluate(role).split("\n")[-1] == after
+    page.keyboard.press("Control+Shift+z")
 
     # Of what nobody looked at: 24 of soup's last thirty frames, 12 and 10 of tea's, and so on.
     page.get_by_role("button", name="Next doubtful place (n)").click()
@@ -226,3 +253,5 @@ def test_a_mouse_corrects_too_and_doubt_leads_on(visit: Visit, tmp_path: Path) -
     marks = page.locator(".recordings .checked").all_inner_texts()
     assert [" ".join(mark.split()) for mark in marks] == ["✓ 50 % checked", "✓ checked"]
     page.locator('.strip[aria-label="Timeline: action 2 50 %, action 4 50 %"]').wait_for()
+    page.keyboard.press("n")  # in every view
+    page.wait_for_function("location.hash === '#/recording/1/0'")

@@ -44,7 +44,9 @@ function pairs() {
     toast(`${before} is now part of ${after}.`, button('Undo', edits.undo, {look: 'plain'}));
   };
   const refresh = () => {
-    const left = data.alike.pairs.map((one) => [one, ...one.actions.map(names.root)]).filter(([, a, b]) => a !== b && names.canMerge(b, a));
+    const used = new Set(names.roots());
+    const left = data.alike.pairs.map((one) => [one, ...one.actions.map(names.root)])
+      .filter(([, a, b]) => a !== b && used.has(a) && used.has(b) && names.canMerge(b, a));
     box.hidden = !left.length;
     list.replaceChildren(...left.map(([one, a, b]) => h('li', {}, h('div', {}, tag(a), ' and ', tag(b)), h('span', {class: 'muted'}, reasons(one)),
       button('Merge', () => merge(a, b), {'aria-label': `Merge ${names.label(b)} into ${names.label(a)}`}))));

@@ -49,10 +49,12 @@ function picker(choose) {
   };
   function update() {
     const text = input.value.trim();
-    const words = (id) => `${id + 1} ${names.label(id)}`.toLowerCase();
+    // Also the names of what was merged into it: a second action of such a name would be taken for the first.
+    const own = (id) => names.group(id).map((one) => names.get(one).name);
+    const words = (id) => [id + 1, names.label(id), ...own(id)].join(' ').toLowerCase();
     const whole = (id) => names.label(id).toLowerCase() === text.toLowerCase();
     shown = data.actions.map(({id}) => id).filter((id) => names.root(id) === id && words(id).includes(text.toLowerCase())).sort((a, b) => whole(b) - whole(a));
-    if (text && !shown.some((id) => names.label(id) === text)) shown.push(null);
+    if (text && !shown.some((id) => names.label(id) === text || own(id).includes(text))) shown.push(null);
     at = clamp(at, 0, Math.max(0, shown.length - 1));
     list.replaceChildren(...shown.map((id, k) => h('li', {id: `choice-${k}`, role: 'option', 'aria-selected': String(k === at), onclick: () => take(id)},
       id === null ? [icon('plus'), h('span', {}, `Add “${text}” as a new action`)] : [swatch(id), h('span', {}, names.label(id)), h('span', {class: 'muted'}, id + 1)])));
