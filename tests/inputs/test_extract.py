@@ -87,7 +87,7 @@ def test_what_changed_is_made_anew_and_nothing_else(logs: Path, tmp_path: Path, 
         f"{kind}/c.{'json' if kind == 'origins' else 'npy'}"
         for kind in ("features", "times", "signals", "origins")
     } | {"recordings.csv"}
-    with pytest.raises(ConfigurationError, match=r"features of a .* rate was None, now 4\.0"):
+    with pytest.raises(ConfigurationError, match=r"features of a .*rate was None, now 4\.0"):
         run(logs, tmp_path / "data", keep=True, frame_rate=4.0)
     assert snapshot(tmp_path / "data") == after
     assert run(logs, tmp_path / "data", frame_rate=4.0).made == ["a", "c", "sub-b"], (
