@@ -58,7 +58,9 @@ def test_corrections_are_stored_and_the_table_follows(
     assert corrected.segments == (Patch(0, 7, 3), Patch(30, 40, -1))
     relabel(folder, [wrote("Ada", names, tea=[(0, 9, 3)])])
     assert rows(folder, "tea")[0] == (0, 9, "shake", 1.0)
-    assert not (folder.root / "earlier").exists()
+    assert (folder.root / "earlier" / "1" / "corrections.json").is_file(), "of frames 30 to 40"
+    relabel(folder, [wrote("Ada", names, tea=[(0, 20, 3)])])
+    assert not (folder.root / "earlier" / "2").exists(), "as much was looked at, and more"
 
 
 def test_names_alone_leave_the_segments_as_they_are(
@@ -113,11 +115,15 @@ def test_what_new_files_leave_out_is_kept_aside(
 ) -> None:
     relabel(folder, [wrote("Ada", tea=[(0, 9, 1)], egg=[(0, 5, 1)])])
     relabel(folder, [wrote("Ben", tea=[(0, 8, 2)])])
-    kept = folder.root / "earlier" / "1" / "corrected" / "egg.json"
-    assert json.loads(kept.read_text())["segments"] == [{"start": 0, "end": 5, "action": 1}]
-    assert f"kept in {kept.parents[1]}: the new files say nothing of 'egg'." in caplog.text
+    kept = folder.root / "earlier" / "1" / "corrections.json"
+    assert "'egg', 'tea' were corrected before where the new files say nothing" in caplog.text
+    assert f"kept in {kept}, which asot relabel takes" in caplog.text
     assert rows(folder, "egg")[0][3] == 0
-    relabel(folder, [wrote("Cleo", ActionNames({0: "pour"}), tea=[(0, 8, 2)])])
+    relabel(folder, [kept])
+    again = [folder.corrected(name, K) for name in ("egg", "tea")]
+    assert [one and one.segments for one in again] == [(Patch(0, 5, 1),), (Patch(0, 9, 1),)]
+    relabel(folder, [kept, wrote("Cleo", ActionNames({0: "pour"}), tea=[(0, 8, 2)])])
+    assert not (folder.root / "earlier" / "2").exists()
     folder.begin(keep_names=True)
     assert folder.named("a")
     assert folder.corrected_path("tea").is_file()

@@ -173,7 +173,7 @@ class Book:
         every = [clip for clips in self.clips.values() for clip in clips]
         ranges = packing.ranges([one.signals for one in every if one.signals is not None])
         return {
-            "id": self._identity.text,
+            "id": self.page.identity or self._identity.text,
             "title": page.title,
             "unit": "s" if seconds else "frames",
             "actions": [

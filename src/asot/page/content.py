@@ -254,6 +254,8 @@ class Page:
         Shown as tables, folded away.
     remarks : sequence of str
         Sentences that people should see.
+    identity : str, optional
+        What tells the actions from those of other pages; of the labels unless given.
 
     Raises
     ------
@@ -279,6 +281,7 @@ class Page:
     settings: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     remarks: Sequence[str] = ()
+    identity: str | None = None
 
     def __post_init__(self) -> None:
         merged = {action.id: action.merged_into for action in self.actions}

@@ -300,6 +300,7 @@ def gather(
         settings=_settings(run, recordings),
         versions=versions(),
         remarks=remarks,
+        identity=folder.identity(model),
     )
 
 

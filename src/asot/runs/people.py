@@ -18,12 +18,17 @@ import numpy as np
 from asot.errors import DataError, FileError
 from asot.files import write_text
 from asot.metrics import cohen_kappa, krippendorff_alpha
-from asot.page.content import Identity
 from asot.runs.predictions import DISAGREEMENTS, PredictionFolder
 from asot.runs.scores import Scored, score
 from asot.schema import read_json
 from asot.text import as_cell, as_label, listing, plural
-from asot.timeline.corrections import Corrected, Corrections, holds_segments, read_corrections
+from asot.timeline.corrections import (
+    Corrected,
+    Corrections,
+    holds_segments,
+    read_corrections,
+    write_corrections,
+)
 from asot.timeline.names import default_name
 from asot.timeline.segments import BACKGROUND, UNLABELLED, UNSEEN
 from asot.timeline.together import NO_LOOK, Together, bring_together
@@ -125,35 +130,28 @@ def gather_corrections(
     """
     files = [file for place in named for file in _files(place)]
     chosen = _model_of(folder, files, model)
-    n_actions, identity = folder.n_actions(chosen), Identity(range(folder.n_actions(chosen)))
+    n_actions, identity = folder.n_actions(chosen), folder.identity(chosen)
     stored = None if any(map(holds_segments, files)) else folder.names(chosen, n_actions)
     if stored is not None:
         n_actions += stored.added
-    frames: dict[str, int] = {}
-    for name, one in folder.models().items():
-        if one == chosen:
-            labels = folder.labels(name)
-            identity.add(name, labels)
-            frames[name] = len(labels)
+    own = [name for name, one in folder.models().items() if one == chosen]
+    frames = {name: len(folder.labels(name)) for name in own}
     given = {}
     for file in files:
         if file in given:
             raise FileError.at(file, "is named twice: name the file of each person once")
         given[file] = _checked(file, read_corrections(file, n_actions), frames)
-        if given[file].names.page not in (None, identity.text):
-            logger.warning(
-                "%s comes from the page of other results, where the actions may be others: look "
-                "at the page, and download the file there if the names are wrong.",
-                file,
-            )
+        if given[file].names.page not in (None, identity):
+            message = "is from the page of other results, whose actions may be others: "
+            raise FileError.at(file, f"{message}download it from the page of these")
     people = [one.by or as_label(file.stem) for file, one in given.items()]
     apart = zip(people, files, strict=True)
     called = (one if people.count(one) == 1 else f"{one} ({file})" for one, file in apart)
     together = bring_together([*given.values()], n_actions)
     if stored is not None:
         names, known = together.corrections.names, n_actions - stored.added
-        own = {action: name for action, name in stored.names.items() if action >= known}
-        names = replace(names, names={**own, **names.names}, added=names.added + stored.added)
+        added = {action: name for action, name in stored.names.items() if action >= known}
+        names = replace(names, names={**added, **names.names}, added=names.added + stored.added)
         corrected = {name: folder.corrected(name, n_actions) for name in frames}
         kept = {name: one for name, one in corrected.items() if one is not None}
         corrections = replace(together.corrections, names=names, recordings=kept)
@@ -174,14 +172,7 @@ def relabel(
     """
     found = gather_corrections(folder, named, model)
     recordings, new = folder.open_data(data).recordings, found.corrections.recordings
-    own = [name for name, one in folder.models().items() if one == found.model]
-    before = {name: path for name in own if (path := folder.corrected_path(name)).is_file()}
-    lost = {
-        name: path
-        for name, path in before.items()
-        if name not in new or read_json(path, Corrected).frames != new[name].frames
-    }
-    folder.set_aside([*lost.values()], f"the new files say nothing of {listing([*lost])}")
+    _keep_earlier(folder, found)
     folder.write_names(found.model, found.corrections.names)
     for name, one in new.items():
         folder.write_corrected(name, one)
@@ -192,6 +183,33 @@ def relabel(
         write_text(path, _as_csv(found.people, rows, times))
     folder.rename(recordings, found.model, found.corrections.names)
     return found
+
+
+def _keep_earlier(folder: PredictionFolder, found: Gathered) -> None:
+    """Set aside what is stored, as a file to relabel with, if new corrections say less."""
+    names = folder.names(found.model, folder.n_actions(found.model))
+    n_actions, new = folder.n_actions(found.model) + names.added, found.corrections.recordings
+    own = [name for name, one in folder.models().items() if one == found.model]
+    stored = {name: one for name in own if (one := folder.corrected(name, n_actions)) is not None}
+    paths = {name: folder.corrected_path(name) for name in own if name not in stored}
+    odd = [path for path in paths.values() if path.is_file()]
+    folder.set_aside(odd, "they are of other numbers of frames")
+    lost = [
+        name
+        for name, one in stored.items()
+        if name not in new or (one.checked & ~new[name].checked).any()
+    ]
+    if lost:
+        place = folder.earlier() / "corrections.json"
+        write_corrections(place, Corrections(names, stored))
+        logger.warning(
+            "%s were corrected before where the new files say nothing: the earlier corrections are "
+            "kept in %s, which asot relabel takes, also together with others.",
+            listing(lost),
+            place,
+        )
+    for name in stored.keys() - new.keys():
+        folder.write_corrected(name, Corrected(stored[name].frames, ()))
 
 
 def offered_names(folder: PredictionFolder, scored: Scored) -> dict[str, dict[int, str]]:

@@ -119,7 +119,7 @@ def predict_run(
         decoded = decode(networks[chosen[one.name]], features, (known or {}).get(one.name))
         folder.write(one.name, *renumber(*decoded, orders[chosen[one.name]]))
         progress("Segmenting", done, len(recordings))
-    folder.finish(source, recordings, chosen)
+    folder.finish(source, recordings, chosen, {name: run.checkpoint(name) for name in networks})
     return folder
 
 

@@ -18,10 +18,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated
 
 import msgspec
@@ -34,8 +35,9 @@ from asot.data.features import FeatureFile
 from asot.data.textfiles import ClassTable, GroundTruthFile
 from asot.errors import FileError
 from asot.export import write_csv
-from asot.files import read_lines, write_array, write_json, write_text
+from asot.files import file_hash, read_lines, write_array, write_json, write_text
 from asot.inputs.find import DESCRIPTION
+from asot.page.content import Identity
 from asot.schema import FileName, read_json
 from asot.text import plural
 from asot.timeline.corrections import (
@@ -91,6 +93,7 @@ class Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     source: DatasetSource
     recordings: Annotated[list[Predicted], Meta(min_length=1)]
+    checkpoints: dict[FileName, str] = msgspec.field(default_factory=dict)  # hashes, by model
 
 
 @dataclass(frozen=True)
@@ -136,10 +139,14 @@ class PredictionFolder:
             if path.is_file() and twin.is_file() and path.read_bytes() == twin.read_bytes():
                 path.unlink()
 
+    def earlier(self) -> Path:
+        """Return a folder, yet to be made, for what people made before."""
+        places = (self.root / "earlier" / str(number) for number in count(1))
+        return next(one for one in places if not one.exists())
+
     def set_aside(self, paths: Sequence[Path], why: str) -> None:
         """Move files that people made, which are in the folder, below ``earlier``, and say why."""
-        places = (self.root / "earlier" / str(number) for number in count(1))
-        place = next(one for one in places if not one.exists())
+        place = self.earlier()
         for path in paths:
             kept = place / path.relative_to(self.root)
             kept.parent.mkdir(parents=True, exist_ok=True)
@@ -155,13 +162,23 @@ class PredictionFolder:
         write_text(self._labels(name), "".join(f"{label}\n" for label in labels.tolist()))
         write_array(self._assignment(name), assignment)
 
-    def finish(self, source: DatasetSource, recordings: Recordings, models: dict[str, str]) -> None:
-        """Write the segment table and the index; ``models`` are by the recordings' names."""
+    def finish(
+        self,
+        source: DatasetSource,
+        recordings: Recordings,
+        models: dict[str, str],
+        checkpoints: Mapping[str, Path] = MappingProxyType({}),
+    ) -> None:
+        """Write the segment table and the index.
+
+        ``models`` are by the recordings' names, the ``checkpoints`` they are from by their own.
+        """
         self._write_table(recordings, models)
         known = fingerprints(recordings)
         named = ((one.name, one.activity) for one in recordings)
         entries = [Predicted(name, group, models[name], known[name]) for name, group in named]
-        write_json(self.root / INDEX, msgspec.to_builtins(Index(source, entries)))
+        hashes = {model: file_hash(path) for model, path in checkpoints.items()}
+        write_json(self.root / INDEX, msgspec.to_builtins(Index(source, entries, hashes)))
 
     @property
     def finished(self) -> bool:
@@ -187,6 +204,20 @@ class PredictionFolder:
     def models(self) -> dict[str, str]:
         """Return the model that labelled each recording, by the recording's name."""
         return {one.name: one.model for one in self.index().recordings}
+
+    def identity(self, model: str) -> str:
+        """Return what tells the actions of a model from those of others: they mean the same there.
+
+        It is its checkpoint's where that is known, so that it stays when recordings are added.
+        """
+        index = self.index()
+        if model in index.checkpoints:
+            return index.checkpoints[model][:16]
+        identity = Identity(range(self.n_actions(model)))
+        for one in index.recordings:
+            if one.model == model:
+                identity.add(one.name, self.labels(one.name))
+        return identity.text
 
     def fingerprints(self) -> dict[str, str | None]:
         """Return the fingerprints of the recordings' files when predicted, as far as known."""

@@ -98,7 +98,8 @@ def train_run(
         if not is_main_process():
             return None
         everything = Recordings([one for group in plan.activities.values() for one in group])
-        folder.finish(plan.source, everything, models)
+        checkpoints = {name: run.checkpoint(name) for name in plan.activities}
+        folder.finish(plan.source, everything, models, checkpoints)
         return run
 
 

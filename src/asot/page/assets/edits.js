@@ -29,6 +29,8 @@ const edits = (() => {
   const totals = new Map(data.actions.map(({id, amount, segments}) => [id, {amount, segments, written: segments > 0}]));
   const {transitions} = data;
   const moments = new Map(); // of the recordings that were opened
+  const places = new Map(data.recordings.map((row, n) => [row.name, n]));
+  let others = []; // of recordings that a page of the same actions has, and this one not
   const [past, future] = [[], []];
   let now = {names: new Map(), added: names.added, recordings: new Map()}; // maps that are replaced, not changed
   let kept = true;
@@ -57,10 +59,12 @@ const edits = (() => {
       now.added = added;
       names.grow(added);
       for (const [id, field, value] of entries) now.names = names.changed(to(id), field, field === 'merged' ? to(value) : value) ?? now.names;
-      for (const [n, before, given] of stored.recordings ?? []) {
+      others = (stored.recordings ?? []).filter(([name]) => !places.has(name));
+      for (const [name, before, given] of (stored.recordings ?? []).filter(([one]) => places.has(one))) {
+        const n = places.get(name);
         const row = data.recordings[n];
         const list = given.map(([start, end, action, note]) => [start, end, to(action), note]);
-        if (!row || !fitting(list, row.frames, names.has)) continue;
+        if (!fitting(list, row.frames, names.has)) continue;
         // A page that was written again since may have corrections of others beneath.
         const known = new Set(before.map(String));
         const over = String(before) === String(row.corrected) ? list
@@ -87,7 +91,7 @@ const edits = (() => {
         names: [...now.names].flatMap(([id, fields]) => Object.entries(fields).map(([field, value]) => [id, field, value])),
         added: now.added,
         before: names.added,
-        recordings: [...now.recordings].map(([n, list]) => [n, data.recordings[n].corrected, list]),
+        recordings: [...now.recordings].map(([n, list]) => [data.recordings[n].name, data.recordings[n].corrected, list]).concat(others),
       };
       if (all.names.length || all.recordings.length || now.added > names.added) localStorage.setItem(key, JSON.stringify(all));
       else localStorage.removeItem(key);
