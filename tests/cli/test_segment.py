@@ -18,6 +18,7 @@ from asot.cli.summary import show_outcome
 from asot.errors import DataError
 from asot.inputs.extract import Extraction
 from asot.inputs.taken import Taken
+from asot.runs.predictions import PredictionFolder
 from tests.cli.outcome import shown_paths
 from tests.conftest import SEED
 from tests.runs.regimes import snapshot, write_logs, write_truth
@@ -152,7 +153,8 @@ def test_recordings_that_were_added_are_segmented_into_the_same_actions(
     later.rename(tmp_path / "monday.csv")
     outcome = asot("segment", grown, *words, "--out", own)
     assert (outcome.code, outcome.err) == (0, "")
-    before = labels(own)
+    before, folder = labels(own), PredictionFolder(own / "predictions")
+    identity = folder.identity("all")
     (tmp_path / "monday.csv").rename(later)
     outcome = asot("segment", grown, *words, "--out", own)
     assert outcome.code == 0
@@ -160,6 +162,7 @@ def test_recordings_that_were_added_are_segmented_into_the_same_actions(
     after = labels(own)
     assert sorted(after) == RECORDINGS
     assert after.items() > before.items()
+    assert folder.identity("all") == identity, "corrections of its page hold"
     once = snapshot(own / "predictions")
     outcome = asot("segment", grown, *words, "--out", own)
     assert (outcome.code, outcome.err) == (0, "")
