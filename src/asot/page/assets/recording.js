@@ -342,20 +342,23 @@ function showRecording(main, recording, n, at) {
   }
   document.addEventListener('keydown', press);
 
+  // The timeline lies close to what is seen, and not below the signals of a log what they are corrected with.
+  const seen = Boolean(media?.src || figure);
   const chips = [unit === 's' ? length(end - start) : length(end, unit), row.activity, counted, row.verdict && `verdict: ${row.verdict}`, row.confidence === null ? null : `confidence ${percent(row.confidence)}`, ...Object.entries(row.scores).map(([name, score]) => `${name} ${percent(score)}`)];
   put(main,
     h('p', {class: 'lead'}, chips.filter(Boolean).flatMap((chip, i) => [i ? ' · ' : null, h('bdi', {}, chip)])),
     remarks(recording.remarks),
-    h('div', {class: `desk${media?.src || figure ? '' : ' blind'}`},
+    h('div', {class: `desk${seen ? '' : ' blind'}`},
       h('section', {class: 'player', 'aria-label': 'Player'}, note, screen,
         h('div', {class: 'saying', 'aria-live': 'polite'}, label, detail),
         h('div', {class: 'controls'}, button('Previous segment (←)', () => step(-1), {image: 'previous', text: ''}), frames[0], toggle, frames[1],
           button('Next segment (→)', () => step(1), {image: 'next', text: ''}), button('Play this segment (p)', () => playSegment(false), {image: 'segment', text: ''}),
           looping, clock, button('Copy the time', copy, {image: 'copy', text: ''}), h('span', {class: 'gap'}), speed, sound, full)),
-      h('section', {class: 'beneath', 'aria-label': 'Timeline'}, desk.element, timeline.element,
+      h('section', {class: 'beneath', 'aria-label': 'Timeline'}, seen ? timeline.element : desk.element, seen ? null : timeline.element,
         h('div', {class: 'controls'}, recording.signals.length > 1 ? chooser(timeline) : null, h('span', {class: 'gap'}),
           button('Zoom out (-)', () => timeline.zoom(1 / 1.5), {image: 'minus', text: ''}), button('Zoom in (+)', () => timeline.zoom(1.5), {image: 'plus', text: ''}),
-          button('Show all', keys[0]), button('Keys', keys['?'], {'aria-keyshortcuts': '?'}))),
+          button('Show all', keys[0]), button('Keys', keys['?'], {'aria-keyshortcuts': '?'})),
+        seen ? desk.element : null),
       h('section', {class: 'list'}, list)),
     help);
   laid();
