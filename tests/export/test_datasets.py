@@ -11,7 +11,8 @@ import jsonschema
 import pytest
 from hypothesis import given
 
-from asot.export import export
+from asot.errors import DataError
+from asot.export import export, read
 from asot.timeline.segments import Timeline
 from tests.export.timelines import recordings, timeline
 
@@ -89,6 +90,13 @@ def test_activitynets_layout(
         assert [row["label"] for row in entry["annotations"]] == [row.action for row in one.rows]
         scores = [row.get("score") for row in entry["annotations"]]
         assert scores == [row.confidence for row in one.rows]
+
+
+def test_a_label_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "tea.json"
+    path.write_text('{"database": {"tea": {"annotations": [{"segment": [0, 1], "label": 5}]}}}')
+    with pytest.raises(DataError, match="is not laid out as ActivityNet does"):
+        read(path)
 
 
 @given(data=recordings())

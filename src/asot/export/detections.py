@@ -26,7 +26,7 @@ from asot.export.annotations import Annotation, known_name, number, of_tier
 from asot.export.common import actions, require_media
 from asot.files import write_json, write_text
 from asot.schema import read_json
-from asot.text import file_stems
+from asot.text import as_label, file_stems
 from asot.timeline.segments import Interval, Timeline
 
 
@@ -57,7 +57,7 @@ def read_activitynet(
             recording = known_name([name], known)
             for one in entry["annotations"]:
                 start, end = (number("a segment", str(side)) for side in one["segment"])
-                found.append(Annotation(recording, start, end, one["label"]))
+                found.append(Annotation(recording, start, end, as_label(one["label"])))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         reason = str(error) if type(error) is ValueError else "is not laid out as ActivityNet does"
         raise FileError.at(path, reason) from error
