@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import asdict, replace
 from datetime import time
 from pathlib import Path
@@ -119,6 +120,16 @@ def test_no_name_is_a_formula_in_a_spreadsheet(tmp_path: Path, name: str) -> Non
     cells = pd.read_csv(path).loc[0, ["recording", "action"]].tolist()
     assert all(cell.startswith("'") for cell in cells)
     assert read_csv(path) == [row]
+
+
+def test_a_workbook_that_fills_the_memory_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.xlsx"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        with archive.open("xl/worksheets/sheet1.xml", "w") as sheet:
+            for _ in range(201):
+                sheet.write(bytes(1_000_000))
+    with pytest.raises(DataError, match="unpacks to 201 MB, of which 200 are read"):
+        read(path)
 
 
 def test_workbooks_of_excel_are_read(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, fields
 from pathlib import Path
@@ -26,6 +27,7 @@ from asot.text import as_cell
 from asot.timeline.segments import Interval, SegmentRow, Timeline
 
 COLUMNS = tuple(field.name for field in fields(SegmentRow))
+MOST_UNPACKED = 200_000_000  # bytes of a workbook
 FIRST_COLUMNS = COLUMNS[:7]  # of tables written before segments could be corrected
 
 
@@ -172,9 +174,19 @@ def read_excel(
         raise MissingExtraError("openpyxl", "excel", "reading Excel's files") from error
     require_file(path)
     try:
+        # A small file may unpack to more than the memory holds.
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(one.file_size for one in archive.infolist())
+        if unpacked > MOST_UNPACKED:
+            size = (
+                f"unpacks to {unpacked / 1e6:,.0f} MB, of which {MOST_UNPACKED / 1e6:,.0f} are read"
+            )
+            raise FileError.at(path, f"{size}: save its table as CSV")
         book = load_workbook(path, read_only=True, data_only=True)
         rows = [*book.active.iter_rows(values_only=True)]
         book.close()
+    except FileError:
+        raise
     # openpyxl lets any error of its parsing through.
     except Exception as error:
         raise FileError.at(path, "is not a workbook of Excel, or is damaged") from error
