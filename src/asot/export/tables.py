@@ -178,9 +178,7 @@ def read_excel(
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(one.file_size for one in archive.infolist())
         if unpacked > MOST_UNPACKED:
-            size = (
-                f"unpacks to {unpacked / 1e6:,.0f} MB, of which {MOST_UNPACKED / 1e6:,.0f} are read"
-            )
+            size = f"unpacks to {unpacked / 1e6:,.0f} MB, of {MOST_UNPACKED / 1e6:,.0f} at most"
             raise FileError.at(path, f"{size}: save its table as CSV")
         book = load_workbook(path, read_only=True, data_only=True)
         rows = [*book.active.iter_rows(values_only=True)]
