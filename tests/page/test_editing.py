@@ -33,9 +33,10 @@ def written(folder: Path, corrected: Corrected | None = None, *added: str) -> Pa
     actions = [ActionView(k) for k in range(K)]
     actions += [ActionView(K + k, name, added=True) for k, name in enumerate(added)]
     soup, sure = np.repeat([3, 0], 30), np.repeat([0.99, 0.2], 30)
+    shares = np.repeat([[0, 0, 0.01, 0.99], [0.2, 0.1, 0.7, 0]], 30, axis=0)
     views = [
         RecordingView("tea", LABELS, TIMES, SURE, corrected=corrected),
-        RecordingView("soup", soup, np.arange(61) / 10, sure),
+        RecordingView("soup", soup, np.arange(61) / 10, sure, shares=shares),
     ]
     return render_page(Page("Kitchen", actions, views), folder).parent
 
@@ -229,6 +230,14 @@ def test_a_mouse_corrects_too_and_doubt_leads_on(visit: Visit, tmp_path: Path) -
         assert page.evaluate(role).split("\n")[-1] == after
     page.keyboard.press("Control+Shift+z")
 
+    # A doubt between two actions ends as they are merged.
+    sizes = page.evaluate("""() => {
+      names.set(0, 'merged', 2);
+      const merged = doubts.size(data.doubts[0]);
+      edits.undo();
+      return [merged, doubts.size(data.doubts[0])];
+    }""")
+    assert np.allclose(sizes, [3, 24], atol=1e-3)
     # Of what nobody looked at: 24 of soup's last thirty frames, 12 and 10 of tea's, and so on.
     page.get_by_role("button", name="Next doubtful place (n)").click()
     page.wait_for_function("document.querySelector('h1').innerText === 'soup'")

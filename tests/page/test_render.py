@@ -111,9 +111,12 @@ def test_statistics_agree_with_plain_counting(tmp_path: Path, corpus: list[list[
 def test_corrected_segments_lie_over_the_labels(tmp_path: Path, rng: np.random.Generator) -> None:
     labels = [np.repeat(rng.permutation(3), rng.integers(2, 20, size=3)) for _ in range(3)]
     sure = [rng.uniform(size=len(one)).astype(np.float32) for one in labels]
+    shares = [rng.dirichlet(np.ones(3), size=len(one)).astype(np.float32) for one in labels]
     cut = int(np.flatnonzero(np.diff(labels[0]))[0]) + 1
     fixed = Corrected(len(labels[0]), (Patch(0, cut - 1, 3, "left"), Patch(cut - 1, cut, -1)))
-    views = [RecordingView(f"r{n}", labels[n], confidence=sure[n]) for n in range(3)]
+    views = [
+        RecordingView(f"r{n}", labels[n], confidence=sure[n], shares=shares[n]) for n in range(3)
+    ]
     plain = index_of(render_page(Page("r", [ActionView(k) for k in range(3)], views), tmp_path))
     views[0] = replace(views[0], corrected=fixed)
     actions = [*(ActionView(k) for k in range(3)), ActionView(3, "wave", added=True)]
@@ -135,12 +138,18 @@ def test_corrected_segments_lie_over_the_labels(tmp_path: Path, rng: np.random.G
     expected = []
     for n, one in enumerate(labels):
         at = 0
-        for _, length in runs(one.tolist()):
-            doubt = length - float(sure[n][at : at + length].sum(dtype=np.float64))
+        for action, length in runs(one.tolist()):
+            end = at + length
+            doubt = length - float(sure[n][at:end].sum(dtype=np.float64))
+            parts = shares[n][at:end].sum(axis=0)
+            rivals = [k for k in np.argsort(-parts).tolist() if k != action]
             if (n, at) != (0, 0):
-                expected.append((doubt, [n, at, at + length, float(at)]))
-            at += length
-    assert index["doubts"] == [place for _, place in sorted(expected, reverse=True)]
+                expected.append((doubt, [n, at, end, float(at), action], rivals, parts[rivals]))
+            at = end
+    expected.sort(key=lambda one: -one[0])
+    for (doubt, place, rivals, parts), shown in zip(expected, index["doubts"], strict=True):
+        assert (place, rivals) == (shown[:5], [one for one, _ in shown[6]])
+        assert [doubt, *parts] == pytest.approx([shown[5], *(part for _, part in shown[6])], 1e-4)
 
 
 @given(st.text() | st.just(HOSTILE))

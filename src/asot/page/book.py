@@ -30,6 +30,7 @@ from asot.timeline.segments import UNLABELLED, run_lengths
 FEWEST_SHOWN = 16  # frames of an example's signals, where it has as many
 MOST_EXAMPLES = {"typical": 4, "atypical": 2, "first kind": 2, "second kind": 2}
 MOST_DOUBTS = 300  # places of all recordings to ask people about
+MOST_RIVALS = 3  # other actions that a place may be of
 FILLS = [packing.fill(class_style(place)) for place in range(len(COLOURS) * len(HATCHES))]
 
 
@@ -70,7 +71,7 @@ class Book:
             {one.id: one.name for one in page.actions if one.name},
             {one.id: one.merged_into for one in page.actions if one.merged_into is not None},
         )
-        self._doubts: list[tuple[float, list[float]]] = []
+        self._doubts: list[tuple[float, list[Any]]] = []
         self._poses = Averages()
         self._map = MapRows(page.alike or Alike())
         shown = _examples(page)
@@ -109,7 +110,8 @@ class Book:
         confidence: NDArray[np.float64] | None = None
         if recording.confidence is not None:
             confidence = np.nan_to_num(np.asarray(recording.confidence, dtype=np.float64))
-            self._doubt(place, np.where(checked, UNLABELLED, labels), confidence, edges)
+            shares = np.zeros((len(labels), 0)) if recording.shares is None else recording.shares
+            self._doubt(place, np.where(checked, UNLABELLED, labels), confidence, shares, edges)
         self._columns.update(dict.fromkeys(recording.scores))
         row = {
             "name": recording.name,
@@ -257,14 +259,25 @@ class Book:
         place: int,
         labels: NDArray[np.int64],
         confidence: NDArray[np.float64],
+        shares: NDArray[Any],
         edges: NDArray[np.float64],
     ) -> None:
-        """Note the segments of frames that nobody looked at: which, and how doubtful each is."""
+        """Note the segments of frames that nobody looked at: which, and how doubtful each is.
+
+        Of the doubt, other actions have their part, which goes where people merge them into it.
+        """
         starts, ends, actions = run_lengths(self._names.apply(labels))
         doubts = ends - starts - np.add.reduceat(confidence, starts)
         for i in np.flatnonzero(actions != UNLABELLED).tolist():
-            start, end = int(starts[i]), int(ends[i])
-            self._doubts.append((doubts[i], [place, start, end, packing.rounded(edges[start])]))
+            start, end, action = int(starts[i]), int(ends[i]), int(actions[i])
+            parts = shares[start:end].sum(axis=0, dtype=np.float64)
+            rivals = [
+                [other, packing.rounded(parts[other])]
+                for other in np.argsort(-parts, kind="stable")[: MOST_RIVALS + 1].tolist()
+                if other != action and parts[other] > 0
+            ]
+            doubt, time = packing.rounded(doubts[i]), packing.rounded(edges[start])
+            self._doubts.append((doubts[i], [place, start, end, time, action, doubt, rivals]))
         if len(self._doubts) > 100 * MOST_DOUBTS:
             self._doubts = nlargest(MOST_DOUBTS, self._doubts)
 

@@ -127,6 +127,9 @@ class RecordingView:
         Sentences people should see.
     corrected : Corrected, optional
         The segments that people corrected, which lie over the labels.
+    shares : (N, K) float array, optional
+        The share in each frame of the actions 0 to K - 1: a doubt between two of them ends where
+        people merge them.
 
     Raises
     ------
@@ -153,6 +156,7 @@ class RecordingView:
     verdict: str = ""
     remarks: tuple[str, ...] = ()
     corrected: Corrected | None = None
+    shares: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         where = f"recording {self.name!r}"
@@ -171,6 +175,11 @@ class RecordingView:
                     f"{what} of {where} must have one value for each of its {labels.size} "
                     f"frames, but the shape is {np.shape(array)}."
                 )
+        if self.shares is not None and np.shape(self.shares)[:-1] != labels.shape:
+            raise ArgumentError(
+                f"shares of {where} must be (N, K) with N = {labels.size} frames, but their shape "
+                f"is {np.shape(self.shares)}."
+            )
         if self.corrected is not None and self.corrected.frames != labels.size:
             raise ArgumentError(
                 f"corrected of {where} must be of its {labels.size} frames, "

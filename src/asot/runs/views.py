@@ -87,6 +87,7 @@ class Views(Sequence[RecordingView]):
             labels=labels,
             times=one.times,
             confidence=confidence,
+            shares=shares,
             corrected=self._folder.corrected(one.name, assignment.shape[1]),
             tracks=tuple(tracks),
             signals=signals,

@@ -15,19 +15,21 @@ function nearest(moments, t) {
 
 // The most doubtful places of all recordings, which are asked for one after the other.
 const doubts = {
-  at: -1,
+  passed: new Set(), // asked about in this round
   here: null, // the recording that is shown: {n, aim}
   aimed: null,
   open: ([n, start, end]) => edits.checked(n, start, end) < end - start,
   get left() { return data.doubts.filter(doubts.open).length; },
+  // What is left of a doubt between actions, some of which may be one by now.
+  size: ([, , , , action, doubt, rivals]) => rivals.reduce((left, [other, part]) => (same(action, other) ? left - part : left), doubt),
   go() {
-    const all = data.doubts;
-    const order = all.map((_, k) => (doubts.at + 1 + k) % all.length);
-    const found = order.find((k) => doubts.open(all[k]));
-    if (found === undefined) return toast(all.length ? 'Every doubtful place has been looked at.' : 'The page does not know how sure its segments are.');
-    doubts.at = found;
-    doubts.aimed = all[found];
-    const [n, , , time] = all[found];
+    const open = data.doubts.filter(doubts.open).map((one) => [doubts.size(one), one]).sort(([a], [b]) => b - a).map(([, one]) => one);
+    if (!open.length) return toast(data.doubts.length ? 'Every doubtful place has been looked at.' : 'The page does not know how sure its segments are.');
+    if (open.every((one) => doubts.passed.has(one))) doubts.passed.clear();
+    const found = open.find((one) => !doubts.passed.has(one));
+    doubts.passed.add(found);
+    doubts.aimed = found;
+    const [n, , , time] = found;
     if (doubts.here?.n === n) doubts.here.aim();
     else location.hash = `#/recording/${n}/${time}`;
     return undefined;
