@@ -80,6 +80,7 @@ def test_units_without_a_bout_have_no_mean_length() -> None:
     made = sum(math.isfinite(one.p) for one in found.tests)
     said = " ".join([*how_tested(Design({}), found, "s"), *what_differs(found, several=False)])
     assert said.count(f"{made} tests") == 2 < made < len(found.tests)
+    assert f"No action differs between the groups ({made} tests)." in said
 
 
 def test_paired_groups_are_of_subjects_that_each_group_has() -> None:

@@ -132,6 +132,7 @@ def test_merge_split_and_choose_on_the_map(visit: Visit, shown: Path) -> None:
     for key in ("ArrowRight", "ArrowDown", "Enter"):
         page.keyboard.press(key)
     page.wait_for_selector(".preview .snippet")
+    assert "2 segments chosen" in page.inner_text(".group"), "to look at one keeps the choice"
     page.get_by_role("link", name="Open the recording here").click()
     page.wait_for_selector(".segments")
     assert page.url.endswith("#/recording/0/5")

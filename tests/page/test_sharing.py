@@ -87,8 +87,11 @@ def test_a_shared_page_shows_the_right_frames_and_asks_for_lost_videos(
     assert mail.startswith("mailto:ada%40lab.org?subject=Corrections%3A%20Bicycles")
     show(page, address, late, [0, 17, 31, 58])
     assert "notes.txt and file.csv" in page.inner_text(".remarks")
+    page.locator("#download").click()  # which asks for a name first
+    page.keyboard.type("Ben")
     with page.expect_download() as download:
-        page.locator("#download").click()
+        page.locator("dialog").get_by_role("button", name="Download corrections").click()
+    assert json.loads(Path(download.value.path()).read_text(encoding="utf-8"))["by"] == "Ben"
     assert download.value.suggested_filename == "corrections.json"
     assert "Attach it to a mail: Write to Ada" in page.inner_text("#toast")
 
@@ -134,8 +137,9 @@ def test_one_file_holds_the_copies(visit: Callable[..., Any], tmp_path: Path) ->
     page.goto(f"{page.url.partition('#')[0]}#/recording/0/2.02")
     page.wait_for_function("document.querySelector('.clock').innerText === '0:02.020'")
     page.keyboard.press("Enter")
+    page.locator("#download").click()
     with page.expect_download() as download:
-        page.locator("#download").click()
+        page.locator("dialog").get_by_role("button", name="Download corrections").click()
     written = json.loads(Path(download.value.path()).read_text(encoding="utf-8"))
     assert written["recordings"]["late"]["segments"] == [{"start": 5, "end": 10, "action": 1}]
     page.locator("h1").click()

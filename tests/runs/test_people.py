@@ -214,6 +214,8 @@ def test_only_frames_that_somebody_looked_at_are_truth(
     assert page.confusion[0].sum() == 25
     [track] = page.recordings[0].tracks or page.recordings[1].tracks
     assert (track.labels == -1).sum() == 35
+    # A score of these frames alone would say nothing of the recording.
+    assert {*page.recordings[0].scores, *page.recordings[1].scores} == set()
 
 
 def test_exports_with_corrections_store_nothing(folder: PredictionFolder, wrote: Write) -> None:

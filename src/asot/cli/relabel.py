@@ -100,4 +100,8 @@ def _agreement(found: AgreementOfPeople | None, people: Sequence[str]) -> str:
     value = "not defined" if math.isnan(found.value) else f"{found.value:.2f}"
     frames, several = plural(found.n_frames, "frame"), listing(people, len(people))
     agree = f"and agree on {found.share:.0%} of them: {measure} is {value}."
+    if found.share >= 0.8 and found.value < 0.5:
+        agree += (
+            " It is low as nearly all of these frames are of one action, on which chance agrees."
+        )
     return f"Two or more of {several} looked at {frames}, {agree}"

@@ -75,7 +75,8 @@ def what_differs(comparison: Comparison, several: bool) -> Iterator[str]:
     if comparison.tests:
         actions = len({(one.model, one.action) for one in found})
         number = f"{actions} actions differ" if actions > 1 else f"{actions or 'No'} action differs"
-        yield (f"{number} between the groups, in {len(found)} of {_made(comparison)}.")
+        tests = f", in {len(found)} of {_made(comparison)}" if found else f" ({_made(comparison)})"
+        yield f"{number} between the groups{tests}."
     for one in comparison.overall:
         where = f"{one.model}: " if several else ""
         verdict = "differ" if one.p <= LEVEL else "no difference was found in"

@@ -24,12 +24,13 @@ class Scored:
     """Scores of a prediction, and the recordings with ground truth.
 
     ``evaluations`` are by matching: activity, video, corpus where there are several models, and
-    name where that was asked for.
+    name where that was asked for. Frames of the class ``unseen`` did not count.
     """
 
     evaluations: dict[str, Evaluation]
     recordings: Recordings
     class_names: dict[int, str]
+    unseen: int | None = None
 
     @property
     def matchings(self) -> dict[str, dict[int, int]]:
@@ -93,7 +94,7 @@ def score(folder: PredictionFolder, data_root: Path | None = None, by_name: bool
         "evaluations": {name: one.to_dict() for name, one in evaluations.items()},
     }
     write_json(folder.root / "scores.json", written)
-    return Scored(evaluations, recordings, opened.class_names)
+    return Scored(evaluations, recordings, opened.class_names, opened.unseen)
 
 
 def _class_numbers(

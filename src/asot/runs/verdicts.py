@@ -23,10 +23,12 @@ def verdict_of(
     folder: PredictionFolder, model: str, evidence: ModelEvidence | None, trained_here: bool
 ) -> VerdictText:
     """Tell how right the results of a model are; see :func:`asot.figures.evidence.tell_verdict`."""
-    verdict = tell_verdict(evidence, trained_here)
+    verdict, n_actions = tell_verdict(evidence, trained_here), folder.n_actions(model)
+    if verdict.word != "not known" and _changed(folder, model, n_actions):
+        sentence = f"{verdict.sentence} Estimated before anything was merged or corrected."
+        verdict = replace(verdict, sentence=sentence)
     if evidence is None or evidence.n_actions is not None:  # where it was found, one more is there
         return verdict
-    n_actions = folder.n_actions(model)
     segments, frames = np.zeros(n_actions), np.zeros(n_actions)
     for name, own in folder.models().items():
         if own == model:
@@ -45,3 +47,12 @@ def verdict_of(
         f"them may have become one, and one more may help (--n_actions {n_actions + 1})."
     )
     return replace(verdict, advice=f"{hint} {verdict.advice}")
+
+
+def _changed(folder: PredictionFolder, model: str, n_actions: int) -> bool:
+    """Tell whether people merged actions of a model, or corrected segments, also to learn from."""
+    targets = map(folder.names(model, n_actions).target, range(n_actions))
+    own = (name for name, one in folder.models().items() if one == model)
+    return any(target not in (action, UNLABELLED) for action, target in enumerate(targets)) or any(
+        folder.corrected_path(name).is_file() for name in own
+    )

@@ -16,12 +16,13 @@ function correctionsFile() {
   return {...names.file(), by: author.name, recordings: Object.fromEntries(recordings)};
 }
 
-function download() {
+function download(asked = false) {
+  if (data.shared && !author.name && !asked) return correctionsDialog();
   const text = `${JSON.stringify(correctionsFile(), null, 1)}\n`;
   const address = URL.createObjectURL(new Blob([text], {type: 'application/json'}));
   h('a', {href: address, download: 'corrections.json'}).click();
   setTimeout(() => URL.revokeObjectURL(address), 10000);
-  saved('corrections.json', 'asot relabel RESULTS corrections.json');
+  return saved('corrections.json', 'asot relabel RESULTS corrections.json');
 }
 
 // Go on from a file in place of what was entered here; a sentence if it does not belong here.
@@ -76,10 +77,11 @@ function correctionsDialog() {
   const box = h('dialog', {'aria-labelledby': 'corrections', onclose: () => box.remove()}, h('h2', {id: 'corrections'}, 'Corrections'),
     h('p', {}, `${counts.join(' and ')} so far. They are kept in this browser; the file takes them to your results, or to another page of them.`), unkept(), problem,
     h('form', {class: 'editor', method: 'dialog'}, h('label', {}, h('span', {}, 'Your name'), by)),
-    h('div', {class: 'controls'}, button('Download corrections', () => { download(); box.close(); }, {look: 'primary'}),
+    h('div', {class: 'controls'}, button('Download corrections', () => { download(true); box.close(); }, {look: 'primary'}),
       button('Open corrections', () => choose.click()), choose, h('span', {class: 'gap'}), button('Close', () => box.close())),
     data.shared ? null : h('pre', {tabindex: 0}, 'asot relabel RESULTS corrections.json'),
     data.shared?.address ? h('p', {}, 'Attach the file to a mail yourself: ', mailLink()) : null);
   document.body.append(box);
   box.showModal();
+  if (data.shared && !author.name) by.focus();
 }

@@ -96,9 +96,13 @@ function corrector(view) {
       [start, end, note] = [Math.min(start, from), Math.max(end, to), both(note, text)];
     }
     put(laid(all(), [start, end, action, note]), action < 0 ? 'No action' : names.label(action));
+    find('#toast').hidden = true; // it asked for that, or is of the past
   }
 
-  const byNumber = (k) => (names.has(k) ? give(names.root(k)) : toast(`There is no action ${k + 1}: a adds one.`));
+  function byNumber(k) {
+    if (names.has(k) && names.root(k) === k) give(k);
+    else toast(names.has(k) ? `Action ${k + 1} is one with ${names.label(k)}.` : `There is no action ${k + 1}: a adds one.`);
+  }
 
   // The corrected segments, if boundary i, before segment i, stood at another frame.
   function moved(i, frame, track = view.track()) {
@@ -234,6 +238,7 @@ function corrector(view) {
     drag.list = list;
     view.preview(list);
     view.seek(moments[at]);
+    timeline.hover(event, spot(event));
   }, {capture: true});
   const drop = (event = null) => {
     if (!drag) return;

@@ -57,7 +57,7 @@ matchMedia('print').addEventListener('change', ({matches}) => {
   view?.print?.();
 });
 
-find('#download').addEventListener('click', download);
+find('#download').addEventListener('click', () => download());
 find('#file').append(icon('open'));
 find('#file').addEventListener('click', correctionsDialog);
 function countEdits() {

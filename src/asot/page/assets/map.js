@@ -160,15 +160,16 @@ class SegmentMap {
       event.preventDefault();
       if (step) this.point(this.along(step));
       else if (event.key === 'Escape') this.pick([]);
-      else this.enter(this.near, event.key === ' ');
+      else if (this.near) this.enter(this.near, event.key === ' ');
     });
   }
 
-  // A point that is chosen shows its segment; with more than one, it is in or out.
-  enter(one, more) {
+  // Show the segment of a point, or take it in or out of those that are chosen.
+  enter(one, choosing) {
     if (!one) return this.pick([]);
-    if (more && this.chosen.delete(one)) return this.pick([...this.chosen]);
-    this.pick([one], more);
+    if (!choosing) return this.open(one);
+    if (this.chosen.delete(one)) return this.pick([...this.chosen]);
+    this.pick([one], true);
     return this.open(one);
   }
 
