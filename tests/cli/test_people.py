@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 
+from asot.cli.relabel import _agreement
+from asot.runs.people import AgreementOfPeople
 from asot.timeline.names import ActionNames
 from tests.cli.outcome import Asot, shown_paths
 from tests.runs.made import K, make_predictions, write_person
@@ -76,3 +79,11 @@ def test_classes_are_offered_as_names(asot: Asot, tmp_path: Path, rng: np.random
     assert outcome.out.splitlines()[0] == f"From the ground truth: {named}"
     assert folder.names("a", K).names == {0: "pour", 1: "stir", 2: "[b]wait"}
     assert "To name them so" not in asot("evaluate", folder.root).out
+
+
+def test_a_low_kappa_of_high_agreement_is_explained() -> None:
+    said = {
+        pair: _agreement(AgreementOfPeople(99, *pair), ["Ada", "Ben"])
+        for pair in ((0.84, 0.24), (0.84, 0.6), (0.5, 0.24), (0.99, math.nan))
+    }
+    assert [pair for pair, one in said.items() if "of one action" in one] == [(0.84, 0.24)]

@@ -54,7 +54,7 @@ class Views(Sequence[RecordingView]):
             found = scored.evaluations["activity"].per_recording
             for one, scores in zip(scored.recordings, found, strict=True):
                 # A score of the few frames that people looked at says nothing of a recording.
-                if scored.unseen is not None and (one.ground_truth == scored.unseen).any():
+                if scored.unseen is not None and np.any(one.ground_truth == scored.unseen):
                     continue
                 shown = [key for key in ("mof", "f1@50") if scores and key in scores]
                 self._scores[one.name] = {plain_title(key): (scores or {})[key] for key in shown}
