@@ -101,7 +101,6 @@ def _agreement(found: AgreementOfPeople | None, people: Sequence[str]) -> str:
     frames, several = plural(found.n_frames, "frame"), listing(people, len(people))
     agree = f"and agree on {found.share:.0%} of them: {measure} is {value}."
     if found.share >= 0.8 and found.value < 0.5:
-        agree += (
-            " It is low as nearly all of these frames are of one action, on which chance agrees."
-        )
+        why = "nearly all of these frames are of one action, on which chance agrees often"
+        agree += f" It is low because {why}."
     return f"Two or more of {several} looked at {frames}, {agree}"
