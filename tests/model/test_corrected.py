@@ -39,7 +39,7 @@ class Told:
         orders = [rng.permutation(3) for _ in range(8)]
         classes = [np.repeat(one, rng.integers(20, 30, 3)) for one in orders]
         points = 2 * np.eye(3, 6)
-        self.raw = [points[one] + rng.normal(0, 0.7, (len(one), 6)) for one in classes]
+        self.raw = [points[one] + rng.normal(0, 0.5, (len(one), 6)) for one in classes]
         self.features = [prepare(one, True) for one in self.raw]
         fitted = small(2, seed).fit(self.raw)
         self.model, self.labels = fitted.model_, fitted.labels_
