@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import codecs
+import csv
 import hashlib
+import io
 import json
 import logging
 import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from asot.errors import FileError, unreadable
-from asot.text import listing
+from asot.text import as_cell, listing
 
 logger = logging.getLogger(__name__)
 
@@ -104,6 +106,15 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write ``text`` to ``path`` in UTF-8, atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_rows(path: str | os.PathLike[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Write rows of cells as CSV, atomically; no text is a formula for a spreadsheet."""
+    stream = io.StringIO()
+    writer = csv.writer(stream)
+    for row in rows:
+        writer.writerow([as_cell(cell) if isinstance(cell, str) else cell for cell in row])
+    write_text(path, stream.getvalue())
 
 
 def write_json(path: str | os.PathLike[str], values: Any) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.groups.design import MEASURES, Design
+from asot.groups.design import Design
 from asot.groups.words import measure_words
 from asot.progress import Progress
-from asot.runs.stats import ModelNumbers, Statistics, probabilities
+from asot.runs.stats import ModelNumbers, Statistics
 from asot.timeline.names import default_name
 from asot.timeline.segments import Segment, Timeline, to_labels
 
@@ -43,14 +43,10 @@ def _figures(statistics: Statistics, model: str, most: int) -> Iterator[tuple[st
     groups = [one.group for one in numbers.groups]
     if not (numbers.actions and groups):
         return
-    totals = np.sum([one.values["total"].sum(axis=0) for one in numbers.groups], axis=0)
-    order = np.argsort(-totals, kind="stable")[:MOST_ACTIONS].tolist()
+    order = numbers.by_time[:MOST_ACTIONS]
     tests = [] if statistics.comparison is None else statistics.comparison.tests
     for measure in design.measures:
-        samples = {
-            numbers.actions[k]: [g.values[MEASURES[measure][0]][:, k] for g in numbers.groups]
-            for k in order
-        }
+        samples = {numbers.actions[k]: numbers.samples(measure, k) for k in order}
         marked = {
             one.action
             for one in tests
@@ -62,10 +58,7 @@ def _figures(statistics: Statistics, model: str, most: int) -> Iterator[tuple[st
         numbers.actions[k]: [_lengths(statistics, numbers, one, k) for one in groups] for k in order
     }
     yield "bouts", plot_groups(lengths, groups, f"length of a bout ({statistics.unit})", boxes=True)
-    matrices = {
-        one.group: probabilities(one.transitions.sum(axis=0))[np.ix_(order, order)]
-        for one in numbers.groups
-    }
+    matrices = dict(zip(groups, numbers.following(order), strict=True))
     shown = [numbers.actions[k] for k in order]
     yield "transitions", plot_transitions(matrices, shown)
     names = action_names(numbers)

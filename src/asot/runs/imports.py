@@ -12,7 +12,7 @@ from asot.errors import DataError
 from asot.runs.corrections import Given
 from asot.runs.predictions import PredictionFolder
 from asot.text import as_label
-from asot.timeline.corrections import Corrected, Corrections, Patch, write_corrections
+from asot.timeline.corrections import Corrected, Patch, write_corrections
 from asot.timeline.names import MOST_ADDED, ActionNames, default_name
 from asot.timeline.segments import BACKGROUND, UNLABELLED, Timeline
 
@@ -59,11 +59,9 @@ def take_corrections(
         folder.write_corrected(name, segments)
     for model, names in named.items():
         folder.rename(recordings, model, names)
-        n_actions = folder.n_actions(model) + names.added
-        own = {name: folder.corrected(name, n_actions) for name in models if models[name] == model}
         several = f"-{model}" if len(set(models.values())) > 1 else ""
         path = folder.root / f"corrections{several}.json"
-        write_corrections(path, Corrections(names, {k: v for k, v in own.items() if v}, by))
+        write_corrections(path, replace(folder.corrections(model), by=by))
         done.files.append(path)
     return done
 

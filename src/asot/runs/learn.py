@@ -24,7 +24,7 @@ from asot.inputs.find import DESCRIPTION
 from asot.progress import Progress
 from asot.runs.numbers import Order, keep_order, read_order
 from asot.runs.people import gather_corrections
-from asot.runs.predictions import PredictionFolder, find_predictions
+from asot.runs.predictions import find_predictions
 from asot.runs.run import RUN_FILE, Run, SegmentRequest, open_checked, recipe_yaml
 from asot.text import listing, plural
 from asot.timeline.corrections import Corrected, Corrections
@@ -58,7 +58,7 @@ def read_said(results: Path, named: Sequence[Path]) -> Said:
     """
     folder = find_predictions(results)
     if [one.resolve() for one in named] == [results.resolve()]:
-        found = _stored(folder)
+        found = {one: folder.corrections(one) for one in dict.fromkeys(folder.models().values())}
     else:
         gathered = gather_corrections(folder, named)
         given, model = gathered.corrections, gathered.model
@@ -66,7 +66,7 @@ def read_said(results: Path, named: Sequence[Path]) -> Said:
             given = replace(given, names=folder.names(model, folder.n_actions(model)))
         if (results / DESCRIPTION).is_file() and SegmentRequest.of(results).corrected is not None:
             # What it learnt from before is learnt anew, with the rest.
-            given = _with_rest(given, _stored(folder)[model], folder.n_actions(model))
+            given = _with_rest(given, folder.corrections(model), folder.n_actions(model))
         found = {model: given}
     found = {
         model: given
@@ -85,19 +85,6 @@ def holds_corrected(results: Path) -> bool:
         return any(find_predictions(results).root.glob("corrected/*.json"))
     except AsotError:  # a model without a prediction
         return False
-
-
-def _stored(folder: PredictionFolder) -> dict[str, Corrections]:
-    models = folder.models()
-    found = {}
-    for model in dict.fromkeys(models.values()):
-        names = folder.names(model, folder.n_actions(model))
-        total = folder.n_actions(model) + names.added
-        own = [name for name, one in models.items() if one == model]
-        corrected = {name: folder.corrected(name, total) for name in own}
-        known = {name: one for name, one in corrected.items() if one is not None}
-        found[model] = Corrections(names, known)
-    return found
 
 
 def _with_rest(given: Corrections, stored: Corrections, n_actions: int) -> Corrections:

@@ -191,8 +191,9 @@ def rewrite_page(
 
 
 def _still(place: str | None) -> Path | None:
-    if place is None or Path(place).exists():
-        return None if place is None else Path(place)
+    found = None if place is None else Path(place)
+    if found is None or found.exists():
+        return found
     logger.warning("%s is no longer there and left out of the page.", place)
     return None
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from asot.errors import DataError, FileError
-from asot.files import write_text
+from asot.files import write_rows
 from asot.metrics import cohen_kappa, krippendorff_alpha
 from asot.runs.predictions import DISAGREEMENTS, PredictionFolder
 from asot.runs.scores import Scored, score
 from asot.schema import read_json
-from asot.text import as_cell, as_label, listing, plural
+from asot.text import as_label, listing, plural
 from asot.timeline.corrections import (
     Corrected,
     Corrections,
@@ -131,9 +129,9 @@ def gather_corrections(
     files = [file for place in named for file in _files(place)]
     chosen = _model_of(folder, files, model)
     n_actions, identity = folder.n_actions(chosen), folder.identity(chosen)
-    stored = None if any(map(holds_segments, files)) else folder.names(chosen, n_actions)
+    stored = None if any(map(holds_segments, files)) else folder.corrections(chosen)
     if stored is not None:
-        n_actions += stored.added
+        n_actions += stored.names.added
     own = [name for name, one in folder.models().items() if one == chosen]
     frames = {name: len(folder.labels(name)) for name in own}
     given = {}
@@ -149,12 +147,11 @@ def gather_corrections(
     called = (one if people.count(one) == 1 else f"{one} ({file})" for one, file in apart)
     together = bring_together([*given.values()], n_actions)
     if stored is not None:
-        names, known = together.corrections.names, n_actions - stored.added
-        added = {action: name for action, name in stored.names.items() if action >= known}
-        names = replace(names, names={**added, **names.names}, added=names.added + stored.added)
-        corrected = {name: folder.corrected(name, n_actions) for name in frames}
-        kept = {name: one for name, one in corrected.items() if one is not None}
-        corrections = replace(together.corrections, names=names, recordings=kept)
+        names, before = together.corrections.names, stored.names
+        known = n_actions - before.added
+        added = {action: name for action, name in before.names.items() if action >= known}
+        names = replace(names, names={**added, **names.names}, added=names.added + before.added)
+        corrections = replace(together.corrections, names=names, recordings=stored.recordings)
         together = replace(together, corrections=corrections)
     return Gathered(chosen, tuple(called), together)
 
@@ -180,19 +177,18 @@ def relabel(
     path.unlink(missing_ok=True)
     if rows:
         times = {one.name: one.times for one in recordings}
-        write_text(path, _as_csv(found.people, rows, times))
+        write_rows(path, _cells(found.people, rows, times))
     folder.rename(recordings, found.model, found.corrections.names)
     return found
 
 
 def _keep_earlier(folder: PredictionFolder, found: Gathered) -> None:
     """Set aside what is stored, as a file to relabel with, if new corrections say less."""
-    names = folder.names(found.model, folder.n_actions(found.model))
-    n_actions, new = folder.n_actions(found.model) + names.added, found.corrections.recordings
+    earlier, new = folder.corrections(found.model), found.corrections.recordings
+    stored = earlier.recordings
     own = [name for name, one in folder.models().items() if one == found.model]
-    stored = {name: one for name in own if (one := folder.corrected(name, n_actions)) is not None}
-    paths = {name: folder.corrected_path(name) for name in own if name not in stored}
-    odd = [path for path in paths.values() if path.is_file()]
+    paths = [folder.corrected_path(name) for name in own if name not in stored]
+    odd = [path for path in paths if path.is_file()]
     folder.set_aside(odd, "they are of other numbers of frames")
     lost = [
         name
@@ -201,7 +197,7 @@ def _keep_earlier(folder: PredictionFolder, found: Gathered) -> None:
     ]
     if lost:
         place = folder.earlier() / "corrections.json"
-        write_corrections(place, Corrections(names, stored))
+        write_corrections(place, earlier)
         logger.warning(
             "%s were corrected before where the new files say nothing: the earlier corrections are "
             "kept in %s, which asot relabel takes, also together with others.",
@@ -299,14 +295,11 @@ def _checked(file: Path, one: Corrections, frames: Mapping[str, int]) -> Correct
     return one
 
 
-def _as_csv(people: Sequence[str], rows: Iterable[Disagreement], times: Mapping[str, Any]) -> str:
-    stream = io.StringIO()
-    writer = csv.writer(stream)
-    head = ("recording", "start_frame", "end_frame", "start_s", "end_s", *people, "taken")
-    writer.writerow(map(as_cell, head))
+def _cells(
+    people: Sequence[str], rows: Iterable[Disagreement], times: Mapping[str, Any]
+) -> Iterator[tuple[Any, ...]]:
+    yield "recording", "start_frame", "end_frame", "start_s", "end_s", *people, "taken"
     for one in rows:
         edges = times[one.recording]
         seconds = ("", "") if edges is None else edges[[one.start, one.end]].tolist()
-        words = map(as_cell, (*one.said, one.taken))
-        writer.writerow([as_cell(one.recording), one.start, one.end, *seconds, *words])
-    return stream.getvalue()
+        yield one.recording, one.start, one.end, *seconds, *one.said, one.taken

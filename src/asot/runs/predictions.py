@@ -293,14 +293,27 @@ class PredictionFolder:
         Segments of as many frames as the recording had before are left out, with a warning.
         """
         path = self.corrected_path(name)
-        found = read_corrected(path, n_actions) if path.is_file() else None
+        if not path.is_file():
+            return None
+        found = read_corrected(path, n_actions)
         n_frames = FeatureFile(self._assignment(name)).shape[0]
-        if found is not None and found.frames != n_frames:
+        if found.frames != n_frames:
             message = "%s is of %s, but %s has %s now: it is left out; correct it again."
             frames = plural(found.frames, "frame"), name, plural(n_frames, "frame")
             logger.warning(message, path, *frames)
             return None
         return found
+
+    def corrections(self, model: str) -> Corrections:
+        """Read the names and all corrected segments of a model's recordings, as one file of them.
+
+        Those that :meth:`corrected` leaves out are left out here, too.
+        """
+        n_actions = self.n_actions(model)
+        names = self.names(model, n_actions)
+        own = (name for name, one in self.models().items() if one == model)
+        found = {name: self.corrected(name, n_actions + names.added) for name in own}
+        return Corrections(names, {name: one for name, one in found.items() if one is not None})
 
     def write_corrected(self, name: str, corrected: Corrected) -> None:
         """Write a recording's corrected segments, for a segment table that is yet to be written."""

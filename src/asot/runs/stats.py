@@ -14,8 +14,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -26,10 +24,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.files import write_json, write_text
+from asot.files import write_json, write_rows
 from asot.groups.comparison import ActionTest, Comparison, compare
 from asot.groups.design import MEASURES, Design, Units, units_of
-from asot.groups.measures import Bouts, RecordingBouts, measure
+from asot.groups.measures import Bouts, RecordingBouts, mean_and_sd, measure
 from asot.groups.words import how_different, how_tested, measure_words, what_differs
 from asot.page.groups import GroupsView, GroupTest
 from asot.runs.corrections import timelines
@@ -74,6 +72,21 @@ class ModelNumbers:
     timelines: tuple[Timeline, ...]
     measured: tuple[RecordingBouts, ...]
     groups: tuple[Units, ...]
+
+    @property
+    def by_time(self) -> list[int]:
+        """The places of the actions, those that fill the most time first."""
+        totals = [one.values["total"].sum(axis=0) for one in self.groups]
+        return np.argsort(-np.sum(totals, axis=0), kind="stable").tolist() if totals else []
+
+    def following(self, places: Sequence[int]) -> list[NDArray[np.float64]]:
+        """Return how likely one action follows another (K, K) in each group, of some actions."""
+        counts = [one.transitions.sum(axis=0) for one in self.groups]
+        return [probabilities(one)[np.ix_(places, places)] for one in counts]
+
+    def samples(self, measure: str, place: int) -> list[NDArray[np.float64]]:
+        """Return the values (U,) of an action that groups are compared by, for each group."""
+        return [one.values[MEASURES[measure][0]][:, place] for one in self.groups]
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,11 +187,7 @@ def write_tables(statistics: Statistics, out: Path) -> list[Path]:
         if name not in tables:
             (out / f"{name}.csv").unlink(missing_ok=True)
     for name, rows in tables.items():
-        stream = io.StringIO()
-        writer = csv.writer(stream)
-        writer.writerow(map(_cell, rows[0]))
-        writer.writerows(map(_cell, row.values()) for row in rows)
-        write_text(out / f"{name}.csv", stream.getvalue())
+        write_rows(out / f"{name}.csv", [rows[0], *(map(_cell, row.values()) for row in rows)])
     design = None
     if statistics.design is not None:
         design = {k: v for k, v in asdict(statistics.design).items() if k != "columns"}
@@ -196,10 +205,7 @@ def write_tables(statistics: Statistics, out: Path) -> list[Path]:
 def group_view(statistics: Statistics, model: str) -> GroupsView:
     """Return what the page of a model shows of the groups, the actions of most time first."""
     numbers, design = statistics.models[model], statistics.design or Design({})
-    totals = sum((one.values["total"].sum(axis=0) for one in numbers.groups), np.zeros(1))
-    order = (
-        np.argsort(-totals, kind="stable").tolist() if numbers.actions and numbers.groups else []
-    )
+    order = numbers.by_time if numbers.actions else []
     labels = dict(zip(numbers.actions, numbers.labels, strict=True))
 
     def shown(tests: Sequence[ActionTest]) -> list[GroupTest]:
@@ -218,16 +224,10 @@ def group_view(statistics: Statistics, model: str) -> GroupsView:
         unit=design.unit,
         measures={one: measure_words(one, statistics.unit) for one in design.measures},
         values={
-            one: {
-                numbers.labels[k]: [g.values[MEASURES[one][0]][:, k] for g in numbers.groups]
-                for k in order
-            }
+            one: {numbers.labels[k]: numbers.samples(one, k) for k in order}
             for one in design.measures
         },
-        transitions=[
-            probabilities(one.transitions.sum(axis=0))[np.ix_(order, order)]
-            for one in numbers.groups
-        ],
+        transitions=numbers.following(order),
         actions=[numbers.labels[k] for k in order],
         tests=shown(comparison.tests) if comparison else [],
         pairs=shown(comparison.pairs) if comparison else [],
@@ -288,11 +288,11 @@ def _by_group(statistics: Statistics) -> Iterator[dict[str, Any]]:
 
 def _summary(values: NDArray[np.float64]) -> dict[str, float]:
     known = values[np.isfinite(values)]
-    several, some = len(known) > 1, len(known) > 0
+    some, (mean, sd) = len(known) > 0, mean_and_sd(known)
     return {
         "n": len(known),
-        "mean": float(known.mean()) if some else math.nan,
-        "sd": float(known.std(ddof=1)) if several else math.nan,
+        "mean": mean,
+        "sd": sd,
         "median": float(np.median(known)) if some else math.nan,
         "min": float(known.min()) if some else math.nan,
         "max": float(known.max()) if some else math.nan,
@@ -332,12 +332,10 @@ def _follow(
 
 def _cell(value: Any) -> Any:
     """Return what a table of CSV holds for a value: nothing for NaN, and lists with semicolons."""
-    if isinstance(value, str):
-        return as_cell(value)
     if isinstance(value, float):
         return "" if math.isnan(value) else value
     if isinstance(value, tuple):
-        return as_cell("; ".join(str(_cell(one)) for one in value))
+        return "; ".join(str(as_cell(one) if isinstance(one, str) else _cell(one)) for one in value)
     return str(value).lower() if isinstance(value, bool) else value
 
 

@@ -36,14 +36,13 @@ function openCorrections(text) {
     return 'This is not a file of corrections: choose a corrections.json that a page saved.';
   }
   if (file.page && file.page !== data.id) return 'This file is from the page of other results: open it there.';
-  const places = new Map(data.recordings.map((row, n) => [row.name, n]));
   // What the page was written with, and the file has no more, is gone.
   const corrected = new Map(data.recordings.flatMap((row, n) => (file.recordings && row.corrected.length ? [[n, []]] : [])));
   const total = names.known + added;
   const {added: all, to} = placed(added, 0, (id) => file.names?.[id]);
   const known = (id) => Number.isInteger(id) && id >= 0 && id < total;
   for (const [name, one] of Object.entries(recordings)) {
-    const n = places.get(name);
+    const n = edits.places.get(name);
     if (n === undefined) return `This file has corrections of ${name}, which is no recording of this page.`;
     const {frames} = data.recordings[n];
     if (one?.frames !== frames) return `This file is of ${one?.frames} frames of ${name}, which has ${frames} here: open it in the page it is from.`;

@@ -164,7 +164,7 @@ const edits = (() => {
   });
 
   return {
-    load, commit, laid, put, segments, moments,
+    load, commit, laid, put, segments, moments, places,
     get now() { return now; },
     get kept() { return kept; },
     get count() { return now.names.size + now.recordings.size + (now.added - names.added); },
