@@ -17,6 +17,8 @@ from asot.timeline.segments import UNLABELLED, run_lengths
 # Segments of each action that are shown.
 TYPICAL = 4
 ATYPICAL = 2
+# Standardised means that are shorter than this differ from their recording's by rounding only.
+SHORTEST = 1e-9
 
 Labels = NDArray[np.int64]
 Examples = dict[int, list[Example]]
@@ -36,11 +38,11 @@ def find_examples(
     for one in recordings:
         for segment in _segments(one, labels(one)):
             survey.add(*segment)
-    centres = {action: sums / (np.linalg.norm(sums) or 1) for action, sums in survey.sums.items()}
+    centres = {action: _unit(sums) for action, sums in survey.sums.items()}
     found: Examples = {action: [] for action in sorted(centres)}
     for one in recordings:
         for start, end, action, mean in _segments(one, labels(one)):
-            similarity = float(mean @ centres[action] / (np.linalg.norm(mean) or 1))
+            similarity = float(_unit(mean) @ centres[action])
             found[action].append(Example(one.name, start, end, similarity))
             survey.place(one.name, start, end, action, mean)
     typical: Examples = {}
@@ -82,6 +84,12 @@ def _segment_means(features: Features, starts: Labels, ends: Labels) -> NDArray[
     means = sums / (ends - starts)[:, None]
     centred: NDArray[np.float64] = (means - mean) / np.where(deviation > 1e-9, deviation, 1)
     return centred
+
+
+def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:
+    length = np.linalg.norm(vector)
+    unit: NDArray[np.float64] = vector / length if length > SHORTEST else np.zeros_like(vector)
+    return unit
 
 
 def _spread(own: list[Example], order: list[int], count: int) -> list[int]:
