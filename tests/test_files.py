@@ -96,3 +96,37 @@ def test_what_a_killed_writer_leaves_is_swept(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 1
     with sole_use(tmp_path):
         assert not list(tmp_path.iterdir())
+
+
+def test_shards_share_a_folder_and_keep_others_out(tmp_path: Path) -> None:
+    pytest.importorskip("fcntl")
+    left = tmp_path / ".one-0a1b2c3d.npy"
+    left.touch()
+    with sole_use(tmp_path, "1/2"), sole_use(tmp_path, "2/2"):
+        assert left.exists()  # perhaps another's, who is writing it
+        for shard, message in (("", "by another asot: wait"), ("1/2", "with --shard 1/2: give")):
+            with pytest.raises(FileError, match=message):
+                sole_use(tmp_path, shard).__enter__()
+    with sole_use(tmp_path):
+        assert not list(tmp_path.iterdir())
+        with pytest.raises(FileError, match="is being written by another asot: wait"):
+            sole_use(tmp_path, "1/2").__enter__()
+
+
+def test_who_reads_and_writes_in_turn_loses_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("fcntl")
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom asot.files import in_turn, write_text\n"
+        "path = Path(sys.argv[1])\n"
+        "for _ in range(50):\n"
+        "    with in_turn(path):\n"
+        "        write_text(path, path.read_text() + sys.argv[2])\n"
+    )
+    path = tmp_path / "table"
+    path.touch()
+    words = [sys.executable, "-c", script, str(path)]
+    writers = [subprocess.Popen([*words, letter]) for letter in "ab"]
+    assert [one.wait() for one in writers] == [0, 0]
+    text = path.read_text()
+    assert (text.count("a"), text.count("b")) == (50, 50)
+    assert list(tmp_path.iterdir()) == [path]

@@ -13,7 +13,7 @@ import re
 import secrets
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -68,11 +68,13 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextmanager
-def sole_use(folder: Path) -> Iterator[None]:
+def sole_use(folder: Path, shard: str = "") -> Iterator[None]:
     """Keep other processes out of a folder, which is there, while the block runs.
 
-    What writing left behind where an earlier process was killed is removed. The system lets go of
-    the folder when a process ends, however it does; where it cannot hold one, nothing happens.
+    A ``shard`` of a job, such as "3/8", keeps out all but its other shards. What writing left
+    behind where an earlier process was killed is removed, unless others may be writing. The system
+    lets go of the folder when a process ends, however it does; where it cannot hold one, nothing
+    happens.
 
     Raises
     ------
@@ -87,18 +89,63 @@ def sole_use(folder: Path) -> Iterator[None]:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shard else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             cure = "wait until it has ended, or choose another --out"
             raise FileError.at(folder, f"is being written by another asot: {cure}") from None
         except OSError as error:
             logger.debug("%s cannot be held: %s", folder, error)
         else:
-            for path in folder.rglob(".*"):
+            for path in () if shard else folder.rglob(".*"):
                 if _TEMPORARY.fullmatch(path.name) and path.is_file():
                     path.unlink(missing_ok=True)
+        with ExitStack() as stack:
+            if shard:
+                try:
+                    mark = folder / f"shard-{shard.replace('/', '-of-')}"
+                    stack.enter_context(in_turn(mark, wait=False))
+                except BlockingIOError:
+                    cure = "give each process another --shard"
+                    message = f"is being written by another asot with --shard {shard}: {cure}"
+                    raise FileError.at(folder, message) from None
+            yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def in_turn(path: Path, wait: bool = True) -> Iterator[None]:
+    """Let processes that read ``path`` and write it anew do so one after the other.
+
+    Its folder must be there. Where the system has no locks, nothing happens. Without ``wait``, it
+    is a BlockingIOError if it is another's turn.
+    """
+    if find_spec("fcntl") is None:  # Windows
+        yield
+        return
+    import fcntl
+
+    # A file of its own, as ``path`` is replaced; named so that it is swept like others.
+    lock, mine = path.with_name(f".{path.name}-10c4ed00"), False
+    while not mine:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            os.close(descriptor)
+            raise
+        except OSError as error:
+            logger.debug("%s cannot be held: %s", lock, error)
+            mine = True
+        # Whoever had it before may have removed it meanwhile.
+        with suppress(FileNotFoundError):
+            mine = mine or os.path.samestat(os.fstat(descriptor), lock.stat())
+        if not mine:
+            os.close(descriptor)
+    try:
         yield
     finally:
+        lock.unlink(missing_ok=True)
         os.close(descriptor)
 
 

@@ -43,6 +43,8 @@ HELP = {
     "recordings": "Files, or folders of them.",
     "results": "Folder of asot segment, train or predict.",
     "seed": "Decides everything that is drawn.",
+    "shard": "i/n: only the i-th of n shares of the work, for a job array, or for n machines that "
+    "share the disk; then give the command without it.",
     "skeleton": "File with the points of poses to join: pairs of names in YAML, JSON or CSV, or "
     "DeepLabCut's config.yaml.",
     "videos": "Folder with the videos of poses or sensor logs, to show with them.",
