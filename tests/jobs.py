@@ -7,7 +7,8 @@ import signal
 import time
 from pathlib import Path
 
-from asot.workers import THREADS
+from asot.errors import AsotError
+from asot.workers import THREADS, tell
 
 
 def square(number: int) -> int:
@@ -33,3 +34,24 @@ def announce_and_wait(folder: str) -> None:
     """Leave the number of the process in ``folder``, and wait much longer than a test does."""
     (Path(folder) / str(os.getpid())).touch()
     time.sleep(600)
+
+
+def count_up(number: int) -> int:
+    """Tells of each step."""
+    for step in range(number):
+        tell(step)
+    return number
+
+
+def refuse(error: AsotError) -> None:
+    raise error
+
+
+def wait_to_be_alone(job: tuple[Path, int]) -> int:
+    """Leaves a file each time it is begun; the second job dies the first time."""
+    folder, number = job
+    again = (folder / f"begun-{number}").exists()
+    (folder / (f"begun-{number}" + "-again" * again)).touch()
+    if number == 1 and not again:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number

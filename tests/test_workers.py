@@ -14,15 +14,24 @@ from pathlib import Path
 import pytest
 import threadpoolctl  # type: ignore[import-untyped]
 
+from asot.errors import ArgumentError, AsotError, DataError, FileError, MissingExtraError
 from asot.workers import (
     THREADS,
     Died,
+    Workers,
     available_cores,
     in_threads,
     run_jobs,
     usable_threads,
 )
-from tests.jobs import square, square_unless_odd, threads_and_process
+from tests.jobs import (
+    count_up,
+    refuse,
+    square,
+    square_unless_odd,
+    threads_and_process,
+    wait_to_be_alone,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -121,6 +130,50 @@ def test_each_process_has_one_thread_and_this_one_is_left_alone(
     assert not isinstance(found[1], Died)
     assert found[0][0] == ["1"] * len(THREADS)
     assert found[0][1] == found[1][1] != os.getpid(), "one process took both"
+
+
+@pytest.mark.parametrize("workers", [Workers(2), Workers(1), Workers(5, "serial")])
+def test_workers_give_each_result_and_what_jobs_tell(workers: Workers) -> None:
+    told: dict[int, list[int]] = {}
+    found = workers.run(count_up, [3, 2], lambda job, value: told.setdefault(job, []).append(value))
+    assert dict(found) == {3: 3, 2: 2}
+    assert told == {3: [0, 1, 2], 2: [0, 1]}
+
+
+@pytest.mark.parametrize("workers", [Workers(2), Workers(1)])
+@pytest.mark.parametrize(
+    "error",
+    [
+        DataError("a sentence", setting="one", file="there"),
+        FileError.at(Path("there"), "is wrong", 3),
+        MissingExtraError("library", "extra", "This"),
+    ],
+)
+def test_an_error_of_a_job_is_raised_here(workers: Workers, error: AsotError) -> None:
+    with pytest.raises(type(error)) as raised:
+        list(workers.run(refuse, [error, error]))
+    assert str(raised.value) == str(error)
+    assert vars(raised.value) == vars(error)
+
+
+def test_a_job_that_died_is_run_again_alone(tmp_path: Path) -> None:
+    jobs = [(tmp_path, number) for number in range(4)]
+    found = dict(Workers(2).run(wait_to_be_alone, jobs))
+    assert found == dict(zip(jobs, range(4), strict=True))
+    assert len(list(tmp_path.iterdir())) == 5, "four begun, and one of them twice"
+
+
+def test_a_job_that_dies_twice_is_told() -> None:
+    found = dict(Workers(1).run(square_unless_odd, [0, 1, 2], apart=True))
+    assert str(found[1]) == "its process was killed by signal 9, perhaps for lack of memory"
+    assert (found[0], found[2]) == (0, 4)
+
+
+def test_wrong_workers_are_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"workers must be an integer of at least 1"):
+        Workers(0)
+    with pytest.raises(ArgumentError, match=r"engine must be one of serial, processes.*'many'"):
+        Workers(2, "many")
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")

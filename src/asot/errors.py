@@ -6,6 +6,7 @@ possible the cure. The command line prints that sentence alone; a traceback from
 
 from __future__ import annotations
 
+import copyreg
 import numbers
 import os
 from collections.abc import Sequence
@@ -39,6 +40,10 @@ class AsotError(Exception):
         super().__init__(message)
         self.setting = setting
         self.file = None if file is None else Path(file)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Other processes make it again without ``__init__``, whose arguments differ by class.
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class ArgumentError(AsotError, ValueError):

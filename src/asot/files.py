@@ -112,13 +112,16 @@ def keep_names(folder: Path) -> None:
 
 
 @contextmanager
-def sole_use(folder: Path, shared: bool = False, called: Path | None = None) -> Iterator[None]:
+def sole_use(
+    folder: Path, shard: str = "", reading: bool = False, called: Path | None = None
+) -> Iterator[None]:
     """Keep other processes out of a folder, and of all that it holds, while the block runs.
 
-    The folder is made if it is missing, and what writing left behind where an earlier process was
-    killed is removed. With ``shared``, others may have it in shared use too. The system lets go of
-    the folder when a process ends, however it does; where it cannot hold one, nothing happens.
-    Sentences call the folder ``called``.
+    A ``shard`` of a job, such as "3/8", keeps out all but its other shards, and ``reading`` those
+    that write. The folder is made if it is missing, and what writing left behind where an earlier
+    process was killed is removed, unless others may be writing. The system lets go of the folder
+    when a process ends, however it does; where it cannot hold one, nothing happens. Sentences call
+    the folder ``called``.
 
     Raises
     ------
@@ -127,16 +130,25 @@ def sole_use(folder: Path, shared: bool = False, called: Path | None = None) -> 
     """
     new = [one for one in (folder, *folder.parents) if not one.exists()]
     folder.mkdir(parents=True, exist_ok=True)
-    place, held = folder.resolve(), _HELD.get()
+    place, held, shared = folder.resolve(), _HELD.get(), bool(shard) or reading
+    mark = place / f"shard-{shard.replace('/', '-of-')}" if shard else place
     with ExitStack() as stack:
         # A command that is refused leaves no folder.
         stack.callback(_remove_empty, new)
-        if held.isdisjoint((place, *place.parents)):
+        if held.isdisjoint((mark, place, *place.parents)):
             for one in place.parents[1::-1]:
                 _hold(one, True, one, stack)
             if _hold(place, shared, called or folder, stack) and not shared:
                 _sweep(place)
-                stack.callback(_HELD.reset, _HELD.set(held | {place}))
+            if shard:
+                try:
+                    stack.enter_context(in_turn(mark, wait=False))
+                except BlockingIOError:
+                    cure = "give each process another --shard"
+                    message = f"is being written by another asot with --shard {shard}: {cure}"
+                    raise FileError.at(folder, message) from None
+            if not reading:
+                stack.callback(_HELD.reset, _HELD.set(held | {mark}))
         yield
 
 
@@ -163,6 +175,42 @@ def _hold(folder: Path, shared: bool, called: Path, stack: ExitStack) -> bool:
         logger.debug("%s cannot be held: %s", folder, error)
         return False
     return True
+
+
+@contextmanager
+def in_turn(path: Path, wait: bool = True) -> Iterator[None]:
+    """Let processes that read ``path`` and write it anew do so one after the other.
+
+    Its folder must be there. Where the system has no locks, nothing happens. Without ``wait``, it
+    is a BlockingIOError if it is another's turn.
+    """
+    if find_spec("fcntl") is None:  # Windows
+        yield
+        return
+    import fcntl
+
+    # A file of its own, as ``path`` is replaced; named so that it is swept like others.
+    lock, mine = path.with_name(f".{path.name}-10c4ed00"), False
+    while not mine:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            os.close(descriptor)
+            raise
+        except OSError as error:
+            logger.debug("%s cannot be held: %s", lock, error)
+            mine = True
+        # Whoever had it before may have removed it meanwhile.
+        with suppress(FileNotFoundError):
+            mine = mine or os.path.samestat(os.fstat(descriptor), lock.stat())
+        if not mine:
+            os.close(descriptor)
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+        os.close(descriptor)
 
 
 def _sweep(folder: Path) -> None:

@@ -11,12 +11,17 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from enum import Enum, auto
 from functools import partial
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
+
+from asot.errors import ArgumentError, require_integer
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -38,24 +43,106 @@ class Died:
         return f"its process was killed by signal {-self.exit_code}{memory}"
 
 
-def run_jobs(
-    function: Callable[[Job], Result], jobs: Sequence[Job], processes: int
-) -> Iterator[tuple[Job, Result | Died]]:
-    """Run jobs in several processes, begun in their order, and yield each as it ends.
+# Called with a job and what it tells of itself while it runs.
+Told = Callable[[Any, Any], None]
+# Runs jobs, so many at once, and yields each with its result as it ends; see ``run_jobs``.
+Engine = Callable[
+    [Callable[[Any], Any], Sequence[Any], int, Told], Iterator[tuple[Any, "Any | Died"]]
+]
 
-    ``function`` must be of a module, so that a new process can import it. The result is ``Died``
-    where the process ended before it had one.
+
+@dataclass(frozen=True)
+class Workers:
+    """How jobs are spread: how many run at once, and by which of ``ENGINES``.
+
+    There are as many as cores, or as ``OMP_NUM_THREADS`` says, unless ``count`` is given. Results
+    do not depend on either.
+
+    Raises
+    ------
+    ArgumentError
+        If the count is below 1 or there is no such engine.
+    """
+
+    count: int | None = None
+    engine: str = "processes"
+
+    def __post_init__(self) -> None:
+        if self.count is not None:
+            require_integer("workers", self.count, at_least=1)
+        if self.engine not in ENGINES:
+            known = ", ".join(ENGINES)
+            raise ArgumentError(
+                f"engine must be one of {known}, but is {self.engine!r}.", setting="engine"
+            )
+
+    @property
+    def number(self) -> int:
+        """Return how many jobs run at once."""
+        return self.count or usable_threads()
+
+    def run(
+        self,
+        function: Callable[[Job], Result],
+        jobs: Sequence[Job],
+        told: Told = lambda job, value: None,
+        apart: bool = False,
+    ) -> Iterator[tuple[Job, Result | Died]]:
+        """Run jobs, and yield each with its result as it ends, in any order.
+
+        ``function`` must be of a module, or a partial of such a function, and jobs and results
+        plain values, so that another process can take them. An exception that it raises is raised
+        here, and gives up the other jobs. While it runs it may call :func:`tell`, whose values come
+        to ``told``. Each job has a single thread inside numerical libraries. A job whose worker
+        died is run once more, alone, after all others; its result is ``Died`` if that dies too.
+        A single worker, or job, runs in this process, unless it is to run ``apart``.
+        """
+        engine = ENGINES[self.engine]
+        if engine is run_jobs and not apart and min(self.number, len(jobs)) < 2:
+            engine = run_here
+        died = []
+        for job, result in engine(function, jobs, self.number, told):
+            if isinstance(result, Died):
+                died.append(job)
+            else:
+                yield job, result
+        yield from engine(function, died, 1, told)
+
+
+def tell(value: Any) -> None:
+    """Tell whoever spread the jobs of the one that runs here; nobody, outside of a job."""
+    _teller(value)
+
+
+def run_jobs(
+    function: Callable[[Job], Result],
+    jobs: Sequence[Job],
+    count: int,
+    told: Told = lambda job, value: None,
+) -> Iterator[tuple[Job, Result | Died]]:
+    """Run jobs in ``count`` processes, begun in their order, and yield each as it ends.
+
+    The result is ``Died`` where the process ended before it had one. The rest is as for
+    :meth:`Workers.run`.
     """
     waiting = list(reversed(jobs))
     workers: dict[Any, _Worker] = {}
     try:
         while waiting or workers:
-            while waiting and len(workers) < processes:
+            while waiting and len(workers) < count:
                 worker = _Worker(function)
                 workers[worker.give(waiting.pop())] = worker
             for pipe in wait(list(workers)):
-                worker = workers.pop(pipe)
-                job, result = worker.take()
+                worker = workers[pipe]
+                said, result = worker.take()
+                if said is _Said.PROGRESS:
+                    told(worker.job, result)
+                    continue
+                if said is _Said.ERROR:
+                    error, place = result
+                    raise error from RuntimeError(f"in another process:\n{place}")
+                job = worker.job
+                del workers[pipe]
                 if waiting and not isinstance(result, Died):
                     workers[worker.give(waiting.pop())] = worker
                 else:
@@ -65,6 +152,22 @@ def run_jobs(
         for worker in workers.values():
             worker.process.kill()
             worker.end()
+
+
+def run_here(
+    function: Callable[[Job], Result],
+    jobs: Sequence[Job],
+    count: int = 1,
+    told: Told = lambda job, value: None,
+) -> Iterator[tuple[Job, Result]]:
+    """Run jobs one after the other in this process; see :meth:`Workers.run`."""
+    for job in jobs:
+        with _telling(partial(told, job)), one_thread():
+            result = function(job)
+        yield job, result
+
+
+ENGINES: dict[str, Engine] = {"serial": run_here, "processes": run_jobs}
 
 
 def in_threads(
@@ -81,14 +184,11 @@ def in_threads(
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
     threads = min(threads or usable_threads(), len(jobs))
     if threads < 2:
         yield from map(function, jobs)
         return
-    alone = partial(threadpool_limits, 1)
-    with alone(), ThreadPoolExecutor(threads, initializer=alone) as pool:
+    with one_thread(), ThreadPoolExecutor(threads, initializer=one_thread) as pool:
         futures = [pool.submit(function, job) for job in jobs]
         try:
             for future in futures:
@@ -97,6 +197,14 @@ def in_threads(
             stop()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """Use one thread inside numerical libraries that are loaded, at once and within the block."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    limits: AbstractContextManager[Any] = threadpool_limits(1)
+    return limits
 
 
 def usable_threads() -> int:
@@ -112,6 +220,14 @@ def available_cores() -> int:
 
         return int(cpu_count())
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class _Said(Enum):
+    """What a process says of its job."""
+
+    PROGRESS = auto()
+    RESULT = auto()
+    ERROR = auto()
 
 
 class _Worker:
@@ -141,11 +257,13 @@ class _Worker:
             self.pipe.send(job)
         return self.pipe
 
-    def take(self) -> tuple[Any, Any]:
+    def take(self) -> tuple[_Said, Any]:
+        """Receive what the process says."""
         try:
-            return self.job, self.pipe.recv()
+            said: tuple[_Said, Any] = self.pipe.recv()
         except (EOFError, OSError):
-            return self.job, Died(self.end())
+            return _Said.RESULT, Died(self.end())
+        return said
 
     def end(self) -> int | None:
         """Let the process end, and return its exit code."""
@@ -188,12 +306,34 @@ def _serve(function: Callable[[Any], Any], pipe: Connection) -> None:
             job = pipe.recv()
         except (EOFError, OSError):
             return
-        result = function(job)
         try:
-            pipe.send(result)
+            with _telling(lambda value: pipe.send((_Said.PROGRESS, value))):
+                said = _Said.RESULT, function(job)
+        except Exception as error:
+            said = _Said.ERROR, (error, traceback.format_exc())
+        try:
+            pipe.send(said)
         except ConnectionError:  # the parent was killed meanwhile
             return
         sys.stdout.flush()
+
+
+def _silent(value: Any) -> None:
+    """Tell nobody."""
+
+
+_teller: Callable[[Any], None] = _silent
+
+
+@contextmanager
+def _telling(teller: Callable[[Any], None]) -> Iterator[None]:
+    """Let ``tell`` call ``teller`` within the block."""
+    global _teller
+    _teller, before = teller, _teller
+    try:
+        yield
+    finally:
+        _teller = before
 
 
 def _die_with_parent() -> None:

@@ -8,12 +8,11 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from asot.errors import ConfigurationError, DataError
+from asot.errors import DataError
 from asot.inputs.find import Input, find_inputs, take_shard
 from asot.inputs.kinds import ASIDE, PLAIN, SERIES, VIDEOS, Kind
+from asot.shards import Shard
 
 LogCapture = pytest.LogCaptureFixture
 
@@ -351,23 +350,12 @@ def test_endings_mean_one_thing() -> None:
     assert all(one == one.lower() and one.startswith(".") for one in {*VIDEOS, *SERIES, *ASIDE})
 
 
-@given(count=st.integers(1, 40), shards=st.integers(1, 12))
-def test_shards_share_all_recordings_out(count: int, shards: int) -> None:
-    inputs = [Input(f"{number:02}", Path("x")) for number in range(count)]
-    shared: list[Input] = []
-    for shard in range(1, min(shards, count) + 1):
-        own = take_shard(inputs, f"{shard}/{shards}")
-        assert abs(len(own) - count / shards) < 1
-        shared += own
-    assert sorted(shared, key=lambda one: one.name) == inputs
+def test_shards_take_recordings_by_size(tmp_path: Path) -> None:
+    sizes = {"a": 10, "b": 900, "c": 10, "d": 0}
+    for name, size in sizes.items():
+        (tmp_path / name).write_bytes(bytes(size))
+    inputs = [Input(name, tmp_path / name) for name in sizes]
+    inputs.append(Input("gone", tmp_path / "gone", defect="is a broken symbolic link"))
+    shares = [[one.name for one in take_shard(inputs, Shard(i, 2))] for i in (1, 2)]
+    assert shares == [["b"], ["a", "c", "d", "gone"]]
     assert take_shard(inputs, None) == inputs
-
-
-@pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "1/", "/2", "a/b", "-1/2", "1.5/2", "1/2/3"])
-def test_shards_that_are_none(shard: str) -> None:
-    with pytest.raises(ConfigurationError, match="--shard must be i/n with i from 1 to n, not "):
-        take_shard([Input("a", Path("a"))], shard)
-
-
-def test_a_shard_without_a_recording() -> None:
-    assert take_shard([Input("a", Path("a"))], "2/2") == []

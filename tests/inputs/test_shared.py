@@ -19,6 +19,7 @@ from asot.inputs.settings import SeriesSettings, VideoSettings
 from asot.inputs.shared import Look, agree
 from asot.progress import silent
 from asot.runs.stick_figures import stick_figure
+from asot.shards import Shard
 
 NAMES = ("ax", "ay", "az", "gx", "gy", "gz")
 
@@ -50,7 +51,7 @@ def make(
 ) -> Extraction:
     everyone = find_inputs([folder])
     series = SeriesSettings(**settings)  # type: ignore[arg-type]
-    inputs = take_shard(everyone, shard)
+    inputs = take_shard(everyone, None if shard is None else Shard.of(shard))
     return extract(inputs, root, VideoSettings(), series, silent, expected, shared_with=everyone)
 
 

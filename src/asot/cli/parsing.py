@@ -45,6 +45,8 @@ HELP = {
     "recordings": "Files, or folders of them.",
     "results": "Folder of asot segment, train or predict.",
     "seed": "Decides everything that is drawn.",
+    "shard": "i/n: only the i-th of n shares of the work, for a job array, or for n machines that "
+    "share the disk; then give the command without it.",
     "skeleton": "File with the points of poses to join: pairs of names in YAML, JSON or CSV, or "
     "DeepLabCut's config.yaml.",
     "videos": "Folder with the videos of poses or sensor logs, to show with them.",
@@ -92,22 +94,22 @@ def run_command(command: str, function: Callable[..., None], words: Sequence[str
     if given.get("out") is not None:
         _check_out(given["out"])
     with ExitStack() as stack:
-        for folder, shared in _written(given):
-            stack.enter_context(sole_use(folder, shared))
+        for folder, shard, reading in _used(given):
+            stack.enter_context(sole_use(folder, shard, reading))
         function(**given)
 
 
-def _written(given: Mapping[str, Any]) -> list[tuple[Path, bool]]:
-    """List the folders that a command writes to, from the outside in, and whether others may too.
+def _used(given: Mapping[str, Any]) -> list[tuple[Path, str, bool]]:
+    """List the folders that a command uses, from the outside in: its shard, and whether it reads.
 
-    They may where each makes its own share of the recordings, and where nothing is but read.
+    Processes that train together see to it themselves, as one of them alone writes.
     """
-    if "devices" in given:
-        return []  # one of the processes that train together writes, and sees to it itself
     out, results = given.get("out"), given.get("results")
-    folders = [] if out is None else [(out, given.get("shard") is not None)]
+    if "devices" in given:
+        return []
+    folders = [] if out is None else [(out, str(given.get("shard") or ""), False)]
     if results is not None and results.is_dir():
-        folders.append((results, "to" in given and out is not None))
+        folders.append((results, "", "to" in given and out is not None))
     return sorted(folders, key=lambda one: len(one[0].resolve().parts))
 
 

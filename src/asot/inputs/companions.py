@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -142,22 +142,28 @@ def bare_name(name: str) -> str:
     return (_BEFORE.sub("", bare) or bare).lower()
 
 
-def note_companions(companions: Companions, root: Path) -> dict[str, str]:
-    """Note videos and skeleton in the origins of the recordings in a data folder.
+def note_companions(
+    companions: Companions, root: Path, names: Collection[str] | None = None
+) -> dict[str, str]:
+    """Note videos and skeleton in the origins of the recordings in a data folder, or of some.
 
     Return a sentence for each video that does not fit its recording; those far from it are left
     out.
     """
-    changed, said = with_companions(companions, root)
+    changed, said = with_companions(companions, root, names)
     for name, origin in changed.items():
         write_json(origin_path(root, name), msgspec.to_builtins(origin))
     return said
 
 
-def with_companions(companions: Companions, root: Path) -> tuple[dict[str, Origin], dict[str, str]]:
+def with_companions(
+    companions: Companions, root: Path, names: Collection[str] | None = None
+) -> tuple[dict[str, Origin], dict[str, str]]:
     """Return the origins that companions change, by the recordings, and sentences on misfits."""
     found, said = dict[str, Origin](), dict[str, str]()
     for name, origin in _origins(root).items() if companions != Companions() else ():
+        if names is not None and name not in names:
+            continue
         media = dict(origin.media)
         if companions.skeleton and origin.kind == "pose":
             media["skeleton"] = [list(pair) for pair in companions.skeleton]

@@ -144,8 +144,8 @@ def extract(
     trained on: another is refused before it makes any. Logs and poses are reduced to the columns
     that the inputs share with each other and with ``shared_with``, of which features are made in
     other calls; see :func:`asot.inputs.shared.agree`. Features of the same files that took other
-    settings are made anew or, with ``keep``, refused. If no recording can be used, a DataError
-    gives the reason of the first.
+    settings are made anew or, with ``keep``, refused. If no recording can be used, and there are no
+    others, a DataError gives the reason of the first.
     """
     sound = [one for one in inputs if not one.defect]
     extractors, unfit, remarks = list[Extractor](), dict[str, str](), dict[str, list[str]]()
@@ -168,6 +168,9 @@ def extract(
         if said and one.name not in result.failed:
             result.remarks[one.name] = [*said, *result.remarks.get(one.name, ())]
     result.taken = take_stock(inputs, root, result.failed, result.remarks)
+    if not result.usable and len(shared_with) <= len(inputs):
+        name, reason = next(iter(result.failed.items()))
+        raise DataError(f"None of the {len(inputs)} recordings can be used; {name}: {reason}")
     write_taken(root, result.taken, [one.name for one in shared_with])
     return result
 
@@ -375,9 +378,6 @@ def extract_with(
         before += length
         progress(extractor.stage, round(before), round(total))
     result.remarks = {name: remarks for name, remarks in result.remarks.items() if remarks}
-    if not result.usable:
-        name, reason = next(iter(result.failed.items()))
-        raise DataError(f"None of the {len(inputs)} recordings can be used; {name}: {reason}")
     return result
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
-from asot.errors import AsotError, ConfigurationError, DataError, FileError, unreadable
+from asot.errors import AsotError, DataError, FileError, unreadable
 from asot.files import require_file
 from asot.inputs.kinds import (
     ARRAYS,
@@ -33,6 +33,7 @@ from asot.inputs.kinds import (
     no_video,
     video_endings,
 )
+from asot.shards import Shard
 from asot.text import listing, plural, printable, quote, safe_name
 
 logger = logging.getLogger(__name__)
@@ -342,18 +343,10 @@ def is_ours(folder: Path) -> bool:
     return data or any((folder / mark).is_file() for mark in OURS)
 
 
-def take_shard(inputs: list[Input], shard: str | None) -> list[Input]:
-    """Take every n-th recording from the i-th on, for a shard "i/n"; all of them for None.
-
-    Examples
-    --------
-    >>> [one.name for one in take_shard([Input(c, Path(c)) for c in "abcde"], "2/2")]
-    ['b', 'd']
-    """
+def take_shard(inputs: list[Input], shard: Shard | None) -> list[Input]:
+    """Take the share of a shard, by the sizes of the files; all recordings for None."""
     if shard is None:
         return inputs
-    first, slash, count = shard.partition("/")
-    if not (slash and first.isdecimal() and count.isdecimal() and 1 <= int(first) <= int(count)):
-        message = f"--shard must be i/n with i from 1 to n, not {shard}."
-        raise ConfigurationError(message, setting="shard")
-    return inputs[int(first) - 1 :: int(count)]
+    sizes = {one.name: 0 if one.defect else one.path.stat().st_size for one in inputs}
+    own = shard.take(sizes)
+    return [one for one in inputs if one.name in own]

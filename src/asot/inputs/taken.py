@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 from asot.data.features import FeatureFile
 from asot.data.origin import Origin, origin_path, read_origin, read_times, times_path
 from asot.errors import AsotError
-from asot.files import write_text
+from asot.files import in_turn, write_text
 from asot.inputs.find import Input
 from asot.text import as_cell, from_cell, printable
 
@@ -96,24 +96,39 @@ def unused(one: Input, reason: str) -> Taken:
 
 def write_taken(root: Path, found: Sequence[Taken], others: Collection[str] = ()) -> None:
     """Write the table of all files as CSV; rows of ``others``, from other calls, stay."""
-    path = root / FILE
+    with in_turn(root / FILE):
+        _write_table(root / FILE, found, others)
+
+
+def unread(inputs: Sequence[Input], root: Path) -> list[str]:
+    """Name the recordings that the table lacks, as nobody has tried to read them yet."""
+    known = {name for name, _ in _rows(root / FILE)}
+    return [one.name for one in inputs if one.name not in known]
+
+
+def _write_table(path: Path, found: Sequence[Taken], others: Collection[str]) -> None:
     names = {one.recording for one in found}
-    rows: list[dict[str, Any]] = []
-    before = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    with suppress(csv.Error):  # someone altered it, or names more columns than are read back
-        for row in csv.DictReader(io.StringIO(before, newline="")):
-            name = from_cell(row.get("recording") or "")
-            if name in others and name not in names:
-                rows.append(row)
+    rows = [row for name, row in _rows(path) if name in others and name not in names]
     for one in found:
         lists = ("columns", "left_out", "remarks")
         texts = {name: "; ".join(getattr(one, name)) for name in lists}
         texts |= {"recording": one.recording}
         rows.append(asdict(one) | {name: as_cell(text) for name, text in texts.items()})
-    text = io.StringIO(newline="")
+    before, text = _text(path), io.StringIO(newline="")
     names_of = list(Taken.__dataclass_fields__)
     table = csv.DictWriter(text, names_of, extrasaction="ignore", lineterminator="\n")
     table.writeheader()
     table.writerows(sorted(rows, key=lambda row: str(row["recording"])))
     if text.getvalue() != before:
         write_text(path, text.getvalue())
+
+
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the rows of the table with their recordings, as far as it can be read."""
+    with suppress(csv.Error):  # someone altered it, or names more columns than are read back
+        for row in csv.DictReader(io.StringIO(_text(path), newline="")):
+            yield from_cell(row.get("recording") or ""), row
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
