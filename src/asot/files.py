@@ -75,7 +75,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 def put(made: Path, path: Path) -> None:
     """Give what is finished, and on the disk, its name; what had that name before is replaced."""
     os.replace(made, path)  # noqa: PTH105 - the atomic rename is the point
-    keep_names(path.parent)
+    sync_folder(path.parent)
 
 
 def put_folder(made: Path, path: Path) -> None:
@@ -84,7 +84,7 @@ def put_folder(made: Path, path: Path) -> None:
     Both ``made`` and what is removed lie in a scratch folder, see ``scratch_beside``.
     """
     for folder in (made, *(one for one in made.rglob("*") if one.is_dir())):
-        keep_names(folder)
+        sync_folder(folder)
     earlier = made.with_name("earlier")
     if os.path.lexists(path):
         path.rename(earlier)
@@ -94,10 +94,10 @@ def put_folder(made: Path, path: Path) -> None:
         if os.path.lexists(earlier):
             earlier.rename(path)
         raise
-    keep_names(path.parent)
+    sync_folder(path.parent)
 
 
-def keep_names(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Have the disk keep which files a folder holds, before anything is built on it.
 
     Else a loss of power may undo the last renames and removals, and some of them alone.
