@@ -1,0 +1,166 @@
+"""Whatever ends a command at whatever moment: given again, it ends as if nothing had been."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.cli.blows import Case, Ring, environment_of
+from tests.cli.outcome import Asot
+from tests.inputs.video.clips import write_clip
+from tests.runs.regimes import snapshot, write_logs, write_truth
+
+KILLS = int(os.environ.get("ASOT_KILLS", "40"))
+QUICK = ("data simulate", "extract", "export")
+SHORT = ("--n_actions", "3", "--training.epochs", "2", "--figures", "1")
+
+
+def make_cases(ring: Ring) -> dict[str, Case]:
+    """Make recordings, results and a model, and name the commands that are given."""
+    made, work = ring.root / "made", ring.work
+
+    def ready(*words: object) -> None:
+        command = [sys.executable, "-m", "asot", *map(str, words)]
+        done = subprocess.run(
+            command, env=ring.environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+    truth = write_logs(made / "logs", 1, "r0", "r1", "r2", seconds=(6, 9))
+    write_truth(made / "truth.csv", truth)
+    names = {"action 1": "rest", "action 2": "walk"}
+    (made / "names.json").write_text(json.dumps(names), encoding="utf-8")
+    (made / "videos").mkdir()
+    for name in ("a", "b"):
+        write_clip(made / "videos" / f"{name}.mp4", [i / 10 for i in range(120)])
+    generated = ("--generate.mean_length", "60", "--generate.n_actions", "3", "--width", "5")
+    simulate = ("data", "simulate", "--like", "breakfast", "--recordings", "6", *generated)
+    ready(*simulate, "--out", made / "toys")
+    results, videos = made / "results" / "out", made / "film" / "out"
+    shutil.rmtree(work, ignore_errors=True)
+    ready("segment", made / "logs", "--n_actions", "3", "--out", work / "out")
+    shutil.copytree(work, results.parent)
+    shutil.rmtree(work)
+    ready("segment", made / "videos", "--n_actions", "2", "--out", work / "out")
+    shutil.copytree(work, videos.parent)
+    ready("train", "default", *SHORT, "--team", "0", "--data", made / "toys", "--out", made / "run")
+    of_results, of_film = {"before": results.parent}, {"before": videos.parent}
+    out = ("--out", work / "out")
+    data = ("--data", made / "toys")
+    origins = "out/origins/*.json"
+    unfinished = r"\.(rows|when|what)$"
+    cases = [
+        Case("data simulate", (*simulate, *out), finished="*/**/*.npy", kept=r"\.out\.part"),
+        Case("extract", ("extract", made / "logs", *out), finished=origins),
+        Case(
+            "extract videos", ("extract", made / "videos", *out), finished=origins, kept=unfinished
+        ),
+        Case(
+            "segment",
+            ("segment", made / "logs", "--n_actions", "3", *out),
+            finished="out/data/origins/*.json",
+        ),
+        Case("train", ("train", "default", *SHORT, *data, *out), finished="out/logs/*/*/*.csv"),
+        Case("train alone", ("train", "default", *SHORT, "--team", "0", *data, *out)),
+        Case("predict", ("predict", made / "run", *data, *out, "--figures", "1")),
+        Case("evaluate", ("evaluate", work / "out", "--truth", made / "truth.csv"), **of_results),
+        Case("relabel", ("relabel", work / "out", made / "names.json"), **of_results),
+        Case(
+            "import",
+            ("import", work / "out", made / "truth.csv", "--as", "corrections"),
+            **of_results,
+        ),
+        Case("stats", ("stats", work / "out"), **of_results),
+        Case("export", ("export", work / "out", "--to", "csv,vtt,elan"), **of_results),
+        Case("export all", ("export", work / "out", "--to", "all"), **of_results),
+        Case("page", ("page", work / "out"), **of_film),
+        Case("page, embedded", ("page", work / "out", "--embed"), **of_film),
+        Case("share", ("page", work / "out", "--share", work / "share"), **of_film),
+        Case("share, packed", ("page", work / "out", "--share", work / "share.zip"), **of_film),
+        Case("share, one file", ("page", work / "out", "--share", work / "one.html"), **of_film),
+        Case(
+            "benchmark",
+            (
+                *("benchmark", "default", "--methods", "kmeans", "twfinch", "uniform"),
+                *("--n_actions", "3", "--seeds", "2", *data, *out),
+            ),
+            finished="out/cells/**/*.json",
+        ),
+        Case("decode", ("decode", *sorted((results / "predictions/assignments").glob("*")), *out)),
+    ]
+    return {case.name: case for case in cases}
+
+
+@pytest.fixture(scope="module")
+def ring(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Ring:
+    return Ring(tmp_path_factory.mktemp("ring"), environment_of(cache))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_struck_anywhere_and_given_again(ring: Ring, seed: int) -> None:
+    rng, cases = random.Random(seed), make_cases(ring)
+    names = [name for _ in range(KILLS) for name in cases][:KILLS]
+    wrong = [ring.strike(cases[name], rng) for name in names]
+    assert not list(filter(None, wrong))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "segment {logs} --n_actions 3 --out {out}",
+        "extract {logs} --out {out}",
+        "extract {logs} --out {out} --shard 1/2",
+        "extract {logs} --out {out}/data",
+        "train default --n_actions 4 --data {toys} --out {out}",
+        "predict {trained} --data {toys} --out {out}",
+        "benchmark default --data {toys} --out {out}",
+        "data simulate --like breakfast --out {out}",
+        "decode {matrix} --out {out}",
+        "demo --out {out}",
+        "page {out}",
+        "page {out} --share {out}.html",
+        "evaluate {out}",
+        "relabel {out} names.json",
+        "relabel {out}/predictions names.json",
+        "import {out} labels.csv",
+        "stats {out}",
+        "export {out} --to csv",
+        "export {out} --to csv --out {elsewhere}",
+    ],
+)
+def test_one_writes_at_a_time(
+    asot: Asot, finished: Path, trained: Path, toys: Path, tmp_path: Path, words: str
+) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "a.csv").write_text("time,ax\n" + "0,1\n1,2\n" * 9)
+    out, elsewhere = shutil.copytree(finished, tmp_path / "out"), tmp_path / "elsewhere"
+    matrix = next((finished / "predictions" / "assignments").glob("*.npy"))
+    places = {"out": out, "logs": tmp_path / "logs", "toys": toys, "trained": trained}
+    before = snapshot(tmp_path)
+    with open_folder(out) as descriptor:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        outcome = asot(*words.format(**places, matrix=matrix, elsewhere=elsewhere).split())
+    assert outcome.code == 2
+    cure = "wait until it has ended, or choose another folder."
+    assert outcome.sentence == f"{out}: is in use by another asot: {cure}"
+    assert snapshot(tmp_path) == before
+    assert not elsewhere.exists()
+
+
+@contextmanager
+def open_folder(folder: Path) -> Iterator[int]:
+    """Open a folder, as another process would."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    yield descriptor
+    os.close(descriptor)
