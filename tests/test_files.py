@@ -6,6 +6,7 @@ import os
 import resource
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -54,12 +55,14 @@ def test_a_full_disk_is_noticed(tmp_path: Path, rows: int) -> None:
 def test_a_file_is_on_the_disk_before_its_name_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else a loss of power leaves the new name with an empty file."""
+    """Else a loss of power leaves the new name with an empty file, or newer files without it."""
     seen: list[tuple[str, int]] = []
+    folder = tmp_path.stat().st_ino
     sync, move = os.fsync, os.replace
 
     def synced(descriptor: int) -> None:
-        seen.append(("sync", os.fstat(descriptor).st_size))
+        found = os.fstat(descriptor)
+        seen.append(("sync folder", 0) if found.st_ino == folder else ("sync", found.st_size))
         sync(descriptor)
 
     def moved(old: Path, new: Path) -> None:
@@ -69,7 +72,7 @@ def test_a_file_is_on_the_disk_before_its_name_is(
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(os, "replace", moved)
     write_text(tmp_path / "a.txt", "four")
-    assert seen == [("sync", 4), ("move", 4)]
+    assert seen == [("sync", 4), ("move", 4), ("sync folder", 0)]
 
 
 def test_a_folder_in_use_is_refused_and_swept(tmp_path: Path) -> None:
@@ -81,10 +84,33 @@ def test_a_folder_in_use_is_refused_and_swept(tmp_path: Path) -> None:
         path.touch()
     with sole_use(tmp_path):
         assert not left.exists()
-        with pytest.raises(FileError, match="is being written by another asot: wait until"):
-            sole_use(tmp_path).__enter__()
-    with sole_use(tmp_path):
         assert all(path.exists() for path in kept)
+        with sole_use(tmp_path / "data"):
+            pass  # what holds it may go on inside
+        for inside in (tmp_path, tmp_path / "data", tmp_path / "data" / "deeper"):
+            assert f"{tmp_path}: is in use by another asot: wait until" in refusal(inside)
+        assert "is in use" in refusal(tmp_path, reading=True)
+        assert not (tmp_path / "data" / "deeper").exists()
+    with sole_use(tmp_path / "data"):
+        assert refusal(tmp_path / "other") == ""
+        assert "is in use" in refusal(tmp_path)
+    with sole_use(tmp_path, reading=True):
+        assert refusal(tmp_path, reading=True) == ""
+        assert "is in use" in refusal(tmp_path)
+
+
+def refusal(folder: Path, shard: str = "", reading: bool = False) -> str:
+    """What is said to others who want a folder; a thread is another as a process is."""
+
+    def use() -> str:
+        try:
+            with sole_use(folder, shard, reading):
+                return ""
+        except FileError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(use).result()
 
 
 def test_what_a_killed_writer_leaves_is_swept(tmp_path: Path) -> None:
@@ -105,12 +131,10 @@ def test_shards_share_a_folder_and_keep_others_out(tmp_path: Path) -> None:
     with sole_use(tmp_path, "1/2"), sole_use(tmp_path, "2/2"):
         assert left.exists()  # perhaps another's, who is writing it
         for shard, message in (("", "by another asot: wait"), ("1/2", "with --shard 1/2: give")):
-            with pytest.raises(FileError, match=message):
-                sole_use(tmp_path, shard).__enter__()
+            assert message in refusal(tmp_path, shard)
     with sole_use(tmp_path):
         assert not list(tmp_path.iterdir())
-        with pytest.raises(FileError, match="is being written by another asot: wait"):
-            sole_use(tmp_path, "1/2").__enter__()
+        assert "is in use by another asot: wait" in refusal(tmp_path, "1/2")
 
 
 def test_who_reads_and_writes_in_turn_loses_nothing(tmp_path: Path) -> None:

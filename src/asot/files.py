@@ -11,9 +11,11 @@ import logging
 import os
 import re
 import secrets
+import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from contextvars import ContextVar
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,8 @@ from asot.text import as_cell, listing
 logger = logging.getLogger(__name__)
 
 _TEMPORARY = re.compile(r"\..*-[0-9a-f]{8}(\.\w+)?")  # see ``atomic_path``
+_SCRATCH = re.compile(r"\..+\.asot")  # see ``scratch_beside``
+_HELD: ContextVar[frozenset[Path]] = ContextVar("held", default=frozenset())
 # The bytes of a block and the blocks of a large file that its fingerprint reads.
 _BLOCK, _BLOCKS = 1 << 20, 8
 
@@ -41,7 +45,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     ------
     Path
         A path in the same folder, with the same suffix. If the block raises, it is removed and
-        ``path`` stays as it was. After a loss of power ``path`` is the old file or the new one.
+        ``path`` stays as it was. After a loss of power ``path`` is the old file or the new one, and
+        the new one where a later one is new.
 
     Examples
     --------
@@ -62,55 +67,114 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         # Else a loss of power may leave the new name with nothing in it.
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
-        os.replace(temporary, path)  # noqa: PTH105 - the atomic rename is the point
+        put(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-@contextmanager
-def sole_use(folder: Path, shard: str = "") -> Iterator[None]:
-    """Keep other processes out of a folder, which is there, while the block runs.
+def put(made: Path, path: Path) -> None:
+    """Give what is finished, and on the disk, its name; what had that name before is replaced."""
+    os.replace(made, path)  # noqa: PTH105 - the atomic rename is the point
+    sync_folder(path.parent)
 
-    A ``shard`` of a job, such as "3/8", keeps out all but its other shards. What writing left
-    behind where an earlier process was killed is removed, unless others may be writing. The system
-    lets go of the folder when a process ends, however it does; where it cannot hold one, nothing
-    happens.
+
+def put_folder(made: Path, path: Path) -> None:
+    """Give a folder of finished files its name; one that had that name before is removed.
+
+    Both ``made`` and what is removed lie in a scratch folder, see ``scratch_beside``.
+    """
+    for folder in (made, *(one for one in made.rglob("*") if one.is_dir())):
+        sync_folder(folder)
+    earlier = made.with_name("earlier")
+    if os.path.lexists(path):
+        path.rename(earlier)
+    try:
+        made.rename(path)
+    except OSError:
+        if os.path.lexists(earlier):
+            earlier.rename(path)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the disk keep which files a folder holds, before anything is built on it.
+
+    Else a loss of power may undo the last renames and removals, and some of them alone.
+    """
+    # Windows opens no folders, and some network disks cannot do it.
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def sole_use(
+    folder: Path, shard: str = "", reading: bool = False, called: Path | None = None
+) -> Iterator[None]:
+    """Keep other processes out of a folder, and of all that it holds, while the block runs.
+
+    A ``shard`` of a job, such as "3/8", keeps out all but its other shards, and ``reading`` those
+    that write. The folder is made if it is missing, and what writing left behind where an earlier
+    process was killed is removed, unless others may be writing. The system lets go of the folder
+    when a process ends, however it does; where it cannot hold one, nothing happens. Sentences call
+    the folder ``called``.
 
     Raises
     ------
     FileError
-        If another process has the folder in use.
+        If another process has the folder in use, one of the two that hold it, or one in it.
     """
-    if find_spec("fcntl") is None:  # Windows
-        yield
-        return
-    import fcntl
-
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, (fcntl.LOCK_SH if shard else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except BlockingIOError:
-            cure = "wait until it has ended, or choose another --out"
-            raise FileError.at(folder, f"is being written by another asot: {cure}") from None
-        except OSError as error:
-            logger.debug("%s cannot be held: %s", folder, error)
-        else:
-            for path in () if shard else folder.rglob(".*"):
-                if _TEMPORARY.fullmatch(path.name) and path.is_file():
-                    path.unlink(missing_ok=True)
-        with ExitStack() as stack:
+    new = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    place, held, shared = folder.resolve(), _HELD.get(), bool(shard) or reading
+    mark = place / f"shard-{shard.replace('/', '-of-')}" if shard else place
+    with ExitStack() as stack:
+        # A command that is refused leaves no folder.
+        stack.callback(_remove_empty, new)
+        if held.isdisjoint((mark, place, *place.parents)):
+            for one in place.parents[1::-1]:
+                _hold(one, True, one, stack)
+            if _hold(place, shared, called or folder, stack) and not shared:
+                _sweep(place)
             if shard:
                 try:
-                    mark = folder / f"shard-{shard.replace('/', '-of-')}"
                     stack.enter_context(in_turn(mark, wait=False))
                 except BlockingIOError:
                     cure = "give each process another --shard"
                     message = f"is being written by another asot with --shard {shard}: {cure}"
                     raise FileError.at(folder, message) from None
-            yield
-    finally:
-        os.close(descriptor)
+            if not reading:
+                stack.callback(_HELD.reset, _HELD.set(held | {mark}))
+        yield
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
+
+
+def _hold(folder: Path, shared: bool, called: Path, stack: ExitStack) -> bool:
+    """Hold a folder until the stack ends, if the system can; tell whether it does."""
+    if find_spec("fcntl") is None:  # Windows
+        return False
+    import fcntl
+
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+        stack.callback(os.close, descriptor)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        cure = "wait until it has ended, or choose another folder"
+        raise FileError.at(called, f"is in use by another asot: {cure}") from None
+    except OSError as error:
+        logger.debug("%s cannot be held: %s", folder, error)
+        return False
+    return True
 
 
 @contextmanager
@@ -149,10 +213,53 @@ def in_turn(path: Path, wait: bool = True) -> Iterator[None]:
         os.close(descriptor)
 
 
+def _sweep(folder: Path) -> None:
+    """Remove what a killed process left half-written."""
+    for path in folder.rglob(".*"):
+        if _TEMPORARY.fullmatch(path.name) and path.is_file():
+            path.unlink(missing_ok=True)
+        elif _SCRATCH.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def scratch_beside(target: Path, keep: bool = False) -> Iterator[Path]:
+    """Yield a folder beside ``target``, on the same disk, of this process alone.
+
+    It is empty, and is removed when the block ends. With ``keep`` it stays where the block raises
+    or is killed, and the next block for the same target finds in it what was finished.
+
+    Raises
+    ------
+    FileError
+        If another process makes the same target.
+    """
+    scratch = target.absolute().with_name(f".{target.name}.{'part' if keep else 'asot'}")
+    with sole_use(scratch, called=target):
+        if not keep:
+            empty(scratch)
+        try:
+            yield scratch
+        except BaseException:
+            if not keep:
+                shutil.rmtree(scratch, ignore_errors=True)
+            raise
+        shutil.rmtree(scratch)
+
+
+def empty(folder: Path) -> None:
+    """Remove all that a folder holds."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write ``text`` to ``path`` in UTF-8, atomically."""
+    """Write ``text`` to ``path`` in UTF-8, atomically; line ends stay as they are."""
     with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", newline="")
 
 
 def write_rows(path: str | os.PathLike[str], rows: Iterable[Iterable[Any]]) -> None:

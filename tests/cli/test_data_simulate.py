@@ -134,14 +134,18 @@ def test_describe_refuses(asot, toys: Path, tmp_path: Path) -> None:
     assert asot("data", "describe", toys, "--activity", "tea").code == 2
 
 
-def test_interrupted_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("asot.simulation.features.FeatureModel.draw", interrupt)
-    monkeypatch.setattr(sys, "stderr", io.StringIO())
-    assert main(["data", "simulate", *SMALL, *GENERATED, "--out", str(tmp_path / "new")]) == 130
-    assert list(tmp_path.iterdir()) == []
+    words = ["data", "simulate", *SMALL, *GENERATED, "--out", str(tmp_path / "new")]
+    with monkeypatch.context() as patch:
+        patch.setattr("asot.simulation.features.FeatureModel.draw", interrupt)
+        patch.setattr(sys, "stderr", io.StringIO())
+        assert main(words) == 130
+        assert sys.stderr.getvalue().endswith("The same command goes on from here.\n")
+    assert main(words) == main(words) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
 
 
 def test_real_labels(asot, shared: Path, tmp_path: Path) -> None:

@@ -270,6 +270,28 @@ def test_interrupted_at_any_stage_and_given_again(
     assert "Preliminary" not in page.read_text()
 
 
+def test_features_of_other_settings_are_kept_aside(
+    asot, logs: tuple[Path, Truth], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("asot.runs.segment._train", stop)
+    out = tmp_path / "out"
+    words = ("segment", logs[0], "--n_actions", "3", "--out", out)
+    assert asot(*words).code == 130
+    before = snapshot(out / "data")
+    assert asot(*words).complaints.count("\n") == 1
+    assert snapshot(out / "data") == before
+    warning, _ = asot(*words, "--columns", "ax").complaints.splitlines()
+    assert warning == (
+        "asot: Features are made anew, with other settings (columns was None, now ['ax']); those "
+        f"of before are kept in {out / 'earlier' / '1'}."
+    )
+    assert snapshot(out / "earlier" / "1") == before
+    assert snapshot(out / "data") != before
+
+
 def test_a_process_that_is_killed(
     asot, logs: tuple[Path, Truth], results: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:

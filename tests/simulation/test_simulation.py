@@ -251,7 +251,9 @@ def test_the_folder_holds_the_labels_frame_by_frame(
     assert FeatureModel(**account["model"]) == FeatureModel(width=4)
 
 
-def test_a_folder_appears_complete_or_not_at_all(tmp_path: Path) -> None:
+def test_a_folder_appears_complete_and_goes_on_where_it_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class StopHereError(Exception):
         pass
 
@@ -261,7 +263,30 @@ def test_a_folder_appears_complete_or_not_at_all(tmp_path: Path) -> None:
 
     with pytest.raises(StopHereError):
         write_simulation(CORPUS, SILENT, tmp_path / "toys", progress=stop)
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == [".toys.part"]
+    drawn: list[str] = []
+    draw = FeatureModel.draw
+    monkeypatch.setattr(
+        FeatureModel, "draw", lambda self, *of: drawn.append(of[1]) or draw(self, *of)
+    )
+    write_simulation(CORPUS, SILENT, tmp_path / "toys")
+    assert drawn == [one.name for one in CORPUS.sequences[2:]], "what is finished is kept"
+    assert [path.name for path in tmp_path.iterdir()] == ["toys"]
+    write_simulation(CORPUS, SILENT, tmp_path / "whole")
+    assert folder_content(tmp_path / "toys") == folder_content(tmp_path / "whole")
+    drawn.clear()
+    write_simulation(CORPUS, SILENT, tmp_path / "toys")
+    assert not drawn, "and so is what is whole"
+    with pytest.raises(StopHereError):
+        write_simulation(CORPUS, SILENT, tmp_path / "more", progress=stop)
+    write_simulation(CORPUS, SILENT, tmp_path / "more", seed=1)
+    assert len(drawn) == 2 + len(CORPUS.sequences), "of something else nothing is kept"
+
+
+def folder_content(root: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()
+    }
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
@@ -269,7 +294,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     write_simulation(CORPUS, SILENT, tmp_path / "mine")  # an empty folder is none of anybody's
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(DataError, match="already exists and is not empty: choose another folder"):
-        write_simulation(CORPUS, SILENT, tmp_path / "mine")
+        write_simulation(CORPUS, SILENT, tmp_path / "mine", seed=1)
     assert sorted(tmp_path.rglob("*")) == before
     (tmp_path / "file").write_text("x")
     with pytest.raises(DataError, match="file"):

@@ -44,7 +44,7 @@ EXTRAS = {
     **{"pyarrow": "parquet", "pympi": "elan", "pynwb": "nwb", "openpyxl": "excel"},
 }
 # Commands that go on where they stopped when they are given again.
-RESUMABLE = ("demo", "segment", "extract", "train", "benchmark")
+RESUMABLE = ("demo", "segment", "extract", "train", "benchmark", "data simulate")
 
 USAGE = """\
 asot finds the actions in recordings without labels.
@@ -122,7 +122,8 @@ def _guarded(words: list[str]) -> int:
         return _complain(str(missing), FAILED)
     except KeyboardInterrupt as stop:
         how = f"Stopped by {stop.signal.name}" if isinstance(stop, Stopped) else "Interrupted"
-        more = " The same command goes on from here." if words[0] in RESUMABLE else ""
+        goes_on = {words[0], " ".join(words[:2])} & set(RESUMABLE)
+        more = " The same command goes on from here." if goes_on else ""
         status = 128 + stop.signal if isinstance(stop, Stopped) else INTERRUPTED
         return _complain(f"{how}.{more}", status)
     except SystemExit as stop:  # the parser exits after its help or its complaint

@@ -13,7 +13,7 @@ from asot.cli.segment import RECIPE
 from asot.cli.summary import show_segmented
 from asot.data import WATCH_CLASSES, watch_sessions, write_dataset
 from asot.data.bundled import BIKES_CUTS, bikes_clip, bikes_shots
-from asot.files import write_text
+from asot.files import sole_use, write_text
 from asot.inputs.settings import SeriesSettings, VideoSettings
 from asot.metrics import evaluate
 from asot.model.recipe import load_recipe
@@ -50,10 +50,9 @@ def run(*, video: bool = False, out: Path | None = None, seed: int = 0) -> None:
     video: Segment a video clip.
     out: Folder for the results; demo/watch or demo/video unless given.
     """
-    if video:
-        segment_clip(out or Path("demo/video"), seed)
-    else:
-        segment_sessions(out or Path("demo/watch"), seed)
+    out = out or Path("demo") / ("video" if video else "watch")
+    with sole_use(out):
+        (segment_clip if video else segment_sessions)(out, seed)
 
 
 def segment_sessions(out: Path, seed: int) -> None:

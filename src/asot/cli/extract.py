@@ -11,7 +11,6 @@ from asot.cli.console import progress, say, show_share
 from asot.cli.features import add_feature_options, feature_settings, refuse_unconcerned
 from asot.cli.summary import show_outcome
 from asot.errors import ConfigurationError, DataError
-from asot.files import sole_use
 from asot.inputs.companions import find_companions, note_companions
 from asot.inputs.extract import extract, survey
 from asot.inputs.find import find_inputs, take_shard
@@ -55,12 +54,10 @@ def run(
         if out is None or dry_run:
             outcome = survey(inputs, series, bars)
         else:
-            out.mkdir(parents=True, exist_ok=True)
-            with sole_use(out, shard or ""):
-                outcome = extract(inputs, out, video, series, bars, shared_with=everyone, keep=True)
-                names = [one.name for one in inputs]
-                for name, sentence in note_companions(companions, out, names).items():
-                    outcome.remarks[name] = [*outcome.remarks.get(name, ()), sentence]
+            outcome = extract(inputs, out, video, series, bars, shared_with=everyone, keep=True)
+            names = [one.name for one in inputs]
+            for name, sentence in note_companions(companions, out, names).items():
+                outcome.remarks[name] = [*outcome.remarks.get(name, ()), sentence]
     show_outcome(outcome, None if dry_run else out)
     if share is not None and out is not None:
         show_share(share, len(inputs), len(unread(everyone, out)), len(everyone), "recordings")

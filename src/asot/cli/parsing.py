@@ -16,6 +16,7 @@ import re
 import sys
 from argparse import SUPPRESS, Action
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
@@ -23,6 +24,7 @@ from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origi
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 
 from asot.errors import ConfigurationError, require_integer, require_number
+from asot.files import sole_use
 from asot.model.recipe import Recipe, find_recipe, load_recipe, shipped_recipes
 from asot.runs.run import recipe_yaml
 
@@ -91,7 +93,24 @@ def run_command(command: str, function: Callable[..., None], words: Sequence[str
         require_number("--frame_rate", given["frame_rate"], above=0)
     if given.get("out") is not None:
         _check_out(given["out"])
-    function(**given)
+    with ExitStack() as stack:
+        for folder, shard, reading in _used(given):
+            stack.enter_context(sole_use(folder, shard, reading))
+        function(**given)
+
+
+def _used(given: Mapping[str, Any]) -> list[tuple[Path, str, bool]]:
+    """List the folders that a command uses, from the outside in: its shard, and whether it reads.
+
+    Processes that train together see to it themselves, as one of them alone writes.
+    """
+    out, results = given.get("out"), given.get("results")
+    if "devices" in given:
+        return []
+    folders = [] if out is None else [(out, str(given.get("shard") or ""), False)]
+    if results is not None and results.is_dir():
+        folders.append((results, "", "to" in given and out is not None))
+    return sorted(folders, key=lambda one: len(one[0].resolve().parts))
 
 
 def _read_recipe(parser: Parser, values: Namespace, words: Sequence[str]) -> Recipe:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from asot.cli.console import finish_results, progress, show_results
 from asot.errors import ConfigurationError
+from asot.files import sole_use
 from asot.progress import DRAWING
 from asot.runs.predict import predict_run
 from asot.runs.run import Run
@@ -27,7 +28,8 @@ def run(
     out = out or run / f"predictions-{data.resolve().name}"
     if out.resolve() in (run.resolve(), trained.predictions.root.resolve()):
         raise ConfigurationError(f"--out must leave what {run} holds alone, not be {out}.")
-    with progress(("Checking the data", "Loading the libraries", "Segmenting", *DRAWING)) as bars:
+    stages = "Checking the data", "Loading the libraries", "Segmenting", *DRAWING
+    with sole_use(out), progress(stages) as bars:
         folder = predict_run(trained, data, out, model=model, progress=bars)
         scored = finish_results(folder, figures, bars)
     show_results(folder, scored)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from asot.data.folder import is_folder
 from asot.data.recordings import Recordings
 from asot.errors import ArgumentError, FileError
-from asot.files import save_array
+from asot.files import atomic_path, put_folder, scratch_beside, write_array, write_text
 from asot.text import as_label, quote
 
 
@@ -50,6 +49,7 @@ def write_dataset(
 
     Examples
     --------
+    >>> import tempfile
     >>> from asot.data import DatasetFolder
     >>> corpus = Recordings.from_arrays([np.ones((2, 3))], names=["a"], ground_truth=[[0, 1]])
     >>> root = Path(tempfile.mkdtemp()) / "toys"
@@ -62,56 +62,57 @@ def write_dataset(
     defect = defect if recordings else "recordings must hold at least one recording"
     if defect is not None:
         raise ArgumentError(f"{defect}.", setting="recordings")
-    with new_folder(Path(root), overwrite) as folder:
+    root = Path(root)
+    if not (overwrite and is_folder(root / "features")):
+        refuse_filled(root)
+    with new_folder(root) as folder:
         for recording in recordings:
-            write_recording(folder, recording.name, recording.features, recording.activity)
+            path = features_path(folder, recording.name, recording.activity)
+            write_recording(path, recording.features)
             labels = recording.ground_truth
             if labels is not None:
                 write_ground_truth(folder, recording.name, labels, names)
         if names:
             write_mapping(folder, names)
-    return Path(root)
+    return root
+
+
+def refuse_filled(root: Path) -> None:
+    """Refuse a place where there is something already."""
+    if os.path.lexists(root) and (not is_folder(root) or any(root.iterdir())):
+        raise FileError.at(root, "already exists and is not empty: choose another folder")
 
 
 @contextmanager
-def new_folder(root: Path, overwrite: bool = False) -> Iterator[Path]:
-    """Yield an empty folder that becomes ``root`` when the block succeeds.
+def new_folder(root: Path, keep: bool = False) -> Iterator[Path]:
+    """Yield a folder that becomes ``root``, in the place of what is there, when the block succeeds.
 
-    With ``overwrite`` it replaces an earlier data set, and never anything else.
+    It is empty; with ``keep``, it holds what an earlier block for the same root left when it was
+    interrupted.
     """
-    held = os.path.lexists(root) and (not is_folder(root) or any(root.iterdir()))
-    if held and not (overwrite and is_folder(root / "features")):
-        raise FileError.at(root, "already exists and is not empty: choose another folder")
     try:
-        root.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{root.name}-", dir=root.parent) as scratch:
-            new, old = Path(scratch) / "new", Path(scratch) / "old"
-            new.mkdir()
+        with scratch_beside(root, keep) as scratch:
+            new = scratch / "new"
+            new.mkdir(exist_ok=True)
             yield new
-            if os.path.lexists(root):
-                root.rename(old)
-            try:
-                new.rename(root)
-            except OSError:
-                if os.path.lexists(old):
-                    old.rename(root)
-                raise
+            put_folder(new, root)
     except OSError as error:
         raise FileError.at(root, f"cannot be written: {error.strerror or error}") from error
 
 
-def write_recording(
-    folder: Path, name: str, features: NDArray[Any], activity: str | None, suffix: str = ".npy"
-) -> None:
-    """Write features as a float32 array, or as text with a line a frame where suffix is .txt."""
-    path = folder / "features" / (activity or "") / f"{name}{suffix}"
-    path.parent.mkdir(parents=True, exist_ok=True)
+def features_path(folder: Path, name: str, activity: str | None, suffix: str = ".npy") -> Path:
+    """Return the file of a recording's features."""
+    return folder / "features" / (activity or "") / f"{name}{suffix}"
+
+
+def write_recording(path: Path, features: NDArray[Any]) -> None:
+    """Write features as a float32 array, or as text with a line a frame where path ends in .txt."""
     features = np.asarray(features, dtype=np.float32)
-    if suffix == ".npy":
-        save_array(path, features)
+    if path.suffix == ".npy":
+        write_array(path, features)
         return
     row = " ".join(["%.5f"] * features.shape[1])
-    with path.open("w", encoding="ascii", newline="\n") as stream:
+    with atomic_path(path) as part, part.open("w", encoding="ascii", newline="\n") as stream:
         for start in range(0, len(features), 1000):
             block = features[start : start + 1000]
             stream.write("\n".join([row] * len(block)) % tuple(block.ravel().tolist()) + "\n")
@@ -125,7 +126,8 @@ def write_ground_truth(
     if missing:
         message = f"class_names must name every class, but {missing[0]} of recording {name!r}"
         raise ArgumentError(f"{message} has no name.", setting="class_names")
-    _write_lines(folder / "groundTruth" / name, (class_names[one] for one in labels.tolist()))
+    text = "".join(f"{class_names[one]}\n" for one in labels.tolist())
+    write_text(folder / "groundTruth" / name, text)
 
 
 def write_mapping(
@@ -133,13 +135,8 @@ def write_mapping(
 ) -> None:
     """Write mapping files, all with the same lines."""
     for file in files:
-        lines = (f"{class_id} {name}" for class_id, name in class_names.items())
-        _write_lines(folder / "mapping" / file, lines)
-
-
-def _write_lines(path: Path, lines: Iterable[str]) -> None:
-    path.parent.mkdir(exist_ok=True)
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
+        text = "".join(f"{class_id} {name}\n" for class_id, name in class_names.items())
+        write_text(folder / "mapping" / file, text)
 
 
 def name_defect(

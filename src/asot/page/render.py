@@ -7,7 +7,6 @@ import hashlib
 import json
 import mimetypes
 import secrets
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from importlib.resources import files
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from asot.errors import MissingExtraError
-from asot.files import atomic_path, write_text
+from asot.files import atomic_path, scratch_beside, write_text
 from asot.page.book import Book, Clip
 from asot.page.content import Page
 from asot.page.media import Studio
@@ -79,7 +78,7 @@ def render_page(
     with ExitStack() as stack:
         folder = out / "media"
         if embed:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="asot-page-")))
+            folder = stack.enter_context(scratch_beside(out / "media"))
         studio = Studio(out, folder, embed=embed)
         if sharing is not None:
             studio = Copies(out, sharing, embed=embed)

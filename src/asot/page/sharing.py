@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from asot.errors import AsotError
+from asot.files import atomic_path
 from asot.page.media import Studio
 from asot.text import file_stems
 
@@ -111,7 +112,8 @@ class Copies(Studio):
             except OSError:
                 pass
             if not target.exists():
-                shutil.copyfile(source, target)
+                with atomic_path(target) as temporary:
+                    shutil.copyfile(source, temporary)
 
     def clip(self, source: Path, start_s: float, end_s: float) -> tuple[str, str | None] | None:
         """Make a clip and its still as :meth:`Studio.clip`, and keep them."""

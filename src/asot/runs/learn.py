@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from asot.errors import AsotError, DataError, FileError
 from asot.figures.evidence_file import EVIDENCE_FILE
-from asot.files import write_json, write_text
+from asot.files import atomic_path, write_json, write_text
 from asot.inputs.find import DESCRIPTION
 from asot.progress import Progress
 from asot.runs.numbers import Order, keep_order, read_order
@@ -186,5 +186,5 @@ def _own(corrected: Corrected, order: Order) -> NDArray[np.int64]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
+    with atomic_path(target) as temporary:
+        shutil.copyfile(source, temporary)

@@ -18,6 +18,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -35,7 +36,15 @@ from asot.data.features import FeatureFile
 from asot.data.textfiles import ClassTable, GroundTruthFile
 from asot.errors import FileError
 from asot.export import write_csv
-from asot.files import file_hash, read_lines, write_array, write_json, write_text
+from asot.files import (
+    atomic_path,
+    file_hash,
+    read_lines,
+    sync_folder,
+    write_array,
+    write_json,
+    write_text,
+)
 from asot.inputs.find import DESCRIPTION
 from asot.page.content import Identity
 from asot.schema import FileName, read_json
@@ -129,6 +138,9 @@ class PredictionFolder:
         for kind in (INDEX, "segments.csv", "scores.json", *RESULTS):
             for path in self.root.glob(kind):
                 path.unlink()
+            if kind == INDEX:
+                # First, so that no loss of power leaves it beside labels of another prediction.
+                sync_folder(self.root)
         if not keep_names:
             made = [path for kind in PEOPLE for path in self.root.glob(kind)]
             self.set_aside(made, "the actions may be others now")
@@ -149,8 +161,10 @@ class PredictionFolder:
         place = self.earlier()
         for path in paths:
             kept = place / path.relative_to(self.root)
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            path.rename(kept)
+            # Not renamed, as a loss of power might leave it in neither place.
+            with atomic_path(kept) as temporary:
+                shutil.copy2(path, temporary)
+            path.unlink()
         if paths:
             message = (
                 "What people named and corrected before is no longer used, but kept in %s: %s."

@@ -8,6 +8,7 @@
                         corrections; none where a model was applied as it is
     OUT/predictions/    the segments
     OUT/page/           the page
+    OUT/earlier/<n>/    features of other settings, from before anything was learnt
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -198,7 +200,7 @@ def _begin(out: Path, asked: dict[str, Any]) -> bool:
         run, applied = Run(out / "run"), PredictionFolder(out / "predictions")
         learnt = (run.root / RUN_FILE).is_file() or applied.root.is_dir()
         extracted = learnt or any((out / "data" / "features").glob("[!.]*.npy"))
-        # Features of tables are made anew in no time.
+        # Features of tables are soon made anew, and columns are often chosen on a second look.
         cheap = not learnt and before["video"] is None and asked["video"] is None
         extraction = [key for key in EXTRACTION if not (cheap and key == "series")]
         made = [*(extraction if extracted else ()), *(LEARNING if learnt else ())]
@@ -217,11 +219,24 @@ def _begin(out: Path, asked: dict[str, Any]) -> bool:
                 "recordings.",
                 file=out,
             )
+        difference = first_difference(before["series"], asked["series"])
+        if extracted and difference is not None:
+            _set_aside(out, difference)
     elif is_folder(out) and any(not one.name.startswith(".") for one in out.iterdir()):
         message = f"{out} holds something else already: choose another --out, or remove it."
         raise ConfigurationError(message, file=out)
     write_json(out / DESCRIPTION, asked)
     return grown
+
+
+def _set_aside(out: Path, difference: str) -> None:
+    """Keep the features of earlier settings, and say so."""
+    places = (out / "earlier" / str(number) for number in count(1))
+    kept = next(one for one in places if not one.exists())
+    kept.parent.mkdir(exist_ok=True)
+    (out / "data").rename(kept)
+    message = "Features are made anew, with other settings (%s); those of before are kept in %s."
+    logger.warning(message, difference, kept)
 
 
 def _others(old: dict[str, str], new: dict[str, str]) -> str:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
-import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import parseaddr
 from importlib.util import find_spec
@@ -16,7 +13,7 @@ from pathlib import Path
 
 from asot.data.origin import Origin
 from asot.errors import ConfigurationError, MissingExtraError, require_integer, require_number
-from asot.files import atomic_path, fingerprint, sole_use
+from asot.files import atomic_path, fingerprint, put, put_folder, scratch_beside, sole_use
 from asot.page import Sharing, render_page
 from asot.page.sharing import Copies
 from asot.progress import Progress, silent
@@ -102,23 +99,22 @@ def write_share(
     Copies that were finished before are used again. The page appears whole or not at all.
     """
     target = share.path
-    sharing.folder.mkdir(parents=True, exist_ok=True)
     with sole_use(sharing.folder):
         for path in sharing.folder.iterdir():
             os.utime(path, (0, 0))  # in use is what is newer
         _copy(share.videos, sharing, progress)
-        with _beside(target) as made:
+        with scratch_beside(target) as scratch:
+            made = scratch / "page"
             embed = target.suffix == ".html"
             for model, page in content.pages():
                 render_page(page, made / model, embed=embed, sharing=sharing, progress=progress)
             after = sum(path.stat().st_size for path in made.rglob("*") if path.is_file())
             if embed:
-                with atomic_path(target) as temporary:
-                    os.replace(made / "index.html", temporary)  # noqa: PTH105 - it is a rename
+                put(made / "index.html", target)
             elif target.suffix == ".zip":
-                _pack(made, target)
+                put(_pack(made, target.stem), target)
             else:
-                _put(made, target)
+                put_folder(made, target)
         for path in sharing.folder.iterdir():
             if not path.stat().st_mtime:
                 path.unlink()
@@ -202,27 +198,15 @@ def _is_page(path: Path) -> bool:
         return b"default-src 'none'; script-src 'nonce-" in stream.read(2000)
 
 
-@contextmanager
-def _beside(target: Path) -> Iterator[Path]:
-    """Make a folder beside the target, on the same disk, that goes when the block ends."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as folder:
-        yield Path(folder) / "page"
-
-
-def _pack(made: Path, target: Path) -> None:
-    with atomic_path(target) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+def _pack(made: Path, name: str) -> Path:
+    """Pack a folder, with everything below a folder of that name, beside it."""
+    with (
+        atomic_path(made.parent / "page.zip") as temporary,
+        zipfile.ZipFile(temporary, "w") as archive,
+    ):
         for path in sorted(made.rglob("*")):
             if path.is_file():
                 kind = zipfile.ZIP_STORED if path.parent.name == "media" else zipfile.ZIP_DEFLATED
-                place = Path(target.stem) / path.relative_to(made)
+                place = Path(name) / path.relative_to(made)
                 archive.write(path, place.as_posix(), compress_type=kind)
-
-
-def _put(made: Path, target: Path) -> None:
-    """Put a folder in the place of an earlier one."""
-    earlier = made.parent / "earlier"
-    if target.exists():
-        target.rename(earlier)
-    made.rename(target)
-    shutil.rmtree(earlier, ignore_errors=True)
+    return made.parent / "page.zip"

@@ -8,13 +8,12 @@ from contextlib import nullcontext
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from asot.data import Recordings
 from asot.errors import ConfigurationError
 from asot.figures.evidence_file import EVIDENCE_FILE
-from asot.files import sole_use, write_json
+from asot.files import scratch_beside, sole_use, write_json
 from asot.model.recipe import Recipe
 from asot.progress import Progress, part_of, silent
 from asot.runs.numbers import Order, choose_order, keep_order, read_order, renumber
@@ -71,9 +70,9 @@ def train_run(
         def show(model: Learner, n_learners: int) -> None:
             (name,) = plan.activities
             recordings = plan.activities[name]
-            with TemporaryDirectory(prefix="asot-first-") as place:
+            with scratch_beside(out / "first") as place:
                 # Alone in it, as what lies beside counts.
-                early = PredictionFolder(Path(place) / "predictions")
+                early = PredictionFolder(place / "predictions")
                 whole(model, recordings, early, silent, None)
                 choose_order(early, recordings, plan.n_actions[name])
                 early.finish(plan.source, recordings, dict.fromkeys(recordings.names, name))

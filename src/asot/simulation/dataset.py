@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,12 +10,22 @@ from typing import Literal
 
 import numpy as np
 
-from asot.data.writing import new_folder, write_ground_truth, write_mapping, write_recording
+from asot.data.folder import is_folder
+from asot.data.writing import (
+    features_path,
+    new_folder,
+    refuse_filled,
+    write_ground_truth,
+    write_mapping,
+    write_recording,
+)
 from asot.errors import ArgumentError
-from asot.files import write_text
+from asot.files import empty, write_text
 from asot.progress import Progress, silent
 from asot.simulation.features import FeatureModel
 from asot.simulation.labels import LabelCorpus
+
+MARK = ".asked"  # tells what a folder is, or is to be
 
 
 def write_simulation(
@@ -30,7 +41,9 @@ def write_simulation(
 ) -> Path:
     """Draw the features of all recordings and write them as a data-set folder.
 
-    One recording is in memory at a time. The folder appears complete or not at all.
+    One recording is in memory at a time. The folder appears complete or not at all. After an
+    interruption the same call goes on from what is finished, which lies in a hidden folder beside
+    ``root``; where the folder is there already, it stays as it is.
 
     Parameters
     ----------
@@ -69,15 +82,32 @@ def write_simulation(
         raise ArgumentError(f'format must be "npy" or "txt", but is {format!r}.', setting="format")
     activities = corpus.activities(activity_pattern)
     names, count = corpus.class_names, len(corpus.sequences)
-    with new_folder(Path(root)) as folder:
+    root = Path(root)
+    numbers = {name: np.asarray(value).item() for name, value in asdict(model).items()}
+    account = yaml.safe_dump({"seed": seed, "model": numbers}, sort_keys=False)
+    asked = hashlib.sha256(repr((account, format, activities, mapping_files, names)).encode())
+    for sequence in corpus.sequences:
+        asked.update(repr((sequence.name, sequence.n_frames)).encode() + sequence.labels.tobytes())
+    if is_folder(root) and _holds(root, asked.hexdigest()):
+        return root
+    refuse_filled(root)
+    with new_folder(root, keep=True) as folder:
+        if not _holds(folder, asked.hexdigest()):
+            empty(folder)
+            write_text(folder / MARK, asked.hexdigest())
         write_mapping(folder, names, mapping_files)
         for i, (sequence, activity) in enumerate(zip(corpus.sequences, activities, strict=True)):
             progress("Simulating", i, count)
-            features = model.draw(sequence.labels, sequence.name, names, seed)
-            write_recording(folder, sequence.name, features, activity, f".{format}")
-            write_ground_truth(folder, sequence.name, sequence.labels, names)
+            path = features_path(folder, sequence.name, activity, f".{format}")
+            if not path.is_file():
+                write_ground_truth(folder, sequence.name, sequence.labels, names)
+                write_recording(path, model.draw(sequence.labels, sequence.name, names, seed))
         progress("Simulating", count, count)
-        numbers = {name: np.asarray(value).item() for name, value in asdict(model).items()}
-        account = yaml.safe_dump({"seed": seed, "model": numbers}, sort_keys=False)
         write_text(folder / "simulation.yaml", account)
-    return Path(root)
+    return root
+
+
+def _holds(root: Path, asked: str) -> bool:
+    """Tell whether a folder is, or is to be, the data set that is asked for."""
+    mark = root / MARK
+    return mark.is_file() and mark.read_text(encoding="utf-8", errors="replace") == asked

@@ -79,6 +79,8 @@ class Partial:
     def append(self, features: NDArray[np.float32], moments: NDArray[Any]) -> None:
         """Add a batch: features (B, D) and their moments (B,)."""
         _write_all(self._to_rows, features.astype("<f4", copy=False).tobytes())
+        # A loss of power must not leave moments of features that never reached the disk.
+        os.fsync(self._to_rows.fileno())
         _write_all(self._to_moments, moments.astype(MOMENT, copy=False).tobytes())
 
     def clear(self) -> None:
