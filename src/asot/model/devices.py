@@ -179,6 +179,7 @@ def _start_others(count: int, store: TCPStore) -> None:
         environment = {**os.environ, **{name: str(value) for name, value in told.items()}}
         # Ctrl-C is for the first process alone; the others end with it.
         started.append(subprocess.Popen(command, env=environment, start_new_session=True))
+        atexit.register(started[-1].wait)
     while not store.check([str(rank) for rank in range(1, count)]):
         if any(one.poll() is not None for one in started):
             raise UnfinishedError("Another process of this training ended as soon as it began.")
@@ -187,10 +188,12 @@ def _start_others(count: int, store: TCPStore) -> None:
 
 @contextmanager
 def _all_are_there() -> Iterator[None]:
-    """Say so where another process has ended."""
+    """Say so where another process has ended; all but the first end without a word."""
     try:
         yield
     except RuntimeError as error:
+        if not is_main_process():
+            raise SystemExit(1) from None
         raise UnfinishedError(
             "Another process of this training has ended: the same command goes on from the last "
             "epoch."
