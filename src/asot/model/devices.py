@@ -1,4 +1,7 @@
-"""The device that a process trains on, and the processes that share a training."""
+"""The device that a process trains on, and the processes that share a training.
+
+Torch is imported late, so that a process knows its place before it takes seconds for that.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from typing import Any, NamedTuple, TypeVar
-
-import torch
-from torch import Tensor
-from torch import distributed as others
-from torch.distributed import TCPStore  # type: ignore[attr-defined]
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from asot.errors import ConfigurationError, UnfinishedError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 Made = TypeVar("Made")
 
@@ -46,9 +48,12 @@ class Devices:
         """Return the sums of tensors over all processes, of one exchange."""
         if self.count == 1:
             return values
+        import torch
+        from torch import distributed
+
         flat = torch.cat([one.reshape(-1) for one in values])
         with _all_are_there():
-            others.all_reduce(flat)
+            distributed.all_reduce(flat)
         parts = flat.split([one.numel() for one in values])
         return [part.view_as(one) for part, one in zip(parts, values, strict=True)]
 
@@ -56,22 +61,26 @@ class Devices:
         """Join the dicts of all processes."""
         parts: list[Any] = [own]
         if self.count > 1:
+            from torch import distributed
+
             parts = [None] * self.count
             with _all_are_there():
-                others.all_gather_object(parts, own)
+                distributed.all_gather_object(parts, own)
         return {name: value for part in parts for name, value in part.items()}
 
     def from_first(self, make: Callable[[], Made]) -> Made:
         """Let the first process make something, and return it in all; where it fails, all end."""
         if self.count == 1:
             return make()
+        from torch import distributed
+
         made: list[Any] = [None, False]
         try:
             if self.rank == 0:
                 made = [make(), True]
         finally:
             with _all_are_there():
-                others.broadcast_object_list(made)
+                distributed.broadcast_object_list(made)
         if not made[1]:
             raise SystemExit(1)  # the first process says why
         found: Made = made[0]
@@ -93,6 +102,8 @@ def find_devices(device: str, devices: int | str = 1) -> Devices:
     is their number, or "auto" for all GPUs. Several share each batch: the program is started
     again for each of them, unless torchrun or srun started several, on one machine or more.
     """
+    import torch
+
     # Apple's GPUs are never chosen: nothing here has been tried on them.
     auto = "cuda" if torch.cuda.is_available() else "cpu"
     chosen = {"auto": auto, "gpu": "cuda"}.get(device, device)
@@ -140,6 +151,10 @@ def _started() -> _Place | None:
 @cache
 def _join(kind: str, count: int) -> Devices:
     """Join the processes of a training, which are left when the program ends."""
+    import torch
+    from torch import distributed
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
     # Collectives of objects go through the CPU.
     backend = "cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo"
     place = _started()
@@ -147,20 +162,20 @@ def _join(kind: str, count: int) -> Devices:
         store = TCPStore(HERE, 0, count, True, JOINING, wait_for_workers=False)
         _start_others(count, store)
         place = _Place(0, count, 0)
-        others.init_process_group(backend, None, FOREVER, count, 0, store)
+        distributed.init_process_group(backend, None, FOREVER, count, 0, store)
     elif "ASOT_PORT" in os.environ:
         store = TCPStore(HERE, int(os.environ["ASOT_PORT"]), timeout=JOINING)
         store.set(str(place.rank), "started")
-        others.init_process_group(backend, None, FOREVER, place.of, place.rank, store)
+        distributed.init_process_group(backend, None, FOREVER, place.of, place.rank, store)
     else:
         if "SLURM_JOB_ID" in os.environ:
             first = re.match(r"[^,[]+(\[\d+)?", os.environ.get("SLURM_STEP_NODELIST", "localhost"))
             os.environ.setdefault("MASTER_ADDR", first.group().replace("[", "") if first else "")
             port = 20_000 + int(os.environ["SLURM_JOB_ID"]) % 10_000
             os.environ.setdefault("MASTER_PORT", str(port))
-        others.init_process_group(backend, None, FOREVER, place.of, place.rank)
+        distributed.init_process_group(backend, None, FOREVER, place.of, place.rank)
     # Its threads sometimes end too late otherwise, and complain.
-    atexit.register(others.destroy_process_group)
+    atexit.register(distributed.destroy_process_group)
     if kind == "cuda":
         torch.cuda.set_device(place.local_rank)
         return Devices(torch.device(kind, place.local_rank), place.rank, place.of)
@@ -168,7 +183,7 @@ def _join(kind: str, count: int) -> Devices:
     return Devices(torch.device(kind), place.rank, place.of)
 
 
-def _start_others(count: int, store: TCPStore) -> None:
+def _start_others(count: int, store: Any) -> None:
     """Start this program again for each of the other processes, and wait until they are there."""
     if not hasattr(sys.modules["__main__"], "__file__"):
         raise ConfigurationError("several are for programs in a file, which is started for each.")

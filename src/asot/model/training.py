@@ -333,7 +333,7 @@ def train_team(
     recipe: Recipe,
     n_actions: int,
     seed: int = 0,
-    device: str | Devices = "auto",
+    device: str = "auto",
     *,
     kept: Path | None = None,
     make_log: Callable[[str], Logger | None] = lambda name: None,
@@ -407,10 +407,10 @@ def train_team(
     ordered = {"rounds": 3, "order_weight": ORDER_WEIGHT * recipe.order_prior / PAPER_STRENGTH}
     make: Callable[[], Learner]
     plan: list[tuple[str, str, Callable[[], Learner]]] = []
-    for number, at in enumerate(rounds):
+    for place, at in enumerate(rounds):
         for kind in kinds:
-            own_seed = derived_seed(seed, number, KINDS.index(kind))
-            name = f"{number + 1} {kind.title}"
+            own_seed = derived_seed(seed, place, KINDS.index(kind))
+            name = f"{place + 1} {kind.title}"
             if kind.encoder is None:
                 make = partial(prototypes, kind.title, own_seed, at, **ordered)
             else:
@@ -418,9 +418,9 @@ def train_team(
             plan.append((TEAM, kind.title, make))
     paper = partial(network, PAPER, None, derived_seed(seed), PAPER.title, len(plan))
     plan.append((SINGLE, PAPER.title, paper))
-    for number, at in enumerate([0, *rounds]):
+    for place, at in enumerate([0, *rounds]):
         title = "nearest centre" if at == 0 else "prototypes with size"
-        own_seed = derived_seed(seed, number, len(KINDS))
+        own_seed = derived_seed(seed, place, len(KINDS))
         settings = {"sized": True, "rounds": min(at, 1)}
         plan.append((SIMPLE, title, partial(prototypes, title, own_seed, at, **settings)))
 
@@ -437,8 +437,7 @@ def train_team(
                 save(path, learner=learner)
         return learner, [learner.labels(frames) for frames in compared]
 
-    place = device if isinstance(device, Devices) else find_devices(device)
-    if place.device.type != "cpu":
+    if find_devices(device, 1).device.type != "cpu":
         threads = 1
     most = [1 + recipe.training.epochs] * len(plan)  # prototypes take about as long
     steps = [0] * len(plan)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from asot.data import Recordings
 from asot.figures.evidence_file import EVIDENCE_FILE
 from asot.files import sole_use, write_json
+from asot.model.devices import Devices, count_started, find_devices, is_main_process
 from asot.model.recipe import Recipe
 from asot.progress import Progress, part_of, silent
 from asot.runs.numbers import Order, choose_order, keep_order, read_order, renumber
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from asot.model.automatic import Evidence
-    from asot.model.devices import Devices
     from asot.model.loggers import Logger
     from asot.model.network import ActionModel
     from asot.model.team import Learner, TeamModel
@@ -53,9 +53,6 @@ def train_run(
     lasts as long as the call, and the number of learners.
     """
     run = Run(out)
-    from asot.model.devices import count_started, find_devices, is_main_process
-    from asot.model.network import warm_up
-
     is_helper = not is_main_process()
     devices = count_started() if str(devices) == "1" else devices
     if is_helper:
@@ -67,6 +64,8 @@ def train_run(
     if not is_helper:
         run.begin(recipe, seed, plan)
         place = find_devices(device, devices)
+    from asot.model.network import warm_up
+
     warm_up()
     progress("Loading the libraries", 1, 1)
     folder = run.predictions
@@ -175,12 +174,13 @@ def fit_model(
         return settle(recipe, features, n_actions, seed=seed, number=number, progress=progress)
 
     settled, evidence = place.from_first(find)
-    arguments = features, settled, n_actions, seed, place
+    arguments = features, settled, n_actions, seed
     if not recipe.team:
         if place.rank == 0:
             _note(root, name, evidence, frame_rate, None)
         return train(
             *arguments,
+            place,
             checkpoint=checkpoint,
             make_log=make_log,
             ground_truth=recordings.ground_truth,
@@ -190,7 +190,13 @@ def fit_model(
     # One program has one run at a time with Weights and Biases.
     threads = 1 if logger_name == "wandb" else None
     team = train_team(
-        *arguments, kept=kept, make_log=make_log, threads=threads, first=first, progress=progress
+        *arguments,
+        str(place.device),
+        kept=kept,
+        make_log=make_log,
+        threads=threads,
+        first=first,
+        progress=progress,
     )
     _note(root, name, evidence, frame_rate, team)
     save(checkpoint, team=team)
