@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from asot.model.automatic import PAPER_RADIUS, PAPER_STRENGTH
 from asot.model.checkpoint import TrainingState, load_learner, load_training, save
 from asot.model.devices import Devices, find_devices
 from asot.model.features import (
+    Batch,
     Batches,
     PreparedFeatures,
     TrainingFeatures,
@@ -63,6 +65,7 @@ MakeLog = Callable[[], Logger | None]
 GroundTruth = Sequence[NDArray[np.int64] | None]
 
 RESTART_FRAMES = 10_000  # that choose the best restart of k-means
+WORTH_SHARING = 2**25  # multiplications of a step from which an exchange is the shorter part
 PICTURED = 5  # recordings whose validation is drawn for loggers that take pictures
 ORDER_WEIGHT = 0.1  # of a learned order, in units of cost per nat, where the evidence is complete
 MOST_RECORDINGS = 100  # to match the learners of a team on, and to choose among candidates
@@ -77,9 +80,8 @@ def train(
     recipe: Recipe,
     n_actions: int,
     seed: int = 0,
-    device: str = "auto",
+    device: str | Devices = "auto",
     *,
-    devices: int | str = 1,
     checkpoint: Path | None = None,
     make_log: MakeLog = lambda: None,
     ground_truth: GroundTruth | None = None,
@@ -95,17 +97,23 @@ def train(
     written after every epoch; if it exists, training goes on from it exactly as it would have gone
     on. The log takes the losses and, with ``validate`` and ``ground_truth``, the scores.
     ``pseudo_labels`` replace the recipe's ``transport_train`` and order prior.
+
+    Several devices share each batch, so that the result is that of one to rounding.
     """
     settings = recipe.training
-    state: TrainingState | None = None
-    if checkpoint is not None and checkpoint.is_file():
-        model, state = load_training(checkpoint, recipe, features.width, n_actions, seed)
-        if state.epoch >= settings.epochs:
-            return model
-    place = find_devices(device, devices)
-    if state is None:
+    place = device if isinstance(device, Devices) else None
+
+    def start() -> tuple[ActionModel, TrainingState | None]:
+        if checkpoint is not None and checkpoint.is_file():
+            return load_training(checkpoint, recipe, features.width, n_actions, seed)
         model = draw_model(recipe, features.width, n_actions, seed)
         start_at_kmeans(model, features, seed)
+        return model, None
+
+    model, state = start() if place is None else place.from_first(start)
+    if state is not None and state.epoch >= settings.epochs:
+        return model
+    place = find_devices(device) if isinstance(device, str) else device
     model.pseudo_labels = pseudo_labels
     model.train().to(place.device)
     log = make_log() if place.rank == 0 else None
@@ -127,14 +135,10 @@ def train(
     for epoch in range(0 if state is None else state.epoch, settings.epochs):
         total = torch.zeros(2, device=place.device)
         for batch in batches.epoch(epoch):
-            lengths = batch.lengths.to(place.device)
-            loss, gradients = loss_and_gradients(model, batch.features.to(place.device), lengths)
-            place.average(gradients)
+            loss, gradients, n_frames = _shared_step(model, batch, place)
             adam.step(gradients)
             model.normalise_actions()
-            n_frames = lengths.sum()
             total += torch.stack([loss * n_frames, n_frames])
-        place.add(total)
         done, mean_loss = epoch + 1, float(total[0] / total[1])
         scores = {}
         if validate and done % settings.validate_every == 0:
@@ -150,6 +154,38 @@ def train(
         log.close()
     model.pseudo_labels = None
     return model.cpu().eval()
+
+
+def _shared_step(
+    model: ActionModel, batch: Batch, place: Devices
+) -> tuple[Tensor, list[Tensor], Tensor]:
+    """Return the loss of a batch, its gradients and frames, of which each device has a share."""
+    lengths = batch.lengths.to(place.device)
+    n_frames = lengths.sum()
+    if len(lengths):
+        loss, gradients = loss_and_gradients(model, batch.features.to(place.device), lengths)
+    else:
+        loss, gradients = torch.zeros(()), [torch.zeros_like(one) for one in model.parameters()]
+    if place.count == 1:
+        return loss, gradients, n_frames
+    # Both are means over frames, and so weighed by how many this device has.
+    means = [loss.to(place.device), *gradients]
+    *sums, n_frames = place.add([*[one * n_frames for one in means], n_frames.to(loss)])
+    loss, *gradients = [one / n_frames for one in sums]
+    return loss, gradients, n_frames
+
+
+def is_worth_sharing(recipe: Recipe, n_features: int) -> bool:
+    """Tell whether a step takes so long that several devices pay, and can be shared.
+
+    What the authors' release does to a recording depends on the others of its batch.
+    """
+    settings = recipe.training
+    widths = [n_features, *recipe.encoder.hidden, recipe.encoder.width]
+    frames = settings.batch_size * settings.frames_per_recording
+    work = frames * sum(before * after for before, after in pairwise(widths))
+    apart = recipe.transport_train.mode == "default" and settings.batch_size > 1
+    return apart and work >= WORTH_SHARING
 
 
 def draw_model(recipe: Recipe, n_features: int, n_actions: int, seed: int) -> ActionModel:
@@ -265,7 +301,7 @@ def score_evenly(
                 pictures = log.draw(*(one.cpu().numpy() for one in parts))
                 for name, figure in pictures.items():
                     log.picture(f"recording_{index}/{name}", figure, epoch)
-    losses, labels = place.gather(losses), place.gather(labels)
+    losses, labels = place.join(losses), place.join(labels)
     total, n_frames = (sum(part) for part in zip(*losses.values(), strict=True))
     found = {"val_loss": total / n_frames}
     pairs = []
