@@ -72,7 +72,7 @@ class Kept(Sequence[NDArray[Any]]):
         if shutil.disk_usage(folder).free < FREE_BYTES + made.nbytes:
             return
         if self._file is None:
-            self._file = TemporaryFile(buffering=0, dir=folder)
+            self._file = TemporaryFile(buffering=0, dir=folder)  # noqa: SIM115
             finalize(self, self._file.close)
         start = self._file.seek(0, os.SEEK_END)
         if self._file.write(np.ascontiguousarray(made).data) == made.nbytes:

@@ -112,7 +112,7 @@ def learn_prototypes(
         weights: Any = 0.0
         means: Any = 0.0
         before, tables = tables, []
-        total = sum(before)
+        total = np.sum(before, axis=0)
         for index in range(count):
             rows = _rows(smooth[index], 0, scale)
             own = _order(total - before[index], count - 1, count) if before else None
@@ -123,7 +123,7 @@ def learn_prototypes(
                 tables.append(_place_table(soft))
         parts = weights[:, None]
         means = np.where(parts > 1e-3, means / np.maximum(parts, 1e-3), found.centres)
-        order = _order(sum(tables), count, count) if tables else None
+        order = _order(np.sum(tables, axis=0), count, count) if tables else None
         centres = means if sized else unit_rows(means)
         found = Prototypes(centres, radius, order, order_weight, scale)
     return found

@@ -169,8 +169,9 @@ def start_at_kmeans(model: ActionModel, features: TrainingFeatures, seed: int) -
     """Place the action embeddings at the k-means centres of the untrained embeddings.
 
     Only frames that exist take part: as many evenly spaced ones of each recording as training
-    takes, or fewer of very many recordings, so that the start depends on the seed by the weights and the restarts alone. Without
-    restarts, and of fewer frames than actions, the actions keep their random places.
+    takes, or fewer of very many recordings, so that the start depends on the seed by the weights
+    and the restarts alone. Without restarts, and of fewer frames than actions, the actions keep
+    their random places.
     """
     settings = model.recipe.training
     if settings.kmeans_restarts == 0:
