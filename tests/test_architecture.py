@@ -16,6 +16,7 @@ ROOMS = (
         "text",
         "errors",
         "files",
+        "kept",
         "schema",
         "progress",
         "rays",

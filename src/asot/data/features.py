@@ -36,30 +36,31 @@ logger = logging.getLogger(__name__)
 
 
 class FeatureFile:
-    """The features of one recording in a ``.npy`` or ``.txt`` file, opened once in each process.
+    """The features of one recording in a ``.npy`` or ``.txt`` file, open as long as they are used.
 
-    A ``transposed`` file is (D, N). It pickles as its path alone, so that each worker process maps
-    the file for itself.
+    A map holds its file open, and the pages that were read count as memory of the process: so it
+    is not kept here. A ``transposed`` file is (D, N). It pickles without what was read.
     """
 
     def __init__(self, path: Path, transposed: bool = False) -> None:
         self.path = path
         self.transposed = transposed
-        self._features: NDArray[np.float32] | None = None
+        self._parsed: NDArray[np.float32] | None = None
         self._checked: dict[str, int] | None = None
 
     def open(self) -> NDArray[np.float32]:
         """Open the (N, D) float32 features: finite, read-only, mapped where the file allows it."""
-        if self._features is None:
-            text = self.path.suffix == ".txt"
-            self._features = self._turned(open_text(self.path)) if text else self._open_npy()
-        return self._features
+        if self.path.suffix != ".txt":
+            return self._open_npy()
+        features = open_text(self.path) if self._parsed is None else self._parsed
+        if not isinstance(features, np.memmap):  # a text that cannot be stored is parsed once
+            self._parsed = features
+        return self._turned(features)
 
     @property
     def shape(self) -> tuple[int, int]:
         """Return the numbers of frames and columns; of a ``.npy`` file only the header is read."""
-        unopened = self._features is None and self.path.suffix != ".txt"
-        if not unopened:
+        if self.path.suffix == ".txt":
             frames, width = self.open().shape
             return frames, width
         frames, width = _header(self.path, 2)[0]
@@ -80,8 +81,8 @@ class FeatureFile:
         return features
 
     def __getstate__(self) -> dict[str, Any]:
-        # A pickled map would carry the whole file. A checked file stays checked.
-        return {**self.__dict__, "_features": None}
+        # A checked file stays checked.
+        return {**self.__dict__, "_parsed": None}
 
 
 def map_array(path: Path, dimensions: int = 2) -> NDArray[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -13,11 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 from asot.data import even_frames, standardise, stratified_frames
 from asot.discover.views import View
 from asot.errors import DataError
+from asot.kept import Kept
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-CACHE_BYTES = 2 * 1024**3
 AHEAD = 2**20  # numbers to sample at once
 TOLD_APART_BY = 256  # frames
 
@@ -50,42 +51,34 @@ def content_order(recordings: Sequence[NDArray[Any]]) -> list[int]:
     return sorted(range(len(digests)), key=digests.__getitem__)
 
 
-class TrainingFeatures(Sequence[NDArray[np.float32]]):
-    """Recordings of one width, each made when it is first indexed and kept while there is room."""
+class TrainingFeatures(Kept):
+    """Recordings of one width, each made when it is first indexed and kept while there is room.
 
-    def __init__(self, recordings: Sequence[NDArray[Any]], width: int, keeps: bool) -> None:
+    What does not fit into memory lies in a temporary file in ``folder``.
+    """
+
+    def __init__(
+        self, recordings: Sequence[NDArray[Any]], width: int, keeps: bool, folder: Path | None
+    ) -> None:
+        super().__init__(len(recordings), keeps=keeps, in_file=True, folder=folder)
         self.width = width
         self._recordings = recordings
-        self._keeps = keeps
-        self._kept: dict[int, NDArray[np.float32]] = {}
-        self._bytes = 0
-
-    def __len__(self) -> int:
-        return len(self._recordings)
-
-    def __getitem__(self, index: Any) -> Any:
-        if index in self._kept:
-            return self._kept[index]
-        made = self._make(index)
-        if self._keeps and self._bytes + made.nbytes <= CACHE_BYTES:
-            self._kept[index] = made
-            self._bytes += made.nbytes
-        return made
-
-    def _make(self, index: int) -> NDArray[np.float32]:
-        raise NotImplementedError
 
 
 class PreparedFeatures(TrainingFeatures):
     """Prepared recordings over raw ones, (N_i, D) arrays that may be lazy, in an ``order``."""
 
     def __init__(
-        self, features: Sequence[NDArray[Any]], standardised: bool, order: Sequence[int] = ()
+        self,
+        features: Sequence[NDArray[Any]],
+        standardised: bool,
+        order: Sequence[int] = (),
+        folder: Path | None = None,
     ) -> None:
         self.order = list(order) or list(range(len(features)))
         # Standardising reads a whole recording, too much to repeat in every epoch. Raw recordings
         # may be mapped from files, of which a batch reads some frames only.
-        super().__init__(features, int(features[0].shape[1]), keeps=standardised)
+        super().__init__(features, int(features[0].shape[1]), standardised, folder)
         self._standardised = standardised
 
     def _make(self, index: int) -> NDArray[np.float32]:
@@ -102,8 +95,12 @@ class PreparedFeatures(TrainingFeatures):
 class ViewedFeatures(TrainingFeatures):
     """Prepared recordings through a view."""
 
-    def __init__(self, view: View, recordings: Sequence[NDArray[np.float32]]) -> None:
-        super().__init__(recordings, view.width(int(recordings[0].shape[1])), keeps=True)
+    def __init__(
+        self, view: View, recordings: Sequence[NDArray[np.float32]], folder: Path | None = None
+    ) -> None:
+        # The frames themselves are kept as recordings, if at all.
+        width = view.width(int(recordings[0].shape[1]))
+        super().__init__(recordings, width, view.kind != "frames", folder)
         self.view = view
 
     def _make(self, index: int) -> NDArray[np.float32]:

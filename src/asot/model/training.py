@@ -19,9 +19,16 @@ from torch import Tensor
 
 from asot.data import even_frames
 from asot.discover.background import learn_background
-from asot.discover.prototypes import derived_seed, evenly, learn_prototypes, quiet_kmeans
+from asot.discover.prototypes import (
+    derived_seed,
+    evenly,
+    learn_prototypes,
+    quiet_kmeans,
+    share_out,
+)
 from asot.discover.views import ViewKind, fit_view
 from asot.errors import ArgumentError, DataError
+from asot.kept import KEPT_BYTES
 from asot.metrics import evaluate
 from asot.model.automatic import PAPER_RADIUS, PAPER_STRENGTH
 from asot.model.checkpoint import TrainingState, load_learner, load_training, save
@@ -198,19 +205,26 @@ def start_at_kmeans(model: ActionModel, features: TrainingFeatures, seed: int) -
     """Place the action embeddings at the k-means centres of the untrained embeddings.
 
     Only frames that exist take part: as many evenly spaced ones of each recording as training
-    takes, so that the start depends on the seed by the weights and the restarts alone. Without
-    restarts, and of fewer frames than actions, the actions keep their random places.
+    takes, or fewer of very many recordings, so that the start depends on the seed by the weights
+    and the restarts alone. Without restarts, and of fewer frames than actions, the actions keep
+    their random places.
     """
     settings = model.recipe.training
     if settings.kmeans_restarts == 0:
         return
-    frames = np.concatenate(
-        [one[even_frames(len(one), settings.frames_per_recording)] for one in features]
-    )
-    if len(frames) < model.n_actions:
+    which, each = share_out(len(features), settings.frames_per_recording, 1)
+    parts: list[NDArray[np.float32]] = []
+    waiting: list[NDArray[np.float32]] = []
+    for index in which:
+        one = features[index]
+        waiting.append(one[even_frames(len(one), each)])
+        if index == which[-1] or sum(part.nbytes for part in waiting) >= KEPT_BYTES:
+            with torch.no_grad():
+                parts.append(model.embed(torch.from_numpy(np.concatenate(waiting))).numpy())
+            waiting = []
+    embeddings = np.concatenate(parts)
+    if len(embeddings) < model.n_actions:
         return
-    with torch.no_grad():
-        embeddings = model.embed(torch.from_numpy(frames)).numpy()
     centres = _centres(embeddings, model.n_actions, settings.kmeans_restarts, seed)
     model.place_actions(torch.from_numpy(centres))
 
@@ -365,7 +379,7 @@ def train_team(
     # Those of one scale at a time: each may keep its frames in memory.
     @lru_cache(maxsize=len({kind.view for kind in KINDS}))
     def viewed(kind: ViewKind, at: int) -> ViewedFeatures:
-        return ViewedFeatures(fit_view(kind, at, features), features)
+        return ViewedFeatures(fit_view(kind, at, features), features, features.folder)
 
     stopped, one_at_a_time, telling = threading.Event(), threading.Lock(), threading.Lock()
 
@@ -425,7 +439,7 @@ def train_team(
         plan.append((SIMPLE, title, partial(prototypes, title, own_seed, at, **settings)))
 
     count = min(MOST_RECORDINGS, max(4, int(MOST_FRAMES / mean_frames)))
-    compared = evenly(features, count)
+    compared = [np.array(one) for one in evenly(features, count)]
 
     def learn(index: int) -> tuple[Learner, list[NDArray[np.int64]]]:
         path = None if kept is None else kept / f"learner-{index:02d}.ckpt"

@@ -155,7 +155,7 @@ def fit_model(
         shutil.rmtree(kept, ignore_errors=True)
         return load_model(checkpoint)
     recordings = recordings[content_order(recordings.features)]
-    features = PreparedFeatures(recordings.features, recipe.dataset.standardise)
+    features = PreparedFeatures(recordings.features, recipe.dataset.standardise, folder=root)
     frame_rate = _frame_rate(plan.activities[name])
 
     def make_log(learner: str = "") -> Logger | None:
@@ -182,7 +182,7 @@ def fit_model(
             place,
             checkpoint=checkpoint,
             make_log=make_log,
-            ground_truth=recordings.ground_truth,
+            ground_truth=recordings.truths,
             validate=logger_name != "none",
             progress=progress,
         )
