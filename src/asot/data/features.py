@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from asot.data.textfiles import parse_features
 from asot.errors import FileError, unreadable
 from asot.files import atomic_path, require_file, save_array, write_json
+from asot.remote import cache_folder
 from asot.schema import read_json
 
 SUFFIXES = (".npy", ".txt")
@@ -196,18 +197,6 @@ def open_text(path: str | Path) -> NDArray[np.float32]:
                 return stored
     logger.warning("no feature store can be written for %s: it is parsed at each use", path)
     return features
-
-
-def cache_folder() -> Path | None:
-    """Return ``$ASOT_CACHE``, ``$XDG_CACHE_HOME/asot`` or ``~/.cache/asot``; None if unknown."""
-    if os.environ.get("ASOT_CACHE"):
-        return Path(os.environ["ASOT_CACHE"])
-    if os.environ.get("XDG_CACHE_HOME"):
-        return Path(os.environ["XDG_CACHE_HOME"]) / "asot"
-    try:
-        return Path.home() / ".cache" / "asot"
-    except RuntimeError:
-        return None
 
 
 def _sealed(folder: Path) -> bool:
