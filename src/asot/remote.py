@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
@@ -43,6 +43,7 @@ Result = TypeVar("Result")
 URL = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://(.+)", re.DOTALL)
 WAITS = (1, 2, 4, 8, 16, 32, 60, 60, 60)  # seconds between tries: some four minutes
 SMALL = 1 << 16  # bytes of files that are fetched at once
+READ = "be read"
 ROOM = 10 << 30  # bytes of recordings that may be kept for the next look at them
 _OPEN = "ASOT_MIRRORS"  # JSON: the URL by local place; in the environment, for processes of ours
 _WEB = ("http", "https")
@@ -167,7 +168,7 @@ def fetch(path: Path) -> None:
             raise ConnectionError("the connection ended in the middle of the file")
 
     try:
-        _tried(get, path, "be read")
+        _tried(get, path, READ)
         when = path.stat().st_mtime_ns
         os.utime(part, ns=(when, when))
         os.replace(part, path)  # noqa: PTH105 - atomic, as other processes may do the same
@@ -177,6 +178,16 @@ def fetch(path: Path) -> None:
     _known.setdefault(str(path), (size, when))
     if size > SMALL:
         _fetched[str(path)] = size
+
+
+@contextmanager
+def fetched(path: Path) -> Iterator[None]:
+    """Fetch a file that is away for the time of the block."""
+    fetch(path)
+    try:
+        yield
+    finally:
+        release(path)
 
 
 def release(path: Path, room: int = 0) -> None:
@@ -189,13 +200,17 @@ def read_parts(path: Path, spans: Sequence[tuple[int, int]]) -> list[bytes]:
     """Read parts of a file, each from a byte on and so many; of one that is away only these."""
     if is_away(path):
         size = file_size(path)
-        inside = [(start, min(start + many, size)) for start, many in spans]
+        ends = [(start, max(start, min(start + many, size))) for start, many in spans]
         system, name = _where(path)
-        ends = list(map(list, zip(*inside, strict=True)))
-        found = _tried(lambda: system.cat_ranges([name] * len(spans), *ends), path, "be read")
+        parts = [
+            _tried(partial(system.cat_file, name, start=start, end=end), path, READ)
+            if start < end
+            else b""
+            for start, end in ends
+        ]
         # Servers may send the whole file instead.
-        if [len(one) for one in found] == [max(0, end - start) for start, end in inside]:
-            return list(found)
+        if [len(one) for one in parts] == [end - start for start, end in ends]:
+            return parts
         fetch(path)
     parts = []
     with path.open("rb") as stream:
@@ -209,7 +224,7 @@ def file_size(path: Path) -> int:
     """Return the bytes of a file, wherever it is."""
     if is_away(path) and str(path) not in _known:
         system, name = _where(path)
-        _known[str(path)] = _version(_tried(lambda: system.info(name), path, "be read"))
+        _known[str(path)] = _version(_tried(lambda: system.info(name), path, READ))
     return _known[str(path)][0] if is_away(path) else path.stat().st_size
 
 
@@ -306,7 +321,7 @@ def _listed(url: str, local: Path) -> dict[Path, tuple[int, int]]:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return dict(zip(found, pool.map(system.info, found), strict=True))
 
-    found = _tried(find, local, "be read")
+    found = _tried(find, local, READ)
     files = {}
     for name, info in found.items():
         inner = name[len(base) :].strip("/")
@@ -482,13 +497,14 @@ def _tried(action: Callable[[], Result], path: Path, what: str) -> Result:
         except AsotError:
             raise
         except Exception as error:  # libraries of stores raise what they like
-            status = getattr(error, "status", 0)
+            status, number = getattr(error, "status", 0), getattr(error, "errno", None)
             refused = isinstance(status, int) and 400 <= status < 500 and status not in (408, 429)
-            if refused or isinstance(error, _REFUSALS) or "Credential" in type(error).__name__:
+            refused = refused or number == errno.EINVAL or "Credential" in type(error).__name__
+            if refused or isinstance(error, _REFUSALS):
                 said = f"cannot {what}: {_reason(error)}"
                 problem = Defect(path, None, said)
                 raise FileError(f"{told(str(path))}: {said}.", [problem]) from error
-            if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            if number in (errno.ENOSPC, errno.EDQUOT):
                 raise
             if wait is None:
                 tries = f"cannot {what}, after {len(WAITS) + 1} tries"

@@ -33,7 +33,7 @@ from asot.inputs.settings import SeriesSettings, VideoSettings
 from asot.inputs.shared import Agreement, Look, agree
 from asot.inputs.taken import Taken, take_down, take_stock, unused, write_taken
 from asot.progress import Progress
-from asot.remote import ROOM, is_away, release
+from asot.remote import ROOM, fetched, is_away, release
 from asot.schema import first_difference
 
 if TYPE_CHECKING:
@@ -409,7 +409,7 @@ def _finished(one: Input, extractor: Extractor, root: Path) -> Origin | None:
 
 def _make(one: Input, extractor: Extractor, root: Path, tell: Callable[[float], None]) -> Origin:
     target = root / "features" / f"{one.name}.npy"
-    with extractor.features(one.path, target, tell) as (arrays, origin):
+    with fetched(one.path), extractor.features(one.path, target, tell) as (arrays, origin):
         # Without its origin a recording is unfinished, even if old and new arrays lie side by side.
         remove(origin_path(root, one.name))
         for part in ("signals", "points"):
