@@ -374,8 +374,9 @@ def read_lines(path: Path, western: bool = False) -> list[str]:
 
 def file_hash(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a file's whole content, as hexadecimal digits."""
-    digest = hashlib.sha256()
-    with Path(path).open("rb") as stream:
+    digest, path = hashlib.sha256(), Path(path)
+    fetch(path)
+    with path.open("rb") as stream:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()

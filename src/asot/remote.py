@@ -52,8 +52,9 @@ _DATES = ("LastModified", "mtime", "updated", "last_modified", "Last-Modified", 
 _REASONS: dict[type[Exception], str] = {
     PermissionError: "the store forbids it: check your credentials and rights",
     FileNotFoundError: "there is no such bucket or file",
-    NotImplementedError: "nothing can be written there: use s3://, gs:// or a local folder",
+    NotImplementedError: "its store cannot do that",
 }
+_READ_ONLY = "cannot be written: use s3://, gs:// or a local folder"
 # What does not pass.
 _REFUSALS = (*_REASONS, IsADirectoryError, NotADirectoryError, ImportError, ValueError, TypeError)
 
@@ -228,11 +229,19 @@ def file_size(path: Path) -> int:
     return _known[str(path)][0] if is_away(path) else path.stat().st_size
 
 
+def version(path: Path) -> str | None:
+    """Return what tells the content of a file in a store from any other; None where unknown."""
+    size, when = _known.get(str(path), (0, 0)) if _place(path) else (0, 0)
+    return f"{size}-{when // 10**9}" if when else None
+
+
 def store(path: Path) -> None:
     """Store a file that was written, if it lies in a folder that stands for a URL."""
     if not _is_stored(path):
         return
     system, name = _where(path)
+    if _is_web(path):
+        raise FileError.at(path, _READ_ONLY)
     _tried(lambda: system.put_file(str(path), name), path, "be written")
     size, when = _version(_tried(lambda: system.info(name), path, "be written"))
     os.utime(path, ns=(when, when))
@@ -299,11 +308,15 @@ def _parts(url: str) -> tuple[str, str]:
     return ("file" if scheme == "local" else scheme), found[2]
 
 
+def _is_web(path: Path) -> bool:
+    return path.relative_to(_root()).parts[0] in _WEB
+
+
 def _listed(url: str, local: Path) -> dict[Path, tuple[int, int]]:
     """List the files of a folder in a store, or the one that the URL names: size and date."""
     system, base = _system(url)
     base, web = base.rstrip("/"), _parts(url)[0] in _WEB
-    page = web and (base != url.partition("?")[0] or not local.suffix)
+    page = web and (url.partition("?")[0].endswith("/") or not local.suffix)
 
     def find() -> dict[str, dict[str, Any]]:
         system.invalidate_cache()
@@ -454,8 +467,8 @@ def _system(url: str) -> tuple[Any, str]:
     """Return the file system of a URL, and the URL's name there; fsspec keeps it by process."""
     scheme = _parts(url)[0]
     try:
-        from fsspec.core import url_to_fs  # type: ignore[import-untyped]
-        from fsspec.registry import known_implementations  # type: ignore[import-untyped]
+        from fsspec.core import url_to_fs
+        from fsspec.registry import known_implementations
     except ModuleNotFoundError as error:
         raise MissingExtraError("fsspec", "remote", f"A path of {scheme}://") from error
     try:

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from asot.data.features import FeatureFile
@@ -33,7 +34,7 @@ from asot.inputs.settings import SeriesSettings, VideoSettings
 from asot.inputs.shared import Agreement, Look, agree
 from asot.inputs.taken import Taken, take_down, take_stock, unused, write_taken
 from asot.progress import Progress
-from asot.remote import ROOM, fetched, is_away, release
+from asot.remote import ROOM, fetched, is_away, release, version
 from asot.schema import first_difference
 
 if TYPE_CHECKING:
@@ -283,7 +284,7 @@ def _look(one: Input, extractor: ArrayExtractor | SeriesExtractor, root: Path | 
     origin = None if root is None else _finished(one, extractor, root)
     if origin is not None and "found" in origin.media:
         try:
-            same = extractor.fingerprint(one.path) == origin.fingerprint
+            same = _is_of(origin, one.path, extractor)
         except DataError:
             same = True  # on a disk that is away for a moment
         if same:
@@ -356,7 +357,7 @@ def extract_with(
             if unfit and one.name in unfit:
                 raise DataError(unfit[one.name])
             origin = _finished(one, extractor, root)
-            if origin is None or origin.fingerprint != extractor.fingerprint(one.path):
+            if origin is None or not _is_of(origin, one.path, extractor):
                 # Of what lies in a store the length is not known yet.
                 length = 1.0 if is_away(one.path) else extractor.length(one.path)
                 work.append((one, extractor, length))
@@ -365,6 +366,7 @@ def extract_with(
                 result.remarks[one.name] = origin.remarks
         except DataError as error:
             _fail(result, one, extractor, root, str(error))
+        release(one.path, ROOM)
         progress("Looking at the recordings", done, len(sound))
     before, total = 0.0, sum(length for _, _, length in work)
 
@@ -407,9 +409,18 @@ def _finished(one: Input, extractor: Extractor, root: Path) -> Origin | None:
     return origin if whole and same else None
 
 
+def _is_of(origin: Origin, path: Path, extractor: Extractor) -> bool:
+    """Tell whether features are of a file's present content; of one in a store without a look."""
+    known = version(path)
+    same = known is not None and origin.media.get("version") == known
+    return same or origin.fingerprint == extractor.fingerprint(path)
+
+
 def _make(one: Input, extractor: Extractor, root: Path, tell: Callable[[float], None]) -> Origin:
     target = root / "features" / f"{one.name}.npy"
     with fetched(one.path), extractor.features(one.path, target, tell) as (arrays, origin):
+        if (known := version(one.path)) is not None:
+            origin = replace(origin, media={**origin.media, "version": known})
         # Without its origin a recording is unfinished, even if old and new arrays lie side by side.
         remove(origin_path(root, one.name))
         for part in ("signals", "points"):
