@@ -15,6 +15,7 @@ ROOMS = (
     *(
         "text",
         "errors",
+        "remote",
         "files",
         "kept",
         "schema",
