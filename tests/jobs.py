@@ -55,3 +55,18 @@ def wait_to_be_alone(job: tuple[Path, int]) -> int:
     if number == 1 and not again:
         os.kill(os.getpid(), signal.SIGKILL)
     return number
+
+
+def square_unless_killed(folder: str, number: int) -> int:
+    """Is killed once where the number is 1, and always where it is 3; counts its attempts."""
+    tell("began")
+    place = Path(folder) / str(number)
+    with place.open("a") as attempts:
+        attempts.write(".")
+    if number == 3 or (number == 1 and place.stat().st_size == 1):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number * number
+
+
+def fail(why: str) -> None:
+    raise ValueError(why)

@@ -12,7 +12,20 @@ SOURCE = Path(__file__).resolve().parents[1] / "src" / "asot"
 
 # From the ground up: each room may import the rooms above it in this list.
 ROOMS = (
-    *("text", "errors", "files", "schema", "progress", "workers", "shards", "notebook", "timeline"),
+    *(
+        "text",
+        "errors",
+        "remote",
+        "files",
+        "kept",
+        "schema",
+        "progress",
+        "rays",
+        "workers",
+        "shards",
+        "notebook",
+        "timeline",
+    ),
     *("transport", "metrics", "groups", "decoding", "figures", "data", "simulation", "inputs"),
     *("discover", "model", "baselines", "estimator", "export", "page", "runs"),
     *("benchmark", "cli"),

@@ -33,10 +33,12 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXP
 class Died:
     """The result of a job whose process ended too early; a negative exit code is minus a signal."""
 
-    def __init__(self, exit_code: int | None) -> None:
-        self.exit_code = exit_code
+    def __init__(self, exit_code: int | None, reason: str = "") -> None:
+        self.exit_code, self.reason = exit_code, reason
 
     def __str__(self) -> str:
+        if self.reason:
+            return self.reason
         if self.exit_code is None or self.exit_code >= 0:
             return "its process ended"
         memory = ", perhaps for lack of memory" if self.exit_code == -signal.SIGKILL else ""
@@ -47,7 +49,7 @@ class Died:
 Told = Callable[[Any, Any], None]
 # Runs jobs, so many at once, and yields each with its result as it ends; see ``run_jobs``.
 Engine = Callable[
-    [Callable[[Any], Any], Sequence[Any], int, Told], Iterator[tuple[Any, "Any | Died"]]
+    [Callable[[Any], Any], Sequence[Any], "int | None", Told], Iterator[tuple[Any, "Any | Died"]]
 ]
 
 
@@ -55,8 +57,8 @@ Engine = Callable[
 class Workers:
     """How jobs are spread: how many run at once, and by which of ``ENGINES``.
 
-    There are as many as cores, or as ``OMP_NUM_THREADS`` says, unless ``count`` is given. Results
-    do not depend on either.
+    There are as many as cores, or as ``OMP_NUM_THREADS`` says, or with Ray as its cluster has room
+    for, unless ``count`` is given. Results do not depend on either.
 
     Raises
     ------
@@ -87,6 +89,7 @@ class Workers:
         jobs: Sequence[Job],
         told: Told = lambda job, value: None,
         apart: bool = False,
+        gpu: bool = False,
     ) -> Iterator[tuple[Job, Result | Died]]:
         """Run jobs, and yield each with its result as it ends, in any order.
 
@@ -95,13 +98,16 @@ class Workers:
         here, and gives up the other jobs. While it runs it may call :func:`tell`, whose values come
         to ``told``. Each job has a single thread inside numerical libraries. A job whose worker
         died is run once more, alone, after all others; its result is ``Died`` if that dies too.
-        A single worker, or job, runs in this process, unless it is to run ``apart``.
+        A single worker, or job, runs in this process, unless it is to run ``apart``. Ray gives each
+        job that uses a ``gpu`` one for itself, where it has any.
         """
         engine = ENGINES[self.engine]
+        if engine is run_by_ray:
+            engine = partial(run_by_ray, gpu=gpu)
         if engine is run_jobs and not apart and min(self.number, len(jobs)) < 2:
             engine = run_here
         died = []
-        for job, result in engine(function, jobs, self.number, told):
+        for job, result in engine(function, jobs, self.count, told):
             if isinstance(result, Died):
                 died.append(job)
             else:
@@ -117,15 +123,15 @@ def tell(value: Any) -> None:
 def run_jobs(
     function: Callable[[Job], Result],
     jobs: Sequence[Job],
-    count: int,
+    count: int | None,
     told: Told = lambda job, value: None,
 ) -> Iterator[tuple[Job, Result | Died]]:
     """Run jobs in ``count`` processes, begun in their order, and yield each as it ends.
 
-    The result is ``Died`` where the process ended before it had one. The rest is as for
-    :meth:`Workers.run`.
+    Without a count, there are as many as cores. The result is ``Died`` where the process ended
+    before it had one. The rest is as for :meth:`Workers.run`.
     """
-    waiting = list(reversed(jobs))
+    count, waiting = count or usable_threads(), list(reversed(jobs))
     workers: dict[Any, _Worker] = {}
     try:
         while waiting or workers:
@@ -138,9 +144,7 @@ def run_jobs(
                 if said is _Said.PROGRESS:
                     told(worker.job, result)
                     continue
-                if said is _Said.ERROR:
-                    error, place = result
-                    raise error from RuntimeError(f"in another process:\n{place}")
+                result = _result(said, result)
                 job = worker.job
                 del workers[pipe]
                 if waiting and not isinstance(result, Died):
@@ -157,7 +161,7 @@ def run_jobs(
 def run_here(
     function: Callable[[Job], Result],
     jobs: Sequence[Job],
-    count: int = 1,
+    count: int | None = 1,
     told: Told = lambda job, value: None,
 ) -> Iterator[tuple[Job, Result]]:
     """Run jobs one after the other in this process; see :meth:`Workers.run`."""
@@ -167,7 +171,21 @@ def run_here(
         yield job, result
 
 
-ENGINES: dict[str, Engine] = {"serial": run_here, "processes": run_jobs}
+def run_by_ray(
+    function: Callable[[Job], Result],
+    jobs: Sequence[Job],
+    count: int | None,
+    told: Told = lambda job, value: None,
+    gpu: bool = False,
+) -> Iterator[tuple[Job, Result | Died]]:
+    """Run jobs as tasks of Ray, on a cluster or here; see :meth:`Workers.run`."""
+    from asot.rays import run_tasks
+
+    for job, said, lost in run_tasks(partial(_answer_alone, function), jobs, count, told, gpu):
+        yield job, Died(None, lost) if lost else _result(*said)
+
+
+ENGINES: dict[str, Engine] = {"serial": run_here, "processes": run_jobs, "ray": run_by_ray}
 
 
 def in_threads(
@@ -306,16 +324,40 @@ def _serve(function: Callable[[Any], Any], pipe: Connection) -> None:
             job = pipe.recv()
         except (EOFError, OSError):
             return
-        try:
-            with _telling(lambda value: pipe.send((_Said.PROGRESS, value))):
-                said = _Said.RESULT, function(job)
-        except Exception as error:
-            said = _Said.ERROR, (error, traceback.format_exc())
+        said = _answer(function, job, lambda value: pipe.send((_Said.PROGRESS, value)))
         try:
             pipe.send(said)
         except ConnectionError:  # the parent was killed meanwhile
             return
         sys.stdout.flush()
+
+
+def _answer(
+    function: Callable[[Job], Any], job: Job, teller: Callable[[Any], None]
+) -> tuple[_Said, Any]:
+    """Run a job, and say what came of it."""
+    try:
+        with _telling(teller):
+            return _Said.RESULT, function(job)
+    except Exception as error:
+        return _Said.ERROR, (error, traceback.format_exc())
+
+
+def _answer_alone(
+    function: Callable[[Job], Any], job: Job, teller: Callable[[Any], None]
+) -> tuple[_Said, Any]:
+    """Run a job on one thread, in a process that others started."""
+    os.environ.update(dict.fromkeys(THREADS, "1"))  # for libraries that the job loads
+    with one_thread():
+        return _answer(function, job, teller)
+
+
+def _result(said: _Said, result: Any) -> Any:
+    """Return the result of a job that another process ran, or raise its error."""
+    if said is _Said.ERROR:
+        error, place = result
+        raise error from RuntimeError(f"in another process:\n{place}")
+    return result
 
 
 def _silent(value: Any) -> None:

@@ -136,6 +136,35 @@ def test_stopped_killed_and_given_again(
     assert without_times(out) == without_times(finished)
 
 
+def test_shards_of_which_one_is_killed(
+    asot, command, environment, kitchen: Path, finished: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    words = [*words_for(kitchen, out), "--processes", "1", "--shard"]
+    shards = [
+        subprocess.Popen(
+            [*command, *words, shard],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            text=True,
+            start_new_session=True,
+        )
+        for shard in ("1/2", "2/2")
+    ]
+    stop(shards[1], out, 1, signal.SIGKILL)
+    told = shards[0].communicate(timeout=120)[0]
+    assert shards[0].returncode == 0
+    assert told.startswith(f"Shard 1/2 was {N_CELLS // 2} of {N_CELLS} cells; ")
+    assert not (out / "table.md").exists()
+    before = cells(out)
+    outcome = asot(*words, "2/2")
+    assert (outcome.code, outcome.complaints) == (0, "")
+    assert f"Shard 2/2 was {N_CELLS // 2} of {N_CELLS} cells, and all are done." in outcome.out
+    assert before.items() <= cells(out).items(), "no cell is run twice"
+    assert without_times(out) == without_times(finished)
+
+
 def test_the_same_command_again_and_the_table_again(asot, kitchen: Path, finished: Path) -> None:
     before, results = cells(finished), without_times(finished)
     again = asot(*words_for(kitchen, finished))

@@ -16,15 +16,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.benchmark.folder import BenchmarkFolder, Candidate, Cell, CellResult, Failure
+from asot.benchmark.folder import DESCRIPTION, BenchmarkFolder, Candidate, Cell, CellResult, Failure
 from asot.benchmark.methods import find_method
 from asot.data import DatasetFolder, Recordings
 from asot.errors import AsotError, DataError
+from asot.files import in_turn
 from asot.metrics import evaluate
 from asot.model.recipe import Recipe
 from asot.progress import Progress, silent
 from asot.runs.predictions import DatasetSource
 from asot.runs.run import TrainingPlan
+from asot.shards import Shard
 from asot.workers import available_cores, run_jobs
 
 LONGEST_REASON = 300
@@ -67,6 +69,15 @@ def plan_cells(plan: TrainingPlan, methods: Sequence[str], seeds: Iterable[int])
     ]
 
 
+def take_cells(cells: Sequence[Cell], plan: TrainingPlan, shard: Shard) -> list[Cell]:
+    """Take the share of a shard, by the frames of the activities."""
+    frames = {name: sum(one.n_frames for one in own) for name, own in plan.activities.items()}
+    # Numbered, so that the cells of one method, which take as long, go to different shards.
+    sizes = {f"{index:09}": frames[cell.activity] for index, cell in enumerate(cells)}
+    own = shard.take(sizes)
+    return [cell for name, cell in zip(sizes, cells, strict=True) if name in own]
+
+
 def run_benchmark(
     recipe: Recipe,
     plan: TrainingPlan,
@@ -81,7 +92,9 @@ def run_benchmark(
 
     In a script it needs the usual ``if __name__ == "__main__":`` around the call.
     """
-    folder.begin(recipe, plan, keep_epochs)
+    folder.root.mkdir(parents=True, exist_ok=True)
+    with in_turn(folder.root / DESCRIPTION):
+        folder.begin(recipe, plan, keep_epochs)
     everything = len(plan.dataset.recordings())
     away = BenchmarkFolder(folder.root.absolute())
     jobs = []

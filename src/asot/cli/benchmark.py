@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
@@ -12,13 +13,15 @@ from asot.benchmark import report
 from asot.benchmark.folder import BenchmarkFolder
 from asot.benchmark.methods import choose_methods
 from asot.benchmark.report import draw_timelines
-from asot.benchmark.runner import plan_cells, run_benchmark
-from asot.cli.console import console, drawing, new_table, progress, say, show_files
+from asot.benchmark.runner import plan_cells, run_benchmark, take_cells
+from asot.cli.console import console, drawing, new_table, progress, say, show_files, show_share
 from asot.errors import DataError, UnfinishedError, require_integer
+from asot.files import in_turn, sole_use
 from asot.metrics import PUBLISHED, SCORE_TITLES
 from asot.model.recipe import Recipe
 from asot.progress import LEARNING
-from asot.runs.run import plan_run
+from asot.runs.run import plan_run, refuse_to_fill
+from asot.shards import Shard
 from asot.text import printable
 from asot.workers import available_cores
 
@@ -45,6 +48,7 @@ def run(
     keep_epochs: bool = False,
     figures: int = 1,
     processes: int | None = None,
+    shard: str | None = None,
 ) -> None:
     """Run every activity of a data set with several methods and seeds.
 
@@ -69,35 +73,48 @@ def run(
     """
     require_integer("--seed", seed, at_least=0, at_most=2**32 - seeds)
     chosen = choose_methods(methods, ablate)
+    share = None if shard is None else Shard.of(shard)
     folder = BenchmarkFolder(out)
     processes = processes or available_cores()
-    with progress((*LEARNING[:4], "Cells")) as bars:
+    with progress((*LEARNING[:4], "Cells")) as bars, ExitStack() as held:
         plan = plan_run(recipe, data, activities, bars, processes)
         cells = plan_cells(plan, chosen, range(seed, seed + seeds))
-        already = sum(folder.finished(cell) for cell in cells)
+        own = cells if share is None else take_cells(cells, plan, share)
+        already = sum(folder.finished(cell) for cell in own)
+        refuse_to_fill(out)
+        out.mkdir(parents=True, exist_ok=True)
+        held.enter_context(sole_use(out, shard or ""))
 
         def tell(stage: str, done: int, total: int, note: str = "") -> None:
             bars(stage, done, total, note)
             if not sys.stderr.isatty():
                 sys.stderr.write(f"asot: cell {done} of {total}: {note}\n")
 
-        bars("Cells", 0, len(cells) - already)
+        bars("Cells", 0, len(own) - already)
         failures = run_benchmark(
-            recipe, plan, folder, cells, keep_epochs=keep_epochs, processes=processes, progress=tell
+            recipe, plan, folder, own, keep_epochs=keep_epochs, processes=processes, progress=tell
         )
-    results = report.collect(folder, [*(choose or []), *["oracle"][:oracle]], failures)
-    report.write_results(results, folder)
+        ended = {one.cell for one in (*folder.failures(), *failures)}
+        left = [one for one in cells if not folder.finished(one) and one not in ended]
+        # Shards that end together both find that all cells are done.
+        with in_turn(out / "results.json"):
+            results = report.collect(folder, [*(choose or []), *["oracle"][:oracle]], failures)
+            if not left:
+                report.write_results(results, folder)
+            if figures > 0 and not left:
+                with drawing():
+                    draw_timelines(folder, plan, figures)
     if already:
-        say(f"{already} of {len(cells)} cells were finished before, and used as they are.")
-    if figures > 0:
-        with drawing():
-            draw_timelines(folder, plan, figures)
-    show(results, folder, published)
+        say(f"{already} of {len(own)} cells were finished before, and used as they are.")
+    if share is not None:
+        show_share(share, len(own), len(left), len(cells), "cells")
+    if not left:
+        show(results, folder, published)
     if failures:
         say("Failed:", style="bold")
         for failure in failures:
             say(f"  {failure.cell}: {failure.reason}")
-        failed = f"{len(failures)} of {len(cells)} cells failed"
+        failed = f"{len(failures)} of {len(own)} cells failed"
         raise UnfinishedError(f"{failed}: give the same command again to run them once more.")
 
 
