@@ -58,7 +58,7 @@ def test_hyphens_do_as_well(asot) -> None:
 
 
 @pytest.mark.parametrize(
-    "library, extra", [("lightning", "learn"), ("sklearn", "learn"), ("unheard_of", None)]
+    "library, extra", [("torchmetrics", "learn"), ("sklearn", "learn"), ("unheard_of", None)]
 )
 def test_a_library_is_missing(
     asot, toys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str, extra: str

@@ -37,7 +37,7 @@ COMMANDS = {
 }
 # The extra that brings each optional library.
 EXTRAS = {
-    **dict.fromkeys(("lightning", "sklearn", "torchmetrics"), "learn"),
+    **dict.fromkeys(("sklearn", "torchmetrics"), "learn"),
     **dict.fromkeys(("av", "onnx", "onnxruntime"), "video"),
     **dict.fromkeys(("pandas", "h5py"), "series"),
     **{"hmmlearn": "hmm", "matplotlib": "plot", "transformers": "hf"},

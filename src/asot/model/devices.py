@@ -111,6 +111,8 @@ def find_devices(device: str, devices: int | str = 1) -> Devices:
         if devices == "auto":
             devices = torch.cuda.device_count() if chosen == "cuda" else 1
         place = torch.device(chosen)
+        if int(devices) < 1:
+            raise ValueError("their number must be 1 or more.")
         if int(devices) == 1:
             torch.zeros(1, device=place)
             return Devices(place)

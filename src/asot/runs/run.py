@@ -49,7 +49,7 @@ WHOLE = "all"
 # Stands for every activity of the data set.
 EACH = "each"
 RUN_FILE = "run.json"
-LIBRARIES = ["asot", "torch", "lightning", "numpy", "scipy", "scikit-learn", "numba", "hmmlearn"]
+LIBRARIES = ["asot", "torch", "numpy", "scipy", "scikit-learn", "numba", "hmmlearn"]
 
 
 @dataclass(frozen=True)
