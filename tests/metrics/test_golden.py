@@ -69,10 +69,11 @@ def spread_of_one_draw(
     predictions: list[np.ndarray], truths: list[np.ndarray], exclude: int | None
 ) -> float:
     frames = match(predictions, truths, exclude=exclude).frames
-    true = frames.truth.tolist()
+    true = np.repeat(frames.truth, frames.length).tolist()
+    predicted = np.repeat(frames.predicted, frames.length)
     starts = [i for i in range(len(true)) if i == 0 or true[i] != true[i - 1]]
     right = [
-        np.mean(frames.predicted[low : high + 1] == true[low])
+        np.mean(predicted[low : high + 1] == true[low])
         for low, high in zip(starts, [*starts[1:], len(true) - 1], strict=True)
     ]
     hit = majority_probability(right)

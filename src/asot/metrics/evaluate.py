@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from asot.errors import ArgumentError, require_integer
-from asot.metrics.matching import Frames, Label, Matched, match_paired, pair
+from asot.metrics.matching import Frames, Label, Matched, Paired, match_paired, pair
 from asot.metrics.scores import (
     boundary_f1,
     cte_f1,
@@ -264,6 +264,17 @@ def evaluate(
             f"matching must be one of {', '.join(map(repr, MATCHINGS))}, but it is {matching!r}."
         )
     paired = pair(predictions, ground_truth, exclude, unseen)
+    return evaluate_paired(paired, matching, activities, tolerance, n_actions)
+
+
+def evaluate_paired(
+    paired: Paired,
+    matching: str,
+    activities: Sequence[str] | None = None,
+    tolerance: float | None = None,
+    n_actions: int | Mapping[str, int] | None = None,
+) -> Evaluation:
+    """Compare labels that were laid beside their ground truth; see :func:`evaluate`."""
     n_recordings = paired.frames.n_recordings
     if activities is not None and len(activities) != n_recordings:
         raise ArgumentError(
@@ -282,7 +293,8 @@ def evaluate(
             require_integer("n_actions", count, at_least=1)
     elif n_actions is not None:
         require_integer("n_actions", n_actions, at_least=1)
-    n_frames = np.bincount(paired.frames.recording, minlength=n_recordings)
+    counts = np.bincount(paired.frames.recording, paired.frames.length, minlength=n_recordings)
+    n_frames = counts.astype(np.int64)
     left_out = tuple(np.flatnonzero(n_frames == 0).tolist())
     if left_out:
         _log.warning("left out, all their frames are excluded: recordings %s", list(left_out))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asot.errors import ArgumentError
-from asot.timeline.segments import UNLABELLED, run_lengths
+from asot.timeline.segments import UNLABELLED
 
 Label = int | str
 
@@ -19,29 +19,34 @@ Label = int | str
 class Frames:
     """The evaluated frames of some recordings, from which every score is computed.
 
-    Frames whose ground truth is excluded are left out; ``breaks`` marks the holes.
+    Consecutive frames of one prediction and one class are held together, as one of P pieces, so
+    that memory grows with the segments alone. Frames whose ground truth is excluded are left out;
+    ``breaks`` marks the holes. The length is the number of frames, N.
 
     Parameters
     ----------
-    predicted : ndarray (N,), int64
-        Coded prediction of each frame. Before matching: index of the cluster, -1 for unassigned.
+    length : ndarray (P,), int64
+        Frames of each piece.
+    predicted : ndarray (P,), int64
+        Coded prediction of each piece. Before matching: index of the cluster, -1 for unassigned.
         After matching: index of the ground-truth class, or a number beyond all classes that is
         the unmatched cluster's own.
-    truth : ndarray (N,), int64
-        Index of each frame's ground-truth class.
-    recording : ndarray (N,), int64
-        Index of the frame's recording, rising.
-    position : ndarray (N,), int64
-        Place of the frame in its whole recording, excluded frames counted.
-    breaks : ndarray (N,), bool
-        True where the frame before this one is of another recording or was excluded: no segment
+    truth : ndarray (P,), int64
+        Index of each piece's ground-truth class.
+    recording : ndarray (P,), int64
+        Index of the piece's recording, rising.
+    position : ndarray (P,), int64
+        Place of the piece's first frame in its whole recording, excluded frames counted.
+    breaks : ndarray (P,), bool
+        True where the frame before the piece is of another recording or was excluded: no segment
         reaches across.
     n_recordings : int
         Number of recordings, those that lost all frames included.
-    outside : ndarray (N,), bool, optional
-        True where nobody looked at more than half of the predicted segment that the frame is of.
+    outside : ndarray (P,), bool, optional
+        True where nobody looked at more than half of the predicted segment that the piece is of.
     """
 
+    length: NDArray[np.int64]
     predicted: NDArray[np.int64]
     truth: NDArray[np.int64]
     recording: NDArray[np.int64]
@@ -51,7 +56,11 @@ class Frames:
     outside: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
-        return len(self.truth)
+        return int(self.length.sum())
+
+    def lengths(self, starts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Count the frames from each of some rising pieces up to the next, or the end: (S,)."""
+        return np.add.reduceat(self.length, starts)
 
     def select(self, recordings: Sequence[int]) -> Frames:
         """Keep the frames of the recordings with these indices (rising)."""
@@ -59,6 +68,7 @@ class Frames:
         high = np.searchsorted(self.recording, recordings, side="right")
         kept = np.concatenate([np.arange(a, b) for a, b in zip(low, high, strict=True)])
         return Frames(
+            length=self.length[kept],
             predicted=self.predicted[kept],
             truth=self.truth[kept],
             recording=self.recording[kept],
@@ -147,7 +157,9 @@ def pair(
     >>> paired.clusters, paired.classes
     ((7, 3), ('pour', 'stir'))
     >>> paired.frames.predicted.tolist(), paired.frames.truth.tolist()
-    ([0, 0, 1], [1, 1, 0])
+    ([0, 1], [1, 0])
+    >>> paired.frames.length.tolist()
+    [2, 1]
     """
     if len(predictions) != len(ground_truth):
         raise ArgumentError(
@@ -156,20 +168,37 @@ def pair(
         )
     if len(predictions) == 0:
         raise ArgumentError("predictions must hold at least one recording, but they are empty.")
-    predicted = _sequences(predictions, "predictions")
-    truth = _sequences(ground_truth, "ground_truth")
-    lengths = np.array([len(sequence) for sequence in truth])
-    for index, sequence in enumerate(predicted):
-        if len(sequence) != lengths[index]:
+    return pair_recordings(zip(predictions, ground_truth, strict=True), exclude, unseen)
+
+
+def pair_recordings(
+    recordings: Iterable[tuple[Any, Any]],
+    exclude: Label | Iterable[Label] | None = None,
+    unseen: Label | None = None,
+) -> Paired:
+    """Lay predictions and ground truth side by side, a recording at a time; see :func:`pair`."""
+    pieces: list[tuple[NDArray, ...]] = []
+    kinds: dict[str, str] = {}
+    for index, sides in enumerate(recordings):
+        named = zip(("predictions", "ground_truth"), sides, strict=True)
+        predicted, truth = (_sequence(one, side, index, kinds) for side, one in named)
+        if len(predicted) != len(truth):
             raise ArgumentError(
                 f"predictions and ground_truth must have the same length, but in recording "
-                f"{index} they have {len(sequence)} and {lengths[index]} frames."
+                f"{index} they have {len(predicted)} and {len(truth)} frames."
             )
-    first_frames = np.cumsum(lengths) - lengths
-    cluster, clusters = _code(np.concatenate(predicted), by_appearance=True)
+        changes = (predicted[1:] != predicted[:-1]) | (truth[1:] != truth[:-1])
+        starts = np.flatnonzero(np.append(True, changes))
+        lengths = np.diff(np.append(starts, len(truth)))
+        pieces.append((predicted[starts], truth[starts], lengths, starts))
+    n_pieces = np.array([len(starts) for *_, starts in pieces])
+    recording = np.repeat(np.arange(len(pieces)), n_pieces)
+    predicted, truth, length, position = map(np.concatenate, zip(*pieces, strict=True))
+    firsts = np.cumsum(n_pieces) - n_pieces
+    cluster, clusters = _code(predicted, by_appearance=True)
     if UNLABELLED in clusters:
         cluster[cluster == clusters.index(UNLABELLED)] = -1
-    label, classes = _code(np.concatenate(truth), by_appearance=False)
+    label, classes = _code(truth, by_appearance=False)
     excluded = _excluded(exclude, classes)
     unlooked = _excluded(unseen, classes)
     hidden = np.isin(label, [c for c, name in enumerate(classes) if name in unlooked])
@@ -180,18 +209,19 @@ def pair(
             f"ground-truth labels{' that somebody gave' if hidden.any() else ''}."
         )
     follows_hole = np.append(True, ~kept[:-1])
-    follows_hole[first_frames] = True
+    follows_hole[firsts] = True
     first = np.append(True, cluster[1:] != cluster[:-1])
-    first[first_frames] = True
+    first[firsts] = True
     segment = np.cumsum(first) - 1
-    outside = (2 * np.bincount(segment, hidden) > np.bincount(segment))[segment]
+    outside = (2 * np.bincount(segment, hidden * length) > np.bincount(segment, length))[segment]
     frames = Frames(
+        length=length[kept],
         predicted=cluster[kept],
         truth=label[kept],
-        recording=np.repeat(np.arange(len(lengths)), lengths)[kept],
-        position=(np.arange(len(kept)) - np.repeat(first_frames, lengths))[kept],
+        recording=recording[kept],
+        position=position[kept],
         breaks=follows_hole[kept],
-        n_recordings=len(lengths),
+        n_recordings=len(pieces),
         outside=outside[kept],
     )
     return _compact(frames, clusters, classes)
@@ -212,52 +242,49 @@ def _compact(frames: Frames, clusters: Sequence[Label], classes: Sequence[Label]
     )
 
 
-def _sequences(sequences: Sequence[Any], argument: str) -> list[NDArray]:
-    """Turn label sequences into arrays (N_i,) that are all of integers or all of strings."""
-    arrays = []
-    for index, sequence in enumerate(sequences):
-        if hasattr(sequence, "detach"):
-            sequence = sequence.detach().cpu().numpy()
-        array = np.asarray(sequence)
-        if array.dtype.kind == "O" and all(isinstance(label, str) for label in array.flat):
-            array = array.astype(str)
-        if array.ndim != 1:
-            raise ArgumentError(
-                f"{argument} must hold one sequence of labels (N,) for each recording, but "
-                f"recording {index} has shape {array.shape}; put a single recording in a list."
-            )
-        if len(array) == 0:
-            raise ArgumentError(
-                f"{argument} must have at least one frame in each recording, but recording "
-                f"{index} is empty."
-            )
-        if array.dtype.kind not in "iubU":
-            raise ArgumentError(
-                f"{argument} must hold integers or strings, but recording {index} has labels "
-                f"of type {array.dtype}."
-            )
-        arrays.append(array if array.dtype.kind == "U" else array.astype(np.int64))
-    of_strings = arrays[0].dtype.kind == "U"
-    for index, array in enumerate(arrays):
-        if (array.dtype.kind == "U") != of_strings:
-            raise ArgumentError(
-                f"{argument} must be all integers or all strings, but recording 0 and recording "
-                f"{index} differ in this."
-            )
-    return arrays
+def _sequence(sequence: Any, argument: str, index: int, kinds: dict[str, str]) -> NDArray:
+    """Turn a label sequence into an array (N,) of integers or of strings.
+
+    The ``kinds`` tell which of them the ``argument`` had in recording 0.
+    """
+    if hasattr(sequence, "detach"):
+        sequence = sequence.detach().cpu().numpy()
+    array = np.asarray(sequence)
+    if array.dtype.kind == "O" and all(isinstance(label, str) for label in array.flat):
+        array = array.astype(str)
+    if array.ndim != 1:
+        raise ArgumentError(
+            f"{argument} must hold one sequence of labels (N,) for each recording, but "
+            f"recording {index} has shape {array.shape}; put a single recording in a list."
+        )
+    if len(array) == 0:
+        raise ArgumentError(
+            f"{argument} must have at least one frame in each recording, but recording "
+            f"{index} is empty."
+        )
+    if array.dtype.kind not in "iubU":
+        raise ArgumentError(
+            f"{argument} must hold integers or strings, but recording {index} has labels "
+            f"of type {array.dtype}."
+        )
+    kind = "strings" if array.dtype.kind == "U" else "integers"
+    if kinds.setdefault(argument, kind) != kind:
+        raise ArgumentError(
+            f"{argument} must be all integers or all strings, but recording 0 and recording "
+            f"{index} differ in this."
+        )
+    return array if kind == "strings" else array.astype(np.int64)
 
 
 def _code(labels: NDArray, by_appearance: bool) -> tuple[NDArray[np.int64], list[Any]]:
-    """Number the labels (N,): codes (N,) and the labels behind them, sorted or as they appear."""
-    # Segments are far fewer than frames: sort their labels, not the frames'.
-    starts, ends, values = run_lengths(labels)
-    names, first, code = np.unique(values, return_index=True, return_inverse=True)
+    """Number the labels (P,): codes (P,) and the labels behind them, sorted or as they appear."""
+    names, first, code = np.unique(labels, return_index=True, return_inverse=True)
     if by_appearance:
         order = np.argsort(first)
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
         names, code = names[order], rank[code]
-    return np.repeat(code.reshape(-1), ends - starts), names.tolist()
+    return code.reshape(-1), names.tolist()
 
 
 def _excluded(exclude: Label | Iterable[Label] | None, classes: list[Label]) -> set[Label]:
@@ -316,7 +343,8 @@ def contingency(frames: Frames, n_clusters: int, n_classes: int) -> NDArray[np.i
     """
     assigned = frames.predicted >= 0
     cells = frames.predicted[assigned] * n_classes + frames.truth[assigned]
-    return np.bincount(cells, minlength=n_clusters * n_classes).reshape(n_clusters, n_classes)
+    counts = np.bincount(cells, frames.length[assigned], minlength=n_clusters * n_classes)
+    return counts.astype(np.int64).reshape(n_clusters, n_classes)
 
 
 def hungarian(table: ArrayLike) -> NDArray[np.int64]:

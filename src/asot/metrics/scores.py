@@ -1,10 +1,10 @@
 """The scores: each a function of matched frames.
 
-All take ``Frames`` (N,) with N >= 1, such as ``match(predictions, ground_truth).frames``, pooled
-over their recordings, and return a number in [0, 1] unless they say otherwise. A segment is a run
-of one label within one recording. Excluded frames end a run, so that no segment reaches across
-them, and ground-truth segments of an excluded class are left out. Two unmatched clusters remain
-two labels.
+All take ``Frames`` with one frame or more, such as ``match(predictions, ground_truth).frames``,
+pooled over their recordings, and return a number in [0, 1] unless they say otherwise. A segment is
+a run of one label within one recording. Excluded frames end a run, so that no segment reaches
+across them, and ground-truth segments of an excluded class are left out. Two unmatched clusters
+remain two labels.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def mof(frames: Frames) -> float:
     >>> mof(match([[0, 0, 1, 1]], [["a", "a", "a", "b"]]).frames)
     0.75
     """
-    return float(np.mean(frames.predicted == frames.truth))
+    return int(frames.length[frames.predicted == frames.truth].sum()) / len(frames)
 
 
 def miou(frames: Frames) -> float:
@@ -70,9 +70,12 @@ def f1_macro(frames: Frames) -> float:
 def _class_counts(frames: Frames) -> tuple[NDArray[np.int64], ...]:
     """Count the right, predicted and true frames of each class in the ground truth, (C,) each."""
     size = int(max(frames.predicted.max(), frames.truth.max())) + 1
-    true = np.bincount(frames.truth, minlength=size)
-    predicted = np.bincount(frames.predicted, minlength=size)
-    right = np.bincount(frames.truth[frames.predicted == frames.truth], minlength=size)
+
+    def count(labels: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.bincount(labels, lengths, minlength=size).astype(np.int64)
+
+    true, predicted = count(frames.truth, frames.length), count(frames.predicted, frames.length)
+    right = count(frames.truth, (frames.predicted == frames.truth) * frames.length)
     present = true > 0
     return right[present], predicted[present], true[present]
 
@@ -115,12 +118,13 @@ def segmental_f1(frames: Frames, overlap: float) -> float:
     predicted_first = segment_starts(frames, frames.predicted)
     true_first = segment_starts(frames, frames.truth)
     predicted_id, true_id = np.cumsum(predicted_first) - 1, np.cumsum(true_first) - 1
-    predicted_length, true_length = np.bincount(predicted_id), np.bincount(true_id)
+    predicted_length = np.bincount(predicted_id, frames.length)
+    true_length = np.bincount(true_id, frames.length)
 
     # Cut where either side changes: each pair of a predicted and a true segment that meet is
     # exactly one piece, whose length is their intersection.
     pieces = np.flatnonzero(predicted_first | true_first)
-    shared = np.diff(np.append(pieces, len(frames)))
+    shared = frames.lengths(pieces)
     p, t = predicted_id[pieces], true_id[pieces]
     iou = shared / (predicted_length[p] + true_length[t] - shared)
     able = (frames.predicted[pieces] == frames.truth[pieces]) & (iou >= overlap)
@@ -200,7 +204,7 @@ def jsd(frames: Frames) -> float:
     sides = []
     for labels in (frames.predicted, frames.truth):
         starts = np.flatnonzero(segment_starts(frames, labels))
-        sides.append(np.diff(np.append(starts, len(frames))) // BIN_FRAMES)
+        sides.append(frames.lengths(starts) // BIN_FRAMES)
     return _distance(*sides)
 
 
@@ -217,7 +221,7 @@ def _distance(first: NDArray[np.int64], second: NDArray[np.int64]) -> float:
 
 
 def segment_starts(frames: Frames, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Mark the first frame of each segment of ``frames.predicted`` or ``frames.truth``, (N,)."""
+    """Mark the first piece of each segment of ``frames.predicted`` or ``frames.truth``, (P,)."""
     first = frames.breaks.copy()
     first[1:] |= labels[1:] != labels[:-1]
     return first
@@ -258,7 +262,7 @@ def boundary_f1(frames: Frames, tolerance: float | None = None) -> float:
         tolerance = TOLERANCE * len(frames) / int(true_first.sum())
     if not (math.isfinite(tolerance) and tolerance >= 0):
         raise ArgumentError(f"tolerance must be frames >= 0, but it is {tolerance}.")
-    longest = int(frames.position.max())
+    longest = int((frames.position + frames.length).max()) - 1
     tolerance = min(tolerance, longest)
     # On one axis, with recordings further apart than the tolerance reaches.
     place = frames.position + frames.recording * (2 * longest + 1)
@@ -317,13 +321,11 @@ def legacy_f1(frames: Frames) -> float:
     >>> legacy_f1(match([[0] * 9 + [1] * 9], [["a"] * 9 + ["b"] * 9]).frames) > 0.99
     True
     """
-    n_frames = len(frames)
     starts = np.flatnonzero(np.append(True, np.diff(frames.truth) != 0))
-    right_before = np.append(0, np.cumsum(frames.predicted == frames.truth))
     following = starts[1:]
-    right = np.diff(right_before[np.append(starts, n_frames)])
+    right = np.add.reduceat((frames.predicted == frames.truth) * frames.length, starts)
     right[:-1] += frames.predicted[following] == frames.truth[starts[:-1]]
-    drawn_from = np.diff(np.append(starts, n_frames))
+    drawn_from = frames.lengths(starts)
     drawn_from[:-1] += 1
     hits = float(np.sum(majority_probability(right / drawn_from)))
     n_classes = len(np.unique(frames.truth))
@@ -381,8 +383,8 @@ def cte_f1(frames: Frames, n_actions: int | None = None) -> float:
     0.444
     """
     starts = np.flatnonzero(np.append(True, np.diff(frames.truth) != 0))
-    right = np.add.reduceat(frames.predicted == frames.truth, starts, dtype=np.int64)
-    credit = float(np.sum((right / np.diff(np.append(starts, len(frames))))[:-1]))
+    right = np.add.reduceat((frames.predicted == frames.truth) * frames.length, starts)
+    credit = float(np.sum((right / frames.lengths(starts))[:-1]))
     n_actions = len(np.unique(frames.truth)) if n_actions is None else n_actions
     return 2 * credit / (frames.n_recordings * n_actions + len(starts) - 1)
 
@@ -483,13 +485,14 @@ def hvq_jsd(frames: Frames) -> float:
     0.5
     """
     firsts = np.flatnonzero(np.diff(frames.recording, prepend=-1))
-    bounds = np.append(firsts, len(frames)).tolist()
+    bounds = np.append(firsts, len(frames.length)).tolist()
     distances = []
     for low, high in itertools.pairwise(bounds):
+        length = frames.length[low:high]
         sides = []
         for labels in (frames.predicted[low:high], frames.truth[low:high]):
             starts = np.flatnonzero(np.append(True, np.diff(labels) != 0))
-            bins = np.diff(np.append(starts, high - low)) // BIN_FRAMES
-            sides.append(np.minimum(bins, (high - low - 1) // BIN_FRAMES))
+            bins = np.add.reduceat(length, starts) // BIN_FRAMES
+            sides.append(np.minimum(bins, (int(length.sum()) - 1) // BIN_FRAMES))
         distances.append(_distance(*sides))
     return float(np.mean(distances))

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asot.metrics import Evaluation
 from asot.progress import Progress
 from asot.runs.predictions import PredictionFolder
 from asot.runs.run import find_training
 from asot.runs.scores import Scored
+
+Labels = NDArray[np.int64]
 
 # Recordings in the picture of a corpus.
 MOST_IN_CORPUS = 30
@@ -26,16 +29,21 @@ def draw(folder: PredictionFolder, scored: Scored | None, most: int, progress: P
 
     index = folder.index()
     rate = index.source.frame_rate
-    truths = {} if scored is None else {one.name: one.ground_truth for one in scored.recordings}
+    labelled = {} if scored is None else {one.name: one for one in scored.recordings}
     matchings = {} if scored is None else scored.matchings
     # Negative ids of classes cannot be drawn, so all ids move up.
     shift = max([0, *(-one for pairs in matchings.values() for one in pairs.values())])
     if shift > 0:
-        truths = {name: None if one is None else one + shift for name, one in truths.items()}
         matchings = {
             model: {action: one + shift for action, one in pairs.items()}
             for model, pairs in matchings.items()
         }
+
+    def truth_of(name: str) -> Labels | None:
+        """Read the ground truth of a recording, which is not held: there may be very many."""
+        truth = labelled[name].ground_truth if name in labelled else None
+        return None if truth is None else truth + shift
+
     groups: dict[str, list[str]] = {}
     for one in index.recordings:
         groups.setdefault(one.model, []).append(one.name)
@@ -53,11 +61,12 @@ def draw(folder: PredictionFolder, scored: Scored | None, most: int, progress: P
     for model, members in groups.items():
         # Without ground truth, actions keep their numbers; with it, unmatched actions lack a class.
         matching = None if scored is None else matchings.get(model, {})
-        names = None if scored is None else _names_of(scored, truths, members, shift, matching)
+        found = (truth for name in members if (truth := truth_of(name)) is not None)
+        names = None if scored is None else _names_of(scored, found, shift, matching)
         shown = members[:MOST_IN_CORPUS]
         figure = plot_corpus(
             [folder.labels(name) for name in shown],
-            [truths.get(name) for name in shown] if truths else None,
+            [truth_of(name) for name in shown] if labelled else None,
             names=names,
             matching=matching,
             recordings=shown,
@@ -66,7 +75,7 @@ def draw(folder: PredictionFolder, scored: Scored | None, most: int, progress: P
         )
         save(figure, f"corpus-{model}")
         for name in members[:most]:
-            labels, truth = folder.labels(name), truths.get(name)
+            labels, truth = folder.labels(name), truth_of(name)
             shared: dict[str, Any] = {"frame_rate": rate, "title": name}
             tracks = {"asot": labels} if truth is None else {"asot": labels, "ground truth": truth}
             pairs = None if matching is None else {"asot": matching}
@@ -79,18 +88,13 @@ def draw(folder: PredictionFolder, scored: Scored | None, most: int, progress: P
 
 
 def _names_of(
-    scored: Scored,
-    truths: dict[str, Any],
-    members: list[str],
-    shift: int,
-    matching: Mapping[int, int] | None,
+    scored: Scored, truths: Iterable[Labels], shift: int, matching: Mapping[int, int] | None
 ) -> dict[int, str]:
-    """Name the classes that some recordings hold: few classes get plain colours.
+    """Name the classes that recordings of these ``truths`` hold: few classes get plain colours.
 
     A class has the place of the action that it is matched with, as on the page.
     """
-    held = [np.unique(truths[name]) for name in members if truths.get(name) is not None]
-    classes = sorted(set(np.concatenate(held).tolist())) if held else []
+    classes = sorted({one for truth in truths for one in np.unique(truth).tolist()})
     pairs = matching or {}
     # An action without a class leaves its place to no class, under a number that none has.
     placed = [pairs.get(action, -2 - action) for action in range(max(pairs, default=-1) + 1)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,11 +14,15 @@ from numpy.typing import NDArray
 from asot.data import Recordings
 from asot.errors import FileError
 from asot.files import write_json
-from asot.metrics import Evaluation, evaluate
+from asot.metrics import Evaluation, Paired
+from asot.metrics.evaluate import evaluate_paired
+from asot.metrics.matching import pair_recordings
 from asot.runs.predictions import PredictionFolder
 from asot.text import listing
 from asot.timeline.names import ActionNames
 from asot.timeline.segments import BACKGROUND, UNLABELLED
+
+Labels = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -54,26 +60,24 @@ def score(folder: PredictionFolder, data_root: Path | None = None, by_name: bool
             "has no ground truth to be compared with: put one label a line into "
             "groundTruth/<recording> of its data set, or name corrected labels with --truth",
         )
-    predictions, named = [], []
-    truths: list[Any] = []
-    given: dict[str, ActionNames] = {}
-    counts: dict[str, int] = {}
-    numbers = {name: number for number, name in opened.class_names.items()}
-    for one in recordings:
-        labels, model = folder.labels_of(one), models[one.name]
-        if model not in given:
-            counts[model] = folder.n_actions(model)
-            given[model] = folder.names(model, counts[model])
-        predictions.append(given[model].grouped(labels))
-        truths.append(one.ground_truth)
-        if by_name:
-            named.append(_class_numbers(given[model], labels, numbers))
     names = [models[one.name] for one in recordings]
-    several = len(set(names)) > 1
+    counts = {model: folder.n_actions(model) for model in dict.fromkeys(names)}
+    given = {model: folder.names(model, count) for model, count in counts.items()}
+    numbers = {name: number for number, name in opened.class_names.items()}
     options: dict[str, Any] = {"activities": names, "n_actions": counts}
-    options |= {"exclude": opened.exclude or None, "unseen": opened.unseen}
+
+    def paired(read: Callable[[ActionNames, Labels], Labels]) -> Paired:
+        """Lay the labels of a recording after the other beside its ground truth."""
+        sides = (
+            (read(given[model], folder.labels_of(one)), one.ground_truth)
+            for one, model in zip(recordings, names, strict=True)
+        )
+        return pair_recordings(sides, opened.exclude or None, opened.unseen)
+
+    found = paired(ActionNames.grouped)
+    several = len(counts) > 1
     evaluations = {
-        one: evaluate(predictions, truths, matching=one, **options)
+        one: evaluate_paired(found, one, **options)
         for one in (("activity", "video", "corpus") if several else ("activity", "video"))
     }
     if by_name:
@@ -84,11 +88,12 @@ def score(folder: PredictionFolder, data_root: Path | None = None, by_name: bool
                 f"has no action with the name of a class ({listing(sorted(classes)) or 'none'}): "
                 f"give the actions the names of the classes with asot relabel",
             )
-        evaluations["name"] = evaluate(named, truths, matching="name", **options)
-    hidden = [*opened.exclude, *([] if opened.unseen is None else [opened.unseen])]
+        named = paired(partial(_class_numbers, numbers))
+        evaluations["name"] = evaluate_paired(named, "name", **options)
+    n_frames = np.bincount(found.frames.recording, found.frames.length, len(recordings))
     written = {
         "recordings": list(recordings.names),
-        "frames": [int((~np.isin(one, hidden)).sum()) for one in truths],
+        "frames": n_frames.astype(int).tolist(),
         "exclude": opened.exclude,
         "class_names": opened.class_names,
         "evaluations": {name: one.to_dict() for name, one in evaluations.items()},
@@ -97,9 +102,7 @@ def score(folder: PredictionFolder, data_root: Path | None = None, by_name: bool
     return Scored(evaluations, recordings, opened.class_names, opened.unseen)
 
 
-def _class_numbers(
-    names: ActionNames, labels: NDArray[np.int64], numbers: dict[str, int]
-) -> NDArray[np.int64]:
+def _class_numbers(numbers: dict[str, int], names: ActionNames, labels: Labels) -> Labels:
     """Return the class with the name of each label's action (N,), by ``numbers``.
 
     A name that no class has is added to ``numbers``. Background is the class of that name.
