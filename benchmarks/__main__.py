@@ -4,8 +4,10 @@
                          [--threads N] [--repeats R] [--release PATH] [--data DIR [--activity NAME]]
                          [--video FILE] [--out FILE.json]
     python -m benchmarks --only scores --release PATH --data DIR [--activity NAME] [--seeds N]
+    python -m benchmarks --only memory [--quick]
 
-The second trains the authors' release, by its own script, and scores its labels.
+The second trains the authors' release, by its own script, and scores its labels; the third trains
+on 250 and on 2,000 recordings, for hours.
 Others take part where they can be imported: ``pip install ott-jax POT fugw``. None is needed.
 """
 
@@ -17,13 +19,14 @@ from pathlib import Path
 from typing import Any
 
 SCORES = "scores"  # of the release, which is no question of time: measured where it is asked for
+MEMORY = "memory"  # takes hours: measured where it is asked for
 PARTS = ("solver", "scaling", "streaming", "training", "extraction")
 
 
 def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--only", choices=(*PARTS, SCORES))
+    parser.add_argument("--only", choices=(*PARTS, SCORES, MEMORY))
     parser.add_argument("--quick", action="store_true", help="a few small problems: a minute")
     parser.add_argument("--threads", type=_count, help="for everybody; all cores unless given")
     parser.add_argument("--repeats", type=_count, default=15, help="rounds of the solvers")
@@ -104,6 +107,11 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             options.release, options.data, options.activity, options.seeds
         )
         tables.show_scores(report[SCORES])
+    if MEMORY in wanted:
+        from benchmarks.memory import measure_memory
+
+        report[MEMORY] = measure_memory(*(((8, 24), 200) if options.quick else ((250, 2_000),)))
+        tables.show_memory(report[MEMORY])
     if "extraction" in wanted:
         try:
             from benchmarks.extraction import measure_extraction

@@ -100,6 +100,18 @@ def show_scaling(report: dict[str, Any]) -> None:
         )
 
 
+def show_memory(report: dict[str, Any]) -> None:
+    """Peak memory, open files and time by the number of recordings, and the ratio of peaks."""
+    for name, sizes in report.items():
+        for size, one in sizes.items():
+            if size == "ratio":
+                line = f"peak memory of many recordings is {one:.2f} times that of few"
+            else:
+                line = f"{size:,} recordings: {one['peak_mb']:,.0f} MB, "
+                line += f"{one['open_files']} open files, {one['cpu_s']:,.0f} s of CPU"
+            CONSOLE.print(f"{name}: {line}", highlight=False)
+
+
 def show_streaming(report: dict[str, Any]) -> None:
     """Times of single pushes, and agreement with the offline labels by delay."""
     table = Table(

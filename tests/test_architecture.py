@@ -15,7 +15,9 @@ ROOMS = (
     *(
         "text",
         "errors",
+        "remote",
         "files",
+        "kept",
         "schema",
         "progress",
         "rays",

@@ -69,16 +69,17 @@ class MissingExtraError(AsotError, ImportError):
     ----------
     library : str
         The library that could not be imported.
-    extra : str
-        The extra that brings it, as in ``pip install "asot[extra]"``.
+    extra : str or None
+        The extra that brings it, as in ``pip install "asot[extra]"``; None to install it itself.
     purpose : str
         What it is needed for, as the subject of the sentence.
     """
 
-    def __init__(self, library: str, extra: str, purpose: str) -> None:
+    def __init__(self, library: str, extra: str | None, purpose: str) -> None:
+        cure = library if extra is None else f'"asot[{extra}]"'
         super().__init__(
             f"{purpose} needs the library '{library}', which is not installed: "
-            f'run pip install "asot[{extra}]".'
+            f"run pip install {cure}."
         )
 
 

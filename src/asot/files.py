@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from asot.errors import FileError, unreadable
+from asot.remote import fetch, file_size, read_parts, removed, store, told
 from asot.text import as_cell, listing
 
 logger = logging.getLogger(__name__)
@@ -72,10 +73,18 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def remove(path: Path) -> None:
+    """Remove a file, if it is there; from the store first where its folder stands for a URL."""
+    if path.exists():
+        removed(path)
+        path.unlink(missing_ok=True)
+
+
 def put(made: Path, path: Path) -> None:
     """Give what is finished, and on the disk, its name; what had that name before is replaced."""
     os.replace(made, path)  # noqa: PTH105 - the atomic rename is the point
     sync_folder(path.parent)
+    store(path)
 
 
 def put_folder(made: Path, path: Path) -> None:
@@ -257,9 +266,12 @@ def empty(folder: Path) -> None:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write ``text`` to ``path`` in UTF-8, atomically; line ends stay as they are."""
+    """Write ``text`` to ``path`` in UTF-8, atomically; line ends stay as they are.
+
+    What lies in a store is named by its URL.
+    """
     with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="")
+        temporary.write_text(told(text), encoding="utf-8", newline="")
 
 
 def write_rows(path: str | os.PathLike[str], rows: Iterable[Iterable[Any]]) -> None:
@@ -362,8 +374,9 @@ def read_lines(path: Path, western: bool = False) -> list[str]:
 
 def file_hash(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a file's whole content, as hexadecimal digits."""
-    digest = hashlib.sha256()
-    with Path(path).open("rb") as stream:
+    digest, path = hashlib.sha256(), Path(path)
+    fetch(path)
+    with path.open("rb") as stream:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
@@ -377,16 +390,16 @@ def fingerprint(path: Path) -> str:
     that keep the size and fall between the blocks, which recoding, cutting and copying do not make.
     """
     try:
-        with path.open("rb") as stream:
-            size = stream.seek(0, os.SEEK_END)
-            digest = hashlib.sha256(f"{size}:".encode())
-            last = max(0, size - _BLOCK)
-            whole = size <= _BLOCK * _BLOCKS
-            for number in range(_BLOCKS):
-                stream.seek(number * _BLOCK if whole else last * number // (_BLOCKS - 1))
-                digest.update(stream.read(_BLOCK))
+        size = file_size(path)
+        last = max(0, size - _BLOCK)
+        whole = size <= _BLOCK * _BLOCKS
+        starts = [n * _BLOCK if whole else last * n // (_BLOCKS - 1) for n in range(_BLOCKS)]
+        parts = read_parts(path, [(start, _BLOCK) for start in starts])
     except OSError as error:
         raise FileError.at(path, unreadable(error)) from error
+    digest = hashlib.sha256(f"{size}:".encode())
+    for part in parts:
+        digest.update(part)
     return f"sha256:{digest.hexdigest()}"
 
 
@@ -397,10 +410,11 @@ class _OnlyWrite:
         self.write = stream.write
 
 
-def require_file(path: Path) -> os.stat_result:
+def require_file(path: Path, away: bool = False) -> os.stat_result:
     """Look at a file before opening it.
 
-    A named pipe would block a reader for ever, so only regular files pass.
+    A named pipe would block a reader for ever, so only regular files pass. One that lies in a store
+    is fetched, unless it may stay ``away``.
 
     Raises
     ------
@@ -417,4 +431,7 @@ def require_file(path: Path) -> os.stat_result:
     if not stat.S_ISREG(found.st_mode):
         what = "is a folder" if stat.S_ISDIR(found.st_mode) else "is not a regular file"
         raise FileError.at(path, f"{what} where a file is expected")
+    if not found.st_size and not away:
+        fetch(path)
+        return path.stat()
     return found

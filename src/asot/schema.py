@@ -19,6 +19,7 @@ from msgspec import Meta
 
 from asot.errors import FileError, unreadable
 from asot.files import require_file
+from asot.remote import localised
 from asot.text import quote
 
 T = TypeVar("T")
@@ -64,7 +65,7 @@ def read_json(path: Path, kind: type[T], cure: str = "") -> T:
     """
     require_file(path)
     try:
-        content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+        content = localised(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
         if content.startswith((b"\xff\xfe", b"\xfe\xff")):  # as PowerShell writes text
             content = content.decode("utf-16", "replace").encode()
     except OSError as error:

@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asot.data import features as store
-from asot.data.features import FOLDER, cache_folder, open_text
+from asot.data.features import FOLDER, open_text
 from asot.errors import DataError
+from asot.remote import cache_folder
 
 
 @pytest.fixture

@@ -95,25 +95,25 @@ def shared_out(n_recordings: int, n_devices: int) -> list[Batches]:
 
 
 @given(counts, counts, st.integers(0, 9))
-def test_devices_share_an_epoch(n_recordings: int, n_devices: int, number: int) -> None:
-    every = [list(one.epoch(number)) for one in shared_out(n_recordings, n_devices)]
-    shares = [[index for batch in one for index in batch.indices] for one in every]
-    assert len({len(share) for share in shares}) == len({len(one) for one in every}) == 1
-    assert {index for share in shares for index in share} == set(range(n_recordings))
-    assert sum(map(len, shares)) < n_recordings + n_devices
+def test_devices_share_each_batch_of_one_device(
+    n_recordings: int, n_devices: int, number: int
+) -> None:
+    (alone,) = shared_out(n_recordings, 1)
+    shares = [list(one.epoch(number)) for one in shared_out(n_recordings, n_devices)]
+    for whole, *parts in zip(alone.epoch(number), *shares, strict=True):
+        joined = [index for part in parts for index in part.indices]
+        assert sorted(joined) == sorted(whole.indices)
+        assert all(len(part.features) == len(part.indices) for part in parts)
+        sizes = [len(part.indices) for part in parts]
+        assert max(sizes) - min(sizes) <= 1
 
 
 @given(counts, counts)
-def test_devices_share_an_evaluation(n_recordings: int, n_devices: int) -> None:
-    shares = [
-        [index for batch in one.even() for index in batch.indices]
-        for one in shared_out(n_recordings, n_devices)
-    ]
-    # None may be empty: the others would wait for its scores.
-    assert all(shares)
-    found = sorted(index for share in shares for index in share)
-    assert set(found) == set(range(n_recordings))
-    assert n_devices > n_recordings or found == list(range(n_recordings))
+def test_devices_share_out_the_batches_of_an_evaluation(n_recordings: int, n_devices: int) -> None:
+    (alone,) = shared_out(n_recordings, 1)
+    shares = [[own.indices for own in one.even()] for one in shared_out(n_recordings, n_devices)]
+    assert [batch for share in shares for batch in share] == [one.indices for one in alone.even()]
+    assert max(map(len, shares)) <= -(-n_recordings // 2 // n_devices) + 1
 
 
 def test_validation_takes_even_frames(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import pytest
 
+from asot import kept
 from asot.data import Recordings, standardise
 from asot.discover.views import ViewKind, fit_view
 from asot.errors import DataError
-from asot.model import features as room
 from asot.model.features import PreparedFeatures, ViewedFeatures, prepare
 from asot.simulation import make_recordings
 
@@ -67,18 +69,34 @@ def test_what_was_standardised_is_kept(recordings: Recordings) -> None:
     assert opened.times == [2, 1, 1, 1, 1]  # the first for its width, too
 
 
-def test_not_more_is_kept_than_fits(
-    recordings: Recordings, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("full", [False, True])
+def test_what_does_not_fit_into_memory_is_in_a_file_or_made_anew(
+    recordings: Recordings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, full: bool
 ) -> None:
-    monkeypatch.setattr(room, "CACHE_BYTES", 250 * 5 * 4)
+    monkeypatch.setattr(kept, "KEPT_BYTES", 250 * 5 * 4)
+    if full:
+        monkeypatch.setattr(kept, "FREE_BYTES", 2**60)
     opened = Opened([one.features for one in recordings])
-    prepared = PreparedFeatures(opened, True)
+    prepared = PreparedFeatures(opened, True, folder=tmp_path)
     expected = [prepare(one, True) for one in opened.arrays]
     for _ in range(2):
         for one, two in zip(prepared, expected, strict=True):
             np.testing.assert_array_equal(one, two)
     # Of 200, 20, 90, 33 and 5 frames, room for 250 holds the first two and the last.
-    assert opened.times == [2, 1, 2, 2, 1]
+    assert opened.times == ([2, 1, 2, 2, 1] if full else [2, 1, 1, 1, 1])
+    again = pickle.loads(pickle.dumps(prepared))
+    np.testing.assert_array_equal(again[2], expected[2])
+
+
+def test_a_folder_that_cannot_be_written_only_costs_time(
+    recordings: Recordings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(kept, "KEPT_BYTES", 0)
+    opened = Opened([one.features for one in recordings])
+    prepared = PreparedFeatures(opened, True, folder=tmp_path / "gone")
+    for _ in range(2):
+        np.testing.assert_array_equal(prepared[0], prepare(opened.arrays[0], True))
+    assert opened.times[0] == 3
 
 
 def test_features_that_stay_as_they_are_are_not_copied(recordings: Recordings) -> None:
@@ -120,7 +138,7 @@ def test_a_sequence_through_a_view(kind: str, X: list[np.ndarray]) -> None:
 def test_without_room_views_are_made_anew(
     X: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "CACHE_BYTES", X[0].nbytes)
+    monkeypatch.setattr(kept, "KEPT_BYTES", X[0].nbytes)
     seen = ViewedFeatures(fit_view("smooth", 8, X), X)
     assert seen[0] is seen[0]
     assert seen[1] is not seen[1]

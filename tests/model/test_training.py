@@ -18,7 +18,7 @@ from asot.data import Recordings
 from asot.errors import AsotError, ConfigurationError, DataError
 from asot.model import training
 from asot.model.checkpoint import load_model
-from asot.model.devices import find_devices, is_main_process
+from asot.model.devices import find_devices
 from asot.model.features import Batches, PreparedFeatures, prepare
 from asot.model.network import ActionModel, decode
 from asot.model.recipe import Recipe
@@ -507,23 +507,14 @@ def test_not_finite_features_are_refused_with_a_sentence(train: Train) -> None:
         train(features=features)
 
 
-@pytest.mark.parametrize("rank", [None, "0", "1"])
-def test_the_main_process_is_the_first(monkeypatch: pytest.MonkeyPatch, rank: str | None) -> None:
-    for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"):
-        monkeypatch.delenv(name, raising=False)
-    if rank is not None:
-        monkeypatch.setenv("LOCAL_RANK", rank)
-    assert is_main_process() == (rank != "1")
-
-
-def test_one_device_needs_no_lightning(tmp_path: Path) -> None:
+def test_the_estimator_needs_no_torchmetrics(tmp_path: Path) -> None:
     code = """
 import sys
 from asot import ActionSegmenter
 from asot.simulation import make_recordings
 X = make_recordings(3, 2, (20, 30), random_state=0).features
 ActionSegmenter(2, team=1, epochs=1, n_init=1, random_state=0).fit(X)
-print([name for name in ("lightning", "torchmetrics") if name in sys.modules])
+print([name for name in ("torchmetrics",) if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

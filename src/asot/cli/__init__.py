@@ -53,6 +53,8 @@ usage: asot COMMAND [options]
 
 {}
 
+Files and folders may be URLs, such as s3://bucket/videos, gs:// and https://.
+
 asot COMMAND --help shows a command's options, asot --version the version.
 Start with: asot demo
 """

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from asot.remote import told
+
 
 class Sturdy:
     """A stream whose errors go no further: what is written after one is written nowhere.
@@ -24,8 +26,8 @@ class Sturdy:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Write text, which a buffer may hold back."""
-        return self._try(self._stream.write, text) or len(text)
+        """Write text, which a buffer may hold back, with URLs for what lies in a store."""
+        return self._try(self._stream.write, told(text)) or len(text)
 
     def flush(self) -> None:
         """Write what a buffer holds back."""

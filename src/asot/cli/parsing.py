@@ -26,6 +26,7 @@ from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 from asot.errors import ConfigurationError, require_integer, require_number
 from asot.files import sole_use
 from asot.model.recipe import Recipe, find_recipe, load_recipe, shipped_recipes
+from asot.remote import mirrored
 from asot.runs.run import recipe_yaml
 
 # The help of parameters that several commands share.
@@ -52,6 +53,8 @@ HELP = {
     "videos": "Folder with the videos of poses or sensor logs, to show with them.",
 }
 HELP_ALL = "--help_all"
+# Words that name something in a store; --other has a name before it.
+_URL = re.compile(r"(?P<option>(--\w+=)?(\w[\w .-]*=)?)(?P<url>[a-zA-Z][a-zA-Z0-9+.-]*://.+)")
 CONFIG = "YAML file with settings to put on top of the recipe's; can be repeated."
 PRINT_CONFIG = "Print the recipe with all its settings as YAML, and do nothing else."
 KINDS = {
@@ -65,9 +68,19 @@ KINDS = {
 
 
 def run_command(command: str, function: Callable[..., None], words: Sequence[str]) -> None:
-    """Parse the words after a command, and call its function with them."""
+    """Parse the words after a command, and call its function with them, URLs as local paths."""
     parser = Parser(command, function)
     words = [_spelt(word) for word in words]
+    found = {place: one for place, word in enumerate(words) if (one := _URL.fullmatch(word))}
+    if not found:
+        return _run(parser, function, words)
+    with mirrored(*(one["url"] for one in found.values())) as paths:
+        for (place, one), path in zip(found.items(), paths, strict=True):
+            words[place] = f"{one['option']}{path}"
+        return _run(parser, function, words)
+
+
+def _run(parser: Parser, function: Callable[..., None], words: list[str]) -> None:
     if {"-h", "--help", HELP_ALL} & set(words):
         if parser.takes_recipe:
             named = "default" if words[0].startswith("-") else words[0]

@@ -8,6 +8,7 @@ the size and time of both. A copy that disagrees with its sidecar is stale or ha
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
 import math
 import os
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from asot.data.textfiles import parse_features
 from asot.errors import FileError, unreadable
 from asot.files import atomic_path, require_file, save_array, write_json
+from asot.remote import cache_folder, fetch, file_size, read_parts
 from asot.schema import read_json
 
 SUFFIXES = (".npy", ".txt")
@@ -30,36 +32,38 @@ FOLDER = ".asot-store"
 _FORMAT = 1
 # A file system's clock ticks every few milliseconds; two changes within a tick look like one.
 _TICK_NS = 20_000_000
+_HEADER = 1 << 16  # bytes that hold the header of an array of numbers
 _BLOCK = 1 << 20  # numbers looked at together, so that a mapped file is never read whole
 
 logger = logging.getLogger(__name__)
 
 
 class FeatureFile:
-    """The features of one recording in a ``.npy`` or ``.txt`` file, opened once in each process.
+    """The features of one recording in a ``.npy`` or ``.txt`` file, open as long as they are used.
 
-    A ``transposed`` file is (D, N). It pickles as its path alone, so that each worker process maps
-    the file for itself.
+    A map holds its file open, and the pages that were read count as memory of the process: so it
+    is not kept here. A ``transposed`` file is (D, N). It pickles without what was read.
     """
 
     def __init__(self, path: Path, transposed: bool = False) -> None:
         self.path = path
         self.transposed = transposed
-        self._features: NDArray[np.float32] | None = None
+        self._parsed: NDArray[np.float32] | None = None
         self._checked: dict[str, int] | None = None
 
     def open(self) -> NDArray[np.float32]:
         """Open the (N, D) float32 features: finite, read-only, mapped where the file allows it."""
-        if self._features is None:
-            text = self.path.suffix == ".txt"
-            self._features = self._turned(open_text(self.path)) if text else self._open_npy()
-        return self._features
+        if self.path.suffix != ".txt":
+            return self._open_npy()
+        features = open_text(self.path) if self._parsed is None else self._parsed
+        if not isinstance(features, np.memmap):  # a text that cannot be stored is parsed once
+            self._parsed = features
+        return self._turned(features)
 
     @property
     def shape(self) -> tuple[int, int]:
         """Return the numbers of frames and columns; of a ``.npy`` file only the header is read."""
-        unopened = self._features is None and self.path.suffix != ".txt"
-        if not unopened:
+        if self.path.suffix == ".txt":
             frames, width = self.open().shape
             return frames, width
         frames, width = _header(self.path, 2)[0]
@@ -80,8 +84,8 @@ class FeatureFile:
         return features
 
     def __getstate__(self) -> dict[str, Any]:
-        # A pickled map would carry the whole file. A checked file stays checked.
-        return {**self.__dict__, "_features": None}
+        # A checked file stays checked.
+        return {**self.__dict__, "_parsed": None}
 
 
 def map_array(path: Path, dimensions: int = 2) -> NDArray[Any]:
@@ -91,6 +95,7 @@ def map_array(path: Path, dimensions: int = 2) -> NDArray[Any]:
     numbers in so many ``dimensions``, is a FileError before memory is taken for it.
     """
     shape, fortran, dtype, offset = _header(path, dimensions)
+    fetch(path)
     order: Any = "F" if fortran else "C"
     try:
         return np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=shape, order=order)
@@ -116,15 +121,15 @@ def npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[np.ge
 
 def _header(path: Path, dimensions: int) -> tuple[Any, bool, np.dtype[np.generic], int]:
     """Read and check shape, order, type and first byte of the values of a ``.npy`` file."""
-    size = require_file(path).st_size
+    require_file(path, away=True)
+    size = file_size(path)
     if size == 0:
         raise FileError.at(path, "is empty")
     try:
-        with path.open("rb") as stream:
-            if stream.read(4) == b"PK\x03\x04":
-                raise ValueError("is an .npz archive, not an .npy file: save one array")
-            stream.seek(0)
-            shape, fortran, dtype, offset = npy_header(stream)
+        head = read_parts(path, [(0, _HEADER)])[0]
+        if head.startswith(b"PK\x03\x04"):
+            raise ValueError("is an .npz archive, not an .npy file: save one array")
+        shape, fortran, dtype, offset = npy_header(io.BytesIO(head))
     except OSError as error:
         raise FileError.at(path, unreadable(error)) from error
     except ValueError as error:
@@ -196,18 +201,6 @@ def open_text(path: str | Path) -> NDArray[np.float32]:
                 return stored
     logger.warning("no feature store can be written for %s: it is parsed at each use", path)
     return features
-
-
-def cache_folder() -> Path | None:
-    """Return ``$ASOT_CACHE``, ``$XDG_CACHE_HOME/asot`` or ``~/.cache/asot``; None if unknown."""
-    if os.environ.get("ASOT_CACHE"):
-        return Path(os.environ["ASOT_CACHE"])
-    if os.environ.get("XDG_CACHE_HOME"):
-        return Path(os.environ["XDG_CACHE_HOME"]) / "asot"
-    try:
-        return Path.home() / ".cache" / "asot"
-    except RuntimeError:
-        return None
 
 
 def _sealed(folder: Path) -> bool:

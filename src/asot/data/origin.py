@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from asot.data.features import map_array
 from asot.errors import ArgumentError, Defect, FileError
-from asot.files import write_array, write_json
+from asot.files import remove, write_array, write_json
 from asot.schema import convert, first_difference, read_json
 from asot.text import listing, plural
 from asot.timeline.segments import require_times
@@ -99,10 +99,10 @@ def write_features(
     origin: Origin,
 ) -> None:
     """Write one recording: features (N, D), times (N + 1,) if any, and last of all its origin."""
-    origin_path(root, name).unlink(missing_ok=True)
+    remove(origin_path(root, name))
     write_array(root / "features" / f"{name}.npy", np.asarray(features, dtype=np.float32))
     if times is None:
-        times_path(root, name).unlink(missing_ok=True)
+        remove(times_path(root, name))
     else:
         write_array(times_path(root, name), require_times(times, len(features)))
     write_json(origin_path(root, name), msgspec.to_builtins(origin))

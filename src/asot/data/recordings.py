@@ -232,9 +232,14 @@ class Recordings(Sequence[Recording]):
         return tuple(recording.activity for recording in self)
 
     @property
-    def features(self) -> FeatureSequence:
+    def features(self) -> LazyArrays:
         """Return the features of each recording: a sequence that opens them when it is indexed."""
-        return FeatureSequence(self)
+        return LazyArrays(self, "features")
+
+    @property
+    def truths(self) -> LazyArrays:
+        """Return the ground truth of each recording, which is read when it is indexed."""
+        return LazyArrays(self, "ground_truth")
 
     @property
     def ground_truth(self) -> list[NDArray[np.int64] | None]:
@@ -271,14 +276,15 @@ class Recordings(Sequence[Recording]):
         return f"<{len(self)} Recordings>"
 
 
-class FeatureSequence(Sequence[Features]):
-    """The features of recordings, each opened when it is indexed."""
+class LazyArrays(Sequence[Any]):
+    """A property of recordings, such as their features, each read when it is indexed."""
 
-    def __init__(self, recordings: Recordings) -> None:
+    def __init__(self, recordings: Recordings, name: str) -> None:
         self._recordings = recordings
+        self._name = name
 
     def __getitem__(self, index: Any) -> Any:
-        return self._recordings[index].features
+        return getattr(self._recordings[index], self._name)
 
     def __len__(self) -> int:
         return len(self._recordings)

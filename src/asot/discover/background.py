@@ -9,7 +9,7 @@ recording are not dropped.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,7 +80,9 @@ def find_background(recordings: Frames, radius: int) -> BackgroundEvidence:
     return BackgroundEvidence(cost, share, *numbers)
 
 
-def reference_frames(recordings: Frames, radius: int) -> list[NDArray[np.float64]]:
+def reference_frames(
+    recordings: Iterable[NDArray[np.float32]], radius: int
+) -> list[NDArray[np.float64]]:
     """Choose 64 frames of each recording, as smoothed unit rows (M, D), to compare others with.
 
     Frames without features, all zero, are left out.

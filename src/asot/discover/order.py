@@ -52,7 +52,7 @@ def find_order(recordings: Frames) -> OrderEvidence:
     """
     from scipy.fft import dct
 
-    curves = np.stack([_curve(one) for one in evenly(recordings, ORDER_RECORDINGS)])
+    curves = np.stack([*map(_curve, evenly(recordings, ORDER_RECORDINGS))])
     if len(curves) < 2 or not curves.any():
         return OrderEvidence(0.0, [], 1.0, 0.0)
     random = np.random.default_rng(len(curves))

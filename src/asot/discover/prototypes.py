@@ -7,7 +7,7 @@ settings are found; with a learned order, also one of the learners of a team.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from asot.kept import Kept
 from asot.transport import Solution, solve
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ Frames = Sequence[NDArray[np.float32]]
 Rows = TypeVar("Rows", bound=NDArray[Any])
 
 FRAMES = 256  # of each recording, for k-means
+MOST_SEEN = 2**16  # frames of all recordings, for k-means
+SEEN_BYTES = 2**27  # of them in float64, which are fewer where there are many columns
 BINS = 20  # of a recording, for the order
 DECODING: dict[str, Any] = {"epsilon": 0.04, "alpha": 0.6, "lambda_actions": 0.01}  # the paper's
 TINY = float(np.finfo(np.float32).tiny)  # the shortest row of float32 that has a direction
@@ -89,34 +92,59 @@ def learn_prototypes(
     of their frames. An ``order_weight`` above 0 learns a common order of the actions as well:
     k-means also sees each frame's place, and an action costs less where other recordings have it.
     """
-    means_of_windows = [window_mean(one, radius) for one in recordings]
-    scale = _scale(means_of_windows) if sized else None
-    smooth = [_rows(one, 0, scale) for one in means_of_windows]
-    ordered = order_weight > 0 and len(smooth) > 2
+    smooth, count = _Smooth(recordings, radius), len(recordings)
+    scale = _scale(smooth) if sized else None
+    ordered = order_weight > 0 and count > 2
+    width = int(recordings[0].shape[1])
+    which, frames = share_out(count, frames, width)
     seen = []
-    for one in smooth:
+    for index in which:
+        one = _rows(smooth[index], 0, scale)
         chosen = spread_frames(len(one), frames)
         place = PLACE_WEIGHT * np.sqrt(12) * (places(len(one))[chosen, None] - 0.5)
         seen.append(np.hstack([one[chosen], place]) if ordered else one[chosen])
     centres = fit_kmeans(np.concatenate(seen), n_actions, restarts, seed).cluster_centers_
-    centres = centres[:, : smooth[0].shape[1]]
+    del seen
+    centres = centres[:, :width]
     found = Prototypes(centres if sized else unit_rows(centres), radius, scale=scale)
-    own: list[NDArray[np.float64] | None] = [None] * len(smooth)
+    tables: list[NDArray[np.float64]] = []
     for _ in range(rounds):
-        pairs = zip(smooth, own, strict=True)
-        soft = [_assign(found, one, order, order_weight) for one, order in pairs]
-        weights = np.sum([one.sum(axis=0) for one in soft], axis=0)
-        means = np.sum([a.T @ z for a, z in zip(soft, smooth, strict=True)], axis=0)
+        weights: Any = 0.0
+        means: Any = 0.0
+        before, tables = tables, []
+        total = np.sum(before, axis=0)
+        for index in range(count):
+            rows = _rows(smooth[index], 0, scale)
+            own = _order(total - before[index], count - 1, count) if before else None
+            soft = _assign(found, rows, own, order_weight)
+            weights = weights + soft.sum(axis=0)
+            means = means + soft.T @ rows
+            if ordered:
+                tables.append(_place_table(soft))
         parts = weights[:, None]
         means = np.where(parts > 1e-3, means / np.maximum(parts, 1e-3), found.centres)
-        order = None
-        if ordered:
-            tables = [_place_table(one) for one in soft]
-            own = [_order(tables, leave_out=index) for index in range(len(tables))]
-            order = _order(tables)
+        order = _order(np.sum(tables, axis=0), count, count) if tables else None
         centres = means if sized else unit_rows(means)
         found = Prototypes(centres, radius, order, order_weight, scale)
     return found
+
+
+class _Smooth(Kept):
+    """Recordings (N_i, D), smoothed: window means, in float64."""
+
+    def __init__(self, recordings: Frames, half: int) -> None:
+        super().__init__(len(recordings))
+        self._recordings = recordings
+        self._half = half
+
+    def _make(self, index: int) -> NDArray[np.float64]:
+        return window_mean(self._recordings[index], self._half)
+
+
+def share_out(n_recordings: int, each: int, width: int) -> tuple[list[int], int]:
+    """Choose recordings, and the frames of each for k-means, which sees so many in all at most."""
+    most = max(1, min(MOST_SEEN, SEEN_BYTES // (8 * width)))
+    return spread_frames(n_recordings, most).tolist(), max(1, min(each, most // n_recordings))
 
 
 def decoded(cost: NDArray[Any], radius: int) -> Solution:
@@ -195,9 +223,9 @@ def places(n_frames: int) -> NDArray[np.float64]:
     return (np.arange(n_frames) + 0.5) / n_frames
 
 
-def evenly(recordings: Frames, most: int) -> list[NDArray[np.float32]]:
-    """Read all recordings, or ``most`` evenly chosen ones, into memory."""
-    return [recordings[index] for index in spread_frames(len(recordings), most).tolist()]
+def evenly(recordings: Frames, most: int) -> Iterator[NDArray[np.float32]]:
+    """Read all recordings, or ``most`` evenly chosen ones, one after the other."""
+    return (recordings[index] for index in spread_frames(len(recordings), most).tolist())
 
 
 def _rows(features: ArrayLike, half: int, scale: float | None) -> NDArray[np.float64]:
@@ -205,10 +233,13 @@ def _rows(features: ArrayLike, half: int, scale: float | None) -> NDArray[np.flo
     return unit_rows(smooth) if scale is None else smooth / scale
 
 
-def _scale(recordings: Sequence[NDArray[np.float64]]) -> float:
+def _scale(recordings: Iterable[NDArray[np.float64]]) -> float:
     """Return the root of the mean squared length of frames; 1 where all are zero."""
-    squares = sum(float((one**2).sum()) for one in recordings)
-    return float(np.sqrt(squares / sum(map(len, recordings)))) or 1.0
+    squares, count = 0.0, 0
+    for one in recordings:
+        squares += float((one**2).sum())
+        count += len(one)
+    return float(np.sqrt(squares / count)) or 1.0
 
 
 def _distances(found: Prototypes, rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -239,19 +270,16 @@ def _place_table(assignment: NDArray[np.float64]) -> NDArray[np.float64]:
     return table / len(assignment)
 
 
-def _order(
-    tables: Sequence[NDArray[np.float64]], leave_out: int | None = None
-) -> NDArray[np.float64]:
-    """Return ``log p(place | action) / p(place)``, (bins, K), without recording ``leave_out``.
+def _order(total: NDArray[np.float64], count: int, n_recordings: int) -> NDArray[np.float64]:
+    """Return ``log p(place | action) / p(place)``, (bins, K), from the sum of ``count`` tables.
 
     Each action also gets one recording's worth of evenly spread frames, so that few recordings
     count for little.
     """
     from scipy.ndimage import gaussian_filter1d
 
-    kept = [one for index, one in enumerate(tables) if index != leave_out]
-    mean = gaussian_filter1d(np.mean(kept, axis=0), 1.0, axis=0, mode="nearest")
+    mean = gaussian_filter1d(total / count, 1.0, axis=0, mode="nearest")
     share = mean.sum(axis=0)
-    spread = mean + share / BINS / len(tables) + 1e-6
+    spread = mean + share / BINS / n_recordings + 1e-6
     logs: NDArray[np.float64] = np.log(spread / spread.sum(axis=0) * BINS)
     return logs

@@ -20,9 +20,9 @@ from asot.discover.prototypes import (
     Frames,
     PlainEvidence,
     derived_seed,
-    evenly,
     learn_prototypes,
     quiet_kmeans,
+    spread_frames,
     window_mean,
 )
 from asot.discover.score import SegmentationScore, count_segments, main_directions
@@ -121,12 +121,16 @@ def smoothed(curve: Sequence[float]) -> NDArray[np.float64]:
 
 def searched(recordings: Frames, frames: int = MOST_FRAMES) -> list[NDArray[np.float32]]:
     """Prepare a search: take some recordings, the middle of long ones, in their main directions."""
-    known = evenly(recordings, MOST_RECORDINGS)
-    mean = sum(map(len, known)) / len(known)
-    kept = evenly(known, max(FEWEST_RECORDINGS, int(frames / mean)))
-    most = frames // len(kept)
-    starts = [max(0, (len(one) - most) // 2) for one in kept]
-    return main_directions([one[at : at + most] for one, at in zip(kept, starts, strict=True)])
+    known = spread_frames(len(recordings), MOST_RECORDINGS)
+    mean = sum(len(recordings[index]) for index in known.tolist()) / len(known)
+    fewer = spread_frames(len(known), max(FEWEST_RECORDINGS, int(frames / mean)))
+    most = frames // len(fewer)
+    kept = []
+    for index in known[fewer].tolist():
+        one = recordings[index]
+        start = max(0, (len(one) - most) // 2)
+        kept.append(np.array(one[start : start + most]))
+    return main_directions(kept)
 
 
 class ScaledViews:

@@ -20,19 +20,21 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from asot.data.features import FeatureFile
 from asot.data.origin import Origin, origin_path, read_origin, write_features
 from asot.data.recordings import transposed_hint
 from asot.errors import ConfigurationError, DataError, FileError
-from asot.files import require_file, write_array
+from asot.files import remove, require_file, write_array
 from asot.inputs.find import Input
 from asot.inputs.kinds import ARRAYS
 from asot.inputs.settings import SeriesSettings, VideoSettings
 from asot.inputs.shared import Agreement, Look, agree
 from asot.inputs.taken import Taken, take_down, take_stock, unused, write_taken
 from asot.progress import Progress
+from asot.remote import ROOM, fetched, is_away, release, version
 from asot.schema import first_difference
 
 if TYPE_CHECKING:
@@ -247,6 +249,7 @@ def _of_tables(
         try:
             with _memory_counted(path):
                 looks[name] = _look(Input(name, path), taken, root)
+                release(path, ROOM)
         except DataError as error:
             failed[name] = str(error)
         progress("Comparing the recordings", done, len(paths))
@@ -259,7 +262,7 @@ def _of_tables(
     if root is not None:
         for one in inputs:
             if one.name in agreement.odd:
-                origin_path(root, one.name).unlink(missing_ok=True)  # earlier features do not fit
+                remove(origin_path(root, one.name))  # earlier features do not fit
     return extractors, failed, agreement.remarks
 
 
@@ -281,7 +284,7 @@ def _look(one: Input, extractor: ArrayExtractor | SeriesExtractor, root: Path | 
     origin = None if root is None else _finished(one, extractor, root)
     if origin is not None and "found" in origin.media:
         try:
-            same = extractor.fingerprint(one.path) == origin.fingerprint
+            same = _is_of(origin, one.path, extractor)
         except DataError:
             same = True  # on a disk that is away for a moment
         if same:
@@ -354,13 +357,16 @@ def extract_with(
             if unfit and one.name in unfit:
                 raise DataError(unfit[one.name])
             origin = _finished(one, extractor, root)
-            if origin is None or origin.fingerprint != extractor.fingerprint(one.path):
-                work.append((one, extractor, extractor.length(one.path)))
+            if origin is None or not _is_of(origin, one.path, extractor):
+                # Of what lies in a store the length is not known yet.
+                length = 1.0 if is_away(one.path) else extractor.length(one.path)
+                work.append((one, extractor, length))
             else:
                 result.kept.append(one.name)
                 result.remarks[one.name] = origin.remarks
         except DataError as error:
             _fail(result, one, extractor, root, str(error))
+        release(one.path, ROOM)
         progress("Looking at the recordings", done, len(sound))
     before, total = 0.0, sum(length for _, _, length in work)
 
@@ -403,17 +409,26 @@ def _finished(one: Input, extractor: Extractor, root: Path) -> Origin | None:
     return origin if whole and same else None
 
 
+def _is_of(origin: Origin, path: Path, extractor: Extractor) -> bool:
+    """Tell whether features are of a file's present content; of one in a store without a look."""
+    known = version(path)
+    same = known is not None and origin.media.get("version") == known
+    return same or origin.fingerprint == extractor.fingerprint(path)
+
+
 def _make(one: Input, extractor: Extractor, root: Path, tell: Callable[[float], None]) -> Origin:
     target = root / "features" / f"{one.name}.npy"
-    with extractor.features(one.path, target, tell) as (arrays, origin):
+    with fetched(one.path), extractor.features(one.path, target, tell) as (arrays, origin):
+        if (known := version(one.path)) is not None:
+            origin = replace(origin, media={**origin.media, "version": known})
         # Without its origin a recording is unfinished, even if old and new arrays lie side by side.
-        origin_path(root, one.name).unlink(missing_ok=True)
+        remove(origin_path(root, one.name))
         for part in ("signals", "points"):
             path = root / part / f"{one.name}.npy"
             if part in arrays:
                 write_array(path, arrays[part])
             else:
-                path.unlink(missing_ok=True)
+                remove(path)
         write_features(root, one.name, arrays["features"], arrays.get("times"), origin)
     return origin
 
@@ -435,5 +450,5 @@ def _fail(result: Extraction, one: Input, extractor: Extractor, root: Path, reas
     result.failed[one.name] = reason
     if mark is not None:
         for folder in ("features", "times", "signals", "points"):
-            (root / folder / f"{one.name}.npy").unlink(missing_ok=True)
-        origin_path(root, one.name).unlink(missing_ok=True)
+            remove(root / folder / f"{one.name}.npy")
+        remove(origin_path(root, one.name))

@@ -156,7 +156,7 @@ def _in_folder(folder: Path, kind: Kind | None) -> list[Input]:
     for path in _files_below(folder):
         name, suffix = "-".join(path.relative_to(folder).parts), ending(path)
         try:
-            require_file(path)
+            require_file(path, away=True)
         except FileError as error:
             if suffix in VIDEOS or suffix in SERIES:
                 found.append(_input(path, name, suffix in VIDEOS, str(error)))

@@ -9,6 +9,7 @@ from typing import Literal
 
 from asot.files import wide_encoding
 from asot.inputs.series.numbers import is_value
+from asot.remote import is_away, read_parts
 
 OfTable = Literal["series", "pose"]
 Kind = Literal["video", "array", OfTable]
@@ -69,10 +70,14 @@ def ending(path: Path) -> str:
 
 
 def content(path: Path) -> Literal["text", "table", "container", "other", "unknown"]:
-    """Tell text, tables and containers of videos from other content by the first bytes."""
+    """Tell text, tables and containers of videos from other content by the first bytes.
+
+    What an ending says is a video, and lies in a store, is taken for one.
+    """
+    if ending(path) in VIDEOS and is_away(path):
+        return "container"
     try:
-        with path.open("rb") as stream:
-            head = stream.read(_LOOK)
+        head = read_parts(path, [(0, _LOOK)])[0]
     except OSError:
         return "unknown"
     if head.startswith(_BINARY):
@@ -93,8 +98,7 @@ def holds_numbers(path: Path) -> bool:
 
 
 def _first_lines(path: Path) -> list[str]:
-    with path.open("rb") as stream:
-        head = stream.read(_LOOK)
+    head = read_parts(path, [(0, _LOOK)])[0]
     return head.decode(wide_encoding(head) or "utf-8-sig", "replace").splitlines()
 
 

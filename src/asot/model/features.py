@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 from asot.data import even_frames, standardise, stratified_frames
 from asot.discover.views import View
 from asot.errors import DataError
+from asot.kept import Kept
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-CACHE_BYTES = 2 * 1024**3
 AHEAD = 2**20  # numbers to sample at once
 TOLD_APART_BY = 256  # frames
 
@@ -51,42 +51,34 @@ def content_order(recordings: Sequence[NDArray[Any]]) -> list[int]:
     return sorted(range(len(digests)), key=digests.__getitem__)
 
 
-class TrainingFeatures(Sequence[NDArray[np.float32]]):
-    """Recordings of one width, each made when it is first indexed and kept while there is room."""
+class TrainingFeatures(Kept):
+    """Recordings of one width, each made when it is first indexed and kept while there is room.
 
-    def __init__(self, recordings: Sequence[NDArray[Any]], width: int, keeps: bool) -> None:
+    What does not fit into memory lies in a temporary file in ``folder``.
+    """
+
+    def __init__(
+        self, recordings: Sequence[NDArray[Any]], width: int, keeps: bool, folder: Path | None
+    ) -> None:
+        super().__init__(len(recordings), keeps=keeps, in_file=True, folder=folder)
         self.width = width
         self._recordings = recordings
-        self._keeps = keeps
-        self._kept: dict[int, NDArray[np.float32]] = {}
-        self._bytes = 0
-
-    def __len__(self) -> int:
-        return len(self._recordings)
-
-    def __getitem__(self, index: Any) -> Any:
-        if index in self._kept:
-            return self._kept[index]
-        made = self._make(index)
-        if self._keeps and self._bytes + made.nbytes <= CACHE_BYTES:
-            self._kept[index] = made
-            self._bytes += made.nbytes
-        return made
-
-    def _make(self, index: int) -> NDArray[np.float32]:
-        raise NotImplementedError
 
 
 class PreparedFeatures(TrainingFeatures):
     """Prepared recordings over raw ones, (N_i, D) arrays that may be lazy, in an ``order``."""
 
     def __init__(
-        self, features: Sequence[NDArray[Any]], standardised: bool, order: Sequence[int] = ()
+        self,
+        features: Sequence[NDArray[Any]],
+        standardised: bool,
+        order: Sequence[int] = (),
+        folder: Path | None = None,
     ) -> None:
         self.order = list(order) or list(range(len(features)))
         # Standardising reads a whole recording, too much to repeat in every epoch. Raw recordings
         # may be mapped from files, of which a batch reads some frames only.
-        super().__init__(features, int(features[0].shape[1]), keeps=standardised)
+        super().__init__(features, int(features[0].shape[1]), standardised, folder)
         self._standardised = standardised
 
     def _make(self, index: int) -> NDArray[np.float32]:
@@ -103,8 +95,12 @@ class PreparedFeatures(TrainingFeatures):
 class ViewedFeatures(TrainingFeatures):
     """Prepared recordings through a view."""
 
-    def __init__(self, view: View, recordings: Sequence[NDArray[np.float32]]) -> None:
-        super().__init__(recordings, view.width(int(recordings[0].shape[1])), keeps=True)
+    def __init__(
+        self, view: View, recordings: Sequence[NDArray[np.float32]], folder: Path | None = None
+    ) -> None:
+        # The frames themselves are kept as recordings, if at all.
+        width = view.width(int(recordings[0].shape[1]))
+        super().__init__(recordings, width, view.kind != "frames", folder)
         self.view = view
 
     def _make(self, index: int) -> NDArray[np.float32]:
@@ -121,10 +117,10 @@ class Batch(NamedTuple):
 
 @dataclass(eq=False)
 class Batches:
-    """Recordings cut down to ``n_frames`` of their frames and shared out over the devices.
+    """Recordings cut down to ``n_frames`` of their frames, and this device's part of them.
 
     The draws of an epoch depend on the seed, the epoch and the recording alone, so that an
-    interrupted training goes on, on as many devices, exactly as it would have gone on.
+    interrupted training goes on, on any number of devices, exactly as it would have gone on.
     """
 
     features: TrainingFeatures
@@ -137,23 +133,30 @@ class Batches:
     def __post_init__(self) -> None:
         # Sampling takes twice as long where it alternates with the other parts of each step.
         ahead = AHEAD // (self.n_frames * self.features.width)
-        self.at_once = self.batch_size * max(1, ahead // self.batch_size)
+        self.at_once = max(1, ahead // self.batch_size)
 
     def epoch(self, number: int) -> Iterator[Batch]:
-        """Draw frames of every recording, in random order, equally many recordings a device."""
+        """Draw frames of every recording, in random order: this device's share of each batch.
+
+        Where a batch has fewer recordings than there are devices, some shares are empty.
+        """
         order = np.random.default_rng([self.seed, number]).permutation(len(self.features))
-        size = -(-len(order) // self.n_devices) * self.n_devices
-        return self._batches(np.resize(order, size)[self.rank :: self.n_devices].tolist(), number)
+        shares = [one[self.rank :: self.n_devices] for one in self._cut(order.tolist())]
+        return self._batches(shares, number)
 
     def even(self) -> Iterator[Batch]:
-        """Take evenly spaced frames of every recording, in order.
+        """Take evenly spaced frames of every recording, in order: this device's share of batches.
 
-        A device without recordings would leave the others waiting for its scores, so that with
-        fewer recordings than devices some are taken twice.
+        The batches are those of one device, so that their loss is the same to the last bit; the
+        first ones are those of the first device.
         """
-        n = len(self.features)
-        own = list(range(self.rank, n, self.n_devices)) or [self.rank % n]
-        return self._batches(own, None)
+        batches = self._cut(list(range(len(self.features))))
+        share = -(-len(batches) // self.n_devices)
+        return self._batches(batches[self.rank * share : (self.rank + 1) * share], None)
+
+    def _cut(self, indices: list[int]) -> list[list[int]]:
+        size = self.batch_size
+        return [indices[start : start + size] for start in range(0, len(indices), size)]
 
     def frames(self, index: int, length: int, epoch: int | None) -> NDArray[np.int64]:
         """Choose at most ``n_frames`` frames of a recording, evenly spaced without an epoch."""
@@ -163,11 +166,12 @@ class Batches:
         rng = np.random.default_rng([self.seed, epoch, index + 1])
         return stratified_frames(length, self.n_frames, rng)
 
-    def _batches(self, indices: list[int], epoch: int | None) -> Iterator[Batch]:
+    def _batches(self, batches: list[list[int]], epoch: int | None) -> Iterator[Batch]:
         import torch
 
-        wanted = iter(indices)
-        while chosen := list(islice(wanted, self.at_once)):
+        for start in range(0, len(batches), self.at_once):
+            some = batches[start : start + self.at_once]
+            chosen = [index for batch in some for index in batch]
             shape = len(chosen), self.n_frames, self.features.width
             drawn, lengths = np.zeros(shape, np.float32), np.zeros(len(chosen), np.int64)
             for row, index in enumerate(chosen):
@@ -176,7 +180,5 @@ class Batches:
                 drawn[row, : len(frames)] = recording[frames]
                 lengths[row] = len(frames)
             parts = torch.from_numpy(drawn), torch.from_numpy(lengths)
-            split = zip(*(one.split(self.batch_size) for one in parts), strict=True)
-            starts = range(0, len(chosen), self.batch_size)
-            for start, (features, own) in zip(starts, split, strict=True):
-                yield Batch(features, own, chosen[start : start + self.batch_size])
+            sizes = [len(batch) for batch in some]
+            yield from map(Batch, *[one.split(sizes) for one in parts], some)

@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,22 @@ from torch import Tensor
 
 from asot.data import even_frames
 from asot.discover.background import learn_background
-from asot.discover.prototypes import derived_seed, evenly, learn_prototypes, quiet_kmeans
+from asot.discover.prototypes import (
+    derived_seed,
+    evenly,
+    learn_prototypes,
+    quiet_kmeans,
+    share_out,
+)
 from asot.discover.views import ViewKind, fit_view
 from asot.errors import ArgumentError, DataError
+from asot.kept import KEPT_BYTES
 from asot.metrics import evaluate
 from asot.model.automatic import PAPER_RADIUS, PAPER_STRENGTH
 from asot.model.checkpoint import TrainingState, load_learner, load_training, save
 from asot.model.devices import Devices, find_devices
 from asot.model.features import (
+    Batch,
     Batches,
     PreparedFeatures,
     TrainingFeatures,
@@ -63,6 +72,7 @@ MakeLog = Callable[[], Logger | None]
 GroundTruth = Sequence[NDArray[np.int64] | None]
 
 RESTART_FRAMES = 10_000  # that choose the best restart of k-means
+WORTH_SHARING = 2**25  # multiplications of a step from which an exchange is the shorter part
 PICTURED = 5  # recordings whose validation is drawn for loggers that take pictures
 ORDER_WEIGHT = 0.1  # of a learned order, in units of cost per nat, where the evidence is complete
 MOST_RECORDINGS = 100  # to match the learners of a team on, and to choose among candidates
@@ -77,9 +87,8 @@ def train(
     recipe: Recipe,
     n_actions: int,
     seed: int = 0,
-    device: str = "auto",
+    device: str | Devices = "auto",
     *,
-    devices: int | str = 1,
     checkpoint: Path | None = None,
     make_log: MakeLog = lambda: None,
     ground_truth: GroundTruth | None = None,
@@ -95,17 +104,23 @@ def train(
     written after every epoch; if it exists, training goes on from it exactly as it would have gone
     on. The log takes the losses and, with ``validate`` and ``ground_truth``, the scores.
     ``pseudo_labels`` replace the recipe's ``transport_train`` and order prior.
+
+    Several devices share each batch, so that the result is that of one to rounding.
     """
     settings = recipe.training
-    state: TrainingState | None = None
-    if checkpoint is not None and checkpoint.is_file():
-        model, state = load_training(checkpoint, recipe, features.width, n_actions, seed)
-        if state.epoch >= settings.epochs:
-            return model
-    place = find_devices(device, devices)
-    if state is None:
+    place = device if isinstance(device, Devices) else None
+
+    def start() -> tuple[ActionModel, TrainingState | None]:
+        if checkpoint is not None and checkpoint.is_file():
+            return load_training(checkpoint, recipe, features.width, n_actions, seed)
         model = draw_model(recipe, features.width, n_actions, seed)
         start_at_kmeans(model, features, seed)
+        return model, None
+
+    model, state = start() if place is None else place.from_first(start)
+    if state is not None and state.epoch >= settings.epochs:
+        return model
+    place = find_devices(device) if isinstance(device, str) else device
     model.pseudo_labels = pseudo_labels
     model.train().to(place.device)
     log = make_log() if place.rank == 0 else None
@@ -127,14 +142,10 @@ def train(
     for epoch in range(0 if state is None else state.epoch, settings.epochs):
         total = torch.zeros(2, device=place.device)
         for batch in batches.epoch(epoch):
-            lengths = batch.lengths.to(place.device)
-            loss, gradients = loss_and_gradients(model, batch.features.to(place.device), lengths)
-            place.average(gradients)
+            loss, gradients, n_frames = _shared_step(model, batch, place)
             adam.step(gradients)
             model.normalise_actions()
-            n_frames = lengths.sum()
             total += torch.stack([loss * n_frames, n_frames])
-        place.add(total)
         done, mean_loss = epoch + 1, float(total[0] / total[1])
         scores = {}
         if validate and done % settings.validate_every == 0:
@@ -152,6 +163,38 @@ def train(
     return model.cpu().eval()
 
 
+def _shared_step(
+    model: ActionModel, batch: Batch, place: Devices
+) -> tuple[Tensor, list[Tensor], Tensor]:
+    """Return the loss of a batch, its gradients and frames, of which each device has a share."""
+    lengths = batch.lengths.to(place.device)
+    n_frames = lengths.sum()
+    if len(lengths):
+        loss, gradients = loss_and_gradients(model, batch.features.to(place.device), lengths)
+    else:
+        loss, gradients = torch.zeros(()), [torch.zeros_like(one) for one in model.parameters()]
+    if place.count == 1:
+        return loss, gradients, n_frames
+    # Both are means over frames, and so weighed by how many this device has.
+    means = [loss.to(place.device), *gradients]
+    *sums, n_frames = place.add([*[one * n_frames for one in means], n_frames.to(loss)])
+    loss, *gradients = [one / n_frames for one in sums]
+    return loss, gradients, n_frames
+
+
+def is_worth_sharing(recipe: Recipe, n_features: int) -> bool:
+    """Tell whether a step takes so long that several devices pay, and can be shared.
+
+    What the authors' release does to a recording depends on the others of its batch.
+    """
+    settings = recipe.training
+    widths = [n_features, *recipe.encoder.hidden, recipe.encoder.width]
+    frames = settings.batch_size * settings.frames_per_recording
+    work = frames * sum(before * after for before, after in pairwise(widths))
+    apart = recipe.transport_train.mode == "default" and settings.batch_size > 1
+    return apart and work >= WORTH_SHARING
+
+
 def draw_model(recipe: Recipe, n_features: int, n_actions: int, seed: int) -> ActionModel:
     """Draw an untrained model; the global generators are left alone."""
     with own_draws(seed):
@@ -162,19 +205,26 @@ def start_at_kmeans(model: ActionModel, features: TrainingFeatures, seed: int) -
     """Place the action embeddings at the k-means centres of the untrained embeddings.
 
     Only frames that exist take part: as many evenly spaced ones of each recording as training
-    takes, so that the start depends on the seed by the weights and the restarts alone. Without
-    restarts, and of fewer frames than actions, the actions keep their random places.
+    takes, or fewer of very many recordings, so that the start depends on the seed by the weights
+    and the restarts alone. Without restarts, and of fewer frames than actions, the actions keep
+    their random places.
     """
     settings = model.recipe.training
     if settings.kmeans_restarts == 0:
         return
-    frames = np.concatenate(
-        [one[even_frames(len(one), settings.frames_per_recording)] for one in features]
-    )
-    if len(frames) < model.n_actions:
+    which, each = share_out(len(features), settings.frames_per_recording, 1)
+    parts: list[NDArray[np.float32]] = []
+    waiting: list[NDArray[np.float32]] = []
+    for index in which:
+        one = features[index]
+        waiting.append(one[even_frames(len(one), each)])
+        if index == which[-1] or sum(part.nbytes for part in waiting) >= KEPT_BYTES:
+            with torch.no_grad():
+                parts.append(model.embed(torch.from_numpy(np.concatenate(waiting))).numpy())
+            waiting = []
+    embeddings = np.concatenate(parts)
+    if len(embeddings) < model.n_actions:
         return
-    with torch.no_grad():
-        embeddings = model.embed(torch.from_numpy(frames)).numpy()
     centres = _centres(embeddings, model.n_actions, settings.kmeans_restarts, seed)
     model.place_actions(torch.from_numpy(centres))
 
@@ -265,7 +315,7 @@ def score_evenly(
                 pictures = log.draw(*(one.cpu().numpy() for one in parts))
                 for name, figure in pictures.items():
                     log.picture(f"recording_{index}/{name}", figure, epoch)
-    losses, labels = place.gather(losses), place.gather(labels)
+    losses, labels = place.join(losses), place.join(labels)
     total, n_frames = (sum(part) for part in zip(*losses.values(), strict=True))
     found = {"val_loss": total / n_frames}
     pairs = []
@@ -329,7 +379,7 @@ def train_team(
     # Those of one scale at a time: each may keep its frames in memory.
     @lru_cache(maxsize=len({kind.view for kind in KINDS}))
     def viewed(kind: ViewKind, at: int) -> ViewedFeatures:
-        return ViewedFeatures(fit_view(kind, at, features), features)
+        return ViewedFeatures(fit_view(kind, at, features), features, features.folder)
 
     stopped, one_at_a_time, telling = threading.Event(), threading.Lock(), threading.Lock()
 
@@ -389,7 +439,7 @@ def train_team(
         plan.append((SIMPLE, title, partial(prototypes, title, own_seed, at, **settings)))
 
     count = min(MOST_RECORDINGS, max(4, int(MOST_FRAMES / mean_frames)))
-    compared = evenly(features, count)
+    compared = [np.array(one) for one in evenly(features, count)]
 
     def learn(index: int) -> tuple[Learner, list[NDArray[np.int64]]]:
         path = None if kept is None else kept / f"learner-{index:02d}.ckpt"

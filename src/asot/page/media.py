@@ -24,6 +24,7 @@ import msgspec
 from asot.errors import AsotError, FileError
 from asot.files import fingerprint, write_json
 from asot.page.content import RecordingView
+from asot.remote import url_of
 from asot.schema import read_json
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ class Studio:
         self.folder = folder
         self.embed = embed
         self.made: set[str] = set()
+        self.hosts: set[str] = set()  # of videos that the page may play from elsewhere
         # PyAV, of the extra "video", is not needed to see a page.
         self._tools: Any = import_module("asot.inputs.video.preview") if find_spec("av") else None
 
@@ -70,15 +72,19 @@ class Studio:
         """Say why the video of a recording, if it has one, is not to be shown; empty if it is.
 
         Results may be a stranger's, and name any file of this machine, which a page in one file
-        would carry away: only who had that file knows its fingerprint.
+        would carry away: only who had that file knows its fingerprint. What lies in a store is
+        linked, if a browser can open it and this user named it before, as the cache then knows.
         """
         source, known = recording.media, recording.media_fingerprint
         if source is None:
             return ""
         if recording.times is None:
             return "The times of the frames are not known, so no video."
-        if not source.is_file():
-            return f"{LOST}: {source}"
+        url = url_of(source)
+        if not source.is_file() or (url is not None and not self._is_linked(url)):
+            return f"{LOST}: {url or source}"
+        if url is not None:
+            return ""
         try:
             same = known is None or fingerprint(source) == known
         except FileError as error:
@@ -93,6 +99,9 @@ class Studio:
         own = recording.media_start_s - shift
         if fault:
             return PlayerMedia(None, note=fault, own=own, lost=fault.startswith(LOST))
+        url = url_of(source)
+        if url is not None:
+            return PlayerMedia(self._link(source), own=own)
         if self._tools is None:
             if self.embed or source.suffix.lower() not in _BROWSER_SUFFIXES:
                 return PlayerMedia(None, note="A preview of the video needs the extra 'video'.")
@@ -111,7 +120,7 @@ class Studio:
 
         Return the links to both, or None where the clip fails.
         """
-        if self._tools is None:
+        if self._tools is None or url_of(source) is not None:
             return None
         surplus = max(0.0, end_s - start_s - CLIP_SECONDS) / 2
         start_s, end_s = start_s + surplus, end_s - surplus
@@ -172,13 +181,30 @@ class Studio:
         write_json(beside, {"source": os.fspath(source), "start_s": start_s})
         return name, start_s
 
+    def _is_linked(self, url: str) -> bool:
+        """Tell whether the page can open a video that lies in a store."""
+        home = url_of(self.root)
+        beside = home is not None and _host(home) == _host(url)
+        return not self.embed and (beside or url.startswith(("https://", "http://")))
+
     def _link(self, source: Path) -> str:
         absolute = Path(os.path.abspath(source))  # noqa: PTH100 - links stay as they are
+        url, home = url_of(source), url_of(self.root)
+        if url is not None and (home is None or _host(home) != _host(url)):
+            self.hosts.add(_host(url))
+            return quote(url, safe=":/")
+        if url is None and home is not None:
+            return absolute.as_uri()
         try:
             relative = os.path.relpath(absolute, os.path.abspath(self.root))  # noqa: PTH100
         except ValueError:  # another drive
             return absolute.as_uri()
         return quote(PurePath(relative).as_posix())
+
+
+def _host(url: str) -> str:
+    """Return the store and the host, or bucket, of a URL."""
+    return "/".join(url.split("/")[:3])
 
 
 def _key(source: Path, *wanted: object) -> str:

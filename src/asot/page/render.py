@@ -97,6 +97,7 @@ def render_page(
         stream = template.stream(
             title=page.title,
             nonce=nonce,
+            hosts=sorted(studio.hosts),
             embed=embed,
             style=_asset("page.css") if embed else "",
             script=_script() if embed else "",

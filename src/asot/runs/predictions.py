@@ -40,6 +40,7 @@ from asot.files import (
     atomic_path,
     file_hash,
     read_lines,
+    remove,
     sync_folder,
     write_array,
     write_json,
@@ -137,7 +138,7 @@ class PredictionFolder:
         """
         for kind in (INDEX, "segments.csv", "scores.json", *RESULTS):
             for path in self.root.glob(kind):
-                path.unlink()
+                remove(path)
             if kind == INDEX:
                 # First, so that no loss of power leaves it beside labels of another prediction.
                 sync_folder(self.root)
@@ -164,7 +165,7 @@ class PredictionFolder:
             # Not renamed, as a loss of power might leave it in neither place.
             with atomic_path(kept) as temporary:
                 shutil.copy2(path, temporary)
-            path.unlink()
+            remove(path)
         if paths:
             message = (
                 "What people named and corrected before is no longer used, but kept in %s: %s."
@@ -335,7 +336,7 @@ class PredictionFolder:
         if corrected.segments:
             write_corrected(path, corrected)
         else:
-            path.unlink(missing_ok=True)
+            remove(path)
 
     def corrected_path(self, name: str) -> Path:
         """Return the file of a recording's corrected segments, which need not exist."""

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asot.data import Recordings
-from asot.errors import ConfigurationError
 from asot.figures.evidence_file import EVIDENCE_FILE
 from asot.files import scratch_beside, sole_use, write_json
+from asot.model.devices import Devices, count_started, find_devices, is_main_process
 from asot.model.recipe import Recipe
 from asot.progress import Progress, part_of, silent
 from asot.runs.numbers import Order, choose_order, keep_order, read_order, renumber
@@ -52,17 +52,24 @@ def train_run(
     lasts as long as the call, and the number of learners.
     """
     run = Run(out)
+    is_helper = not is_main_process()
+    devices = count_started() if str(devices) == "1" else devices
+    if is_helper:
+        progress = silent
+        # It waits for the first process, which begins the run.
+        place = find_devices(device, devices)
     known = run.n_actions() if (out / RUN_FILE).is_file() else None
     plan = plan_run(recipe, data_dir, activities, progress, seed=seed, known=known)
-    run.begin(recipe, seed, plan)
-    from asot.model.devices import is_main_process, leave_processes
+    if not is_helper:
+        run.begin(recipe, seed, plan)
+        place = find_devices(device, devices)
     from asot.model.network import warm_up
 
     warm_up()
     progress("Loading the libraries", 1, 1)
     folder = run.predictions
-    with sole_use(out) if is_main_process() else nullcontext():
-        if is_main_process():
+    with nullcontext() if is_helper else sole_use(out):
+        if not is_helper:
             folder.begin(keep_names=known is not None)
         models: dict[str, str] = {}
         whole = partial(_segment, standardise=recipe.dataset.standardise)
@@ -81,9 +88,9 @@ def train_run(
 
         early = show if first is not None and len(plan.activities) == 1 else None
         for index, (activity, recordings) in enumerate(plan.activities.items()):
-            tell, options = part_of(progress, index, list(plan.activities)), (device, devices)
-            model = fit_model(out, plan, activity, recipe, seed, logger_name, *options, early, tell)
-            if not is_main_process():
+            tell = part_of(progress, index, list(plan.activities))
+            model = fit_model(out, plan, activity, recipe, seed, logger_name, place, early, tell)
+            if is_helper or model is None:
                 continue
             order = read_order(out, activity, model.n_actions)
             whole(model, recordings, folder, tell, order)
@@ -93,8 +100,7 @@ def train_run(
                 order = choose_order(folder, recordings, model.n_actions)
                 _renumber_pairs(out, activity, model, order)
                 keep_order(out, activity, order)
-        leave_processes()
-        if not is_main_process():
+        if is_helper:
             return None
         everything = Recordings([one for group in plan.activities.values() for one in group])
         checkpoints = {name: run.checkpoint(name) for name in plan.activities}
@@ -127,33 +133,29 @@ def fit_model(
     recipe: Recipe,
     seed: int,
     logger_name: str,
-    device: str,
-    devices: int | str,
+    place: Devices,
     first: Callable[[Learner, int], None] | None,
     progress: Progress,
-) -> ActionModel | TeamModel:
-    """Train the model ``name`` of a plan, or go on with it, in a run's folder ``root``."""
+) -> ActionModel | TeamModel | None:
+    """Train the model ``name`` of a plan, or go on with it, in a run's folder ``root``.
+
+    Return None on devices whose help is not needed.
+    """
     recordings, n_actions = plan.activities[name], plan.n_actions[name]
     # Late, as they import torch, and the command line must show its help at once.
     from asot.model.automatic import settle
     from asot.model.checkpoint import load_model, save
     from asot.model.features import PreparedFeatures, content_order
     from asot.model.loggers import make_logger
-    from asot.model.training import train, train_team
+    from asot.model.training import is_worth_sharing, train, train_team
 
     checkpoint = root / "models" / f"{name}.ckpt"
     kept = checkpoint.with_suffix("")
-    if recipe.team and str(devices) not in ("1", "auto"):
-        raise ConfigurationError(
-            f"--devices {devices} cannot be used here: the learners of a team are trained on one; "
-            "--team 0 trains a single network on several.",
-            setting="devices",
-        )
     if recipe.team and checkpoint.is_file():
         shutil.rmtree(kept, ignore_errors=True)
         return load_model(checkpoint)
     recordings = recordings[content_order(recordings.features)]
-    features = PreparedFeatures(recordings.features, recipe.dataset.standardise)
+    features = PreparedFeatures(recordings.features, recipe.dataset.standardise, folder=root)
     frame_rate = _frame_rate(plan.activities[name])
 
     def make_log(learner: str = "") -> Logger | None:
@@ -161,25 +163,39 @@ def fit_model(
         title = f"{recipe.name}-{name}{f'-{learner}' if learner else ''}"
         return make_logger(logger_name, folder, title, _draw if find_spec("matplotlib") else None)
 
-    settled, evidence = settle(
-        recipe, features, n_actions, seed=seed, number=plan.numbers.get(name), progress=progress
-    )
-    arguments = features, settled, n_actions, seed, device
+    if recipe.team or not is_worth_sharing(recipe, features.width):
+        if place.rank > 0:
+            return None
+        place = place.alone()
+
+    def find() -> tuple[Recipe, Evidence]:
+        number = plan.numbers.get(name)
+        return settle(recipe, features, n_actions, seed=seed, number=number, progress=progress)
+
+    settled, evidence = place.from_first(find)
+    arguments = features, settled, n_actions, seed
     if not recipe.team:
-        _note(root, name, evidence, frame_rate, None)
+        if place.rank == 0:
+            _note(root, name, evidence, frame_rate, None)
         return train(
             *arguments,
-            devices=devices,
+            place,
             checkpoint=checkpoint,
             make_log=make_log,
-            ground_truth=recordings.ground_truth,
+            ground_truth=recordings.truths,
             validate=logger_name != "none",
             progress=progress,
         )
     # One program has one run at a time with Weights and Biases.
     threads = 1 if logger_name == "wandb" else None
     team = train_team(
-        *arguments, kept=kept, make_log=make_log, threads=threads, first=first, progress=progress
+        *arguments,
+        str(place.device),
+        kept=kept,
+        make_log=make_log,
+        threads=threads,
+        first=first,
+        progress=progress,
     )
     _note(root, name, evidence, frame_rate, team)
     save(checkpoint, team=team)
@@ -226,8 +242,6 @@ def _note(
     root: Path, name: str, evidence: Evidence, frame_rate: float | None, team: TeamModel | None
 ) -> None:
     """Add the evidence for a model's settings to the run's, where any were found."""
-    from asot.model.devices import is_main_process
-
     found: dict[str, Any] = evidence.to_dict()
     if team is not None and team.background is not None:
         found["background"] = team.background.evidence.to_dict()
@@ -240,7 +254,7 @@ def _note(
                 team.learners, team.vote.weights, team.vote.agreement, strict=True
             )
         ]
-    if not is_main_process() or not any(found.values()):
+    if not any(found.values()):
         return
     path = root / EVIDENCE_FILE
     before = read_json(path, dict[str, Any], "remove it") if path.is_file() else {}

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.data.features import cache_folder
 from asot.errors import ConfigurationError, FileError, MissingExtraError
 from asot.files import atomic_path, file_hash
 from asot.inputs.video.backbone import brief
 from asot.inputs.video.backbone_onnx import OnnxBackbone, OnnxOptions
+from asot.remote import cache_folder
 
 EFFICIENTNET = "efficientnet-lite0"
 SIDE = 224

@@ -1,0 +1,547 @@
+"""Folders of a store (``s3://``, ``gs://``, ``https://``) as local folders that mirror them.
+
+A URL becomes a folder in the cache, ``CACHE/remote/s3/bucket/folder``, in which everything is read
+and written as in any other. A large file is there as an empty one until somebody opens it, which
+fetches it. A file that is written, see :func:`asot.files.atomic_path`, is in the store before the
+work goes on, so that what marks finished work comes last there too; and the store alone decides
+what is finished, on whatever machine the same command goes on. A file has the time of change that
+it has in the store, in whole seconds: one that has another is not the same.
+
+In files of ours the URL stands where the local path stood, so that any machine can read them. User
+names, passwords and queries of a URL are in neither.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from functools import lru_cache, partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+from asot.errors import (
+    AsotError,
+    ConfigurationError,
+    Defect,
+    FileError,
+    MissingExtraError,
+    UnfinishedError,
+)
+
+Result = TypeVar("Result")
+
+URL = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://(.+)", re.DOTALL)
+WAITS = (1, 2, 4, 8, 16, 32, 60, 60, 60)  # seconds between tries: some four minutes
+SMALL = 1 << 16  # bytes of files that are fetched at once
+READ = "be read"
+ROOM = 10 << 30  # bytes of recordings that may be kept for the next look at them
+_OPEN = "ASOT_MIRRORS"  # JSON: the URL by local place; in the environment, for processes of ours
+_WEB = ("http", "https")
+_AT_ONCE = 8  # files fetched together
+_DATES = ("LastModified", "mtime", "updated", "last_modified", "Last-Modified", "created")
+_REASONS: dict[type[Exception], str] = {
+    PermissionError: "the store forbids it: check your credentials and rights",
+    FileNotFoundError: "there is no such bucket or file",
+    NotImplementedError: "its store cannot do that",
+}
+_READ_ONLY = "cannot be written: use s3://, gs:// or a local folder"
+# What does not pass.
+_REFUSALS = (*_REASONS, IsADirectoryError, NotADirectoryError, ImportError, ValueError, TypeError)
+
+# What this process knows to lie in the stores: size and time of change, by the local path.
+_known: dict[str, tuple[int, int]] = {}
+_fetched: dict[str, int] = {}  # the bytes of large files that were fetched
+
+
+def cache_folder() -> Path | None:
+    """Return ``$ASOT_CACHE``, ``$XDG_CACHE_HOME/asot`` or ``~/.cache/asot``; None if unknown."""
+    if os.environ.get("ASOT_CACHE"):
+        return Path(os.environ["ASOT_CACHE"])
+    if os.environ.get("XDG_CACHE_HOME"):
+        return Path(os.environ["XDG_CACHE_HOME"]) / "asot"
+    try:
+        return Path.home() / ".cache" / "asot"
+    except RuntimeError:
+        return None
+
+
+@contextmanager
+def mirrored(*urls: str) -> Iterator[list[Path]]:
+    """Yield local paths that stand for URLs; at the end the store holds what was changed there.
+
+    ``file://`` is the path itself. What lies in the store is listed, and small files are fetched.
+    Where the block raises, what was written before is stored all the same, as far as possible.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such store, or a URL is malformed.
+    MissingExtraError
+        If the library for the store is not installed.
+    FileError
+        If the store refuses.
+    UnfinishedError
+        If the store cannot be reached for some minutes.
+
+    Examples
+    --------
+    >>> with mirrored("file:///tmp") as [folder]:
+    ...     folder.as_posix()
+    '/tmp'
+    """
+    before = os.environ.get(_OPEN)
+    with ExitStack() as stack:
+        stack.callback(_restore, before)
+        paths = [_open(url, stack) for url in urls]
+        try:
+            yield paths
+        except BaseException:
+            with suppress(AsotError, OSError):
+                _finish()
+            raise
+        _finish()
+
+
+def url_of(path: str | os.PathLike[str]) -> str | None:
+    """Return the URL for which a local path stands, without credentials; None where for none."""
+    name = os.fspath(path)
+    said = told(name)
+    return None if said == name else said
+
+
+def told(text: str) -> str:
+    """Put URLs in a text in place of the local paths that stand for them.
+
+    Examples
+    --------
+    >>> told(f"{_root() / 's3' / 'bucket' / 'tea.csv'} is empty")
+    's3://bucket/tea.csv is empty'
+    """
+    if "remote" not in text or cache_folder() is None:
+        return text
+    place = re.escape(str(_root()) + os.sep)
+    return re.sub(rf"(?:file://)?{place}([a-z][a-z0-9+.-]*){re.escape(os.sep)}", r"\1://", text)
+
+
+def localised(content: bytes) -> bytes:
+    """Put local paths in JSON in place of the strings that are URLs; see :func:`told`."""
+    if b"://" not in content or cache_folder() is None:
+        return content
+
+    def local(found: re.Match[bytes]) -> bytes:
+        scheme, rest = found[1].decode(), found[2].decode("utf-8", "replace")
+        if scheme == "file" or ".." in rest.split("/"):
+            return found[0]
+        return json.dumps(str(_root() / scheme / rest), ensure_ascii=False).encode()
+
+    return re.sub(rb'"([a-z][a-z0-9+.-]*)://([^"\\]+)"', local, content)
+
+
+def is_away(path: Path) -> bool:
+    """Tell whether a file is in a store, and was not fetched yet."""
+    if _place(path) is None:
+        return False
+    known = _known.get(str(path))
+    return path.is_file() and not path.stat().st_size and (known is None or known[0] != 0)
+
+
+def fetch(path: Path) -> None:
+    """Fetch a file that is away, and leave others as they are."""
+    if not is_away(path):
+        return
+    system, name = _where(path)
+    part = path.with_name(f".{path.name[-80:]}-{os.urandom(4).hex()}")
+
+    def get() -> None:
+        system.get_file(name, str(part))
+        size = _known.get(str(path), (-1, 0))[0]
+        if size > 0 and part.stat().st_size != size:
+            raise ConnectionError("the connection ended in the middle of the file")
+
+    try:
+        _tried(get, path, READ)
+        when = path.stat().st_mtime_ns
+        os.utime(part, ns=(when, when))
+        os.replace(part, path)  # noqa: PTH105 - atomic, as other processes may do the same
+    finally:
+        part.unlink(missing_ok=True)
+    size = path.stat().st_size
+    _known.setdefault(str(path), (size, when))
+    if size > SMALL:
+        _fetched[str(path)] = size
+
+
+@contextmanager
+def fetched(path: Path) -> Iterator[None]:
+    """Fetch a file that is away for the time of the block."""
+    fetch(path)
+    try:
+        yield
+    finally:
+        release(path)
+
+
+def release(path: Path, room: int = 0) -> None:
+    """Remove the local copy of a file that was fetched, if all that were exceed the ``room``."""
+    if sum(_fetched.values()) > room and _fetched.pop(str(path), None) is not None:
+        _stand_in(path, path.stat().st_mtime_ns)
+
+
+def read_parts(path: Path, spans: Sequence[tuple[int, int]]) -> list[bytes]:
+    """Read parts of a file, each from a byte on and so many; of one that is away only these."""
+    if is_away(path):
+        size = file_size(path)
+        ends = [(start, max(start, min(start + many, size))) for start, many in spans]
+        system, name = _where(path)
+        parts = [
+            _tried(partial(system.cat_file, name, start=start, end=end), path, READ)
+            if start < end
+            else b""
+            for start, end in ends
+        ]
+        # Servers may send the whole file instead.
+        if [len(one) for one in parts] == [end - start for start, end in ends]:
+            return parts
+        fetch(path)
+    parts = []
+    with path.open("rb") as stream:
+        for start, many in spans:
+            stream.seek(start)
+            parts.append(stream.read(many))
+    return parts
+
+
+def file_size(path: Path) -> int:
+    """Return the bytes of a file, wherever it is."""
+    if is_away(path) and str(path) not in _known:
+        system, name = _where(path)
+        _known[str(path)] = _version(_tried(lambda: system.info(name), path, READ))
+    return _known[str(path)][0] if is_away(path) else path.stat().st_size
+
+
+def version(path: Path) -> str | None:
+    """Return what tells the content of a file in a store from any other; None where unknown."""
+    size, when = _known.get(str(path), (0, 0)) if _place(path) else (0, 0)
+    return f"{size}-{when // 10**9}" if when else None
+
+
+def store(path: Path) -> None:
+    """Store a file that was written, if it lies in a folder that stands for a URL."""
+    if not _is_stored(path):
+        return
+    system, name = _where(path)
+    if _is_web(path):
+        raise FileError.at(path, _READ_ONLY)
+    _tried(lambda: system.put_file(str(path), name), path, "be written")
+    size, when = _version(_tried(lambda: system.info(name), path, "be written"))
+    os.utime(path, ns=(when, when))
+    _known[str(path)] = size, when
+    _fetched.pop(str(path), None)
+
+
+def removed(path: Path) -> None:
+    """Remove a file from the store as well, if it lies in a folder that stands for a URL."""
+    if not _is_stored(path):
+        return
+    system, name = _where(path)
+
+    def remove() -> None:
+        with suppress(FileNotFoundError):
+            system.rm_file(name)
+
+    _tried(remove, path, "be removed")
+    _known.pop(str(path), None)
+
+
+def _root() -> Path:
+    folder = cache_folder()
+    if folder is None:
+        raise ConfigurationError("URLs need a folder for files on their way: set ASOT_CACHE.")
+    return folder.absolute().resolve() / "remote"
+
+
+def _restore(before: str | None) -> None:
+    os.environ.pop(_OPEN, None)
+    if before is not None:
+        os.environ[_OPEN] = before
+
+
+def _open(url: str, stack: ExitStack) -> Path:
+    """Take a URL's place in the cache, and bring it to what lies in the store."""
+    scheme, rest = _parts(url)
+    if scheme == "file":
+        return Path(unquote(rest) if rest.startswith("/") else rest)
+    rest = rest.strip("/")
+    if scheme in _WEB:
+        # What follows may be a key to the file, and belongs to no name.
+        rest = unquote(urlsplit(f"//{rest}")._replace(query="", fragment="").geturl()[2:])
+    rest = rest.rpartition("@")[2] if "@" in rest.partition("/")[0] else rest
+    parts = rest.strip("/").split("/")
+    if not all(part.strip(".") for part in parts):
+        raise ConfigurationError(f"{_shown(url)} has a part that is empty or made of dots.")
+    local = _root().joinpath(scheme, *parts)
+    mirrors = json.loads(os.environ.get(_OPEN, "{}"))
+    os.environ[_OPEN] = json.dumps({**mirrors, str(local): url})
+    listed = _listed(url, local)
+    _bring(local, listed, alone=_hold(local, stack))
+    small = [path for path in listed if 0 < listed[path][0] <= SMALL and is_away(path)]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(fetch, small))
+    return local
+
+
+def _parts(url: str) -> tuple[str, str]:
+    found = URL.fullmatch(url)
+    if found is None:
+        raise ConfigurationError(f"{url!r} is no URL, such as s3://bucket/folder.")
+    scheme = found[1].lower()
+    return ("file" if scheme == "local" else scheme), found[2]
+
+
+def _is_web(path: Path) -> bool:
+    return path.relative_to(_root()).parts[0] in _WEB
+
+
+def _listed(url: str, local: Path) -> dict[Path, tuple[int, int]]:
+    """List the files of a folder in a store, or the one that the URL names: size and date."""
+    system, base = _system(url)
+    base, web = base.rstrip("/"), _parts(url)[0] in _WEB
+    page = web and (url.partition("?")[0].endswith("/") or not local.suffix)
+
+    def find() -> dict[str, dict[str, Any]]:
+        system.invalidate_cache()
+        try:
+            if not page:
+                info = system.info(base)
+                if info["type"] == "file":
+                    return {base: info}
+            found: dict[str, dict[str, Any]] = system.find(base + "/" * web, detail=True)
+        except FileNotFoundError:
+            return {}
+        if not page:
+            return found
+        # A page lists names alone.
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return dict(zip(found, pool.map(system.info, found), strict=True))
+
+    found = _tried(find, local, READ)
+    files = {}
+    for name, info in found.items():
+        inner = name[len(base) :].strip("/")
+        inner = unquote(inner) if web else inner
+        # Keys that end in a stroke, or climb, are files nowhere.
+        if info["type"] != "file" or name.endswith("/"):
+            continue
+        if inner and not all(part.strip(".") for part in inner.split("/")):
+            continue
+        files[local / inner if inner else local] = _version(info)
+    return files
+
+
+def _bring(local: Path, listed: dict[Path, tuple[int, int]], alone: bool) -> None:
+    """Let a local folder hold what the store does; large files as empty ones, for the time being.
+
+    Where another process is at work in the folder, what is there stays.
+    """
+    below = list(local.rglob("*")) if local.is_dir() else [local] * local.is_file()
+    for path in sorted(below, reverse=True) if alone else ():
+        if path.is_dir() and not path.is_symlink():
+            with suppress(OSError):  # it is not empty
+                path.rmdir()
+        elif path not in listed and ".asot-store" not in path.parts:
+            path.unlink()
+    for name in [one for one in _known if one.startswith(str(local))]:
+        del _known[name]
+    for path, (size, when) in listed.items():
+        _known[str(path)] = size, when
+        if path.is_file():
+            found = path.stat()
+            same = found.st_mtime_ns == when and found.st_size in (0, size)
+            if same or not alone:
+                continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _stand_in(path, when)
+
+
+def _stand_in(path: Path, when: int) -> None:
+    """Put an empty file in the place of one, under another number, as that may be open still."""
+    part = path.with_name(f".{path.name[-80:]}-{os.urandom(4).hex()}")
+    part.touch()
+    os.utime(part, ns=(when, when))
+    os.replace(part, path)  # noqa: PTH105 - the atomic rename is the point
+
+
+def _hold(local: Path, stack: ExitStack) -> bool:
+    """Tell whether no other process is at work in a folder, and let others know of this one."""
+    if find_spec("fcntl") is None:  # Windows
+        return True
+    import fcntl
+    import hashlib
+
+    place = _root() / ".held" / hashlib.sha256(str(local).encode()).hexdigest()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    stream = stack.enter_context(place.open("a"))
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        alone = True
+    except OSError:
+        alone = False
+    with suppress(OSError):
+        fcntl.flock(stream, fcntl.LOCK_SH)
+    return alone
+
+
+def _finish() -> None:
+    """Store what was changed past :func:`store`, and remove what went."""
+    for place, url in json.loads(os.environ.get(_OPEN, "{}")).items():
+        local = Path(place)
+        below = sorted(local.rglob("*")) if local.is_dir() else []
+        here = {path: path.stat() for path in below if path.is_file() and _is_stored(path)}
+        changed = {
+            path: (found.st_size, found.st_mtime_ns)
+            for path, found in here.items()
+            if not _same(found, _known.get(str(path)))
+        }
+        known = [Path(name) for name in _known if name.startswith(place + os.sep)]
+        gone = [path for path in known if path not in here and not path.exists()]
+        if not changed and not gone:
+            continue
+        # Processes of ours may have stored them.
+        listed = _listed(url, local)
+        for path in sorted(changed, key=lambda path: here[path].st_mtime_ns):
+            if not _same(here[path], listed.get(path)):
+                store(path)
+        for path in gone:
+            removed(path)
+
+
+def _same(found: os.stat_result, known: tuple[int, int] | None) -> bool:
+    return known is not None and found.st_mtime_ns == known[1] and found.st_size in (0, known[0])
+
+
+def _is_stored(path: Path) -> bool:
+    """Tell a file of an open mirror from others, and from hidden ones, which stay here."""
+    place = _place(path)
+    return place is not None and not any(
+        part.startswith(".") for part in path.relative_to(place[0]).parts
+    )
+
+
+def _place(path: Path) -> tuple[Path, str] | None:
+    """Return the open mirror in which a path lies, with its URL."""
+    for local, url in _mirrors(os.environ.get(_OPEN, "{}")):
+        if path == local or local in path.parents:
+            return local, url
+    return None
+
+
+@lru_cache(maxsize=4)
+def _mirrors(text: str) -> list[tuple[Path, str]]:
+    pairs = [(Path(local), url) for local, url in json.loads(text).items()]
+    return sorted(pairs, key=lambda pair: len(pair[0].parts), reverse=True)
+
+
+def _where(path: Path) -> tuple[Any, str]:
+    """Return the file system of a mirrored path, and its name there."""
+    place = _place(path)
+    assert place is not None
+    local, url = place
+    system, base = _system(url)
+    inner = path.relative_to(local).as_posix()
+    if inner == ".":
+        return system, base
+    return system, f"{base.rstrip('/')}/{quote(inner) if _parts(url)[0] in _WEB else inner}"
+
+
+def _system(url: str) -> tuple[Any, str]:
+    """Return the file system of a URL, and the URL's name there; fsspec keeps it by process."""
+    scheme = _parts(url)[0]
+    try:
+        from fsspec.core import url_to_fs
+        from fsspec.registry import known_implementations
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("fsspec", "remote", f"A path of {scheme}://") from error
+    try:
+        system, name = url_to_fs(url)
+    except ImportError as error:
+        library = known_implementations[scheme]["class"].partition(".")[0]
+        raise MissingExtraError(library, None, f"A path of {scheme}://") from error
+    except ValueError as error:
+        known = "s3://, gs://, https:// or another that fsspec knows"
+        raise ConfigurationError(f"There is no store {scheme}://: use {known}.") from error
+    return system, name
+
+
+def _version(info: dict[str, Any]) -> tuple[int, int]:
+    """Return the size and the time of change, in nanoseconds of whole seconds; 0 if unknown."""
+    size = int(info.get("size") or 0)
+    for value in (info.get(key) for key in _DATES):
+        with suppress(ValueError, TypeError):
+            if isinstance(value, str):
+                iso = value[:4].isdigit()
+                value = (
+                    datetime.fromisoformat(value.replace("Z", "+00:00"))
+                    if iso
+                    else parsedate_to_datetime(value)
+                )
+            if isinstance(value, datetime):
+                aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
+                value = aware.timestamp()
+            if isinstance(value, int | float):
+                return size, int(value) * 10**9
+    return size, 0
+
+
+def _tried(action: Callable[[], Result], path: Path, what: str) -> Result:
+    """Do something in a store, again after a while where that fails for reasons that may pass."""
+    for wait in (*WAITS, None):
+        try:
+            return action()
+        except AsotError:
+            raise
+        except Exception as error:  # libraries of stores raise what they like
+            status, number = getattr(error, "status", 0), getattr(error, "errno", None)
+            refused = isinstance(status, int) and 400 <= status < 500 and status not in (408, 429)
+            refused = refused or number == errno.EINVAL or "Credential" in type(error).__name__
+            if refused or isinstance(error, _REFUSALS):
+                said = f"cannot {what}: {_reason(error)}"
+                problem = Defect(path, None, said)
+                raise FileError(f"{told(str(path))}: {said}.", [problem]) from error
+            if number in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            if wait is None:
+                tries = f"cannot {what}, after {len(WAITS) + 1} tries"
+                cure = "the same command goes on from here"
+                message = f"{told(str(path))} {tries} ({_reason(error)}): {cure}."
+                raise UnfinishedError(message) from error
+            time.sleep(wait)
+    raise AssertionError
+
+
+def _reason(error: Exception) -> str:
+    """Say why in a few words, without the credentials that URLs may hold."""
+    for kind, reason in _REASONS.items():
+        if isinstance(error, kind):
+            return reason
+    said = " ".join(str(error).split()) or type(error).__name__
+    return _shown(said)[:300].rstrip(". ")
+
+
+def _shown(text: str) -> str:
+    """Take user names, passwords and queries out of the URLs in a text."""
+
+    def bare(found: re.Match[str]) -> str:
+        parts = urlsplit(found[0])
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+    return re.sub(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s'\"]+", bare, text)
