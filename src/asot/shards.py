@@ -50,3 +50,13 @@ class Shard:
             if number == self.number:
                 own.add(name)
         return own
+
+
+@dataclass(frozen=True)
+class Share:
+    """What became of a shard: ``own`` of ``total`` jobs, of which ``left`` are done by nobody."""
+
+    what: str
+    own: int
+    left: int
+    total: int

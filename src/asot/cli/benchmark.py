@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
@@ -16,12 +15,12 @@ from asot.benchmark.report import draw_timelines
 from asot.benchmark.runner import plan_cells, run_benchmark, take_cells
 from asot.cli.console import console, drawing, new_table, progress, say, show_files, show_share
 from asot.errors import DataError, UnfinishedError, require_integer
-from asot.files import in_turn, sole_use
+from asot.files import in_turn
 from asot.metrics import PUBLISHED, SCORE_TITLES
 from asot.model.recipe import Recipe
 from asot.progress import LEARNING
-from asot.runs.run import plan_run, refuse_to_fill
-from asot.shards import Shard
+from asot.runs.run import plan_run
+from asot.shards import Shard, Share
 from asot.text import printable
 from asot.workers import available_cores
 
@@ -76,14 +75,11 @@ def run(
     share = None if shard is None else Shard.of(shard)
     folder = BenchmarkFolder(out)
     processes = processes or available_cores()
-    with progress((*LEARNING[:4], "Cells")) as bars, ExitStack() as held:
+    with progress((*LEARNING[:4], "Cells")) as bars:
         plan = plan_run(recipe, data, activities, bars, processes)
         cells = plan_cells(plan, chosen, range(seed, seed + seeds))
         own = cells if share is None else take_cells(cells, plan, share)
         already = sum(folder.finished(cell) for cell in own)
-        refuse_to_fill(out)
-        out.mkdir(parents=True, exist_ok=True)
-        held.enter_context(sole_use(out, shard or ""))
 
         def tell(stage: str, done: int, total: int, note: str = "") -> None:
             bars(stage, done, total, note)
@@ -107,7 +103,7 @@ def run(
     if already:
         say(f"{already} of {len(own)} cells were finished before, and used as they are.")
     if share is not None:
-        show_share(share, len(own), len(left), len(cells), "cells")
+        show_share(shard, Share("cells", len(own), len(left), len(cells)))
     if not left:
         show(results, folder, published)
     if failures:

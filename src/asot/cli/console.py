@@ -24,7 +24,7 @@ from asot.runs.pictures import draw
 from asot.runs.predictions import PredictionFolder, find_predictions
 from asot.runs.run import find_training, told_scores
 from asot.runs.scores import Scored, score
-from asot.shards import Shard
+from asot.shards import Share
 from asot.text import listing, plural, printable
 
 # Wider than any table, so that files and pipes get lines that are not folded.
@@ -192,14 +192,14 @@ def show_files(*files: tuple[Path, str]) -> None:
         say(f"{path!s:<{longest}}  {meaning}" if fits else f"{path}\n    {meaning}")
 
 
-def show_share(shard: Shard, own: int, left: int, total: int, what: str) -> None:
+def show_share(shard: str | None, share: Share) -> None:
     """Say what a shard was, and how much of the whole is left, and how it gets done."""
-    done = f"Shard {shard} was {own:,} of {total:,} {what}"
-    if not left:
+    done = f"Shard {shard} was {share.own:,} of {share.total:,} {share.what}"
+    if not share.left:
         say(f"{done}, and all are done.")
         return
     again = "give it again, or the same command without --shard"
-    say(f"{done}; {left:,} are not done yet. Where their shard has ended already, {again}.")
+    say(f"{done}; {share.left:,} are not done yet. Where their shard has ended already, {again}.")
 
 
 @contextmanager

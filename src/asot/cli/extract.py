@@ -16,7 +16,7 @@ from asot.inputs.extract import extract, survey
 from asot.inputs.find import find_inputs, take_shard
 from asot.inputs.taken import unread
 from asot.progress import READING
-from asot.shards import Shard
+from asot.shards import Shard, Share
 
 
 def run(
@@ -60,7 +60,8 @@ def run(
                 outcome.remarks[name] = [*outcome.remarks.get(name, ()), sentence]
     show_outcome(outcome, None if dry_run else out)
     if share is not None and out is not None:
-        show_share(share, len(inputs), len(unread(everyone, out)), len(everyone), "recordings")
+        left = len(unread(everyone, out))
+        show_share(shard, Share("recordings", len(inputs), left, len(everyone)))
     if outcome.failed:
         failed = f"{len(outcome.failed)} of {len(inputs)} recordings"
         raise DataError(f"{failed} could not be used; they are listed above.")

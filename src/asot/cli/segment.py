@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from jsonargparse import Namespace
 
-from asot.cli.console import progress, say
+from asot.cli.console import progress, say, show_share
 from asot.cli.features import EVERY, add_feature_options, feature_settings, refuse_unconcerned
 from asot.cli.summary import show_outcome, show_segmented
 from asot.errors import AsotError, ConfigurationError, require_integer
@@ -21,6 +21,7 @@ from asot.runs.learn import holds_corrected
 from asot.runs.page import PAGE, write_page
 from asot.runs.predictions import PredictionFolder
 from asot.runs.segment import data_folder, earlier_settings, segment
+from asot.shards import Shard
 
 RECIPE = "default"
 
@@ -38,6 +39,7 @@ def run(
     seed: int = 0,
     videos: Path | None = None,
     skeleton: Path | None = None,
+    shard: str | None = None,
     options: Annotated[Namespace, add_feature_options],
 ) -> None:
     """Find the actions in recordings.
@@ -61,6 +63,9 @@ def run(
     if corrected and model is None:
         rule = "--corrected needs --model, the folder of the results that were corrected."
         raise ConfigurationError(rule, setting="corrected")
+    if corrected and shard is not None:
+        rule = "--shard must be left out with --corrected, whose learning cannot be shared out."
+        raise ConfigurationError(rule, setting="shard")
     if isinstance(n_actions, int):
         require_integer("--n_actions", n_actions, at_least=1)
 
@@ -101,7 +106,11 @@ def run(
             told=lambda outcome: show_outcome(outcome, out / "data"),
             # A page in one file holds its videos, which takes longer than a first look is worth.
             first=None if embed else show_first,
+            shard=None if shard is None else Shard.of(shard),
         )
+        if segmented.share is not None:
+            show_share(shard, segmented.share)
+            return
         pages = write_page(segmented.folder, out / PAGE, embed=embed, progress=bars)
     show_segmented(segmented, out, pages)
     if model is not None and not corrected and holds_corrected(model):

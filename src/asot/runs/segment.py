@@ -25,12 +25,13 @@ import msgspec
 from asot.data import DatasetFolder
 from asot.data.folder import is_folder
 from asot.errors import ConfigurationError, FileError
-from asot.files import sole_use, write_json
+from asot.files import in_turn, sole_use, write_json
 from asot.inputs.companions import find_companions, note_companions
 from asot.inputs.extract import Extraction, extract
-from asot.inputs.find import DESCRIPTION, find_inputs, is_ours
+from asot.inputs.find import DESCRIPTION, find_inputs, is_ours, take_shard
 from asot.inputs.kinds import Kind
 from asot.inputs.settings import SeriesSettings, VideoSettings
+from asot.inputs.taken import unread
 from asot.model.recipe import Recipe
 from asot.progress import Progress
 from asot.runs.learn import learn_run, read_said
@@ -39,6 +40,7 @@ from asot.runs.predictions import PredictionFolder, fingerprints
 from asot.runs.run import RUN_FILE, Run, SegmentRequest
 from asot.runs.train import train_run
 from asot.schema import convert, first_difference
+from asot.shards import Shard, Share
 from asot.text import listing
 
 logger = logging.getLogger(__name__)
@@ -52,10 +54,14 @@ SPEED = ("device", "batch_size")
 
 @dataclass(frozen=True)
 class Segmented:
-    """The segments, and the outcome of the extraction; None where features were given."""
+    """The segments, and the outcome of the extraction; None where features were given.
+
+    Of a shard there is its ``share``, and as a rule no segments yet.
+    """
 
     folder: PredictionFolder
     outcome: Extraction | None
+    share: Share | None = None
 
 
 def segment(
@@ -73,6 +79,7 @@ def segment(
     progress: Progress,
     told: Callable[[Extraction], None] = lambda outcome: None,
     first: Callable[[PredictionFolder, int], None] | None = None,
+    shard: Shard | None = None,
 ) -> Segmented:
     """Segment recordings, going on where an earlier call with the same arguments stopped.
 
@@ -85,6 +92,9 @@ def segment(
     learning begins, and ``first`` when the first learner is trained; see
     :func:`asot.runs.train.train_run`. Recordings that were added since are segmented into the
     actions that were learnt. Wrong arguments are refused before any long work begins.
+
+    A ``shard`` makes its share of the features or, where all are there, trains its share of the
+    learners; the rest is for the call without one.
     """
     video, series = features
     trained = None if model is None else find_run(model)
@@ -106,17 +116,25 @@ def segment(
         seed=seed if trained is None else None,
         corrected=None if said is None else said.digest,
     )
-    grown = _begin(out, msgspec.to_builtins(request))
-    with sole_use(out):
+    with sole_use(out, str(shard or "")):
+        with in_turn(out / DESCRIPTION):
+            grown = _begin(out, msgspec.to_builtins(request))
         learnt = trained or (Run(out / "run") if grown else None)
         outcome = None
         if data is None:
             data = out / "data"
             expected = None if learnt is None else learnt.description().extractor
-            outcome = extract(inputs, data, video, series, progress, expected)
-            for name, sentence in note_companions(companions, data).items():
-                outcome.remarks[name] = [*outcome.remarks.get(name, ()), sentence]
-            told(outcome)
+            own = take_shard(inputs, shard)
+            shared = shard is not None and bool(unread(inputs, data))
+            if own and (shard is None or shared):
+                outcome = extract(own, data, video, series, progress, expected, inputs)
+                names = [one.name for one in own]
+                for name, sentence in note_companions(companions, data, names).items():
+                    outcome.remarks[name] = [*outcome.remarks.get(name, ()), sentence]
+                told(outcome)
+            if shared:
+                share = Share("recordings", len(own), len(unread(inputs, data)), len(inputs))
+                return Segmented(PredictionFolder(out / "predictions"), outcome, share)
         else:
             for name, sentence in note_companions(companions, data).items():
                 logger.warning("%s: %s", name, sentence)
