@@ -355,3 +355,16 @@ def test_a_page_links_to_the_web_and_says_what_it_cannot_open(
     )
     assert studio.fault(unknown) == "The video is missing: https://spy/a.mp4"
     assert url_of(tmp_path) is None
+
+
+def test_shards_on_two_machines_fill_one_folder_of_a_store(
+    far: MemoryFileSystem, move: Callable[[], None], rng: np.random.Generator
+) -> None:
+    for name in "abc":
+        far.pipe_file(f"/in/{name}.csv", log(rng, int(rng.integers(900, 4000))))
+    assert main(["extract", "memory://in", "--out", "memory://whole"]) == 0
+    for shard in ("2/2", "1/2"):
+        move()
+        assert main(["extract", "memory://in", "--out", "memory://out", f"--shard={shard}"]) == 0
+    found = {name.replace("/out", "/whole"): one for name, one in content(far, "/out").items()}
+    assert found == content(far, "/whole")

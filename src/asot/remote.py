@@ -181,6 +181,26 @@ def fetch(path: Path) -> None:
         _fetched[str(path)] = size
 
 
+def renew(path: Path) -> None:
+    """Bring a file to what the store holds by now, as processes on other machines write it too."""
+    if _place(path) is None:
+        return
+    system, name = _where(path)
+
+    def look() -> tuple[int, int] | None:
+        with suppress(FileNotFoundError):
+            return _version(system.info(name))
+        return None
+
+    system.invalidate_cache()
+    found = _tried(look, path, READ)
+    if found is not None and (found != _known.get(str(path)) or not path.is_file()):
+        _known[str(path)] = found
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _stand_in(path, found[1])
+    fetch(path)
+
+
 @contextmanager
 def fetched(path: Path) -> Iterator[None]:
     """Fetch a file that is away for the time of the block."""

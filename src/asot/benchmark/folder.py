@@ -40,6 +40,7 @@ from asot.errors import ConfigurationError, FileError
 from asot.files import atomic_path, write_json, write_text
 from asot.metrics import PUBLISHED, SCORE_TITLES
 from asot.model.recipe import Recipe
+from asot.remote import fetch, file_size
 from asot.runs.run import WHOLE, TrainingPlan, recipe_yaml, refuse_to_fill, versions
 from asot.schema import Count, Positive, first_difference, read_json
 
@@ -256,6 +257,7 @@ class BenchmarkFolder:
         """Read the labels (N_i,) of a finished cell, by recording."""
         path = self._path(cell, ".npz")
         cure = f"remove it and {path.stem}.json, to run the cell again"
+        fetch(path)
         try:
             # Opened here, as numpy.load leaves a damaged file open.
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
@@ -297,8 +299,8 @@ def _group(n_actions: int, recordings: Recordings) -> Group:
     digest = hashlib.sha256()
     for one in recordings:
         for path in one.files:
-            found = path.stat()
-            digest.update(f"{path.name} {found.st_size} {found.st_mtime_ns}\n".encode())
+            size, when = file_size(path), path.stat().st_mtime_ns
+            digest.update(f"{path.name} {size} {when}\n".encode())
     frames = sum(one.n_frames for one in recordings)
     labelled = sum(one.labelled for one in recordings)
     return Group(n_actions, len(recordings), frames, labelled, digest.hexdigest())

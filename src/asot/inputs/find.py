@@ -33,6 +33,7 @@ from asot.inputs.kinds import (
     no_video,
     video_endings,
 )
+from asot.remote import file_size
 from asot.shards import Shard
 from asot.text import listing, plural, printable, quote, safe_name
 
@@ -333,7 +334,7 @@ def _twin_rank(one: Input) -> tuple[bool, bool, int, int]:
     lengths, filtered = stem.endswith(("_skeleton", "labeled")), "_filtered" in stem
     kind = SERIES.index(suffix) if suffix in SERIES else len(SERIES)
     # Of two videos the smaller may be a preview.
-    size = one.path.stat().st_size if one.is_video and not one.defect else 0
+    size = file_size(one.path) if one.is_video and not one.defect else 0
     return bool(one.defect) or lengths, not filtered, kind, -size
 
 
@@ -347,6 +348,6 @@ def take_shard(inputs: list[Input], shard: Shard | None) -> list[Input]:
     """Take the share of a shard, by the sizes of the files; all recordings for None."""
     if shard is None:
         return inputs
-    sizes = {one.name: 0 if one.defect else one.path.stat().st_size for one in inputs}
+    sizes = {one.name: 0 if one.defect else file_size(one.path) for one in inputs}
     own = shard.take(sizes)
     return [one for one in inputs if one.name in own]

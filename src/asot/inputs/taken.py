@@ -15,6 +15,7 @@ from asot.data.origin import Origin, origin_path, read_origin, read_times, times
 from asot.errors import AsotError
 from asot.files import in_turn, write_text
 from asot.inputs.find import Input
+from asot.remote import renew
 from asot.text import as_cell, from_cell, printable
 
 FILE = "recordings.csv"
@@ -97,11 +98,13 @@ def unused(one: Input, reason: str) -> Taken:
 def write_taken(root: Path, found: Sequence[Taken], others: Collection[str] = ()) -> None:
     """Write the table of all files as CSV; rows of ``others``, from other calls, stay."""
     with in_turn(root / FILE):
+        renew(root / FILE)
         _write_table(root / FILE, found, others)
 
 
 def unread(inputs: Sequence[Input], root: Path) -> list[str]:
     """Name the recordings that the table lacks, as nobody has tried to read them yet."""
+    renew(root / FILE)
     known = {name for name, _ in _rows(root / FILE)}
     return [one.name for one in inputs if one.name not in known]
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from asot.errors import ConfigurationError, MissingExtraError
 from asot.files import write_text
+from asot.remote import fetch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,6 +50,7 @@ class _CsvLogger(Logger):
         """Write a row, in place of an interrupted training's rows from this epoch on."""
         rows: list[Mapping[str, Any]] = []
         if self.path.is_file():
+            fetch(self.path)
             with self.path.open(newline="", encoding="utf-8", errors="replace") as stream:
                 before = [row for row in csv.DictReader(stream) if str(row.get("epoch")).isdigit()]
             rows += [row for row in before if int(row["epoch"]) < epoch]
