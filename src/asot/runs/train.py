@@ -20,6 +20,7 @@ from asot.runs.numbers import Order, choose_order, keep_order, read_order, renum
 from asot.runs.predictions import PredictionFolder
 from asot.runs.run import RUN_FILE, Run, TrainingPlan, plan_run
 from asot.schema import read_json
+from asot.workers import DEFAULT_WORKERS, Workers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -136,6 +137,7 @@ def fit_model(
     place: Devices,
     first: Callable[[Learner, int], None] | None,
     progress: Progress,
+    workers: Workers = DEFAULT_WORKERS,
 ) -> ActionModel | TeamModel | None:
     """Train the model ``name`` of a plan, or go on with it, in a run's folder ``root``.
 
@@ -146,8 +148,8 @@ def fit_model(
     from asot.model.automatic import settle
     from asot.model.checkpoint import load_model, save
     from asot.model.features import PreparedFeatures, content_order
-    from asot.model.loggers import make_logger
-    from asot.model.training import is_worth_sharing, train, train_team
+    from asot.model.learners import train_team
+    from asot.model.training import is_worth_sharing, train
 
     checkpoint = root / "models" / f"{name}.ckpt"
     kept = checkpoint.with_suffix("")
@@ -158,11 +160,7 @@ def fit_model(
     features = PreparedFeatures(recordings.features, recipe.dataset.standardise, folder=root)
     frame_rate = _frame_rate(plan.activities[name])
 
-    def make_log(learner: str = "") -> Logger | None:
-        folder = root / "logs" / name / learner
-        title = f"{recipe.name}-{name}{f'-{learner}' if learner else ''}"
-        return make_logger(logger_name, folder, title, _draw if find_spec("matplotlib") else None)
-
+    make_log = partial(_make_log, logger_name, root / "logs" / name, f"{recipe.name}-{name}")
     if recipe.team or not is_worth_sharing(recipe, features.width):
         if place.rank > 0:
             return None
@@ -187,13 +185,14 @@ def fit_model(
             progress=progress,
         )
     # One program has one run at a time with Weights and Biases.
-    threads = 1 if logger_name == "wandb" else None
+    if logger_name == "wandb":
+        workers = Workers(1)
     team = train_team(
         *arguments,
         str(place.device),
         kept=kept,
         make_log=make_log,
-        threads=threads,
+        workers=workers,
         first=first,
         progress=progress,
     )
@@ -201,6 +200,14 @@ def fit_model(
     save(checkpoint, team=team)
     shutil.rmtree(kept, ignore_errors=True)
     return team
+
+
+def _make_log(kind: str, folder: Path, title: str, learner: str = "") -> Logger | None:
+    """Make the logger of a network, or of a learner of a team."""
+    from asot.model.loggers import make_logger
+
+    draw = _draw if find_spec("matplotlib") else None
+    return make_logger(kind, folder / learner, f"{title}-{learner}" if learner else title, draw)
 
 
 def _frame_rate(recordings: Recordings) -> float | None:
