@@ -16,9 +16,10 @@ import torch
 from asot import ActionSegmenter, evaluate
 from asot.discover.prototypes import Prototypes
 from asot.errors import UnfinishedError
-from asot.model import training as room
+from asot.model import learners as room
 from asot.model.checkpoint import load_learner, load_model, save
 from asot.model.features import PreparedFeatures
+from asot.model.learners import TeamTraining, train_team
 from asot.model.network import decode
 from asot.model.recipe import Recipe
 from asot.model.team import (
@@ -32,7 +33,7 @@ from asot.model.team import (
     TeamModel,
     Voters,
 )
-from asot.model.training import TeamTraining, no_logger, train_team
+from asot.model.training import no_logger
 from asot.simulation import make_recordings
 from asot.workers import Died, Workers
 
