@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import time
+from multiprocessing import parent_process
 from pathlib import Path
 
 from asot.errors import AsotError
 from asot.workers import THREADS, tell
+
+if parent_process() is not None and "ASOT_TESTS_IMPORT" in os.environ:
+    Path(os.environ["ASOT_TESTS_IMPORT"]).touch()
+    time.sleep(0.2)
 
 
 def square(number: int) -> int:
@@ -47,13 +52,17 @@ def refuse(error: AsotError) -> None:
     raise error
 
 
-def wait_to_be_alone(job: tuple[Path, int]) -> int:
-    """Leaves a file each time it is begun; the second job dies the first time."""
+def die_once(job: tuple[Path, int]) -> int:
+    """Leaves a file for each time it is begun; the first other process dies, this one waits."""
     folder, number = job
-    again = (folder / f"begun-{number}").exists()
-    (folder / (f"begun-{number}" + "-again" * again)).touch()
-    if number == 1 and not again:
+    died = folder / "died"
+    (folder / f"{number}-{time.monotonic_ns()}").touch()
+    if parent_process() is not None and not died.exists():
+        died.touch()
         os.kill(os.getpid(), signal.SIGKILL)
+    until = time.monotonic() + 60
+    while not died.exists() and time.monotonic() < until:
+        time.sleep(0.01)
     return number
 
 

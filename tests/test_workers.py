@@ -26,28 +26,23 @@ from asot.workers import (
 )
 from tests.jobs import (
     count_up,
+    die_once,
     refuse,
     square,
     square_unless_odd,
     threads_and_process,
-    wait_to_be_alone,
 )
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 LONG = """
-import sys, time
-from pathlib import Path
-if __name__ == "__mp_main__":  # in a new process, which imports this before it takes a job
-    (Path(sys.argv[1]) / "starting").touch()
-    time.sleep(0.2)
+import sys
 from asot.workers import run_jobs
 from tests.jobs import announce_and_wait
-if __name__ == "__main__":
-    try:
-        list(run_jobs(announce_and_wait, [sys.argv[1]] * 3, 2))
-    except KeyboardInterrupt:
-        sys.exit(130)
+try:  # without a guard: new processes do not run this script
+    list(run_jobs(announce_and_wait, [sys.argv[1]] * 3, 2))
+except KeyboardInterrupt:
+    sys.exit(130)
 """
 
 
@@ -71,7 +66,11 @@ def start(folder: Path, announced: Path) -> subprocess.Popen[str]:
     places = [str(REPOSITORY), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     return subprocess.Popen(
         [sys.executable, str(script), str(announced)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, places)),
+            "ASOT_TESTS_IMPORT": str(announced / "starting"),
+        },
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -156,11 +155,28 @@ def test_an_error_of_a_job_is_raised_here(workers: Workers, error: AsotError) ->
     assert vars(raised.value) == vars(error)
 
 
-def test_a_job_that_died_is_run_again_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_job_that_died_is_run_again_and_no_other(tmp_path: Path, apart: bool) -> None:
     jobs = [(tmp_path, number) for number in range(4)]
-    found = dict(Workers(2).run(wait_to_be_alone, jobs))
+    found = dict(Workers(2).run(die_once, jobs, apart=apart))
     assert found == dict(zip(jobs, range(4), strict=True))
-    assert len(list(tmp_path.iterdir())) == 5, "four begun, and one of them twice"
+    begun = [one.name.partition("-")[0] for one in tmp_path.iterdir() if one.name != "died"]
+    assert len(begun) == 5
+    assert set(begun) == {"0", "1", "2", "3"}
+
+
+def test_where_no_process_can_begin_jobs_run_here_or_are_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("asot.workers.Connection.recv", raise_end)
+    assert dict(Workers(3).run(square, [1, 2, 3])) == {1: 1, 2: 4, 3: 9}
+    found = dict(Workers(2).run(square, [1, 2, 3], apart=True))
+    assert all(isinstance(one, Died) for one in found.values())
+    assert len(found) == 3
+
+
+def raise_end(pipe: object) -> None:
+    raise EOFError
 
 
 def test_a_job_that_dies_twice_is_told() -> None:

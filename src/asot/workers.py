@@ -6,12 +6,15 @@ and loky give up every job; pebble loses one, but its processes outlive a parent
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -19,6 +22,8 @@ from enum import Enum, auto
 from functools import partial
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
+from queue import SimpleQueue
+from types import ModuleType
 from typing import Any, TypeVar
 
 from asot.errors import ArgumentError, require_integer
@@ -28,6 +33,11 @@ Result = TypeVar("Result")
 
 # Read by the numerical libraries when a process starts: each of ours uses one thread.
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+WORTH_S = 4.0  # of work, for which another process is begun: to load the libraries takes one
+POLL_S = 0.05  # between looks at whether jobs that run beside others are given up
+_NONE = object()
+
+logger = logging.getLogger(__name__)
 
 
 class Died:
@@ -90,6 +100,7 @@ class Workers:
         told: Told = lambda job, value: None,
         apart: bool = False,
         gpu: bool = False,
+        seconds: float = 60.0,
     ) -> Iterator[tuple[Job, Result | Died]]:
         """Run jobs, and yield each with its result as it ends, in any order.
 
@@ -98,21 +109,26 @@ class Workers:
         here, and gives up the other jobs. While it runs it may call :func:`tell`, whose values come
         to ``told``. Each job has a single thread inside numerical libraries. A job whose worker
         died is run once more, alone, after all others; its result is ``Died`` if that dies too.
-        A single worker, or job, runs in this process, unless it is to run ``apart``. Ray gives each
-        job that uses a ``gpu`` one for itself, where it has any.
+        Jobs run in this process too, and in no other where all together take so few ``seconds`` on
+        one core that it would come too late, unless they are to run ``apart``. Ray gives each job
+        that uses a ``gpu`` one for itself, where it has any.
         """
-        engine = ENGINES[self.engine]
+        engine, count = ENGINES[self.engine], self.count
         if engine is run_by_ray:
             engine = partial(run_by_ray, gpu=gpu)
-        if engine is run_jobs and not apart and min(self.number, len(jobs)) < 2:
-            engine = run_here
+        else:
+            count = min(self.number, len(jobs))
+        if engine is run_jobs and not apart:
+            alone = multiprocessing.current_process().daemon  # such may not start others
+            few = min(self.number, len(jobs)) < 2 or seconds < WORTH_S
+            engine = run_here if alone or few or not _travels(function) else run_beside
         died = []
-        for job, result in engine(function, jobs, self.count, told):
+        for job, result in engine(function, jobs, count, told):
             if isinstance(result, Died):
                 died.append(job)
             else:
                 yield job, result
-        yield from engine(function, died, 1, told)
+        yield from ENGINES[self.engine](function, died, 1, told)
 
 
 def tell(value: Any) -> None:
@@ -122,40 +138,95 @@ def tell(value: Any) -> None:
 
 def run_jobs(
     function: Callable[[Job], Result],
-    jobs: Sequence[Job],
+    jobs: Sequence[Job] | deque[Job],
     count: int | None,
     told: Told = lambda job, value: None,
+    beside: threading.Event | None = None,
 ) -> Iterator[tuple[Job, Result | Died]]:
     """Run jobs in ``count`` processes, begun in their order, and yield each as it ends.
 
     Without a count, there are as many as cores. The result is ``Died`` where the process ended
-    before it had one. The rest is as for :meth:`Workers.run`.
+    before it had one. Others may take jobs from the deque as well, until they set ``beside``: jobs
+    are left to them if no process can begin. The rest is as for :meth:`Workers.run`.
     """
-    count, waiting = count or usable_threads(), list(reversed(jobs))
+    waiting = jobs if isinstance(jobs, deque) else deque(jobs)
+    count = usable_threads() if count is None else count
     workers: dict[Any, _Worker] = {}
     try:
-        while waiting or workers:
-            while waiting and len(workers) < count:
+        while waiting or any(one.job is not _NONE for one in workers.values()):
+            while len(workers) < min(count, len(workers) + len(waiting)):
                 worker = _Worker(function)
-                workers[worker.give(waiting.pop())] = worker
-            for pipe in wait(list(workers)):
+                workers[worker.pipe] = worker
+            for pipe in wait(list(workers), None if beside is None else POLL_S):
                 worker = workers[pipe]
                 said, result = worker.take()
                 if said is _Said.PROGRESS:
                     told(worker.job, result)
                     continue
                 result = _result(said, result)
-                job = worker.job
-                del workers[pipe]
-                if waiting and not isinstance(result, Died):
-                    workers[worker.give(waiting.pop())] = worker
-                else:
+                job, died = worker.job, isinstance(result, Died)
+                count -= died and job is _NONE  # it could not even begin
+                # Taken when a process is ready, as others may be ready before.
+                worker.job = _NONE if died else _next(waiting)
+                if worker.job is _NONE:
+                    del workers[pipe]
                     worker.end()
-                yield job, result
+                else:
+                    worker.send(worker.job)
+                if job is not _NONE:
+                    yield job, result
+                elif count == 0 and beside is None:
+                    yield from ((one, result) for one in waiting)
+                    waiting.clear()
+            if count == 0 or (beside is not None and beside.is_set()):
+                return
     finally:
         for worker in workers.values():
             worker.process.kill()
             worker.end()
+
+
+def run_beside(
+    function: Callable[[Job], Result],
+    jobs: Sequence[Job],
+    count: int | None,
+    told: Told = lambda job, value: None,
+) -> Iterator[tuple[Job, Result | Died]]:
+    """Run jobs in this process and ``count - 1`` others, which take a while to begin."""
+    count = usable_threads() if count is None else count
+    waiting, ended, stopped = deque(jobs), SimpleQueue[Any](), threading.Event()
+    telling = threading.Lock()
+
+    def tell_alone(job: Job, value: Any) -> None:
+        with telling:
+            told(job, value)
+
+    def lead() -> None:
+        try:
+            for outcome in run_jobs(function, waiting, count - 1, tell_alone, stopped):
+                ended.put(outcome)
+        except BaseException as error:
+            ended.put(error)
+        finally:
+            ended.put(_NONE)
+
+    def outcomes(until: Callable[[Any], bool]) -> Iterator[Any]:
+        while not until(ended) and (outcome := ended.get()) is not _NONE:
+            if isinstance(outcome, BaseException):
+                raise outcome
+            yield outcome
+
+    leader = threading.Thread(target=lead, daemon=True)
+    leader.start()
+    try:
+        while (job := _next(waiting)) is not _NONE:
+            yield from run_here(function, [job], 1, tell_alone)
+            yield from outcomes(SimpleQueue.empty)
+        yield from outcomes(lambda queue: False)
+    finally:
+        waiting.clear()
+        stopped.set()
+        leader.join()
 
 
 def run_here(
@@ -186,6 +257,8 @@ def run_by_ray(
 
 
 ENGINES: dict[str, Engine] = {"serial": run_here, "processes": run_jobs, "ray": run_by_ray}
+DEFAULT_WORKERS = Workers()
+AGAIN = "give the same command again"
 
 
 def in_threads(
@@ -240,6 +313,24 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def _travels(function: Any) -> bool:
+    """Tell whether a function, with what it holds, can be given to another process."""
+    try:
+        pickle.dumps(function, pickle.HIGHEST_PROTOCOL)
+    except Exception as error:  # each type has its own
+        logger.debug("jobs run in one process: %s", error)
+        return False
+    return True
+
+
+def _next(waiting: deque[Any]) -> Any:
+    """Take the first job that is left, or ``_NONE``; others may take some at the same time."""
+    try:
+        return waiting.popleft()
+    except IndexError:
+        return _NONE
+
+
 class _Said(Enum):
     """What a process says of its job."""
 
@@ -249,31 +340,24 @@ class _Said(Enum):
 
 
 class _Worker:
-    """A process, the pipe to it, and its job."""
+    """A process, the pipe to it, and its job, if it has one."""
 
     def __init__(self, function: Callable[[Job], Any]) -> None:
         # Not forked: torch and BLAS do not survive a fork of their threads.
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(function, theirs), daemon=True)
-        before = {name: os.environ.pop(name) for name in THREADS if name in os.environ}
-        os.environ.update(dict.fromkeys(THREADS, "1"))
-        try:
-            with _without_ctrl_c():
-                self.process.start()
-        finally:
-            for name in THREADS:
-                del os.environ[name]
-            os.environ.update(before)
+        self.process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        self.job: Any = _NONE
+        with _without_ctrl_c(), _without_main():
+            self.process.start()
         theirs.close()
+        self.send(function)
 
-    def give(self, job: Any) -> Connection:
-        """Send a job, and return the pipe on which its result comes."""
-        self.job = job
+    def send(self, value: Any) -> None:
+        """Send the function, or a job."""
         # A process that is dead already shows when its result is read.
         with suppress(OSError):
-            self.pipe.send(job)
-        return self.pipe
+            _send(self.pipe, value)
 
     def take(self) -> tuple[_Said, Any]:
         """Receive what the process says."""
@@ -296,40 +380,62 @@ def _without_ctrl_c() -> Iterator[None]:
 
     A process would print a traceback if it were still importing, or if its parent stopped halfway.
     """
-    if threading.current_thread() is not threading.main_thread() or os.name == "nt":
+    if os.name == "nt":
         yield
         return
     # The tracker would start with the first process, and unblocks the signal when it starts.
     resource_tracker.ensure_running()
     signals: list[int] = []
+    handler: Any = None
     # The mask is for the new process, which inherits it; this one's other threads get the signal.
-    handler = signal.signal(signal.SIGINT, lambda number, frame: signals.append(number))
+    if threading.current_thread() is threading.main_thread():
+        handler = signal.signal(signal.SIGINT, lambda number, frame: signals.append(number))
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        signal.signal(signal.SIGINT, handler)
+        if handler is not None:
+            signal.signal(signal.SIGINT, handler)
     if signals:
         signal.raise_signal(signal.SIGINT)
 
 
-def _serve(function: Callable[[Any], Any], pipe: Connection) -> None:
-    """Take jobs until the pipe is closed."""
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Keep a new process from running the script that began this one: jobs are of modules."""
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
+
+
+def _serve(pipe: Connection) -> None:
+    """Take the function, then jobs until the pipe is closed."""
     # The parent decides what becomes of this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    # Before the libraries are loaded, with the function.
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    said: tuple[_Said, Any] = _Said.RESULT, None
+    function: Any = None
     while True:
         try:
+            if function is None:
+                function = pipe.recv()
+            _send(pipe, said)
             job = pipe.recv()
-        except (EOFError, OSError):
+        except (EOFError, OSError):  # the parent ended meanwhile
             return
-        said = _answer(function, job, lambda value: pipe.send((_Said.PROGRESS, value)))
-        try:
-            pipe.send(said)
-        except ConnectionError:  # the parent was killed meanwhile
-            return
+        said = _answer(function, job, lambda value: _send(pipe, (_Said.PROGRESS, value)))
         sys.stdout.flush()
+
+
+def _send(pipe: Connection, value: Any) -> None:
+    # Not by ``send``, with which torch would lay tensors into shared memory.
+    pipe.send_bytes(pickle.dumps(value, pickle.HIGHEST_PROTOCOL))
 
 
 def _answer(

@@ -15,9 +15,10 @@ import torch
 from asot.errors import FileError
 from asot.model.checkpoint import load_model, load_training, save
 from asot.model.features import PreparedFeatures
+from asot.model.learners import train_team
 from asot.model.network import decode
 from asot.model.recipe import Recipe
-from asot.model.training import train, train_team
+from asot.model.training import train
 from asot.simulation import make_recordings
 
 MakeRecipe = Callable[..., Recipe]

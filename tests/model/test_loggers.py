@@ -17,10 +17,11 @@ from asot.metrics import evaluate
 from asot.model import loggers
 from asot.model.devices import find_devices
 from asot.model.features import Batches, PreparedFeatures
+from asot.model.learners import train_team
 from asot.model.loggers import SCORES, check_logger, make_logger
 from asot.model.network import ActionModel
 from asot.model.recipe import Recipe
-from asot.model.training import draw_model, score_evenly, train, train_team
+from asot.model.training import draw_model, score_evenly, train
 from asot.runs.train import _draw
 
 MakeRecipe = Callable[..., Recipe]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +15,11 @@ import torch
 
 from asot import ActionSegmenter, evaluate
 from asot.discover.prototypes import Prototypes
-from asot.model import training as room
+from asot.errors import UnfinishedError
+from asot.model import learners as room
 from asot.model.checkpoint import load_learner, load_model, save
 from asot.model.features import PreparedFeatures
+from asot.model.learners import TeamTraining, train_team
 from asot.model.network import decode
 from asot.model.recipe import Recipe
 from asot.model.team import (
@@ -32,14 +33,16 @@ from asot.model.team import (
     TeamModel,
     Voters,
 )
-from asot.model.training import train_team
+from asot.model.training import no_logger
 from asot.simulation import make_recordings
+from asot.workers import Died, Workers
 
 MakeRecipe = Callable[..., Recipe]
 
 
 TITLES = [kind.title for kind in KINDS]
 SIMPLE_TITLES = ["nearest centre"] + ["prototypes with size"] * len(SCALES)
+PROTOTYPES = next(kind.title for kind in KINDS if kind.encoder is None)
 # All that is trained with a team of one: its learners, the paper's network, frames alone.
 TRAINED = [*TITLES * len(SCALES), PAPER.title, *SIMPLE_TITLES]
 
@@ -92,16 +95,31 @@ def test_the_same_seed_gives_the_same_team(
     assert outcome(other, features) != outcome(team, features)
 
 
-def test_threads_train_the_same_team_as_one_by_one(
+def test_learners_are_the_same_in_other_processes(
     features: PreparedFeatures, open_recipe: MakeRecipe, seed: int
 ) -> None:
     filters = list(warnings.filters)
-    several, alone = (
-        train_team(features, open_recipe(), 3, seed=seed, device="cpu", threads=threads)
-        for threads in (5, 1)
-    )
-    assert outcome(several, features) == outcome(alone, features)
+    training = TeamTraining(features, open_recipe(), 3, seed, "cpu", None, no_logger)
+    jobs = [0, TITLES.index(PROTOTYPES), len(training.plan) - 1]
+    there = dict(Workers(1).run(training.learn, jobs, apart=True))
+    here = dict(Workers(1).run(training.learn, jobs))
+    for job, (learner, labels) in here.items():
+        other, others = there[job]
+        assert [one.tobytes() for one in labels] == [one.tobytes() for one in others]
+        assert learner.title == other.title
+        for one in training.compared:
+            assert learner.embedding(one).tobytes() == other.embedding(one).tobytes()
     assert warnings.filters == filters
+
+
+def test_a_learner_whose_process_dies_twice_is_named(
+    features: PreparedFeatures, open_recipe: MakeRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        room.Workers, "run", lambda self, function, jobs, *rest, **kw: iter([(4, Died(-9))])
+    )
+    with pytest.raises(UnfinishedError, match=r"Learner 5 is missing, as its process was killed"):
+        train_team(features, open_recipe(), 3, device="cpu")
 
 
 @pytest.fixture
@@ -305,26 +323,24 @@ def test_the_common_embedding_has_the_learners_cosines(
         np.testing.assert_allclose(embedded @ centres.T, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize(("stop", "threads"), [(1, 3), (6, 1), (14, 3)])
+@pytest.mark.parametrize("stop", [1, 6, 14])
 def test_an_interrupted_training_goes_on_from_the_learners_that_are_done(
     features: PreparedFeatures,
     open_recipe: MakeRecipe,
     seed: int,
     stop: int,
-    threads: int,
     team: TeamModel,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    begun, limit, lock = 0, stop, threading.Lock()
+    begun, limit = 0, stop
 
     def counted(original: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(*arguments: Any, **options: Any) -> Any:
             nonlocal begun
-            with lock:
-                if begun == limit:
-                    raise PowerCutError
-                begun += 1
+            if begun == limit:
+                raise PowerCutError
+            begun += 1
             return original(*arguments, **options)
 
         return wrapped
@@ -332,12 +348,11 @@ def test_an_interrupted_training_goes_on_from_the_learners_that_are_done(
     for name in ("train", "learn_prototypes"):
         monkeypatch.setattr(room, name, counted(getattr(room, name)))
     kept = tmp_path / "kept"
-    options: dict[str, Any] = {"seed": seed, "device": "cpu", "kept": kept, "threads": threads}
+    options: dict[str, Any] = {"seed": seed, "device": "cpu", "kept": kept}
     with pytest.raises(PowerCutError):
         train_team(features, open_recipe(), 3, **options)
     done = len(list(kept.iterdir()))
-    # Others that had begun may have been told to stop.
-    assert stop - threads < done <= stop
+    assert done == stop
     begun, limit = 0, 100
     again = train_team(features, open_recipe(), 3, **options)
     assert begun == len(TRAINED) - done, "those that were done were not trained again"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from asot.data import Recordings, write_dataset
-from asot.model import training as room
+from asot.model import learners as room
 from asot.model.checkpoint import load_model
 from asot.model.network import ActionModel
 from asot.model.recipe import Recipe, load_recipe

@@ -61,6 +61,9 @@ class ActionModel(nn.Module):
         embeddings = torch.randn(n_actions, recipe.encoder.width)
         self.actions = nn.Parameter(F.normalize(embeddings, dim=-1))
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_last_prior": None}
+
     def embed(self, features: Tensor) -> Tensor:
         """Return unit-length frame embeddings (..., d) of features (..., D)."""
         return F.normalize(self.encoder(features), dim=-1)

@@ -218,7 +218,8 @@ class RecipeSegmenter(Segmenter):
         from sklearn.utils import check_random_state
 
         from asot.model.automatic import Evidence, settle, settle_number
-        from asot.model.training import train, train_team
+        from asot.model.learners import train_team
+        from asot.model.training import train
 
         # Prepared once, for training and for segmenting.
         order = content_order(recordings)

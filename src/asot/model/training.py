@@ -1,12 +1,9 @@
-"""Training: one loop for a network, on one device or several, and teams of such networks."""
+"""Training: one loop for a network, on one device or several."""
 
 from __future__ import annotations
 
-import copy
 import logging
-import threading
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,27 +15,19 @@ from sklearn.cluster import KMeans
 from torch import Tensor
 
 from asot.data import even_frames
-from asot.discover.background import learn_background
 from asot.discover.prototypes import (
-    derived_seed,
-    evenly,
-    learn_prototypes,
     quiet_kmeans,
     share_out,
 )
-from asot.discover.views import ViewKind, fit_view
 from asot.errors import ArgumentError, DataError
 from asot.kept import KEPT_BYTES
 from asot.metrics import evaluate
-from asot.model.automatic import PAPER_RADIUS, PAPER_STRENGTH
-from asot.model.checkpoint import TrainingState, load_learner, load_training, save
+from asot.model.checkpoint import TrainingState, load_training, save
 from asot.model.devices import Devices, find_devices
 from asot.model.features import (
     Batch,
     Batches,
-    PreparedFeatures,
     TrainingFeatures,
-    ViewedFeatures,
 )
 from asot.model.loggers import SCORES, Logger
 from asot.model.network import (
@@ -49,22 +38,7 @@ from asot.model.network import (
     own_draws,
 )
 from asot.model.recipe import Recipe, TrainingSettings
-from asot.model.team import (
-    KINDS,
-    PAPER,
-    SCALES,
-    SIMPLE,
-    SINGLE,
-    TEAM,
-    Kind,
-    Learner,
-    TeamModel,
-    Voters,
-    choose_candidate,
-)
 from asot.progress import Progress, silent
-from asot.text import plural
-from asot.workers import in_threads
 
 # Called with the epochs done, the model, and the training loss of the last epoch.
 AfterEpoch = Callable[[int, ActionModel, float], None]
@@ -74,12 +48,12 @@ GroundTruth = Sequence[NDArray[np.int64] | None]
 RESTART_FRAMES = 10_000  # that choose the best restart of k-means
 WORTH_SHARING = 2**25  # multiplications of a step from which an exchange is the shorter part
 PICTURED = 5  # recordings whose validation is drawn for loggers that take pictures
-ORDER_WEIGHT = 0.1  # of a learned order, in units of cost per nat, where the evidence is complete
-MOST_RECORDINGS = 100  # to match the learners of a team on, and to choose among candidates
-MOST_FRAMES = 20_000  # of them, but of four recordings at least
-TEAM_RESTARTS = 3  # of k-means for each learner: they are many
 
 logger = logging.getLogger(__name__)
+
+
+def no_logger(name: str = "") -> Logger | None:
+    """Make no logger."""
 
 
 def train(
@@ -90,7 +64,7 @@ def train(
     device: str | Devices = "auto",
     *,
     checkpoint: Path | None = None,
-    make_log: MakeLog = lambda: None,
+    make_log: MakeLog = no_logger,
     ground_truth: GroundTruth | None = None,
     validate: bool = False,
     after_epoch: AfterEpoch | None = None,
@@ -340,136 +314,3 @@ def score_evenly(
             return found
         found.update({f"val_{name}": float(values[name]) for name in SCORES if name in values})
     return found
-
-
-def train_team(
-    features: PreparedFeatures,
-    recipe: Recipe,
-    n_actions: int,
-    seed: int = 0,
-    device: str = "auto",
-    *,
-    kept: Path | None = None,
-    make_log: Callable[[str], Logger | None] = lambda name: None,
-    threads: int | None = None,
-    first: Callable[[Learner, int], None] | None = None,
-    progress: Progress = silent,
-) -> TeamModel:
-    """Train the learners of a team and hold their vote.
-
-    ``kept`` is a folder for trained learners, from which an interrupted training goes on exactly
-    as it would have gone on; ``make_log`` makes the logger of a network, given its name. On the
-    CPU learners are trained side by side, in ``threads`` or as many as it allows, with the same
-    result. ``first`` is called as soon as there is a learner, which is a network, with it and the
-    number of all learners, while others are trained. The rest is as for :func:`train`.
-    """
-    assert not isinstance(recipe.order_prior, str)
-    assert not isinstance(recipe.transport_eval.radius, str)
-    mean_frames = float(np.mean([len(one) for one in features]))
-    radius = recipe.transport_eval.radius
-    half = radius if isinstance(radius, int) else max(1, round(radius * mean_frames))
-    # Prototypes in no order would see nothing that the smoothed frames do not show.
-    kinds = [one for one in KINDS if one.encoder is not None or recipe.order_prior > 0]
-    rounds = [
-        max(1, round(half * scale))
-        for number in range(recipe.team)
-        for scale in SCALES[number % len(SCALES)]
-    ]
-
-    # Those of one scale at a time: each may keep its frames in memory.
-    @lru_cache(maxsize=len({kind.view for kind in KINDS}))
-    def viewed(kind: ViewKind, at: int) -> ViewedFeatures:
-        return ViewedFeatures(fit_view(kind, at, features), features, features.folder)
-
-    stopped, one_at_a_time, telling = threading.Event(), threading.Lock(), threading.Lock()
-
-    def hurry(index: int, stage: str, done: int, total: int, note: str = "") -> None:
-        if stopped.is_set():
-            raise InterruptedError("The training was stopped.")
-        tell(index, done)
-
-    # Called from any thread.
-    def tell(index: int, done: int) -> None:
-        with telling:
-            steps[index] = done
-            note = f"{len(found)} of {plural(len(plan), 'learner')}"
-            progress("Training", sum(steps), sum(most), note)
-
-    def network(kind: Kind, at: int | None, own_seed: int, name: str, index: int) -> Learner:
-        own = copy.deepcopy(recipe)
-        own.team, own.background = 0, False
-        assert kind.encoder is not None
-        own.encoder = copy.deepcopy(kind.encoder)
-        own.training.kmeans_restarts = min(own.training.kmeans_restarts, TEAM_RESTARTS)
-        if at is None:
-            own.order_prior = PAPER_STRENGTH
-            own.transport_train.radius = own.transport_eval.radius = PAPER_RADIUS
-        else:
-            own.order_prior = recipe.order_prior if kind.ordered else 0.0
-            own.transport_train.radius, own.transport_eval.radius = at / mean_frames, at
-        with one_at_a_time:
-            seen = viewed(kind.view, at or half)
-        log = partial(make_log, name)
-        told = partial(hurry, index)
-        model = train(seen, own, n_actions, own_seed, device, make_log=log, progress=told)
-        return Learner(kind.title, seen.view, model)
-
-    def prototypes(title: str, own_seed: int, at: int, **settings: Any) -> Learner:
-        found = learn_prototypes(features, n_actions, at, seed=own_seed, **settings)
-        return Learner(title, None, found)
-
-    ordered = {"rounds": 3, "order_weight": ORDER_WEIGHT * recipe.order_prior / PAPER_STRENGTH}
-    make: Callable[[], Learner]
-    plan: list[tuple[str, str, Callable[[], Learner]]] = []
-    for place, at in enumerate(rounds):
-        for kind in kinds:
-            own_seed = derived_seed(seed, place, KINDS.index(kind))
-            name = f"{place + 1} {kind.title}"
-            if kind.encoder is None:
-                make = partial(prototypes, kind.title, own_seed, at, **ordered)
-            else:
-                make = partial(network, kind, at, own_seed, name, len(plan))
-            plan.append((TEAM, kind.title, make))
-    paper = partial(network, PAPER, None, derived_seed(seed), PAPER.title, len(plan))
-    plan.append((SINGLE, PAPER.title, paper))
-    for place, at in enumerate([0, *rounds]):
-        title = "nearest centre" if at == 0 else "prototypes with size"
-        own_seed = derived_seed(seed, place, len(KINDS))
-        settings = {"sized": True, "rounds": min(at, 1)}
-        plan.append((SIMPLE, title, partial(prototypes, title, own_seed, at, **settings)))
-
-    count = min(MOST_RECORDINGS, max(4, int(MOST_FRAMES / mean_frames)))
-    compared = [np.array(one) for one in evenly(features, count)]
-
-    def learn(index: int) -> tuple[Learner, list[NDArray[np.int64]]]:
-        path = None if kept is None else kept / f"learner-{index:02d}.ckpt"
-        if path is not None and path.is_file():
-            learner = load_learner(path, features.width, n_actions)
-        else:
-            learner = plan[index][2]()
-            if path is not None:
-                save(path, learner=learner)
-        return learner, [learner.labels(frames) for frames in compared]
-
-    if find_devices(device, 1).device.type != "cpu":
-        threads = 1
-    most = [1 + recipe.training.epochs] * len(plan)  # prototypes take about as long
-    steps = [0] * len(plan)
-    found: list[tuple[Learner, list[NDArray[np.int64]]]] = []
-    progress("Training", 0, sum(most))
-    with quiet_kmeans():
-        for one in in_threads(learn, range(len(plan)), threads, stopped.set):
-            found.append(one)
-            tell(len(found) - 1, most[len(found) - 1])
-            if len(found) == 1 and first is not None:
-                first(one[0], len(plan))
-    candidates = []
-    for name in (TEAM, SIMPLE, SINGLE):
-        own = [one for one, (group, *_) in zip(found, plan, strict=True) if group == name]
-        candidates.append(Voters(name, *map(list, zip(*own, strict=True))))
-    team, single = candidates[0], candidates[2]
-    both = Voters(TEAM, team.learners + single.learners, team.labels + single.labels)
-    candidates[0] = both
-    background = learn_background(features, half) if recipe.background else None
-    result = choose_candidate(candidates, compared, recipe, n_actions, half, progress)
-    return TeamModel(recipe, features.width, n_actions, background=background, **vars(result))

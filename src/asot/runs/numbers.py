@@ -64,7 +64,7 @@ def renumber(
 def choose_order(folder: PredictionFolder, recordings: Recordings, n_actions: int) -> Order:
     """Choose the numbers of a model's actions, by seconds where all are known: (K,).
 
-    The recordings have been written under the model's own numbers, and are written anew.
+    The recordings have been written under the model's own numbers.
     """
     timed = all(one.times is not None for one in recordings)
     filled = np.zeros(n_actions)
@@ -73,11 +73,7 @@ def choose_order(folder: PredictionFolder, recordings: Recordings, n_actions: in
         lengths = np.ones(len(labels)) if not timed or one.times is None else np.diff(one.times)
         known = labels != UNLABELLED
         filled += np.bincount(labels[known], lengths[known], minlength=n_actions)
-    order = np.argsort(-filled, kind="stable")
-    for one in recordings:
-        before = folder.labels(one.name), folder.assignment(one.name)
-        folder.write(one.name, *renumber(*before, order))
-    return order
+    return np.argsort(-filled, kind="stable")
 
 
 def keep_order(run: Path, model: str, order: Order) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +9,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.data.origin import Origin
 from asot.errors import ConfigurationError, DataError, FileError
+from asot.files import file_hash
 from asot.progress import Progress, silent
-from asot.runs.numbers import read_order, renumber
+from asot.runs.numbers import read_order
 from asot.runs.predictions import PredictionFolder
 from asot.runs.run import RUN_FILE, Run, open_checked, refuse_to_fill
+from asot.runs.segmenting import Segmenting, lacks_columns
 from asot.schema import first_difference
+from asot.workers import DEFAULT_WORKERS, Workers
 
 
 def predict_run(
@@ -27,13 +28,15 @@ def predict_run(
     model: str | None = None,
     keep_names: bool = False,
     known: Mapping[str, NDArray[np.int64]] | None = None,
+    workers: Workers = DEFAULT_WORKERS,
     progress: Progress = silent,
 ) -> PredictionFolder:
     """Segment the recordings of a data folder with a trained run.
 
     A recording is segmented with its activity's model, or with the run's only model; ``model``
     names the model for every recording. Names that people gave the run's actions are copied; with
-    ``keep_names``, names that ``out`` has already stay.
+    ``keep_names``, names that ``out`` has already stay. Recordings that ``out`` holds already, of
+    the same model, are not segmented again.
     """
     recipe = run.recipe()
     settings = recipe.dataset
@@ -62,8 +65,6 @@ def predict_run(
         chosen[one.name] = str(name)
     progress("Loading the libraries", 0, 1)
     from asot.model.checkpoint import load_model
-    from asot.model.features import prepare
-    from asot.model.network import decode
 
     refuse_to_fill(out)
     networks = {name: load_model(run.checkpoint(name)) for name in set(chosen.values())}
@@ -93,6 +94,13 @@ def predict_run(
                 f"has features of {recordings[0].width} columns, but the model {name!r} of "
                 f"{run.root} was trained on {network.n_features}: extract them the same way",
             )
+    for one in recordings:
+        if not recipe.dataset.standardise and lacks_columns(one.origin):
+            raise FileError.at(
+                dataset.root,
+                f"holds {one.name}, which lacks columns of the model, whose features are not "
+                "standardised and have no usual value: leave that recording out",
+            )
     folder = PredictionFolder(out)
     if not keep_names:
         folder.forget_copies(run.predictions, trained)
@@ -102,29 +110,8 @@ def predict_run(
         if names and not folder.named(name):
             folder.write_names(name, names)
     orders = {name: read_order(run.root, name, counts[name]) for name in networks}
-    for done, one in enumerate(recordings, start=1):
-        lacks = _lacks(one.origin)
-        if lacks and not recipe.dataset.standardise:
-            raise FileError.at(
-                dataset.root,
-                f"holds {one.name}, which lacks columns of the model, whose features are not "
-                "standardised and have no usual value: leave that recording out",
-            )
-        features = prepare(one.features, recipe.dataset.standardise)
-        if lacks:
-            # Frames keep the length that the network learnt with, as in dropout.
-            features = features * np.float32(
-                math.sqrt(one.width / max(1, features.any(axis=0).sum()))
-            )
-        decoded = decode(networks[chosen[one.name]], features, (known or {}).get(one.name))
-        folder.write(one.name, *renumber(*decoded, orders[chosen[one.name]]))
-        progress("Segmenting", done, len(recordings))
+    hashes = {name: file_hash(run.checkpoint(name)) for name in networks}
+    segmenting = Segmenting(networks, folder, recipe.dataset.standardise, orders, hashes)
+    segmenting.write_all(recordings, chosen, known, workers, progress)
     folder.finish(source, recordings, chosen, {name: run.checkpoint(name) for name in networks})
     return folder
-
-
-def _lacks(origin: Origin | None) -> bool:
-    """Tell whether features stand for columns that the recording does not have."""
-    if origin is None or origin.kind not in ("series", "pose"):
-        return False
-    return len(origin.media.get("columns", ())) < len(origin.extractor.get("columns", ()))

@@ -2,7 +2,8 @@
 
 ::
 
-    predictions.json              which recordings, of which data set, by which model
+    made.json                     what the labels of each recording are made of, to go on later
+predictions.json              which recordings, of which data set, by which model
     labels/<recording>.txt        one action number a line, one line a frame
     assignments/<recording>.npy   (N, K) float32, rows sum to 1
     segments.csv                  recording, start_frame, end_frame, start_s, end_s, action, ...
@@ -65,7 +66,8 @@ logger = logging.getLogger(__name__)
 INDEX = "predictions.json"
 DISAGREEMENTS = "disagreements.csv"
 PEOPLE = ("names/*.json", "corrected/*.json", DISAGREEMENTS)
-RESULTS = ("labels/*.txt", "assignments/*.npy", "figures/*.png")
+DECODED = ("labels/*.txt", "assignments/*.npy")
+MADE = "made.json"
 AGAIN = "segment the recordings again"
 
 ClassId = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
@@ -133,10 +135,12 @@ class PredictionFolder:
     def begin(self, keep_names: bool = False) -> None:
         """Remove an earlier prediction, so that the folder is unfinished until ``finish``.
 
+        Labels and assignments stay for ``resume``, where it is known what they were made of.
         Names of actions and corrected segments mean something as long as the model is the same, and
         then may be kept; else they are set aside.
         """
-        for kind in (INDEX, "segments.csv", "scores.json", *RESULTS):
+        results = () if (self.root / MADE).is_file() else DECODED
+        for kind in (INDEX, "segments.csv", "scores.json", "figures/*.png", *results):
             for path in self.root.glob(kind):
                 remove(path)
             if kind == INDEX:
@@ -177,6 +181,32 @@ class PredictionFolder:
         write_text(self._labels(name), "".join(f"{label}\n" for label in labels.tolist()))
         write_array(self._assignment(name), assignment)
 
+    def resume(self, recordings: Recordings, marks: Mapping[str, str | None]) -> set[str]:
+        """Note what recordings are to be made of, and return those that are there already.
+
+        Equal ``marks`` mean equal labels; without a mark a recording is made anew.
+        """
+        path = self.root / MADE
+        before = read_json(path, dict[FileName, str], "remove it") if path.is_file() else {}
+        for name, mark in marks.items():
+            if mark is None or before.get(name) != mark:
+                for stale in (self._assignment(name), self._labels(name)):
+                    stale.unlink(missing_ok=True)
+        known = {name: mark for name, mark in marks.items() if mark is not None}
+        if before != (after := {**before, **known}):
+            write_json(path, after)
+        return {one.name for one in recordings if self.holds(one)}
+
+    def holds(self, recording: Recording) -> bool:
+        """Tell whether the labels and the assignment of a recording are there, and whole."""
+        # The assignment is written last.
+        if not self._assignment(recording.name).is_file():
+            return False
+        try:
+            return len(self.labels(recording.name)) == recording.n_frames
+        except FileError:
+            return False
+
     def finish(
         self,
         source: DatasetSource,
@@ -188,6 +218,10 @@ class PredictionFolder:
 
         ``models`` are by the recordings' names, the ``checkpoints`` they are from by their own.
         """
+        for kind in DECODED:
+            for path in self.root.glob(kind):
+                if path.stem not in models:  # of recordings that went
+                    path.unlink()
         self._write_table(recordings, models)
         known = fingerprints(recordings)
         named = ((one.name, one.activity) for one in recordings)

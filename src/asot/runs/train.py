@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from asot.data import Recordings
 from asot.figures.evidence_file import EVIDENCE_FILE
-from asot.files import scratch_beside, sole_use, write_json
+from asot.files import file_hash, scratch_beside, sole_use, write_json
 from asot.model.devices import Devices, count_started, find_devices, is_main_process
 from asot.model.recipe import Recipe
 from asot.progress import Progress, part_of, silent
-from asot.runs.numbers import Order, choose_order, keep_order, read_order, renumber
+from asot.runs.numbers import choose_order, keep_order, read_order
 from asot.runs.predictions import PredictionFolder
 from asot.runs.run import RUN_FILE, Run, TrainingPlan, plan_run
+from asot.runs.segmenting import Segmenting
 from asot.schema import read_json
+from asot.workers import DEFAULT_WORKERS, Workers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from asot.model.loggers import Logger
     from asot.model.network import ActionModel
     from asot.model.team import Learner, TeamModel
+
+DRAFTS = "drafts"  # folder of segments under the models' own numbers, until theirs are chosen
 
 
 def train_run(
@@ -42,6 +46,7 @@ def train_run(
     device: str = "auto",
     devices: int | str = 1,
     first: Callable[[PredictionFolder, int], None] | None = None,
+    workers: Workers = DEFAULT_WORKERS,
     progress: Progress = silent,
 ) -> Run | None:
     """Train a recipe on a data folder and segment every recording of it.
@@ -72,58 +77,51 @@ def train_run(
         if not is_helper:
             folder.begin(keep_names=known is not None)
         models: dict[str, str] = {}
-        whole = partial(_segment, standardise=recipe.dataset.standardise)
+        standardise, drafts = recipe.dataset.standardise, PredictionFolder(out / DRAFTS)
 
         def show(model: Learner, n_learners: int) -> None:
             (name,) = plan.activities
             recordings = plan.activities[name]
             with scratch_beside(out / "first") as place:
                 # Alone in it, as what lies beside counts.
-                early = PredictionFolder(place / "predictions")
-                whole(model, recordings, early, silent, None)
-                choose_order(early, recordings, plan.n_actions[name])
-                early.finish(plan.source, recordings, dict.fromkeys(recordings.names, name))
+                draft, early = (PredictionFolder(place / one) for one in ("draft", "predictions"))
+                models = dict.fromkeys(recordings.names, name)
+                Segmenting({name: model}, draft, standardise).write_all(recordings, models)
+                order = choose_order(draft, recordings, plan.n_actions[name])
+                given: Any = {name: model}, early, standardise, {name: order}
+                Segmenting(*given, drafts=draft).write_all(recordings, models)
+                early.finish(plan.source, recordings, models)
                 if first is not None:
                     first(early, n_learners)
 
         early = show if first is not None and len(plan.activities) == 1 else None
         for index, (activity, recordings) in enumerate(plan.activities.items()):
             tell = part_of(progress, index, list(plan.activities))
-            model = fit_model(out, plan, activity, recipe, seed, logger_name, place, early, tell)
+            options: Any = seed, logger_name, place, early, tell, workers
+            model = fit_model(out, plan, activity, recipe, *options)
             if is_helper or model is None:
                 continue
             order = read_order(out, activity, model.n_actions)
-            whole(model, recordings, folder, tell, order)
-            models |= dict.fromkeys(recordings.names, activity)
+            chosen = dict.fromkeys(recordings.names, activity)
+            by_name = {activity: model}
+            hashes = {activity: file_hash(run.checkpoint(activity))}
+            rest: Any = recordings, chosen, None, workers, tell
             # Names that people gave hold for the numbers of before.
             if order is None and not folder.named(activity):
-                order = choose_order(folder, recordings, model.n_actions)
+                Segmenting(by_name, drafts, standardise, {}, hashes).write_all(*rest)
+                order = choose_order(drafts, recordings, model.n_actions)
                 _renumber_pairs(out, activity, model, order)
                 keep_order(out, activity, order)
+            numbered: Any = by_name, folder, standardise, {activity: order}, hashes, drafts
+            Segmenting(*numbered).write_all(*rest)
+            shutil.rmtree(drafts.root, ignore_errors=True)
+            models |= chosen
         if is_helper:
             return None
         everything = Recordings([one for group in plan.activities.values() for one in group])
         checkpoints = {name: run.checkpoint(name) for name in plan.activities}
         folder.finish(plan.source, everything, models, checkpoints)
         return run
-
-
-def _segment(
-    model: ActionModel | TeamModel | Learner,
-    recordings: Recordings,
-    folder: PredictionFolder,
-    progress: Progress,
-    order: Order | None,
-    *,
-    standardise: bool,
-) -> None:
-    from asot.model.features import prepare
-    from asot.model.network import decode
-
-    for done, one in enumerate(recordings, start=1):
-        decoded = decode(model, prepare(one.features, standardise))
-        folder.write(one.name, *renumber(*decoded, order))
-        progress("Segmenting", done, len(recordings))
 
 
 def fit_model(
@@ -136,6 +134,7 @@ def fit_model(
     place: Devices,
     first: Callable[[Learner, int], None] | None,
     progress: Progress,
+    workers: Workers = DEFAULT_WORKERS,
 ) -> ActionModel | TeamModel | None:
     """Train the model ``name`` of a plan, or go on with it, in a run's folder ``root``.
 
@@ -146,8 +145,8 @@ def fit_model(
     from asot.model.automatic import settle
     from asot.model.checkpoint import load_model, save
     from asot.model.features import PreparedFeatures, content_order
-    from asot.model.loggers import make_logger
-    from asot.model.training import is_worth_sharing, train, train_team
+    from asot.model.learners import train_team
+    from asot.model.training import is_worth_sharing, train
 
     checkpoint = root / "models" / f"{name}.ckpt"
     kept = checkpoint.with_suffix("")
@@ -158,11 +157,7 @@ def fit_model(
     features = PreparedFeatures(recordings.features, recipe.dataset.standardise, folder=root)
     frame_rate = _frame_rate(plan.activities[name])
 
-    def make_log(learner: str = "") -> Logger | None:
-        folder = root / "logs" / name / learner
-        title = f"{recipe.name}-{name}{f'-{learner}' if learner else ''}"
-        return make_logger(logger_name, folder, title, _draw if find_spec("matplotlib") else None)
-
+    make_log = partial(_make_log, logger_name, root / "logs" / name, f"{recipe.name}-{name}")
     if recipe.team or not is_worth_sharing(recipe, features.width):
         if place.rank > 0:
             return None
@@ -187,13 +182,14 @@ def fit_model(
             progress=progress,
         )
     # One program has one run at a time with Weights and Biases.
-    threads = 1 if logger_name == "wandb" else None
+    if logger_name == "wandb":
+        workers = Workers(1)
     team = train_team(
         *arguments,
         str(place.device),
         kept=kept,
         make_log=make_log,
-        threads=threads,
+        workers=workers,
         first=first,
         progress=progress,
     )
@@ -201,6 +197,14 @@ def fit_model(
     save(checkpoint, team=team)
     shutil.rmtree(kept, ignore_errors=True)
     return team
+
+
+def _make_log(kind: str, folder: Path, title: str, learner: str = "") -> Logger | None:
+    """Make the logger of a network, or of a learner of a team."""
+    from asot.model.loggers import make_logger
+
+    draw = _draw if find_spec("matplotlib") else None
+    return make_logger(kind, folder / learner, f"{title}-{learner}" if learner else title, draw)
 
 
 def _frame_rate(recordings: Recordings) -> float | None:

@@ -1,0 +1,222 @@
+"""The learners of a team, trained in this process and others, and brought to a vote."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import cached_property, lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asot.discover.background import learn_background
+from asot.discover.prototypes import (
+    Prototypes,
+    derived_seed,
+    evenly,
+    learn_prototypes,
+    quiet_kmeans,
+)
+from asot.discover.views import ViewKind, fit_view
+from asot.errors import UnfinishedError
+from asot.model.automatic import PAPER_RADIUS, PAPER_STRENGTH
+from asot.model.checkpoint import load_learner, save
+from asot.model.devices import find_devices
+from asot.model.features import PreparedFeatures, ViewedFeatures
+from asot.model.loggers import Logger
+from asot.model.recipe import Recipe
+from asot.model.team import (
+    KINDS,
+    PAPER,
+    SCALES,
+    SIMPLE,
+    SINGLE,
+    TEAM,
+    Kind,
+    Learner,
+    TeamModel,
+    Voters,
+    choose_candidate,
+)
+from asot.model.training import no_logger, train
+from asot.progress import Progress, silent
+from asot.text import plural
+from asot.workers import AGAIN, DEFAULT_WORKERS, Died, Workers, tell
+
+ORDER_WEIGHT = 0.1  # of a learned order, in units of cost per nat, where the evidence is complete
+MOST_RECORDINGS = 100  # to match the learners of a team on, and to choose among candidates
+MOST_FRAMES = 20_000  # of them, but of four recordings at least
+TEAM_RESTARTS = 3  # of k-means for each learner: they are many
+STEP_S, WEIGHT_S = 8e-4, 2e-9  # a step of training, and more for each frame and column
+
+
+@dataclass
+class TeamTraining:
+    """The learners that a team may have, which any process can train; see :func:`train_team`."""
+
+    features: PreparedFeatures
+    recipe: Recipe
+    n_actions: int
+    seed: int
+    device: str
+    kept: Path | None
+    make_log: Callable[[str], Logger | None]
+
+    def __post_init__(self) -> None:
+        recipe, radius = self.recipe, self.recipe.transport_eval.radius
+        assert not isinstance(recipe.order_prior, str)
+        assert not isinstance(radius, str)
+        self.mean_frames = float(np.mean([len(one) for one in self.features]))
+        self.half = radius if isinstance(radius, int) else max(1, round(radius * self.mean_frames))
+        # Prototypes in no order would see nothing that the smoothed frames do not show.
+        kinds = [one for one in KINDS if one.encoder is not None or recipe.order_prior > 0]
+        rounds = [
+            max(1, round(self.half * scale))
+            for number in range(recipe.team)
+            for scale in SCALES[number % len(SCALES)]
+        ]
+        weight = ORDER_WEIGHT * recipe.order_prior / PAPER_STRENGTH
+        ordered: dict[str, Any] = {"rounds": 3, "order_weight": weight}
+        self.plan: list[tuple[str, Callable[[TeamTraining], Learner]]] = []
+        for place, at in enumerate(rounds):
+            for kind in kinds:
+                own_seed = derived_seed(self.seed, place, KINDS.index(kind))
+                name = f"{place + 1} {kind.title}"
+                make = partial(TeamTraining._network, kind=kind, at=at, seed=own_seed, name=name)
+                if kind.encoder is None:
+                    own: dict[str, Any] = {"title": kind.title, "seed": own_seed, "at": at}
+                    make = partial(TeamTraining._prototypes, **own, **ordered)
+                self.plan.append((TEAM, make))
+        own = {"kind": PAPER, "at": None, "seed": derived_seed(self.seed)}
+        self.plan.append((SINGLE, partial(TeamTraining._network, name=PAPER.title, **own)))
+        for place, at in enumerate([0, *rounds]):
+            title = "nearest centre" if at == 0 else "prototypes with size"
+            own = {"seed": derived_seed(self.seed, place, len(KINDS)), "rounds": min(at, 1)}
+            make = partial(TeamTraining._prototypes, title=title, at=at, sized=True, **own)
+            self.plan.append((SIMPLE, make))
+        # Those of one scale at a time: each may keep its frames in memory.
+        self._viewed = lru_cache(maxsize=len({kind.view for kind in KINDS}))(self._view)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What follows from the fields may be large.
+        return type(self), tuple(getattr(self, one.name) for one in fields(self))
+
+    @cached_property
+    def compared(self) -> list[NDArray[np.float32]]:
+        """Return the recordings that learners are compared on."""
+        count = min(MOST_RECORDINGS, max(4, int(MOST_FRAMES / self.mean_frames)))
+        # Copied: what is kept of the others may be read from a file.
+        return [np.array(one) for one in evenly(self.features, count)]
+
+    @property
+    def seconds(self) -> float:
+        """Return about how long it takes on one core that is free."""
+        settings, width = self.recipe.training, self.features.width
+        steps = settings.epochs * -(-len(self.features) // settings.batch_size) * len(self.plan)
+        frames = settings.batch_size * settings.frames_per_recording
+        return steps * (STEP_S + frames * width * WEIGHT_S)
+
+    def learn(self, index: int) -> tuple[Learner, list[NDArray[np.int64]]]:
+        """Train a learner of the plan, or read it; return its labels of ``compared`` as well."""
+        path = None if self.kept is None else self.kept / f"learner-{index:02d}.ckpt"
+        if path is not None and path.is_file():
+            learner = load_learner(path, self.features.width, self.n_actions)
+        else:
+            with quiet_kmeans():
+                learner = self.plan[index][1](self)
+            if path is not None:
+                save(path, learner=learner)
+        return learner, [learner.labels(frames) for frames in self.compared]
+
+    def _view(self, kind: ViewKind, at: int) -> ViewedFeatures:
+        return ViewedFeatures(
+            fit_view(kind, at, self.features), self.features, self.features.folder
+        )
+
+    def _network(self, kind: Kind, at: int | None, seed: int, name: str) -> Learner:
+        own = copy.deepcopy(self.recipe)
+        own.team, own.background = 0, False
+        assert kind.encoder is not None
+        own.encoder = copy.deepcopy(kind.encoder)
+        own.training.kmeans_restarts = min(own.training.kmeans_restarts, TEAM_RESTARTS)
+        if at is None:
+            own.order_prior = PAPER_STRENGTH
+            own.transport_train.radius = own.transport_eval.radius = PAPER_RADIUS
+        else:
+            own.order_prior = self.recipe.order_prior if kind.ordered else 0.0
+            own.transport_train.radius, own.transport_eval.radius = at / self.mean_frames, at
+        seen = self._viewed(kind.view, at or self.half)
+
+        def report(stage: str, done: int, total: int, note: str = "") -> None:
+            tell(done)
+
+        settings: dict[str, Any] = {"make_log": partial(self.make_log, name), "progress": report}
+        model = train(seen, own, self.n_actions, seed, self.device, **settings)
+        return Learner(kind.title, seen.view, model)
+
+    def _prototypes(self, title: str, seed: int, at: int, **settings: Any) -> Learner:
+        found = learn_prototypes(self.features, self.n_actions, at, seed=seed, **settings)
+        return Learner(title, None, found)
+
+
+def train_team(
+    features: PreparedFeatures,
+    recipe: Recipe,
+    n_actions: int,
+    seed: int = 0,
+    device: str = "auto",
+    *,
+    kept: Path | None = None,
+    make_log: Callable[[str], Logger | None] = no_logger,
+    workers: Workers = DEFAULT_WORKERS,
+    first: Callable[[Learner, int], None] | None = None,
+    progress: Progress = silent,
+) -> TeamModel:
+    """Train the learners of a team and hold their vote.
+
+    ``kept`` is a folder for trained learners, from which an interrupted training goes on exactly
+    as it would have gone on; ``make_log`` makes the logger of a network, given its name. Learners
+    are shared out over the ``workers`` where that is quicker, on the CPU; a ``make_log`` that other
+    processes cannot take keeps them in this one. ``first`` is called as soon as there is a network,
+    with it and the number of all learners, while others are trained. The rest is as for
+    :func:`train`.
+
+    Raises
+    ------
+    UnfinishedError
+        If the process of a learner died, twice.
+    """
+    team = TeamTraining(features, recipe, n_actions, seed, device, kept, make_log)
+    if workers.engine == "processes" and find_devices(device, 1).device.type != "cpu":
+        workers = Workers(1)
+    most = [1 + recipe.training.epochs] * len(team.plan)  # prototypes take about as long
+    steps = [0] * len(most)
+    found: dict[int, tuple[Learner, list[NDArray[np.int64]]]] = {}
+
+    def told(index: int, done: int) -> None:
+        steps[index] = done
+        note = f"{len(found)} of {plural(len(most), 'learner')}"
+        progress("Training", sum(steps), sum(most), note)
+
+    progress("Training", 0, sum(most))
+    for index, one in workers.run(team.learn, range(len(most)), told, seconds=team.seconds):
+        if isinstance(one, Died):
+            raise UnfinishedError(f"Learner {index + 1} is missing, as {one}: {AGAIN}.")
+        found[index] = one
+        told(index, most[index])
+        if first is not None and not isinstance(one[0].model, Prototypes):
+            first(one[0], len(most))
+            first = None
+    candidates = []
+    for name in (TEAM, SIMPLE, SINGLE):
+        own = [found[index] for index, (group, _) in enumerate(team.plan) if group == name]
+        candidates.append(Voters(name, *map(list, zip(*own, strict=True))))
+    everyone, single = candidates[0], candidates[2]
+    both = Voters(TEAM, everyone.learners + single.learners, everyone.labels + single.labels)
+    candidates[0] = both
+    background = learn_background(features, team.half) if recipe.background else None
+    result = choose_candidate(candidates, team.compared, recipe, n_actions, team.half, progress)
+    return TeamModel(recipe, features.width, n_actions, background=background, **vars(result))

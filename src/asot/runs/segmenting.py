@@ -1,0 +1,126 @@
+"""Decoding of recordings, side by side: what is there already, of the same model, stays.
+
+A recording is decoded by itself, so that it does not matter which process does it, or when.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asot.data import Recording, Recordings
+from asot.data.origin import Origin
+from asot.errors import UnfinishedError
+from asot.progress import Progress, silent
+from asot.runs.numbers import Order, renumber
+from asot.runs.predictions import PredictionFolder
+from asot.text import plural
+from asot.workers import AGAIN, DEFAULT_WORKERS, Died, Workers
+
+FRAME_S = 2e-6  # on one core, for each learner
+
+Task = tuple[Recording, str, "NDArray[np.int64] | None"]
+
+
+@dataclass(frozen=True)
+class Segmenting:
+    """Models that decode recordings, the numbers of their actions, and the folder to write to.
+
+    ``hashes`` are those of the models' checkpoints; without them nothing that is there stays. What
+    lies in ``drafts`` was decoded already, under the models' own numbers.
+    """
+
+    models: Mapping[str, Any]
+    folder: PredictionFolder
+    standardise: bool
+    orders: Mapping[str, Order | None] = field(default_factory=dict)
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    drafts: PredictionFolder | None = None
+
+    def write(self, task: Task) -> None:
+        """Decode a recording, whose ``known`` labels hold, with one of the models."""
+        from asot.model.features import prepare
+        from asot.model.network import decode
+
+        one, name, known = task
+        if self.drafts is not None and self.drafts.holds(one):
+            decoded = self.drafts.labels(one.name), self.drafts.assignment(one.name)
+        else:
+            features = prepare(one.features, self.standardise)
+            if lacks_columns(one.origin):
+                # Frames keep the length that the network learnt with, as in dropout.
+                present = max(1, features.any(axis=0).sum())
+                features = features * np.float32(math.sqrt(one.width / present))
+            decoded = decode(self.models[name], features, known)
+        self.folder.write(one.name, *renumber(*decoded, self.orders.get(name)))
+
+    def write_all(
+        self,
+        recordings: Recordings,
+        chosen: Mapping[str, str],
+        known: Mapping[str, NDArray[np.int64]] | None = None,
+        workers: Workers = DEFAULT_WORKERS,
+        progress: Progress = silent,
+    ) -> None:
+        """Decode recordings, each with the model that is ``chosen`` for it, but for those there.
+
+        Raises
+        ------
+        UnfinishedError
+            If the process of a recording died, twice; the others are written.
+        """
+        tasks = [(one, chosen[one.name], (known or {}).get(one.name)) for one in recordings]
+        if self.drafts is not None and self.hashes:
+            own = replace(self, folder=self.drafts, orders={})
+            self.drafts.resume(recordings, {one[0].name: own._mark(one) for one in tasks})
+        there = self.folder.resume(recordings, {one[0].name: self._mark(one) for one in tasks})
+        left = [task for task in tasks if task[0].name not in there]
+        frames = sum(
+            one.n_frames * len(getattr(self.models[name], "learners", " ")) for one, name, _ in left
+        )
+        died: dict[str, Died] = {}
+        progress("Segmenting", len(there), len(tasks))
+        outcomes = workers.run(self.write, left, seconds=FRAME_S * frames)
+        for done, (task, result) in enumerate(outcomes, start=len(there) + 1):
+            if isinstance(result, Died):
+                died[task[0].name] = result
+            progress("Segmenting", done, len(tasks))
+        if died:
+            name, reason = next(iter(died.items()))
+            missing = f"{len(died)} of {plural(len(tasks), 'recording')}"
+            raise UnfinishedError(f"{missing} could not be segmented; {name}: {reason}. {AGAIN}.")
+
+    def _mark(self, task: Task) -> str | None:
+        """Return a text that changes with what decides the labels of a recording."""
+        one, name, known = task
+        if name not in self.hashes:
+            return None
+        origin, order = one.origin, self.orders.get(name)
+        parts = [
+            self.hashes[name],
+            None if order is None else order.tolist(),
+            _made_of(one) if origin is None else [origin.fingerprint, origin.extractor],
+            None if known is None else hashlib.sha256(known.tobytes()).hexdigest(),
+            self.standardise,
+        ]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _made_of(one: Recording) -> list[int]:
+    """Return the size and time of change of the features' file."""
+    status = one.files[0].stat()
+    return [status.st_size, status.st_mtime_ns]
+
+
+def lacks_columns(origin: Origin | None) -> bool:
+    """Tell whether features stand for columns that the recording does not have."""
+    if origin is None or origin.kind not in ("series", "pose"):
+        return False
+    return len(origin.media.get("columns", ())) < len(origin.extractor.get("columns", ()))
