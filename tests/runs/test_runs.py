@@ -17,13 +17,15 @@ from asot.inputs.settings import VideoSettings
 from asot.model import training
 from asot.model.recipe import Recipe, load_recipe
 from asot.runs.page import rewrite_page
-from asot.runs.predict import predict_run
+from asot.runs.predict import predict_run, predict_share
 from asot.runs.predictions import PredictionFolder
 from asot.runs.run import Run, plan_run
 from asot.runs.scores import score
 from asot.runs.segment import earlier_settings
 from asot.runs.train import train_run
+from asot.shards import Shard
 from asot.simulation import make_recordings
+from tests.runs.regimes import snapshot
 
 NAMES = {0: "take cup", 1: "pour tea", 2: "stir"}
 MakeRecipe = Callable[..., Recipe]
@@ -369,6 +371,25 @@ def test_a_prediction_that_was_cut_is_not_taken_for_finished(
     with pytest.raises(DataError, match="holds no finished predictions"):
         score(PredictionFolder(out))
     assert contents(predict_run(run, data, out)) == whole
+
+
+def test_shards_that_nobody_tells_of_each_other(
+    make_data: MakeData, train: Train, tmp_path: Path
+) -> None:
+    data, out = make_data(), tmp_path / "out"
+    run = train(data)
+    whole = contents(predict_run(run, data, tmp_path / "whole"))
+    shares = [predict_share(run, data, out, Shard(number, 2)) for number in (2, 1)]
+    assert sum(one.own for one in shares) == len(whole)
+    assert [one.left for one in shares] == [len(whole) - shares[0].own, 0]
+    assert contents(PredictionFolder(out)) == whole
+    before = snapshot(out)
+    assert predict_share(run, data, out, Shard(1, 2)).left == 0
+    assert snapshot(out) == before
+    # Features that have changed are segmented anew, by whoever comes first.
+    path = next((data / "features").iterdir())
+    np.save(path, np.load(path)[::-1])
+    assert predict_share(run, data, out, Shard(2, 2)).left == shares[0].left
 
 
 def test_no_half_written_file_is_ever_seen(

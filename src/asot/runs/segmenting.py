@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -68,19 +68,25 @@ class Segmenting:
         known: Mapping[str, NDArray[np.int64]] | None = None,
         workers: Workers = DEFAULT_WORKERS,
         progress: Progress = silent,
+        own: Collection[str] | None = None,
     ) -> None:
         """Decode recordings, each with the model that is ``chosen`` for it, but for those there.
+
+        Where some are this process's ``own``, others are left to other processes.
 
         Raises
         ------
         UnfinishedError
             If the process of a recording died, twice; the others are written.
         """
-        tasks = [(one, chosen[one.name], (known or {}).get(one.name)) for one in recordings]
         if self.drafts is not None and self.hashes:
-            own = replace(self, folder=self.drafts, orders={})
-            self.drafts.resume(recordings, {one[0].name: own._mark(one) for one in tasks})
-        there = self.folder.resume(recordings, {one[0].name: self._mark(one) for one in tasks})
+            draft = replace(self, folder=self.drafts, orders={})
+            self.drafts.resume(recordings, draft.marks(recordings, chosen, known))
+        there = self.folder.resume(recordings, self.marks(recordings, chosen, known))
+        if own is not None:
+            recordings = Recordings([one for one in recordings if one.name in own])
+            there &= set(own)
+        tasks = [(one, chosen[one.name], (known or {}).get(one.name)) for one in recordings]
         left = [task for task in tasks if task[0].name not in there]
         frames = sum(
             one.n_frames * len(getattr(self.models[name], "learners", " ")) for one, name, _ in left
@@ -96,6 +102,18 @@ class Segmenting:
             name, reason = next(iter(died.items()))
             missing = f"{len(died)} of {plural(len(tasks), 'recording')}"
             raise UnfinishedError(f"{missing} could not be segmented; {name}: {reason}. {AGAIN}.")
+
+    def marks(
+        self,
+        recordings: Recordings,
+        chosen: Mapping[str, str],
+        known: Mapping[str, NDArray[np.int64]] | None = None,
+    ) -> dict[str, str | None]:
+        """Return texts that change with what decides the labels of each recording."""
+        known = known or {}
+        return {
+            one.name: self._mark((one, chosen[one.name], known.get(one.name))) for one in recordings
+        }
 
     def _mark(self, task: Task) -> str | None:
         """Return a text that changes with what decides the labels of a recording."""
