@@ -88,8 +88,10 @@ def train_run(
                 models = dict.fromkeys(recordings.names, name)
                 Segmenting({name: model}, draft, standardise).write_all(recordings, models)
                 order = choose_order(draft, recordings, plan.n_actions[name])
-                given: Any = {name: model}, early, standardise, {name: order}
-                Segmenting(*given, drafts=draft).write_all(recordings, models)
+                numbered = Segmenting(
+                    {name: model}, early, standardise, {name: order}, drafts=draft
+                )
+                numbered.write_all(recordings, models)
                 early.finish(plan.source, recordings, models)
                 if first is not None:
                     first(early, n_learners)
@@ -112,8 +114,8 @@ def train_run(
                 order = choose_order(drafts, recordings, model.n_actions)
                 _renumber_pairs(out, activity, model, order)
                 keep_order(out, activity, order)
-            numbered: Any = by_name, folder, standardise, {activity: order}, hashes, drafts
-            Segmenting(*numbered).write_all(*rest)
+            orders = {activity: order}
+            Segmenting(by_name, folder, standardise, orders, hashes, drafts).write_all(*rest)
             shutil.rmtree(drafts.root, ignore_errors=True)
             models |= chosen
         if is_helper:
