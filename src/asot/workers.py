@@ -429,6 +429,9 @@ def _serve(pipe: Connection) -> None:
             job = pipe.recv()
         except (EOFError, OSError):  # the parent ended meanwhile
             return
+        except Exception as error:  # what a script defines is not known here
+            logger.debug("a job cannot be taken: %s", error)
+            return
         said = _answer(function, job, lambda value: _send(pipe, (_Said.PROGRESS, value)))
         sys.stdout.flush()
 

@@ -24,8 +24,6 @@ from asot.runs.predictions import PredictionFolder
 from asot.text import plural
 from asot.workers import AGAIN, DEFAULT_WORKERS, Died, Workers
 
-FRAME_S = 2e-6  # on one core, for each learner
-
 Task = tuple[Recording, str, "NDArray[np.int64] | None"]
 
 
@@ -88,12 +86,12 @@ class Segmenting:
             there &= set(own)
         tasks = [(one, chosen[one.name], (known or {}).get(one.name)) for one in recordings]
         left = [task for task in tasks if task[0].name not in there]
-        frames = sum(
-            one.n_frames * len(getattr(self.models[name], "learners", " ")) for one, name, _ in left
-        )
+        from asot.model.network import decoding_seconds
+
+        seconds = sum(decoding_seconds(self.models[name], one.n_frames) for one, name, _ in left)
         died: dict[str, Died] = {}
         progress("Segmenting", len(there), len(tasks))
-        outcomes = workers.run(self.write, left, seconds=FRAME_S * frames)
+        outcomes = workers.run(self.write, left, seconds=seconds)
         for done, (task, result) in enumerate(outcomes, start=len(there) + 1):
             if isinstance(result, Died):
                 died[task[0].name] = result

@@ -18,7 +18,7 @@ from asot.model.recipe import Recipe
 from asot.progress import Progress, part_of, silent
 from asot.runs.numbers import choose_order, keep_order, read_order
 from asot.runs.predictions import PredictionFolder
-from asot.runs.run import RUN_FILE, Run, TrainingPlan, plan_run
+from asot.runs.run import RUN_FILE, Run, TrainingPlan, plan_run, refuse_to_fill
 from asot.runs.segmenting import Segmenting
 from asot.schema import read_json
 from asot.workers import DEFAULT_WORKERS, Workers
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from asot.model.network import ActionModel
     from asot.model.team import Learner, TeamModel
 
+FOUND = "found.json"  # the evidence for settings, to go on later
 DRAFTS = "drafts"  # folder of segments under the models' own numbers, until theirs are chosen
 
 
@@ -64,7 +65,10 @@ def train_run(
         # It waits for the first process, which begins the run.
         place = find_devices(device, devices)
     known = run.n_actions() if (out / RUN_FILE).is_file() else None
-    plan = plan_run(recipe, data_dir, activities, progress, seed=seed, known=known)
+    if known is None:
+        refuse_to_fill(out)
+    search: dict[str, Any] = {"seed": seed, "known": known, "found": out / FOUND}
+    plan = plan_run(recipe, data_dir, activities, progress, **search)
     if not is_helper:
         run.begin(recipe, seed, plan)
         place = find_devices(device, devices)
@@ -88,8 +92,10 @@ def train_run(
                 models = dict.fromkeys(recordings.names, name)
                 Segmenting({name: model}, draft, standardise).write_all(recordings, models)
                 order = choose_order(draft, recordings, plan.n_actions[name])
-                given: Any = {name: model}, early, standardise, {name: order}
-                Segmenting(*given, drafts=draft).write_all(recordings, models)
+                numbered = Segmenting(
+                    {name: model}, early, standardise, {name: order}, drafts=draft
+                )
+                numbered.write_all(recordings, models)
                 early.finish(plan.source, recordings, models)
                 if first is not None:
                     first(early, n_learners)
@@ -112,8 +118,8 @@ def train_run(
                 order = choose_order(drafts, recordings, model.n_actions)
                 _renumber_pairs(out, activity, model, order)
                 keep_order(out, activity, order)
-            numbered: Any = by_name, folder, standardise, {activity: order}, hashes, drafts
-            Segmenting(*numbered).write_all(*rest)
+            orders = {activity: order}
+            Segmenting(by_name, folder, standardise, orders, hashes, drafts).write_all(*rest)
             shutil.rmtree(drafts.root, ignore_errors=True)
             models |= chosen
         if is_helper:
@@ -145,6 +151,7 @@ def fit_model(
     from asot.model.automatic import settle
     from asot.model.checkpoint import load_model, save
     from asot.model.features import PreparedFeatures, content_order
+    from asot.model.found import Found
     from asot.model.learners import train_team
     from asot.model.training import is_worth_sharing, train
 
@@ -164,8 +171,9 @@ def fit_model(
         place = place.alone()
 
     def find() -> tuple[Recipe, Evidence]:
-        number = plan.numbers.get(name)
-        return settle(recipe, features, n_actions, seed=seed, number=number, progress=progress)
+        number, kept = plan.numbers.get(name), Found(root / FOUND)
+        options: Any = {"seed": seed, "number": number, "found": kept, "name": name}
+        return settle(recipe, features, n_actions, progress=progress, **options)
 
     settled, evidence = place.from_first(find)
     arguments = features, settled, n_actions, seed
