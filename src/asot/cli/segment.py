@@ -110,6 +110,9 @@ def run(
         )
         if segmented.share is not None:
             show_share(shard, segmented.share)
+            say(
+                "The same command shares out what comes next; without --shard it does all the rest."
+            )
             return
         pages = write_page(segmented.folder, out / PAGE, embed=embed, progress=bars)
     show_segmented(segmented, out, pages)

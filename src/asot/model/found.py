@@ -13,7 +13,7 @@ import msgspec
 
 from asot import __version__
 from asot.discover.prototypes import PlainEvidence
-from asot.files import write_json
+from asot.files import in_turn, write_json
 from asot.model.features import PreparedFeatures
 from asot.schema import convert, read_json
 
@@ -56,9 +56,11 @@ class Found:
             return before
         found = find()
         if self.path is not None:
-            kept = {} if not self.path.is_file() else self._kept()
             one = _Kept(_source(features, rest), found.to_dict())
-            write_json(self.path, msgspec.to_builtins({**kept, name: one}))
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with in_turn(self.path):
+                kept = {} if not self.path.is_file() else self._kept()
+                write_json(self.path, msgspec.to_builtins({**kept, name: one}))
         return found
 
     def _kept(self) -> dict[str, _Kept]:
