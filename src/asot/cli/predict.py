@@ -10,10 +10,17 @@ from asot.files import sole_use
 from asot.progress import DRAWING
 from asot.runs.predict import predict_run
 from asot.runs.run import Run
+from asot.workers import Workers
 
 
 def run(
-    run: Path, *, data: Path, out: Path | None = None, model: str | None = None, figures: int = 3
+    run: Path,
+    *,
+    data: Path,
+    out: Path | None = None,
+    model: str | None = None,
+    figures: int = 3,
+    workers: Workers,
 ) -> None:
     """Segment the recordings of a folder of features with a run of asot train.
 

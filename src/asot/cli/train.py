@@ -10,6 +10,7 @@ from asot.model.recipe import Recipe
 from asot.progress import DRAWING, LEARNING
 from asot.runs.run import Run
 from asot.runs.train import train_run
+from asot.workers import Workers
 
 
 def run(
@@ -23,6 +24,7 @@ def run(
     device: str = "auto",
     devices: str = "1",
     figures: int = 3,
+    workers: Workers,
 ) -> None:
     """Train a recipe on a folder of features without labels, and segment every recording of it.
 

@@ -190,7 +190,7 @@ def train_team(
         If the process of a learner died, twice.
     """
     team = TeamTraining(features, recipe, n_actions, seed, device, kept, make_log)
-    if workers.engine == "processes" and find_devices(device, 1).device.type != "cpu":
+    if workers.name == "processes" and find_devices(device, 1).device.type != "cpu":
         workers = Workers(1)
     most = [1 + recipe.training.epochs] * len(team.plan)  # prototypes take about as long
     steps = [0] * len(most)
