@@ -12,6 +12,7 @@ from asot.runs.predict import predict_share
 from asot.runs.predictions import PredictionFolder
 from asot.runs.run import Run
 from asot.shards import Shard
+from asot.workers import Workers
 
 
 def run(
@@ -22,6 +23,7 @@ def run(
     model: str | None = None,
     figures: int = 3,
     shard: str | None = None,
+    workers: Workers,
 ) -> None:
     """Segment the recordings of a folder of features with a run of asot train.
 

@@ -22,6 +22,7 @@ from asot.runs.page import PAGE, write_page
 from asot.runs.predictions import PredictionFolder
 from asot.runs.segment import data_folder, earlier_settings, segment
 from asot.shards import Shard
+from asot.workers import Workers
 
 RECIPE = "default"
 
@@ -40,6 +41,7 @@ def run(
     videos: Path | None = None,
     skeleton: Path | None = None,
     shard: str | None = None,
+    workers: Workers,
     options: Annotated[Namespace, add_feature_options],
 ) -> None:
     """Find the actions in recordings.

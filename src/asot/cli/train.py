@@ -12,6 +12,7 @@ from asot.progress import DRAWING, LEARNING
 from asot.runs.run import Run
 from asot.runs.train import train_run, train_share
 from asot.shards import Shard
+from asot.workers import Workers
 
 
 def run(
@@ -26,6 +27,7 @@ def run(
     devices: str = "1",
     figures: int = 3,
     shard: str | None = None,
+    workers: Workers,
 ) -> None:
     """Train a recipe on a folder of features without labels, and segment every recording of it.
 

@@ -141,7 +141,7 @@ class TeamTraining:
     ) -> dict[int, tuple[Learner, list[NDArray[np.int64]]]]:
         """Train some learners of the plan, or read them; see :func:`train_team`."""
         on_gpu = find_devices(self.device, 1).device.type != "cpu"
-        if workers.engine == "processes" and on_gpu:
+        if workers.name == "processes" and on_gpu:
             workers = Workers(1)
         most = dict.fromkeys(indices, 1 + self.recipe.training.epochs)  # of prototypes too
         steps, found = dict.fromkeys(indices, 0), dict[int, Any]()

@@ -99,7 +99,8 @@ class Segmenting:
         if died:
             name, reason = next(iter(died.items()))
             missing = f"{len(died)} of {plural(len(tasks), 'recording')}"
-            raise UnfinishedError(f"{missing} could not be segmented; {name}: {reason}. {AGAIN}.")
+            why = f"{name}, as {reason}"
+            raise UnfinishedError(f"{missing} could not be segmented ({why}): {AGAIN}.")
 
     def marks(
         self,
