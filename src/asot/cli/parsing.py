@@ -25,6 +25,7 @@ from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 
 from asot.errors import ConfigurationError, require_integer, require_number
 from asot.files import sole_use
+from asot.model.devices import is_main_process
 from asot.model.recipe import Recipe, find_recipe, load_recipe, shipped_recipes
 from asot.remote import mirrored
 from asot.runs.run import recipe_yaml
@@ -115,10 +116,10 @@ def _run(parser: Parser, function: Callable[..., None], words: list[str]) -> Non
 def _used(given: Mapping[str, Any]) -> list[tuple[Path, str, bool]]:
     """List the folders that a command uses, from the outside in: its shard, and whether it reads.
 
-    Processes that train together see to it themselves, as one of them alone writes.
+    Of processes that train together, one alone writes.
     """
     out, results = given.get("out"), given.get("results")
-    if "devices" in given:
+    if not is_main_process():
         return []
     folders = [] if out is None else [(out, str(given.get("shard") or ""), False)]
     if results is not None and results.is_dir():
