@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields
+from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from asot.errors import ArgumentError, ConfigurationError, MissingExtraError
 from asot.model.features import PreparedFeatures
 from asot.model.recipe import AUTO, Recipe
-from asot.model.segmenter import FeatureArrays, RecipeSegmenter, as_came, as_given, read_known
+from asot.model.segmenter import FeatureArrays, RecipeSegmenter, as_came, label_each, read_known
 from asot.notebook import show
 from asot.timeline.segments import SegmentRow, segment_table
 
@@ -187,9 +188,7 @@ class ActionSegmenter(RecipeSegmenter):
         vote as probabilities: how likely an action is right, as estimated without labels.
         """
         recordings = self._read(X)
-        from asot.model.network import decode
-
-        return as_came(X, (decode(self.model_, one)[1] for one in self._prepared(recordings)))
+        return as_came(X, self._each(_probabilities, recordings))
 
     def transform(self, X: Any) -> Any:
         """Return frame embeddings, (N_i, d) float32 arrays of unit rows, in the form of ``X``."""
@@ -262,7 +261,7 @@ class ActionSegmenter(RecipeSegmenter):
         if X is None and hasattr(self, "model_"):
             return list(zip(self.labels_, self.confidence_, strict=True))
         recordings = self._read(X)
-        return [self._sure(self.model_, one) for one in self._prepared(recordings)]
+        return self._each(self._sure, recordings)
 
     def _known(self, X: Any, y: Any, recordings: FeatureArrays) -> list[NDArray[np.int64]] | None:
         n_actions = None if self.n_actions == AUTO else int(self.n_actions)
@@ -271,9 +270,8 @@ class ActionSegmenter(RecipeSegmenter):
     def _segmented(
         self, model: Any, prepared: PreparedFeatures, known: Any = None
     ) -> list[NDArray[np.int64]]:
-        given: list[Any] = known or [None] * len(prepared)
-        pairs = zip(as_given(prepared), given, strict=True)
-        found = [self._sure(model, *pair) for pair in pairs]
+        label = partial(self._sure, model)
+        found = label_each(label, prepared, model, prepared.given, known)
         self.confidence_ = [confidence for _, confidence in found]
         return [labels for labels, _ in found]
 
@@ -312,6 +310,13 @@ class ActionSegmenter(RecipeSegmenter):
             sentence = str(error).replace(place, parameter, 1)
             raise ArgumentError(sentence, setting=parameter + bracket + index) from None
         return recipe
+
+
+def _probabilities(model: Any, features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a model's probabilities (N, K) of one recording's prepared features."""
+    from asot.model.network import decode
+
+    return decode(model, features)[1]
 
 
 def _plain(value: Any) -> Any:

@@ -68,7 +68,8 @@ class Workers:
     """How jobs are spread: how many run at once, and by which of ``ENGINES``.
 
     There are as many as cores, or as ``OMP_NUM_THREADS`` says, or with Ray as its cluster has room
-    for, unless ``count`` is given. Results do not depend on either.
+    for, unless ``count`` is given. Results do not depend on either. What is not given is as for
+    the workers ``in_use``, which a command sets.
 
     Raises
     ------
@@ -77,12 +78,12 @@ class Workers:
     """
 
     count: int | None = None
-    engine: str = "processes"
+    engine: str | None = None
 
     def __post_init__(self) -> None:
         if self.count is not None:
             require_integer("workers", self.count, at_least=1)
-        if self.engine not in ENGINES:
+        if self.engine is not None and self.engine not in ENGINES:
             known = ", ".join(ENGINES)
             raise ArgumentError(
                 f"engine must be one of {known}, but is {self.engine!r}.", setting="engine"
@@ -92,6 +93,21 @@ class Workers:
     def number(self) -> int:
         """Return how many jobs run at once."""
         return self.count or usable_threads()
+
+    @property
+    def name(self) -> str:
+        """Return the name of the engine."""
+        return self.engine or _in_use.engine or "processes"
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Let everything within the block run its jobs by these workers, and in as many threads."""
+        global _in_use
+        _in_use, before = self, _in_use
+        try:
+            yield
+        finally:
+            _in_use = before
 
     def run(
         self,
@@ -113,7 +129,7 @@ class Workers:
         one core that it would come too late, unless they are to run ``apart``. Ray gives each job
         that uses a ``gpu`` one for itself, where it has any.
         """
-        engine, count = ENGINES[self.engine], self.count
+        engine, count = ENGINES[self.name], self.count or _in_use.count
         if engine is run_by_ray:
             engine = partial(run_by_ray, gpu=gpu)
         else:
@@ -128,7 +144,7 @@ class Workers:
                 died.append(job)
             else:
                 yield job, result
-        yield from ENGINES[self.engine](function, died, 1, told)
+        yield from ENGINES[self.name](function, died, 1, told)
 
 
 def tell(value: Any) -> None:
@@ -257,7 +273,7 @@ def run_by_ray(
 
 
 ENGINES: dict[str, Engine] = {"serial": run_here, "processes": run_jobs, "ray": run_by_ray}
-DEFAULT_WORKERS = Workers()
+DEFAULT_WORKERS = _in_use = Workers()
 AGAIN = "give the same command again"
 
 
@@ -269,7 +285,7 @@ def in_threads(
 ) -> Iterator[Result]:
     """Run jobs in several threads, and yield their results in the order of the jobs.
 
-    There are as many threads as ``OMP_NUM_THREADS`` or the cores allow, unless ``threads`` says
+    There are as many threads as there may be, unless ``threads`` says
     fewer, and each has a single one inside numerical libraries. After an error or Ctrl-C, jobs
     that have begun end first: ``stop`` may tell them to hurry.
     """
@@ -299,7 +315,12 @@ def one_thread() -> AbstractContextManager[Any]:
 
 
 def usable_threads() -> int:
-    """Count the threads that this process may use: as many as cores, or ``OMP_NUM_THREADS``."""
+    """Count the threads that this process may use: as many as cores, or ``OMP_NUM_THREADS``.
+
+    Workers in use say it themselves, where they were counted.
+    """
+    if _in_use.count is not None:
+        return _in_use.count
     asked, cores = os.environ.get("OMP_NUM_THREADS", ""), available_cores()
     return min(int(asked), cores) if asked.isdecimal() and int(asked) else cores
 
@@ -428,6 +449,9 @@ def _serve(pipe: Connection) -> None:
             _send(pipe, said)
             job = pipe.recv()
         except (EOFError, OSError):  # the parent ended meanwhile
+            return
+        except Exception as error:  # what a script defines is not known here
+            logger.debug("a job cannot be taken: %s", error)
             return
         said = _answer(function, job, lambda value: _send(pipe, (_Said.PROGRESS, value)))
         sys.stdout.flush()

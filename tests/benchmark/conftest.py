@@ -100,13 +100,13 @@ def here(monkeypatch: pytest.MonkeyPatch) -> list[Cell]:
     """Cells are run in this process, which costs no imports; holds those that were."""
     cells: list[Cell] = []
 
-    def run_here(function: Any, jobs: Sequence[Any], processes: int) -> Iterator[Any]:
+    def run_here(self: Any, function: Any, jobs: Sequence[Any], apart: bool) -> Iterator[Any]:
         runner._dataset.cache_clear()
         for job in jobs:
             cells.append(job.cell)
             yield job, function(job)
 
-    monkeypatch.setattr(runner, "run_jobs", run_here)
+    monkeypatch.setattr(runner.Workers, "run", run_here)
     return cells
 
 

@@ -148,10 +148,10 @@ def test_a_process_that_cannot_begin_fails_its_cells(
     from asot.benchmark import runner
     from asot.workers import Died
 
-    def all_die(function: Any, jobs: Any, processes: int) -> Any:
+    def all_die(self: Any, function: Any, jobs: Any, apart: bool) -> Any:
         return ((job, Died(-9)) for job in jobs)
 
-    monkeypatch.setattr(runner, "run_jobs", all_die)
+    monkeypatch.setattr(runner.Workers, "run", all_die)
     cells = plan_cells(plan, ["uniform"], [0])
     reason = "its process was killed by signal 9, perhaps for lack of memory"
     assert run_benchmark(recipe, plan, folder, cells) == [Failure(cell, reason) for cell in cells]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,3 +53,20 @@ def shown_paths(outcome: Outcome, root: Path) -> list[Path]:
     """The paths below ``root`` that a command printed, each at the start of a line."""
     lines = outcome.out.splitlines()
     return [Path(line.split("  ")[0]) for line in lines if line.startswith(str(root))]
+
+
+def in_shards(command: list[str], environment: dict[str, str], *words: object) -> list[str]:
+    """Run both of two shards at the same time; what they print."""
+    running = [
+        subprocess.Popen(
+            [*command, *map(str, words), "--shard", shard],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            text=True,
+        )
+        for shard in ("1/2", "2/2")
+    ]
+    said = [one.communicate(timeout=120) for one in running]
+    assert [one.returncode for one in running] == [0, 0], said
+    return [out for out, _ in said]

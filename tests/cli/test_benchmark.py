@@ -64,7 +64,7 @@ def finished(kitchen: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A benchmark that nothing disturbed, in two processes; nothing may be written to it."""
     out = tmp_path_factory.mktemp("benchmarks") / "my results"
     with redirect_stdout(io.StringIO()):
-        assert main([*words_for(kitchen, out), "--processes", "2"]) == 0
+        assert main([*words_for(kitchen, out), "--workers", "2"]) == 0
     return out
 
 
@@ -106,7 +106,7 @@ def test_stopped_killed_and_given_again(
     asot, command, environment, kitchen: Path, finished: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    words = [*words_for(kitchen, out), "--processes", "1"]
+    words = [*words_for(kitchen, out), "--workers", "1"]
     before: dict[Path, tuple[int, int]] = {}
     for blow, code in ((signal.SIGINT, 130), (signal.SIGKILL, -9)):
         process = subprocess.Popen(
@@ -140,7 +140,7 @@ def test_shards_of_which_one_is_killed(
     asot, command, environment, kitchen: Path, finished: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    words = [*words_for(kitchen, out), "--processes", "1", "--shard"]
+    words = [*words_for(kitchen, out), "--workers", "1", "--shard"]
     shards = [
         subprocess.Popen(
             [*command, *words, shard],
@@ -269,7 +269,7 @@ def test_a_failed_cell_is_listed_and_run_again(asot, kitchen: Path, tmp_path: Pa
         "twfinch",
         "--activities",
         TEA,
-        "--processes",
+        "--workers",
         "1",
         "--figures",
         "0",
@@ -353,7 +353,7 @@ def check_everything(asot, kitchen: Path, out: Path, *words: str) -> None:
 
 
 def test_a_new_data_set_with_the_default_recipe(asot, kitchen: Path, tmp_path: Path) -> None:
-    words = ("--seeds", "1", "--training.epochs", "1", "--processes", "1")
+    words = ("--seeds", "1", "--training.epochs", "1", "--workers", "1")
     check_everything(asot, kitchen, tmp_path / "out", *words)
 
 
@@ -378,7 +378,7 @@ def test_a_class_of_a_negative_id_is_drawn(asot, tmp_path: Path) -> None:
     )
     data = write_dataset(recordings, tmp_path / "data", {-1: "rest", 0: "walk", 1: "run"})
     words = ["--data", data, "--out", tmp_path / "out", "--methods", "uniform", "twfinch"]
-    outcome = asot("benchmark", "default", *words, "--processes", "1")
+    outcome = asot("benchmark", "default", *words, "--workers", "1")
     assert outcome.code == 0
     assert len(list((tmp_path / "out" / "figures").glob("*.png"))) == 1
     # Where no bars are drawn, each cell has a line.

@@ -19,7 +19,7 @@ from asot.errors import DataError
 from asot.inputs.extract import Extraction
 from asot.inputs.taken import Taken
 from asot.runs.predictions import PredictionFolder
-from tests.cli.outcome import shown_paths
+from tests.cli.outcome import in_shards, shown_paths
 from tests.conftest import SEED
 from tests.runs.regimes import snapshot, write_logs, write_truth
 
@@ -468,24 +468,6 @@ def test_results_among_the_recordings_are_no_recordings(
             assert asot("extract", ".", "--out", name).code == 0
     assert sorted(labels(folder / "results")) == RECORDINGS
     assert labels(folder / "results") == labels(results)
-
-
-def in_shards(command: list[str], environment: dict[str, str], *words: object) -> list[str]:
-    """Run both of two shards at the same time; what they print."""
-    running = [
-        subprocess.Popen(
-            [*command, *map(str, words), "--shard", shard],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-            text=True,
-        )
-        for shard in ("1/2", "2/2")
-    ]
-    said = [one.communicate(timeout=120) for one in running]
-    assert [one.returncode for one in running] == [0, 0], said
-    assert [err for _, err in said] == ["", ""]
-    return [out for out, _ in said]
 
 
 def test_extract_then_segment_what_it_filled(

@@ -187,7 +187,9 @@ benchmark default --data toys --out new --seeds 0
 benchmark default --data toys --out new --seeds many
 benchmark default --data toys --out new --seed -1
 benchmark default --data toys --out new --seed 4294967295
-benchmark default --data toys --out new --processes 0
+benchmark default --data toys --out new --workers 0
+train default --data toys --out new --workers 0
+segment toys --out new --engine many
 benchmark default --data toys --out new --folds 3
 benchmark default --data nowhere --out new
 benchmark default --data toys --out new --order_prior -1

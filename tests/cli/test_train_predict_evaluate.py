@@ -21,7 +21,7 @@ from asot.export.tables import COLUMNS
 from asot.metrics import PUBLISHED, evaluate
 from asot.metrics.evaluate import plain_title
 from asot.simulation import make_recordings
-from tests.cli.outcome import CLASSES, SHORT, shown_paths
+from tests.cli.outcome import CLASSES, SHORT, in_shards, shown_paths
 
 if TYPE_CHECKING:
     from asot.model.team import Learner
@@ -155,7 +155,9 @@ def test_interrupted_and_given_again(
     assert labels(tmp_path / "run" / "predictions") == labels(trained / "predictions")
 
 
-def test_predict_the_recordings_trained_on(asot, trained: Path, toys: Path, tmp_path: Path) -> None:
+def test_predict_the_recordings_trained_on(
+    asot, command, environment, trained: Path, toys: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "my predictions"
     outcome = asot("predict", trained, "--data", toys, "--out", out)
     assert (outcome.code, outcome.err) == (0, "")
@@ -166,6 +168,10 @@ def test_predict_the_recordings_trained_on(asot, trained: Path, toys: Path, tmp_
             assert ours[name] == theirs[name], name
     assert len(shown_paths(outcome, out)) == 5
     assert all(path.exists() for path in shown_paths(outcome, out))
+    shared = tmp_path / "shared"
+    words = "predict", trained, "--data", toys, "--out", shared
+    assert sum("and all are done" in one for one in in_shards(command, environment, *words)) >= 1
+    assert contents(shared) == ours
 
 
 def test_predict_without_ground_truth_and_with_odd_names(

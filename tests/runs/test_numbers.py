@@ -28,6 +28,7 @@ def test_the_action_that_fills_most_seconds_comes_first(tmp_path: Path) -> None:
     one = Recording("tea", np.zeros((7, 1), np.float32), times=tmp_path / "times.npy")
     folder.write("tea", labels, one_hot(labels, 4))
     order = choose_order(folder, Recordings([one]), 4)
+    folder.write("tea", *renumber(labels, one_hot(labels, 4), order))
     assert order.tolist() == [0, 3, 2, 1]
     assert folder.labels("tea").tolist() == [2, 2, 2, 2, 0, -1, 1]
     assert folder.assignment("tea").argmax(axis=1)[[0, 4, 6]].tolist() == [2, 0, 1]

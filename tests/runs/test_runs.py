@@ -17,13 +17,15 @@ from asot.inputs.settings import VideoSettings
 from asot.model import training
 from asot.model.recipe import Recipe, load_recipe
 from asot.runs.page import rewrite_page
-from asot.runs.predict import predict_run
+from asot.runs.predict import predict_run, predict_share
 from asot.runs.predictions import PredictionFolder
 from asot.runs.run import Run, plan_run
 from asot.runs.scores import score
 from asot.runs.segment import earlier_settings
 from asot.runs.train import train_run
+from asot.shards import Shard
 from asot.simulation import make_recordings
+from tests.runs.regimes import snapshot
 
 NAMES = {0: "take cup", 1: "pour tea", 2: "stir"}
 MakeRecipe = Callable[..., Recipe]
@@ -352,23 +354,161 @@ def test_defects_of_the_data_are_found_before_training(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_prediction_that_was_cut_is_not_taken_for_finished(
-    make_data: MakeData, train: Train, tmp_path: Path
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of frames of all recordings that were decoded."""
+    from asot.model import network
+
+    heard: list[int] = []
+    original = network.decode
+
+    def decode(model: Any, features: Any, known: Any = None) -> Any:
+        heard.append(len(features))
+        return original(model, features, known)
+
+    monkeypatch.setattr(network, "decode", decode)
+    return heard
+
+
+def cut(stage: str, done: int, total: int, note: str = "") -> None:
+    """Stop at the second recording that is segmented."""
+    if (stage, done) == ("Segmenting", 2):
+        raise PowerCutError
+
+
+def test_a_prediction_that_was_cut_goes_on_and_decodes_nothing_twice(
+    make_data: MakeData, train: Train, tmp_path: Path, decoded: list[int]
 ) -> None:
     data = make_data()
     run = train(data)
+    whole = contents(predict_run(run, data, tmp_path / "whole"))
     out = tmp_path / "out"
-    whole = contents(predict_run(run, data, out))
-
-    def cut(stage: str, done: int, total: int, note: str = "") -> None:
-        if (stage, done) == ("Segmenting", 2):
-            raise PowerCutError
-
+    decoded.clear()
     with pytest.raises(PowerCutError):
         predict_run(run, data, out, progress=cut)
     with pytest.raises(DataError, match="holds no finished predictions"):
         score(PredictionFolder(out))
+    assert len(decoded) == 2
     assert contents(predict_run(run, data, out)) == whole
+    assert len(decoded) == len(whole)
+    # What is half there, or of other features or another model, is decoded again.
+    name = next(iter(whole))
+    (out / "labels" / f"{name}.txt").write_text("0\n")
+    assert contents(predict_run(run, data, out)) == whole
+    assert len(decoded) == len(whole) + 1
+    features = data / "features" / f"{name}.npy"
+    np.save(features, np.load(features))
+    assert contents(predict_run(run, data, out)) == whole
+    assert len(decoded) == len(whole) + 2
+    other = train(data, out="other", seed=1)
+    decoded.clear()
+    expected = contents(other.predictions)
+    assert contents(predict_run(other, data, out)) == expected
+    assert len(decoded) == len(whole)
+
+
+@pytest.mark.parametrize("ends", ["decoding", "renumbering"])
+def test_a_training_that_was_cut_decodes_nothing_twice(
+    make_data: MakeData,
+    train: Train,
+    tmp_path: Path,
+    decoded: list[int],
+    ends: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = make_data()
+    whole = contents(train(data).predictions)
+    decoded.clear()
+    if ends == "decoding":
+        with pytest.raises(PowerCutError):
+            train(data, out="cut", progress=cut)
+    else:
+        from asot.runs import segmenting
+
+        with monkeypatch.context() as patch:
+            patch.setattr(segmenting, "renumber", fail_at_second_number())
+            with pytest.raises(PowerCutError):
+                train(data, out="cut")
+    assert not Run(tmp_path / "cut").finished
+    found = train(data, out="cut").predictions
+    assert contents(found) == whole
+    assert len(decoded) == len(whole)
+    assert not (tmp_path / "cut" / "drafts").exists()
+    train(data, out="cut")
+    assert len(decoded) == len(whole), "a finished run is not decoded again"
+
+
+def fail_at_second_number() -> Callable[..., Any]:
+    """Renumber one recording, and fail at the next."""
+    from asot.runs.numbers import renumber
+
+    calls = 0
+
+    def renumbered(labels: Any, assignment: Any, order: Any) -> Any:
+        nonlocal calls
+        calls += order is not None
+        if calls == 2:
+            raise PowerCutError
+        return renumber(labels, assignment, order)
+
+    return renumbered
+
+
+def test_settings_that_were_found_are_not_sought_again(
+    make_data: MakeData, train: Train, make_recipe: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from asot.model import automatic
+
+    calls: list[str] = []
+    for name in ("find_radius", "find_n_actions", "find_order"):
+        original = getattr(automatic, name)
+
+        def counted(*given: Any, name: str = name, original: Any = original, **options: Any) -> Any:
+            calls.append(name)
+            return original(*given, **options)
+
+        monkeypatch.setattr(automatic, name, counted)
+    data = make_data(labelled=False)
+    recipe = make_recipe(n_actions="auto", order_prior="auto")
+    recipe.transport_eval.radius = "auto"
+
+    whole = train(data, recipe)
+    assert sorted(calls) == ["find_n_actions", "find_order", "find_radius", "find_radius"]
+    calls.clear()
+
+    def stop(stage: str, done: int, total: int, note: str = "") -> None:
+        if stage == "Training":
+            raise PowerCutError
+
+    with pytest.raises(PowerCutError):
+        train(data, recipe, out="cut", progress=stop)
+    assert len(calls) == 4
+    again = train(data, recipe, out="cut")
+    assert len(calls) == 4
+    for name in ("evidence.json", "found.json", "run.json"):
+        assert (again.root / name).read_bytes() == (whole.root / name).read_bytes()
+    train(data, recipe, out="other", seed=5)
+    assert len(calls) == 8, "another seed may find others"
+
+
+def test_shards_that_nobody_tells_of_each_other(
+    make_data: MakeData, train: Train, tmp_path: Path
+) -> None:
+    data, out = make_data(), tmp_path / "out"
+    run = train(data)
+    whole = contents(predict_run(run, data, tmp_path / "whole"))
+    shares = [predict_share(run, data, out, Shard(number, 2)) for number in (2, 1)]
+    assert sum(one.own for one in shares) == len(whole)
+    assert [one.left for one in shares] == [len(whole) - shares[0].own, 0]
+    assert contents(PredictionFolder(out)) == whole
+    before = snapshot(out)
+    assert predict_share(run, data, out, Shard(1, 2)).left == 0
+    assert snapshot(out) == before
+    # Features that have changed are segmented anew, by whoever comes first.
+    first = Shard(1, 2).take({name: len(labels) for name, (labels, _) in whole.items()})
+    path = data / "features" / f"{min(first)}.npy"
+    np.save(path, np.load(path)[::-1])
+    assert [predict_share(run, data, out, Shard(i, 2)).left for i in (2, 1)] == [1, 0]
 
 
 def test_no_half_written_file_is_ever_seen(

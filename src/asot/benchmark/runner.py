@@ -27,7 +27,7 @@ from asot.progress import Progress, silent
 from asot.runs.predictions import DatasetSource
 from asot.runs.run import TrainingPlan
 from asot.shards import Shard
-from asot.workers import available_cores, run_jobs
+from asot.workers import DEFAULT_WORKERS, Workers
 
 LONGEST_REASON = 300
 
@@ -85,13 +85,10 @@ def run_benchmark(
     cells: Sequence[Cell],
     *,
     keep_epochs: bool = False,
-    processes: int | None = None,
+    workers: Workers = DEFAULT_WORKERS,
     progress: Progress = silent,
 ) -> list[Failure]:
-    """Run the cells that are not finished yet, in new processes; return those that failed.
-
-    In a script it needs the usual ``if __name__ == "__main__":`` around the call.
-    """
+    """Run the cells that are not finished yet, in new processes; return those that failed."""
     folder.root.mkdir(parents=True, exist_ok=True)
     with in_turn(folder.root / DESCRIPTION):
         folder.begin(recipe, plan, keep_epochs)
@@ -103,7 +100,7 @@ def run_benchmark(
         activity, n_actions = None if whole else cell.activity, plan.n_actions[cell.activity]
         jobs.append(CellJob(cell, activity, recipe, n_actions, plan.source, away, keep_epochs))
     failures: list[Failure] = []
-    outcomes = run_jobs(run_cell, jobs, processes or available_cores())
+    outcomes = workers.run(run_cell, jobs, apart=True)
     for done, (job, reason) in enumerate(outcomes, start=1):
         if reason is not None:
             failures.append(Failure(job.cell, str(reason)))

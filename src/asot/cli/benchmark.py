@@ -22,7 +22,7 @@ from asot.progress import LEARNING
 from asot.runs.run import plan_run
 from asot.shards import Shard, Share
 from asot.text import printable
-from asot.workers import available_cores
+from asot.workers import Workers
 
 Choice = Literal["objective", "agreement"]
 # The scores that are shown, and those where the terminal is too narrow for all.
@@ -46,7 +46,7 @@ def run(
     published: bool = False,
     keep_epochs: bool = False,
     figures: int = 1,
-    processes: int | None = None,
+    workers: Workers,
     shard: str | None = None,
 ) -> None:
     """Run every activity of a data set with several methods and seeds.
@@ -68,15 +68,13 @@ def run(
     activities: Those to run; all of the recipe's unless given. The word each stands for every
         activity of the data set by itself.
     keep_epochs: Also segment every training.validate_every epochs, to choose an epoch from.
-    processes: Cells to run at once; one for each core unless given.
     """
     require_integer("--seed", seed, at_least=0, at_most=2**32 - seeds)
     chosen = choose_methods(methods, ablate)
     share = None if shard is None else Shard.of(shard)
     folder = BenchmarkFolder(out)
-    processes = processes or available_cores()
     with progress((*LEARNING[:4], "Cells")) as bars:
-        plan = plan_run(recipe, data, activities, bars, processes)
+        plan = plan_run(recipe, data, activities, bars, workers.number)
         cells = plan_cells(plan, chosen, range(seed, seed + seeds))
         own = cells if share is None else take_cells(cells, plan, share)
         already = sum(folder.finished(cell) for cell in own)
@@ -88,7 +86,7 @@ def run(
 
         bars("Cells", 0, len(own) - already)
         failures = run_benchmark(
-            recipe, plan, folder, own, keep_epochs=keep_epochs, processes=processes, progress=tell
+            recipe, plan, folder, own, keep_epochs=keep_epochs, workers=workers, progress=tell
         )
         ended = {one.cell for one in (*folder.failures(), *failures)}
         left = [one for one in cells if not folder.finished(one) and one not in ended]

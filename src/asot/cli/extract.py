@@ -17,6 +17,7 @@ from asot.inputs.find import find_inputs, take_shard
 from asot.inputs.taken import unread
 from asot.progress import READING
 from asot.shards import Shard, Share
+from asot.workers import Workers
 
 
 def run(
@@ -27,6 +28,7 @@ def run(
     shard: str | None = None,
     videos: Path | None = None,
     skeleton: Path | None = None,
+    workers: Workers,
     options: Annotated[Namespace, add_feature_options],
 ) -> None:
     """Make features of recordings, in a folder that asot train takes.

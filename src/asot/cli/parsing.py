@@ -29,6 +29,7 @@ from asot.model.devices import is_main_process
 from asot.model.recipe import Recipe, find_recipe, load_recipe, shipped_recipes
 from asot.remote import mirrored
 from asot.runs.run import recipe_yaml
+from asot.workers import ENGINES, Workers
 
 # The help of parameters that several commands share.
 HELP = {
@@ -51,6 +52,9 @@ HELP = {
     "share the disk; then give the command without it.",
     "skeleton": "File with the points of poses to join: pairs of names in YAML, JSON or CSV, or "
     "DeepLabCut's config.yaml.",
+    "workers": "Jobs at once (recordings, learners, cells); as many as cores unless given. Results "
+    "do not depend on it.",
+    "engine": "What runs them: processes of this machine, or ray, for a cluster.",
     "videos": "Folder with the videos of poses or sensor logs, to show with them.",
 }
 HELP_ALL = "--help_all"
@@ -100,7 +104,7 @@ def _run(parser: Parser, function: Callable[..., None], words: list[str]) -> Non
     missing = [name for name in parser.needed if given[name] is None]
     if missing:
         parser.error(f"the following arguments are required: {', '.join(missing)}")
-    for name, most in (("seed", 2**32 - 1), ("seeds", None), ("processes", None)):
+    for name, most in (("seed", 2**32 - 1), ("seeds", None), ("workers", None)):
         if given.get(name) is not None:
             require_integer(f"--{name}", given[name], at_least=int(most is None), at_most=most)
     if given.get("frame_rate") is not None:
@@ -110,6 +114,9 @@ def _run(parser: Parser, function: Callable[..., None], words: list[str]) -> Non
     with ExitStack() as stack:
         for folder, shard, reading in _used(given):
             stack.enter_context(sole_use(folder, shard, reading))
+        if "workers" in given:
+            given["workers"] = Workers(values.workers, values.engine)
+            stack.enter_context(given["workers"].in_use())
         function(**given)
 
 
@@ -205,6 +212,11 @@ class Parser(ArgumentParser):
             nested = {one.dest for one in self._actions if "." in one.dest}
             self.rare |= {*nested, *(one.partition(".")[0] for one in nested), "name", "title"}
             return "RECIPE"
+        if hint is Workers:
+            self.needed.remove(name)
+            self.add_argument("--workers", type=int, help=HELP["workers"])
+            self.add_argument("--engine", type=Literal[tuple(ENGINES)], help=HELP["engine"])
+            return ""
         if get_origin(hint) is Annotated:
             self.needed.remove(name)
             get_args(hint)[1](self)

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asot.cli.console import finish_results, progress, show_results
+from asot.cli.console import finish_results, progress, show_results, show_share
 from asot.errors import ConfigurationError
-from asot.files import sole_use
+from asot.files import in_turn, sole_use
 from asot.progress import DRAWING
-from asot.runs.predict import predict_run
+from asot.runs.predict import predict_share
+from asot.runs.predictions import PredictionFolder
 from asot.runs.run import Run
+from asot.shards import Shard
+from asot.workers import Workers
 
 
 def run(
-    run: Path, *, data: Path, out: Path | None = None, model: str | None = None, figures: int = 3
+    run: Path,
+    *,
+    data: Path,
+    out: Path | None = None,
+    model: str | None = None,
+    figures: int = 3,
+    shard: str | None = None,
+    workers: Workers,
 ) -> None:
     """Segment the recordings of a folder of features with a run of asot train.
 
@@ -29,7 +39,15 @@ def run(
     if out.resolve() in (run.resolve(), trained.predictions.root.resolve()):
         raise ConfigurationError(f"--out must leave what {run} holds alone, not be {out}.")
     stages = "Checking the data", "Loading the libraries", "Segmenting", *DRAWING
-    with sole_use(out), progress(stages) as bars:
-        folder = predict_run(trained, data, out, model=model, progress=bars)
-        scored = finish_results(folder, figures, bars)
+    which = None if shard is None else Shard.of(shard)
+    with sole_use(out, shard or ""), progress(stages) as bars:
+        share = predict_share(trained, data, out, which, model=model, progress=bars)
+        if shard is not None:
+            show_share(shard, share)
+        if share.left:
+            return
+        folder = PredictionFolder(out)
+        # Shards that end together both find that all recordings are segmented.
+        with in_turn(out / "scores.json"):
+            scored = finish_results(folder, figures, bars)
     show_results(folder, scored)

@@ -22,6 +22,7 @@ from asot.runs.page import PAGE, write_page
 from asot.runs.predictions import PredictionFolder
 from asot.runs.segment import data_folder, earlier_settings, segment
 from asot.shards import Shard
+from asot.workers import Workers
 
 RECIPE = "default"
 
@@ -40,6 +41,7 @@ def run(
     videos: Path | None = None,
     skeleton: Path | None = None,
     shard: str | None = None,
+    workers: Workers,
     options: Annotated[Namespace, add_feature_options],
 ) -> None:
     """Find the actions in recordings.
@@ -110,6 +112,9 @@ def run(
         )
         if segmented.share is not None:
             show_share(shard, segmented.share)
+            say(
+                "The same command shares out what comes next; without --shard it does all the rest."
+            )
             return
         pages = write_page(segmented.folder, out / PAGE, embed=embed, progress=bars)
     show_segmented(segmented, out, pages)

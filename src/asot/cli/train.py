@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from asot.cli.console import finish_results, progress, say, show_results
+from asot.cli.console import finish_results, progress, say, show_results, show_share
 from asot.model.loggers import check_logger
 from asot.model.recipe import Recipe
 from asot.progress import DRAWING, LEARNING
 from asot.runs.run import Run
-from asot.runs.train import train_run
+from asot.runs.train import train_run, train_share
+from asot.shards import Shard
+from asot.workers import Workers
 
 
 def run(
@@ -23,6 +26,8 @@ def run(
     device: str = "auto",
     devices: str = "1",
     figures: int = 3,
+    shard: str | None = None,
+    workers: Workers,
 ) -> None:
     """Train a recipe on a folder of features without labels, and segment every recording of it.
 
@@ -38,6 +43,15 @@ def run(
     devices: How many, or auto for all.
     """
     check_logger(logger)
+    options: dict[str, Any] = {"activities": activities, "seed": seed, "logger_name": logger}
+    options["device"] = device
+    if shard is not None:
+        with progress(LEARNING) as bars:
+            which = Shard.of(shard)
+            share = train_share(recipe, data, out, which, **options, progress=bars)
+        show_share(shard, share)
+        say("The command without --shard does the rest, from there.")
+        return
     before = Run(out)
     was_finished, was_begun = before.finished, (out / "models").is_dir()
     with progress((*LEARNING, *DRAWING)) as bars:
@@ -45,10 +59,7 @@ def run(
             recipe,
             data,
             out,
-            activities=activities,
-            seed=seed,
-            logger_name=logger,
-            device=device,
+            **options,
             devices=int(devices) if devices.isdigit() else devices,
             progress=bars,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,10 +16,12 @@ from asot.discover.order import OrderEvidence, find_order
 from asot.discover.radius import RadiusEvidence, find_radius
 from asot.discover.verdict import Choice, Trust
 from asot.model.features import PreparedFeatures
+from asot.model.found import Found
 from asot.model.recipe import AUTO, Recipe
 from asot.notebook import show
 from asot.progress import Progress, silent
 
+NOTHING = Found()
 PAPER_RADIUS = 0.04  # of a recording
 FINER = 0.7  # than the time scale, to count actions: the coarsest hides some
 PAPER_STRENGTH = 0.15  # of the paper's order prior, where recordings share an order
@@ -58,16 +61,27 @@ class Evidence:
 
 
 def settle_number(
-    features: PreparedFeatures, *, seed: int = 0, progress: Progress = silent
+    features: PreparedFeatures,
+    *,
+    seed: int = 0,
+    progress: Progress = silent,
+    found: Found = NOTHING,
+    name: str = "",
 ) -> NumberEvidence:
-    """Find the number of actions in recordings, at the time scale of a typical number."""
+    """Find the number of actions in recordings, at the time scale of a typical number.
+
+    What was found before under the ``name`` is taken as it is.
+    """
 
     def report(stage: str, done: int, total: int, note: str = "") -> None:
         progress("Finding a first time scale", done, total, note)
 
-    radius = find_radius(features, TYPICAL, seed=seed, progress=report).chosen
-    finer = max(1, round(FINER * radius))
-    return find_n_actions(features, finer, seed=seed, progress=progress)
+    def find() -> NumberEvidence:
+        radius = find_radius(features, TYPICAL, seed=seed, progress=report).chosen
+        finer = max(1, round(FINER * radius))
+        return find_n_actions(features, finer, seed=seed, progress=progress)
+
+    return found.get(find, NumberEvidence, f"{name} n_actions", features, seed)
 
 
 def settle(
@@ -78,16 +92,20 @@ def settle(
     seed: int = 0,
     number: NumberEvidence | None = None,
     progress: Progress = silent,
+    found: Found = NOTHING,
+    name: str = "",
 ) -> tuple[Recipe, Evidence]:
     """Return the recipe with a radius and an order prior in place of "auto", and the evidence.
 
-    ``number``, the evidence for K, becomes a part of the whole; ``recipe`` is not changed.
+    ``number``, the evidence for K, becomes a part of the whole; ``recipe`` is not changed. What was
+    found before under the ``name`` is taken as it is.
     """
     settled = copy.deepcopy(recipe)
     radius = order = None
     uses = (settled.transport_train, settled.transport_eval)
     if any(one.radius == AUTO for one in uses):
-        radius = find_radius(features, n_actions, seed=seed, progress=progress)
+        find = partial(find_radius, features, n_actions, seed=seed, progress=progress)
+        radius = found.get(find, RadiusEvidence, f"{name} radius", features, n_actions, seed)
         for one in uses:
             if one.radius == AUTO:
                 one.radius = radius.chosen
@@ -98,6 +116,6 @@ def settle(
         mean_frames = float(np.mean([len(one) for one in features]))
         settled.transport_train.radius = frames / mean_frames
     if settled.order_prior == AUTO:
-        order = find_order(features)
+        order = found.get(partial(find_order, features), OrderEvidence, f"{name} order", features)
         settled.order_prior = PAPER_STRENGTH * order.strength
     return settled, Evidence(radius, order, number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -42,13 +43,13 @@ def content_order(recordings: Sequence[NDArray[Any]]) -> list[int]:
     ... ]
     True
     """
-
-    def digest(recording: NDArray[Any]) -> bytes:
-        rows = np.asarray(recording[even_frames(len(recording), TOLD_APART_BY)], dtype=np.float32)
-        return hashlib.sha256(repr(recording.shape).encode() + rows.tobytes()).digest()
-
-    digests = [digest(recordings[index]) for index in range(len(recordings))]
+    digests = [_digest(recordings[index]) for index in range(len(recordings))]
     return sorted(range(len(digests)), key=digests.__getitem__)
+
+
+def _digest(recording: NDArray[Any]) -> bytes:
+    rows = np.asarray(recording[even_frames(len(recording), TOLD_APART_BY)], dtype=np.float32)
+    return hashlib.sha256(repr(recording.shape).encode() + rows.tobytes()).digest()
 
 
 class TrainingFeatures(Kept):
@@ -79,10 +80,19 @@ class PreparedFeatures(TrainingFeatures):
         folder: Path | None = None,
     ) -> None:
         self.order = list(order) or list(range(len(features)))
+        self.given = np.argsort(self.order).tolist()  # places of the recordings as they came in
         # Standardising reads a whole recording, too much to repeat in every epoch. Raw recordings
         # may be mapped from files, of which a batch reads some frames only.
         super().__init__(features, int(features[0].shape[1]), standardised, folder)
         self._standardised = standardised
+
+    @cached_property
+    def identity(self) -> str:
+        """Return a text that other recordings, or the same prepared otherwise, do not have."""
+        whole = hashlib.sha256(repr(self._standardised).encode())
+        for index in self.order:
+            whole.update(_digest(self._recordings[index]))
+        return whole.hexdigest()
 
     def _make(self, index: int) -> NDArray[np.float32]:
         raw = self._recordings[self.order[index]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -43,6 +43,7 @@ from asot.model.team import (
 )
 from asot.model.training import no_logger, train
 from asot.progress import Progress, silent
+from asot.shards import Shard, Share
 from asot.text import plural
 from asot.workers import AGAIN, DEFAULT_WORKERS, Died, Workers, tell
 
@@ -121,7 +122,7 @@ class TeamTraining:
 
     def learn(self, index: int) -> tuple[Learner, list[NDArray[np.int64]]]:
         """Train a learner of the plan, or read it; return its labels of ``compared`` as well."""
-        path = None if self.kept is None else self.kept / f"learner-{index:02d}.ckpt"
+        path = None if self.kept is None else self._path(index)
         if path is not None and path.is_file():
             learner = load_learner(path, self.features.width, self.n_actions)
         else:
@@ -130,6 +131,50 @@ class TeamTraining:
             if path is not None:
                 save(path, learner=learner)
         return learner, [learner.labels(frames) for frames in self.compared]
+
+    def learn_all(
+        self,
+        indices: Sequence[int],
+        workers: Workers,
+        first: Callable[[Learner, int], None] | None,
+        progress: Progress,
+    ) -> dict[int, tuple[Learner, list[NDArray[np.int64]]]]:
+        """Train some learners of the plan, or read them; see :func:`train_team`."""
+        on_gpu = find_devices(self.device, 1).device.type != "cpu"
+        if workers.name == "processes" and on_gpu:
+            workers = Workers(1)
+        most = dict.fromkeys(indices, 1 + self.recipe.training.epochs)  # of prototypes too
+        steps, found = dict.fromkeys(indices, 0), dict[int, Any]()
+
+        def told(index: int, done: int) -> None:
+            steps[index] = done
+            note = f"{len(found)} of {plural(len(most), 'learner')}"
+            progress("Training", sum(steps.values()), sum(most.values()), note)
+
+        progress("Training", 0, sum(most.values()))
+        options: dict[str, Any] = {"seconds": self.seconds, "gpu": on_gpu}
+        for index, one in workers.run(self.learn, indices, told, **options):
+            if isinstance(one, Died):
+                raise UnfinishedError(f"Learner {index + 1} is missing, as {one}: {AGAIN}.")
+            found[index] = one
+            told(index, most[index])
+            if first is not None and not isinstance(one[0].model, Prototypes):
+                first(one[0], len(most))
+                first = None
+        return found
+
+    def learn_share(self, shard: Shard, workers: Workers, progress: Progress) -> Share:
+        """Train the share of a shard, to be kept."""
+        assert self.kept is not None
+        names = {f"{index:04}": index for index in range(len(self.plan))}
+        own = [names[name] for name in sorted(shard.take(dict.fromkeys(names, 1)))]
+        self.learn_all(own, workers, None, progress)
+        left = sum(not self._path(index).is_file() for index in names.values())
+        return Share("learners", len(own), left, len(names))
+
+    def _path(self, index: int) -> Path:
+        assert self.kept is not None
+        return self.kept / f"learner-{index:02d}.ckpt"
 
     def _view(self, kind: ViewKind, at: int) -> ViewedFeatures:
         return ViewedFeatures(
@@ -212,26 +257,7 @@ def train_team(
         If the process of a learner died, twice.
     """
     team = TeamTraining(features, recipe, n_actions, seed, device, kept, make_log)
-    if workers.engine == "processes" and find_devices(device, 1).device.type != "cpu":
-        workers = Workers(1)
-    most = [1 + recipe.training.epochs] * len(team.plan)  # prototypes take about as long
-    steps = [0] * len(most)
-    found: dict[int, tuple[Learner, list[NDArray[np.int64]]]] = {}
-
-    def told(index: int, done: int) -> None:
-        steps[index] = done
-        note = f"{len(found)} of {plural(len(most), 'learner')}"
-        progress("Training", sum(steps), sum(most), note)
-
-    progress("Training", 0, sum(most))
-    for index, one in workers.run(team.learn, range(len(most)), told, seconds=team.seconds):
-        if isinstance(one, Died):
-            raise UnfinishedError(f"Learner {index + 1} is missing, as {one}: {AGAIN}.")
-        found[index] = one
-        told(index, most[index])
-        if first is not None and not isinstance(one[0].model, Prototypes):
-            first(one[0], len(most))
-            first = None
+    found = team.learn_all(range(len(team.plan)), workers, first, progress)
     candidates = []
     for name in (TEAM, SIMPLE, SINGLE):
         own = [found[index] for index, (group, _) in enumerate(team.plan) if group == name]

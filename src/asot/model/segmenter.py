@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asot.data.recordings import transposed_hint
-from asot.errors import ArgumentError, AsotError, MissingExtraError, require_integer
+from asot.errors import (
+    ArgumentError,
+    AsotError,
+    MissingExtraError,
+    UnfinishedError,
+    require_integer,
+)
 from asot.metrics import evaluate
 from asot.model.features import PreparedFeatures, content_order, prepare
 from asot.model.recipe import AUTO, Recipe, require_or_auto
+from asot.workers import DEFAULT_WORKERS, Died
 
 try:
     from sklearn.base import BaseEstimator, ClusterMixin
@@ -290,7 +298,7 @@ class RecipeSegmenter(Segmenter):
             An action number, 0 to K - 1, for each frame.
         """
         recordings = self._read(X)
-        return as_came(X, (self._labels(self.model_, one) for one in self._prepared(recordings)))
+        return as_came(X, self._each(self._labels, recordings))
 
     def _recipe(self) -> Recipe:
         recipe = self.recipe or Recipe()
@@ -309,7 +317,7 @@ class RecipeSegmenter(Segmenter):
         self, model: Any, prepared: PreparedFeatures, known: Any = None
     ) -> list[NDArray[np.int64]]:
         """Label the fitted recordings, in the order they were given; ``known`` labels hold."""
-        return [self._labels(model, one) for one in as_given(prepared)]
+        return label_each(partial(self._labels, model), prepared, model, prepared.given)
 
     def _labels(self, model: Any, features: NDArray[np.float32]) -> NDArray[np.int64]:
         """Label one recording's prepared features (N, D): (N,)."""
@@ -322,9 +330,54 @@ class RecipeSegmenter(Segmenter):
             raise NotFittedError(f"This {type(self).__name__} is not fitted yet: call fit first.")
         return read_recordings(X, self.n_features_in_)
 
+    def _each(self, label: Callable[..., Answer], recordings: FeatureArrays) -> list[Answer]:
+        """Label recordings as they are given with the fitted model, in their order."""
+        standardised = self.model_.recipe.dataset.standardise
+        own = partial(_of_raw, partial(label, self.model_), standardised)
+        return label_each(own, recordings, self.model_)
+
     def _prepared(self, recordings: Sequence[NDArray[Any]]) -> Iterator[NDArray[np.float32]]:
         standardised = self.model_.recipe.dataset.standardise
         return (prepare(one, standardised) for one in recordings)
+
+
+def label_each(
+    label: Callable[..., Answer],
+    recordings: Sequence[NDArray[Any]],
+    model: Any,
+    places: Sequence[int] | None = None,
+    known: Sequence[Any] | None = None,
+) -> list[Answer]:
+    """Call ``label`` for recordings, at ``places`` if given, side by side where they are many."""
+    from asot.model.network import decoding_seconds
+
+    at = list(range(len(recordings)) if places is None else places)
+    jobs = list(enumerate(at))
+    seconds = decoding_seconds(model, sum(len(one) for one in recordings))
+    function = partial(_label_at, label, recordings, known)
+    found = {}
+    for (number, _), answer in DEFAULT_WORKERS.run(function, jobs, seconds=seconds):
+        if isinstance(answer, Died):
+            raise UnfinishedError(f"Recording {number} was not segmented: {answer}.")
+        found[number] = answer
+    return [found[number] for number in range(len(at))]
+
+
+def _label_at(
+    label: Callable[..., Answer],
+    recordings: Sequence[NDArray[Any]],
+    known: Sequence[Any] | None,
+    job: tuple[int, int],
+) -> Answer:
+    number, place = job
+    given = () if known is None else (known[number],)
+    return label(recordings[place], *given)
+
+
+def _of_raw(
+    label: Callable[..., Answer], standardised: bool, features: NDArray[Any], *given: Any
+) -> Answer:
+    return label(prepare(features, standardised), *given)
 
 
 def read_known(
@@ -364,11 +417,6 @@ def read_known(
             setting="y",
         )
     return known
-
-
-def as_given(prepared: PreparedFeatures) -> Iterator[NDArray[np.float32]]:
-    """Give the prepared recordings in the order they came in, which is not that of learning."""
-    return (prepared[place] for place in np.argsort(prepared.order).tolist())
 
 
 def log_probabilities(model: ActionModel, features: NDArray[np.float32]) -> Tensor:

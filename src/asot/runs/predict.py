@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asot.errors import ConfigurationError, DataError, FileError
-from asot.files import file_hash
+from asot.files import file_hash, in_turn
 from asot.progress import Progress, silent
 from asot.runs.numbers import read_order
-from asot.runs.predictions import PredictionFolder
+from asot.runs.predictions import MADE, PredictionFolder
 from asot.runs.run import RUN_FILE, Run, open_checked, refuse_to_fill
 from asot.runs.segmenting import Segmenting, lacks_columns
 from asot.schema import first_difference
+from asot.shards import Shard, Share
 from asot.workers import DEFAULT_WORKERS, Workers
 
 
@@ -37,6 +39,27 @@ def predict_run(
     names the model for every recording. Names that people gave the run's actions are copied; with
     ``keep_names``, names that ``out`` has already stay. Recordings that ``out`` holds already, of
     the same model, are not segmented again.
+    """
+    options: dict[str, Any] = {"model": model, "keep_names": keep_names, "known": known}
+    predict_share(run, data_dir, out, None, **options, workers=workers, progress=progress)
+    return PredictionFolder(out)
+
+
+def predict_share(
+    run: Run,
+    data_dir: Path,
+    out: Path,
+    shard: Shard | None,
+    *,
+    model: str | None = None,
+    keep_names: bool = False,
+    known: Mapping[str, NDArray[np.int64]] | None = None,
+    workers: Workers = DEFAULT_WORKERS,
+    progress: Progress = silent,
+) -> Share:
+    """Segment the share of a shard, or all; whoever sees all segmented finishes the prediction.
+
+    The rest is as for :func:`predict_run`.
     """
     recipe = run.recipe()
     settings = recipe.dataset
@@ -102,16 +125,29 @@ def predict_run(
                 "standardised and have no usual value: leave that recording out",
             )
     folder = PredictionFolder(out)
-    if not keep_names:
-        folder.forget_copies(run.predictions, trained)
-    folder.begin(keep_names)
-    for name in networks:
-        names = run.predictions.names(name, counts[name])
-        if names and not folder.named(name):
-            folder.write_names(name, names)
     orders = {name: read_order(run.root, name, counts[name]) for name in networks}
-    hashes = {name: file_hash(run.checkpoint(name)) for name in networks}
+    checkpoints = {name: run.checkpoint(name) for name in networks}
+    hashes = {name: file_hash(path) for name, path in checkpoints.items()}
     segmenting = Segmenting(networks, folder, recipe.dataset.standardise, orders, hashes)
-    segmenting.write_all(recordings, chosen, known, workers, progress)
-    folder.finish(source, recordings, chosen, {name: run.checkpoint(name) for name in networks})
-    return folder
+    out.mkdir(parents=True, exist_ok=True)
+    with in_turn(out / MADE):
+        marks = segmenting.marks(recordings, chosen, known)
+        # Other shards may have finished it before this one began.
+        if shard is None or not folder.finished or marks.items() - folder.made().items():
+            if not keep_names:
+                folder.forget_copies(run.predictions, trained)
+            folder.begin(keep_names)
+            for name in networks:
+                names = run.predictions.names(name, counts[name])
+                if names and not folder.named(name):
+                    folder.write_names(name, names)
+            folder.resume(recordings, marks)
+    own = None if shard is None else shard.take({one.name: one.n_frames for one in recordings})
+    segmenting.write_all(recordings, chosen, known, workers, progress, own)
+    left = [one.name for one in recordings if not folder.written(one.name)]
+    if not left:
+        with in_turn(out / MADE):
+            if not folder.finished:
+                folder.finish(source, recordings, chosen, checkpoints)
+    share = len(recordings) if own is None else len(own)
+    return Share("recordings", share, len(left), len(recordings))

@@ -186,16 +186,24 @@ class PredictionFolder:
 
         Equal ``marks`` mean equal labels; without a mark a recording is made anew.
         """
-        path = self.root / MADE
-        before = read_json(path, dict[FileName, str], "remove it") if path.is_file() else {}
+        before = self.made()
         for name, mark in marks.items():
             if mark is None or before.get(name) != mark:
                 for stale in (self._assignment(name), self._labels(name)):
                     stale.unlink(missing_ok=True)
         known = {name: mark for name, mark in marks.items() if mark is not None}
         if before != (after := {**before, **known}):
-            write_json(path, after)
+            write_json(self.root / MADE, after)
         return {one.name for one in recordings if self.holds(one)}
+
+    def made(self) -> dict[str, str]:
+        """Read the marks of the recordings that were written, or are being written."""
+        path = self.root / MADE
+        return read_json(path, dict[FileName, str], "remove it") if path.is_file() else {}
+
+    def written(self, name: str) -> bool:
+        """Tell whether a recording has been written, without reading it."""
+        return self._assignment(name).is_file()
 
     def holds(self, recording: Recording) -> bool:
         """Tell whether the labels and the assignment of a recording are there, and whole."""

@@ -5,6 +5,7 @@
     run.json                    recipe, seed, data set, activities, versions
     recipe.yaml                 the recipe with every setting, to train it again
     models/<activity>.ckpt      one model an activity; all.ckpt where there are none
+    found.json                  the evidence for settings, kept so that none is sought twice
     numbers.json                the numbers of the actions, see ``numbers``
     evidence.json               how settings were found from the recordings, where they were
     logs/<activity>/            losses and scores; of a team, in a folder for each network
@@ -187,13 +188,15 @@ def plan_run(
     processes: int = 1,
     seed: int = 0,
     known: Mapping[str, int] | None = None,
+    found: Path | None = None,
 ) -> TrainingPlan:
     """Plan the models to train, with their recordings and numbers of actions.
 
     A recipe that names activities trains a model for each of them that the data set has; other
     recipes train a single model on everything. A recipe without a number of actions takes as many
     as the ground truth has classes; without ground truth, or where the number is "auto", it is
-    found from the recordings, unless it is ``known`` from before. ``activities`` restricts the
+    found from the recordings, unless it is ``known`` from before; the evidence is kept in the file
+    ``found``. ``activities`` restricts the
     training to some activities, each by itself; the word "each" alone stands for all of them.
     """
     recipe.check()
@@ -220,16 +223,26 @@ def plan_run(
     progress("Loading the libraries", 0, 1)
     for index, (name, recordings) in enumerate(groups.items()):
         count = _actions_of(recipe, None if name == WHOLE else name, recordings)
-        count = (known or {}).get(name) if count is None else count
-        if count is None:
+        before = (known or {}).get(name)
+        if count is None and (before is None or (found is not None and found.is_file())):
+            from asot.discover.number import NumberEvidence
             from asot.model.automatic import settle_number
             from asot.model.features import PreparedFeatures, content_order
+            from asot.model.found import Found
 
             order = content_order(recordings.features)
             features = PreparedFeatures(recordings.features, recipe.dataset.standardise, order)
-            report = part_of(progress, index, list(groups))
-            plan.numbers[name] = settle_number(features, seed=seed, progress=report)
-            count = plan.numbers[name].chosen
+            report, kept = part_of(progress, index, list(groups)), Found(found)
+            # Of recordings that were added later the known number says nothing.
+            number = kept.look(NumberEvidence, f"{name} n_actions", features, seed)
+            if number is None and before is None:
+                settings: dict[str, Any] = {"seed": seed, "progress": report}
+                number = settle_number(features, found=kept, name=name, **settings)
+            if number is not None:
+                plan.numbers[name] = number
+            count = before if number is None else number.chosen
+        count = before if count is None else count
+        assert count is not None
         plan.n_actions[name] = count
     return plan
 

@@ -35,10 +35,10 @@ from asot.inputs.taken import unread
 from asot.model.recipe import Recipe
 from asot.progress import Progress
 from asot.runs.learn import learn_run, read_said
-from asot.runs.predict import predict_run
+from asot.runs.predict import predict_run, predict_share
 from asot.runs.predictions import PredictionFolder, fingerprints
 from asot.runs.run import RUN_FILE, Run, SegmentRequest
-from asot.runs.train import train_run
+from asot.runs.train import train_run, train_share
 from asot.schema import convert, first_difference
 from asot.shards import Shard, Share
 from asot.text import listing
@@ -94,7 +94,8 @@ def segment(
     actions that were learnt. Wrong arguments are refused before any long work begins.
 
     A ``shard`` makes its share of the features or, where all are there, trains its share of the
-    learners; the rest is for the call without one.
+    learners, or segments its share of the recordings with a given model; the rest is for the call
+    without one.
     """
     video, series = features
     trained = None if model is None else find_run(model)
@@ -138,9 +139,17 @@ def segment(
         else:
             for name, sentence in note_companions(companions, data).items():
                 logger.warning("%s: %s", name, sentence)
+        folder = PredictionFolder(out / "predictions")
+        if shard is not None:
+            if trained is None:
+                where = recipe, data, out / "run", shard
+                share = train_share(*where, seed=seed, progress=progress)
+            else:
+                options: Any = {"keep_names": True, "progress": progress}
+                share = predict_share(trained, data, folder.root, shard, **options)
+            return Segmented(folder, None, share)
         if trained is None:
             return Segmented(_train(recipe, data, out / "run", seed, first, progress), outcome)
-        folder = PredictionFolder(out / "predictions")
         if not folder.covers(DatasetFolder(data).recordings()):
             known = {}
             if said is not None:

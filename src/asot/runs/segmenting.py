@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,8 +23,6 @@ from asot.runs.numbers import Order, renumber
 from asot.runs.predictions import PredictionFolder
 from asot.text import plural
 from asot.workers import AGAIN, DEFAULT_WORKERS, Died, Workers
-
-FRAME_S = 2e-6  # on one core, for each learner
 
 Task = tuple[Recording, str, "NDArray[np.int64] | None"]
 
@@ -68,26 +66,32 @@ class Segmenting:
         known: Mapping[str, NDArray[np.int64]] | None = None,
         workers: Workers = DEFAULT_WORKERS,
         progress: Progress = silent,
+        own: Collection[str] | None = None,
     ) -> None:
         """Decode recordings, each with the model that is ``chosen`` for it, but for those there.
+
+        Where some are this process's ``own``, others are left to other processes.
 
         Raises
         ------
         UnfinishedError
             If the process of a recording died, twice; the others are written.
         """
-        tasks = [(one, chosen[one.name], (known or {}).get(one.name)) for one in recordings]
         if self.drafts is not None and self.hashes:
-            own = replace(self, folder=self.drafts, orders={})
-            self.drafts.resume(recordings, {one[0].name: own._mark(one) for one in tasks})
-        there = self.folder.resume(recordings, {one[0].name: self._mark(one) for one in tasks})
+            draft = replace(self, folder=self.drafts, orders={})
+            self.drafts.resume(recordings, draft.marks(recordings, chosen, known))
+        there = self.folder.resume(recordings, self.marks(recordings, chosen, known))
+        if own is not None:
+            recordings = Recordings([one for one in recordings if one.name in own])
+            there &= set(own)
+        tasks = [(one, chosen[one.name], (known or {}).get(one.name)) for one in recordings]
         left = [task for task in tasks if task[0].name not in there]
-        frames = sum(
-            one.n_frames * len(getattr(self.models[name], "learners", " ")) for one, name, _ in left
-        )
+        from asot.model.network import decoding_seconds
+
+        seconds = sum(decoding_seconds(self.models[name], one.n_frames) for one, name, _ in left)
         died: dict[str, Died] = {}
         progress("Segmenting", len(there), len(tasks))
-        outcomes = workers.run(self.write, left, seconds=FRAME_S * frames)
+        outcomes = workers.run(self.write, left, seconds=seconds)
         for done, (task, result) in enumerate(outcomes, start=len(there) + 1):
             if isinstance(result, Died):
                 died[task[0].name] = result
@@ -95,7 +99,20 @@ class Segmenting:
         if died:
             name, reason = next(iter(died.items()))
             missing = f"{len(died)} of {plural(len(tasks), 'recording')}"
-            raise UnfinishedError(f"{missing} could not be segmented; {name}: {reason}. {AGAIN}.")
+            why = f"{name}, as {reason}"
+            raise UnfinishedError(f"{missing} could not be segmented ({why}): {AGAIN}.")
+
+    def marks(
+        self,
+        recordings: Recordings,
+        chosen: Mapping[str, str],
+        known: Mapping[str, NDArray[np.int64]] | None = None,
+    ) -> dict[str, str | None]:
+        """Return texts that change with what decides the labels of each recording."""
+        known = known or {}
+        return {
+            one.name: self._mark((one, chosen[one.name], known.get(one.name))) for one in recordings
+        }
 
     def _mark(self, task: Task) -> str | None:
         """Return a text that changes with what decides the labels of a recording."""

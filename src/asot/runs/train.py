@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asot.data import Recordings
+from asot.errors import ConfigurationError
 from asot.figures.evidence_file import EVIDENCE_FILE
-from asot.files import file_hash, scratch_beside, sole_use, write_json
+from asot.files import file_hash, in_turn, scratch_beside, sole_use, write_json
 from asot.model.devices import Devices, count_started, find_devices, is_main_process
 from asot.model.recipe import Recipe
 from asot.progress import Progress, part_of, silent
 from asot.runs.numbers import choose_order, keep_order, read_order
 from asot.runs.predictions import PredictionFolder
-from asot.runs.run import RUN_FILE, Run, TrainingPlan, plan_run
+from asot.runs.run import RUN_FILE, Run, TrainingPlan, plan_run, refuse_to_fill
 from asot.runs.segmenting import Segmenting
 from asot.schema import read_json
+from asot.shards import Shard, Share
 from asot.workers import DEFAULT_WORKERS, Workers
 
 if TYPE_CHECKING:
@@ -28,10 +30,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from asot.model.automatic import Evidence
+    from asot.model.features import PreparedFeatures
     from asot.model.loggers import Logger
     from asot.model.network import ActionModel
     from asot.model.team import Learner, TeamModel
 
+FOUND = "found.json"  # the evidence for settings, to go on later
 DRAFTS = "drafts"  # folder of segments under the models' own numbers, until theirs are chosen
 
 
@@ -64,7 +68,10 @@ def train_run(
         # It waits for the first process, which begins the run.
         place = find_devices(device, devices)
     known = run.n_actions() if (out / RUN_FILE).is_file() else None
-    plan = plan_run(recipe, data_dir, activities, progress, seed=seed, known=known)
+    if known is None:
+        refuse_to_fill(out)
+    search: dict[str, Any] = {"seed": seed, "known": known, "found": out / FOUND}
+    plan = plan_run(recipe, data_dir, activities, progress, **search)
     if not is_helper:
         run.begin(recipe, seed, plan)
     from asot.model.network import warm_up
@@ -126,6 +133,72 @@ def train_run(
         return run
 
 
+def train_share(
+    recipe: Recipe,
+    data_dir: Path,
+    out: Path,
+    shard: Shard,
+    *,
+    activities: Sequence[str] | None = None,
+    seed: int = 0,
+    logger_name: str = "csv",
+    device: str = "auto",
+    workers: Workers = DEFAULT_WORKERS,
+    progress: Progress = silent,
+) -> Share:
+    """Train the share of a shard of the learners of a run's teams; the rest is for train_run."""
+    from asot.model.features import PreparedFeatures, content_order
+    from asot.model.learners import TeamTraining
+
+    if not recipe.team:
+        rule = "--shard shares out the learners of a team, and this recipe trains one network"
+        raise ConfigurationError(f"{rule}: leave it out.", setting="shard")
+    run, shares = Run(out), list[Share]()
+    with sole_use(out, str(shard)):
+        known = run.n_actions() if (out / RUN_FILE).is_file() else None
+        options: dict[str, Any] = {"seed": seed, "known": known, "found": out / FOUND}
+        plan = plan_run(recipe, data_dir, activities, progress, **options)
+        with in_turn(out / RUN_FILE):
+            run.begin(recipe, seed, plan)
+        place = str(find_devices(device, 1).device)
+        for index, (name, n_actions) in enumerate(plan.n_actions.items()):
+            if run.checkpoint(name).is_file():
+                continue
+            tell = part_of(progress, index, list(plan.activities))
+            recordings = plan.activities[name]
+            order = content_order(recordings.features)
+            ordered = recordings[order].features
+            features = PreparedFeatures(ordered, recipe.dataset.standardise, folder=out)
+            settled, _ = _settle(out, plan, name, recipe, features, seed, tell)
+            make_log = partial(_make_log, logger_name, out / "logs" / name, f"{recipe.name}-{name}")
+            kept = run.checkpoint(name).with_suffix("")
+            given: Any = features, settled, n_actions, seed, place, kept, make_log
+            workers = Workers(1) if logger_name == "wandb" else workers
+            shares.append(TeamTraining(*given).learn_share(shard, workers, tell))
+    own, left, total = (
+        sum(getattr(one, part) for one in shares) for part in ("own", "left", "total")
+    )
+    return Share("learners", own, left, total)
+
+
+def _settle(
+    root: Path,
+    plan: TrainingPlan,
+    name: str,
+    recipe: Recipe,
+    features: PreparedFeatures,
+    seed: int,
+    progress: Progress,
+) -> tuple[Recipe, Evidence]:
+    """Find the settings of a model that its recipe leaves open, and keep them in ``root``."""
+    from asot.model.automatic import settle
+    from asot.model.found import Found
+
+    number, kept = plan.numbers.get(name), Found(root / FOUND)
+    options: Any = {"seed": seed, "number": number, "found": kept, "name": name}
+    return settle(recipe, features, plan.n_actions[name], progress=progress, **options)
+
+
 def fit_model(
     root: Path,
     plan: TrainingPlan,
@@ -144,7 +217,6 @@ def fit_model(
     """
     recordings, n_actions = plan.activities[name], plan.n_actions[name]
     # Late, as they import torch, and the command line must show its help at once.
-    from asot.model.automatic import settle
     from asot.model.checkpoint import load_model, save
     from asot.model.features import PreparedFeatures, content_order
     from asot.model.learners import share_learners, train_team
@@ -167,10 +239,7 @@ def fit_model(
             return None
         place = place.alone()
 
-    def find() -> tuple[Recipe, Evidence]:
-        number = plan.numbers.get(name)
-        return settle(recipe, features, n_actions, seed=seed, number=number, progress=progress)
-
+    find = partial(_settle, root, plan, name, recipe, features, seed, progress)
     settled, evidence = place.from_first(find)
     arguments = features, settled, n_actions, seed
     if not recipe.team:

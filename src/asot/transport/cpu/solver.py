@@ -30,7 +30,7 @@ from asot.transport.structure import band_half_width
 
 # Exponentials from which threads are worth their meeting: torch's own, which mostly wait awake, and
 # threads that are started for the call.
-WORTH_THREADS = 100_000
+WORTH_THREADS = 5_000_000
 WORTH_STARTING_THREADS = 10_000_000
 # Frames of one recording that are worth a thread: threads read each other's couplings near where
 # their frames meet, which is slow.
