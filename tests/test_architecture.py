@@ -15,6 +15,7 @@ ROOMS = (
     *(
         "text",
         "errors",
+        "stores",
         "remote",
         "files",
         "kept",
