@@ -18,6 +18,7 @@ ROOMS = (
         "remote",
         "files",
         "kept",
+        "hdf5",
         "schema",
         "progress",
         "rays",

@@ -22,7 +22,7 @@ from asot.errors import ArgumentError, FileError, MissingExtraError
 from asot.export import lerobot
 from asot.export.annotations import frame, number
 from asot.export.spreadsheets import read_table, records
-from asot.files import atomic_path, read_text, require_file
+from asot.files import atomic_path, read_text, require_file, require_likely
 from asot.text import as_cell
 from asot.timeline.segments import Interval, SegmentRow, Timeline
 
@@ -150,7 +150,9 @@ def read_parquet(
         raise MissingExtraError("pyarrow", "parquet", "reading Parquet") from error
     require_file(path)
     try:
-        table = pq.read_table(path)
+        with pq.ParquetFile(path) as file:
+            require_likely(path, 32 * file.metadata.num_rows * len(file.schema_arrow))
+            table = file.read()
         is_lerobot = lerobot.COLUMN in table.column_names
         if is_lerobot:
             wanted = {"recording", "episode_index", "end", "timestamp", lerobot.COLUMN}
