@@ -22,7 +22,7 @@ from typing import Any
 
 from asot.errors import FileError, unreadable
 from asot.remote import fetch, file_size, read_parts, removed, store, told
-from asot.text import as_cell, listing
+from asot.text import as_cell, listing, printable
 
 logger = logging.getLogger(__name__)
 
@@ -453,6 +453,31 @@ def _hollow(path: Path, found: os.stat_result) -> bool:
             return os.lseek(stream.fileno(), 0, os.SEEK_HOLE) < found.st_size
     except OSError:
         return False
+
+
+def require_inside(folder: Path, *parts: str) -> None:
+    """Refuse a folder of results, yet to be written to, of which a part leads out of it.
+
+    ``parts`` are the folders in it that are looked at, all unless some are named.
+
+    Whoever prepared it would have files written, and removed, elsewhere. Links to files do no harm:
+    files are replaced as a whole, and so are the links.
+
+    Raises
+    ------
+    FileError
+        With the link, and where it leads.
+    """
+    root = folder.resolve()
+    tops = [root / part for part in parts]
+    below = (
+        Path(at, name) for top in tops or [root] for at, names, _ in os.walk(top) for name in names
+    )
+    for path in (*tops, *below):
+        if path.is_symlink() and not path.resolve().is_relative_to(root):
+            what = f"leads out of the results, to {printable(path.resolve())}"
+            cure = "put the folder itself there, or choose another --out"
+            raise FileError.at(path, f"{what}: {cure}")
 
 
 def require_likely(path: Path, size: int) -> None:

@@ -183,8 +183,12 @@ def read_excel(
             size = f"unpacks to {unpacked / 1e6:,.0f} MB, of {MOST_UNPACKED / 1e6:,.0f} at most"
             raise FileError.at(path, f"{size}: save its table as CSV")
         book = load_workbook(path, read_only=True, data_only=True)
+        # What the sheet says of its size may be far beyond its cells.
+        book.active.reset_dimensions()
         rows = [*book.active.iter_rows(values_only=True)]
         book.close()
+        width = max(map(len, rows[:1000]), default=0)
+        rows = [(*row, *[None] * (width - len(row))) if row else row for row in rows]
     except FileError:
         raise
     # openpyxl lets any error of its parsing through.
