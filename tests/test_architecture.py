@@ -19,6 +19,7 @@ ROOMS = (
         "remote",
         "files",
         "kept",
+        "hdf5",
         "schema",
         "progress",
         "rays",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -169,7 +170,9 @@ def _reading(path: Path) -> Iterator[_File]:
         with zipfile.ZipFile(path) as archive:
             # Torch never compresses; a small compressed file could fill the memory.
             _require(not any(one.compress_type for one in archive.infolist()), "is compressed")
-        values = _opaque(torch.load(path, map_location="cpu", weights_only=True))
+        with warnings.catch_warnings():  # of tensors of kinds that are then refused
+            warnings.simplefilter("ignore")
+            values = _opaque(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # a damaged file can lead the reader anywhere
         raise FileError.at(path, f"cannot be read as a checkpoint: {CURE}") from error
     try:
