@@ -15,9 +15,11 @@ ROOMS = (
     *(
         "text",
         "errors",
+        "stores",
         "remote",
         "files",
         "kept",
+        "hdf5",
         "schema",
         "progress",
         "rays",

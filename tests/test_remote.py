@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from asot import remote
+from asot import remote, stores
 from asot.cli import main
 from asot.data.features import FeatureFile, map_array
 from asot.errors import ConfigurationError, FileError, UnfinishedError
@@ -42,7 +42,7 @@ def far(move: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> MemoryFile
     """A store that is empty, on a new machine; no try waits for the one before."""
     monkeypatch.setattr(MemoryFileSystem, "store", {})
     monkeypatch.setattr(MemoryFileSystem, "pseudo_dirs", [""])
-    monkeypatch.setattr(remote, "WAITS", (0, 0))
+    monkeypatch.setattr(stores, "WAITS", (0, 0))
     move()
     return MemoryFileSystem()
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from asot.text import plural, printable
+from asot.text import plural, printable, short
 
 
 class AsotError(Exception):
@@ -37,7 +37,7 @@ class AsotError(Exception):
         setting: str | None = None,
         file: str | os.PathLike[str] | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(short(message))
         self.setting = setting
         self.file = None if file is None else Path(file)
 

@@ -13,53 +13,38 @@ names, passwords and queries of a URL are in neither.
 
 from __future__ import annotations
 
-import errno
+import hashlib
 import json
 import os
 import re
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from typing import Any
+from urllib.parse import quote, unquote
 
-from asot.errors import (
-    AsotError,
-    ConfigurationError,
-    Defect,
-    FileError,
-    MissingExtraError,
-    UnfinishedError,
+from asot.errors import AsotError, ConfigurationError, FileError
+from asot.stores import (
+    AT_ONCE,
+    WEB,
+    Version,
+    list_files,
+    open_store,
+    shown,
+    split_url,
+    tried,
+    version_of,
 )
 
-Result = TypeVar("Result")
-
-URL = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://(.+)", re.DOTALL)
-WAITS = (1, 2, 4, 8, 16, 32, 60, 60, 60)  # seconds between tries: some four minutes
 SMALL = 1 << 16  # bytes of files that are fetched at once
-READ = "be read"
 ROOM = 10 << 30  # bytes of recordings that may be kept for the next look at them
 _OPEN = "ASOT_MIRRORS"  # JSON: the URL by local place; in the environment, for processes of ours
-_WEB = ("http", "https")
-_AT_ONCE = 8  # files fetched together
-_DATES = ("LastModified", "mtime", "updated", "last_modified", "Last-Modified", "created")
-_REASONS: dict[type[Exception], str] = {
-    PermissionError: "the store forbids it: check your credentials and rights",
-    FileNotFoundError: "there is no such bucket or file",
-    NotImplementedError: "its store cannot do that",
-}
-_READ_ONLY = "cannot be written: use s3://, gs:// or a local folder"
-# What does not pass.
-_REFUSALS = (*_REASONS, IsADirectoryError, NotADirectoryError, ImportError, ValueError, TypeError)
 
-# What this process knows to lie in the stores: size and time of change, by the local path.
-_known: dict[str, tuple[int, int]] = {}
+# What this process knows to lie in the stores, by the local path.
+_known: dict[str, Version] = {}
 _fetched: dict[str, int] = {}  # the bytes of large files that were fetched
 
 
@@ -129,8 +114,8 @@ def told(text: str) -> str:
     """
     if "remote" not in text or cache_folder() is None:
         return text
-    place = re.escape(str(_root()) + os.sep)
-    return re.sub(rf"(?:file://)?{place}([a-z][a-z0-9+.-]*){re.escape(os.sep)}", r"\1://", text)
+    place, stroke = re.escape(str(_root()) + os.sep), re.escape(os.sep)
+    return re.sub(rf"(?:file://)?{place}([a-z][a-z0-9+.-]*){stroke}", r"\1://", text)
 
 
 def localised(content: bytes) -> bytes:
@@ -149,10 +134,9 @@ def localised(content: bytes) -> bytes:
 
 def is_away(path: Path) -> bool:
     """Tell whether a file is in a store, and was not fetched yet."""
-    if _place(path) is None:
+    if _place(path) is None or not path.is_file():
         return False
-    known = _known.get(str(path))
-    return path.is_file() and not path.stat().st_size and (known is None or known[0] != 0)
+    return not path.stat().st_size and _known.get(str(path), (-1, 0))[0] != 0
 
 
 def fetch(path: Path) -> None:
@@ -160,23 +144,21 @@ def fetch(path: Path) -> None:
     if not is_away(path):
         return
     system, name = _where(path)
-    part = path.with_name(f".{path.name[-80:]}-{os.urandom(4).hex()}")
+    known, part = _known.get(str(path)), _part(path)
 
     def get() -> None:
         system.get_file(name, str(part))
-        size = _known.get(str(path), (-1, 0))[0]
-        if size > 0 and part.stat().st_size != size:
+        if known is not None and known[0] not in (-1, part.stat().st_size):
             raise ConnectionError("the connection ended in the middle of the file")
 
     try:
-        _tried(get, path, READ)
-        when = path.stat().st_mtime_ns
+        tried(get, told(str(path)), "read")
+        size, when = part.stat().st_size, path.stat().st_mtime_ns
         os.utime(part, ns=(when, when))
         os.replace(part, path)  # noqa: PTH105 - atomic, as other processes may do the same
     finally:
         part.unlink(missing_ok=True)
-    size = path.stat().st_size
-    _known.setdefault(str(path), (size, when))
+    _known[str(path)] = size, when
     if size > SMALL:
         _fetched[str(path)] = size
 
@@ -187,16 +169,15 @@ def renew(path: Path) -> None:
         return
     system, name = _where(path)
 
-    def look() -> tuple[int, int] | None:
+    def look() -> Version | None:
+        system.invalidate_cache()
         with suppress(FileNotFoundError):
-            return _version(system.info(name))
+            return version_of(system.info(name))
         return None
 
-    system.invalidate_cache()
-    found = _tried(look, path, READ)
+    found = tried(look, told(str(path)), "read")
     if found is not None and (found != _known.get(str(path)) or not path.is_file()):
         _known[str(path)] = found
-        path.parent.mkdir(parents=True, exist_ok=True)
         _stand_in(path, found[1])
     fetch(path)
 
@@ -224,7 +205,7 @@ def read_parts(path: Path, spans: Sequence[tuple[int, int]]) -> list[bytes]:
         ends = [(start, max(start, min(start + many, size))) for start, many in spans]
         system, name = _where(path)
         parts = [
-            _tried(partial(system.cat_file, name, start=start, end=end), path, READ)
+            tried(partial(system.cat_file, name, start=start, end=end), told(str(path)), "read")
             if start < end
             else b""
             for start, end in ends
@@ -243,10 +224,15 @@ def read_parts(path: Path, spans: Sequence[tuple[int, int]]) -> list[bytes]:
 
 def file_size(path: Path) -> int:
     """Return the bytes of a file, wherever it is."""
-    if is_away(path) and str(path) not in _known:
+    if not is_away(path):
+        return path.stat().st_size
+    if str(path) not in _known:
         system, name = _where(path)
-        _known[str(path)] = _version(_tried(lambda: system.info(name), path, READ))
-    return _known[str(path)][0] if is_away(path) else path.stat().st_size
+        info = tried(lambda: system.info(name), told(str(path)), "read")
+        _known[str(path)] = version_of(info)
+    if _known[str(path)][0] < 0:
+        fetch(path)
+    return _known[str(path)][0]
 
 
 def version(path: Path) -> str | None:
@@ -259,11 +245,12 @@ def store(path: Path) -> None:
     """Store a file that was written, if it lies in a folder that stands for a URL."""
     if not _is_stored(path):
         return
+    if path.relative_to(_root()).parts[0] in WEB:
+        raise FileError.at(path, "cannot be written: use s3://, gs:// or a local folder")
     system, name = _where(path)
-    if _is_web(path):
-        raise FileError.at(path, _READ_ONLY)
-    _tried(lambda: system.put_file(str(path), name), path, "be written")
-    size, when = _version(_tried(lambda: system.info(name), path, "be written"))
+    tried(lambda: system.put_file(str(path), name), told(str(path)), "written")
+    info = tried(lambda: system.info(name), told(str(path)), "written")
+    size, when = version_of(info)
     os.utime(path, ns=(when, when))
     _known[str(path)] = size, when
     _fetched.pop(str(path), None)
@@ -279,7 +266,7 @@ def removed(path: Path) -> None:
         with suppress(FileNotFoundError):
             system.rm_file(name)
 
-    _tried(remove, path, "be removed")
+    tried(remove, told(str(path)), "removed")
     _known.pop(str(path), None)
 
 
@@ -298,77 +285,33 @@ def _restore(before: str | None) -> None:
 
 def _open(url: str, stack: ExitStack) -> Path:
     """Take a URL's place in the cache, and bring it to what lies in the store."""
-    scheme, rest = _parts(url)
-    if scheme == "file":
-        return Path(unquote(rest) if rest.startswith("/") else rest)
-    rest = rest.strip("/")
-    if scheme in _WEB:
+    scheme, rest = split_url(url)
+    if scheme in ("file", "local"):
+        return Path(unquote(rest))
+    if scheme in WEB:
         # What follows may be a key to the file, and belongs to no name.
-        rest = unquote(urlsplit(f"//{rest}")._replace(query="", fragment="").geturl()[2:])
-    rest = rest.rpartition("@")[2] if "@" in rest.partition("/")[0] else rest
-    parts = rest.strip("/").split("/")
+        rest = unquote(re.split("[?#]", rest)[0])
+    host, stroke, inner = rest.partition("/")
+    parts = (host.rpartition("@")[2] + stroke + inner).strip("/").split("/")
     if not all(part.strip(".") for part in parts):
-        raise ConfigurationError(f"{_shown(url)} has a part that is empty or made of dots.")
+        raise ConfigurationError(f"{shown(url)} has a part that is empty or made of dots.")
     local = _root().joinpath(scheme, *parts)
     mirrors = json.loads(os.environ.get(_OPEN, "{}"))
     os.environ[_OPEN] = json.dumps({**mirrors, str(local): url})
-    listed = _listed(url, local)
+    listed = _listed(local, url)
     _bring(local, listed, alone=_hold(local, stack))
-    small = [path for path in listed if 0 < listed[path][0] <= SMALL and is_away(path)]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    small = [path for path, (size, _) in listed.items() if 0 < size <= SMALL and is_away(path)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(fetch, small))
     return local
 
 
-def _parts(url: str) -> tuple[str, str]:
-    found = URL.fullmatch(url)
-    if found is None:
-        raise ConfigurationError(f"{url!r} is no URL, such as s3://bucket/folder.")
-    scheme = found[1].lower()
-    return ("file" if scheme == "local" else scheme), found[2]
+def _listed(local: Path, url: str) -> dict[Path, Version]:
+    found = list_files(url, told(str(local)))
+    return {local / inner if inner else local: one for inner, one in found.items()}
 
 
-def _is_web(path: Path) -> bool:
-    return path.relative_to(_root()).parts[0] in _WEB
-
-
-def _listed(url: str, local: Path) -> dict[Path, tuple[int, int]]:
-    """List the files of a folder in a store, or the one that the URL names: size and date."""
-    system, base = _system(url)
-    base, web = base.rstrip("/"), _parts(url)[0] in _WEB
-    page = web and (url.partition("?")[0].endswith("/") or not local.suffix)
-
-    def find() -> dict[str, dict[str, Any]]:
-        system.invalidate_cache()
-        try:
-            if not page:
-                info = system.info(base)
-                if info["type"] == "file":
-                    return {base: info}
-            found: dict[str, dict[str, Any]] = system.find(base + "/" * web, detail=True)
-        except FileNotFoundError:
-            return {}
-        if not page:
-            return found
-        # A page lists names alone.
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return dict(zip(found, pool.map(system.info, found), strict=True))
-
-    found = _tried(find, local, READ)
-    files = {}
-    for name, info in found.items():
-        inner = name[len(base) :].strip("/")
-        inner = unquote(inner) if web else inner
-        # Keys that end in a stroke, or climb, are files nowhere.
-        if info["type"] != "file" or name.endswith("/"):
-            continue
-        if inner and not all(part.strip(".") for part in inner.split("/")):
-            continue
-        files[local / inner if inner else local] = _version(info)
-    return files
-
-
-def _bring(local: Path, listed: dict[Path, tuple[int, int]], alone: bool) -> None:
+def _bring(local: Path, listed: dict[Path, Version], alone: bool) -> None:
     """Let a local folder hold what the store does; large files as empty ones, for the time being.
 
     Where another process is at work in the folder, what is there stays.
@@ -384,21 +327,22 @@ def _bring(local: Path, listed: dict[Path, tuple[int, int]], alone: bool) -> Non
         del _known[name]
     for path, (size, when) in listed.items():
         _known[str(path)] = size, when
-        if path.is_file():
-            found = path.stat()
-            same = found.st_mtime_ns == when and found.st_size in (0, size)
-            if same or not alone:
-                continue
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_file() and (not alone or _same(path.stat(), (size, when))):
+            continue
         _stand_in(path, when)
 
 
 def _stand_in(path: Path, when: int) -> None:
     """Put an empty file in the place of one, under another number, as that may be open still."""
-    part = path.with_name(f".{path.name[-80:]}-{os.urandom(4).hex()}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = _part(path)
     part.touch()
     os.utime(part, ns=(when, when))
     os.replace(part, path)  # noqa: PTH105 - the atomic rename is the point
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f".{path.name[-80:]}-{os.urandom(4).hex()}")
 
 
 def _hold(local: Path, stack: ExitStack) -> bool:
@@ -406,7 +350,6 @@ def _hold(local: Path, stack: ExitStack) -> bool:
     if find_spec("fcntl") is None:  # Windows
         return True
     import fcntl
-    import hashlib
 
     place = _root() / ".held" / hashlib.sha256(str(local).encode()).hexdigest()
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -427,17 +370,11 @@ def _finish() -> None:
         local = Path(place)
         below = sorted(local.rglob("*")) if local.is_dir() else []
         here = {path: path.stat() for path in below if path.is_file() and _is_stored(path)}
-        changed = {
-            path: (found.st_size, found.st_mtime_ns)
-            for path, found in here.items()
-            if not _same(found, _known.get(str(path)))
-        }
+        changed = [path for path in here if not _same(here[path], _known.get(str(path)))]
         known = [Path(name) for name in _known if name.startswith(place + os.sep)]
         gone = [path for path in known if path not in here and not path.exists()]
-        if not changed and not gone:
-            continue
         # Processes of ours may have stored them.
-        listed = _listed(url, local)
+        listed = _listed(local, url) if changed else {}
         for path in sorted(changed, key=lambda path: here[path].st_mtime_ns):
             if not _same(here[path], listed.get(path)):
                 store(path)
@@ -445,16 +382,15 @@ def _finish() -> None:
             removed(path)
 
 
-def _same(found: os.stat_result, known: tuple[int, int] | None) -> bool:
+def _same(found: os.stat_result, known: Version | None) -> bool:
     return known is not None and found.st_mtime_ns == known[1] and found.st_size in (0, known[0])
 
 
 def _is_stored(path: Path) -> bool:
     """Tell a file of an open mirror from others, and from hidden ones, which stay here."""
     place = _place(path)
-    return place is not None and not any(
-        part.startswith(".") for part in path.relative_to(place[0]).parts
-    )
+    inner = () if place is None else path.relative_to(place[0]).parts
+    return place is not None and not any(part.startswith(".") for part in inner)
 
 
 def _place(path: Path) -> tuple[Path, str] | None:
@@ -475,93 +411,9 @@ def _where(path: Path) -> tuple[Any, str]:
     """Return the file system of a mirrored path, and its name there."""
     place = _place(path)
     assert place is not None
-    local, url = place
-    system, base = _system(url)
-    inner = path.relative_to(local).as_posix()
+    system, base = open_store(place[1])
+    inner = path.relative_to(place[0]).as_posix()
     if inner == ".":
         return system, base
-    return system, f"{base.rstrip('/')}/{quote(inner) if _parts(url)[0] in _WEB else inner}"
-
-
-def _system(url: str) -> tuple[Any, str]:
-    """Return the file system of a URL, and the URL's name there; fsspec keeps it by process."""
-    scheme = _parts(url)[0]
-    try:
-        from fsspec.core import url_to_fs
-        from fsspec.registry import known_implementations
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("fsspec", "remote", f"A path of {scheme}://") from error
-    try:
-        system, name = url_to_fs(url)
-    except ImportError as error:
-        library = known_implementations[scheme]["class"].partition(".")[0]
-        raise MissingExtraError(library, None, f"A path of {scheme}://") from error
-    except ValueError as error:
-        known = "s3://, gs://, https:// or another that fsspec knows"
-        raise ConfigurationError(f"There is no store {scheme}://: use {known}.") from error
-    return system, name
-
-
-def _version(info: dict[str, Any]) -> tuple[int, int]:
-    """Return the size and the time of change, in nanoseconds of whole seconds; 0 if unknown."""
-    size = int(info.get("size") or 0)
-    for value in (info.get(key) for key in _DATES):
-        with suppress(ValueError, TypeError):
-            if isinstance(value, str):
-                iso = value[:4].isdigit()
-                value = (
-                    datetime.fromisoformat(value.replace("Z", "+00:00"))
-                    if iso
-                    else parsedate_to_datetime(value)
-                )
-            if isinstance(value, datetime):
-                aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
-                value = aware.timestamp()
-            if isinstance(value, int | float):
-                return size, int(value) * 10**9
-    return size, 0
-
-
-def _tried(action: Callable[[], Result], path: Path, what: str) -> Result:
-    """Do something in a store, again after a while where that fails for reasons that may pass."""
-    for wait in (*WAITS, None):
-        try:
-            return action()
-        except AsotError:
-            raise
-        except Exception as error:  # libraries of stores raise what they like
-            status, number = getattr(error, "status", 0), getattr(error, "errno", None)
-            refused = isinstance(status, int) and 400 <= status < 500 and status not in (408, 429)
-            refused = refused or number == errno.EINVAL or "Credential" in type(error).__name__
-            if refused or isinstance(error, _REFUSALS):
-                said = f"cannot {what}: {_reason(error)}"
-                problem = Defect(path, None, said)
-                raise FileError(f"{told(str(path))}: {said}.", [problem]) from error
-            if number in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            if wait is None:
-                tries = f"cannot {what}, after {len(WAITS) + 1} tries"
-                cure = "the same command goes on from here"
-                message = f"{told(str(path))} {tries} ({_reason(error)}): {cure}."
-                raise UnfinishedError(message) from error
-            time.sleep(wait)
-    raise AssertionError
-
-
-def _reason(error: Exception) -> str:
-    """Say why in a few words, without the credentials that URLs may hold."""
-    for kind, reason in _REASONS.items():
-        if isinstance(error, kind):
-            return reason
-    said = " ".join(str(error).split()) or type(error).__name__
-    return _shown(said)[:300].rstrip(". ")
-
-
-def _shown(text: str) -> str:
-    """Take user names, passwords and queries out of the URLs in a text."""
-
-    def bare(found: re.Match[str]) -> str:
-        parts = urlsplit(found[0])
-        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-    return re.sub(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s'\"]+", bare, text)
+    web = split_url(place[1])[0] in WEB
+    return system, f"{base.rstrip('/')}/{quote(inner) if web else inner}"

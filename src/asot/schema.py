@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -18,11 +19,12 @@ import msgspec
 from msgspec import Meta
 
 from asot.errors import FileError, unreadable
-from asot.files import require_file
+from asot.files import read_text, require_file
 from asot.remote import localised
 from asot.text import quote
 
 T = TypeVar("T")
+_DIGITS = 40
 TYPES = {
     **{"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"},
     **{"array": "a list", "object": "values by name", "null": "null"},
@@ -81,6 +83,55 @@ def read_json(path: Path, kind: type[T], cure: str = "") -> T:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         sentence = f"is not JSON: {str(error).removeprefix('JSON is malformed: ')}"
     raise FileError.at(path, sentence.rstrip(".") + (f": {cure}" if cure else "")) from None
+
+
+def read_yaml(path: Path) -> Any:
+    """Read plain values of a YAML file; ``1e-3`` is a number, where PyYAML reads text.
+
+    Raises
+    ------
+    FileError
+        If the file is not YAML, or its values are not written out: a few lines of aliases stand for
+        more than any memory holds.
+    """
+    import yaml
+
+    text = read_text(path) if require_file(path).st_size else ""
+    try:
+        return yaml.load(text, _yaml_loader())  # a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        line = None if error.problem_mark is None else error.problem_mark.line + 1
+        reason = " ".join(f"{error.context or ''} {error.problem or ''}".split())
+    except RecursionError:
+        line, reason = None, "its brackets are too many inside each other"
+    except (yaml.YAMLError, ValueError) as error:  # of a date without a day, too
+        line, reason = None, " ".join(str(error).split())
+    raise FileError.at(path, f"cannot be read as YAML: {reason}", line) from None
+
+
+@cache
+def _yaml_loader() -> Any:
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                place = self.peek_event().start_mark
+                raise yaml.composer.ComposerError(
+                    None, None, "an alias is not read: write its value", place
+                )
+            return super().compose_node(parent, index)
+
+        def construct_yaml_int(self, node: Any) -> int:
+            if len(node.value) > _DIGITS:
+                rule = f"a whole number has more than {_DIGITS} digits"
+                raise yaml.constructor.ConstructorError(None, None, rule, node.start_mark)
+            return int(super().construct_yaml_int(node))
+
+    number = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$")
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+0123456789"))
+    Loader.add_constructor("tag:yaml.org,2002:int", Loader.construct_yaml_int)
+    return Loader
 
 
 def convert(

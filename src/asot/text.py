@@ -46,6 +46,23 @@ def quote(text: str, limit: int = 40) -> str:
     return shown.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def short(sentence: str, limit: int = 500) -> str:
+    """Return a sentence that can be shown: printable whatever went into it, and not endless.
+
+    Of a long one the beginning stays, which says where, and the end, which says what to do.
+
+    Examples
+    --------
+    >>> short("the time 'a\\x07' is none"), len(short("x" * 10_000))
+    ("the time 'a\\\\x07' is none", 500)
+    """
+    if len(sentence) > limit:
+        sentence = f"{sentence[: limit - 205]} ... {sentence[-200:]}"
+    if sentence.isprintable():
+        return sentence
+    return "".join(one if one.isprintable() or one == "\n" else repr(one)[1:-1] for one in sentence)
+
+
 def printable(path: Path | str) -> str:
     """Show a path or name, quoted if it holds line breaks or the like.
 

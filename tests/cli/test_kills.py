@@ -20,13 +20,15 @@ from tests.inputs.video.clips import write_clip
 from tests.runs.regimes import snapshot, write_logs, write_truth
 
 KILLS = int(os.environ.get("ASOT_KILLS", "40"))
-QUICK = ("data simulate", "extract", "export")
 SHORT = ("--n_actions", "3", "--training.epochs", "2", "--figures", "1")
+_GENERATED = ("--generate.mean_length", "60", "--generate.n_actions", "3", "--width", "5")
+SIMULATE = ("data", "simulate", "--like", "breakfast", "--recordings", "6", *_GENERATED)
 
 
-def make_cases(ring: Ring) -> dict[str, Case]:
-    """Make recordings, results and a model, and name the commands that are given."""
+def make(ring: Ring) -> tuple[Path, Path]:
+    """Make recordings, a model, and results of logs and of videos, whose folders are returned."""
     made, work = ring.root / "made", ring.work
+    results, film = made / "results" / "out", made / "film" / "out"
 
     def ready(*words: object) -> None:
         command = [sys.executable, "-m", "asot", *map(str, words)]
@@ -42,24 +44,26 @@ def make_cases(ring: Ring) -> dict[str, Case]:
     (made / "videos").mkdir()
     for name in ("a", "b"):
         write_clip(made / "videos" / f"{name}.mp4", [i / 10 for i in range(120)])
-    generated = ("--generate.mean_length", "60", "--generate.n_actions", "3", "--width", "5")
-    simulate = ("data", "simulate", "--like", "breakfast", "--recordings", "6", *generated)
-    ready(*simulate, "--out", made / "toys")
-    results, videos = made / "results" / "out", made / "film" / "out"
-    shutil.rmtree(work, ignore_errors=True)
-    ready("segment", made / "logs", "--n_actions", "3", "--out", work / "out")
-    shutil.copytree(work, results.parent)
-    shutil.rmtree(work)
-    ready("segment", made / "videos", "--n_actions", "2", "--out", work / "out")
-    shutil.copytree(work, videos.parent)
+    ready(*SIMULATE, "--out", made / "toys")
+    for named, count, out in (("logs", "3", results), ("videos", "2", film)):
+        shutil.rmtree(work, ignore_errors=True)
+        ready("segment", made / named, "--n_actions", count, "--out", work / "out")
+        shutil.copytree(work, out.parent)
     ready("train", "default", *SHORT, "--team", "0", "--data", made / "toys", "--out", made / "run")
-    of_results, of_film = {"before": results.parent}, {"before": videos.parent}
+    return results, film
+
+
+def cases_of(ring: Ring) -> dict[str, Case]:
+    """Name the commands that are given."""
+    made, work = ring.root / "made", ring.work
+    results, film = make(ring)
+    of_results, of_film = {"before": results.parent}, {"before": film.parent}
     out = ("--out", work / "out")
     data = ("--data", made / "toys")
     origins = "out/origins/*.json"
     unfinished = r"\.(rows|when|what)$"
     cases = [
-        Case("data simulate", (*simulate, *out), finished="*/**/*.npy", kept=r"\.out\.part"),
+        Case("data simulate", (*SIMULATE, *out), finished="*/**/*.npy", kept=r"\.out\.part"),
         Case("extract", ("extract", made / "logs", *out), finished=origins),
         Case(
             "extract videos", ("extract", made / "videos", *out), finished=origins, kept=unfinished
@@ -105,10 +109,30 @@ def ring(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Ring:
     return Ring(tmp_path_factory.mktemp("ring"), environment_of(cache))
 
 
+def test_a_few_blows(ring: Ring, finished: Path, seed: int) -> None:
+    rng, out = random.Random(seed), ring.work / "out"
+    write_logs(ring.root / "logs", 1, "r0", "r1", "r2", seconds=(6, 9))
+    (ring.root / "results").mkdir()
+    (ring.root / "results" / "out").symlink_to(finished)
+    case = rng.choice(
+        [
+            Case("data simulate", (*SIMULATE, "--out", out), kept=r"\.out\.part"),
+            Case(
+                "extract",
+                ("extract", ring.root / "logs", "--out", out),
+                finished="out/origins/*.json",
+            ),
+            Case("export", ("export", out, "--to", "csv"), before=ring.root / "results"),
+        ]
+    )
+    assert ring.strike(case, rng) == ""
+    assert ring.strike(case, rng) == ""
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 def test_struck_anywhere_and_given_again(ring: Ring, seed: int) -> None:
-    rng, cases = random.Random(seed), make_cases(ring)
+    rng, cases = random.Random(seed), cases_of(ring)
     names = [name for _ in range(KILLS) for name in cases][:KILLS]
     wrong = [ring.strike(cases[name], rng) for name in names]
     assert not list(filter(None, wrong))

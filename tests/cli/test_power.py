@@ -12,12 +12,13 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.cli.blows import Case, Ring, environment_of
-from tests.cli.test_kills import make_cases
+from tests.cli.test_kills import cases_of
 
 LOSSES = int(os.environ.get("ASOT_LOSSES", "12"))
 MEGABYTES = 48
@@ -111,6 +112,44 @@ class Disk(Ring):
             return f"{place}: given again, {sorted(others)} are others; {self.litter(case)}"
         return ""
 
+    def fail(self, case: Case, how: str, rng: random.Random) -> str:
+        """Let a disk fail a command, mend it, and give the command again."""
+        whole, _, seconds = self.whole(case)
+        self.clear(case)
+        filler = self.work / "filler"
+        if how == "is full":
+            free = shutil.disk_usage(self.work).free - rng.randrange(200) * 1024
+            with filler.open("wb") as stream, suppress(OSError):
+                stream.write(bytes(max(0, free)))
+        process = self.start(case)
+        if how != "is full":
+            time.sleep(rng.uniform(0.2, 0.9) * seconds)
+        while how == "is read-only" and process.poll() is None:
+            command = ["mount", "-o", "remount,ro", str(self.work)]
+            if not subprocess.run(command, capture_output=True).returncode:
+                break
+        if how == "is gone":
+            os.truncate(self.image, 0)
+        _, complaint = process.communicate(timeout=280)
+        place = f"{case.name} on a disk that {how} ended with {process.returncode}: {complaint}"
+        known = ("No space left on device", "Read-only file system", "Input/output error")
+        # What is too late is no failure, nor what a picture or a first page cannot be.
+        if process.returncode not in (0, 1, 2) or "Traceback" in complaint:
+            return place
+        if process.returncode and not any(one in complaint for one in known):
+            return place
+        if how == "is gone":
+            return ""
+        subprocess.run(["mount", "-o", "remount,rw", str(self.work)], check=True)
+        filler.unlink(missing_ok=True)
+        process = self.start(case)
+        _, complaint = process.communicate(timeout=280)
+        found = self.content(case)
+        others = {one for one in {*whole, *found} if whole.get(one) != found.get(one)}
+        if process.returncode or others or self.litter(case):
+            return f"{place}; and again {process.returncode}: {complaint}; {sorted(others)}"
+        return ""
+
 
 @pytest.fixture
 def disk(tmp_path: Path, cache: Path) -> Iterator[Disk]:
@@ -121,8 +160,27 @@ def disk(tmp_path: Path, cache: Path) -> Iterator[Disk]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_power_is_lost_and_the_command_given_again(disk: Disk, seed: int, kind: str) -> None:
-    rng, cases = random.Random(seed), make_cases(disk)
+    rng, cases = random.Random(seed), cases_of(disk)
     disk.kind = kind
     names = [name for _ in range(LOSSES) for name in STRUCK][:LOSSES]
     wrong = [disk.lose_power(cases[name], rng) for name in names]
     assert not list(filter(None, wrong))
+
+
+@pytest.mark.parametrize("how", ["is full", "is read-only", "is gone"])
+def test_a_disk_fails_and_the_command_is_given_again(disk: Disk, seed: int, how: str) -> None:
+    rng, cases = random.Random(seed), cases_of(disk)
+    wrong = [disk.fail(cases[name], how, rng) for name in STRUCK]
+    assert not list(filter(None, wrong))
+
+
+def test_a_read_only_folder_is_refused(disk: Disk) -> None:
+    case = Case("", ("data", "simulate", "--like", "breakfast", "--out", disk.work / "out"))
+    disk.clear(case)
+    disk.unmount()
+    disk.mount(disk.image, ",ro")
+    process = disk.start(case)
+    _, complaint = process.communicate()
+    assert process.returncode == 2
+    rule = f"--out must be a folder to write to, but {disk.work} forbids it."
+    assert complaint == f"asot: {rule}\n"

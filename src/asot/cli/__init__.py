@@ -14,6 +14,7 @@ from importlib import import_module
 from types import ModuleType
 
 from asot.cli.outputs import sturdy_outputs
+from asot.text import short
 
 # A command's module is imported when the command is used, so that help answers at once.
 COMMANDS = {
@@ -185,7 +186,7 @@ class _Sentences(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a warning, once in a command."""
-        sentence = record.getMessage()
+        sentence = short(record.getMessage())
         if sentence not in self.said:
             self.said.add(sentence)
             _complain(sentence, OK)

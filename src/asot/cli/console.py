@@ -17,6 +17,7 @@ from rich.table import Column, Table
 
 from asot.data import find_dataset
 from asot.errors import AsotError
+from asot.files import require_inside
 from asot.metrics import PUBLISHED, SCORE_TITLES, Evaluation
 from asot.metrics.evaluate import SCORE_MEANINGS, matching_title, plain_title
 from asot.progress import Job, Progress, about
@@ -239,6 +240,8 @@ def show_results(folder: PredictionFolder, scored: Scored | None, *files: tuple[
 def open_results(results: Path, data: Path | None) -> tuple[PredictionFolder, Path | None]:
     """Open a folder of results, and find its data set in ``data``, if it was moved there."""
     folder = find_predictions(results)
+    require_inside(folder.root)
+    require_inside(results, "predictions", "page", "exports", "stats")
     if data is None:
         return folder, None
     return folder, find_dataset(data, Path(folder.index().source.root).name)

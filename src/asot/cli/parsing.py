@@ -24,7 +24,8 @@ from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origi
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 
 from asot.errors import ConfigurationError, require_integer, require_number
-from asot.files import sole_use
+from asot.files import require_inside, sole_use
+from asot.model.devices import is_main_process
 from asot.model.recipe import Recipe, find_recipe, load_recipe, shipped_recipes
 from asot.remote import mirrored
 from asot.runs.run import recipe_yaml
@@ -122,10 +123,10 @@ def _run(parser: Parser, function: Callable[..., None], words: list[str]) -> Non
 def _used(given: Mapping[str, Any]) -> list[tuple[Path, str, bool]]:
     """List the folders that a command uses, from the outside in: its shard, and whether it reads.
 
-    Processes that train together see to it themselves, as one of them alone writes.
+    Of processes that train together, one alone writes.
     """
     out, results = given.get("out"), given.get("results")
-    if "devices" in given:
+    if not is_main_process():
         return []
     folders = [] if out is None else [(out, str(given.get("shard") or ""), False)]
     if results is not None and results.is_dir():
@@ -279,6 +280,8 @@ def _check_out(folder: Path) -> None:
         raise ConfigurationError(f"--out must be a folder, but {nearest} is a file.")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise ConfigurationError(f"--out must be a folder to write to, but {nearest} forbids it.")
+    if folder.is_dir():
+        require_inside(folder)
 
 
 def _kind_of(hint: Any) -> tuple[Any, bool]:

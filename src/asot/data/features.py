@@ -194,6 +194,9 @@ def open_text(path: str | Path) -> NDArray[np.float32]:
     for place in places:
         if not _sealed(place.parent):
             try:
+                if place == places[0] and not place.parent.exists():
+                    what = "holds features in text: what was parsed is kept in"
+                    logger.warning("%s %s %s, which may be removed.", path.parent, what, FOLDER)
                 _save(place, features, source)
             except OSError as error:
                 logger.debug("cannot write the feature store %s: %s", place, error)

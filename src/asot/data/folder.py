@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from asot.text import listing, plural, printable, quote
 logger = logging.getLogger(__name__)
 
 PATTERN_SECONDS = 2  # to find the activity in a name
+_LONGEST_PATTERN = 100_000
 _UNREAD = "holds what belongs to no recording and is not read: "
 
 
@@ -242,6 +244,10 @@ def compile_pattern(pattern: str | None) -> regex.Pattern[str] | None:
     if pattern is None:
         return None
     try:
+        # Names are short, and what is to be repeated is unrolled.
+        counts = (int(one[-9:]) or 1 for one in regex.findall(r"\d+(?=\})", pattern))
+        if len(pattern) * math.prod(counts) > _LONGEST_PATTERN:
+            raise regex.error("it is longer than any name, with all its repetitions")
         compiled = regex.compile(pattern)
         why = f"it has {plural(compiled.groups, 'group')}"
     except regex.error as error:
@@ -249,7 +255,7 @@ def compile_pattern(pattern: str | None) -> regex.Pattern[str] | None:
     if compiled is not None and compiled.groups == 1:
         return compiled
     rule = "a regular expression with one group, which is the activity"
-    message = f"activity_pattern must be {rule}, but is {pattern!r}: {why}."
+    message = f"activity_pattern must be {rule}, but is {quote(pattern, 80)}: {why}."
     raise ArgumentError(message, setting="activity_pattern")
 
 

@@ -27,7 +27,7 @@ Rows = TypeVar("Rows", bound=NDArray[Any])
 
 FRAMES = 256  # of each recording, for k-means
 MOST_SEEN = 2**16  # frames of all recordings, for k-means
-SEEN_BYTES = 2**27  # of them in float64, which are fewer where there are many columns
+SEEN_BYTES = 2**28  # of them in float64, which are fewer where there are many columns
 BINS = 20  # of a recording, for the order
 DECODING: dict[str, Any] = {"epsilon": 0.04, "alpha": 0.6, "lambda_actions": 0.01}  # the paper's
 TINY = float(np.finfo(np.float32).tiny)  # the shortest row of float32 that has a direction

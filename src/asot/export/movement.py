@@ -14,10 +14,11 @@ from typing import TypeAlias
 
 import numpy as np
 
-from asot.errors import FileError, MissingExtraError
+from asot.errors import FileError
 from asot.export.annotations import Annotation, known_name, of_tier
 from asot.export.common import actions, require_lines
 from asot.files import atomic_path, require_file
+from asot.hdf5 import open_hdf5, texts, values
 from asot.text import file_stems, recording_name
 from asot.timeline.segments import BACKGROUND, Interval, Timeline, run_lengths
 
@@ -86,18 +87,12 @@ def _classic(path: Path) -> Labels:
 
 def _hdf5(path: Path) -> Labels:
     """Read labels, times and names of the recording from the format that is HDF5."""
-    try:
-        import h5py
-    except ImportError as error:
-        raise MissingExtraError("h5py", "series", "reading netCDF") from error
-    with h5py.File(path, "r") as file:
-        times = np.array(file["time"][()], dtype=np.float64)
+    with open_hdf5(path, "reading netCDF") as file:
+        times = np.array(values(path, file["time"]), dtype=np.float64)
         labels = {
-            name: np.array(one.asstr()[()], dtype=str)
+            name: np.array(texts(path, one), dtype=str)
             for name, one in file.items()
-            if isinstance(one, h5py.Dataset)
-            and h5py.check_string_dtype(one.dtype) is not None
-            and one.shape == times.shape
+            if getattr(one, "shape", None) == times.shape and one.dtype.kind in "OS"
         }
         found = (file.attrs.get(name, "") for name in _NAMES)
         return labels, times, [str(one) for one in found if one]

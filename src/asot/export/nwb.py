@@ -17,7 +17,8 @@ from asot.errors import FileError, MissingExtraError
 from asot.export.annotations import TIER, Annotation, known_name, of_tier
 from asot.export.common import actions, note, require_lines
 from asot.export.spreadsheets import HEADINGS
-from asot.files import atomic_path, require_file
+from asot.files import atomic_path
+from asot.hdf5 import open_hdf5, texts, values
 from asot.text import as_label, file_stems, recording_name
 from asot.timeline.segments import Interval, Timeline
 
@@ -75,21 +76,16 @@ def read_nwb(path: Path, known: Iterable[str] = (), tier: str | None = None) -> 
 
     The recording is what the file or its session is called.
     """
-    try:
-        import h5py
-    except ImportError as error:
-        raise MissingExtraError("h5py", "nwb", "reading NWB") from error
-    require_file(path)
     found: list[Annotation] = []
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path, "reading NWB", "nwb") as file:
             identifier = file["identifier"].asstr()[()]
             names = [str(identifier), recording_name(path.stem), path.stem]
             recording = known_name(names, known)
 
             def visit(place: str, group: Any) -> None:
-                if isinstance(group, h5py.Group) and {"start_time", "stop_time"} <= group.keys():
-                    found.extend(_annotations(recording, place.rpartition("/")[2], group))
+                if hasattr(group, "keys") and {"start_time", "stop_time"} <= group.keys():
+                    found.extend(_annotations(path, recording, place.rpartition("/")[2], group))
 
             file.visititems(visit)
     # h5py has a RuntimeError for some of what is damaged.
@@ -112,16 +108,18 @@ def _bouts(timeline: Timeline) -> Iterator[dict[str, Any]]:
         yield {**span, "confidence": sure, "checked": row.checked, "note": note(row)}
 
 
-def _annotations(recording: str, name: str, group: Mapping[str, Any]) -> Iterator[Annotation]:
+def _annotations(
+    path: Path, recording: str, name: str, group: Mapping[str, Any]
+) -> Iterator[Annotation]:
     """Read a table of intervals; one without labels has none."""
     columns = {as_label(key).replace("_", " ").casefold(): key for key in group}
     action = next((columns[one] for one in _ACTION if one in columns), None)
     if action is None:
         return
     said = next((columns[one] for one in _NOTE if one in columns), None)
-    starts, stops = group["start_time"][()].tolist(), group["stop_time"][()].tolist()
-    labels = group[action].asstr()[()].tolist()
-    notes = group[said].asstr()[()].tolist() if said else [""] * len(labels)
+    starts, stops = (values(path, group[one]).tolist() for one in ("start_time", "stop_time"))
+    labels = texts(path, group[action])
+    notes = texts(path, group[said]) if said else [""] * len(labels)
     for start, stop, label, remark in zip(starts, stops, labels, notes, strict=True):
         span = float(start), float(stop)
         yield Annotation(recording, *span, as_label(label), (name,), event=True, note=remark)

@@ -22,7 +22,7 @@ from asot.errors import ArgumentError, FileError, MissingExtraError
 from asot.export import lerobot
 from asot.export.annotations import frame, number
 from asot.export.spreadsheets import read_table, records
-from asot.files import atomic_path, read_text, require_file
+from asot.files import atomic_path, read_text, require_file, require_likely
 from asot.text import as_cell
 from asot.timeline.segments import Interval, SegmentRow, Timeline
 
@@ -150,7 +150,9 @@ def read_parquet(
         raise MissingExtraError("pyarrow", "parquet", "reading Parquet") from error
     require_file(path)
     try:
-        table = pq.read_table(path)
+        with pq.ParquetFile(path) as file:
+            require_likely(path, 32 * file.metadata.num_rows * len(file.schema_arrow))
+            table = file.read()
         is_lerobot = lerobot.COLUMN in table.column_names
         if is_lerobot:
             wanted = {"recording", "episode_index", "end", "timestamp", lerobot.COLUMN}
@@ -181,8 +183,12 @@ def read_excel(
             size = f"unpacks to {unpacked / 1e6:,.0f} MB, of {MOST_UNPACKED / 1e6:,.0f} at most"
             raise FileError.at(path, f"{size}: save its table as CSV")
         book = load_workbook(path, read_only=True, data_only=True)
+        # What the sheet says of its size may be far beyond its cells.
+        book.active.reset_dimensions()
         rows = [*book.active.iter_rows(values_only=True)]
         book.close()
+        width = max(map(len, rows[:1000]), default=0)
+        rows = [(*row, *[None] * (width - len(row))) if row else row for row in rows]
     except FileError:
         raise
     # openpyxl lets any error of its parsing through.

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from asot.data.features import FeatureFile
 from asot.data.origin import Origin, origin_path, read_origin, write_features
 from asot.data.recordings import transposed_hint
-from asot.errors import ConfigurationError, DataError, FileError
+from asot.errors import AsotError, ConfigurationError, DataError, FileError
 from asot.files import remove, require_file, write_array
 from asot.inputs.find import Input
 from asot.inputs.kinds import ARRAYS
@@ -200,7 +200,7 @@ def survey(inputs: Sequence[Input], series: SeriesSettings, progress: Progress) 
                 result.taken.append(take_down(one, origin, None, length, one.remarks))
                 continue
             make = extractors[number].features(one.path, one.path, lambda done: None)
-            with _memory_counted(one.path), make as made:
+            with _counted(one.path), make as made:
                 arrays, origin = made
                 times = arrays.get("times")
                 length = None if times is None else float(times[-1] - times[0])
@@ -247,7 +247,7 @@ def _of_tables(
         if expected is not None:
             _require_expected(taken.identity, expected)
         try:
-            with _memory_counted(path):
+            with _counted(path):
                 looks[name] = _look(Input(name, path), taken, root)
                 release(path, ROOM)
         except DataError as error:
@@ -376,7 +376,7 @@ def extract_with(
 
     for one, extractor, length in work:
         try:
-            with _memory_counted(one.path):
+            with _counted(one.path):
                 result.remarks[one.name] = _make(one, extractor, root, tell).remarks
             result.made.append(one.name)
         except DataError as error:
@@ -388,10 +388,20 @@ def extract_with(
 
 
 @contextmanager
-def _memory_counted(path: Path) -> Iterator[None]:
-    """Let one recording that is too large for the memory be listed like others that fail."""
+def _counted(path: Path) -> Iterator[None]:
+    """Let a recording be listed like others that fail, whatever reading it raises.
+
+    What others wrote may lead any library astray, and one file must not end the work on all. Where
+    nothing can be written any more, the work does end.
+    """
     try:
         yield
+    except (AsotError, ImportError, NotImplementedError):
+        raise
+    except (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError) as error:
+        logger.debug("%s cannot be read", path, exc_info=True)
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise FileError.at(path, f"holds what cannot be read ({reason[:200]})") from error
     except MemoryError as error:
         needs = "needs more memory than there is: choose columns (--columns)"
         raise FileError.at(path, f"{needs}, or fewer rows a second (--frame_rate)") from error

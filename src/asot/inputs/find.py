@@ -227,10 +227,18 @@ def _files_below(folder: Path) -> Iterator[Path]:
                 continue
             seen.add((status.st_dev, status.st_ino))
             inner = [Path(place, name) for name in below if not name.startswith(".")]
-            inner = [one for one in inner if not is_ours(one)]
+            inner = [one for one in inner if not is_ours(one) and not _leads_up(one, folder)]
             waiting += sorted(one for one in inner if one.is_symlink())
             below[:] = sorted(one.name for one in inner if not one.is_symlink())
             yield from (Path(place, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _leads_up(path: Path, folder: Path) -> bool:
+    """Tell a link to a folder above the one that is searched: half the disk might be in it."""
+    if not path.is_symlink() or path.resolve() not in folder.resolve().parents:
+        return False
+    logger.warning("%s leads to a folder above: left out.", printable(path))
+    return True
 
 
 def _is_of(one: Input, kind: Kind) -> bool:

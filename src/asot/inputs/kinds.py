@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from asot.errors import FileError
 from asot.files import wide_encoding
 from asot.inputs.series.numbers import is_value
 from asot.remote import is_away, read_parts
@@ -38,6 +39,8 @@ HDF5, PARQUET, ARRAYS = (".h5", ".hdf5", ".nwb"), (".parquet", ".pq"), (".npy",)
 PLAIN = (".txt", ".dat", ".log", ".asc", ".data", "")
 TABLES = (".csv", ".tsv", ".tab")
 TEXTS = (*TABLES, *PLAIN)
+# Far more than anybody measures, and few enough to look at each of them.
+MOST_COLUMNS = 10_000
 # Of two files of one name in a folder, the first of these is read.
 SERIES = (*HDF5, *PARQUET, *TABLES, *ARRAYS)
 # FFmpeg knows some of these as well, which are pictures, sound, subtitles or lists of files.
@@ -88,6 +91,13 @@ def content(path: Path) -> Literal["text", "table", "container", "other", "unkno
         return "unknown"
     text = wide_encoding(head) or not _CONTROLS.search(head)
     return "text" if text and not head.startswith(b"YUV4MPEG2") else "other"
+
+
+def require_width(path: Path, width: int) -> None:
+    """Refuse a table or poses of more columns than anybody measures."""
+    if width > MOST_COLUMNS:
+        most = f"has {width:,} columns, of {MOST_COLUMNS:,} at most"
+        raise FileError.at(path, f"{most}: write those that matter to a file of their own")
 
 
 def holds_numbers(path: Path) -> bool:

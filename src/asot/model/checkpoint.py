@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import sys
+import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -103,10 +103,7 @@ def save(
 
 
 def _plain(value: Any) -> Any:
-    """Turn models, settings and arrays into dicts, numbers, texts and tensors.
-
-    Nothing is shared, as pickle would write it once: a model has the same bytes when it was read.
-    """
+    """Turn models, settings and arrays into dicts, numbers, texts and tensors."""
     if isinstance(value, ActionModel):
         own = {name: getattr(value, name) for name in ("recipe", "n_features", "n_actions")}
         return _plain({**own, "weights": dict(value.state_dict())})
@@ -116,16 +113,14 @@ def _plain(value: Any) -> Any:
         return _plain({**parts, "network" if is_network else "prototypes": value.model})
     if dataclasses.is_dataclass(value):
         names = [one.name for one in dataclasses.fields(value)]
-        return {_plain(name): _plain(getattr(value, name)) for name in names}
+        return {name: _plain(getattr(value, name)) for name in names}
     if isinstance(value, dict):
-        return {_plain(name): _plain(one) for name, one in value.items()}
+        return {name: _plain(one) for name, one in value.items()}
     if isinstance(value, list):
         return [_plain(one) for one in value]
-    if isinstance(value, str):
-        return sys.intern(str(value))
     if isinstance(value, np.ndarray):
-        value = torch.from_numpy(np.ascontiguousarray(value))
-    return value.detach().cpu().clone() if isinstance(value, Tensor) else value
+        return torch.from_numpy(np.ascontiguousarray(value))
+    return value.detach().cpu() if isinstance(value, Tensor) else value
 
 
 def load_model(path: Path) -> ActionModel | TeamModel:
@@ -175,7 +170,9 @@ def _reading(path: Path) -> Iterator[_File]:
         with zipfile.ZipFile(path) as archive:
             # Torch never compresses; a small compressed file could fill the memory.
             _require(not any(one.compress_type for one in archive.infolist()), "is compressed")
-        values = _opaque(torch.load(path, map_location="cpu", weights_only=True))
+        with warnings.catch_warnings():  # of tensors of kinds that are then refused
+            warnings.simplefilter("ignore")
+            values = _opaque(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # a damaged file can lead the reader anywhere
         raise FileError.at(path, f"cannot be read as a checkpoint: {CURE}") from error
     try:

@@ -113,6 +113,8 @@ def find_devices(device: str, devices: int | str = 1) -> Devices:
         place = torch.device(chosen)
         if int(devices) < 1:
             raise ValueError("their number must be 1 or more.")
+        if int(devices) > (most := max(64, os.cpu_count() or 1)):
+            raise ValueError(f"each is a process, and {most} are the most.")
         if int(devices) == 1:
             torch.zeros(1, device=place)
             return Devices(place)

@@ -8,7 +8,6 @@ Source of the paper's settings: Xu and Gould, CVPR 2024, and what the authors pu
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, is_dataclass
 from importlib import resources
@@ -16,9 +15,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, Literal, NoReturn
 
-import yaml
-
 from asot.errors import ArgumentError, ConfigurationError, require_integer, require_number
+from asot.schema import read_yaml
 
 SUFFIXES = (".yaml", ".yml")
 AUTO: Final = "auto"  # in place of a number, which is then found from the recordings
@@ -370,15 +368,6 @@ def find_recipe(recipe: str) -> Path:
     )
 
 
-class _Loader(yaml.SafeLoader):
-    """A loader that reads ``1e-3`` as a number, where PyYAML reads text."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
-)
-
-
 def load_recipe(recipe: str) -> Recipe:
     """Load a recipe by its shipped name or from a YAML file.
 
@@ -388,12 +377,7 @@ def load_recipe(recipe: str) -> Recipe:
     7
     """
     path = find_recipe(recipe)
-    try:
-        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # a SafeLoader
-    except (yaml.YAMLError, OSError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        sentence = f"{path} cannot be read as YAML: {reason}."
-        raise ConfigurationError(sentence, file=path) from error
+    values = read_yaml(path)
     try:
         return Recipe.from_dict({} if values is None else values)
     except ConfigurationError as error:

@@ -46,7 +46,7 @@ MakeLog = Callable[[], Logger | None]
 GroundTruth = Sequence[NDArray[np.int64] | None]
 
 RESTART_FRAMES = 10_000  # that choose the best restart of k-means
-WORTH_SHARING = 2**25  # multiplications of a step from which an exchange is the shorter part
+WORTH_SHARING = 2**26  # multiplications of a step from which an exchange is the shorter part
 PICTURED = 5  # recordings whose validation is drawn for loggers that take pictures
 
 logger = logging.getLogger(__name__)

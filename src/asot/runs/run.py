@@ -51,6 +51,7 @@ WHOLE = "all"
 EACH = "each"
 RUN_FILE = "run.json"
 LIBRARIES = ["asot", "torch", "numpy", "scipy", "scikit-learn", "numba", "hmmlearn"]
+MOST_COLUMNS = 20_000
 
 
 @dataclass(frozen=True)
@@ -219,6 +220,10 @@ def plan_run(
         if left and not activities:
             logger.warning("left out, as the recipe does not name them: %s", ", ".join(left))
         groups = {name: dataset.recordings(name) for name in wanted}
+    for recordings in groups.values():
+        if (width := recordings[0].width) > MOST_COLUMNS:
+            rule = f"have {width:,} columns, and a model compares each with each: {MOST_COLUMNS:,}"
+            raise DataError(f"The features in {dataset.root} {rule} are the most.")
     plan = TrainingPlan(dataset, source, groups, {}, {})
     progress("Loading the libraries", 0, 1)
     for index, (name, recordings) in enumerate(groups.items()):

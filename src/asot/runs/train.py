@@ -74,7 +74,6 @@ def train_run(
     plan = plan_run(recipe, data_dir, activities, progress, **search)
     if not is_helper:
         run.begin(recipe, seed, plan)
-        place = find_devices(device, devices)
     from asot.model.network import warm_up
 
     warm_up()
@@ -82,6 +81,7 @@ def train_run(
     folder = run.predictions
     with nullcontext() if is_helper else sole_use(out):
         if not is_helper:
+            place = find_devices(device, devices)
             folder.begin(keep_names=known is not None)
         models: dict[str, str] = {}
         standardise, drafts = recipe.dataset.standardise, PredictionFolder(out / DRAFTS)
@@ -219,12 +219,14 @@ def fit_model(
     # Late, as they import torch, and the command line must show its help at once.
     from asot.model.checkpoint import load_model, save
     from asot.model.features import PreparedFeatures, content_order
-    from asot.model.learners import train_team
+    from asot.model.learners import share_learners, train_team
     from asot.model.training import is_worth_sharing, train
 
     checkpoint = root / "models" / f"{name}.ckpt"
     kept = checkpoint.with_suffix("")
-    if recipe.team and checkpoint.is_file():
+    if recipe.team and place.from_first(checkpoint.is_file):
+        if place.rank > 0:
+            return None
         shutil.rmtree(kept, ignore_errors=True)
         return load_model(checkpoint)
     recordings = recordings[content_order(recordings.features)]
@@ -232,7 +234,7 @@ def fit_model(
     frame_rate = _frame_rate(plan.activities[name])
 
     make_log = partial(_make_log, logger_name, root / "logs" / name, f"{recipe.name}-{name}")
-    if recipe.team or not is_worth_sharing(recipe, features.width):
+    if not recipe.team and not is_worth_sharing(recipe, features.width):
         if place.rank > 0:
             return None
         place = place.alone()
@@ -255,6 +257,10 @@ def fit_model(
     # One program has one run at a time with Weights and Biases.
     if logger_name == "wandb":
         workers = Workers(1)
+    if place.count > 1:
+        share_learners(place, *arguments, kept, make_log, progress)
+    if place.rank > 0:
+        return None
     team = train_team(
         *arguments,
         str(place.device),

@@ -16,25 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.errors import ArgumentError, FileError, MissingExtraError
+from asot.errors import ArgumentError, FileError
+from asot.hdf5 import require_own
+from asot.hdf5 import values as values_of
 from asot.inputs.poses.headers import Key, least_of
 from asot.inputs.poses.places import Poses, place
 from asot.timeline.segments import require_times
 
 Names = tuple[str, ...]
 _SKELETONS = [("node_names", "edge_inds")]  # of SLEAP
-
-
-def open_hdf5(path: Path) -> Any:
-    """Open an HDF5 file for reading, or raise the error of a damaged file or a missing library."""
-    try:
-        import h5py
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("h5py", "series", "Reading HDF5") from error
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise FileError.at(path, "is not an HDF5 file, or is damaged") from error
 
 
 def read_sleap(path: Path, file: Any) -> tuple[list[str], list[str], NDArray[Any], NDArray[Any]]:
@@ -44,12 +34,16 @@ def read_sleap(path: Path, file: Any) -> tuple[list[str], list[str], NDArray[Any
     layout: https://io.sleap.ai, "Analysis HDF5". Axes without names are in the order of SLEAP
     itself, (track, xy, node, frame).
     """
-    points = [_text(name) for name in file["node_names"][()]]
-    tracks = [_text(name) for name in file["track_names"][()]] if "track_names" in file else []
-    places = _ordered(file["tracks"], ("track", "xy", "node", "frame"))
+    points = [_text(name) for name in values_of(path, file["node_names"])]
+    tracks = (
+        [_text(name) for name in values_of(path, file["track_names"])]
+        if "track_names" in file
+        else []
+    )
+    places = _ordered(path, file["tracks"], ("track", "xy", "node", "frame"))
     scores = None
     if "point_scores" in file:
-        scores = _ordered(file["point_scores"], ("track", "node", "frame"))
+        scores = _ordered(path, file["point_scores"], ("track", "node", "frame"))
     if places.ndim != 4 or places.shape[2:] != (len(points), 2):
         tracks_of = f"has tracks of shape {places.shape} as (frame, track, node, xy)"
         raise FileError.at(path, f"{tracks_of}, which do not fit its {len(points)} nodes")
@@ -60,7 +54,7 @@ def read_sleap(path: Path, file: Any) -> tuple[list[str], list[str], NDArray[Any
     return tracks, points, places, scores
 
 
-def read_edges(file: Any) -> tuple[tuple[str, str], ...]:
+def read_edges(path: Path, file: Any) -> tuple[tuple[str, str], ...]:
     """Read the pairs of points that a skeleton of SLEAP or of ndx-pose joins; empty without one."""
     found: dict[tuple[str, str], None] = {}
     skeletons = [(file[nodes], file[edges]) for nodes, edges in _SKELETONS if edges in file]
@@ -70,8 +64,8 @@ def read_edges(file: Any) -> tuple[tuple[str, str], ...]:
         if "nodes" in group and "edges" in group
     ]
     for nodes, edges in skeletons:
-        names = [_text(name) for name in nodes[()]]
-        pairs = np.asarray(edges[()])
+        names = [_text(name) for name in values_of(path, nodes)]
+        pairs = np.asarray(values_of(path, edges))
         if pairs.ndim == 2 and pairs.shape[1] != 2:
             pairs = pairs.T  # as MATLAB has it
         if pairs.ndim == 2 and pairs.shape[1] == 2 and pairs.dtype.kind in "iu":
@@ -88,7 +82,7 @@ def read_dlc(path: Path, file: Any) -> tuple[list[Names], list[str], NDArray[Any
     """
     for group in _groups(file, "pandas_type", ("frame_table", "frame")):
         table = _text(group.attrs["pandas_type"]) == "frame_table"
-        return _read_table(group) if table else _read_fixed(group)
+        return _read_table(path, group) if table else _read_fixed(path, group)
     message = "is HDF5, but neither DeepLabCut's nor an analysis file of SLEAP: export it as CSV"
     raise FileError.at(path, message)
 
@@ -107,20 +101,20 @@ def read_nwb(path: Path, file: Any) -> Poses:
     of_dlc = source is not None and "deeplabcut" in _text(source[()]).lower()
     keys: list[Key] = []
     columns: list[NDArray[np.float64]] = []
-    times = _nwb_times(found[0])
+    times = _nwb_times(path, found[0])
     for series in found:
-        own = _nwb_times(series)
+        own = _nwb_times(path, series)
         if not (len(own) == len(times) and np.allclose(own, times)):
             one, other = found[0].name, series.name
             raise FileError.at(path, f"has {one} and {other} at different times: export it as CSV")
         owner = series.parent.name.rpartition("/")[2]
         point = series.name.rpartition("/")[2].removeprefix("PoseEstimationSeries") or "point"
-        places = np.asarray(series["data"][()], dtype=np.float64).reshape(len(own), -1)
+        places = np.asarray(values_of(path, series["data"]), dtype=np.float64).reshape(len(own), -1)
         keys += [(owner, point, axis) for axis in "xyz"[: places.shape[1]]]
         columns += list(places.T)
         if "confidence" in series:
             keys.append((owner, point, "likelihood" if of_dlc else "score"))
-            columns.append(np.asarray(series["confidence"][()], dtype=np.float64))
+            columns.append(np.asarray(values_of(path, series["confidence"]), dtype=np.float64))
     poses = place(path, keys, np.arange(len(times)), np.column_stack(columns), least_of(keys))
     edges = np.append(times, 2 * times[-1:] - times[-2:-1])
     try:
@@ -141,24 +135,30 @@ def _groups(file: Any, attribute: str, values: tuple[str, ...]) -> list[Any]:
     return found
 
 
-def _nwb_times(series: Any) -> NDArray[np.float64]:
+def _nwb_times(path: Path, series: Any) -> NDArray[np.float64]:
     if "timestamps" in series:
-        return np.asarray(series["timestamps"][()], dtype=np.float64)
+        return np.asarray(values_of(path, series["timestamps"]), dtype=np.float64)
     start = series["starting_time"]
-    return float(start[()]) + np.arange(len(series["data"])) / float(start.attrs["rate"])
+    require_own(path, series["data"])
+    rate = float(start.attrs["rate"])
+    if not 0 < rate <= 1e6:
+        raise FileError.at(path, f"has {rate:g} frames a second in {series.name}: export it as CSV")
+    return float(start[()]) + np.arange(len(series["data"])) / rate
 
 
-def _ordered(dataset: Any, default: tuple[str, ...]) -> NDArray[np.float64]:
+def _ordered(path: Path, dataset: Any, default: tuple[str, ...]) -> NDArray[np.float64]:
     """Read a data set with its axes in the order (frame, track, node, xy)."""
     dims = tuple(json.loads(dataset.attrs["dims"])) if "dims" in dataset.attrs else default
     order = [dims.index(axis) for axis in ("frame", "track", "node", "xy") if axis in dims]
-    return np.asarray(dataset[()], dtype=np.float64).transpose(order)
+    return np.asarray(values_of(path, dataset), dtype=np.float64).transpose(order)
 
 
-def _read_table(group: Any) -> tuple[list[Names], list[str], NDArray[Any], NDArray[Any]]:
+def _read_table(
+    path: Path, group: Any
+) -> tuple[list[Names], list[str], NDArray[Any], NDArray[Any]]:
     levels = plain_pickle(_bytes(group.attrs["info"]))[1].get("names")
     table = group["table"]
-    rows = table[()]
+    rows = values_of(path, table)
     keys: list[Names] = []
     blocks = []
     for field in rows.dtype.names:
@@ -170,19 +170,29 @@ def _read_table(group: Any) -> tuple[list[Names], list[str], NDArray[Any], NDArr
     return keys, [str(level) for level in levels], rows["index"], np.concatenate(blocks, axis=1)
 
 
-def _read_fixed(group: Any) -> tuple[list[Names], list[str], NDArray[Any], NDArray[Any]]:
+def _read_fixed(
+    path: Path, group: Any
+) -> tuple[list[Names], list[str], NDArray[Any], NDArray[Any]]:
     keys: list[Names] = []
     blocks = []
     depth = int(group.attrs.get("axis0_nlevels", 0))
     levels = [_text(group[f"axis0_level{level}"].attrs["name"]) for level in range(depth)]
     for block in range(int(group.attrs["nblocks"])):
-        parts = [] if depth else [[_text(name) for name in group[f"block{block}_items"][()]]]
+        parts = (
+            []
+            if depth
+            else [[_text(name) for name in values_of(path, group[f"block{block}_items"])]]
+        )
         for level in range(depth):
-            names = [_text(name) for name in group[f"block{block}_items_level{level}"][()]]
-            parts.append([names[code] for code in group[f"block{block}_items_label{level}"][()]])
+            names = [
+                _text(name) for name in values_of(path, group[f"block{block}_items_level{level}"])
+            ]
+            parts.append(
+                [names[code] for code in values_of(path, group[f"block{block}_items_label{level}"])]
+            )
         keys += list(zip(*parts, strict=True))
-        blocks.append(np.asarray(group[f"block{block}_values"][()], dtype=np.float64))
-    return keys, levels or ["None"], group["axis1"][()], np.concatenate(blocks, axis=1)
+        blocks.append(np.asarray(values_of(path, group[f"block{block}_values"]), dtype=np.float64))
+    return keys, levels or ["None"], values_of(path, group["axis1"]), np.concatenate(blocks, axis=1)
 
 
 def plain_pickle(data: bytes) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.errors import FileError
+from asot.inputs.kinds import require_width
 from asot.inputs.poses.headers import AXES, CONFIDENCES, Key
 from asot.text import listing, quote
 
@@ -60,6 +61,7 @@ def place(
             message = f"has two animals of one track in frame {frame}: track them in SLEAP first"
         raise FileError.at(path, message)
     width = values.shape[1]
+    require_width(path, len(names) * width)
     # The last column stands for a missing confidence.
     placed = np.full((length, len(names) * width + 1), np.nan)
     for label in range(len(names)):

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from asot.errors import AsotError, FileError
 from asot.files import require_file
+from asot.hdf5 import open_hdf5
 from asot.inputs.kinds import ARRAYS, HDF5, PARQUET, TEXTS, OfTable, content
-from asot.inputs.poses.hdf5 import open_hdf5, read_dlc, read_edges, read_nwb, read_sleap
+from asot.inputs.poses.hdf5 import read_dlc, read_edges, read_nwb, read_sleap
 from asot.inputs.poses.headers import flat, least_of, name_levels
 from asot.inputs.poses.places import Poses, clean, place
 from asot.inputs.poses.tables import find_poses, read_poses
@@ -138,9 +139,9 @@ def _read_hdf5(path: Path) -> Poses:
                 values = np.concatenate([places, scores[..., None]], axis=-1)
                 values = values.reshape(len(values), -1)
                 poses = place(path, keys, np.arange(len(values)), values, least_of(keys))
-                return replace(poses, edges=_cleaned(read_edges(file)))
+                return replace(poses, edges=_cleaned(read_edges(path, file)))
             if "nwb_version" in file.attrs:
-                return replace(read_nwb(path, file), edges=_cleaned(read_edges(file)))
+                return replace(read_nwb(path, file), edges=_cleaned(read_edges(path, file)))
             names, levels, index, values = read_dlc(path, file)
         return _of_levels(path, names, levels, index, values)
     except (AsotError, MemoryError):

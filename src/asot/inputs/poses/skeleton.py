@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from asot.errors import FileError
 from asot.files import read_text
 from asot.inputs.poses.places import clean
+from asot.schema import read_yaml
 from asot.text import listing
 
 Edges = tuple[tuple[str, str], ...]
@@ -57,10 +58,10 @@ def read_skeleton(path: Path) -> Edges:
     >>> read_skeleton(path)
     (('nose', 'neck'), ('neck', 'tail'), ('neck', 'ear'))
     """
-    text = read_text(path)
     if path.suffix.lower() in (".yaml", ".yml", ".json"):
-        rows = _in_yaml(path, text)
+        rows = _in_yaml(path)
     else:
+        text = read_text(path)
         mark = "\t" if "\t" in text else ","
         rows = [row for row in csv.reader(text.splitlines(), delimiter=mark) if any(row)]
     chains = [[clean(str(name)) for name in row] for row in rows]
@@ -70,13 +71,8 @@ def read_skeleton(path: Path) -> Edges:
     return tuple(pair for chain in chains for pair in pairwise(chain))
 
 
-def _in_yaml(path: Path, text: str) -> list[list[Any]]:
-    import yaml
-
-    try:
-        found = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise FileError.at(path, "is not YAML or JSON: check its brackets and colons") from error
+def _in_yaml(path: Path) -> list[list[Any]]:
+    found = read_yaml(path)
     rows = found.get("skeleton") if isinstance(found, dict) else found
     if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
         return []

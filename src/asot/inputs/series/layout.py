@@ -16,6 +16,7 @@ from pathlib import Path
 
 from asot.errors import FileError
 from asot.files import require_file
+from asot.inputs.kinds import require_width
 from asot.inputs.series.clocks import time_unit
 from asot.inputs.series.lines import BLANKS, find_encoding, records, split
 from asot.inputs.series.numbers import decimal_mark, is_clock, is_date, is_day_and_clock, is_value
@@ -75,13 +76,16 @@ def _look_at(path: Path, skip_lines: int | None, *version: int) -> Dialect:
             length += len(text)
         if len(lines) >= _LOOK or (length > _LETTERS and len(lines) > _LEAST):
             break
+        require_width(path, max(map(text.count, SEPARATORS)) // 10)
     separator = None
     if lines and re.fullmatch('"?sep=."?', lines[0][1], re.IGNORECASE):
         separator, lines = lines[0][1].strip('"')[4], lines[1:]
     texts = [text for _, text in lines if not text.lstrip().startswith(COMMENTS)]
-    return _Finder(
+    found = _Finder(
         path, encoding, lines, separator or _separator([*texts[:40], *texts[40:][-40:]])
     ).find()
+    require_width(path, found.width)
+    return found
 
 
 def _separator(texts: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +18,8 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from asot.errors import FileError, MissingExtraError, unreadable
-from asot.files import require_file
-from asot.inputs.kinds import ARRAYS, PARQUET, TEXTS
+from asot.files import require_file, require_likely
+from asot.inputs.kinds import ARRAYS, PARQUET, TEXTS, require_width
 from asot.inputs.series.clocks import find_time_column, is_whose
 from asot.inputs.series.columns import SignalTable, signals_of
 from asot.inputs.series.dates import require_pandas
@@ -119,14 +119,22 @@ def open_parquet(path: Path) -> SignalTable:
     """Read a Parquet file; its index is a column too, unless it only counts the rows."""
     pandas = require_pandas("Reading Parquet")
     try:
-        import pyarrow  # noqa: F401 - the error of pandas is less clear
+        import pyarrow.parquet as pq
     except ModuleNotFoundError as error:
         raise MissingExtraError("pyarrow", "series", "Reading Parquet") from error
     try:
-        frame = pandas.read_parquet(path, engine="pyarrow")
-    except MemoryError:
+        with pq.ParquetFile(path) as file:
+            require_width(path, len(file.schema_arrow))
+            require_likely(path, 8 * file.metadata.num_rows * len(file.schema_arrow))
+            try:
+                frame = pandas.read_parquet(path, engine="pyarrow")
+            except MemoryError:
+                raise
+            except Exception:  # what others wrote about pandas in the file may raise anything
+                frame = file.read().replace_schema_metadata().to_pandas()
+    except (FileError, MemoryError):
         raise
-    except Exception as error:  # what others wrote about pandas in the file may raise anything
+    except Exception as error:
         raise FileError.at(path, "is not a Parquet file, or is damaged") from error
     if not isinstance(frame.index, pandas.RangeIndex):
         frame = frame.reset_index()
@@ -139,11 +147,13 @@ def open_parquet(path: Path) -> SignalTable:
 
 def _unique(names: Sequence[str]) -> tuple[str, ...]:
     """Number the columns without a name and the columns of the same name."""
-    result: list[str] = []
+    result: dict[str, None] = {}
+    counts: dict[str, Iterator[int]] = {}
     for position, name in enumerate(names, start=1):
         name = name or f"column {position}"
-        twins = (f"{name} ({count})" for count in itertools.count(2))
-        result.append(next(one for one in itertools.chain([name], twins) if one not in result))
+        following = counts.setdefault(name, itertools.count(2))
+        twins = (f"{name} ({count})" for count in following)
+        result[next(one for one in itertools.chain([name], twins) if one not in result)] = None
     return tuple(result)
 
 
@@ -256,6 +266,8 @@ def _read_array(
         with path.open("rb") as stream:
             npy_format.read_magic(stream)  # numpy.load also opens archives
         array = np.load(path, allow_pickle=False)
+    except MemoryError:
+        raise
     except OSError as error:
         raise FileError.at(path, unreadable(error)) from error
     except Exception as error:  # NumPy evaluates the header as Python: anything can come out

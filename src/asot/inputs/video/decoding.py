@@ -41,6 +41,8 @@ LONGEST_S = 3600.0
 USUAL_RATE = 25.0
 # Failed reads in a row after which the rest of a file is given up.
 PATIENCE = 100
+# A dozen frames are held at once; cameras that see all around have 12,000 x 6,000.
+MOST_PIXELS = 80_000_000
 # Formats where not every frame has a time of its own: the others' are counted from the start.
 _COUNTED = ("mpeg",)
 # Formats without times, of which FFmpeg supposes 25 frames a second, whatever the stream says.
@@ -310,6 +312,7 @@ def open_video(path: Path, threads: int | None = None) -> Iterator[OpenVideo]:
         stream = _video_stream(path, container)
         stream.codec_context.thread_type = "AUTO"
         stream.codec_context.thread_count = threads or 0
+        stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
         try:
             yield OpenVideo(path, container, stream)
         except av.error.FFmpegError as error:
@@ -334,6 +337,10 @@ def _video_stream(path: Path, container: Any) -> Any:
     playable = [stream for stream in streams if stream.codec_context is not None]
     if not playable:
         raise FileError.at(path, "has a codec that FFmpeg cannot decode here: convert it first")
+    width, height = playable[0].codec_context.width or 0, playable[0].codec_context.height or 0
+    if width * height > MOST_PIXELS:
+        most = f"has pictures of {width:,} x {height:,} points, of {MOST_PIXELS:,} at most"
+        raise FileError.at(path, f"{most}: shrink it with ffmpeg -vf scale=1280:-2")
     return playable[0]
 
 

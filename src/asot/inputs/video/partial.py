@@ -39,6 +39,9 @@ class Partial:
         self._state = target.with_name(f".{target.stem}.what")
         target.parent.mkdir(parents=True, exist_ok=True)
         wanted = json.loads(json.dumps({**state, "batch_size": batch_size}))
+        for path in (self._rows, self._moments):
+            if path.is_symlink():  # what it leads to is none of ours
+                path.unlink()
         # Unbuffered, so that a kill loses nothing.
         self._to_rows = self._rows.open("ab", buffering=0)
         if not _lock(self._to_rows):
