@@ -117,7 +117,7 @@ def run_beside(
 ) -> Iterator[tuple[Job, Result | Died]]:
     """Run jobs in this process and ``count - 1`` others, which take a while to begin."""
     waiting, ended, stopped = deque(jobs), SimpleQueue[Any](), threading.Event()
-    telling = threading.Lock()
+    telling, over = threading.Lock(), False
 
     def tell_alone(job: Job, value: Any) -> None:
         with telling:
@@ -132,19 +132,23 @@ def run_beside(
         finally:
             ended.put(_NONE)
 
-    def outcomes(until: Callable[[Any], bool]) -> Iterator[Any]:
-        while not until(ended) and (outcome := ended.get()) is not _NONE:
+    def outcomes(wait: bool) -> Iterator[Any]:
+        nonlocal over
+        while not over and (wait or not ended.empty()):
+            outcome = ended.get()
+            over = outcome is _NONE
             if isinstance(outcome, BaseException):
                 raise outcome
-            yield outcome
+            if not over:
+                yield outcome
 
     leader = threading.Thread(target=lead, daemon=True)
     leader.start()
     try:
         while (job := _next(waiting)) is not _NONE:
             yield from run_here(function, [job], 1, tell_alone)
-            yield from outcomes(SimpleQueue.empty)
-        yield from outcomes(lambda queue: False)
+            yield from outcomes(wait=False)
+        yield from outcomes(wait=True)
     finally:
         waiting.clear()
         stopped.set()
