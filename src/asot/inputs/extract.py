@@ -387,7 +387,8 @@ def extract_with(
 
     made = partial(_made, [(one, extractor) for one, extractor, _ in work], root)
     workers = Workers().sharing(work[0][1].cores if work else 1)
-    outcomes = workers.run(made, range(len(work)), told, seconds=_seconds(work))
+    on_gpu = bool(work) and work[0][1].cores is None
+    outcomes = workers.run(made, range(len(work)), told, gpu=on_gpu, seconds=_seconds(work))
     for index, outcome in outcomes:
         one, extractor, length = work[index]
         if isinstance(outcome, list):
