@@ -193,7 +193,7 @@ def test_commands_of_the_documents_run(name: str, room: Path, monkeypatch: Any) 
     monkeypatch.setenv("HOME", str(room))
     monkeypatch.setattr("webbrowser.open", lambda url: True)
     # A team of few, as all that is asked here is that commands run.
-    monkeypatch.setattr("asot.model.training.KINDS", KINDS[:1])
+    monkeypatch.setattr("asot.model.learners.KINDS", KINDS[:1])
     for made in ("results", "RUN"):
         shutil.rmtree(made, ignore_errors=True)
     for words in map(prepare, commands(document)):
