@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import sys
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -103,7 +104,10 @@ def save(
 
 
 def _plain(value: Any) -> Any:
-    """Turn models, settings and arrays into dicts, numbers, texts and tensors."""
+    """Turn models, settings and arrays into dicts, numbers, texts and tensors.
+
+    Nothing is shared, as pickle would write it once: a model has the same bytes when it was read.
+    """
     if isinstance(value, ActionModel):
         own = {name: getattr(value, name) for name in ("recipe", "n_features", "n_actions")}
         return _plain({**own, "weights": dict(value.state_dict())})
@@ -113,14 +117,16 @@ def _plain(value: Any) -> Any:
         return _plain({**parts, "network" if is_network else "prototypes": value.model})
     if dataclasses.is_dataclass(value):
         names = [one.name for one in dataclasses.fields(value)]
-        return {name: _plain(getattr(value, name)) for name in names}
+        return {_plain(name): _plain(getattr(value, name)) for name in names}
     if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
+        return {_plain(name): _plain(one) for name, one in value.items()}
     if isinstance(value, list):
         return [_plain(one) for one in value]
+    if isinstance(value, str):
+        return sys.intern(str(value))
     if isinstance(value, np.ndarray):
-        return torch.from_numpy(np.ascontiguousarray(value))
-    return value.detach().cpu() if isinstance(value, Tensor) else value
+        value = torch.from_numpy(np.ascontiguousarray(value))
+    return value.detach().cpu().clone() if isinstance(value, Tensor) else value
 
 
 def load_model(path: Path) -> ActionModel | TeamModel:
