@@ -368,3 +368,14 @@ def test_shards_on_two_machines_fill_one_folder_of_a_store(
         assert main(["extract", "memory://in", "--out", "memory://out", f"--shard={shard}"]) == 0
     found = {name.replace("/out", "/whole"): one for name, one in content(far, "/out").items()}
     assert found == content(far, "/whole")
+
+
+def test_jobs_elsewhere_know_what_urls_stand_for(
+    far: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with mirrored("memory://out") as [out]:
+        work = remote.carried(partial(write_text, out / "a.txt"))
+        monkeypatch.delenv(remote._OPEN)
+        monkeypatch.delenv("ASOT_CACHE")
+        work("1")
+        assert content(far, "/out") == {"/out/a.txt": b"1"}

@@ -17,13 +17,13 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, unquote
 
 from asot.errors import AsotError, ConfigurationError, FileError
@@ -38,6 +38,9 @@ from asot.stores import (
     tried,
     version_of,
 )
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
 SMALL = 1 << 16  # bytes of files that are fetched at once
 ROOM = 10 << 30  # bytes of recordings that may be kept for the next look at them
@@ -268,6 +271,17 @@ def removed(path: Path) -> None:
 
     tried(remove, told(str(path)), "removed")
     _known.pop(str(path), None)
+
+
+def carried(function: Callable[[Job], Result]) -> Callable[[Job], Result]:
+    """Return a function that knows what URLs stand for, wherever the cache is the same folder."""
+    opened = os.environ.get(_OPEN)
+    return function if opened is None else partial(_carried, function, opened, str(cache_folder()))
+
+
+def _carried(function: Callable[[Job], Result], opened: str, cache: str, job: Job) -> Result:
+    os.environ |= {_OPEN: opened, "ASOT_CACHE": cache}
+    return function(job)
 
 
 def _root() -> Path:
