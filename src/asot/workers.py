@@ -27,6 +27,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from asot.errors import ArgumentError, require_integer
+from asot.remote import carried
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -268,7 +269,8 @@ def run_by_ray(
     """Run jobs as tasks of Ray, on a cluster or here; see :meth:`Workers.run`."""
     from asot.rays import run_tasks
 
-    for job, said, lost in run_tasks(partial(_answer_alone, function), jobs, count, told, gpu):
+    work = partial(_answer_alone, carried(function))
+    for job, said, lost in run_tasks(work, jobs, count, told, gpu):
         yield job, Died(None, lost) if lost else _result(*said)
 
 

@@ -27,7 +27,7 @@ from asot.errors import ConfigurationError, require_integer, require_number
 from asot.files import require_inside, sole_use
 from asot.model.devices import is_main_process
 from asot.model.recipe import Recipe, find_recipe, load_recipe, shipped_recipes
-from asot.remote import mirrored
+from asot.remote import mirrored, require_writable
 from asot.runs.run import recipe_yaml
 from asot.workers import ENGINES, Workers
 
@@ -280,6 +280,7 @@ def _check_out(folder: Path) -> None:
         raise ConfigurationError(f"--out must be a folder, but {nearest} is a file.")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise ConfigurationError(f"--out must be a folder to write to, but {nearest} forbids it.")
+    require_writable(folder)
     if folder.is_dir():
         require_inside(folder)
 
