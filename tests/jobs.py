@@ -9,7 +9,7 @@ from multiprocessing import parent_process
 from pathlib import Path
 
 from asot.errors import AsotError
-from asot.workers import THREADS, tell
+from asot.processes import THREADS, tell
 
 if parent_process() is not None and "ASOT_TESTS_IMPORT" in os.environ:
     Path(os.environ["ASOT_TESTS_IMPORT"]).touch()

@@ -14,7 +14,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 SCRIPT = """
 import sys
 from functools import partial
-from asot.workers import Died, Workers
+from asot.processes import Died
+from asot.workers import Workers
 from tests.jobs import fail, square_unless_killed, threads_and_process
 
 workers, told = Workers(2, "ray"), []

@@ -15,15 +15,8 @@ import pytest
 import threadpoolctl  # type: ignore[import-untyped]
 
 from asot.errors import ArgumentError, AsotError, DataError, FileError, MissingExtraError
-from asot.workers import (
-    THREADS,
-    Died,
-    Workers,
-    available_cores,
-    in_threads,
-    run_jobs,
-    usable_threads,
-)
+from asot.processes import THREADS, Died, run_jobs
+from asot.workers import Workers, available_cores, in_threads, usable_threads
 from tests.jobs import (
     count_up,
     die_once,
@@ -37,7 +30,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 LONG = """
 import sys
-from asot.workers import run_jobs
+from asot.processes import run_jobs
 from tests.jobs import announce_and_wait
 try:  # without a guard: new processes do not run this script
     list(run_jobs(announce_and_wait, [sys.argv[1]] * 3, 2))
@@ -168,7 +161,7 @@ def test_a_job_that_died_is_run_again_and_no_other(tmp_path: Path, apart: bool) 
 def test_where_no_process_can_begin_jobs_run_here_or_are_lost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("asot.workers.Connection.recv", raise_end)
+    monkeypatch.setattr("asot.processes.Connection.recv", raise_end)
     assert dict(Workers(3).run(square, [1, 2, 3])) == {1: 1, 2: 4, 3: 9}
     found = dict(Workers(2).run(square, [1, 2, 3], apart=True))
     assert all(isinstance(one, Died) for one in found.values())

@@ -16,6 +16,7 @@ from asot.metrics import SCORE_TITLES
 from asot.model.recipe import Recipe
 from asot.runs.run import TrainingPlan, plan_run
 from asot.simulation import make_recordings
+from asot.workers import ENGINES
 
 NAMES = {0: "take cup", 1: "pour tea", 2: "stir"}
 TEA, EGG = "green tea", "Rührei 茶"
@@ -100,13 +101,14 @@ def here(monkeypatch: pytest.MonkeyPatch) -> list[Cell]:
     """Cells are run in this process, which costs no imports; holds those that were."""
     cells: list[Cell] = []
 
-    def run_here(self: Any, function: Any, jobs: Sequence[Any], apart: bool) -> Iterator[Any]:
+    def run_here(function: Any, jobs: Sequence[Any], count: int, told: Any) -> Iterator[Any]:
         runner._dataset.cache_clear()
         for job in jobs:
-            cells.append(job.cell)
+            if function is runner.run_cell:
+                cells.append(job.cell)
             yield job, function(job)
 
-    monkeypatch.setattr(runner.Workers, "run", run_here)
+    monkeypatch.setitem(ENGINES, "processes", run_here)
     return cells
 
 

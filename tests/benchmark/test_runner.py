@@ -145,13 +145,13 @@ def test_a_failure_is_told_and_run_again(
 def test_a_process_that_cannot_begin_fails_its_cells(
     recipe: Recipe, plan: TrainingPlan, folder: BenchmarkFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from asot.benchmark import runner
-    from asot.workers import Died
+    from asot.processes import Died
+    from asot.workers import ENGINES
 
-    def all_die(self: Any, function: Any, jobs: Any, apart: bool) -> Any:
+    def all_die(function: Any, jobs: Any, count: int, told: Any) -> Any:
         return ((job, Died(-9)) for job in jobs)
 
-    monkeypatch.setattr(runner.Workers, "run", all_die)
+    monkeypatch.setitem(ENGINES, "processes", all_die)
     cells = plan_cells(plan, ["uniform"], [0])
     reason = "its process was killed by signal 9, perhaps for lack of memory"
     assert run_benchmark(recipe, plan, folder, cells) == [Failure(cell, reason) for cell in cells]

@@ -143,6 +143,24 @@ def test_other_recordings_into_the_same_folder(
     assert snapshot(results) == before
 
 
+def test_a_log_that_did_not_fit_may_be_taken_away_again(
+    asot, logs: tuple[Path, Truth], results: Path, tmp_path: Path
+) -> None:
+    grown = shutil.copytree(logs[0], tmp_path / "logs")
+    own = shutil.copytree(results, tmp_path / "results")
+    request = json.loads((own / "segment.json").read_text())
+    request["inputs"] = {
+        name: path.replace(str(logs[0]), str(grown)) for name, path in request["inputs"].items()
+    }
+    request["inputs"]["odd"] = str(grown / "odd.csv")
+    (own / "segment.json").write_text(json.dumps(request))
+    before = (own / "predictions" / "segments.csv").read_bytes()
+    outcome = asot("segment", grown, "--n_actions", "3", "--out", own)
+    assert outcome.code == 0, outcome.err
+    assert (own / "predictions" / "segments.csv").read_bytes() == before
+    assert "odd" not in json.loads((own / "segment.json").read_text())["inputs"]
+
+
 def test_recordings_that_were_added_are_segmented_into_the_same_actions(
     asot, logs: tuple[Path, Truth], results: Path, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from asot.files import file_hash
 from asot.inputs.extract import Extraction, extract, survey
 from asot.inputs.find import find_inputs
 from asot.inputs.settings import SeriesSettings, VideoSettings
+from asot.processes import Died
 from asot.progress import silent
+from asot.workers import Workers
 from tests.runs.regimes import snapshot, write_logs
 
 Told = list[tuple[str, int, int, str]]
@@ -64,6 +67,42 @@ def test_logs_become_a_data_set_with_true_times(logs: Path, tmp_path: Path) -> N
         assert origin.media["columns"] == ["ax", "ay", "az"]
     report = check_dataset(tmp_path / "data")
     assert not [one for one in report.problems if one.severity == "error"]
+
+
+def test_another_process_makes_the_same_of_each(
+    logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (logs / "bad.csv").write_text("time,ax,ay,az\n")
+    outcome = run(logs, tmp_path / "data")
+    # All in one process that is not this one.
+    alone = partial(Workers(1).run, apart=True)
+    monkeypatch.setattr(Workers, "run", lambda self, *jobs, seconds: alone(*jobs))
+    there = run(logs, tmp_path / "there")
+    assert (there.made, there.failed, there.remarks) == (
+        outcome.made,
+        outcome.failed,
+        outcome.remarks,
+    )
+    here, other = (snapshot(tmp_path / one) for one in ("data", "there"))
+    assert {name: one for name, (_, one) in other.items()} == {
+        name: one for name, (_, one) in here.items()
+    }
+
+
+def test_a_recording_whose_process_dies_twice_is_listed(
+    logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(self: Workers, function: Any, jobs: Any, *rest: Any, **options: Any) -> Any:
+        return ((job, Died(-9) if job == 1 else function(job)) for job in jobs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Workers, "run", die)
+        outcome = run(logs, tmp_path / "data")
+    reason = "its process was killed by signal 9, perhaps for lack of memory"
+    assert outcome.failed == {"c": f"{logs / 'c.csv'}: {reason}."}
+    assert outcome.made == ["a", "sub-b"]
+    again = run(logs, tmp_path / "data")
+    assert (again.made, again.kept) == (["c"], ["a", "sub-b"])
 
 
 def test_a_second_run_does_nothing_again(logs: Path, tmp_path: Path) -> None:

@@ -34,8 +34,9 @@ from asot.model.team import (
     Voters,
 )
 from asot.model.training import no_logger
+from asot.processes import Died
 from asot.simulation import make_recordings
-from asot.workers import Died, Workers
+from asot.workers import Workers
 
 MakeRecipe = Callable[..., Recipe]
 

@@ -17,10 +17,10 @@ from asot.data.origin import read_times
 from asot.data.recordings import Features, length_defect, transposed_hint
 from asot.data.textfiles import label_problems, read_mapping
 from asot.errors import DataError, Defect, FileError, require_integer, require_number
+from asot.processes import Died, run_jobs
 from asot.progress import Progress, silent
 from asot.text import plural
 from asot.timeline.labels import read_labels
-from asot.workers import Died, run_jobs
 
 # Bytes from which on several processes parse sooner than they start.
 MUCH_TEXT = 2**26

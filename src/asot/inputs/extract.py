@@ -17,6 +17,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -33,14 +34,18 @@ from asot.inputs.kinds import ARRAYS
 from asot.inputs.settings import SeriesSettings, VideoSettings
 from asot.inputs.shared import Agreement, Look, agree
 from asot.inputs.taken import Taken, take_down, take_stock, unused, write_taken
+from asot.processes import tell
 from asot.progress import Progress
 from asot.remote import ROOM, fetched, is_away, release, version
 from asot.schema import first_difference
+from asot.workers import Workers
 
 if TYPE_CHECKING:
     from asot.inputs.series.extraction import SeriesExtractor
 
 logger = logging.getLogger(__name__)
+
+VIDEO_S, BYTE_S = 0.3, 1e-7  # on one core, for a second of video and a byte of a table
 
 # The arrays of a recording, by the folder in which they are kept.
 Arrays = dict[str, NDArray[Any]]
@@ -56,6 +61,10 @@ class Extractor(Protocol):
     @property
     def folders(self) -> tuple[str, ...]:
         """List the folders in which the arrays of a finished recording lie."""
+
+    @property
+    def cores(self) -> int | None:
+        """Return how many cores it keeps busy by itself; None for all of them."""
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -85,6 +94,7 @@ class ArrayExtractor:
 
     stage = "Reading the recordings"
     folders = ("features",)
+    cores = 1
 
     def __init__(self, transposed: bool = False) -> None:
         self.transposed = transposed
@@ -368,23 +378,49 @@ def extract_with(
             _fail(result, one, extractor, root, str(error))
         release(one.path, ROOM)
         progress("Looking at the recordings", done, len(sound))
-    before, total = 0.0, sum(length for _, _, length in work)
+    at, total = [0.0] * len(work), sum(length for _, _, length in work)
 
-    def tell(done: float) -> None:
-        at = before + min(done, length)
-        progress(extractor.stage, round(at), round(total), one.name)
+    def told(index: int, done: float) -> None:
+        one, extractor, length = work[index]
+        at[index] = min(done, length)
+        progress(extractor.stage, round(sum(at)), round(total), one.name)
 
-    for one, extractor, length in work:
-        try:
-            with _counted(one.path):
-                result.remarks[one.name] = _make(one, extractor, root, tell).remarks
-            result.made.append(one.name)
-        except DataError as error:
-            _fail(result, one, extractor, root, str(error))
-        before += length
-        progress(extractor.stage, round(before), round(total))
+    made = partial(_made, [(one, extractor) for one, extractor, _ in work], root)
+    workers = Workers().sharing(work[0][1].cores if work else 1)
+    outcomes = workers.run(made, range(len(work)), told, seconds=_seconds(work))
+    for index, outcome in outcomes:
+        one, extractor, length = work[index]
+        if isinstance(outcome, list):
+            result.remarks[one.name] = outcome
+        else:
+            reason = outcome if isinstance(outcome, str) else f"{one.path}: {outcome}."
+            _fail(result, one, extractor, root, reason)
+        at[index] = length
+        progress(extractor.stage, round(sum(at)), round(total))
+    # Which ended first does not matter.
+    known = {*result.kept, *result.failed}
+    result.made = [one.name for one, _, _ in work if one.name not in known]
     result.remarks = {name: remarks for name, remarks in result.remarks.items() if remarks}
     return result
+
+
+def _made(work: Sequence[tuple[Input, Extractor]], root: Path, index: int) -> list[str] | str:
+    """Make the features of a recording; return its remarks, or why there are none."""
+    one, extractor = work[index]
+    try:
+        with _counted(one.path):
+            return _make(one, extractor, root, tell).remarks
+    except DataError as error:
+        return str(error)
+
+
+def _seconds(work: Sequence[tuple[Input, Extractor, float]]) -> float:
+    """Return about how long the work takes on one core, or 0 where other processes cannot do it."""
+    if any(is_away(one.path) for one, _, _ in work):
+        return 0.0
+    if work and work[0][0].is_video:
+        return VIDEO_S * sum(length for _, _, length in work)
+    return BYTE_S * sum(one.path.stat().st_size for one, _, _ in work if one.path.exists())
 
 
 @contextmanager

@@ -42,10 +42,11 @@ from asot.model.team import (
     choose_candidate,
 )
 from asot.model.training import no_logger, train
+from asot.processes import Died, tell
 from asot.progress import Progress, silent
 from asot.shards import Shard, Share
 from asot.text import plural
-from asot.workers import AGAIN, DEFAULT_WORKERS, Died, Workers, tell
+from asot.workers import AGAIN, DEFAULT_WORKERS, Workers
 
 ORDER_WEIGHT = 0.1  # of a learned order, in units of cost per nat, where the evidence is complete
 MOST_RECORDINGS = 100  # to match the learners of a team on, and to choose among candidates

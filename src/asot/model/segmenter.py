@@ -23,7 +23,8 @@ from asot.errors import (
 from asot.metrics import evaluate
 from asot.model.features import PreparedFeatures, content_order, prepare
 from asot.model.recipe import AUTO, Recipe, require_or_auto
-from asot.workers import DEFAULT_WORKERS, Died
+from asot.processes import Died
+from asot.workers import DEFAULT_WORKERS
 
 try:
     from sklearn.base import BaseEstimator, ClusterMixin

@@ -24,6 +24,7 @@ import msgspec
 
 from asot.data import DatasetFolder
 from asot.data.folder import is_folder
+from asot.data.origin import origin_path
 from asot.errors import ConfigurationError, FileError
 from asot.files import in_turn, sole_use, write_json
 from asot.inputs.companions import find_companions, note_companions
@@ -224,6 +225,10 @@ def _begin(out: Path, asked: dict[str, Any]) -> bool:
     grown = False
     if (out / DESCRIPTION).is_file():
         before = msgspec.to_builtins(SegmentRequest.of(out))
+        for name in before["inputs"].keys() - asked["inputs"].keys():
+            # What could not be used may go.
+            if not origin_path(out / "data", name).is_file():
+                del before["inputs"][name]
         run, applied = Run(out / "run"), PredictionFolder(out / "predictions")
         learnt = (run.root / RUN_FILE).is_file() or applied.root.is_dir()
         extracted = learnt or any((out / "data" / "features").glob("[!.]*.npy"))

@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from asot.data import Recording, Recordings
 from asot.data.origin import Origin
 from asot.errors import UnfinishedError
+from asot.processes import Died
 from asot.progress import Progress, silent
 from asot.runs.numbers import Order, renumber
 from asot.runs.predictions import PredictionFolder
 from asot.text import plural
-from asot.workers import AGAIN, DEFAULT_WORKERS, Died, Workers
+from asot.workers import AGAIN, DEFAULT_WORKERS, Workers
 
 Task = tuple[Recording, str, "NDArray[np.int64] | None"]
 

@@ -51,6 +51,7 @@ class SeriesExtractor:
 
     stage = "Reading the recordings"
     folders = ("features", "times", "signals")
+    cores = 1
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 import sys
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -59,8 +60,15 @@ def open_backbone(
         )
     if batch_size is not None:
         backbone.batch_size = batch_size
+    backbone.opened = name, device, batch_size
     backbone.try_out()
     return backbone
+
+
+@cache
+def open_again(name: str, device: str, batch_size: int | None) -> Backbone:
+    """Open a backbone in another process, which has one core beside the decoder's."""
+    return open_backbone(name, device=device, threads=1, batch_size=batch_size)
 
 
 class CallableBackbone(Backbone):

@@ -59,6 +59,11 @@ class VideoExtractor:
     folders = ("features", "times")
 
     @property
+    def cores(self) -> int | None:
+        """Return 2, one of them for the decoder; None where the backbone sees to its own."""
+        return 2 if self.backbone.parallel > 1 else None
+
+    @property
     def identity(self) -> dict[str, Any]:
         """Return the backbone's identity and how frames are sampled."""
         return {**self.backbone.identity, "frame_rate": self.frame_rate or "all"}

@@ -1,0 +1,358 @@
+"""Processes that take jobs one after the other, and what a job is told by and tells.
+
+Where a process dies, of lack of memory for instance, only its job is lost: ``concurrent.futures``
+and loky give up every job; pebble loses one, but its processes outlive a parent that is killed.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from enum import Enum, auto
+from functools import partial
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from queue import SimpleQueue
+from types import ModuleType
+from typing import Any, TypeVar
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+# Read by the numerical libraries when a process starts: each of ours uses one thread.
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+POLL_S = 0.05  # between looks at whether jobs that run beside others are given up
+_NONE = object()
+
+logger = logging.getLogger(__name__)
+
+
+class Died:
+    """The result of a job whose process ended too early; a negative exit code is minus a signal."""
+
+    def __init__(self, exit_code: int | None, reason: str = "") -> None:
+        self.exit_code, self.reason = exit_code, reason
+
+    def __str__(self) -> str:
+        if self.reason:
+            return self.reason
+        if self.exit_code is None or self.exit_code >= 0:
+            return "its process ended"
+        memory = ", perhaps for lack of memory" if self.exit_code == -signal.SIGKILL else ""
+        return f"its process was killed by signal {-self.exit_code}{memory}"
+
+
+# Called with a job and what it tells of itself while it runs.
+Told = Callable[[Any, Any], None]
+
+
+def tell(value: Any) -> None:
+    """Tell whoever spread the jobs of the one that runs here; nobody, outside of a job."""
+    _teller(value)
+
+
+def run_jobs(
+    function: Callable[[Job], Result],
+    jobs: Sequence[Job] | deque[Job],
+    count: int,
+    told: Told = lambda job, value: None,
+    beside: threading.Event | None = None,
+) -> Iterator[tuple[Job, Result | Died]]:
+    """Run jobs in ``count`` processes, begun in their order, and yield each as it ends.
+
+    The result is ``Died`` where the process ended
+    before it had one. Others may take jobs from the deque as well, until they set ``beside``: jobs
+    are left to them if no process can begin. The rest is as for :meth:`asot.workers.Workers.run`.
+    """
+    waiting = jobs if isinstance(jobs, deque) else deque(jobs)
+    workers: dict[Any, _Worker] = {}
+    try:
+        while waiting or any(one.job is not _NONE for one in workers.values()):
+            while len(workers) < min(count, len(workers) + len(waiting)):
+                worker = _Worker(function)
+                workers[worker.pipe] = worker
+            for pipe in wait(list(workers), None if beside is None else POLL_S):
+                worker = workers[pipe]
+                said, result = worker.take()
+                if said is _Said.PROGRESS:
+                    told(worker.job, result)
+                    continue
+                result = result_of(said, result)
+                job, died = worker.job, isinstance(result, Died)
+                count -= died and job is _NONE  # it could not even begin
+                # Taken when a process is ready, as others may be ready before.
+                worker.job = _NONE if died else _next(waiting)
+                if worker.job is _NONE:
+                    del workers[pipe]
+                    worker.end()
+                else:
+                    worker.send(worker.job)
+                if job is not _NONE:
+                    yield job, result
+                elif count == 0 and beside is None:
+                    yield from ((one, result) for one in waiting)
+                    waiting.clear()
+            if count == 0 or (beside is not None and beside.is_set()):
+                return
+    finally:
+        for worker in workers.values():
+            worker.process.kill()
+            worker.end()
+
+
+def run_beside(
+    function: Callable[[Job], Result],
+    jobs: Sequence[Job],
+    count: int,
+    told: Told = lambda job, value: None,
+) -> Iterator[tuple[Job, Result | Died]]:
+    """Run jobs in this process and ``count - 1`` others, which take a while to begin."""
+    waiting, ended, stopped = deque(jobs), SimpleQueue[Any](), threading.Event()
+    telling, over = threading.Lock(), False
+
+    def tell_alone(job: Job, value: Any) -> None:
+        with telling:
+            told(job, value)
+
+    def lead() -> None:
+        try:
+            for outcome in run_jobs(function, waiting, count - 1, tell_alone, stopped):
+                ended.put(outcome)
+        except BaseException as error:
+            ended.put(error)
+        finally:
+            ended.put(_NONE)
+
+    def outcomes(wait: bool) -> Iterator[Any]:
+        nonlocal over
+        while not over and (wait or not ended.empty()):
+            outcome = ended.get()
+            over = outcome is _NONE
+            if isinstance(outcome, BaseException):
+                raise outcome
+            if not over:
+                yield outcome
+
+    leader = threading.Thread(target=lead, daemon=True)
+    leader.start()
+    try:
+        while (job := _next(waiting)) is not _NONE:
+            yield from run_here(function, [job], 1, tell_alone)
+            yield from outcomes(wait=False)
+        yield from outcomes(wait=True)
+    finally:
+        waiting.clear()
+        stopped.set()
+        leader.join()
+
+
+def run_here(
+    function: Callable[[Job], Result],
+    jobs: Sequence[Job],
+    count: int = 1,
+    told: Told = lambda job, value: None,
+) -> Iterator[tuple[Job, Result]]:
+    """Run jobs one after the other in this process; see :meth:`asot.workers.Workers.run`."""
+    for job in jobs:
+        with _telling(partial(told, job)), one_thread():
+            result = function(job)
+        yield job, result
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """Use one thread inside numerical libraries that are loaded, at once and within the block."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    limits: AbstractContextManager[Any] = threadpool_limits(1)
+    return limits
+
+
+def travels(function: Any) -> bool:
+    """Tell whether a function, with what it holds, can be given to another process."""
+    try:
+        pickle.dumps(function, pickle.HIGHEST_PROTOCOL)
+    except Exception as error:  # each type has its own
+        logger.debug("jobs run in one process: %s", error)
+        return False
+    return True
+
+
+def _next(waiting: deque[Any]) -> Any:
+    """Take the first job that is left, or ``_NONE``; others may take some at the same time."""
+    try:
+        return waiting.popleft()
+    except IndexError:
+        return _NONE
+
+
+class _Said(Enum):
+    """What a process says of its job."""
+
+    PROGRESS = auto()
+    RESULT = auto()
+    ERROR = auto()
+
+
+class _Worker:
+    """A process, the pipe to it, and its job, if it has one."""
+
+    def __init__(self, function: Callable[[Job], Any]) -> None:
+        # Not forked: torch and BLAS do not survive a fork of their threads.
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        self.job: Any = _NONE
+        with _without_ctrl_c(), _without_main():
+            self.process.start()
+        theirs.close()
+        self.send(function)
+
+    def send(self, value: Any) -> None:
+        """Send the function, or a job."""
+        # A process that is dead already shows when its result is read.
+        with suppress(OSError):
+            _send(self.pipe, value)
+
+    def take(self) -> tuple[_Said, Any]:
+        """Receive what the process says."""
+        try:
+            said: tuple[_Said, Any] = self.pipe.recv()
+        except (EOFError, OSError):
+            return _Said.RESULT, Died(self.end())
+        return said
+
+    def end(self) -> int | None:
+        """Let the process end, and return its exit code."""
+        self.pipe.close()
+        self.process.join()
+        return self.process.exitcode
+
+
+@contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Keep Ctrl-C from a process that is started here; interrupt this process afterwards.
+
+    A process would print a traceback if it were still importing, or if its parent stopped halfway.
+    """
+    if os.name == "nt":
+        yield
+        return
+    # The tracker would start with the first process, and unblocks the signal when it starts.
+    resource_tracker.ensure_running()
+    signals: list[int] = []
+    handler: Any = None
+    # The mask is for the new process, which inherits it; this one's other threads get the signal.
+    if threading.current_thread() is threading.main_thread():
+        handler = signal.signal(signal.SIGINT, lambda number, frame: signals.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if handler is not None:
+            signal.signal(signal.SIGINT, handler)
+    if signals:
+        signal.raise_signal(signal.SIGINT)
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Keep a new process from running the script that began this one: jobs are of modules."""
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
+
+
+def _serve(pipe: Connection) -> None:
+    """Take the function, then jobs until the pipe is closed."""
+    # The parent decides what becomes of this process.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    # Before the libraries are loaded, with the function.
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    said: tuple[_Said, Any] = _Said.RESULT, None
+    function: Any = None
+    while True:
+        try:
+            if function is None:
+                function = pipe.recv()
+            _send(pipe, said)
+            job = pipe.recv()
+        except (EOFError, OSError):  # the parent ended meanwhile
+            return
+        except Exception as error:  # what a script defines is not known here
+            logger.debug("a job cannot be taken: %s", error)
+            return
+        said = _answer(function, job, lambda value: _send(pipe, (_Said.PROGRESS, value)))
+        sys.stdout.flush()
+
+
+def _send(pipe: Connection, value: Any) -> None:
+    # Not by ``send``, with which torch would lay tensors into shared memory.
+    pipe.send_bytes(pickle.dumps(value, pickle.HIGHEST_PROTOCOL))
+
+
+def _answer(
+    function: Callable[[Job], Any], job: Job, teller: Callable[[Any], None]
+) -> tuple[_Said, Any]:
+    """Run a job, and say what came of it."""
+    try:
+        with _telling(teller):
+            return _Said.RESULT, function(job)
+    except Exception as error:
+        return _Said.ERROR, (error, traceback.format_exc())
+
+
+def answer_alone(
+    function: Callable[[Job], Any], job: Job, teller: Callable[[Any], None]
+) -> tuple[_Said, Any]:
+    """Run a job on one thread, in a process that others started."""
+    os.environ.update(dict.fromkeys(THREADS, "1"))  # for libraries that the job loads
+    with one_thread():
+        return _answer(function, job, teller)
+
+
+def result_of(said: _Said, result: Any) -> Any:
+    """Return the result of a job that another process ran, or raise its error."""
+    if said is _Said.ERROR:
+        error, place = result
+        raise error from RuntimeError(f"in another process:\n{place}")
+    return result
+
+
+def _silent(value: Any) -> None:
+    """Tell nobody."""
+
+
+_teller: Callable[[Any], None] = _silent
+
+
+@contextmanager
+def _telling(teller: Callable[[Any], None]) -> Iterator[None]:
+    """Let ``tell`` call ``teller`` within the block."""
+    global _teller
+    _teller, before = teller, _teller
+    try:
+        yield
+    finally:
+        _teller = before
+
+
+def _die_with_parent() -> None:
+    """End at once when the parent ends, as nobody would read the result."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
