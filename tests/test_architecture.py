@@ -19,7 +19,7 @@ ROOMS = (
         "remote",
         "files",
         "kept",
-        "hdf5",
+        "strangers",
         "schema",
         "progress",
         "processes",

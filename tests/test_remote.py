@@ -17,7 +17,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from asot import remote, stores
 from asot.cli import main
 from asot.data.features import FeatureFile, map_array
-from asot.errors import ConfigurationError, FileError, UnfinishedError
+from asot.errors import ConfigurationError, UnfinishedError
 from asot.files import fingerprint, remove, require_file, write_array, write_json, write_text
 from asot.page.content import RecordingView
 from asot.page.media import Studio
@@ -237,13 +237,19 @@ def test_what_a_store_forbids_is_refused_at_once(
         raise PermissionError("Forbidden")
 
     far.pipe_file("/in/a.csv", b"0")
+    monkeypatch.setattr(MemoryFileSystem, "pipe_file", forbid)
+    assert main(["extract", "memory://in", "--out", "memory://out"]) == 2
+    assert capsys.readouterr().err == (
+        "asot: memory://out: cannot be written: the store forbids it: check your credentials and "
+        "rights.\n"
+    )
     monkeypatch.setattr(MemoryFileSystem, "info", forbid)
     assert main(["extract", "memory://in", "--out", "memory://out"]) == 2
     assert capsys.readouterr().err == (
         "asot: memory://in: cannot be read: the store forbids it: check your credentials and "
         "rights.\n"
     )
-    assert len(tries) == 1
+    assert len(tries) == 2
 
 
 @pytest.mark.parametrize(
@@ -252,6 +258,7 @@ def test_what_a_store_forbids_is_refused_at_once(
         ("nowhere://a/b", "There is no store nowhere://"),
         ("memory://in/../b", "has a part that is empty or made of dots"),
         ("memory://in//b", "has a part that is empty or made of dots"),
+        ("https:///b", "has a part that is empty or made of dots"),
     ],
 )
 def test_urls_that_name_nothing(far: MemoryFileSystem, url: str, sentence: str) -> None:
@@ -325,7 +332,7 @@ def test_credentials_are_in_no_file_and_no_sentence(
     assert f'"path": "http://{host}/one log.csv"'.encode() in origin.read_bytes()
     files = [one for one in tmp_path.rglob("*") if one.is_file() and one.parent != folder]
     assert not any(b"secret" in str(one).encode() + one.read_bytes() for one in files)
-    with pytest.raises(FileError, match="cannot be written: use"), mirrored(urls[0]) as [out]:
+    with pytest.raises(ConfigurationError, match="cannot be written"), mirrored(urls[0]) as [out]:
         write_text(out / "a.txt", "1")
 
 
@@ -368,3 +375,14 @@ def test_shards_on_two_machines_fill_one_folder_of_a_store(
         assert main(["extract", "memory://in", "--out", "memory://out", f"--shard={shard}"]) == 0
     found = {name.replace("/out", "/whole"): one for name, one in content(far, "/out").items()}
     assert found == content(far, "/whole")
+
+
+def test_jobs_elsewhere_know_what_urls_stand_for(
+    far: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with mirrored("memory://out") as [out]:
+        work = remote.carried(partial(write_text, out / "a.txt"))
+        monkeypatch.delenv(remote._OPEN)
+        monkeypatch.delenv("ASOT_CACHE")
+        work("1")
+        assert content(far, "/out") == {"/out/a.txt": b"1"}

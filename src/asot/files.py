@@ -22,7 +22,7 @@ from typing import Any
 
 from asot.errors import FileError, unreadable
 from asot.remote import fetch, file_size, read_parts, removed, store, told
-from asot.text import as_cell, listing, printable
+from asot.text import as_cell, listing
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ _HELD: ContextVar[frozenset[Path]] = ContextVar("held", default=frozenset())
 # The bytes of a block and the blocks of a large file that its fingerprint reads.
 _BLOCK, _BLOCKS = 1 << 20, 8
 # Contents of more bytes are likely to be none where they take so many times fewer on the disk.
-_MANY, _TIMES = 3 << 27, 200
+MANY, TIMES = 3 << 27, 200
 
 
 @contextmanager
@@ -437,7 +437,7 @@ def require_file(path: Path, away: bool = False) -> os.stat_result:
     if not found.st_size and not away:
         fetch(path)
         found = path.stat()
-    if found.st_size > _MANY and _hollow(path, found):
+    if found.st_size > MANY and _hollow(path, found):
         what = f"announces {found.st_size / 1e9:,.1f} GB and holds next to nothing"
         raise FileError.at(path, f"{what}: it is damaged, or was not copied to its end")
     return found
@@ -446,53 +446,10 @@ def require_file(path: Path, away: bool = False) -> os.stat_result:
 def _hollow(path: Path, found: os.stat_result) -> bool:
     """Tell whether nearly all of a file is a gap, as far as the system knows of gaps."""
     taken = 512 * getattr(found, "st_blocks", found.st_size)
-    if taken * _TIMES > found.st_size or not hasattr(os, "SEEK_HOLE"):
+    if taken * TIMES > found.st_size or not hasattr(os, "SEEK_HOLE"):
         return False
     try:
         with path.open("rb") as stream:
             return os.lseek(stream.fileno(), 0, os.SEEK_HOLE) < found.st_size
     except OSError:
         return False
-
-
-def require_inside(folder: Path, *parts: str) -> None:
-    """Refuse a folder of results, yet to be written to, of which a part leads out of it.
-
-    ``parts`` are the folders in it that are looked at, all unless some are named.
-
-    Whoever prepared it would have files written, and removed, elsewhere. Links to files do no harm:
-    files are replaced as a whole, and so are the links.
-
-    Raises
-    ------
-    FileError
-        With the link, and where it leads.
-    """
-    root = folder.resolve()
-    tops = [root / part for part in parts]
-    below = (
-        Path(at, name) for top in tops or [root] for at, names, _ in os.walk(top) for name in names
-    )
-    for path in (*tops, *below):
-        if path.is_symlink() and not path.resolve().is_relative_to(root):
-            what = f"leads out of the results, to {printable(path.resolve())}"
-            cure = "put the folder itself there, or choose another --out"
-            raise FileError.at(path, f"{what}: {cure}")
-
-
-def require_likely(path: Path, size: int) -> None:
-    """Refuse a file whose contents would take ``size`` bytes of memory where it is far smaller.
-
-    A few bytes can announce, or unpack to, more than any memory holds.
-
-    Raises
-    ------
-    FileError
-        If the contents are large, and no such file of measurements could be packed so well.
-    """
-    packed = path.stat().st_size
-    if size > _MANY and size > _TIMES * packed:
-        what = f"would unpack to {size / 1e6:,.0f} MB from {packed / 1e6:,.3f} MB"
-        raise FileError.at(
-            path, f"{what}: it is damaged; if it is not, save it without compression"
-        )

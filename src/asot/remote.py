@@ -17,16 +17,16 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, unquote
 
-from asot.errors import AsotError, ConfigurationError, FileError
+from asot.errors import AsotError, ConfigurationError
 from asot.stores import (
     AT_ONCE,
     WEB,
@@ -38,6 +38,9 @@ from asot.stores import (
     tried,
     version_of,
 )
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
 SMALL = 1 << 16  # bytes of files that are fetched at once
 ROOM = 10 << 30  # bytes of recordings that may be kept for the next look at them
@@ -74,7 +77,7 @@ def mirrored(*urls: str) -> Iterator[list[Path]]:
     MissingExtraError
         If the library for the store is not installed.
     FileError
-        If the store refuses.
+        If the store refuses to be read.
     UnfinishedError
         If the store cannot be reached for some minutes.
 
@@ -245,8 +248,7 @@ def store(path: Path) -> None:
     """Store a file that was written, if it lies in a folder that stands for a URL."""
     if not _is_stored(path):
         return
-    if path.relative_to(_root()).parts[0] in WEB:
-        raise FileError.at(path, "cannot be written: use s3://, gs:// or a local folder")
+    _refuse_web(path)
     system, name = _where(path)
     tried(lambda: system.put_file(str(path), name), told(str(path)), "written")
     info = tried(lambda: system.info(name), told(str(path)), "written")
@@ -268,6 +270,35 @@ def removed(path: Path) -> None:
 
     tried(remove, told(str(path)), "removed")
     _known.pop(str(path), None)
+
+
+def require_writable(folder: Path) -> None:
+    """Refuse a folder that stands for a URL where nothing can be written, before any work."""
+    if _place(folder) is None:
+        return
+    _refuse_web(folder)
+    system, name = _where(folder)
+    name = f"{name.rstrip('/')}/.asot"
+    tried(lambda: system.pipe_file(name, b""), told(str(folder)), "written")
+    with suppress(Exception):  # some may write, and not remove
+        system.rm_file(name)
+
+
+def _refuse_web(path: Path) -> None:
+    if path.relative_to(_root()).parts[0] in WEB:
+        message = f"{told(str(path))} cannot be written: use s3://, gs:// or a local folder."
+        raise ConfigurationError(message, file=path)
+
+
+def carried(function: Callable[[Job], Result]) -> Callable[[Job], Result]:
+    """Return a function that knows what URLs stand for, wherever the cache is the same folder."""
+    opened = os.environ.get(_OPEN)
+    return function if opened is None else partial(_carried, function, opened, str(cache_folder()))
+
+
+def _carried(function: Callable[[Job], Result], opened: str, cache: str, job: Job) -> Result:
+    os.environ |= {_OPEN: opened, "ASOT_CACHE": cache}
+    return function(job)
 
 
 def _root() -> Path:
@@ -293,7 +324,7 @@ def _open(url: str, stack: ExitStack) -> Path:
         rest = unquote(re.split("[?#]", rest)[0])
     host, stroke, inner = rest.partition("/")
     parts = (host.rpartition("@")[2] + stroke + inner).strip("/").split("/")
-    if not all(part.strip(".") for part in parts):
+    if not all(part.strip(".") for part in parts) or not (host or scheme == "memory"):
         raise ConfigurationError(f"{shown(url)} has a part that is empty or made of dots.")
     local = _root().joinpath(scheme, *parts)
     mirrors = json.loads(os.environ.get(_OPEN, "{}"))

@@ -113,7 +113,7 @@ def read_yaml(path: Path) -> Any:
 def _yaml_loader() -> Any:
     import yaml
 
-    class Loader(yaml.SafeLoader):
+    class PlainYaml(yaml.SafeLoader):
         def compose_node(self, parent: Any, index: Any) -> Any:
             if self.check_event(yaml.AliasEvent):
                 place = self.peek_event().start_mark
@@ -129,9 +129,9 @@ def _yaml_loader() -> Any:
             return int(super().construct_yaml_int(node))
 
     number = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$")
-    Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+0123456789"))
-    Loader.add_constructor("tag:yaml.org,2002:int", Loader.construct_yaml_int)
-    return Loader
+    PlainYaml.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+0123456789"))
+    PlainYaml.add_constructor("tag:yaml.org,2002:int", PlainYaml.construct_yaml_int)
+    return PlainYaml
 
 
 def convert(

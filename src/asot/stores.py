@@ -132,7 +132,9 @@ def tried(action: Callable[[], Result], called: str, what: str) -> Result:
     Raises
     ------
     FileError
-        If the store refuses.
+        If the store refuses to have it "read".
+    ConfigurationError
+        If it refuses anything else, so that no further work is done in vain.
     UnfinishedError
         If it fails for some minutes.
     """
@@ -147,7 +149,10 @@ def tried(action: Callable[[], Result], called: str, what: str) -> Result:
             refused = refused or number == errno.EINVAL or "Credential" in type(error).__name__
             if refused or isinstance(error, _REFUSALS):
                 said = f"cannot be {what}: {_reason(error)}"
-                raise FileError(f"{called}: {said}.", [Defect(Path(called), None, said)]) from error
+                problem = Defect(Path(called), None, said)
+                if what != "read":
+                    raise ConfigurationError(f"{called}: {said}.", file=called) from error
+                raise FileError(f"{called}: {said}.", [problem]) from error
             if number in (errno.ENOSPC, errno.EDQUOT):
                 raise
             if wait is None:

@@ -24,6 +24,7 @@ from asot.processes import (
     run_jobs,
     travels,
 )
+from asot.remote import carried
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -139,7 +140,7 @@ def run_by_ray(
     """Run jobs as tasks of Ray, on a cluster or here; see :meth:`Workers.run`."""
     from asot.rays import run_tasks
 
-    work = partial(answer_alone, partial(_in_folder, str(Path.cwd()), function))
+    work = partial(answer_alone, partial(_in_folder, str(Path.cwd()), carried(function)))
     for job, said, lost in run_tasks(work, jobs, count or None, told, gpu):
         yield job, Died(None, lost) if lost else result_of(*said)
 

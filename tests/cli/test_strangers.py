@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.strangers.room import KINDS
+from tests.strangers.drive import KINDS
 
 # Of each kind of file some, and those that end before anything is learnt.
 QUICK = ("alone", "binary", "recipe", "hdf5", "labels", "special_alone", "checkpoint", "names")

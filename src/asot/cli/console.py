@@ -17,7 +17,6 @@ from rich.table import Column, Table
 
 from asot.data import find_dataset
 from asot.errors import AsotError
-from asot.files import require_inside
 from asot.metrics import PUBLISHED, SCORE_TITLES, Evaluation
 from asot.metrics.evaluate import SCORE_MEANINGS, matching_title, plain_title
 from asot.progress import Job, Progress, about
@@ -26,6 +25,7 @@ from asot.runs.predictions import PredictionFolder, find_predictions
 from asot.runs.run import find_training, told_scores
 from asot.runs.scores import Scored, score
 from asot.shards import Share
+from asot.strangers import require_inside
 from asot.text import listing, plural, printable
 
 # Wider than any table, so that files and pipes get lines that are not folded.

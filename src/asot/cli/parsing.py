@@ -24,11 +24,12 @@ from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origi
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 
 from asot.errors import ConfigurationError, require_integer, require_number
-from asot.files import require_inside, sole_use
+from asot.files import sole_use
 from asot.model.devices import is_main_process
 from asot.model.recipe import Recipe, find_recipe, load_recipe, shipped_recipes
-from asot.remote import mirrored
+from asot.remote import mirrored, require_writable
 from asot.runs.run import recipe_yaml
+from asot.strangers import require_inside
 from asot.workers import ENGINES, Workers
 
 # The help of parameters that several commands share.
@@ -280,6 +281,7 @@ def _check_out(folder: Path) -> None:
         raise ConfigurationError(f"--out must be a folder, but {nearest} is a file.")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise ConfigurationError(f"--out must be a folder to write to, but {nearest} forbids it.")
+    require_writable(folder)
     if folder.is_dir():
         require_inside(folder)
 

@@ -18,7 +18,7 @@ from asot.errors import FileError
 from asot.export.annotations import Annotation, known_name, of_tier
 from asot.export.common import actions, require_lines
 from asot.files import atomic_path, require_file
-from asot.hdf5 import open_hdf5, texts, values
+from asot.strangers import open_hdf5, texts, values
 from asot.text import file_stems, recording_name
 from asot.timeline.segments import BACKGROUND, Interval, Timeline, run_lengths
 

@@ -18,7 +18,7 @@ from asot.export.annotations import TIER, Annotation, known_name, of_tier
 from asot.export.common import actions, note, require_lines
 from asot.export.spreadsheets import HEADINGS
 from asot.files import atomic_path
-from asot.hdf5 import open_hdf5, texts, values
+from asot.strangers import open_hdf5, texts, values
 from asot.text import as_label, file_stems, recording_name
 from asot.timeline.segments import Interval, Timeline
 

@@ -22,7 +22,8 @@ from asot.errors import ArgumentError, FileError, MissingExtraError
 from asot.export import lerobot
 from asot.export.annotations import frame, number
 from asot.export.spreadsheets import read_table, records
-from asot.files import atomic_path, read_text, require_file, require_likely
+from asot.files import atomic_path, read_text, require_file
+from asot.strangers import require_likely
 from asot.text import as_cell
 from asot.timeline.segments import Interval, SegmentRow, Timeline
 

@@ -65,9 +65,6 @@ class TrainingFeatures(Kept):
         self.width = width
         self._recordings = recordings
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_kept": {}, "_bytes": 0}
-
 
 class PreparedFeatures(TrainingFeatures):
     """Prepared recordings over raw ones, (N_i, D) arrays that may be lazy, in an ``order``."""

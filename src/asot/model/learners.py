@@ -162,6 +162,7 @@ class TeamTraining:
             if first is not None and not isinstance(one[0].model, Prototypes):
                 first(one[0], len(most))
                 first = None
+        self._viewed.cache_clear()  # at once: they hold memory, and room on the disk
         return found
 
     def learn_share(self, shard: Shard, workers: Workers, progress: Progress) -> Share:

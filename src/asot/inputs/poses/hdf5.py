@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.errors import ArgumentError, FileError
-from asot.hdf5 import require_own
-from asot.hdf5 import values as values_of
 from asot.inputs.poses.headers import Key, least_of
 from asot.inputs.poses.places import Poses, place
+from asot.strangers import require_own
+from asot.strangers import values as values_of
 from asot.timeline.segments import require_times
 
 Names = tuple[str, ...]

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from asot.errors import AsotError, FileError
 from asot.files import require_file
-from asot.hdf5 import open_hdf5
 from asot.inputs.kinds import ARRAYS, HDF5, PARQUET, TEXTS, OfTable, content
 from asot.inputs.poses.hdf5 import read_dlc, read_edges, read_nwb, read_sleap
 from asot.inputs.poses.headers import flat, least_of, name_levels
 from asot.inputs.poses.places import Poses, clean, place
 from asot.inputs.poses.tables import find_poses, read_poses
 from asot.inputs.series.signals import Series, fill_gaps
+from asot.strangers import open_hdf5
 from asot.text import listing, quote
 
 SUFFIXES = (*TEXTS, *PARQUET, *ARRAYS, *HDF5)

@@ -18,7 +18,7 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from asot.errors import FileError, MissingExtraError, unreadable
-from asot.files import require_file, require_likely
+from asot.files import require_file
 from asot.inputs.kinds import ARRAYS, PARQUET, TEXTS, require_width
 from asot.inputs.series.clocks import find_time_column, is_whose
 from asot.inputs.series.columns import SignalTable, signals_of
@@ -26,6 +26,7 @@ from asot.inputs.series.dates import require_pandas
 from asot.inputs.series.layout import look_at, with_unit
 from asot.inputs.series.rows import read_rows
 from asot.inputs.series.signals import Series, fill_gaps
+from asot.strangers import require_likely
 from asot.text import listing, quote
 from asot.timeline.segments import even_times
 

@@ -1,12 +1,57 @@
-"""HDF5 as a stranger may write it: it can claim more than it holds, and lead to other files."""
+"""What strangers prepare: files that claim more than they hold, and what leads elsewhere."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 from asot.errors import FileError, MissingExtraError
-from asot.files import require_file, require_likely
+from asot.files import MANY, TIMES, require_file
+from asot.text import printable
+
+
+def require_inside(folder: Path, *parts: str) -> None:
+    """Refuse a folder of results, yet to be written to, of which a part leads out of it.
+
+    ``parts`` are the folders in it that are looked at, all unless some are named.
+
+    Whoever prepared it would have files written, and removed, elsewhere. Links to files do no harm:
+    files are replaced as a whole, and so are the links.
+
+    Raises
+    ------
+    FileError
+        With the link, and where it leads.
+    """
+    root = folder.resolve()
+    tops = [root / part for part in parts]
+    below = (
+        Path(at, name) for top in tops or [root] for at, names, _ in os.walk(top) for name in names
+    )
+    for path in (*tops, *below):
+        if path.is_symlink() and not path.resolve().is_relative_to(root):
+            what = f"leads out of the results, to {printable(path.resolve())}"
+            cure = "put the folder itself there, or choose another --out"
+            raise FileError.at(path, f"{what}: {cure}")
+
+
+def require_likely(path: Path, size: int) -> None:
+    """Refuse a file whose contents would take ``size`` bytes of memory where it is far smaller.
+
+    A few bytes can announce, or unpack to, more than any memory holds.
+
+    Raises
+    ------
+    FileError
+        If the contents are large, and no such file of measurements could be packed so well.
+    """
+    packed = path.stat().st_size
+    if size > MANY and size > TIMES * packed:
+        what = f"would unpack to {size / 1e6:,.0f} MB from {packed / 1e6:,.3f} MB"
+        raise FileError.at(
+            path, f"{what}: it is damaged; if it is not, save it without compression"
+        )
 
 
 def open_hdf5(path: Path, purpose: str = "Reading HDF5", extra: str = "series") -> Any:
