@@ -36,6 +36,9 @@ segment toys --corrected nope.json --out new
 segment toys --model run --corrected nope.json --out new
 extract toys/features --kind video --out new
 extract toys/features
+extract toys/features --out new --shard 3/2
+train default --data toys --out new --team 0 --shard 1/2
+segment toys --model run --corrected nope.json --out new --shard 1/2
 segment toys/features --n_actions 3 --columns --out new
 segment toys/features --n_actions 3 --columns x --out new
 segment toys/features --n_actions 3 --backbone x --out new
