@@ -426,16 +426,17 @@ def _is_stored(path: Path) -> bool:
 
 def _place(path: Path) -> tuple[Path, str] | None:
     """Return the open mirror in which a path lies, with its URL."""
+    name = str(path) + os.sep
     for local, url in _mirrors(os.environ.get(_OPEN, "{}")):
-        if path == local or local in path.parents:
-            return local, url
+        if name.startswith(local + os.sep):
+            return Path(local), url
     return None
 
 
 @lru_cache(maxsize=4)
-def _mirrors(text: str) -> list[tuple[Path, str]]:
-    pairs = [(Path(local), url) for local, url in json.loads(text).items()]
-    return sorted(pairs, key=lambda pair: len(pair[0].parts), reverse=True)
+def _mirrors(text: str) -> list[tuple[str, str]]:
+    """Return the open mirrors with their URLs, those within others first."""
+    return sorted(json.loads(text).items(), key=lambda pair: len(pair[0]), reverse=True)
 
 
 def _where(path: Path) -> tuple[Any, str]:
