@@ -240,8 +240,13 @@ def file_size(path: Path) -> int:
 
 def version(path: Path) -> str | None:
     """Return what tells the content of a file in a store from any other; None where unknown."""
-    size, when = _known.get(str(path), (0, 0)) if _place(path) else (0, 0)
-    return f"{size}-{when // 10**9}" if when else None
+    when = path.stat().st_mtime_ns // 10**9 if _place(path) and path.is_file() else 0
+    return f"{file_size(path)}-{when}" if when else None
+
+
+def is_of_this_process(path: Path) -> bool:
+    """Tell whether a file lies in a store that other processes do not see."""
+    return _place(path) is not None and path.relative_to(_root()).parts[0] == "memory"
 
 
 def store(path: Path) -> None:
