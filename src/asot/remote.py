@@ -240,8 +240,13 @@ def file_size(path: Path) -> int:
 
 def version(path: Path) -> str | None:
     """Return what tells the content of a file in a store from any other; None where unknown."""
-    size, when = _known.get(str(path), (0, 0)) if _place(path) else (0, 0)
-    return f"{size}-{when // 10**9}" if when else None
+    when = path.stat().st_mtime_ns // 10**9 if _place(path) and path.is_file() else 0
+    return f"{file_size(path)}-{when}" if when else None
+
+
+def is_of_this_process(path: Path) -> bool:
+    """Tell whether a file lies in a store that other processes do not see."""
+    return _place(path) is not None and path.relative_to(_root()).parts[0] == "memory"
 
 
 def store(path: Path) -> None:
@@ -426,16 +431,17 @@ def _is_stored(path: Path) -> bool:
 
 def _place(path: Path) -> tuple[Path, str] | None:
     """Return the open mirror in which a path lies, with its URL."""
+    name = str(path) + os.sep
     for local, url in _mirrors(os.environ.get(_OPEN, "{}")):
-        if path == local or local in path.parents:
-            return local, url
+        if name.startswith(local + os.sep):
+            return Path(local), url
     return None
 
 
 @lru_cache(maxsize=4)
-def _mirrors(text: str) -> list[tuple[Path, str]]:
-    pairs = [(Path(local), url) for local, url in json.loads(text).items()]
-    return sorted(pairs, key=lambda pair: len(pair[0].parts), reverse=True)
+def _mirrors(text: str) -> list[tuple[str, str]]:
+    """Return the open mirrors with their URLs, those within others first."""
+    return sorted(json.loads(text).items(), key=lambda pair: len(pair[0]), reverse=True)
 
 
 def _where(path: Path) -> tuple[Any, str]:

@@ -36,7 +36,15 @@ from asot.inputs.shared import Agreement, Look, agree
 from asot.inputs.taken import Taken, take_down, take_stock, unused, write_taken
 from asot.processes import tell
 from asot.progress import Progress
-from asot.remote import ROOM, fetched, is_away, release, version
+from asot.remote import (
+    ROOM,
+    fetched,
+    file_size,
+    is_away,
+    is_of_this_process,
+    release,
+    version,
+)
 from asot.schema import first_difference
 from asot.workers import Workers
 
@@ -45,6 +53,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+VIDEO_BYTES = 250_000  # of a second, where nothing else is known
 VIDEO_S, BYTE_S = 0.3, 1e-7  # on one core, for a second of video and a byte of a table
 
 # The arrays of a recording, by the folder in which they are kept.
@@ -368,8 +377,9 @@ def extract_with(
                 raise DataError(unfit[one.name])
             origin = _finished(one, extractor, root)
             if origin is None or not _is_of(origin, one.path, extractor):
-                # Of what lies in a store the length is not known yet.
-                length = 1.0 if is_away(one.path) else extractor.length(one.path)
+                # Of what lies in a store only the size is known yet.
+                away = is_away(one.path)
+                length = file_size(one.path) / VIDEO_BYTES if away else extractor.length(one.path)
                 work.append((one, extractor, length))
             else:
                 result.kept.append(one.name)
@@ -417,11 +427,11 @@ def _made(work: Sequence[tuple[Input, Extractor]], root: Path, index: int) -> li
 
 def _seconds(work: Sequence[tuple[Input, Extractor, float]]) -> float:
     """Return about how long the work takes on one core, or 0 where other processes cannot do it."""
-    if any(is_away(one.path) for one, _, _ in work):
+    if any(is_of_this_process(one.path) for one, _, _ in work):
         return 0.0
     if work and work[0][0].is_video:
         return VIDEO_S * sum(length for _, _, length in work)
-    return BYTE_S * sum(one.path.stat().st_size for one, _, _ in work if one.path.exists())
+    return BYTE_S * sum(file_size(one.path) for one, _, _ in work if one.path.exists())
 
 
 @contextmanager
