@@ -1,5 +1,7 @@
 """Folders of results, models and pages as strangers may prepare them."""
 
+# ruff: noqa: E501 - a kind is a line
+
 from __future__ import annotations
 
 import json
