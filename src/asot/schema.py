@@ -96,7 +96,13 @@ def read_yaml(path: Path) -> Any:
     """
     import yaml
 
-    text = read_text(path) if require_file(path).st_size else ""
+    require_file(path)
+    try:
+        with path.open("rb") as stream:
+            empty = not stream.read(1)
+    except OSError as error:
+        raise FileError.at(path, unreadable(error)) from error
+    text = "" if empty else read_text(path)
     try:
         return yaml.load(text, _yaml_loader())  # a SafeLoader
     except yaml.MarkedYAMLError as error:

@@ -77,7 +77,7 @@ def special_video(room: Room, how: str) -> list[object]:
     return room.extract()
 
 
-@each("special_features", {how: how for how in SPECIALS}, 2)
+@each("special_features", {how: how for how in SPECIALS}, 0, 2)
 def special_features(room: Room, how: str) -> list[object]:
     room.arrays()
     special(room, room.data / "features" / "r1.npy", how)

@@ -356,7 +356,7 @@ def _mapping_file(folder: Path, mapping: str | Path | None, problems: list[Defec
         problems.append(Defect(folder, None, "is not a folder"))
         return None
     path = folder / (mapping or "mapping.txt")
-    if os.path.isabs(mapping or "") or ".." in path.parts[len(folder.parts) :]:
+    if Path(mapping or "").is_absolute() or ".." in path.parts[len(folder.parts) :]:
         problems.append(Defect(path, None, f"is no file in {folder.name}/: copy it there"))
         return None
     if os.path.lexists(path):
