@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Meta
 
 from asot.errors import FileError, unreadable
-from asot.files import read_text, require_file
+from asot.files import require_file
 from asot.remote import localised
 from asot.text import quote
 
@@ -96,7 +96,14 @@ def read_yaml(path: Path) -> Any:
     """
     import yaml
 
-    text = read_text(path) if require_file(path).st_size else ""
+    require_file(path)
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise FileError.at(path, unreadable(error)) from error
+    except UnicodeDecodeError:
+        rule = "cannot be read as YAML, as it is not UTF-8 text: save it as UTF-8"
+        raise FileError.at(path, rule) from None
     try:
         return yaml.load(text, _yaml_loader())  # a SafeLoader
     except yaml.MarkedYAMLError as error:

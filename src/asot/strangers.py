@@ -30,8 +30,9 @@ def require_inside(folder: Path, *parts: str) -> None:
         Path(at, name) for top in tops or [root] for at, names, _ in os.walk(top) for name in names
     )
     for path in (*tops, *below):
-        if path.is_symlink() and not path.resolve().is_relative_to(root):
-            what = f"leads out of the results, to {printable(path.resolve())}"
+        real = Path(os.path.realpath(path))
+        if real != path and not real.is_relative_to(root):
+            what = f"leads out of the results, to {printable(real)}"
             cure = "put the folder itself there, or choose another --out"
             raise FileError.at(path, f"{what}: {cure}")
 

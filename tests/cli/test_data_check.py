@@ -127,10 +127,10 @@ DAMAGE: dict[str, tuple[Damage, str, int | None, str]] = {
         "is truncated",
     ),
     "a folder in place of a file": (
-        lambda root: (truth(root).unlink(), truth(root).mkdir(), truth(root, 2).write_bytes(b"")),
-        "groundTruth/recording-2",
+        lambda root: (truth(root).unlink(), truth(root).mkdir()),
+        "groundTruth/recording-1",
         None,
-        "is empty",
+        "is a folder",
     ),
     "broken link": (
         lambda root: (features(root).unlink(), features(root).symlink_to("nowhere")),

@@ -33,15 +33,15 @@ def drive(ready: Path, seed: int, names: list[str], environment: dict[str, str])
 
 
 def test_a_few_kinds_end_in_sentences(
-    tmp_path: Path, seed: int, environment: dict[str, str]
+    finished: Path, seed: int, environment: dict[str, str]
 ) -> None:
     drawn = random.Random(seed)
     names = [
         one
         for kind in QUICK
-        for one in drawn.sample([name for name in KINDS if name.startswith(f"{kind}_")], 2)
+        for one in drawn.sample([name for name in KINDS if name.startswith(f"{kind}_")], 1)
     ]
-    drive(tmp_path / "ready", seed, names, environment)
+    drive(finished, seed, names, environment)
 
 
 @pytest.mark.slow

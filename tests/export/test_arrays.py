@@ -68,12 +68,12 @@ def test_labels_beside_the_time_are_read(tmp_path: Path, classic: bool) -> None:
     with pytest.raises(DataError, match="with --tier, of 'left', 'right'"):
         read(path, times=known)
     path.write_bytes(path.read_bytes()[:40])
-    with pytest.raises(DataError, match="is not an? (HDF5|netCDF) file"):
+    with pytest.raises(DataError, match=r"is not an? (HDF5|netCDF) file"):
         read(path)
     for times, texts in (([], []), ([[0, 1]], [["a", "b"]]), ([0, np.nan], ["a", "b"])):
         with h5py.File(path, "w") as file:
             file["time"], file["action"] = times, np.array(texts, dtype=h5py.string_dtype())
-        with pytest.raises(DataError, match="is not an? (HDF5|netCDF) file"):
+        with pytest.raises(DataError, match=r"is not an? (HDF5|netCDF) file"):
             read(path)
 
 

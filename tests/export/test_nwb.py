@@ -64,11 +64,11 @@ def test_other_tables_of_intervals_and_other_files(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for damaged in (b"no HDF5", whole.replace(b"SNOD", b"SNAD"), whole[: len(whole) // 2]):
         path.write_bytes(damaged)
-        with pytest.raises(DataError, match="is not an (NWB|HDF5) file"):
+        with pytest.raises(DataError, match=r"is not an (NWB|HDF5) file"):
             read(path)
     with h5py.File(path, "w") as file:
         file["identifier"] = "tea"
         for name, values in (("start_time", 0.0), ("stop_time", 1.0), ("label", b"a")):
             file[f"trials/{name}"] = [[values]]
-    with pytest.raises(DataError, match="is not an (NWB|HDF5) file"):
+    with pytest.raises(DataError, match=r"is not an (NWB|HDF5) file"):
         read(path)

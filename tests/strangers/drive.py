@@ -38,7 +38,9 @@ FAULT = "wrong.txt"
 
 
 def make_ready(folder: Path) -> Path:
-    """Segment three logs, unless that was done; and load what commands import."""
+    """Segment three logs, unless that was done."""
+    if (folder / "segment.json").is_file():
+        return folder
     room = Room(folder, folder / "results", np.random.default_rng(0))
     folder.mkdir(parents=True, exist_ok=True)
     if not room.ready.exists():
@@ -46,19 +48,15 @@ def make_ready(folder: Path) -> Path:
         words = ["segment", room.data, "--recipe", room.small(), "--out", room.ready]
         with contextlib.redirect_stdout(io.StringIO()):
             assert main([str(one) for one in words]) == 0
-    for module in (
-        "pandas",
-        "h5py",
-        "pyarrow.parquet",
-        "av",
-        "openpyxl",
-        "onnxruntime",
-        "matplotlib.pyplot",
-        "asot.cli.page",
-    ):
+    return room.ready
+
+
+def load() -> None:
+    """Import what commands import, so that not every process does."""
+    modules = ("pandas", "h5py", "pyarrow.parquet", "av", "openpyxl", "onnxruntime")
+    for module in (*modules, "matplotlib.pyplot", "asot.cli.page"):
         with contextlib.suppress(ImportError):
             __import__(module)
-    return room.ready
 
 
 def seen(root: Path) -> dict[str, tuple[int, int]]:
@@ -177,6 +175,8 @@ def drive(ready: Path, seed: int, names: list[str]) -> None:
     ready = make_ready(ready)
     names = [one for one in names if one != "--verbose"] or [""]
     chosen = dict.fromkeys(one for name in names for one in KINDS if one.startswith(name))
+    if len(chosen) > 30:
+        load()
     for name in chosen:
         try:
             found = trial(name, ready, seed)

@@ -1,5 +1,7 @@
 """Things that are no files, names that no file should have, and folders that lead elsewhere."""
 
+# ruff: noqa: E501 - a kind is a line
+
 from __future__ import annotations
 
 import os
@@ -75,7 +77,7 @@ def special_video(room: Room, how: str) -> list[object]:
     return room.extract()
 
 
-@each("special_features", {how: how for how in SPECIALS}, 2)
+@each("special_features", {how: how for how in SPECIALS}, 0, 2)
 def special_features(room: Room, how: str) -> list[object]:
     room.arrays()
     special(room, room.data / "features" / "r1.npy", how)

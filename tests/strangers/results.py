@@ -1,5 +1,7 @@
 """Folders of results, models and pages as strangers may prepare them."""
 
+# ruff: noqa: E501 - a kind is a line
+
 from __future__ import annotations
 
 import json
@@ -216,15 +218,21 @@ CHECKPOINTS: dict[str, Any] = {
     "empty": b"", "noise": bytes(range(256)) * 99, "pickle": pickle.dumps(Evil()), "bomb": bomb("archive/data.pkl", b"", 3000), "zip": bomb("x/y", b"", 10), "cut": "cut", "evil": "evil",
     "nan": lambda c: weights(c, lambda one: one * float("nan")), "shape": lambda c: weights(c, lambda one: one[:1]), "half": lambda c: weights(c, lambda one: one.half() if one.is_floating_point() else one),
     "sparse": lambda c: weights(c, lambda one: one.to_sparse() if one.dim() == 2 else one), "expanded": lambda c: weights(c, lambda one: torch.zeros(1).expand(10**6, 10**6) if one.dim() == 2 else one),
-    "views": lambda c: weights(c, lambda one: one.t() if one.dim() == 2 else one), "actions": lambda c: c["network"].update(n_actions=10**6), "features": lambda c: c["network"].update(n_features=10**6),
-    "hidden": lambda c: c["network"]["recipe"].update(encoder={"hidden": 10**9, "width": 10**9}), "recipe": lambda c: c["network"].update(recipe={}), "recipe_deep": lambda c: c["network"].update(recipe=deep(150)), "format": lambda c: c.update(format="asot checkpoint 9"),
-    "extra": lambda c: c.update(strange=1), "numbers": lambda c: c["network"].update(n_actions=10**30), "none": lambda c: c.clear(), "meta": lambda c: weights(c, lambda one: one.to("meta")),
-    "quantized": lambda c: weights(c, lambda one: torch.quantize_per_tensor(one, 0.1, 0, torch.qint8) if one.dim() == 2 else one), "negative": lambda c: c["network"].update(n_actions=-1), "keys": lambda c: c["network"]["weights"].update({7: torch.zeros(1)}),
+    "views": lambda c: weights(c, lambda one: one.t() if one.dim() == 2 else one), "actions": lambda c: network(c).update(n_actions=10**6), "features": lambda c: network(c).update(n_features=10**6),
+    "hidden": lambda c: network(c)["recipe"].update(encoder={"hidden": 10**9, "width": 10**9}), "recipe": lambda c: network(c).update(recipe={}), "recipe_deep": lambda c: network(c).update(recipe=deep(150)), "format": lambda c: c.update(format="asot checkpoint 9"),
+    "extra": lambda c: c.update(strange=1), "numbers": lambda c: network(c).update(n_actions=10**30), "none": lambda c: c.clear(), "meta": lambda c: weights(c, lambda one: one.to("meta")),
+    "quantized": lambda c: weights(c, lambda one: torch.quantize_per_tensor(one, 0.1, 0, torch.qint8) if one.dim() == 2 else one), "negative": lambda c: network(c).update(n_actions=-1), "keys": lambda c: network(c)["weights"].update({7: torch.zeros(1)}),
 }  # fmt: skip
 
 
+def network(values: Any) -> Any:
+    """The network of a checkpoint, or the first of a team's."""
+    learners = values["team"]["learners"] if "team" in values else [values]
+    return next(one["network"] for one in learners if one.get("network"))
+
+
 def weights(values: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> None:
-    own = values["network"]["weights"]
+    own = network(values)["weights"]
     own.update({name: change(one) for name, one in own.items()})
 
 

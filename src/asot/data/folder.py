@@ -333,6 +333,11 @@ def _ground_truth_files(
     found = {name: files.get(name) or files.get(f"{name}.txt") for name in features}
     labels = {name: file for name, file in found.items() if file is not None}
     used = {path.name for path in labels.values()}
+    folders = {path.name.removesuffix(".txt"): path for path in children if is_folder(path)}
+    for name in features:
+        if name in folders and name not in labels:
+            what = "is a folder where a file is expected: it has a line a frame"
+            problems.append(Defect(folders[name], None, what))
     # <recording>_idt lies beside the ground truth in YouTube Instructions.
     used |= {f"{name}_idt{suffix}" for name in features for suffix in ("", ".txt")}
     unread = [name for name in files if name not in used]
@@ -351,6 +356,9 @@ def _mapping_file(folder: Path, mapping: str | Path | None, problems: list[Defec
         problems.append(Defect(folder, None, "is not a folder"))
         return None
     path = folder / (mapping or "mapping.txt")
+    if Path(mapping or "").is_absolute() or ".." in path.parts[len(folder.parts) :]:
+        problems.append(Defect(path, None, f"is no file in {folder.name}/: copy it there"))
+        return None
     if os.path.lexists(path):
         return path
     if mapping is not None:

@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
@@ -442,7 +443,9 @@ def _counted(path: Path) -> Iterator[None]:
     nothing can be written any more, the work does end.
     """
     try:
-        yield
+        # What is beyond all numbers is looked for in what comes of it.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            yield
     except (AsotError, ImportError, NotImplementedError):
         raise
     except (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError) as error:

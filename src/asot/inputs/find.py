@@ -235,7 +235,7 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
 def _leads_up(path: Path, folder: Path) -> bool:
     """Tell a link to a folder above the one that is searched: half the disk might be in it."""
-    if not path.is_symlink() or path.resolve() not in folder.resolve().parents:
+    if not path.is_symlink() or _real(path) not in _real(folder).parents:
         return False
     logger.warning("%s leads to a folder above: left out.", printable(path))
     return True
@@ -255,13 +255,18 @@ def _is_of(one: Input, kind: Kind) -> bool:
         return kind == "series"
 
 
+def _real(path: Path) -> Path:
+    """Follow links as far as they lead; ``Path.resolve`` fails where they lead round."""
+    return Path(os.path.realpath(path))
+
+
 def _each_once(found: list[Input]) -> list[Input]:
     """Leave out files that another name leads to as well."""
     first: dict[Path, Input] = {}
     # A file comes before the links to it.
     for one in sorted(found, key=lambda one: one.path.is_symlink()):
-        first.setdefault(one.path.resolve(), one)
-    again = [one for one in found if first[one.path.resolve()].path != one.path]
+        first.setdefault(_real(one.path), one)
+    again = [one for one in found if first[_real(one.path)].path != one.path]
     if again:
         names = listing([one.path.name for one in again])
         logger.warning("Left out %s: links to files that are recordings already.", names)

@@ -15,7 +15,13 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, Literal, NoReturn
 
-from asot.errors import ArgumentError, ConfigurationError, require_integer, require_number
+from asot.errors import (
+    ArgumentError,
+    ConfigurationError,
+    FileError,
+    require_integer,
+    require_number,
+)
 from asot.schema import read_yaml
 
 SUFFIXES = (".yaml", ".yml")
@@ -377,7 +383,10 @@ def load_recipe(recipe: str) -> Recipe:
     7
     """
     path = find_recipe(recipe)
-    values = read_yaml(path)
+    try:
+        values = read_yaml(path)
+    except FileError as error:
+        raise ConfigurationError(str(error), file=path) from error
     try:
         return Recipe.from_dict({} if values is None else values)
     except ConfigurationError as error:

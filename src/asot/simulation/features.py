@@ -91,7 +91,7 @@ class FeatureModel:
 
     def __post_init__(self) -> None:
         low = {"width": 1, "spectrum": 1e-3, "window": 1, "track": 1, "drift_frames": 1e-3}
-        require_settings(self, low, {})
+        require_settings(self, low, {"width": 10_000})
 
     def draw(
         self, labels: ArrayLike, name: str, class_names: Mapping[int, str], seed: int = 0
@@ -192,7 +192,7 @@ def require_settings(model: Any, low: Mapping[str, float], high: Mapping[str, fl
         else:
             require_number(name, value, at_least=least)
         if value > most:
-            message = f"{name} must be a number from {least:g} to {most:g}, but is {value}."
+            message = f"{name} must be a number from {least:g} to {most:,.12g}, but is {value}."
             raise ArgumentError(message, setting=name)
 
 

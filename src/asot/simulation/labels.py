@@ -168,6 +168,7 @@ class LabelModel:
     def __post_init__(self) -> None:
         low = {"n_recordings": 1, "n_actions": 1, "mean_length": 1}
         high = {"order": 1, "missing": 0.99, "repeats": 1, "tail": 3, "background": 0.99}
+        high |= {"n_recordings": 1e6, "n_actions": 10_000, "mean_length": _MOST_FRAMES}
         require_settings(self, low, high)
 
     def draw(self, seed: int = 0) -> LabelCorpus:
