@@ -30,10 +30,11 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 LONG = """
 import sys
-from asot.processes import run_jobs
+from asot.workers import Workers
 from tests.jobs import announce_and_wait
 try:  # without a guard: new processes do not run this script
-    list(run_jobs(announce_and_wait, [sys.argv[1]] * 3, 2))
+    jobs = [sys.argv[1]] * 3
+    list(Workers(2).run(announce_and_wait, jobs, apart=sys.argv[2] == "apart"))
 except KeyboardInterrupt:
     sys.exit(130)
 """
@@ -52,13 +53,16 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.01)
 
 
-def start(folder: Path, announced: Path) -> subprocess.Popen[str]:
-    """A parent of two processes that leave their numbers in ``announced`` and never end."""
+def start(folder: Path, announced: Path, where: str = "apart") -> subprocess.Popen[str]:
+    """Two processes that leave their numbers in ``announced`` and never end, and their parent.
+
+    Jobs that do not run ``apart`` run in the parent and one other process.
+    """
     script = folder / "long.py"
     script.write_text(LONG)
     places = [str(REPOSITORY), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     return subprocess.Popen(
-        [sys.executable, str(script), str(announced)],
+        [sys.executable, str(script), str(announced), where],
         env={
             **os.environ,
             "PYTHONPATH": os.pathsep.join(filter(None, places)),
@@ -186,11 +190,12 @@ def test_wrong_workers_are_refused() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
+@pytest.mark.parametrize("where", ["apart", "beside"])
 @pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_no_process_outlives_its_parent(tmp_path: Path, blow: signal.Signals) -> None:
+def test_no_process_outlives_its_parent(tmp_path: Path, blow: signal.Signals, where: str) -> None:
     announced = tmp_path / "processes"
     announced.mkdir()
-    parent = start(tmp_path, announced)
+    parent = start(tmp_path, announced, where)
     try:
         wait_for(lambda: len(numbers(announced)) == 2, "two processes begin")
         workers = numbers(announced)

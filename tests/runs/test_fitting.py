@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from asot.runs.predictions import PredictionFolder
 from asot.runs.run import Run
 from asot.runs.train import train_run
 from asot.simulation import make_recordings
+from asot.workers import Workers
 
 MakeRecipe = Callable[..., Recipe]
 Train = Callable[..., Run]
@@ -156,6 +158,23 @@ def test_training_twice_gives_the_same(train: Train, make_recipe: MakeRecipe) ->
     first, second = train(recipe, "one"), train(recipe, "two")
     assert contents(first.predictions) == contents(second.predictions)
     assert evidence(first) == evidence(second)
+
+
+@pytest.mark.slow
+def test_all_that_a_run_leaves_is_the_same_from_other_processes(
+    train: Train, make_recipe: MakeRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = make_recipe(team=1, **OPEN)
+    here = train(recipe, "here")
+    alone = partial(Workers(1).run, apart=True)
+    monkeypatch.setattr(Workers, "run", lambda self, *jobs, **options: alone(*jobs))
+    there = train(recipe, "there")
+    files = sorted(one.relative_to(here.root) for one in here.root.rglob("*") if one.is_file())
+    assert files == sorted(
+        one.relative_to(there.root) for one in there.root.rglob("*") if one.is_file()
+    )
+    for one in files:
+        assert (here.root / one).read_bytes() == (there.root / one).read_bytes(), one
 
 
 def test_a_team_that_was_cut_goes_on_from_its_learners(

@@ -90,6 +90,8 @@ class Segmenting:
         from asot.model.network import decoding_seconds
 
         seconds = sum(decoding_seconds(self.models[name], one.n_frames) for one, name, _ in left)
+        if self.drafts is not None and self.drafts.root.is_dir():
+            seconds = 0.0  # they are renumbered, which takes no time
         died: dict[str, Died] = {}
         progress("Segmenting", len(there), len(tasks))
         outcomes = workers.run(self.write, left, seconds=seconds)
