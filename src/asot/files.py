@@ -105,7 +105,8 @@ def sole_use(folder: Path) -> Iterator[None]:
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write ``text`` to ``path`` in UTF-8, atomically."""
     with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        # Nothing becomes of the ends of lines on Windows, where CSV would get empty lines.
+        temporary.write_text(text, encoding="utf-8", newline="")
 
 
 def write_rows(path: str | os.PathLike[str], rows: Iterable[Iterable[Any]]) -> None:
