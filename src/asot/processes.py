@@ -47,7 +47,7 @@ class Died:
             return self.reason
         if self.exit_code is None or self.exit_code >= 0:
             return "its process ended"
-        memory = ", perhaps for lack of memory" if self.exit_code == -signal.SIGKILL else ""
+        memory = ", perhaps for lack of memory" if self.exit_code == -9 else ""
         return f"its process was killed by signal {-self.exit_code}{memory}"
 
 

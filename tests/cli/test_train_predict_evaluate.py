@@ -6,7 +6,6 @@ import csv
 import json
 import os
 import re
-import resource
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -351,6 +350,7 @@ def test_several_activities(asot, tmp_path: Path) -> None:
 @contextmanager
 def full_disk(limit: int) -> Iterator[None]:
     """A disk that takes no more than ``limit`` bytes of a file."""
+    resource = pytest.importorskip("resource")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))
     try:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asot.errors import ConfigurationError, MissingExtraError
+from asot.errors import ConfigurationError, require_extra
 from asot.files import write_text
 from asot.remote import fetch
 
@@ -115,8 +114,8 @@ def check_logger(name: str) -> None:
         raise ConfigurationError(
             f"logger must be one of {', '.join(LOGGERS)}, but is {name!r}.", setting="logger"
         )
-    if name in ("tensorboard", "wandb") and find_spec(name) is None:
-        raise MissingExtraError(name, name, f"--logger {name}")
+    if name in ("tensorboard", "wandb"):
+        require_extra(name, f"--logger {name}", name)
 
 
 def make_logger(name: str, folder: Path, run_name: str, draw: Draw | None = None) -> Logger | None:

@@ -25,7 +25,7 @@ import msgspec
 from asot.data import DatasetFolder
 from asot.data.folder import is_folder
 from asot.data.origin import origin_path
-from asot.errors import ConfigurationError, FileError
+from asot.errors import ConfigurationError, FileError, require_extra
 from asot.files import in_turn, sole_use, write_json
 from asot.inputs.companions import find_companions, note_companions
 from asot.inputs.extract import Extraction, extract
@@ -101,6 +101,8 @@ def segment(
     video, series = features
     trained = None if model is None else find_run(model)
     said = read_said(model, corrected) if model is not None and corrected else None
+    if trained is None or said is not None:
+        require_extra("learn", "Learning actions", "sklearn")
     data = data_folder(named)
     if data is not None and series.transposed:
         recipe = replace(recipe, dataset=replace(recipe.dataset, transposed=True))
