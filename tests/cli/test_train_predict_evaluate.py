@@ -154,6 +154,22 @@ def test_interrupted_and_given_again(
     assert labels(tmp_path / "run" / "predictions") == labels(trained / "predictions")
 
 
+def test_learners_in_shards_of_which_one_never_came(
+    asot, trained: Path, toys: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    words = ["train", "default", *SHORT, "--data", toys, "--out", out]
+    words += ["--dataset.frame_rate", "10"]
+    outcome = asot(*words, "--shard", "2/3")
+    assert (outcome.code, outcome.err) == (0, "")
+    kept = list((out / "models" / "all").iterdir())
+    assert outcome.out.startswith(f"Shard 2/3 was {len(kept)} of ")
+    assert asot(*words).code == 0
+    ours, theirs = contents(out), contents(trained)
+    assert ours.keys() == theirs.keys()
+    assert [name for name in ours if ours[name] != theirs[name]] == []
+
+
 def test_predict_the_recordings_trained_on(
     asot, command, environment, trained: Path, toys: Path, tmp_path: Path
 ) -> None:
