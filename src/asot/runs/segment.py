@@ -41,7 +41,7 @@ from asot.runs.predictions import PredictionFolder, fingerprints
 from asot.runs.run import RUN_FILE, Run, SegmentRequest
 from asot.runs.train import train_run, train_share
 from asot.schema import convert, first_difference
-from asot.shards import Shard, Share
+from asot.shards import Shard, ShardResult
 from asot.text import listing
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Segmented:
 
     folder: PredictionFolder
     outcome: Extraction | None
-    share: Share | None = None
+    share: ShardResult | None = None
 
 
 def segment(
@@ -137,7 +137,7 @@ def segment(
                     outcome.remarks[name] = [*outcome.remarks.get(name, ()), sentence]
                 told(outcome)
             if shared:
-                share = Share("recordings", len(own), len(unread(inputs, data)), len(inputs))
+                share = ShardResult("recordings", len(own), len(unread(inputs, data)), len(inputs))
                 return Segmented(PredictionFolder(out / "predictions"), outcome, share)
         else:
             for name, sentence in note_companions(companions, data).items():
