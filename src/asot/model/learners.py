@@ -42,7 +42,7 @@ from asot.model.team import (
     choose_candidate,
 )
 from asot.model.training import no_logger, train
-from asot.processes import Died, tell
+from asot.processes import Died, single_threaded, tell
 from asot.progress import Progress, silent
 from asot.shards import Shard, ShardResult
 from asot.text import plural
@@ -231,6 +231,7 @@ def share_learners(
     place.join({})
 
 
+@single_threaded
 def train_team(
     features: PreparedFeatures,
     recipe: Recipe,
