@@ -51,7 +51,8 @@ class _CsvLogger(Logger):
         if self.path.is_file():
             fetch(self.path)
             with self.path.open(newline="", encoding="utf-8", errors="replace") as stream:
-                before = [row for row in csv.DictReader(stream) if str(row.get("epoch")).isdigit()]
+                lines = (line.replace("\0", "") for line in stream)  # Python 3.10 refuses them
+                before = [row for row in csv.DictReader(lines) if str(row.get("epoch")).isdigit()]
             rows += [row for row in before if int(row["epoch"]) < epoch]
         text = io.StringIO()
         writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
