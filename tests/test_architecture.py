@@ -137,6 +137,28 @@ def test_nothing_is_pickled() -> None:
         assert "weights_only=False" not in text, path
 
 
+def test_no_module_needs_what_windows_lacks() -> None:
+    unix = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}
+    for path in (*SOURCE.rglob("*.py"), *Path(__file__).parent.rglob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.Import):
+                assert not {one.name for one in node.names} & unix, path
+            elif isinstance(node, ast.ImportFrom):
+                assert node.module not in unix, path
+
+
+def test_texts_are_written_with_the_same_bytes_on_every_system() -> None:
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            mode = str(getattr(node.args[0], "value", "")) if node.args else ""
+            opens = node.func.attr == "open" and mode in ("w", "a", "x", "r+", "w+")
+            if opens or node.func.attr == "write_text":
+                named = {one.arg for one in node.keywords}
+                assert {"encoding", "newline"} <= named, f"{path}:{node.lineno}"
+
+
 def test_importing_asot_is_light() -> None:
     import subprocess
     import sys

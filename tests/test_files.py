@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -44,6 +43,7 @@ def test_a_full_disk_is_noticed(tmp_path: Path, rows: int) -> None:
         "resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))\n"
         f"write_array(sys.argv[1], np.zeros(({rows}, 4)))\n"
     )
+    resource = pytest.importorskip("resource")
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 200
     target = tmp_path / "a.npy"
     command = [sys.executable, "-c", code, str(target)]

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
+from tests.runs.regimes import write_logs
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -37,17 +42,77 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("scratch")
 
 
+def environment(scratch: Path) -> dict[str, str]:
+    """The environment of a process that is to leave nothing in its home or temporary folder."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    places = [str(REPOSITORY), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    own = {"HOME": str(scratch), "TMPDIR": str(scratch), "OMP_NUM_THREADS": "5"}
+    return kept | own | {"PYTHONPATH": os.pathsep.join(filter(None, places))}
+
+
+def busy(scratch: Path) -> list[int]:
+    """The workers of Ray that have a task, of those that use this folder."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            title, own = ((place / name).read_bytes() for name in ("cmdline", "environ"))
+            if title.startswith(b"ray::_task") and str(scratch).encode() in own:
+                found.append(int(place.name))
+    return found
+
+
 @pytest.mark.slow
 def test_jobs_survive_their_workers(tmp_path: Path, scratch: Path) -> None:
     pytest.importorskip("ray")
-    places = [str(REPOSITORY), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-    own = {"HOME": str(scratch), "TMPDIR": str(scratch), "OMP_NUM_THREADS": "5"}
-    own["PYTHONPATH"] = os.pathsep.join(filter(None, places))
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     words = [sys.executable, "-W", "error", "-c", SCRIPT, str(tmp_path)]
-    done = subprocess.run(words, env=kept | own, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        words, env=environment(scratch), capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert not list(scratch.iterdir())
     assert not list(Path("/tmp").glob("asot-*/session_*"))
     # The job that was killed once, and the one that always is: three times, and as often alone.
     assert [(tmp_path / name).stat().st_size for name in "13"] == [2, 6]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are not listed here")
+def test_a_worker_killed_in_the_middle_changes_nothing(
+    tmp_path: Path, scratch: Path, seed: int
+) -> None:
+    pytest.importorskip("ray")
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    write_logs(logs, seed, *(f"r{number}" for number in range(4)))
+
+    def start(out: Path, *words: str) -> subprocess.Popen[str]:
+        named = ["segment", str(logs), "--n_actions", "3", "--out", str(out), *words]
+        # The results name their folder: both are called the same.
+        out.parent.mkdir()
+        return subprocess.Popen(
+            [sys.executable, "-m", "asot", *named],
+            env=environment(scratch),
+            stdout=subprocess.DEVNULL,
+            text=True,
+        )
+
+    alone, spread = tmp_path / "alone" / "out", tmp_path / "spread" / "out"
+    assert start(alone).wait() == 0
+    process, killed = start(spread, "--engine", "ray", "--workers", "2"), []
+    while process.poll() is None:
+        time.sleep(0.05)
+        if not killed and len(list(spread.glob("run/models/all/*.ckpt"))) > 2:
+            killed = busy(scratch)[:1]
+            for one in killed:
+                os.kill(one, signal.SIGKILL)
+    assert (process.returncode, len(killed)) == (0, 1)
+    ours, theirs = (
+        {
+            str(path.relative_to(out)): path.read_bytes().replace(str(out).encode(), b"OUT")
+            for path in out.rglob("*")
+            if path.is_file()
+        }
+        for out in (spread, alone)
+    )
+    assert ours.keys() == theirs.keys()
+    assert [name for name in ours if ours[name] != theirs[name]] == []

@@ -11,6 +11,7 @@ import numbers
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -81,6 +82,13 @@ class MissingExtraError(AsotError, ImportError):
             f"{purpose} needs the library '{library}', which is not installed: "
             f"run pip install {cure}."
         )
+
+
+def require_extra(extra: str, purpose: str, *modules: str) -> None:
+    """Refuse work that needs modules of an extra, before it begins, where one is not installed."""
+    for module in modules:
+        if find_spec(module) is None:
+            raise MissingExtraError(module, extra, purpose)
 
 
 # Beyond this, float32 overflows.

@@ -273,6 +273,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     What lies in a store is named by its URL.
     """
     with atomic_path(path) as temporary:
+        # Nothing becomes of the ends of lines on Windows, where CSV would get empty lines.
         temporary.write_text(told(text), encoding="utf-8", newline="")
 
 

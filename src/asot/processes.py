@@ -18,15 +18,16 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from enum import Enum, auto
-from functools import partial
+from functools import cache, partial, wraps
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 # Read by the numerical libraries when a process starts: each of ours uses one thread.
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -47,7 +48,7 @@ class Died:
             return self.reason
         if self.exit_code is None or self.exit_code >= 0:
             return "its process ended"
-        memory = ", perhaps for lack of memory" if self.exit_code == -signal.SIGKILL else ""
+        memory = ", perhaps for lack of memory" if self.exit_code == -9 else ""
         return f"its process was killed by signal {-self.exit_code}{memory}"
 
 
@@ -169,11 +170,32 @@ def run_here(
 
 
 def one_thread() -> AbstractContextManager[Any]:
-    """Use one thread inside numerical libraries that are loaded, at once and within the block."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    """Use one thread inside numerical libraries that are loaded, at once and within the block.
 
-    limits: AbstractContextManager[Any] = threadpool_limits(1)
+    The last digits of what several threads compute depend on their number.
+    """
+    loaded = tuple(name in sys.modules for name in ("numpy", "scipy.linalg", "sklearn", "torch"))
+    limits: AbstractContextManager[Any] = _thread_pools(loaded).limit(limits=1)
     return limits
+
+
+def single_threaded(function: Function) -> Function:
+    """Let a function run within :func:`one_thread`."""
+
+    @wraps(function)
+    def alone(*given: Any, **named: Any) -> Any:
+        with one_thread():
+            return function(*given, **named)
+
+    return cast("Function", alone)
+
+
+@cache
+def _thread_pools(loaded: tuple[bool, ...]) -> Any:
+    """Find the threads of all libraries, which takes milliseconds."""
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+    return ThreadpoolController()
 
 
 def travels(function: Any) -> bool:

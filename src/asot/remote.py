@@ -389,7 +389,7 @@ def _hold(local: Path, stack: ExitStack) -> bool:
 
     place = _root() / ".held" / hashlib.sha256(str(local).encode()).hexdigest()
     place.parent.mkdir(parents=True, exist_ok=True)
-    stream = stack.enter_context(place.open("a"))
+    stream = stack.enter_context(place.open("ab"))
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         alone = True

@@ -53,7 +53,7 @@ class Shard:
 
 
 @dataclass(frozen=True)
-class Share:
+class ShardResult:
     """What became of a shard: ``own`` of ``total`` jobs, of which ``left`` are done by nobody."""
 
     what: str

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import resource
 import shutil
 import signal
 import sys
@@ -214,6 +213,8 @@ def trial(results: Path, rng: np.random.Generator) -> dict[str, Any]:
 def drive(results: Path, count: int, seed: int) -> None:
     """Try alterations under a limit of memory, and print what came of each."""
     run(["evaluate", str(results)])
+    import resource
+
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (size + BYTES, size + BYTES))
     for number in range(count):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from asot.cli.outputs import Sturdy
 from tests.runs.regimes import snapshot
 
 Shell = Callable[[str], subprocess.CompletedProcess[str]]
@@ -46,6 +49,17 @@ def test_closed_outputs_are_quiet(shell: Shell, words: str) -> None:
         assert (done.returncode, done.stderr) == (0, ""), closed
     done = shell(f"set -o pipefail; asot {words} | head -c 1 > /dev/null")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(), OSError(errno.EINVAL, "Invalid argument")])
+def test_a_reader_who_left_is_not_told_of(error: OSError, tmp_path: Path) -> None:
+    """The second is what Windows says."""
+    with (tmp_path / "read").open("w", encoding="utf-8") as stream:
+        left = Sturdy(stream)
+        for seen in (None, OSError(errno.ENOSPC, "No space left")):
+            failing = Mock(side_effect=seen or error)
+            left._try(failing)
+            assert left.error is seen
 
 
 @needs_full

@@ -6,7 +6,6 @@ import csv
 import json
 import os
 import re
-import resource
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -153,6 +152,22 @@ def test_interrupted_and_given_again(
     outcome = asot(*words)
     assert (outcome.code, outcome.err) == (0, "")
     assert labels(tmp_path / "run" / "predictions") == labels(trained / "predictions")
+
+
+def test_learners_in_shards_of_which_one_never_came(
+    asot, trained: Path, toys: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    words = ["train", "default", *SHORT, "--data", toys, "--out", out]
+    words += ["--dataset.frame_rate", "10"]
+    outcome = asot(*words, "--shard", "2/3")
+    assert (outcome.code, outcome.err) == (0, "")
+    kept = list((out / "models" / "all").iterdir())
+    assert outcome.out.startswith(f"Shard 2/3 was {len(kept)} of ")
+    assert asot(*words).code == 0
+    ours, theirs = contents(out), contents(trained)
+    assert ours.keys() == theirs.keys()
+    assert [name for name in ours if ours[name] != theirs[name]] == []
 
 
 def test_predict_the_recordings_trained_on(
@@ -351,6 +366,7 @@ def test_several_activities(asot, tmp_path: Path) -> None:
 @contextmanager
 def full_disk(limit: int) -> Iterator[None]:
     """A disk that takes no more than ``limit`` bytes of a file."""
+    resource = pytest.importorskip("resource")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))
     try:

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from label_studio_sdk.label_interface import LabelInterface
 
 from asot.errors import DataError
 from asot.export import export, read
 from asot.timeline.segments import Interval, Timeline
 from tests.export.timelines import in_milliseconds, recordings, timeline
+
+LabelInterface = pytest.importorskip("label_studio_sdk.label_interface").LabelInterface
 
 
 def written(data: list[Timeline], out: Path) -> tuple[list[dict[str, Any]], str]:

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from asot.model import network
-from asot.model.network import ActionModel, few_threads, loss_and_gradients
+from asot.model.network import ActionModel, loss_and_gradients
 from asot.model.recipe import Recipe, TrainingSettings
 from asot.model.training import Adam
 
@@ -133,36 +132,3 @@ def test_adam_is_torchs_to_the_last_bit(seed: int) -> None:
         torchs.step()
     for one, other in zip(own, others, strict=True):
         assert torch.equal(one, other.detach())
-
-
-def test_small_work_is_done_on_one_thread_and_the_number_restored() -> None:
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(2)
-        with few_threads(network.WORTH_THREADS):
-            assert torch.get_num_threads() == 2
-        few = few_threads(network.WORTH_THREADS - 1)
-        few.__enter__()
-        assert torch.get_num_threads() == 1
-        assert not few.__exit__(ValueError, ValueError("a failure"), None)
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(before)
-
-
-def test_the_transport_keeps_the_threads(make_recipe: MakeRecipe, seed: int) -> None:
-    model, features = draw(make_recipe(), 3, [8], seed)
-    seen: list[int] = []
-
-    def watch(cost: Tensor, lengths: Tensor) -> Tensor:
-        seen.append(torch.get_num_threads())
-        return torch.full_like(cost, 1 / 3)
-
-    model.pseudo_labels = watch
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(2)
-        loss_and_gradients(model, features, torch.tensor([8]))
-    finally:
-        torch.set_num_threads(before)
-    assert seen == [2]

@@ -14,7 +14,6 @@ import torch
 from asot.data import Recordings
 from asot.errors import ConfigurationError, DataError, MissingExtraError
 from asot.metrics import evaluate
-from asot.model import loggers
 from asot.model.devices import find_devices
 from asot.model.features import Batches, PreparedFeatures
 from asot.model.learners import train_team
@@ -213,7 +212,7 @@ def test_loggers_need_no_pictures(recordings: Recordings, recipe: Recipe, tmp_pa
 def test_unknown_and_missing_loggers_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigurationError, match="one of csv, tensorboard, wandb, none, but is 'x"):
         check_logger("xml")
-    monkeypatch.setattr(loggers, "find_spec", lambda name: None)
+    monkeypatch.setattr("asot.errors.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r'run pip install "asot\[wandb\]"'):
         make_logger("wandb", Path("nowhere"), "toys")
     assert make_logger("none", Path("nowhere"), "toys") is None

@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_limits
 
 from asot.data import Recordings
 from asot.errors import AsotError, ConfigurationError, DataError
 from asot.model import training
+from asot.model.automatic import settle
 from asot.model.checkpoint import load_model
 from asot.model.devices import find_devices
 from asot.model.features import Batches, PreparedFeatures, prepare
@@ -94,6 +96,25 @@ def many_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.set_num_threads(8)
     yield
     torch.set_num_threads(before)
+
+
+def test_any_number_of_threads_learns_the_same(
+    make_recipe: MakeRecipe, rng: np.random.Generator
+) -> None:
+    """So wide that every library would share its products out over threads."""
+    recipe = make_recipe(
+        transport_train={"radius": "auto"}, training={"epochs": 1, "batch_size": 4}
+    )
+    features = [rng.normal(size=(150, 900)).astype(np.float32) for _ in range(4)]
+    found = []
+    for threads in (1, 3):
+        with threadpool_limits(threads):
+            prepared = PreparedFeatures(features, True)
+            settled, evidence = settle(recipe, prepared, 3)
+            model = training.train(prepared, settled, 3, device="cpu")
+            parts = [*weights(model), *decode(model, prepared[0])]
+        found.append((str(evidence), [one.tobytes() for one in parts]))
+    assert found[0] == found[1]
 
 
 def test_kmeans_starts_alike_with_many_threads(

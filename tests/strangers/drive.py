@@ -10,7 +10,6 @@ import contextlib
 import io
 import json
 import os
-import resource
 import signal
 import sys
 import tempfile
@@ -114,6 +113,8 @@ def run(words: list[str], root: Path, told: Path) -> None:
     os.environ["HOME"] = str(root / "home")
     os.environ["TMPDIR"] = tempfile.tempdir = str(root / "home")
     os.environ.pop("XDG_CACHE_HOME", None)
+    import resource  # Unix only
+
     resource.setrlimit(resource.RLIMIT_AS, (16 << 30, 16 << 30))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
     resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 30, 4 << 30))

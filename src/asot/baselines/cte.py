@@ -11,6 +11,7 @@ from asot.baselines.base import Segmented
 from asot.baselines.cte_decoding import CTEDecodingSegmenter
 from asot.errors import require_integer
 from asot.model.features import PreparedFeatures
+from asot.processes import one_thread
 
 if TYPE_CHECKING:
     from torch import nn
@@ -128,7 +129,7 @@ def _learn_time(
     import torch
     from torch import nn
 
-    from asot.model.network import few_threads, own_draws
+    from asot.model.network import own_draws
 
     recordings = list(features)
     frames = torch.from_numpy(np.concatenate(recordings))
@@ -136,7 +137,7 @@ def _learn_time(
     time = torch.from_numpy(np.concatenate(times).astype(np.float32))
     centre, spread = frames.mean(dim=0), frames.std(dim=0, correction=0)
     spread[spread == 0] = 1.0
-    with own_draws(seed), few_threads(BATCH * width * (features.width + width)):
+    with own_draws(seed), one_thread():
         first = nn.Linear(features.width, 2 * width)
         embedding = nn.Sequential(first, nn.Sigmoid(), nn.Linear(2 * width, width))
         whole = nn.Sequential(embedding, nn.Sigmoid(), nn.Linear(width, 1), nn.Flatten(0))

@@ -20,7 +20,7 @@ from asot.metrics import PUBLISHED, SCORE_TITLES
 from asot.model.recipe import Recipe
 from asot.progress import LEARNING
 from asot.runs.run import plan_run
-from asot.shards import Shard, Share
+from asot.shards import Shard, ShardResult
 from asot.text import printable
 from asot.workers import Workers
 
@@ -101,7 +101,7 @@ def run(
     if already:
         say(f"{already} of {len(own)} cells were finished before, and used as they are.")
     if share is not None:
-        show_share(shard, Share("cells", len(own), len(left), len(cells)))
+        show_share(shard, ShardResult("cells", len(own), len(left), len(cells)))
     if not left:
         show(results, folder, published)
     if failures:

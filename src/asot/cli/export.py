@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from asot.cli.console import open_results, say, show_files
-from asot.errors import ArgumentError, ConfigurationError, DataError, MissingExtraError
+from asot.errors import ArgumentError, AsotError, ConfigurationError, DataError, MissingExtraError
 from asot.export import FORMATS, export
 from asot.runs.corrections import timelines
 from asot.runs.people import gather_corrections
@@ -51,19 +51,21 @@ def run(
     given = gather_corrections(folder, corrections, model) if corrections else None
     found = timelines(folder, moved, frame_rate, given)
     files: list[tuple[Path, str]] = []
-    refused: list[str] = []
+    refused: dict[str, AsotError] = {}
     for name in dict.fromkeys(wanted):
         try:
             written = export(found, name, out / name, from_zero=from_zero)
         except (ArgumentError, DataError, MissingExtraError) as error:
-            refused.append(f"{name}: {error}")
+            refused[name] = error
             continue
         files.append((out / name, f"{FORMATS[name].summary}; {plural(len(written), 'file')}"))
+    sentences = [f"{name}: {error}" for name, error in refused.items()]
     if not files:
-        raise DataError("; ".join(refused))
+        lacking = (one for one in refused.values() if isinstance(one, MissingExtraError))
+        raise next(lacking, DataError("; ".join(sentences)))
     show_files(*files)
     # What is asked for by name, and does not fit these recordings, is worth a warning.
-    for sentence in refused:
+    for sentence in sentences:
         if everything:
             say(f"Left out: {sentence}")
         else:

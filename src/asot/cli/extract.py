@@ -16,7 +16,7 @@ from asot.inputs.extract import extract, survey
 from asot.inputs.find import find_inputs, take_shard
 from asot.inputs.taken import unread
 from asot.progress import READING
-from asot.shards import Shard, Share
+from asot.shards import Shard, ShardResult
 from asot.workers import Workers
 
 
@@ -63,7 +63,7 @@ def run(
     show_outcome(outcome, None if dry_run else out)
     if share is not None and out is not None:
         left = len(unread(everyone, out))
-        show_share(shard, Share("recordings", len(inputs), left, len(everyone)))
+        show_share(shard, ShardResult("recordings", len(inputs), left, len(everyone)))
     if outcome.failed:
         failed = f"{len(outcome.failed)} of {len(inputs)} recordings"
         raise DataError(f"{failed} could not be used; they are listed above.")

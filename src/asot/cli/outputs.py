@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -37,7 +38,9 @@ class Sturdy:
         try:
             return action(*given)
         except OSError as error:
-            if self.error is None and not isinstance(error, BrokenPipeError):
+            # On Windows, writing to a reader who left is an invalid argument.
+            left = isinstance(error, BrokenPipeError) or error.errno == errno.EINVAL
+            if self.error is None and not left:
                 self.error = error
             # The buffer still holds what could not be written, and is flushed at the end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())

@@ -10,13 +10,13 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asot.kept import Kept
+from asot.processes import one_thread
 from asot.transport import Solution, solve
 
 if TYPE_CHECKING:
@@ -171,15 +171,6 @@ def fit_kmeans(frames: NDArray[Any], n_clusters: int, restarts: int, seed: Any) 
         return kmeans.fit(frames)
 
 
-@cache
-def _thread_pools() -> Any:
-    """Find the threads of all libraries of k-means, once: it takes as long as a small k-means."""
-    import sklearn.cluster  # noqa: F401
-    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
-
-    return ThreadpoolController()
-
-
 @contextmanager
 def quiet_kmeans() -> Iterator[None]:
     """Let k-means run in one thread, and without a word on too few distinct frames.
@@ -187,10 +178,11 @@ def quiet_kmeans() -> Iterator[None]:
     Threads that learn at once are started inside such a block, as the filters of warnings that
     each of them restores are the program's.
     """
+    import sklearn.cluster  # noqa: F401
     from sklearn.exceptions import ConvergenceWarning
 
     # One thread: the sum of several would depend on the order in which they end.
-    with warnings.catch_warnings(), _thread_pools().limit(limits=1):
+    with warnings.catch_warnings(), one_thread():
         # The user is not to blame for fewer distinct frames than clusters.
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield

@@ -11,7 +11,7 @@ import logging
 import mimetypes
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import unquote
 from xml.etree import ElementTree
@@ -88,7 +88,7 @@ def _document(timeline: Timeline, out: Path) -> Any:
         media = timeline.media.absolute()
         require_lines([str(media)], "ELAN")
         kind = mimetypes.guess_type(media.name)[0] or "unknown"
-        document.add_linked_file(f"file://{media.as_posix()}", _relative(media, out), kind)
+        document.add_linked_file(_address(media), _relative(media, out), kind)
     if any(map(note, timeline.rows)):
         document.add_tier(NOTES)
     for start, end, row in milliseconds(timeline):
@@ -96,6 +96,10 @@ def _document(timeline: Timeline, out: Path) -> Any:
         if note(row):
             document.add_annotation(NOTES, start, end, note(row))
     return document
+
+
+def _address(media: PurePath) -> str:
+    return f"file:///{media.as_posix().lstrip('/')}"  # C:/ has no slash before it
 
 
 def _relative(media: Path, out: Path) -> str | None:

@@ -409,6 +409,7 @@ def extract_with(
         else:
             reason = outcome if isinstance(outcome, str) else f"{one.path}: {outcome}."
             _fail(result, one, extractor, root, reason)
+        release(one.path)
         at[index] = length
         progress(extractor.stage, round(sum(at)), round(total))
     # Which ended first does not matter.

@@ -15,7 +15,7 @@ from asot.data.origin import Origin, origin_path, read_origin, read_times, times
 from asot.errors import AsotError
 from asot.files import in_turn, write_text
 from asot.inputs.find import Input
-from asot.remote import renew
+from asot.remote import renew, told
 from asot.text import as_cell, from_cell, printable
 
 FILE = "recordings.csv"
@@ -122,7 +122,7 @@ def _write_table(path: Path, found: Sequence[Taken], others: Collection[str]) ->
     table = csv.DictWriter(text, names_of, extrasaction="ignore", lineterminator="\n")
     table.writeheader()
     table.writerows(sorted(rows, key=lambda row: str(row["recording"])))
-    if text.getvalue() != before:
+    if told(text.getvalue()) != before:
         write_text(path, text.getvalue())
 
 

@@ -19,6 +19,7 @@ from asot.model.features import PreparedFeatures
 from asot.model.found import Found
 from asot.model.recipe import AUTO, Recipe
 from asot.notebook import show
+from asot.processes import single_threaded
 from asot.progress import Progress, silent
 
 NOTHING = Found()
@@ -60,6 +61,7 @@ class Evidence:
         return show("Evidence", sentences, verdict=word)
 
 
+@single_threaded
 def settle_number(
     features: PreparedFeatures,
     *,
@@ -84,6 +86,7 @@ def settle_number(
     return found.get(find, NumberEvidence, f"{name} n_actions", features, seed)
 
 
+@single_threaded
 def settle(
     recipe: Recipe,
     features: PreparedFeatures,

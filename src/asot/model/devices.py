@@ -183,7 +183,6 @@ def _join(kind: str, count: int) -> Devices:
     if kind == "cuda":
         torch.cuda.set_device(place.local_rank)
         return Devices(torch.device(kind, place.local_rank), place.rank, place.of)
-    torch.set_num_threads(1)
     return Devices(torch.device(kind), place.rank, place.of)
 
 

@@ -42,9 +42,9 @@ from asot.model.team import (
     choose_candidate,
 )
 from asot.model.training import no_logger, train
-from asot.processes import Died, tell
+from asot.processes import Died, single_threaded, tell
 from asot.progress import Progress, silent
-from asot.shards import Shard, Share
+from asot.shards import Shard, ShardResult
 from asot.text import plural
 from asot.workers import AGAIN, DEFAULT_WORKERS, Workers
 
@@ -165,14 +165,14 @@ class TeamTraining:
         self._viewed.cache_clear()  # at once: they hold memory, and room on the disk
         return found
 
-    def learn_share(self, shard: Shard, workers: Workers, progress: Progress) -> Share:
+    def learn_share(self, shard: Shard, workers: Workers, progress: Progress) -> ShardResult:
         """Train the share of a shard, to be kept."""
         assert self.kept is not None
         names = {f"{index:04}": index for index in range(len(self.plan))}
         own = [names[name] for name in sorted(shard.take(dict.fromkeys(names, 1)))]
         self.learn_all(own, workers, None, progress)
         left = sum(not self._path(index).is_file() for index in names.values())
-        return Share("learners", len(own), left, len(names))
+        return ShardResult("learners", len(own), left, len(names))
 
     def _path(self, index: int) -> Path:
         assert self.kept is not None
@@ -231,6 +231,7 @@ def share_learners(
     place.join({})
 
 
+@single_threaded
 def train_team(
     features: PreparedFeatures,
     recipe: Recipe,

@@ -5,11 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asot.errors import ConfigurationError, MissingExtraError
+from asot.errors import ConfigurationError, require_extra
 from asot.files import write_text
 from asot.remote import fetch
 
@@ -52,7 +51,8 @@ class _CsvLogger(Logger):
         if self.path.is_file():
             fetch(self.path)
             with self.path.open(newline="", encoding="utf-8", errors="replace") as stream:
-                before = [row for row in csv.DictReader(stream) if str(row.get("epoch")).isdigit()]
+                lines = (line.replace("\0", "") for line in stream)  # Python 3.10 refuses them
+                before = [row for row in csv.DictReader(lines) if str(row.get("epoch")).isdigit()]
             rows += [row for row in before if int(row["epoch"]) < epoch]
         text = io.StringIO()
         writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
@@ -115,8 +115,8 @@ def check_logger(name: str) -> None:
         raise ConfigurationError(
             f"logger must be one of {', '.join(LOGGERS)}, but is {name!r}.", setting="logger"
         )
-    if name in ("tensorboard", "wandb") and find_spec(name) is None:
-        raise MissingExtraError(name, name, f"--logger {name}")
+    if name in ("tensorboard", "wandb"):
+        require_extra(name, f"--logger {name}", name)
 
 
 def make_logger(name: str, folder: Path, run_name: str, draw: Draw | None = None) -> Logger | None:

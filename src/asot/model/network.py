@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from asot.errors import ConfigurationError
 from asot.model.recipe import Recipe, TransportSettings
+from asot.processes import single_threaded
 from asot.transport import Solution, solve, temporal_prior
 
 # Takes a cost (B, N, K), 1 - cosine similarity, and lengths (B,); returns an assignment (B, N, K)
@@ -27,7 +28,6 @@ from asot.transport import Solution, solve, temporal_prior
 PseudoLabels = Callable[[Tensor, Tensor], Tensor]
 
 FRAME_S = 2e-6  # of decoding, for each learner
-WORTH_THREADS = 2**24  # multiplications from which a second thread pays
 _DRAWING = threading.Lock()
 
 
@@ -56,8 +56,6 @@ class ActionModel(nn.Module):
         for before, after in pairwise(widths[:-1]):
             layers += [nn.Linear(before, after), nn.ReLU()]
         self.encoder = nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
-        # The multiplications of a frame.
-        self.encoder_size = sum(before * after for before, after in pairwise(widths))
         self.layers = tuple(layer for layer in self.encoder if isinstance(layer, nn.Linear))
         embeddings = torch.randn(n_actions, recipe.encoder.width)
         self.actions = nn.Parameter(F.normalize(embeddings, dim=-1))
@@ -132,6 +130,7 @@ class ActionModel(nn.Module):
         return self.transport(similarity, None, self.recipe.transport_eval)
 
 
+@single_threaded
 def decode(
     model: Any, features: ArrayLike, known: NDArray[np.int64] | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -180,30 +179,27 @@ def loss_and_gradients(
     """
     layers, actions, temperature = model.layers, model.actions, model.recipe.training.temperature
     x = features.flatten(0, 1)
-    work = len(x) * model.encoder_size
-    with few_threads(work):
-        inputs = [x]
-        for layer in layers[:-1]:
-            inputs.append(torch.addmm(layer.bias, inputs[-1], layer.weight.T).relu_())
-        y = torch.addmm(layers[-1].bias, inputs[-1], layers[-1].weight.T)
-        # Transposed, (K, frames): torch's softmax is far quicker along few rows than few columns.
-        length = torch.linalg.vector_norm(y, dim=1).clamp_min_(1e-12)
-        s = (actions @ y.T).div_(length)
-        similarity = s.T.contiguous().view(*features.shape[:2], -1)
+    inputs = [x]
+    for layer in layers[:-1]:
+        inputs.append(torch.addmm(layer.bias, inputs[-1], layer.weight.T).relu_())
+    y = torch.addmm(layers[-1].bias, inputs[-1], layers[-1].weight.T)
+    # Transposed, (K, frames): torch's softmax is far quicker along few rows than few columns.
+    length = torch.linalg.vector_norm(y, dim=1).clamp_min_(1e-12)
+    s = (actions @ y.T).div_(length)
+    similarity = s.T.contiguous().view(*features.shape[:2], -1)
     targets = model.targets(similarity, lengths).to(similarity)
-    with few_threads(work):
-        T = targets.flatten(0, 1).T.contiguous()
-        n_frames = lengths.sum()
-        log_P = F.log_softmax(s / temperature, dim=0)
-        loss = -torch.dot(T.view(-1), log_P.view(-1)) / n_frames
-        G = log_P.exp_().mul_(T.sum(dim=0)).sub_(T).div_(length * temperature * n_frames)
-        of_actions = G @ y
-        d = (G.T @ actions).addcmul_(y, (G * s).sum(dim=0).div_(length)[:, None], value=-1)
-        of_layers: list[Tensor] = []
-        for layer, given in zip(reversed(layers), reversed(inputs), strict=True):
-            of_layers += [d.sum(dim=0), d.T @ given]
-            if layer is not layers[0]:
-                d = (d @ layer.weight).mul_(given.sign())
+    T = targets.flatten(0, 1).T.contiguous()
+    n_frames = lengths.sum()
+    log_P = F.log_softmax(s / temperature, dim=0)
+    loss = -torch.dot(T.view(-1), log_P.view(-1)) / n_frames
+    G = log_P.exp_().mul_(T.sum(dim=0)).sub_(T).div_(length * temperature * n_frames)
+    of_actions = G @ y
+    d = (G.T @ actions).addcmul_(y, (G * s).sum(dim=0).div_(length)[:, None], value=-1)
+    of_layers: list[Tensor] = []
+    for layer, given in zip(reversed(layers), reversed(inputs), strict=True):
+        of_layers += [d.sum(dim=0), d.T @ given]
+        if layer is not layers[0]:
+            d = (d @ layer.weight).mul_(given.sign())
     return loss, [of_actions, *reversed(of_layers)]
 
 
@@ -214,22 +210,3 @@ def own_draws(seed: int) -> Iterator[None]:
         # torch.manual_seed would seed the GPUs too.
         torch.default_generator.manual_seed(seed)
         yield
-
-
-@contextmanager
-def few_threads(work: int) -> Iterator[None]:
-    """Use one thread of torch where there are fewer multiplications than ``WORTH_THREADS``.
-
-    Torch would share products of less than a tenth of a millisecond out over threads, which then
-    wait for each other. That gains little on an idle machine; on a busy one, where a thread has to
-    wait for its turn, a step takes tens of times as long.
-    """
-    threads = torch.get_num_threads()
-    if work >= WORTH_THREADS or threads == 1:
-        yield
-        return
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -33,11 +33,11 @@ from asot.model.loggers import SCORES, Logger
 from asot.model.network import (
     ActionModel,
     PseudoLabels,
-    few_threads,
     loss_and_gradients,
     own_draws,
 )
 from asot.model.recipe import Recipe, TrainingSettings
+from asot.processes import single_threaded
 from asot.progress import Progress, silent
 
 # Called with the epochs done, the model, and the training loss of the last epoch.
@@ -56,6 +56,7 @@ def no_logger(name: str = "") -> Logger | None:
     """Make no logger."""
 
 
+@single_threaded
 def train(
     features: TrainingFeatures,
     recipe: Recipe,
@@ -256,10 +257,9 @@ class Adam:
         self.steps += 1
         options = {**self._options, "amsgrad": False, "maximize": False}
         steps = [self.steps] * len(self.parameters)
-        with few_threads(sum(one.numel() for one in self.parameters)):
-            torch._fused_adam_(
-                self.parameters, gradients, self.means, self.squares, [], steps, **options
-            )
+        torch._fused_adam_(
+            self.parameters, gradients, self.means, self.squares, [], steps, **options
+        )
 
 
 @torch.no_grad()

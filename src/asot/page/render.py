@@ -106,7 +106,7 @@ def render_page(
         )
         path = stack.enter_context(atomic_path(out / "index.html"))
         # Names of files may hold what UTF-8 cannot; in the title that becomes a question mark.
-        with path.open("w", encoding="utf-8", errors="replace") as file:
+        with path.open("w", encoding="utf-8", errors="replace", newline="") as file:
             file.writelines(stream)
     return out / "index.html"
 

@@ -18,7 +18,7 @@ from asot.runs.predictions import MADE, PredictionFolder
 from asot.runs.run import RUN_FILE, Run, open_checked, refuse_to_fill
 from asot.runs.segmenting import Segmenting, lacks_columns
 from asot.schema import first_difference
-from asot.shards import Shard, Share
+from asot.shards import Shard, ShardResult
 from asot.workers import DEFAULT_WORKERS, Workers
 
 
@@ -56,7 +56,7 @@ def predict_share(
     known: Mapping[str, NDArray[np.int64]] | None = None,
     workers: Workers = DEFAULT_WORKERS,
     progress: Progress = silent,
-) -> Share:
+) -> ShardResult:
     """Segment the share of a shard, or all; whoever sees all segmented finishes the prediction.
 
     The rest is as for :func:`predict_run`.
@@ -150,4 +150,4 @@ def predict_share(
             if not folder.finished:
                 folder.finish(source, recordings, chosen, checkpoints)
     share = len(recordings) if own is None else len(own)
-    return Share("recordings", share, len(left), len(recordings))
+    return ShardResult("recordings", share, len(left), len(recordings))

@@ -30,7 +30,7 @@ from msgspec import Meta
 
 from asot.data import DatasetFolder, Recordings, check_dataset, find_dataset
 from asot.data.check import TURNED
-from asot.errors import ConfigurationError, DataError, FileError
+from asot.errors import ConfigurationError, DataError, FileError, require_extra
 from asot.files import write_json, write_text
 from asot.inputs.find import DESCRIPTION
 from asot.metrics import PUBLISHED, SCORE_TITLES
@@ -201,6 +201,7 @@ def plan_run(
     training to some activities, each by itself; the word "each" alone stands for all of them.
     """
     recipe.check()
+    require_extra("learn", "Learning actions", "sklearn")
     dataset, source = open_checked(data_dir, recipe.dataset, progress, processes)
     if not recipe.activities and not activities:
         groups = {WHOLE: dataset.recordings()}

@@ -25,7 +25,7 @@ import msgspec
 from asot.data import DatasetFolder
 from asot.data.folder import is_folder
 from asot.data.origin import origin_path
-from asot.errors import ConfigurationError, FileError
+from asot.errors import ConfigurationError, FileError, require_extra
 from asot.files import in_turn, sole_use, write_json
 from asot.inputs.companions import find_companions, note_companions
 from asot.inputs.extract import Extraction, extract
@@ -41,7 +41,7 @@ from asot.runs.predictions import PredictionFolder, fingerprints
 from asot.runs.run import RUN_FILE, Run, SegmentRequest
 from asot.runs.train import train_run, train_share
 from asot.schema import convert, first_difference
-from asot.shards import Shard, Share
+from asot.shards import Shard, ShardResult
 from asot.text import listing
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Segmented:
 
     folder: PredictionFolder
     outcome: Extraction | None
-    share: Share | None = None
+    share: ShardResult | None = None
 
 
 def segment(
@@ -101,6 +101,8 @@ def segment(
     video, series = features
     trained = None if model is None else find_run(model)
     said = read_said(model, corrected) if model is not None and corrected else None
+    if trained is None or said is not None:
+        require_extra("learn", "Learning actions", "sklearn")
     data = data_folder(named)
     if data is not None and series.transposed:
         recipe = replace(recipe, dataset=replace(recipe.dataset, transposed=True))
@@ -135,7 +137,7 @@ def segment(
                     outcome.remarks[name] = [*outcome.remarks.get(name, ()), sentence]
                 told(outcome)
             if shared:
-                share = Share("recordings", len(own), len(unread(inputs, data)), len(inputs))
+                share = ShardResult("recordings", len(own), len(unread(inputs, data)), len(inputs))
                 return Segmented(PredictionFolder(out / "predictions"), outcome, share)
         else:
             for name, sentence in note_companions(companions, data).items():

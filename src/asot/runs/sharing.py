@@ -8,11 +8,10 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import parseaddr
-from importlib.util import find_spec
 from pathlib import Path
 
 from asot.data.origin import Origin
-from asot.errors import ConfigurationError, MissingExtraError, require_integer, require_number
+from asot.errors import ConfigurationError, require_extra, require_integer, require_number
 from asot.files import atomic_path, fingerprint, put, put_folder, scratch_beside, sole_use
 from asot.page import Sharing, render_page
 from asot.page.sharing import Copies
@@ -142,8 +141,8 @@ def _look(content: Content) -> tuple[dict[str, Video], set[Path]]:
     if lost:
         why = "they are missing, or not the files that they were"
         logger.warning("The videos of %s are left out: %s.", listing(lost, 6), why)
-    if videos and find_spec("av") is None:
-        raise MissingExtraError("av", "video", "A copy of a video")
+    if videos:
+        require_extra("video", "A copy of a video", "av")
     return videos, private
 
 

@@ -22,7 +22,7 @@ from asot.runs.predictions import PredictionFolder
 from asot.runs.run import RUN_FILE, Run, TrainingPlan, plan_run, refuse_to_fill
 from asot.runs.segmenting import Segmenting
 from asot.schema import read_json
-from asot.shards import Shard, Share
+from asot.shards import Shard, ShardResult
 from asot.workers import DEFAULT_WORKERS, Workers
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def train_share(
     device: str = "auto",
     workers: Workers = DEFAULT_WORKERS,
     progress: Progress = silent,
-) -> Share:
+) -> ShardResult:
     """Train the share of a shard of the learners of a run's teams; the rest is for train_run."""
     from asot.model.features import PreparedFeatures, content_order
     from asot.model.learners import TeamTraining
@@ -153,7 +153,7 @@ def train_share(
     if not recipe.team:
         rule = "--shard shares out the learners of a team, and this recipe trains one network"
         raise ConfigurationError(f"{rule}: leave it out.", setting="shard")
-    run, shares = Run(out), list[Share]()
+    run, shares = Run(out), list[ShardResult]()
     with sole_use(out, str(shard)):
         known = run.n_actions() if (out / RUN_FILE).is_file() else None
         options: dict[str, Any] = {"seed": seed, "known": known, "found": out / FOUND}
@@ -178,7 +178,7 @@ def train_share(
     own, left, total = (
         sum(getattr(one, part) for one in shares) for part in ("own", "left", "total")
     )
-    return Share("learners", own, left, total)
+    return ShardResult("learners", own, left, total)
 
 
 def _settle(

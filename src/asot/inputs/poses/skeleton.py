@@ -63,7 +63,8 @@ def read_skeleton(path: Path) -> Edges:
     else:
         text = read_text(path)
         mark = "\t" if "\t" in text else ","
-        rows = [row for row in csv.reader(text.splitlines(), delimiter=mark) if any(row)]
+        lines = text.replace("\0", "").splitlines()
+        rows = [row for row in csv.reader(lines, delimiter=mark) if any(row)]
     chains = [[clean(str(name)) for name in row] for row in rows]
     if not chains or not all(len(set(chain)) == len(chain) > 1 for chain in chains):
         rule = "pairs of names of points, such as [[nose, neck], [neck, tail]] in YAML"

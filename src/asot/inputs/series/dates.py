@@ -110,7 +110,9 @@ def _fits(made: Moments, text: Any) -> bool:
 def _of_day(name: str, text: Any) -> Moments:
     parts = text.str.extract(rf"^{_OF_DAY}$")
     first, second, third = (_whole(parts[i]) for i in range(3))
-    fraction = _whole(parts[3].fillna(parts[4]).str.ljust(9, "0").str[:9].fillna("0"))
+    # Not fillna, which makes numbers of empty texts before pandas 3.
+    digits = parts[3].where(parts[3].notna(), parts[4])
+    fraction = _whole(digits.str.ljust(9, "0").str[:9].fillna("0"))
     remarks: tuple[str, ...] = ()
     two = ~np.isnan(first) & np.isnan(third)
     if two.any():

@@ -28,15 +28,13 @@ class Backbone(ABC):
     width: int = 0  # D, the length of a feature
     made_of: dict[str, Any]  # the model and its weights, which decide the features with the sizes
 
-    opened: tuple[Any, ...] = ()  # what ``open_backbone`` opens it again by
+    opened: tuple[Any, ...] = ()  # a function that opens it again, and its arguments
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Libraries keep what cannot be sent: another process opens its own, once.
-        from asot.inputs.video.backbones import open_again
-
         if not self.opened:
             raise TypeError(f"{self.name} was not opened by its name")
-        return open_again, self.opened
+        return self.opened
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def open_backbone(
         )
     if batch_size is not None:
         backbone.batch_size = batch_size
-    backbone.opened = name, device, batch_size
+    backbone.opened = open_again, (name, device, batch_size)
     backbone.try_out()
     return backbone
 

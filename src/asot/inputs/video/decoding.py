@@ -304,7 +304,9 @@ def open_video(path: Path, threads: int | None = None) -> Iterator[OpenVideo]:
     try:
         # Absolute, so that no part of a name is taken for a protocol.
         name, options = str(path.absolute()), {"protocol_whitelist": "file"}
-        container = av.open(name, metadata_errors="replace", container_options=options)
+        # Else PyAV before 19 refuses a video whose title is not in UTF-8.
+        wrong = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+        container = av.open(name, container_options=options, **wrong)
     except (av.error.FFmpegError, OSError, ValueError) as error:
         message = f"is not a video that FFmpeg can read: {_reason(error)}"
         raise FileError.at(path, message) from error

@@ -91,7 +91,8 @@ class Partial:
         self._cut(0)
 
     def remove(self) -> None:
-        """Remove the files of the store."""
+        """Remove the files of the store, which are closed first, as Windows wants it."""
+        self.__exit__()
         for path in (self._state, self._rows, self._moments):
             path.unlink(missing_ok=True)
 

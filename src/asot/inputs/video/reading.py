@@ -199,10 +199,10 @@ class Pictures:
 def _orientation(frame: Any) -> tuple[int, bool]:
     from av.sidedata.sidedata import Type
 
-    matrices = [one for one in frame.side_data if one.type is Type.DISPLAYMATRIX]
-    if not matrices:
+    stored = frame.side_data.get(Type.DISPLAYMATRIX)
+    if stored is None:
         return 0, False
-    matrix = np.frombuffer(bytes(matrices[0]), dtype=np.int32)
+    matrix = np.frombuffer(bytes(stored), dtype=np.int32)
     # x' = a x + c y, y' = b x + d y with y downwards (libavutil/display.h).
     a, b, _, c, d = (float(value) for value in matrix[:5])
     mirrored = a * d - b * c < 0
