@@ -190,8 +190,6 @@ def _encode(
         stream.height, stream.width = size
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = _BASE
-        # Several threads do not always write the same bytes.
-        stream.codec_context.thread_count = 1
         stream.options = {**usual, **options}
         lengths: dict[int, int] = {}
 
