@@ -72,7 +72,10 @@ def extraction(
     **options: Any,
 ) -> Extraction:
     extractor = VideoExtractor(backbone, **options)
-    return extract_with([extractor], [Input(name, path)], root, progress)
+    result = extract_with([extractor], [Input(name, path)], root, progress)
+    if name in result.failed:
+        raise DataError(result.failed[name])
+    return result
 
 
 def extract_video(path: Path, root: Path, name: str, backbone: Backbone, **options: Any) -> Origin:
