@@ -59,6 +59,10 @@ class ConfigurationError(AsotError):
     """A recipe, a setting or a checkpoint cannot be used."""
 
 
+class SolverError(AsotError):
+    """A solver returned what cannot be a solution."""
+
+
 class UnfinishedError(AsotError):
     """A part of the work failed; the same command does that part again."""
 

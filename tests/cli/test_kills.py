@@ -85,7 +85,12 @@ def cases_of(ring: Ring) -> dict[str, Case]:
         ),
         Case("stats", ("stats", work / "out"), **of_results),
         Case("export", ("export", work / "out", "--to", "csv,vtt,elan"), **of_results),
-        Case("export all", ("export", work / "out", "--to", "all"), **of_results),
+        Case(
+            "export all",
+            ("export", work / "out", "--to", "all"),
+            differs=r"\.(nwb|boris)$",
+            **of_results,
+        ),
         Case("page", ("page", work / "out"), **of_film),
         Case("page, embedded", ("page", work / "out", "--embed"), **of_film),
         Case("share", ("page", work / "out", "--share", work / "share"), **of_film),

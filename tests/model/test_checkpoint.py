@@ -49,6 +49,15 @@ def stored(
     return path, torch.load(path, weights_only=True)
 
 
+def test_a_team_that_was_read_is_written_alike(
+    stored: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    path, values = stored
+    if values.get("team") is not None:
+        save(tmp_path / "again.ckpt", team=load_model(path))  # type: ignore[arg-type]
+        assert (tmp_path / "again.ckpt").read_bytes() == path.read_bytes()
+
+
 def places(values: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """Every place in a tree but those of the recipes, which have tests of their own."""
     items = (

@@ -103,9 +103,11 @@ def test_any_number_of_threads_learns_the_same(
 ) -> None:
     """So wide that every library would share its products out over threads."""
     recipe = make_recipe(
-        transport_train={"radius": "auto"}, training={"epochs": 1, "batch_size": 4}
+        transport_train={"radius": "auto"},
+        training={"epochs": 1, "frames_per_recording": 256},
+        encoder={"hidden": [128]},
     )
-    features = [rng.normal(size=(150, 900)).astype(np.float32) for _ in range(4)]
+    features = [rng.normal(size=(256, 1280)).astype(np.float32) for _ in range(2)]
     found = []
     for threads in (1, 3):
         with threadpool_limits(threads):

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asot.errors import SolverError
 from asot.transport import Band, Dense, FeatureBand, solve
 from asot.transport.structure import band_half_width
 from tests.transport.problems import SIDES, make_cost, problems
@@ -290,3 +291,19 @@ def test_backgrounds_of_whole_numbers() -> None:
 
     assert append_background(np.array([[1, 2]]), 0.5).tolist() == [[1.0, 2.0, 0.5]]
     assert append_background(torch.tensor([[1, 2]]), 0.5).tolist() == [[1.0, 2.0, 0.5]]
+
+
+@pytest.mark.parametrize("fault", ["nan", "negative", "lost", "risen"])
+@given(seed=seeds)
+def test_what_cannot_be_a_solution_is_refused(fault: str, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    solution = solve(make_cost(rng, int(rng.integers(5, 60)), 3))
+    solution.require_sound()
+    frame = int(rng.integers(len(solution.assignment)))
+    if fault == "risen":
+        solution.objective.trace[0] -= 1.0 + abs(solution.objective.trace[0])
+    else:
+        change: Any = {"nan": np.nan, "negative": [1.1, 0.0, -0.1], "lost": 0.0}
+        solution.assignment[frame] = change[fault]
+    with pytest.raises(SolverError, match=r"The solver failed: .* of \d+ frames, and J went"):
+        solution.require_sound()

@@ -35,6 +35,7 @@ from asot.inputs.kinds import ARRAYS
 from asot.inputs.settings import SeriesSettings, VideoSettings
 from asot.inputs.shared import Agreement, Look, agree
 from asot.inputs.taken import Taken, take_down, take_stock, unused, write_taken
+from asot.inputs.video.partial import remove_stores
 from asot.processes import tell
 from asot.progress import Progress
 from asot.remote import (
@@ -185,6 +186,7 @@ def extract(
     if keep:
         _require_same_settings(sound, extractors, root)
     result = extract_with(extractors, inputs, root, progress, unfit)
+    remove_stores(root / "features", {*result.made, *result.kept})
     for one in inputs:
         said = [*one.remarks, *remarks.get(one.name, ())]
         if said and one.name not in result.failed:

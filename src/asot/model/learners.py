@@ -24,7 +24,7 @@ from asot.discover.views import ViewKind, fit_view
 from asot.errors import UnfinishedError
 from asot.model.automatic import PAPER_RADIUS, PAPER_STRENGTH
 from asot.model.checkpoint import load_learner, save
-from asot.model.devices import Devices, find_devices
+from asot.model.devices import find_devices
 from asot.model.features import PreparedFeatures, ViewedFeatures
 from asot.model.loggers import Logger
 from asot.model.recipe import Recipe
@@ -207,28 +207,6 @@ class TeamTraining:
     def _prototypes(self, title: str, seed: int, at: int, **settings: Any) -> Learner:
         found = learn_prototypes(self.features, self.n_actions, at, seed=seed, **settings)
         return Learner(title, None, found)
-
-
-def share_learners(
-    place: Devices,
-    features: PreparedFeatures,
-    recipe: Recipe,
-    n_actions: int,
-    seed: int,
-    kept: Path,
-    make_log: Callable[[str], Logger | None],
-    progress: Progress = silent,
-) -> None:
-    """Train this device's share of the learners of a team into ``kept``, and wait for the others.
-
-    The first device then has :func:`train_team` go on from there.
-    """
-    team = TeamTraining(features, recipe, n_actions, seed, str(place.device), kept, make_log)
-    share = range(len(team.plan))[place.rank :: place.count]
-    for done, index in enumerate(share, start=1):
-        team.learn(index)
-        progress("Training", done, len(share))
-    place.join({})
 
 
 @single_threaded

@@ -127,7 +127,11 @@ class ActionModel(nn.Module):
     def decode(self, features: Tensor) -> Solution:
         """Segment one recording's prepared features (N, D), independently of all others."""
         similarity = self.similarity(self.embed(features))
-        return self.transport(similarity, None, self.recipe.transport_eval)
+        settings = self.recipe.transport_eval
+        solution = self.transport(similarity, None, settings)
+        if settings.mode == "default" and settings.lambda_actions is not None:
+            solution.require_sound(settings.lambda_frames is None)
+        return solution
 
 
 @single_threaded

@@ -210,6 +210,7 @@ class LastDecoding:
             lambda_actions=self.penalty,
             allowed=allowed,
         )
+        decoded.require_sound()
         # Windows blur the cuts by up to half their width.
         sharp = sharpen_boundaries(decoded.labels.numpy(), frames, round(radius / 4))
         if known is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +20,7 @@ from asot.discover.prototypes import (
     quiet_kmeans,
     share_out,
 )
-from asot.errors import ArgumentError, DataError
+from asot.errors import ArgumentError, DataError, SolverError
 from asot.kept import KEPT_BYTES
 from asot.metrics import evaluate
 from asot.model.checkpoint import TrainingState, load_training, save
@@ -122,6 +123,11 @@ def train(
             model.normalise_actions()
             total += torch.stack([loss * n_frames, n_frames])
         done, mean_loss = epoch + 1, float(total[0] / total[1])
+        if not math.isfinite(mean_loss):
+            raise SolverError(
+                f"The loss of epoch {done} is not a finite number: features are too large, or "
+                "training.learning_rate or training.temperature is out of any use."
+            )
         scores = {}
         if validate and done % settings.validate_every == 0:
             scores = score_evenly(model, batches, ground_truth, place, log, done)

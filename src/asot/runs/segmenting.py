@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from asot.data import Recording, Recordings
 from asot.data.origin import Origin
-from asot.errors import UnfinishedError
+from asot.errors import SolverError, UnfinishedError
 from asot.processes import Died
 from asot.progress import Progress, silent
 from asot.runs.numbers import Order, renumber
@@ -57,7 +57,10 @@ class Segmenting:
                 # Frames keep the length that the network learnt with, as in dropout.
                 present = max(1, features.any(axis=0).sum())
                 features = features * np.float32(math.sqrt(one.width / present))
-            decoded = decode(self.models[name], features, known)
+            try:
+                decoded = decode(self.models[name], features, known)
+            except SolverError as error:
+                raise SolverError(f"{one.name}: {error}") from error
         self.folder.write(one.name, *renumber(*decoded, self.orders.get(name)))
 
     def write_all(

@@ -219,7 +219,7 @@ def fit_model(
     # Late, as they import torch, and the command line must show its help at once.
     from asot.model.checkpoint import load_model, save
     from asot.model.features import PreparedFeatures, content_order
-    from asot.model.learners import share_learners, train_team
+    from asot.model.learners import TeamTraining, train_team
     from asot.model.training import is_worth_sharing, train
 
     checkpoint = root / "models" / f"{name}.ckpt"
@@ -258,7 +258,9 @@ def fit_model(
     if logger_name == "wandb":
         workers = Workers(1)
     if place.count > 1:
-        share_learners(place, *arguments, kept, make_log, progress)
+        learners = TeamTraining(*arguments, str(place.device), kept, make_log)
+        learners.learn_share(Shard(place.rank + 1, place.count), Workers(1), progress)
+        place.join({})  # all have ended
     if place.rank > 0:
         return None
     team = train_team(

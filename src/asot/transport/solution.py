@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from asot.errors import SolverError
 from asot.notebook import show
 from asot.text import plural
 from asot.transport.request import Request
@@ -26,6 +28,8 @@ MOST_MASS = 1e4
 NEAR_MOST = 0.1
 # A plan whose frames moved by less from the start, most of them, is said to have hardly moved.
 HARDLY = 0.1
+# A share of the mass, or of the parts of J, that no rounding reaches.
+OFF = 1e-3
 
 
 class Ending(str, enum.Enum):
@@ -260,6 +264,32 @@ class Solution:
     def coupling(self) -> Any:
         """Return T, the assignment times the frame weight, (B, N, K)."""
         return self.frame_weight * self.assignment
+
+    def require_sound(self, hard_frames: bool = True) -> None:
+        """Refuse what cannot be a solution, in a hundredth of the time of solving.
+
+        Shares are finite and not negative, hard frames have their mass, and J did not rise.
+
+        Raises
+        ------
+        SolverError
+            With the mass and J. A J that overflowed is left to the status.
+        """
+        assignment = np.asarray(torch.as_tensor(self.assignment).detach().cpu())
+        first = float(torch.as_tensor(self.objective.trace)[..., 0].sum())
+        parts = [float(torch.as_tensor(one).sum()) for one in self.objective.parts.values()]
+        last, mass, frames = sum(parts), float(assignment.sum()), len(assignment)
+        if not math.isfinite(last):
+            return
+        sound = math.isfinite(mass) and float(assignment.min()) >= 0
+        sound = sound and (not hard_frames or abs(mass - frames) <= OFF * frames)
+        sound = sound and last <= first + OFF * (1 + sum(map(abs, parts)))
+        if not sound:
+            raise SolverError(
+                f"The solver failed: its coupling holds {mass:.6g} of {frames} frames, and J went "
+                f"from {first:.6g} to {last:.6g}. Uninstall numba, which is at fault then, and "
+                "report it."
+            )
 
     def __repr__(self) -> str:
         *batch, n_frames, n_actions = self.assignment.shape

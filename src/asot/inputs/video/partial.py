@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,13 @@ class Partial:
     def _cut(self, n_rows: int) -> None:
         os.truncate(self._rows, 4 * self._width * n_rows)
         os.truncate(self._moments, MOMENT.itemsize * n_rows)
+
+
+def remove_stores(folder: Path, finished: Collection[str]) -> None:
+    """Remove the stores of recordings that are finished, where a kill came in between."""
+    for path in folder.glob(".*"):
+        if path.suffix in (".rows", ".when", ".what") and path.stem[1:] in finished:
+            path.unlink(missing_ok=True)
 
 
 def _lock(stream: Any) -> bool:
