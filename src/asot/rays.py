@@ -13,6 +13,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,7 @@ from asot.errors import MissingExtraError, UnfinishedError
 Job = TypeVar("Job")
 
 RETRIES = 2  # of a job whose worker is lost, before it counts as lost
+ANSWER_S = 10.0  # in which a cluster must answer
 NEWS_S = 0.25  # between looks at what jobs tell
 # The sockets' paths must be short: a temporary folder with a longer path is not used.
 LONGEST_FOLDER = 30
@@ -89,10 +91,14 @@ def _connect(count: int | None) -> Any:
     in_main = threading.current_thread() is threading.main_thread()
     ours = signal.getsignal(signal.SIGTERM)
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
-    address = os.environ.get("RAY_ADDRESS")
+    address = os.environ.get("RAY_ADDRESS", "")
+    host, _, port = address.rpartition("://")[2].rpartition(":")
     try:
+        # Ray would try for minutes where nobody answers.
+        if port.isdecimal():
+            socket.create_connection((host, int(port)), ANSWER_S).close()
         ray.init("auto", **quiet)
-    except ConnectionError as error:
+    except (ConnectionError, TimeoutError, socket.gaierror) as error:
         if address:
             rule = f"RAY_ADDRESS is {address}, where no Ray answers"
             raise UnfinishedError(f"{rule}: start it there, or unset RAY_ADDRESS.") from error
