@@ -1,6 +1,6 @@
 """Labels of other tools, names, corrections and groups as strangers may write them."""
 
-# ruff: noqa: E501 - a kind is a line
+
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Things that are no files, names that no file should have, and folders that lead elsewhere."""
 
-# ruff: noqa: E501 - a kind is a line
+
 
 from __future__ import annotations
 

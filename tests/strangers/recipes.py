@@ -1,6 +1,6 @@
 """Recipes, matrices, data sets and options as strangers may write them."""
 
-# ruff: noqa: E501 - a kind is a line
+
 
 from __future__ import annotations
 

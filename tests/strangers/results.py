@@ -1,6 +1,6 @@
 """Folders of results, models and pages as strangers may prepare them."""
 
-# ruff: noqa: E501 - a kind is a line
+
 
 from __future__ import annotations
 

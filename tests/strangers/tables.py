@@ -1,6 +1,6 @@
 """Tables, arrays and poses as strangers may leave them: one among sound recordings, or alone."""
 
-# ruff: noqa: E501 - a kind is a line
+
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Videos as strangers may leave them."""
 
-# ruff: noqa: E501 - a kind is a line
+
 
 from __future__ import annotations
 
