@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import asot.model.team as teams
-import asot.model.training as training
+import asot.model.learners as learners
 from asot import ActionSegmenter
 from asot.baselines import KMeansSegmenter
 from asot.discover.prototypes import Frames
@@ -72,7 +72,7 @@ class Case:
             asked.append(given[:5])  # without the progress
             return choose_candidate(*given)
 
-        with patch.object(training, "choose_candidate", choose):
+        with patch.object(learners, "choose_candidate", choose):
             return self.fitted(), asked[0]
 
     def fitted(self, **settings: Any) -> ActionSegmenter:

@@ -168,7 +168,7 @@ def test_skeletons_are_read(name: str, text: str, tmp_path: Path) -> None:
     [
         ("s.yaml", "skeleton: [[nose, noze], [neck, tial]]", "names 'noze', 'tial', but the poses"),
         ("s.yaml", "Task: maze", "holds no skeleton: it must be pairs"),
-        ("s.yaml", "skeleton: [nose, neck", "is not YAML or JSON"),
+        ("s.yaml", "skeleton: [nose, neck", "cannot be read as YAML"),
         ("s.json", "[[1, 1]]", "holds no skeleton"),
         ("s.csv", "nose\n", "holds no skeleton"),
         ("s.csv", None, "does not exist"),

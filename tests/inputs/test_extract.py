@@ -76,7 +76,7 @@ def test_another_process_makes_the_same_of_each(
     outcome = run(logs, tmp_path / "data")
     # All in one process that is not this one.
     alone = partial(Workers(1).run, apart=True)
-    monkeypatch.setattr(Workers, "run", lambda self, *jobs, seconds: alone(*jobs))
+    monkeypatch.setattr(Workers, "run", lambda self, *jobs, **options: alone(*jobs))
     there = run(logs, tmp_path / "there")
     assert (there.made, there.failed, there.remarks) == (
         outcome.made,

@@ -29,7 +29,10 @@ pytest.importorskip("pandas")
 
 
 def extraction(path: Path, root: Path, name: str, settings: SeriesSettings) -> Extraction:
-    return extract_with([SeriesExtractor(settings)], [Input(name, path)], root, silent)
+    result = extract_with([SeriesExtractor(settings)], [Input(name, path)], root, silent)
+    if name in result.failed:
+        raise DataError(result.failed[name])
+    return result
 
 
 def extract_series(path: Path, root: Path, name: str, settings: SeriesSettings) -> Origin:
