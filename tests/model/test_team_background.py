@@ -13,7 +13,7 @@ from asot.simulation import make_recordings
 
 
 def test_background_is_found_kept_and_told_in_new_recordings(seed: int, tmp_path: Path) -> None:
-    corpus = make_recordings(14, 5, noise=0.4, background=0.5, random_state=seed)
+    corpus = make_recordings(14, 5, noise=0.3, background=0.5, random_state=seed)
     learnt, new = corpus.features[:12], corpus.features[12:]
     segmenter = ActionSegmenter(
         5, team=1, epochs=1, radius=12, order_prior=0, background=True, random_state=seed % 2**31
