@@ -1,7 +1,5 @@
 """Labels of other tools, names, corrections and groups as strangers may write them."""
 
-
-
 from __future__ import annotations
 
 import json

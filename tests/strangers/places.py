@@ -1,7 +1,5 @@
 """Things that are no files, names that no file should have, and folders that lead elsewhere."""
 
-
-
 from __future__ import annotations
 
 import os

@@ -1,7 +1,5 @@
 """Recipes, matrices, data sets and options as strangers may write them."""
 
-
-
 from __future__ import annotations
 
 import io

@@ -1,7 +1,5 @@
 """Folders of results, models and pages as strangers may prepare them."""
 
-
-
 from __future__ import annotations
 
 import json
@@ -13,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from tests.strangers.room import Room, each, kind
+from tests.strangers.room import NothingToAlterError, Room, each, kind
 from tests.strangers.tables import Evil, bomb, npy
 
 
@@ -228,7 +226,10 @@ CHECKPOINTS: dict[str, Any] = {
 def network(values: Any) -> Any:
     """The network of a checkpoint, or the first of a team's."""
     learners = values["team"]["learners"] if "team" in values else [values]
-    return next(one["network"] for one in learners if one.get("network"))
+    found = [one["network"] for one in learners if one.get("network")]
+    if not found:
+        raise NothingToAlterError
+    return found[0]
 
 
 def weights(values: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> None:

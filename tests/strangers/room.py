@@ -20,6 +20,10 @@ from tests.runs.regimes import write_logs
 SMALL = "team: 0\ntraining: {epochs: 1, frames_per_recording: 32}\nn_actions: 3\n"
 
 
+class NothingToAlterError(Exception):
+    """The results hold nothing of the kind that is to be altered: a team may have no network."""
+
+
 @dataclass
 class Room:
     """Folders of a command: only ``out`` and ``results`` may be written to, and what it caches."""

@@ -1,7 +1,5 @@
 """Tables, arrays and poses as strangers may leave them: one among sound recordings, or alone."""
 
-
-
 from __future__ import annotations
 
 import io

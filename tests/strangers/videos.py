@@ -1,7 +1,5 @@
 """Videos as strangers may leave them."""
 
-
-
 from __future__ import annotations
 
 from pathlib import Path
