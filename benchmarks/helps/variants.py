@@ -11,8 +11,8 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
-import asot.model.team as teams
 import asot.model.learners as learners
+import asot.model.team as teams
 from asot import ActionSegmenter
 from asot.baselines import KMeansSegmenter
 from asot.discover.prototypes import Frames
