@@ -173,7 +173,7 @@ def _settings(case: Case, **settings: Any) -> ActionSegmenter:
 
 
 def _scales(case: Case, scales: tuple[float, ...]) -> ActionSegmenter:
-    with patch.object(training, "SCALES", (scales,)):
+    with patch.object(learners, "SCALES", (scales,)):
         return case.fitted()
 
 
