@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +19,18 @@ from asot import remote, stores
 from asot.cli import main
 from asot.data.features import FeatureFile, map_array
 from asot.errors import ConfigurationError, UnfinishedError
-from asot.files import fingerprint, remove, require_file, write_array, write_json, write_text
+from asot.files import (
+    fingerprint,
+    move_folder,
+    put_folder,
+    remove,
+    remove_folder,
+    require_file,
+    scratch_beside,
+    write_array,
+    write_json,
+    write_text,
+)
 from asot.page.content import RecordingView
 from asot.page.media import Studio
 from asot.remote import is_away, localised, mirrored, read_parts, release, told, url_of
@@ -81,9 +93,34 @@ def test_what_is_written_is_in_the_store_at_once_and_in_order(far: MemoryFileSys
         assert read_json(out / "mark.json", dict[str, str]) == {"data": str(out / "labels")}
         remove(out / "mark.json")
         assert far.find("/out") == ["/out/run/labels/a.txt"]
-        (out / "labels" / "a.txt").rename(out / "labels" / "b.txt")
+        move_folder(out / "labels", out / "earlier")
         (out / ".aside").write_text("stays on this machine")
-    assert content(far, "/out") == {"/out/run/labels/b.txt": b"0\n"}
+    assert content(far, "/out") == {"/out/run/earlier/a.txt": b"0\n"}
+
+
+def test_what_goes_from_the_cache_stays_in_the_store(far: MemoryFileSystem) -> None:
+    kept = {"/bucket/videos/a.mp4": b"a", "/bucket/out/b.txt": b"b"}
+    for name, one in kept.items():
+        far.pipe_file(name, one)
+    with mirrored("memory://bucket/videos", "memory://bucket/out") as [_, out]:
+        (out / "b.txt").unlink()
+        shutil.rmtree(remote._root())
+    assert content(far, "/bucket") == kept
+
+
+def test_folders_are_moved_replaced_and_removed_in_the_store(
+    far: MemoryFileSystem, move: Callable[[], None], rng: np.random.Generator
+) -> None:
+    large = rng.bytes(remote.SMALL + 1)
+    far.pipe({"/out/data/a.npy": large, "/out/drafts/a.txt": b"a", "/out/page/1.js": b"1"})
+    far.pipe({"/out/page/2.js": b"2"})
+    with mirrored("memory://out") as [out]:
+        move_folder(out / "data", out / "earlier")
+        remove_folder(out / "drafts")
+        with scratch_beside(out / "page") as scratch:
+            write_text(scratch / "page" / "1.js", "new")
+            put_folder(scratch / "page", out / "page")
+        assert content(far, "/out") == {"/out/earlier/a.npy": large, "/out/page/1.js": b"new"}
 
 
 def test_a_failure_still_stores_what_was_written_before(far: MemoryFileSystem) -> None:

@@ -77,7 +77,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 def remove(path: Path) -> None:
     """Remove a file, if it is there; from the store first where its folder stands for a URL."""
-    if path.exists():
+    if os.path.lexists(path):
         removed(path)
         path.unlink(missing_ok=True)
 
@@ -89,6 +89,30 @@ def put(made: Path, path: Path) -> None:
     store(path)
 
 
+def remove_folder(folder: Path) -> None:
+    """Remove a folder with its files, if it is there; those that lie in a store there as well."""
+    for path in files_below(folder):
+        removed(path)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def move_folder(folder: Path, to: Path) -> None:
+    """Rename a folder; its files in a store get their new names before they lose the old ones."""
+    paths = files_below(folder)
+    for path in paths:
+        fetch(path)  # what stands in for a file is none under another name
+    folder.rename(to)
+    for path in paths:
+        store(to / path.relative_to(folder))
+    for path in paths:
+        removed(path)
+
+
+def files_below(folder: Path) -> list[Path]:
+    """List the files in a folder and in its folders, in order; none where there is no folder."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
 def put_folder(made: Path, path: Path) -> None:
     """Give a folder of finished files its name; one that had that name before is removed.
 
@@ -97,6 +121,8 @@ def put_folder(made: Path, path: Path) -> None:
     for folder in (made, *(one for one in made.rglob("*") if one.is_dir())):
         sync_folder(folder)
     earlier = made.with_name("earlier")
+    before = [one.relative_to(path) for one in files_below(path)]
+    new = dict.fromkeys(one.relative_to(made) for one in files_below(made))
     if os.path.lexists(path):
         path.rename(earlier)
     try:
@@ -106,6 +132,11 @@ def put_folder(made: Path, path: Path) -> None:
             earlier.rename(path)
         raise
     sync_folder(path.parent)
+    for name in new:
+        store(path / name)
+    for name in before:
+        if name not in new:
+            removed(path / name)
 
 
 def sync_folder(folder: Path) -> None:

@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 from asot.benchmark.methods import all_methods
 from asot.data import Recordings
 from asot.errors import ConfigurationError, FileError
-from asot.files import atomic_path, write_json, write_text
+from asot.files import atomic_path, remove, write_json, write_text
 from asot.metrics import PUBLISHED, SCORE_TITLES
 from asot.model.recipe import Recipe
 from asot.remote import fetch, file_size
@@ -235,7 +235,7 @@ class BenchmarkFolder:
                 labels=np.concatenate(list(labels.values())).astype(np.int32),
             )
         write_json(self._path(cell, ".json"), asdict(result))
-        self._path(cell, FAILED).unlink(missing_ok=True)
+        remove(self._path(cell, FAILED))
 
     def write_failure(self, cell: Cell, reason: str) -> None:
         """Write the reason why a cell failed; a later ``write`` of the cell removes it."""

@@ -154,7 +154,7 @@ class PredictionFolder:
         """Remove names that another prediction has as well, which nobody gave here."""
         for path, twin in ((self._names(one), other._names(one)) for one in models):
             if path.is_file() and twin.is_file() and path.read_bytes() == twin.read_bytes():
-                path.unlink()
+                remove(path)
 
     def earlier(self) -> Path:
         """Return a folder, yet to be made, for what people made before."""
@@ -229,7 +229,7 @@ class PredictionFolder:
         for kind in DECODED:
             for path in self.root.glob(kind):
                 if path.stem not in models:  # of recordings that went
-                    path.unlink()
+                    remove(path)
         self._write_table(recordings, models)
         known = fingerprints(recordings)
         named = ((one.name, one.activity) for one in recordings)
