@@ -17,6 +17,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from asot import remote, stores
 from asot.cli import main
+from asot.data import Recordings
 from asot.data.features import FeatureFile, map_array
 from asot.errors import ConfigurationError, UnfinishedError
 from asot.files import (
@@ -34,6 +35,8 @@ from asot.files import (
 from asot.page.content import RecordingView
 from asot.page.media import Studio
 from asot.remote import is_away, localised, mirrored, read_parts, release, told, url_of
+from asot.runs import predictions
+from asot.runs.predictions import PredictionFolder
 from asot.schema import read_json
 
 
@@ -106,6 +109,25 @@ def test_what_goes_from_the_cache_stays_in_the_store(far: MemoryFileSystem) -> N
         (out / "b.txt").unlink()
         shutil.rmtree(remote._root())
     assert content(far, "/bucket") == kept
+
+
+def test_labels_of_another_model_go_before_their_marks(
+    far: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with mirrored("memory://out") as [out]:
+        folder = PredictionFolder(out)
+        folder.resume(Recordings([]), {"a": "one model"})
+        folder.write("a", np.zeros(3, dtype=np.int64), np.ones((3, 1), dtype=np.float32))
+        seen = list[tuple[str, list[str]]]()
+        for name in ("sync_folder", "write_json"):
+
+            def note(path: Path, *_: object, name: str = name) -> None:
+                seen.append((f"{name} {path.name}", far.find("/out")))
+
+            monkeypatch.setattr(predictions, name, note)
+        folder.resume(Recordings([]), {"a": "another"})
+    steps = ["sync_folder labels", "sync_folder assignments", "write_json made.json"]
+    assert seen == [(step, ["/out/made.json"]) for step in steps]
 
 
 def test_folders_are_moved_replaced_and_removed_in_the_store(

@@ -3,7 +3,7 @@
 ::
 
     made.json                     what the labels of each recording are made of, to go on later
-predictions.json              which recordings, of which data set, by which model
+    predictions.json              which recordings, of which data set, by which model
     labels/<recording>.txt        one action number a line, one line a frame
     assignments/<recording>.npy   (N, K) float32, rows sum to 1
     segments.csv                  recording, start_frame, end_frame, start_s, end_s, action, ...
@@ -190,7 +190,10 @@ class PredictionFolder:
         for name, mark in marks.items():
             if mark is None or before.get(name) != mark:
                 for stale in (self._assignment(name), self._labels(name)):
-                    stale.unlink(missing_ok=True)
+                    remove(stale)
+        # First, so that no end in between leaves labels beside marks that are not theirs.
+        for kind in DECODED:
+            sync_folder((self.root / kind).parent)
         known = {name: mark for name, mark in marks.items() if mark is not None}
         if before != (after := {**before, **known}):
             write_json(self.root / MADE, after)
