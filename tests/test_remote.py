@@ -38,6 +38,7 @@ from asot.remote import is_away, localised, mirrored, read_parts, release, told,
 from asot.runs import predictions
 from asot.runs.predictions import PredictionFolder
 from asot.schema import read_json
+from asot.timeline.names import ActionNames, read_names, write_names
 
 
 @pytest.fixture
@@ -93,7 +94,9 @@ def test_what_is_written_is_in_the_store_at_once_and_in_order(far: MemoryFileSys
             "/out/run/labels/a.txt": b"0\n",
             "/out/run/mark.json": b'{\n "data": "memory://out/run/labels"\n}\n',
         }
-        assert read_json(out / "mark.json", dict[str, str]) == {"data": str(out / "labels")}
+        assert read_json(out / "mark.json", dict[str, str], urls=True) == {
+            "data": str(out / "labels")
+        }
         remove(out / "mark.json")
         assert far.find("/out") == ["/out/run/labels/a.txt"]
         move_folder(out / "labels", out / "earlier")
@@ -340,6 +343,12 @@ def test_urls_in_files_are_local_paths_in_memory(far: MemoryFileSystem) -> None:
     assert told(local.decode()) == text.decode()
     climbing = b'{"path": "https://x/../../../etc/passwd"}'
     assert localised(climbing) == climbing
+
+
+def test_a_name_that_is_a_url_stays_one(far: MemoryFileSystem, tmp_path: Path) -> None:
+    names = ActionNames({0: "https://youtu.be/reach"})
+    write_names(tmp_path / "names.json", names)
+    assert read_names(tmp_path / "names.json", 1) == names
 
 
 def test_file_urls_are_paths(tmp_path: Path, rng: np.random.Generator) -> None:

@@ -124,7 +124,7 @@ def told(text: str) -> str:
 
 
 def localised(content: bytes) -> bytes:
-    """Put local paths in JSON in place of the strings that are URLs; see :func:`told`."""
+    """Put local paths in JSON in place of all strings that are URLs; see :func:`told`."""
     if b"://" not in content or cache_folder() is None:
         return content
 

@@ -210,7 +210,7 @@ class BenchmarkFolder:
         if not path.is_file():
             message = f"is not a benchmark: it lacks {DESCRIPTION}, which asot benchmark writes"
             raise FileError.at(self.root, message)
-        described = read_json(path, Description, "choose another folder")
+        described = read_json(path, Description, "choose another folder", urls=True)
         if described.form != FORM:
             message = (
                 f"is of the form {described.form}, in which methods had other names, not {FORM}"

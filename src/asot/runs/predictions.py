@@ -254,7 +254,7 @@ class PredictionFolder:
         if not self.finished:
             message = f"holds no finished predictions ({INDEX} is missing): run asot segment, "
             raise FileError.at(self.root, f"{message}asot train or asot predict first")
-        index = read_json(self.root / INDEX, Index, AGAIN)
+        index = read_json(self.root / INDEX, Index, AGAIN, urls=True)
         names = [one.name for one in index.recordings]
         if len(set(names)) < len(names):
             twice = max(names, key=names.count)
