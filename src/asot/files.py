@@ -124,6 +124,7 @@ def put_folder(made: Path, path: Path) -> None:
     before = [one.relative_to(path) for one in files_below(path)]
     new = dict.fromkeys(one.relative_to(made) for one in files_below(made))
     if os.path.lexists(path):
+        shutil.rmtree(earlier, ignore_errors=True)  # where a kill came after it was replaced
         path.rename(earlier)
     try:
         made.rename(path)
@@ -261,6 +262,7 @@ def _sweep(folder: Path) -> None:
         if _TEMPORARY.fullmatch(path.name) and path.is_file():
             path.unlink(missing_ok=True)
         elif _SCRATCH.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
+            _put_back(path)
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -278,6 +280,7 @@ def scratch_beside(target: Path, keep: bool = False) -> Iterator[Path]:
     """
     scratch = target.absolute().with_name(f".{target.name}.{'part' if keep else 'asot'}")
     with sole_use(scratch, called=target):
+        _put_back(scratch)
         if not keep:
             empty(scratch)
         try:
@@ -287,6 +290,15 @@ def scratch_beside(target: Path, keep: bool = False) -> Iterator[Path]:
                 shutil.rmtree(scratch, ignore_errors=True)
             raise
         shutil.rmtree(scratch)
+
+
+def _put_back(scratch: Path) -> None:
+    """Give a folder its name back, where a kill came before ``put_folder`` had replaced it."""
+    earlier = scratch / "earlier"
+    target = scratch.with_name(scratch.name.removeprefix(".").rpartition(".")[0])
+    if os.path.lexists(earlier) and not os.path.lexists(target):
+        earlier.rename(target)
+        sync_folder(target.parent)
 
 
 def empty(folder: Path) -> None:
