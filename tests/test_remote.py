@@ -133,6 +133,21 @@ def test_labels_of_another_model_go_before_their_marks(
     assert seen == [(step, ["/out/made.json"]) for step in steps]
 
 
+def test_what_people_made_is_set_aside_whole(
+    far: MemoryFileSystem, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    large = rng.bytes(remote.SMALL + 1)
+    far.pipe_file("/out/corrected/a.json", large)
+    with mirrored("memory://out") as [out]:
+        PredictionFolder(out).set_aside([out / "corrected" / "a.json"], "of a test")
+    assert content(far, "/out") == {"/out/earlier/1/corrected/a.json": large}
+    write_text(tmp_path / "names" / "all.json", "{}")
+    (tmp_path / "names" / "all.json").chmod(0o444)
+    PredictionFolder(tmp_path).set_aside([tmp_path / "names" / "all.json"], "of a test")
+    kept = (tmp_path / "earlier" / "1" / "names" / "all.json").stat()
+    assert kept.st_mode & 0o200  # else it cannot be brought to the disk, except by root
+
+
 def test_folders_are_moved_replaced_and_removed_in_the_store(
     far: MemoryFileSystem, move: Callable[[], None], rng: np.random.Generator
 ) -> None:

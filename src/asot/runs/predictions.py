@@ -19,6 +19,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -49,6 +50,7 @@ from asot.files import (
 )
 from asot.inputs.find import DESCRIPTION
 from asot.page.content import Identity
+from asot.remote import fetch
 from asot.schema import FileName, read_json
 from asot.text import plural
 from asot.timeline.corrections import (
@@ -168,7 +170,11 @@ class PredictionFolder:
             kept = place / path.relative_to(self.root)
             # Not renamed, as a loss of power might leave it in neither place.
             with atomic_path(kept) as temporary:
-                shutil.copy2(path, temporary)
+                fetch(path)
+                # Not its rights, as a file that nobody may write cannot be brought to the disk.
+                shutil.copyfile(path, temporary)
+                status = path.stat()
+                os.utime(temporary, ns=(status.st_atime_ns, status.st_mtime_ns))
             remove(path)
         if paths:
             message = (
