@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from asot.errors import FileError
-from asot.files import atomic_path, sole_use, write_array, write_text
+from asot.files import atomic_path, scratch_beside, sole_use, write_array, write_text
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -122,6 +125,18 @@ def test_what_a_killed_writer_leaves_is_swept(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 1
     with sole_use(tmp_path):
         assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("again", [scratch_beside, lambda path: sole_use(path.parent)])
+def test_a_folder_that_was_being_replaced_comes_back(
+    tmp_path: Path, again: Callable[[Path], AbstractContextManager[Any]]
+) -> None:
+    target = tmp_path / "toys"
+    write_text(tmp_path / ".toys.asot" / "new" / "a.txt", "new")
+    write_text(tmp_path / ".toys.asot" / "earlier" / "a.txt", "old")
+    with again(target):
+        assert (target / "a.txt").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_shards_share_a_folder_and_keep_others_out(tmp_path: Path) -> None:

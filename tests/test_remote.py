@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,13 +17,28 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from asot import remote, stores
 from asot.cli import main
+from asot.data import Recordings
 from asot.data.features import FeatureFile, map_array
 from asot.errors import ConfigurationError, UnfinishedError
-from asot.files import fingerprint, remove, require_file, write_array, write_json, write_text
+from asot.files import (
+    fingerprint,
+    move_folder,
+    put_folder,
+    remove,
+    remove_folder,
+    require_file,
+    scratch_beside,
+    write_array,
+    write_json,
+    write_text,
+)
 from asot.page.content import RecordingView
 from asot.page.media import Studio
 from asot.remote import is_away, localised, mirrored, read_parts, release, told, url_of
+from asot.runs import predictions
+from asot.runs.predictions import PredictionFolder
 from asot.schema import read_json
+from asot.timeline.names import ActionNames, read_names, write_names
 
 
 @pytest.fixture
@@ -78,12 +94,73 @@ def test_what_is_written_is_in_the_store_at_once_and_in_order(far: MemoryFileSys
             "/out/run/labels/a.txt": b"0\n",
             "/out/run/mark.json": b'{\n "data": "memory://out/run/labels"\n}\n',
         }
-        assert read_json(out / "mark.json", dict[str, str]) == {"data": str(out / "labels")}
+        assert read_json(out / "mark.json", dict[str, str], urls=True) == {
+            "data": str(out / "labels")
+        }
         remove(out / "mark.json")
         assert far.find("/out") == ["/out/run/labels/a.txt"]
-        (out / "labels" / "a.txt").rename(out / "labels" / "b.txt")
+        move_folder(out / "labels", out / "earlier")
         (out / ".aside").write_text("stays on this machine")
-    assert content(far, "/out") == {"/out/run/labels/b.txt": b"0\n"}
+    assert content(far, "/out") == {"/out/run/earlier/a.txt": b"0\n"}
+
+
+def test_what_goes_from_the_cache_stays_in_the_store(far: MemoryFileSystem) -> None:
+    kept = {"/bucket/videos/a.mp4": b"a", "/bucket/out/b.txt": b"b"}
+    for name, one in kept.items():
+        far.pipe_file(name, one)
+    with mirrored("memory://bucket/videos", "memory://bucket/out") as [_, out]:
+        (out / "b.txt").unlink()
+        shutil.rmtree(remote._root())
+    assert content(far, "/bucket") == kept
+
+
+def test_labels_of_another_model_go_before_their_marks(
+    far: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with mirrored("memory://out") as [out]:
+        folder = PredictionFolder(out)
+        folder.resume(Recordings([]), {"a": "one model"})
+        folder.write("a", np.zeros(3, dtype=np.int64), np.ones((3, 1), dtype=np.float32))
+        seen = list[tuple[str, list[str]]]()
+        for name in ("sync_folder", "write_json"):
+
+            def note(path: Path, *_: object, name: str = name) -> None:
+                seen.append((f"{name} {path.name}", far.find("/out")))
+
+            monkeypatch.setattr(predictions, name, note)
+        folder.resume(Recordings([]), {"a": "another"})
+    steps = ["sync_folder labels", "sync_folder assignments", "write_json made.json"]
+    assert seen == [(step, ["/out/made.json"]) for step in steps]
+
+
+def test_what_people_made_is_set_aside_whole(
+    far: MemoryFileSystem, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    large = rng.bytes(remote.SMALL + 1)
+    far.pipe_file("/out/corrected/a.json", large)
+    with mirrored("memory://out") as [out]:
+        PredictionFolder(out).set_aside([out / "corrected" / "a.json"], "of a test")
+    assert content(far, "/out") == {"/out/earlier/1/corrected/a.json": large}
+    write_text(tmp_path / "names" / "all.json", "{}")
+    (tmp_path / "names" / "all.json").chmod(0o444)
+    PredictionFolder(tmp_path).set_aside([tmp_path / "names" / "all.json"], "of a test")
+    kept = (tmp_path / "earlier" / "1" / "names" / "all.json").stat()
+    assert kept.st_mode & 0o200  # else it cannot be brought to the disk, except by root
+
+
+def test_folders_are_moved_replaced_and_removed_in_the_store(
+    far: MemoryFileSystem, move: Callable[[], None], rng: np.random.Generator
+) -> None:
+    large = rng.bytes(remote.SMALL + 1)
+    far.pipe({"/out/data/a.npy": large, "/out/drafts/a.txt": b"a", "/out/page/1.js": b"1"})
+    far.pipe({"/out/page/2.js": b"2"})
+    with mirrored("memory://out") as [out]:
+        move_folder(out / "data", out / "earlier")
+        remove_folder(out / "drafts")
+        with scratch_beside(out / "page") as scratch:
+            write_text(scratch / "page" / "1.js", "new")
+            put_folder(scratch / "page", out / "page")
+        assert content(far, "/out") == {"/out/earlier/a.npy": large, "/out/page/1.js": b"new"}
 
 
 def test_a_failure_still_stores_what_was_written_before(far: MemoryFileSystem) -> None:
@@ -281,6 +358,12 @@ def test_urls_in_files_are_local_paths_in_memory(far: MemoryFileSystem) -> None:
     assert told(local.decode()) == text.decode()
     climbing = b'{"path": "https://x/../../../etc/passwd"}'
     assert localised(climbing) == climbing
+
+
+def test_a_name_that_is_a_url_stays_one(far: MemoryFileSystem, tmp_path: Path) -> None:
+    names = ActionNames({0: "https://youtu.be/reach"})
+    write_names(tmp_path / "names.json", names)
+    assert read_names(tmp_path / "names.json", 1) == names
 
 
 def test_file_urls_are_paths(tmp_path: Path, rng: np.random.Generator) -> None:

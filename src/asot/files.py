@@ -77,7 +77,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 def remove(path: Path) -> None:
     """Remove a file, if it is there; from the store first where its folder stands for a URL."""
-    if path.exists():
+    if os.path.lexists(path):
         removed(path)
         path.unlink(missing_ok=True)
 
@@ -89,6 +89,30 @@ def put(made: Path, path: Path) -> None:
     store(path)
 
 
+def remove_folder(folder: Path) -> None:
+    """Remove a folder with its files, if it is there; those that lie in a store there as well."""
+    for path in files_below(folder):
+        removed(path)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def move_folder(folder: Path, to: Path) -> None:
+    """Rename a folder; its files in a store get their new names before they lose the old ones."""
+    paths = files_below(folder)
+    for path in paths:
+        fetch(path)  # what stands in for a file is none under another name
+    folder.rename(to)
+    for path in paths:
+        store(to / path.relative_to(folder))
+    for path in paths:
+        removed(path)
+
+
+def files_below(folder: Path) -> list[Path]:
+    """List the files in a folder and in its folders, in order; none where there is no folder."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
 def put_folder(made: Path, path: Path) -> None:
     """Give a folder of finished files its name; one that had that name before is removed.
 
@@ -97,7 +121,10 @@ def put_folder(made: Path, path: Path) -> None:
     for folder in (made, *(one for one in made.rglob("*") if one.is_dir())):
         sync_folder(folder)
     earlier = made.with_name("earlier")
+    before = [one.relative_to(path) for one in files_below(path)]
+    new = dict.fromkeys(one.relative_to(made) for one in files_below(made))
     if os.path.lexists(path):
+        shutil.rmtree(earlier, ignore_errors=True)  # where a kill came after it was replaced
         path.rename(earlier)
     try:
         made.rename(path)
@@ -106,6 +133,11 @@ def put_folder(made: Path, path: Path) -> None:
             earlier.rename(path)
         raise
     sync_folder(path.parent)
+    for name in new:
+        store(path / name)
+    for name in before:
+        if name not in new:
+            removed(path / name)
 
 
 def sync_folder(folder: Path) -> None:
@@ -230,6 +262,7 @@ def _sweep(folder: Path) -> None:
         if _TEMPORARY.fullmatch(path.name) and path.is_file():
             path.unlink(missing_ok=True)
         elif _SCRATCH.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
+            _put_back(path)
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -247,6 +280,7 @@ def scratch_beside(target: Path, keep: bool = False) -> Iterator[Path]:
     """
     scratch = target.absolute().with_name(f".{target.name}.{'part' if keep else 'asot'}")
     with sole_use(scratch, called=target):
+        _put_back(scratch)
         if not keep:
             empty(scratch)
         try:
@@ -256,6 +290,15 @@ def scratch_beside(target: Path, keep: bool = False) -> Iterator[Path]:
                 shutil.rmtree(scratch, ignore_errors=True)
             raise
         shutil.rmtree(scratch)
+
+
+def _put_back(scratch: Path) -> None:
+    """Give a folder its name back, where a kill came before ``put_folder`` had replaced it."""
+    earlier = scratch / "earlier"
+    target = scratch.with_name(scratch.name.removeprefix(".").rpartition(".")[0])
+    if os.path.lexists(earlier) and not os.path.lexists(target):
+        earlier.rename(target)
+        sync_folder(target.parent)
 
 
 def empty(folder: Path) -> None:

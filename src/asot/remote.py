@@ -4,8 +4,9 @@ A URL becomes a folder in the cache, ``CACHE/remote/s3/bucket/folder``, in which
 and written as in any other. A large file is there as an empty one until somebody opens it, which
 fetches it. A file that is written, see :func:`asot.files.atomic_path`, is in the store before the
 work goes on, so that what marks finished work comes last there too; and the store alone decides
-what is finished, on whatever machine the same command goes on. A file has the time of change that
-it has in the store, in whole seconds: one that has another is not the same.
+what is finished, on whatever machine the same command goes on. From the store goes only what
+:func:`asot.files.remove` and its like remove, never what is merely missing here. A file has the
+time of change that it has in the store, in whole seconds: one that has another is not the same.
 
 In files of ours the URL stands where the local path stood, so that any machine can read them. User
 names, passwords and queries of a URL are in neither.
@@ -65,9 +66,10 @@ def cache_folder() -> Path | None:
 
 @contextmanager
 def mirrored(*urls: str) -> Iterator[list[Path]]:
-    """Yield local paths that stand for URLs; at the end the store holds what was changed there.
+    """Yield local paths that stand for URLs; at the end the store holds what was written there.
 
     ``file://`` is the path itself. What lies in the store is listed, and small files are fetched.
+    A file that is missing here at the end stays there: :func:`asot.files.remove` removes both.
     Where the block raises, what was written before is stored all the same, as far as possible.
 
     Raises
@@ -122,7 +124,7 @@ def told(text: str) -> str:
 
 
 def localised(content: bytes) -> bytes:
-    """Put local paths in JSON in place of the strings that are URLs; see :func:`told`."""
+    """Put local paths in JSON in place of all strings that are URLs; see :func:`told`."""
     if b"://" not in content or cache_folder() is None:
         return content
 
@@ -401,21 +403,17 @@ def _hold(local: Path, stack: ExitStack) -> bool:
 
 
 def _finish() -> None:
-    """Store what was changed past :func:`store`, and remove what went."""
+    """Store what was changed past :func:`store`."""
     for place, url in json.loads(os.environ.get(_OPEN, "{}")).items():
         local = Path(place)
         below = sorted(local.rglob("*")) if local.is_dir() else []
         here = {path: path.stat() for path in below if path.is_file() and _is_stored(path)}
         changed = [path for path in here if not _same(here[path], _known.get(str(path)))]
-        known = [Path(name) for name in _known if name.startswith(place + os.sep)]
-        gone = [path for path in known if path not in here and not path.exists()]
         # Processes of ours may have stored them.
         listed = _listed(local, url) if changed else {}
         for path in sorted(changed, key=lambda path: here[path].st_mtime_ns):
             if not _same(here[path], listed.get(path)):
                 store(path)
-        for path in gone:
-            removed(path)
 
 
 def _same(found: os.stat_result, known: Version | None) -> bool:

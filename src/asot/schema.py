@@ -37,7 +37,7 @@ Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Positive = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
-def read_json(path: Path, kind: type[T], cure: str = "") -> T:
+def read_json(path: Path, kind: type[T], cure: str = "", urls: bool = False) -> T:
     """Read a JSON file as a value of a type.
 
     Parameters
@@ -48,6 +48,9 @@ def read_json(path: Path, kind: type[T], cure: str = "") -> T:
         A ``msgspec.Struct``, a dataclass, or any type that msgspec decodes.
     cure : str
         What to do about a file that does not fit, as the end of the sentence.
+    urls : bool
+        Whether texts that are URLs become the local paths that stand for them, as in files of ours
+        that say where others lie. In names that people gave, a URL stays one.
 
     Raises
     ------
@@ -67,11 +70,12 @@ def read_json(path: Path, kind: type[T], cure: str = "") -> T:
     """
     require_file(path)
     try:
-        content = localised(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
+        content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
         if content.startswith((b"\xff\xfe", b"\xfe\xff")):  # as PowerShell writes text
             content = content.decode("utf-16", "replace").encode()
     except OSError as error:
         raise FileError.at(path, unreadable(error)) from error
+    content = localised(content) if urls else content
     try:
         return msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError as error:

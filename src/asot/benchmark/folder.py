@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 from asot.benchmark.methods import all_methods
 from asot.data import Recordings
 from asot.errors import ConfigurationError, FileError
-from asot.files import atomic_path, write_json, write_text
+from asot.files import atomic_path, remove, write_json, write_text
 from asot.metrics import PUBLISHED, SCORE_TITLES
 from asot.model.recipe import Recipe
 from asot.remote import fetch, file_size
@@ -210,7 +210,7 @@ class BenchmarkFolder:
         if not path.is_file():
             message = f"is not a benchmark: it lacks {DESCRIPTION}, which asot benchmark writes"
             raise FileError.at(self.root, message)
-        described = read_json(path, Description, "choose another folder")
+        described = read_json(path, Description, "choose another folder", urls=True)
         if described.form != FORM:
             message = (
                 f"is of the form {described.form}, in which methods had other names, not {FORM}"
@@ -235,7 +235,7 @@ class BenchmarkFolder:
                 labels=np.concatenate(list(labels.values())).astype(np.int32),
             )
         write_json(self._path(cell, ".json"), asdict(result))
-        self._path(cell, FAILED).unlink(missing_ok=True)
+        remove(self._path(cell, FAILED))
 
     def write_failure(self, cell: Cell, reason: str) -> None:
         """Write the reason why a cell failed; a later ``write`` of the cell removes it."""

@@ -123,7 +123,7 @@ def read_origin(path: Path) -> Origin | None:
     if not os.path.lexists(path):
         return None
     cure = "extract the features again"
-    origin = read_json(path, Origin, cure)
+    origin = read_json(path, Origin, cure, urls=True)
     convert(path, origin.media, _Media, cure)
     if origin.kind == "pose":
         convert(path, origin.extractor, _Extractor, cure)

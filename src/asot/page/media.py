@@ -22,7 +22,7 @@ from urllib.parse import quote
 import msgspec
 
 from asot.errors import AsotError, FileError
-from asot.files import fingerprint, write_json
+from asot.files import fingerprint, remove, write_json
 from asot.page.content import RecordingView
 from asot.remote import url_of
 from asot.schema import read_json
@@ -149,7 +149,7 @@ class Studio:
             key = key if rest else path.stem
             ours = len(key) == _KEY_LENGTH and set(key) <= set(hexdigits)
             if ours and (rest or key not in used):
-                path.unlink(missing_ok=True)
+                remove(path)
 
     def path(self, name: str) -> Path:
         """Return the file of what was made, by its name in the page."""

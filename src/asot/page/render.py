@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from asot.errors import MissingExtraError
-from asot.files import atomic_path, scratch_beside, write_text
+from asot.files import atomic_path, remove, scratch_beside, write_text
 from asot.page.book import Book, Clip
 from asot.page.content import Page
 from asot.page.media import Studio
@@ -161,7 +161,7 @@ def _write_data(parts: Iterator[tuple[int, dict[str, Any]]], folder: Path) -> No
         written.add(path)
     for path in folder.glob("*.js"):
         if path.stem.isdigit() and path not in written:
-            path.unlink()
+            remove(path)
 
 
 def _embedded(

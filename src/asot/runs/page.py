@@ -169,7 +169,9 @@ def rewrite_page(
     out = results / PAGE
     if not (out / SETTINGS).is_file():
         return []
-    settings = read_json(out / SETTINGS, PageSettings, "write the page again with asot page")
+    settings = read_json(
+        out / SETTINGS, PageSettings, "write the page again with asot page", urls=True
+    )
     others = {}
     for name, root in settings.others.items():
         try:

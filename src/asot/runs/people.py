@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from asot.errors import DataError, FileError
-from asot.files import write_rows
+from asot.files import remove, write_rows
 from asot.metrics import cohen_kappa, krippendorff_alpha
 from asot.runs.predictions import DISAGREEMENTS, PredictionFolder
 from asot.runs.scores import Scored, score
@@ -174,7 +174,7 @@ def relabel(
     for name, one in new.items():
         folder.write_corrected(name, one)
     path, rows = folder.root / DISAGREEMENTS, list(found.disagreements())
-    path.unlink(missing_ok=True)
+    remove(path)
     if rows:
         times = {one.name: one.times for one in recordings}
         write_rows(path, _cells(found.people, rows, times))

@@ -3,7 +3,7 @@
 ::
 
     made.json                     what the labels of each recording are made of, to go on later
-predictions.json              which recordings, of which data set, by which model
+    predictions.json              which recordings, of which data set, by which model
     labels/<recording>.txt        one action number a line, one line a frame
     assignments/<recording>.npy   (N, K) float32, rows sum to 1
     segments.csv                  recording, start_frame, end_frame, start_s, end_s, action, ...
@@ -19,6 +19,7 @@ predictions.json              which recordings, of which data set, by which mode
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -49,6 +50,7 @@ from asot.files import (
 )
 from asot.inputs.find import DESCRIPTION
 from asot.page.content import Identity
+from asot.remote import fetch
 from asot.schema import FileName, read_json
 from asot.text import plural
 from asot.timeline.corrections import (
@@ -154,7 +156,7 @@ class PredictionFolder:
         """Remove names that another prediction has as well, which nobody gave here."""
         for path, twin in ((self._names(one), other._names(one)) for one in models):
             if path.is_file() and twin.is_file() and path.read_bytes() == twin.read_bytes():
-                path.unlink()
+                remove(path)
 
     def earlier(self) -> Path:
         """Return a folder, yet to be made, for what people made before."""
@@ -168,7 +170,11 @@ class PredictionFolder:
             kept = place / path.relative_to(self.root)
             # Not renamed, as a loss of power might leave it in neither place.
             with atomic_path(kept) as temporary:
-                shutil.copy2(path, temporary)
+                fetch(path)
+                # Not its rights, as a file that nobody may write cannot be brought to the disk.
+                shutil.copyfile(path, temporary)
+                status = path.stat()
+                os.utime(temporary, ns=(status.st_atime_ns, status.st_mtime_ns))
             remove(path)
         if paths:
             message = (
@@ -190,7 +196,10 @@ class PredictionFolder:
         for name, mark in marks.items():
             if mark is None or before.get(name) != mark:
                 for stale in (self._assignment(name), self._labels(name)):
-                    stale.unlink(missing_ok=True)
+                    remove(stale)
+        # First, so that no end in between leaves labels beside marks that are not theirs.
+        for kind in DECODED:
+            sync_folder((self.root / kind).parent)
         known = {name: mark for name, mark in marks.items() if mark is not None}
         if before != (after := {**before, **known}):
             write_json(self.root / MADE, after)
@@ -229,7 +238,7 @@ class PredictionFolder:
         for kind in DECODED:
             for path in self.root.glob(kind):
                 if path.stem not in models:  # of recordings that went
-                    path.unlink()
+                    remove(path)
         self._write_table(recordings, models)
         known = fingerprints(recordings)
         named = ((one.name, one.activity) for one in recordings)
@@ -251,7 +260,7 @@ class PredictionFolder:
         if not self.finished:
             message = f"holds no finished predictions ({INDEX} is missing): run asot segment, "
             raise FileError.at(self.root, f"{message}asot train or asot predict first")
-        index = read_json(self.root / INDEX, Index, AGAIN)
+        index = read_json(self.root / INDEX, Index, AGAIN, urls=True)
         names = [one.name for one in index.recordings]
         if len(set(names)) < len(names):
             twice = max(names, key=names.count)

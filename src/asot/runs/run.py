@@ -105,7 +105,7 @@ class SegmentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @classmethod
     def of(cls, results: Path) -> SegmentRequest:
         """Read the request in a folder of results."""
-        return read_json(results / DESCRIPTION, cls, "choose another folder")
+        return read_json(results / DESCRIPTION, cls, "choose another folder", urls=True)
 
 
 class Run:
@@ -157,7 +157,9 @@ class Run:
         if not (self.root / RUN_FILE).is_file():
             message = f"is not a run: it holds no {RUN_FILE}, which asot train writes"
             raise FileError.at(self.root, message)
-        return read_json(self.root / RUN_FILE, RunDescription, "train again into another folder")
+        return read_json(
+            self.root / RUN_FILE, RunDescription, "train again into another folder", urls=True
+        )
 
     def recipe(self) -> Recipe:
         """Return the recipe it was trained with."""

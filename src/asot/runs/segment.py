@@ -26,7 +26,7 @@ from asot.data import DatasetFolder
 from asot.data.folder import is_folder
 from asot.data.origin import origin_path
 from asot.errors import ConfigurationError, FileError, require_extra
-from asot.files import in_turn, sole_use, write_json
+from asot.files import in_turn, move_folder, sole_use, write_json
 from asot.inputs.companions import find_companions, note_companions
 from asot.inputs.extract import Extraction, extract
 from asot.inputs.find import DESCRIPTION, find_inputs, is_ours, take_shard
@@ -268,7 +268,7 @@ def _set_aside(out: Path, difference: str) -> None:
     places = (out / "earlier" / str(number) for number in count(1))
     kept = next(one for one in places if not one.exists())
     kept.parent.mkdir(exist_ok=True)
-    (out / "data").rename(kept)
+    move_folder(out / "data", kept)
     message = "Features are made anew, with other settings (%s); those of before are kept in %s."
     logger.warning(message, difference, kept)
 

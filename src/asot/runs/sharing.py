@@ -12,7 +12,15 @@ from pathlib import Path
 
 from asot.data.origin import Origin
 from asot.errors import ConfigurationError, require_extra, require_integer, require_number
-from asot.files import atomic_path, fingerprint, put, put_folder, scratch_beside, sole_use
+from asot.files import (
+    atomic_path,
+    fingerprint,
+    put,
+    put_folder,
+    remove,
+    scratch_beside,
+    sole_use,
+)
 from asot.page import Sharing, render_page
 from asot.page.sharing import Copies
 from asot.progress import Progress, silent
@@ -116,7 +124,7 @@ def write_share(
                 put_folder(made, target)
         for path in sharing.folder.iterdir():
             if not path.stat().st_mtime:
-                path.unlink()
+                remove(path)
     return replace(share, after=after)
 
 

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.files import write_json, write_rows
+from asot.files import remove, write_json, write_rows
 from asot.groups.comparison import ActionTest, Comparison, compare
 from asot.groups.design import MEASURES, Design, Units, units_of
 from asot.groups.measures import Bouts, RecordingBouts, mean_and_sd, measure
@@ -185,7 +185,7 @@ def write_tables(statistics: Statistics, out: Path) -> list[Path]:
     tables = statistics.tables()
     for name in TABLES:
         if name not in tables:
-            (out / f"{name}.csv").unlink(missing_ok=True)
+            remove(out / f"{name}.csv")
     for name, rows in tables.items():
         write_rows(out / f"{name}.csv", [rows[0], *(map(_cell, row.values()) for row in rows)])
     design = None

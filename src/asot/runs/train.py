@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from asot.data import Recordings
 from asot.errors import ConfigurationError
 from asot.figures.evidence_file import EVIDENCE_FILE
-from asot.files import file_hash, in_turn, scratch_beside, sole_use, write_json
+from asot.files import file_hash, in_turn, remove_folder, scratch_beside, sole_use, write_json
 from asot.model.devices import Devices, count_started, find_devices, is_main_process
 from asot.model.recipe import Recipe
 from asot.progress import Progress, part_of, silent
@@ -123,7 +122,7 @@ def train_run(
                 keep_order(out, activity, order)
             orders = {activity: order}
             Segmenting(by_name, folder, standardise, orders, hashes, drafts).write_all(*rest)
-            shutil.rmtree(drafts.root, ignore_errors=True)
+            remove_folder(drafts.root)
             models |= chosen
         if is_helper:
             return None
@@ -227,7 +226,7 @@ def fit_model(
     if recipe.team and place.from_first(checkpoint.is_file):
         if place.rank > 0:
             return None
-        shutil.rmtree(kept, ignore_errors=True)
+        remove_folder(kept)
         return load_model(checkpoint)
     recordings = recordings[content_order(recordings.features)]
     features = PreparedFeatures(recordings.features, recipe.dataset.standardise, folder=root)
@@ -274,7 +273,7 @@ def fit_model(
     )
     _note(root, name, evidence, frame_rate, team)
     save(checkpoint, team=team)
-    shutil.rmtree(kept, ignore_errors=True)
+    remove_folder(kept)
     return team
 
 

@@ -51,7 +51,7 @@ class Partial:
             raise DataError(message, file=target)
         self._to_moments = self._moments.open("ab", buffering=0)
         try:
-            known = read_json(self._state, dict[str, Any]) == wanted
+            known = read_json(self._state, dict[str, Any], urls=True) == wanted
         except DataError:
             known = False
         sizes = self._rows.stat().st_size, self._moments.stat().st_size
