@@ -9,6 +9,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from multiprocessing import spawn
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import pytest
@@ -126,6 +128,27 @@ def test_each_process_has_one_thread_and_this_one_is_left_alone(
     assert not isinstance(found[1], Died)
     assert found[0][0] == ["1"] * len(THREADS)
     assert found[0][1] == found[1][1] != os.getpid(), "one process took both"
+
+
+def test_the_script_stays_in_its_place_while_processes_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    script, seen, start = sys.modules["__main__"], [], SpawnProcess.start
+
+    def start_and_look(process: SpawnProcess) -> None:
+        seen.append(sys.modules["__main__"] is script)
+        start(process)
+
+    monkeypatch.setattr(SpawnProcess, "start", start_and_look)
+    prepare = spawn.get_preparation_data
+
+    def lead(_: int) -> dict[int, object]:
+        return dict(run_jobs(square, [1, 2], 1))
+
+    assert list(in_threads(lead, range(3), 3)) == [{1: 1, 2: 4}] * 3
+    assert seen == [True] * 3
+    assert sys.modules["__main__"] is script
+    assert spawn.get_preparation_data is prepare
 
 
 @pytest.mark.parametrize("workers", [Workers(2), Workers(1), Workers(5, "serial")])
