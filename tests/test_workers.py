@@ -22,6 +22,7 @@ from asot.workers import Workers, available_cores, in_threads, usable_threads
 from tests.jobs import (
     count_up,
     die_once,
+    fail_oddly,
     refuse,
     square,
     square_unless_odd,
@@ -173,6 +174,13 @@ def test_an_error_of_a_job_is_raised_here(workers: Workers, error: AsotError) ->
         list(workers.run(refuse, [error, error]))
     assert str(raised.value) == str(error)
     assert vars(raised.value) == vars(error)
+
+
+@pytest.mark.parametrize("two", ["two", "lock"])
+def test_an_error_that_cannot_travel_is_told_in_its_words(two: str) -> None:
+    with pytest.raises(RuntimeError, match="^OddError: one and more$") as raised:
+        list(Workers(1).run(fail_oddly, [two], apart=True))
+    assert "in fail_oddly" in str(raised.value.__cause__)
 
 
 @pytest.mark.parametrize("apart", [True, False])

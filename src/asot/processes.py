@@ -345,7 +345,16 @@ def _answer(
         with _telling(teller):
             return _Said.RESULT, function(job)
     except Exception as error:
-        return _Said.ERROR, (error, traceback.format_exc())
+        return _Said.ERROR, (_travelling(error), traceback.format_exc())
+
+
+def _travelling(error: Exception) -> Exception:
+    """Return an error, or another with its words where it would not arrive in another process."""
+    try:
+        pickle.loads(pickle.dumps(error, pickle.HIGHEST_PROTOCOL))
+    except Exception:  # each type has its own
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
 
 
 def answer_alone(
