@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from multiprocessing import parent_process
 from pathlib import Path
@@ -75,6 +76,19 @@ def square_unless_killed(folder: str, number: int) -> int:
     if number == 3 or (number == 1 and place.stat().st_size == 1):
         os.kill(os.getpid(), signal.SIGKILL)
     return number * number
+
+
+class OddError(Exception):
+    """Is made of two words, and cannot be made again of its sentence."""
+
+    def __init__(self, one: str, two: object) -> None:
+        super().__init__(f"{one} and more")
+        self.two = two
+
+
+def fail_oddly(two: object) -> None:
+    """Fails with what does not arrive in another process, or does not even leave this one."""
+    raise OddError("one", threading.Lock() if two == "lock" else two)
 
 
 def fail(why: str) -> None:

@@ -9,9 +9,12 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from asot import rays
 from tests.runs.regimes import write_logs
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -59,6 +62,39 @@ def busy(scratch: Path) -> list[int]:
             if title.startswith(b"ray::_task") and str(scratch).encode() in own:
                 found.append(int(place.name))
     return found
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, Path]]:
+    """Where Ray, which is none here, was begun: the address, and the folder."""
+    found: list[tuple[Any, Path]] = []
+    ray = SimpleNamespace(
+        is_initialized=lambda: False,
+        init=lambda address, **options: found.append((address, Path.cwd())),
+    )
+    private = SimpleNamespace(worker=SimpleNamespace())
+    for name, module in {"ray": ray, "ray._private": private}.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr("atexit.register", lambda end: None)
+    for name in ("RAY_ADDRESS", "RAY_USAGE_STATS_ENABLED", "RAY_AUTH_TOKEN"):
+        monkeypatch.setenv(name, "")
+    return found
+
+
+@pytest.mark.parametrize("address", ["", "auto"])
+def test_workers_import_nothing_from_where_the_command_is_given(
+    begun: list[tuple[Any, Path]], address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [one for one in sys.path if one])
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    rays._connect(1)
+    assert begun == [(address or "local", Path(os.__file__).parent)]
+    assert Path.cwd() == tmp_path
+    # As this process does from the folder, where it was begun by python -m.
+    monkeypatch.syspath_prepend(tmp_path)
+    rays._connect(1)
+    assert begun[1] == (address or "local", tmp_path)
 
 
 @pytest.mark.slow

@@ -9,6 +9,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from multiprocessing import spawn
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from asot.workers import Workers, available_cores, in_threads, usable_threads
 from tests.jobs import (
     count_up,
     die_once,
+    fail_oddly,
     refuse,
     square,
     square_unless_odd,
@@ -128,6 +131,27 @@ def test_each_process_has_one_thread_and_this_one_is_left_alone(
     assert found[0][1] == found[1][1] != os.getpid(), "one process took both"
 
 
+def test_the_script_stays_in_its_place_while_processes_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    script, seen, start = sys.modules["__main__"], [], SpawnProcess.start
+
+    def start_and_look(process: SpawnProcess) -> None:
+        seen.append(sys.modules["__main__"] is script)
+        start(process)
+
+    monkeypatch.setattr(SpawnProcess, "start", start_and_look)
+    prepare = spawn.get_preparation_data
+
+    def lead(_: int) -> dict[int, object]:
+        return dict(run_jobs(square, [1, 2], 1))
+
+    assert list(in_threads(lead, range(3), 3)) == [{1: 1, 2: 4}] * 3
+    assert seen == [True] * 3
+    assert sys.modules["__main__"] is script
+    assert spawn.get_preparation_data is prepare
+
+
 @pytest.mark.parametrize("workers", [Workers(2), Workers(1), Workers(5, "serial")])
 def test_workers_give_each_result_and_what_jobs_tell(workers: Workers) -> None:
     told: dict[int, list[int]] = {}
@@ -150,6 +174,13 @@ def test_an_error_of_a_job_is_raised_here(workers: Workers, error: AsotError) ->
         list(workers.run(refuse, [error, error]))
     assert str(raised.value) == str(error)
     assert vars(raised.value) == vars(error)
+
+
+@pytest.mark.parametrize("two", ["two", "lock"])
+def test_an_error_that_cannot_travel_is_told_in_its_words(two: str) -> None:
+    with pytest.raises(RuntimeError, match="^OddError: one and more$") as raised:
+        list(Workers(1).run(fail_oddly, [two], apart=True))
+    assert "in fail_oddly" in str(raised.value.__cause__)
 
 
 @pytest.mark.parametrize("apart", [True, False])

@@ -19,10 +19,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from enum import Enum, auto
 from functools import cache, partial, wraps
-from multiprocessing import resource_tracker
+from multiprocessing import resource_tracker, spawn
 from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
-from types import ModuleType
 from typing import Any, TypeVar, cast
 
 Job = TypeVar("Job")
@@ -33,6 +32,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 POLL_S = 0.05  # between looks at whether jobs that run beside others are given up
 _NONE = object()
+_STARTING = threading.Lock()
 
 logger = logging.getLogger(__name__)
 
@@ -233,7 +233,7 @@ class _Worker:
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs,), daemon=True)
         self.job: Any = _NONE
-        with _without_ctrl_c(), _without_main():
+        with _without_ctrl_c(), _without_main(self.process.name):
             self.process.start()
         theirs.close()
         self.send(function)
@@ -287,14 +287,25 @@ def _without_ctrl_c() -> Iterator[None]:
 
 
 @contextmanager
-def _without_main() -> Iterator[None]:
-    """Keep a new process from running the script that began this one: jobs are of modules."""
-    script = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = script
+def _without_main(process: str) -> Iterator[None]:
+    """Keep a new process from running the script that began this one: jobs are of modules.
+
+    Only the ``process`` of this name does not hear of it: other threads may start theirs meanwhile.
+    """
+    with _STARTING:
+        prepare = spawn.get_preparation_data
+
+        def prepare_without_main(name: str) -> dict[str, Any]:
+            told = prepare(name)
+            if name == process:
+                told = {key: one for key, one in told.items() if not key.startswith("init_main")}
+            return told
+
+        spawn.get_preparation_data = prepare_without_main
+        try:
+            yield
+        finally:
+            spawn.get_preparation_data = prepare
 
 
 def _serve(pipe: Connection) -> None:
@@ -334,7 +345,16 @@ def _answer(
         with _telling(teller):
             return _Said.RESULT, function(job)
     except Exception as error:
-        return _Said.ERROR, (error, traceback.format_exc())
+        return _Said.ERROR, (_travelling(error), traceback.format_exc())
+
+
+def _travelling(error: Exception) -> Exception:
+    """Return an error, or another with its words where it would not arrive in another process."""
+    try:
+        pickle.loads(pickle.dumps(error, pickle.HIGHEST_PROTOCOL))
+    except Exception:  # each type has its own
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
 
 
 def answer_alone(

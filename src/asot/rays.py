@@ -1,8 +1,8 @@
 """Jobs as tasks of Ray: on this machine, or on a running cluster whose machines share a disk.
 
-A cluster is joined where ``RAY_ADDRESS`` names one or ``ray start`` began one here. Else Ray is
-started for this process alone, and ends with it: without its dashboard and its reports of usage,
-and with all its files in a temporary folder that is removed.
+A cluster is joined where ``RAY_ADDRESS`` names it, and no other: whoever leads one runs code here.
+Else Ray is started for this process alone, and ends with it: without its dashboard and its reports
+of usage, and with all its files in a temporary folder that is removed.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ import secrets
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from asot.errors import MissingExtraError, UnfinishedError
@@ -94,15 +97,19 @@ def _connect(count: int | None) -> Any:
     address = os.environ.get("RAY_ADDRESS", "")
     host, _, port = address.rpartition("://")[2].rpartition(":")
     try:
-        # Ray would try for minutes where nobody answers.
-        if port.isdecimal():
-            socket.create_connection((host, int(port)), ANSWER_S).close()
-        ray.init("auto", **quiet)
+        with _not_here():
+            if not address:
+                _start(ray, count, quiet)
+            else:
+                # Ray would try for minutes where nobody answers.
+                if port.isdecimal():
+                    socket.create_connection((host, int(port)), ANSWER_S).close()
+                ray.init("auto", **quiet)
     except (ConnectionError, TimeoutError, socket.gaierror) as error:
-        if address:
-            rule = f"RAY_ADDRESS is {address}, where no Ray answers"
-            raise UnfinishedError(f"{rule}: start it there, or unset RAY_ADDRESS.") from error
-        _start(ray, count, quiet)
+        if not address:
+            raise
+        rule = f"RAY_ADDRESS is {address}, where no Ray answers"
+        raise UnfinishedError(f"{rule}: start it there, or unset RAY_ADDRESS.") from error
     finally:
         if in_main:  # Ray takes it for itself
             signal.signal(signal.SIGTERM, ours)
@@ -111,6 +118,26 @@ def _connect(count: int | None) -> Any:
     # It would tell of each lost worker in a paragraph, on standard output.
     worker.print_to_stdstream = lambda data, **options: None
     return ray
+
+
+@contextmanager
+def _not_here() -> Iterator[None]:
+    """Stand in the folder of Python's own library, unless this process imports from where it is.
+
+    Ray's workers import from the folder in which it begins, before all others, and that may hold
+    files of strangers.
+    """
+    here = Path.cwd()
+    if here in {Path(one).resolve() for one in sys.path}:
+        yield
+        return
+    script, sys.argv[0] = sys.argv[0], str(Path(sys.argv[0]).absolute())
+    os.chdir(Path(os.__file__).parent)
+    try:
+        yield
+    finally:
+        os.chdir(here)
+        sys.argv[0] = script
 
 
 def _start(ray: Any, count: int | None, quiet: dict[str, Any]) -> None:
