@@ -3,7 +3,7 @@
 ::
 
     made.json                     what the labels of each recording are made of, to go on later
-predictions.json              which recordings, of which data set, by which model
+    predictions.json              which recordings, of which data set, by which model
     labels/<recording>.txt        one action number a line, one line a frame
     assignments/<recording>.npy   (N, K) float32, rows sum to 1
     segments.csv                  recording, start_frame, end_frame, start_s, end_s, action, ...
