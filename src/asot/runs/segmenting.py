@@ -92,9 +92,9 @@ class Segmenting:
         left = [task for task in tasks if task[0].name not in there]
         from asot.model.network import decoding_seconds
 
-        seconds = sum(decoding_seconds(self.models[name], one.n_frames) for one, name, _ in left)
-        if self.drafts is not None and self.drafts.root.is_dir():
-            seconds = 0.0  # they are renumbered, which takes no time
+        drafts = self.drafts  # what lies there is renumbered, which takes no time
+        new = [one for one in left if drafts is None or not drafts.written(one[0].name)]
+        seconds = sum(decoding_seconds(self.models[name], one.n_frames) for one, name, _ in new)
         died: dict[str, Died] = {}
         progress("Segmenting", len(there), len(tasks))
         outcomes = workers.run(self.write, left, seconds=seconds)
