@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from asot.data import DatasetFolder, Recordings, write_dataset
+from asot.runs import segmenting
 from asot.runs.predictions import PredictionFolder
 from asot.runs.segmenting import Segmenting
 from asot.workers import Workers
@@ -41,3 +43,19 @@ def test_only_drafts_that_are_there_take_no_time(
         drafts.write(one.name, np.zeros(40, np.int64), np.ones((40, 1), np.float32))
         task.write_all(recordings, chosen)
     assert told[0] == 2 * told[1] > told[2] == 0
+
+
+def test_features_in_a_store_are_told_by_the_same_before_and_after_they_are_fetched(
+    recordings: Recordings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: Any = {}, PredictionFolder(tmp_path / "out"), False, {}, {"all": "hash"}
+    task, chosen = Segmenting(*given), dict.fromkeys(recordings.names, "all")
+    fetched = task.marks(recordings, chosen)
+    path = recordings[0].files[0]
+    status = path.stat()
+    monkeypatch.setattr(segmenting, "file_size", lambda one: status.st_size)
+    path.write_bytes(b"")  # as it stands here for a file that is away
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert task.marks(recordings, chosen) == fetched
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+    assert task.marks(recordings, chosen)["a"] != fetched["a"]

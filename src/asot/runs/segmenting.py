@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from asot import __version__
 from asot.data import Recording, Recordings
 from asot.data.origin import Origin
 from asot.errors import SolverError, UnfinishedError
 from asot.processes import Died
 from asot.progress import Progress, silent
+from asot.remote import file_size
 from asot.runs.numbers import Order, renumber
 from asot.runs.predictions import PredictionFolder
 from asot.text import plural
@@ -127,6 +129,7 @@ class Segmenting:
             return None
         origin, order = one.origin, self.orders.get(name)
         parts = [
+            __version__,
             self.hashes[name],
             None if order is None else order.tolist(),
             _made_of(one) if origin is None else [origin.fingerprint, origin.extractor],
@@ -138,8 +141,8 @@ class Segmenting:
 
 def _made_of(one: Recording) -> list[int]:
     """Return the size and time of change of the features' file."""
-    status = one.files[0].stat()
-    return [status.st_size, status.st_mtime_ns]
+    path = one.files[0]
+    return [file_size(path), path.stat().st_mtime_ns]
 
 
 def lacks_columns(origin: Origin | None) -> bool:
