@@ -137,7 +137,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing(
     process, killed = start(spread, "--engine", "ray", "--workers", "2"), []
     while process.poll() is None:
         time.sleep(0.05)
-        if not killed and len(list(spread.glob("run/models/all/*.ckpt"))) > 2:
+        if not killed and len(list(spread.glob("run/models/all/*/*.ckpt"))) > 2:
             killed = busy(scratch)[:1]
             for one in killed:
                 os.kill(one, signal.SIGKILL)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from asot.errors import FileError
+from asot.errors import ConfigurationError, FileError
 from asot.model.checkpoint import load_model, load_training, save
 from asot.model.features import PreparedFeatures
 from asot.model.learners import train_team
@@ -168,3 +168,16 @@ def test_a_state_that_does_not_fit_its_network(
     torch.save({name: one for name, one in values.items() if name != "training"}, path)
     with pytest.raises(FileError, match="holds no training to go on with"):
         load_training(path, recipe, 5, 3, 0)
+
+
+def test_a_training_goes_on_with_the_recordings_that_it_began_with(
+    features: PreparedFeatures, recipe: Recipe, tmp_path: Path
+) -> None:
+    path = tmp_path / "one.ckpt"
+    train(features, recipe, 3, device="cpu", checkpoint=path, source="these")
+    assert load_training(path, recipe, 5, 3, 0, "others")[1].epoch == recipe.training.epochs
+    values = torch.load(path, weights_only=True)
+    torch.save({**values, "training": {**values["training"], "epoch": 1}}, path)
+    assert load_training(path, recipe, 5, 3, 0, "these")[1].epoch == 1
+    with pytest.raises(ConfigurationError, match="was trained with other recordings"):
+        load_training(path, recipe, 5, 3, 0, "others")

@@ -113,6 +113,20 @@ def test_learners_are_the_same_in_other_processes(
     assert warnings.filters == filters
 
 
+def test_learners_of_other_recordings_are_not_taken(
+    features: PreparedFeatures, open_recipe: MakeRecipe, seed: int, tmp_path: Path
+) -> None:
+    def labels(kept: Path | None, given: PreparedFeatures) -> list[bytes]:
+        made = TeamTraining(given, open_recipe(), 3, seed, "cpu", kept, no_logger)
+        return [one.tobytes() for one in made.learn(TITLES.index(PROTOTYPES))[1]]
+
+    others = PreparedFeatures([one[::-1].copy() for one in features], False)
+    before = labels(tmp_path, features)
+    assert labels(tmp_path, others) == labels(None, others) != before
+    assert labels(tmp_path, features) == before
+    assert len(list(tmp_path.rglob("*.ckpt"))) == 2
+
+
 def test_a_learner_whose_process_dies_twice_is_named(
     features: PreparedFeatures, open_recipe: MakeRecipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -352,7 +366,7 @@ def test_an_interrupted_training_goes_on_from_the_learners_that_are_done(
     options: dict[str, Any] = {"seed": seed, "device": "cpu", "kept": kept}
     with pytest.raises(PowerCutError):
         train_team(features, open_recipe(), 3, **options)
-    done = len(list(kept.iterdir()))
+    done = len(list(kept.rglob("*.ckpt")))
     assert done == stop
     begun, limit = 0, 100
     again = train_team(features, open_recipe(), 3, **options)

@@ -41,13 +41,17 @@ CURE = "remove it and train again"
 
 @dataclass
 class TrainingState:
-    """The state of a training besides the weights: the epochs done, and Adam's memory."""
+    """The state of a training besides the weights: the epochs done, and Adam's memory.
+
+    ``source`` tells the recordings and settings that it learns from, where they are known.
+    """
 
     epoch: Count
     seed: int
     steps: Tensor
     means: list[Tensor]
     squares: list[Tensor]
+    source: str = ""
 
 
 class _Network(msgspec.Struct, forbid_unknown_fields=True):
@@ -145,9 +149,12 @@ def load_learner(path: Path, n_features: int, n_actions: int) -> Learner:
 
 
 def load_training(
-    path: Path, recipe: Recipe, n_features: int, n_actions: int, seed: int
+    path: Path, recipe: Recipe, n_features: int, n_actions: int, seed: int, source: str = ""
 ) -> tuple[ActionModel, TrainingState]:
-    """Load a network and the state of its training; refuse a training with other settings."""
+    """Load a network and the state of its training; refuse a training with other settings.
+
+    One that is not finished is refused as well where it began from another ``source``.
+    """
     with _reading(path) as stored:
         model, state = _network_of(stored.network), stored.training
         if state is None:
@@ -162,6 +169,8 @@ def load_training(
     others = {name: text for name, text in others.items() if found[name] != asked[name]}
     if model.recipe != recipe:
         others = {"recipe": "another recipe"}
+    elif source != state.source and state.epoch < recipe.training.epochs:
+        others = {"data": "other recordings, or by another version of asot", **others}
     for name, what in others.items():
         text = f"{path} was trained with {what}: choose another file, or remove it."
         raise ConfigurationError(text, setting=name, file=path)

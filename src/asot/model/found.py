@@ -38,7 +38,7 @@ class Found:
         if self.path is None or not self.path.is_file():
             return None
         kept = self._kept().get(name)
-        if kept is None or kept.source != _source(features, rest):
+        if kept is None or kept.source != source_of(features, *rest):
             return None
         return convert(self.path, kept.value, kind)
 
@@ -56,7 +56,7 @@ class Found:
             return before
         found = find()
         if self.path is not None:
-            one = _Kept(_source(features, rest), found.to_dict())
+            one = _Kept(source_of(features, *rest), found.to_dict())
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with in_turn(self.path):
                 kept = {} if not self.path.is_file() else self._kept()
@@ -68,6 +68,7 @@ class Found:
         return read_json(self.path, dict[str, _Kept], "remove it")
 
 
-def _source(features: PreparedFeatures, rest: Any) -> str:
+def source_of(features: PreparedFeatures, *rest: Any) -> str:
+    """Return a text that changes with features, the version of asot, and the values in ``rest``."""
     parts = json.dumps([__version__, features.identity, *rest])
     return hashlib.sha256(parts.encode()).hexdigest()[:32]

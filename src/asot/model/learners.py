@@ -26,6 +26,7 @@ from asot.model.automatic import PAPER_RADIUS, PAPER_STRENGTH
 from asot.model.checkpoint import load_learner, save
 from asot.model.devices import find_devices
 from asot.model.features import PreparedFeatures, ViewedFeatures
+from asot.model.found import source_of
 from asot.model.loggers import Logger
 from asot.model.recipe import Recipe
 from asot.model.team import (
@@ -66,11 +67,15 @@ class TeamTraining:
     device: str
     kept: Path | None
     make_log: Callable[[str], Logger | None]
+    source: str = ""  # names the folder of learners that were made of the same
 
     def __post_init__(self) -> None:
         recipe, radius = self.recipe, self.recipe.transport_eval.radius
         assert not isinstance(recipe.order_prior, str)
         assert not isinstance(radius, str)
+        if self.kept is not None and not self.source:  # other processes are given it
+            made_of = recipe.to_dict(), self.n_actions, self.seed
+            self.source = source_of(self.features, *made_of)
         self.mean_frames = float(np.mean([len(one) for one in self.features]))
         self.half = radius if isinstance(radius, int) else max(1, round(radius * self.mean_frames))
         # Prototypes in no order would see nothing that the smoothed frames do not show.
@@ -176,7 +181,7 @@ class TeamTraining:
 
     def _path(self, index: int) -> Path:
         assert self.kept is not None
-        return self.kept / f"learner-{index:02d}.ckpt"
+        return self.kept / self.source / f"learner-{index:02d}.ckpt"
 
     def _view(self, kind: ViewKind, at: int) -> ViewedFeatures:
         return ViewedFeatures(
@@ -226,7 +231,8 @@ def train_team(
     """Train the learners of a team and hold their vote.
 
     ``kept`` is a folder for trained learners, from which an interrupted training goes on exactly
-    as it would have gone on; ``make_log`` makes the logger of a network, given its name. Learners
+    as it would have gone on; those of other recordings or settings are left alone.
+    ``make_log`` makes the logger of a network, given its name. Learners
     are shared out over the ``workers`` where that is quicker, on the CPU; a ``make_log`` that other
     processes cannot take keeps them in this one. ``first`` is called as soon as there is a network,
     with it and the number of all learners, while others are trained. The rest is as for

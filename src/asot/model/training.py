@@ -66,6 +66,7 @@ def train(
     device: str | Devices = "auto",
     *,
     checkpoint: Path | None = None,
+    source: str = "",
     make_log: MakeLog = no_logger,
     ground_truth: GroundTruth | None = None,
     validate: bool = False,
@@ -78,7 +79,8 @@ def train(
     The recipe's radius and order prior must be numbers. The seed decides the initial weights,
     k-means and every draw of frames; the global generators are left alone. ``checkpoint`` is
     written after every epoch; if it exists, training goes on from it exactly as it would have gone
-    on. The log takes the losses and, with ``validate`` and ``ground_truth``, the scores.
+    on, unless it began from another ``source``, a text that tells recordings and settings. The log
+    takes the losses and, with ``validate`` and ``ground_truth``, the scores.
     ``pseudo_labels`` replace the recipe's ``transport_train`` and order prior.
 
     Several devices share each batch, so that the result is that of one to rounding.
@@ -88,7 +90,7 @@ def train(
 
     def start() -> tuple[ActionModel, TrainingState | None]:
         if checkpoint is not None and checkpoint.is_file():
-            return load_training(checkpoint, recipe, features.width, n_actions, seed)
+            return load_training(checkpoint, recipe, features.width, n_actions, seed, source)
         model = draw_model(recipe, features.width, n_actions, seed)
         start_at_kmeans(model, features, seed)
         return model, None
@@ -106,7 +108,7 @@ def train(
 
     def keep(epoch: int) -> None:
         if checkpoint is not None and place.rank == 0:
-            memory = TrainingState(epoch, seed, adam.steps, adam.means, adam.squares)
+            memory = TrainingState(epoch, seed, adam.steps, adam.means, adam.squares, source)
             save(checkpoint, network=model, training=memory)
 
     if state is None and settings.epochs == 0:

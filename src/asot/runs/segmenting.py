@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from asot import __version__
 from asot.data import Recording, Recordings
 from asot.data.origin import Origin
 from asot.errors import SolverError, UnfinishedError
 from asot.processes import Died
 from asot.progress import Progress, silent
+from asot.remote import file_size
 from asot.runs.numbers import Order, renumber
 from asot.runs.predictions import PredictionFolder
 from asot.text import plural
@@ -92,9 +94,9 @@ class Segmenting:
         left = [task for task in tasks if task[0].name not in there]
         from asot.model.network import decoding_seconds
 
-        seconds = sum(decoding_seconds(self.models[name], one.n_frames) for one, name, _ in left)
-        if self.drafts is not None and self.drafts.root.is_dir():
-            seconds = 0.0  # they are renumbered, which takes no time
+        drafts = self.drafts  # what lies there is renumbered, which takes no time
+        new = [one for one in left if drafts is None or not drafts.written(one[0].name)]
+        seconds = sum(decoding_seconds(self.models[name], one.n_frames) for one, name, _ in new)
         died: dict[str, Died] = {}
         progress("Segmenting", len(there), len(tasks))
         outcomes = workers.run(self.write, left, seconds=seconds)
@@ -127,6 +129,7 @@ class Segmenting:
             return None
         origin, order = one.origin, self.orders.get(name)
         parts = [
+            __version__,
             self.hashes[name],
             None if order is None else order.tolist(),
             _made_of(one) if origin is None else [origin.fingerprint, origin.extractor],
@@ -138,8 +141,8 @@ class Segmenting:
 
 def _made_of(one: Recording) -> list[int]:
     """Return the size and time of change of the features' file."""
-    status = one.files[0].stat()
-    return [status.st_size, status.st_mtime_ns]
+    path = one.files[0]
+    return [file_size(path), path.stat().st_mtime_ns]
 
 
 def lacks_columns(origin: Origin | None) -> bool:

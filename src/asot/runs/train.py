@@ -218,6 +218,7 @@ def fit_model(
     # Late, as they import torch, and the command line must show its help at once.
     from asot.model.checkpoint import load_model, save
     from asot.model.features import PreparedFeatures, content_order
+    from asot.model.found import source_of
     from asot.model.learners import TeamTraining, train_team
     from asot.model.training import is_worth_sharing, train
 
@@ -248,6 +249,7 @@ def fit_model(
             *arguments,
             place,
             checkpoint=checkpoint,
+            source=source_of(features, settled.to_dict(), n_actions, seed),
             make_log=make_log,
             ground_truth=recordings.truths,
             validate=logger_name != "none",

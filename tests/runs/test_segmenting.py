@@ -1,0 +1,61 @@
+"""What decoding goes on from: how long it will take, and what the labels are made of."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from asot.data import DatasetFolder, Recordings, write_dataset
+from asot.runs import segmenting
+from asot.runs.predictions import PredictionFolder
+from asot.runs.segmenting import Segmenting
+from asot.workers import Workers
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> Recordings:
+    made = Recordings.from_arrays([np.ones((40, 2), np.float32)] * 2, names=["a", "b"])
+    return DatasetFolder(write_dataset(made, tmp_path / "toys")).recordings()
+
+
+def test_only_drafts_that_are_there_take_no_time(
+    recordings: Recordings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[float] = []
+
+    def run(self: Workers, function: Any, jobs: Any, seconds: float) -> Iterator[Any]:
+        told.append(seconds)
+        return iter([])
+
+    monkeypatch.setattr(Workers, "run", run)
+    drafts = PredictionFolder(tmp_path / "drafts")
+    chosen: dict[str, str] = dict.fromkeys(recordings.names, "all")
+    given: Any = {"all": SimpleNamespace()}, PredictionFolder(tmp_path / "out"), False, {}
+    task = Segmenting(*given, {"all": "hash"}, drafts)
+    task.write_all(recordings, chosen)
+    for one in recordings:
+        drafts.write(one.name, np.zeros(40, np.int64), np.ones((40, 1), np.float32))
+        task.write_all(recordings, chosen)
+    assert told[0] == 2 * told[1] > told[2] == 0
+
+
+def test_features_in_a_store_are_told_by_the_same_before_and_after_they_are_fetched(
+    recordings: Recordings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: Any = {}, PredictionFolder(tmp_path / "out"), False, {}, {"all": "hash"}
+    task, chosen = Segmenting(*given), dict.fromkeys(recordings.names, "all")
+    fetched = task.marks(recordings, chosen)
+    path = recordings[0].files[0]
+    status = path.stat()
+    monkeypatch.setattr(segmenting, "file_size", lambda one: status.st_size)
+    path.write_bytes(b"")  # as it stands here for a file that is away
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert task.marks(recordings, chosen) == fetched
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+    assert task.marks(recordings, chosen)["a"] != fetched["a"]
