@@ -150,7 +150,8 @@ def feature_settings(
     if values.kind is not None and values.kind not in KINDS:
         rule = f"--kind must be {' or '.join(KINDS)}, not {values.kind!r}."
         raise ConfigurationError(rule, setting="kind")
-    if values.kind in ("series", "pose"):
+    # With a model it only chooses the recordings: how they are read is the model's.
+    if values.kind in ("series", "pose") and old_series is None:
         of_series["kind"] = values.kind
     if values.frame_rate is not None:
         every = values.frame_rate == EVERY

@@ -40,7 +40,7 @@ def run(
     activities: Train these only; all of the recipe's otherwise.
     logger: csv, tensorboard, wandb (offline with WANDB_MODE=offline) or none.
     device: auto, cpu, gpu, or a device of torch.
-    devices: How many, or auto for all.
+    devices: How many, or auto for all. A small network gains nothing, and is trained on one.
     """
     check_logger(logger)
     options: dict[str, Any] = {"activities": activities, "seed": seed, "logger_name": logger}
