@@ -178,7 +178,7 @@ def test_an_error_of_a_job_is_raised_here(workers: Workers, error: AsotError) ->
 
 @pytest.mark.parametrize("two", ["two", "lock"])
 def test_an_error_that_cannot_travel_is_told_in_its_words(two: str) -> None:
-    with pytest.raises(RuntimeError, match="^OddError: one and more$") as raised:
+    with pytest.raises(RuntimeError, match=r"^OddError: one and more$") as raised:
         list(Workers(1).run(fail_oddly, [two], apart=True))
     assert "in fail_oddly" in str(raised.value.__cause__)
 

@@ -445,6 +445,9 @@ def test_a_model_refuses_features_made_in_another_way(
         "(settings.frame_rate was None, now 2.0): give the options that they were made with."
     )
     assert not (tmp_path / "out" / "data").exists(), "refused before anything is extracted"
+    # The kind chooses the recordings alone.
+    outcome = asot(*words, "--kind", "series")
+    assert outcome.code == 0
     (tmp_path / "arrays").mkdir()
     np.save(tmp_path / "arrays" / "a.npy", rng.normal(size=(50, 18)))
     outcome = asot("segment", tmp_path / "arrays", "--model", results, "--out", tmp_path / "out")
@@ -473,6 +476,18 @@ def test_a_model_that_is_not_finished(
     assert outcome.code == 2
     assert outcome.sentence == (f"{model / 'run'}: is not finished: give its command again first.")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_damaged_model_is_refused_before_anything_is_extracted(
+    asot, logs: tuple[Path, Truth], results: Path, tmp_path: Path
+) -> None:
+    model = shutil.copytree(results, tmp_path / "model")
+    checkpoint = model / "run" / "models" / "all.ckpt"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    outcome = asot("segment", logs[0], "--model", model, "--out", tmp_path / "out")
+    assert outcome.code == 2
+    assert outcome.sentence.startswith(f"{checkpoint}: ")
+    assert not (tmp_path / "out" / "data").exists()
 
 
 def test_results_among_the_recordings_are_no_recordings(

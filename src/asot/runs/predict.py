@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,17 @@ from numpy.typing import NDArray
 from asot.errors import ConfigurationError, DataError, FileError
 from asot.files import file_hash, in_turn
 from asot.progress import Progress, silent
-from asot.runs.numbers import read_order
+from asot.runs.numbers import Order, read_order
 from asot.runs.predictions import MADE, PredictionFolder
 from asot.runs.run import RUN_FILE, Run, open_checked, refuse_to_fill
 from asot.runs.segmenting import Segmenting, lacks_columns
 from asot.schema import first_difference
 from asot.shards import Shard, ShardResult
 from asot.workers import DEFAULT_WORKERS, Workers
+
+if TYPE_CHECKING:
+    from asot.model.network import ActionModel
+    from asot.model.team import TeamModel
 
 
 def predict_run(
@@ -87,11 +91,8 @@ def predict_share(
             )
         chosen[one.name] = str(name)
     progress("Loading the libraries", 0, 1)
-    from asot.model.checkpoint import load_model
-
     refuse_to_fill(out)
-    networks = {name: load_model(run.checkpoint(name)) for name in set(chosen.values())}
-    counts = run.n_actions()
+    networks, orders = load_models(run, set(chosen.values()))
     progress("Loading the libraries", 1, 1)
     origin, extractor = recordings[0].origin, run.description().extractor
     difference = None
@@ -105,12 +106,6 @@ def predict_share(
             f"{run.root} do so",
         )
     for name, network in networks.items():
-        if network.n_actions != counts[name]:
-            raise FileError.at(
-                run.checkpoint(name),
-                f"knows {network.n_actions} actions, but {RUN_FILE} says {counts[name]}: "
-                "train again",
-            )
         if recordings[0].width != network.n_features:
             raise FileError.at(
                 dataset.root,
@@ -125,7 +120,6 @@ def predict_share(
                 "standardised and have no usual value: leave that recording out",
             )
     folder = PredictionFolder(out)
-    orders = {name: read_order(run.root, name, counts[name]) for name in networks}
     checkpoints = {name: run.checkpoint(name) for name in networks}
     hashes = {name: file_hash(path) for name, path in checkpoints.items()}
     segmenting = Segmenting(networks, folder, recipe.dataset.standardise, orders, hashes)
@@ -138,7 +132,7 @@ def predict_share(
                 folder.forget_copies(run.predictions, trained)
             folder.begin(keep_names)
             for name in networks:
-                names = run.predictions.names(name, counts[name])
+                names = run.predictions.names(name, networks[name].n_actions)
                 if names and not folder.named(name):
                     folder.write_names(name, names)
             folder.resume(recordings, marks)
@@ -151,3 +145,20 @@ def predict_share(
                 folder.finish(source, recordings, chosen, checkpoints)
     share = len(recordings) if own is None else len(own)
     return ShardResult("recordings", share, len(left), len(recordings))
+
+
+def load_models(
+    run: Run, names: Iterable[str]
+) -> tuple[dict[str, ActionModel | TeamModel], dict[str, Order | None]]:
+    """Load models of a run, and the order of their actions; a FileError says what is wrong."""
+    from asot.model.checkpoint import load_model
+
+    counts = run.n_actions()
+    models = {name: load_model(run.checkpoint(name)) for name in names}
+    for name, model in models.items():
+        if model.n_actions != counts[name]:
+            raise FileError.at(
+                run.checkpoint(name),
+                f"knows {model.n_actions} actions, but {RUN_FILE} says {counts[name]}: train again",
+            )
+    return models, {name: read_order(run.root, name, counts[name]) for name in models}

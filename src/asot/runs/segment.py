@@ -36,7 +36,7 @@ from asot.inputs.taken import unread
 from asot.model.recipe import Recipe
 from asot.progress import Progress
 from asot.runs.learn import learn_run, read_said
-from asot.runs.predict import predict_run, predict_share
+from asot.runs.predict import load_models, predict_run, predict_share
 from asot.runs.predictions import PredictionFolder, fingerprints
 from asot.runs.run import RUN_FILE, Run, SegmentRequest
 from asot.runs.train import train_run, train_share
@@ -106,6 +106,9 @@ def segment(
     data = data_folder(named)
     if data is not None and series.transposed:
         recipe = replace(recipe, dataset=replace(recipe.dataset, transposed=True))
+    if trained is not None and data is None:
+        # What is wrong with it is said before hours of work on videos.
+        load_models(trained, trained.models())
     inputs = [] if data is not None else find_inputs(named, kind)
     companions = find_companions(videos, skeleton, inputs, series, data)
     sound = [one for one in inputs if not one.defect]
