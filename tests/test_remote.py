@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ from asot import remote, stores
 from asot.cli import main
 from asot.data import Recordings
 from asot.data.features import FeatureFile, map_array
-from asot.errors import ConfigurationError, UnfinishedError
+from asot.errors import ConfigurationError, FileError, UnfinishedError
 from asot.files import (
     fingerprint,
     move_folder,
@@ -302,6 +302,37 @@ def test_a_store_that_comes_back_is_waited_for(
         assert "memory://out/b.txt" in str(error.value)
         assert "secret" not in str(error.value)
         failures.clear()
+
+
+def test_a_store_that_is_waited_for_is_told_of_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = list[str]()
+    monkeypatch.setattr(stores.logger, "warning", lambda text, *words: said.append(text % words))
+    monkeypatch.setattr(stores, "WAITS", (0,) * 5)
+    failures = [ConnectionError("reset by peer")] * 5
+
+    def read() -> int:
+        if failures:
+            raise failures.pop()
+        return 1
+
+    assert stores.tried(read, "s3://b/a", "read") == 1
+    assert said == ["s3://b/a cannot be read for now (reset by peer), and is tried again."]
+
+
+def test_a_defect_of_asot_is_not_taken_for_the_stores() -> None:
+    with pytest.raises(AttributeError):  # raised by code of asot, as no fsspec has such a file
+        stores.tried(lambda: stores.version_of(cast(Any, None)), "s3://b/a", "read")
+    with pytest.raises(FileError, match="s3://b/a: cannot be read: "):
+        stores.tried(lambda: int(cast(Any, None)), "s3://b/a", "read")
+
+
+def test_one_folder_is_not_taken_for_another_whose_name_it_begins(far: MemoryFileSystem) -> None:
+    with mirrored("memory://out2") as [other]:
+        write_text(other / "a.txt", "1")
+        with mirrored("memory://out"):
+            assert str(other / "a.txt") in remote._known
 
 
 def test_what_a_store_forbids_is_refused_at_once(

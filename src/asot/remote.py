@@ -19,7 +19,6 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache, partial
 from importlib.util import find_spec
@@ -323,6 +322,8 @@ def _restore(before: str | None) -> None:
 
 def _open(url: str, stack: ExitStack) -> Path:
     """Take a URL's place in the cache, and bring it to what lies in the store."""
+    from concurrent.futures import ThreadPoolExecutor
+
     scheme, rest = split_url(url)
     if scheme in ("file", "local"):
         return Path(unquote(rest))
@@ -361,7 +362,7 @@ def _bring(local: Path, listed: dict[Path, Version], alone: bool) -> None:
                 path.rmdir()
         elif path not in listed and ".asot-store" not in path.parts:
             path.unlink()
-    for name in [one for one in _known if one.startswith(str(local))]:
+    for name in [one for one in _known if (one + os.sep).startswith(str(local) + os.sep)]:
         del _known[name]
     for path, (size, when) in listed.items():
         _known[str(path)] = size, when

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import errno
+import logging
 import re
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -23,11 +22,14 @@ from asot.errors import (
     UnfinishedError,
 )
 
+logger = logging.getLogger(__name__)
+
 Result = TypeVar("Result")
 # The bytes of a file, or -1, and its time of change in nanoseconds of whole seconds, or 0.
 Version = tuple[int, int]
 
 WAITS = (1, 2, 4, 8, 16, 32, 60, 60, 60)  # seconds between tries: some four minutes
+SILENT = 3  # tries that fail before a word is said of it
 WEB = ("http", "https")
 AT_ONCE = 8  # files asked for together
 _DATES = ("LastModified", "mtime", "updated", "last_modified", "Last-Modified", "created")
@@ -36,6 +38,8 @@ _REASONS: dict[type[Exception], str] = {
     FileNotFoundError: "there is no such bucket or file",
     NotImplementedError: "its store cannot do that",
 }
+# Defects of asot, where it raises them itself.
+_DEFECTS = (TypeError, AttributeError, NameError, AssertionError)
 # What does not pass.
 _REFUSALS = (*_REASONS, IsADirectoryError, NotADirectoryError, ImportError, ValueError, TypeError)
 
@@ -94,6 +98,8 @@ def list_files(url: str, called: str) -> dict[str, Version]:
             return {}
         if not page:
             return found
+        from concurrent.futures import ThreadPoolExecutor
+
         # A page lists names alone.
         with ThreadPoolExecutor(AT_ONCE) as pool:
             return dict(zip(found, pool.map(system.info, found), strict=True))
@@ -111,6 +117,8 @@ def list_files(url: str, called: str) -> dict[str, Version]:
 
 def version_of(info: dict[str, Any]) -> Version:
     """Return the version of a file from what its store tells of it."""
+    from email.utils import parsedate_to_datetime
+
     size = -1 if info.get("size") is None else int(info["size"])
     for value in (info.get(key) for key in _DATES):
         with suppress(ValueError, TypeError):
@@ -138,7 +146,7 @@ def tried(action: Callable[[], Result], called: str, what: str) -> Result:
     UnfinishedError
         If it fails for some minutes.
     """
-    for wait in (*WAITS, None):
+    for count, wait in enumerate((*WAITS, None), 1):
         try:
             return action()
         except AsotError:
@@ -147,6 +155,8 @@ def tried(action: Callable[[], Result], called: str, what: str) -> Result:
             status, number = getattr(error, "status", 0), getattr(error, "errno", None)
             refused = isinstance(status, int) and 400 <= status < 500 and status not in (408, 429)
             refused = refused or number == errno.EINVAL or "Credential" in type(error).__name__
+            if isinstance(error, _DEFECTS) and _is_ours(error):
+                raise
             if refused or isinstance(error, _REFUSALS):
                 said = f"cannot be {what}: {_reason(error)}"
                 problem = Defect(Path(called), None, said)
@@ -159,8 +169,19 @@ def tried(action: Callable[[], Result], called: str, what: str) -> Result:
                 tries = f"cannot be {what}, after {len(WAITS) + 1} tries"
                 cure = "the same command goes on from here"
                 raise UnfinishedError(f"{called} {tries} ({_reason(error)}): {cure}.") from error
+            if count == SILENT:
+                message = "%s cannot be %s for now (%s), and is tried again."
+                logger.warning(message, called, what, _reason(error))
             time.sleep(wait)
     raise AssertionError
+
+
+def _is_ours(error: Exception) -> bool:
+    """Tell whether code of asot raised an error, and not a library that it called."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    return place is not None and place.tb_frame.f_globals.get("__name__", "").startswith("asot.")
 
 
 def _reason(error: Exception) -> str:

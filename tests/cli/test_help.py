@@ -20,10 +20,12 @@ import contextlib, io, sys
 from asot.cli import COMMANDS, main
 
 with contextlib.redirect_stdout(io.StringIO()) as out:
-    codes = [main(["--help"]), main(["help", "train"]), main(["--version"]), main(["-V"])]
+    codes = [main(["--help"])]
+    heavy = {"asot.remote", "concurrent.futures", "email.utils"} & set(sys.modules)
+    codes += [main(["help", "train"]), main(["--version"]), main(["-V"])]
     codes += [main([*name.split(), "--help"]) for name in COMMANDS]
     codes += [main(["train", "breakfast", "--print_config"])]
-heavy = {"torch", "lightning", "matplotlib", "sklearn", "scipy", "pandas", "torchmetrics"}
+heavy |= {"torch", "lightning", "matplotlib", "sklearn", "scipy", "pandas", "torchmetrics"}
 print(codes, sorted(heavy & set(sys.modules)), "usage: asot train" in out.getvalue())
 """
 
