@@ -194,7 +194,7 @@ def _join(kind: str, count: int) -> Devices:
 
 def _meet(place: _Place) -> Any:
     """Meet the processes that others started, at the place that torchrun or srun told."""
-    from torch.distributed import rendezvous
+    from torch.distributed.rendezvous import rendezvous
 
     try:
         store, _, _ = next(rendezvous("env://", place.rank, place.of, timeout=JOINING))
