@@ -78,6 +78,16 @@ def square_unless_killed(folder: str, number: int) -> int:
     return number * number
 
 
+class LostNews:
+    """Stands for what hears of Ray's jobs, and ends its process when it is asked."""
+
+    def tell(self, index: int, value: object) -> None:
+        """Is never heard."""
+
+    def take(self) -> None:
+        os._exit(1)
+
+
 class OddError(Exception):
     """Is made of two words, and cannot be made again of its sentence."""
 

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 from asot import rays
+from asot.workers import Workers
+from tests.jobs import square
 from tests.runs.regimes import write_logs
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -24,7 +26,7 @@ import sys
 from functools import partial
 from asot.processes import Died
 from asot.workers import Workers
-from tests.jobs import fail, square_unless_killed, threads_and_process
+from tests.jobs import LostNews, count_up, fail, square_unless_killed, threads_and_process
 
 workers, told = Workers(2, "ray"), []
 work = partial(square_unless_killed, sys.argv[1])
@@ -33,6 +35,9 @@ assert found.pop(3).reason == "its worker was lost (WorkerCrashedError)", found
 assert found == {0: 0, 1: 1, 2: 4}, found
 assert set(told) == {(job, "began") for job in range(4)}, told
 assert [one for _, (one, _) in workers.run(threads_and_process, [0])] == [["1"] * 4]
+from asot import rays
+rays._News = LostNews
+assert dict(workers.run(count_up, [3, 2, 1])) == {3: 3, 2: 2, 1: 1}
 try:
     list(workers.run(fail, ["no"]))
 except ValueError as error:
@@ -97,6 +102,21 @@ def test_workers_import_nothing_from_where_the_command_is_given(
     assert begun[1] == (address or "local", tmp_path)
 
 
+def test_a_job_that_needs_a_gpu_is_given_one_the_second_time_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def lose(work: Any, jobs: list[int], count: int | None, told: Any, gpu: bool) -> Any:
+        asked.append((list(jobs), gpu))
+        yield from ((job, None, "its worker was lost") for job in jobs)
+
+    monkeypatch.setattr(rays, "run_tasks", lose)
+    found = dict(Workers(2, "ray").run(square, [3], gpu=True))
+    assert str(found[3]) == "its worker was lost"
+    assert asked == [([3], True), ([3], True)]
+
+
 @pytest.mark.slow
 def test_jobs_survive_their_workers(tmp_path: Path, scratch: Path) -> None:
     pytest.importorskip("ray")
@@ -134,7 +154,8 @@ def test_a_worker_killed_in_the_middle_changes_nothing(
 
     alone, spread = tmp_path / "alone" / "out", tmp_path / "spread" / "out"
     assert start(alone).wait() == 0
-    process, killed = start(spread, "--engine", "ray", "--workers", "2"), []
+    process = start(spread, "--engine", "ray", "--workers", "2")
+    killed: list[int] = []
     while process.poll() is None:
         time.sleep(0.05)
         if not killed and len(list(spread.glob("run/models/all/*/*.ckpt"))) > 2:

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -51,7 +51,11 @@ def run_tasks(
         return
     ray = _connect(count)
     with_gpu = gpu and ray.cluster_resources().get("GPU", 0) > 0
-    news = ray.remote(num_cpus=0)(_News).remote()
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    # On this machine, which cannot be lost alone.
+    own = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
+    news = ray.remote(num_cpus=0, scheduling_strategy=own)(_News).remote()
     task = ray.remote(_task).options(
         num_cpus=1, num_gpus=int(with_gpu), max_retries=RETRIES, scheduling_strategy="SPREAD"
     )
@@ -63,8 +67,9 @@ def run_tasks(
                 index = waiting.pop()
                 running[task.remote(shared, jobs[index], index, news)] = index
             ended, _ = ray.wait(list(running), timeout=NEWS_S)
-            for index, value in ray.get(news.take.remote()):
-                told(jobs[index], value)
+            with suppress(ray.exceptions.RayActorError):  # without news, the jobs go on
+                for index, value in ray.get(news.take.remote()):
+                    told(jobs[index], value)
             for one in ended:
                 job = jobs[running.pop(one)]
                 try:

@@ -111,10 +111,12 @@ class Workers:
         of more than 0 seconds, in this process's working folder, and gives each job that uses a
         ``gpu`` one for itself, where it has any.
         """
-        engine, count = ENGINES[self.name], min(self.number, len(jobs))
+        engine = again = ENGINES[self.name]
+        count = min(self.number, len(jobs))
         if engine is run_by_ray:
+            engine = again = partial(run_by_ray, gpu=gpu)
             # Where none was asked for, the cluster has room for as many as it has.
-            engine, count = partial(run_by_ray, gpu=gpu), self.count or _in_use.count or 0
+            count = self.count or _in_use.count or 0
             if not seconds or not travels(function):
                 engine = run_here
         if engine is run_jobs and not apart:
@@ -127,7 +129,7 @@ class Workers:
                 died.append(job)
             else:
                 yield job, result
-        yield from ENGINES[self.name](function, died, 1, told)
+        yield from again(function, died, 1, told)
 
 
 def run_by_ray(

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from asot.cli.parsing import _used
+
 NEEDED = ("--data", "toys", "--out", "run")
 
 
@@ -26,6 +28,25 @@ def test_devices_that_are_not_there(asot, beside: Path, words: list[str]) -> Non
     assert outcome.code == 2
     assert "cannot be used here" in outcome.sentence
     assert not (beside / "run" / "models").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "held"),
+    [
+        ({"shard": "2/8"}, ["2/8"]),  # of asot extract
+        ({"shard": "2/8", "devices": "1"}, ["2/8"]),  # of asot train
+        ({"shard": None, "devices": "1"}, []),
+        ({}, [""]),
+    ],
+)
+def test_what_srun_started_holds_its_folder_unless_it_helps_another_to_train(
+    given: dict[str, object], held: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SLURM_PROCID", "SLURM_LOCALID"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "8")
+    used = _used({"out": tmp_path, **given})
+    assert used == [(tmp_path, shard, False) for shard in held]
 
 
 @pytest.mark.parametrize("place", ["taken", "taken/below"])

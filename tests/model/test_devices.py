@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import os
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,10 @@ import torch
 from torch import Tensor
 
 from asot.data import Recordings, write_dataset
-from asot.model import training
+from asot.errors import UnfinishedError
+from asot.model import devices, training
 from asot.model.checkpoint import load_model
-from asot.model.devices import Devices, count_started, is_main_process
+from asot.model.devices import Devices, count_started, find_devices, is_main_process
 from asot.model.features import Batch, Batches, PreparedFeatures
 from asot.model.loggers import make_logger
 from asot.model.network import ActionModel, loss_and_gradients
@@ -206,6 +209,33 @@ def test_the_first_process_writes_the_results(told: Callable[..., None]) -> None
     assert (is_main_process(), count_started()) == (False, 4)
     told(RANK=0, WORLD_SIZE=3, LOCAL_RANK=0)
     assert (is_main_process(), count_started()) == (True, 3)
+
+
+def test_a_process_that_nobody_joins_says_so(
+    told: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    told(RANK=0, WORLD_SIZE=2, LOCAL_RANK=0, MASTER_PORT=port)
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    monkeypatch.setattr(devices, "JOINING", timedelta(seconds=0.3))
+    with pytest.raises(UnfinishedError, match="Not all of the 2 processes of this training met"):
+        find_devices("cpu", 2)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="127.0.0.2 is this machine on Linux alone")
+def test_processes_of_one_machine_meet_where_no_other_comes(
+    told: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look(count: int, store: Any) -> None:
+        socket.create_connection((devices.HERE, store.port), 10).close()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.2", store.port), 10)
+        raise UnfinishedError("Seen.")
+
+    monkeypatch.setattr(devices, "_start_others", look)
+    with pytest.raises(UnfinishedError, match="Seen"):
+        find_devices("cpu", 2)
 
 
 SCRIPT = """

@@ -124,10 +124,10 @@ def _run(parser: Parser, function: Callable[..., None], words: list[str]) -> Non
 def _used(given: Mapping[str, Any]) -> list[tuple[Path, str, bool]]:
     """List the folders that a command uses, from the outside in: its shard, and whether it reads.
 
-    Of processes that train together, one alone writes.
+    Of processes that train together, one alone writes; srun also starts several for other work.
     """
     out, results = given.get("out"), given.get("results")
-    if not is_main_process():
+    if "devices" in given and not given.get("shard") and not is_main_process():
         return []
     folders = [] if out is None else [(out, str(given.get("shard") or ""), False)]
     if results is not None and results.is_dir():

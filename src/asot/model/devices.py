@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -163,7 +164,11 @@ def _join(kind: str, count: int) -> Devices:
     backend = "cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo"
     place = _started()
     if place is None:
-        store = TCPStore(HERE, 0, count, True, JOINING, wait_for_workers=False)
+        # Whoever reaches it can lead processes elsewhere, and they believe what they are sent.
+        with socket.create_server((HERE, 0)) as server:
+            port, descriptor = server.getsockname()[1], os.dup(server.fileno())
+        options: Any = {"wait_for_workers": False, "master_listen_fd": descriptor}
+        store = TCPStore(HERE, port, count, True, JOINING, **options)
         _start_others(count, store)
         place = _Place(0, count, 0)
         distributed.init_process_group(backend, None, FOREVER, count, 0, store)
@@ -177,13 +182,33 @@ def _join(kind: str, count: int) -> Devices:
             os.environ.setdefault("MASTER_ADDR", first.group().replace("[", "") if first else "")
             port = 20_000 + int(os.environ["SLURM_JOB_ID"]) % 10_000
             os.environ.setdefault("MASTER_PORT", str(port))
-        distributed.init_process_group(backend, None, FOREVER, place.of, place.rank)
+        store = _meet(place)
+        distributed.init_process_group(backend, None, FOREVER, place.of, place.rank, store)
     # Its threads sometimes end too late otherwise, and complain.
     atexit.register(distributed.destroy_process_group)
     if kind == "cuda":
         torch.cuda.set_device(place.local_rank)
         return Devices(torch.device(kind, place.local_rank), place.rank, place.of)
     return Devices(torch.device(kind), place.rank, place.of)
+
+
+def _meet(place: _Place) -> Any:
+    """Meet the processes that others started, at the place that torchrun or srun told."""
+    from torch.distributed.rendezvous import rendezvous
+
+    try:
+        store, _, _ = next(rendezvous("env://", place.rank, place.of, timeout=JOINING))
+    except RuntimeError as error:
+        if not re.search("timed? ?out", str(error), re.IGNORECASE):
+            raise
+        minutes = JOINING.total_seconds() / 60
+        rule = (
+            f"Not all of the {place.of} processes of this training met within {minutes:g} minutes"
+        )
+        raise UnfinishedError(
+            f"{rule}: start as many, on machines that reach each other."
+        ) from error
+    return store
 
 
 def _start_others(count: int, store: Any) -> None:

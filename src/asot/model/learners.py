@@ -148,7 +148,7 @@ class TeamTraining:
         """Train some learners of the plan, or read them; see :func:`train_team`."""
         on_gpu = find_devices(self.device, 1).device.type != "cpu"
         if workers.name == "processes" and on_gpu:
-            workers = Workers(1)
+            workers = Workers(1, "serial")
         most = dict.fromkeys(indices, 1 + self.recipe.training.epochs)  # of prototypes too
         steps, found = dict.fromkeys(indices, 0), dict[int, Any]()
 

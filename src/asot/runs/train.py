@@ -172,7 +172,7 @@ def train_share(
             make_log = partial(_make_log, logger_name, out / "logs" / name, f"{recipe.name}-{name}")
             kept = run.checkpoint(name).with_suffix("")
             given: Any = features, settled, n_actions, seed, place, kept, make_log
-            workers = Workers(1) if logger_name == "wandb" else workers
+            workers = Workers(1, "serial") if logger_name == "wandb" else workers
             shares.append(TeamTraining(*given).learn_share(shard, workers, tell))
     own, left, total = (
         sum(getattr(one, part) for one in shares) for part in ("own", "left", "total")
@@ -257,10 +257,10 @@ def fit_model(
         )
     # One program has one run at a time with Weights and Biases.
     if logger_name == "wandb":
-        workers = Workers(1)
+        workers = Workers(1, "serial")
     if place.count > 1:
         learners = TeamTraining(*arguments, str(place.device), kept, make_log)
-        learners.learn_share(Shard(place.rank + 1, place.count), Workers(1), progress)
+        learners.learn_share(Shard(place.rank + 1, place.count), Workers(1, "serial"), progress)
         place.join({})  # all have ended
     if place.rank > 0:
         return None
