@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
+import zlib
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -14,13 +16,15 @@ import pytest
 
 from asot.data import DatasetFolder, check_dataset
 from asot.data.origin import origin_path, read_origin
-from asot.errors import ConfigurationError, DataError
+from asot.errors import ConfigurationError, DataError, UnfinishedError
 from asot.files import file_hash
+from asot.inputs import extract as room
 from asot.inputs.extract import Extraction, extract, survey
-from asot.inputs.find import find_inputs
+from asot.inputs.find import Input, find_inputs
 from asot.inputs.settings import SeriesSettings, VideoSettings
 from asot.processes import Died
 from asot.progress import silent
+from asot.text import plural
 from asot.workers import Workers
 from tests.runs.regimes import snapshot, write_logs
 
@@ -89,7 +93,7 @@ def test_another_process_makes_the_same_of_each(
     }
 
 
-def test_a_recording_whose_process_dies_twice_is_listed(
+def test_a_recording_whose_process_dies_twice_is_not_left_out(
     logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(self: Workers, function: Any, jobs: Any, *rest: Any, **options: Any) -> Any:
@@ -97,12 +101,55 @@ def test_a_recording_whose_process_dies_twice_is_listed(
 
     with monkeypatch.context() as patch:
         patch.setattr(Workers, "run", die)
-        outcome = run(logs, tmp_path / "data")
+        with pytest.raises(UnfinishedError) as caught:
+            run(logs, tmp_path / "data")
     reason = "its process was killed by signal 9, perhaps for lack of memory"
-    assert outcome.failed == {"c": f"{logs / 'c.csv'}: {reason}."}
-    assert outcome.made == ["a", "sub-b"]
+    said = f"1 of 3 recordings could not be extracted ({logs / 'c.csv'}: {reason}): give the same"
+    assert str(caught.value).startswith(said)
     again = run(logs, tmp_path / "data")
     assert (again.made, again.kept) == (["c"], ["a", "sub-b"])
+
+
+@pytest.mark.parametrize(
+    ("raised", "passing"),
+    [
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), True),
+        (MemoryError("7 TiB"), True),
+        (EOFError("no more"), False),
+        (zlib.error("incorrect header"), False),
+        (AttributeError("no such thing"), False),
+        (OSError(errno.EIO, "Input/output error"), False),
+    ],
+)
+def test_what_a_recording_raises_ends_no_work_and_faults_of_the_machine_leave_none_out(
+    logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: Exception, passing: bool
+) -> None:
+    original = room._make
+
+    def make(one: Input, *rest: Any) -> Any:
+        if one.name == "c":
+            raise raised
+        return original(one, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(room, "_make", make)
+        if passing:
+            with pytest.raises(UnfinishedError, match="1 of 3 recordings could not be extracted"):
+                run(logs, tmp_path / "data")
+        else:
+            assert list(run(logs, tmp_path / "data").failed) == ["c"]
+    again = run(logs, tmp_path / "data")
+    assert (again.made, again.kept) == (["c"], ["a", "sub-b"])
+
+
+def test_a_full_disk_ends_the_work_and_a_line_of_ours_is_named(logs: Path) -> None:
+    with pytest.raises(OSError, match="No space"), room._counted(logs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(OSError, match="denied"), room._counted(logs):
+        raise PermissionError(errno.EACCES, "Permission denied", "features/a.npy")
+    said = r"asot cannot deal with it .* in text.py, line \d+"
+    with pytest.raises(DataError, match=said), room._counted(logs):
+        plural(None, "row")  # type: ignore[arg-type]
 
 
 def test_a_second_run_does_nothing_again(logs: Path, tmp_path: Path) -> None:

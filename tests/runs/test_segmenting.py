@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 from asot.data import DatasetFolder, Recordings, write_dataset
-from asot.runs import segmenting
+from asot.errors import ConfigurationError
+from asot.inputs.settings import SeriesSettings
+from asot.runs import segment, segmenting
 from asot.runs.predictions import PredictionFolder
+from asot.runs.run import SegmentRequest
 from asot.runs.segmenting import Segmenting
 from asot.workers import Workers
 
@@ -59,3 +64,29 @@ def test_features_in_a_store_are_told_by_the_same_before_and_after_they_are_fetc
     assert task.marks(recordings, chosen) == fetched
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
     assert task.marks(recordings, chosen)["a"] != fetched["a"]
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_shard_of_other_settings_is_refused_and_moves_nothing(
+    tmp_path: Path, begun: bool
+) -> None:
+    def asked(columns: str) -> dict[str, Any]:
+        series = asdict(SeriesSettings(columns=[columns]))
+        inputs = {"r1": "r1.csv"}
+        request = SegmentRequest(inputs, None, None, series, None, {"name": "default"}, 0)
+        found: dict[str, Any] = msgspec.to_builtins(request)
+        return found
+
+    out = tmp_path / "out"
+    segment._begin(out, asked("ax"), alone=False)
+    made = out / "data" / "features" / "r1.npy"
+    made.parent.mkdir(parents=True)
+    if begun:
+        np.save(made, np.ones((4, 2)))
+    segment._begin(out, asked("ax"), alone=False)
+    with pytest.raises(ConfigurationError, match="holds the results of something else"):
+        segment._begin(out, asked("ay"), alone=False)
+    assert made.is_file() == begun
+    segment._begin(out, asked("ay"))
+    assert not made.is_file()
+    assert (out / "earlier").is_dir() == begun

@@ -12,8 +12,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import re
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -28,7 +31,7 @@ from numpy.typing import NDArray
 from asot.data.features import FeatureFile
 from asot.data.origin import Origin, origin_path, read_origin, write_features
 from asot.data.recordings import transposed_hint
-from asot.errors import AsotError, ConfigurationError, DataError, FileError
+from asot.errors import AsotError, ConfigurationError, DataError, FileError, UnfinishedError
 from asot.files import remove, require_file, write_array
 from asot.inputs.find import Input
 from asot.inputs.kinds import ARRAYS
@@ -36,7 +39,7 @@ from asot.inputs.settings import SeriesSettings, VideoSettings
 from asot.inputs.shared import Agreement, Look, agree
 from asot.inputs.taken import Taken, take_down, take_stock, unused, write_taken
 from asot.inputs.video.partial import remove_stores
-from asot.processes import tell
+from asot.processes import Died, tell
 from asot.progress import Progress
 from asot.remote import (
     ROOM,
@@ -48,13 +51,19 @@ from asot.remote import (
     version,
 )
 from asot.schema import first_difference
-from asot.workers import Workers
+from asot.text import plural
+from asot.workers import AGAIN, Workers
 
 if TYPE_CHECKING:
     from asot.inputs.series.extraction import SeriesExtractor
 
 logger = logging.getLogger(__name__)
 
+# What the system and libraries say of the machine, and of no recording.
+OF_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+OF_DEVICE = re.compile(
+    r"\b(CUDA|cuDNN|cuBLAS|HIP) |CUDNN_|CUBLAS_|out of memory|not enough memory|allocate memory"
+)
 VIDEO_BYTES = 250_000  # of a second, where nothing else is known
 VIDEO_S, BYTE_S = 0.3, 1e-7  # on one core, for a second of video and a byte of a table
 
@@ -142,6 +151,7 @@ class Extraction:
     made: list[str] = field(default_factory=list)  # in this call
     kept: list[str] = field(default_factory=list)  # from an earlier extraction
     failed: dict[str, str] = field(default_factory=dict)  # with the reason
+    missing: list[str] = field(default_factory=list)  # failed by a fault of the machine
     remarks: dict[str, list[str]] = field(default_factory=dict)  # sentences for people
     taken: list[Taken] = field(default_factory=list)  # what every file was taken for
 
@@ -168,7 +178,8 @@ def extract(
     that the inputs share with each other and with ``shared_with``, of which features are made in
     other calls; see :func:`asot.inputs.shared.agree`. Features of the same files that took other
     settings are made anew or, with ``keep``, refused. If no recording can be used, and there are no
-    others, a DataError gives the reason of the first.
+    others, a DataError gives the reason of the first. Where a fault of the machine left some out,
+    an UnfinishedError ends the work, after all others.
     """
     sound = [one for one in inputs if not one.defect]
     extractors, unfit, remarks = list[Extractor](), dict[str, str](), dict[str, list[str]]()
@@ -192,6 +203,12 @@ def extract(
         if said and one.name not in result.failed:
             result.remarks[one.name] = [*said, *result.remarks.get(one.name, ())]
     result.taken = take_stock(inputs, root, result.failed, result.remarks)
+    if result.missing:
+        write_taken(root, result.taken, [one.name for one in shared_with])
+        first = result.failed[result.missing[0]].rstrip(".")
+        count = f"{len(result.missing)} of {plural(len(inputs), 'recording')}"
+        leave = "or leave out what fails each time"
+        raise UnfinishedError(f"{count} could not be extracted ({first}): {AGAIN}, {leave}.")
     if not result.usable and len(shared_with) <= len(inputs):
         name, reason = next(iter(result.failed.items()))
         raise DataError(f"None of the {len(inputs)} recordings can be used; {name}: {reason}")
@@ -229,7 +246,7 @@ def survey(inputs: Sequence[Input], series: SeriesSettings, progress: Progress) 
                 said = [*one.remarks, *remarks.get(one.name, ()), *origin.remarks]
                 rows, width = arrays["features"].shape
                 result.taken.append(take_down(one, origin, (rows, width), length, said))
-        except DataError as error:
+        except (DataError, _PassingError) as error:
             result.failed[one.name] = str(error)
     result.remarks = {one.recording: list(one.remarks) for one in result.taken if one.remarks}
     result.taken += [
@@ -269,7 +286,7 @@ def _of_tables(
         if expected is not None:
             _require_expected(taken.identity, expected)
         try:
-            with _counted(path):
+            with suppress(_PassingError), _counted(path):  # which whoever makes features tells
                 looks[name] = _look(Input(name, path), taken, root)
                 release(path, ROOM)
         except DataError as error:
@@ -407,8 +424,10 @@ def extract_with(
         if isinstance(outcome, list):
             result.remarks[one.name] = outcome
         else:
-            reason = outcome if isinstance(outcome, str) else f"{one.path}: {outcome}."
+            reason = f"{one.path}: {outcome}." if isinstance(outcome, Died) else str(outcome)
             _fail(result, one, extractor, root, reason)
+            if not isinstance(outcome, str) and one.name in result.failed:
+                result.missing.append(one.name)
         release(one.path)
         at[index] = length
         progress(extractor.stage, round(sum(at)), round(total))
@@ -419,12 +438,16 @@ def extract_with(
     return result
 
 
-def _made(work: Sequence[tuple[Input, Extractor]], root: Path, index: int) -> list[str] | str:
+def _made(
+    work: Sequence[tuple[Input, Extractor]], root: Path, index: int
+) -> list[str] | str | _PassingError:
     """Make the features of a recording; return its remarks, or why there are none."""
     one, extractor = work[index]
     try:
         with _counted(one.path):
             return _make(one, extractor, root, tell).remarks
+    except _PassingError as error:
+        return error
     except DataError as error:
         return str(error)
 
@@ -438,12 +461,17 @@ def _seconds(work: Sequence[tuple[Input, Extractor, float]]) -> float:
     return BYTE_S * sum(file_size(one.path) for one, _, _ in work if one.path.exists())
 
 
+class _PassingError(UnfinishedError):
+    """A recording met a fault of the machine, and may do another time."""
+
+
 @contextmanager
 def _counted(path: Path) -> Iterator[None]:
     """Let a recording be listed like others that fail, whatever reading it raises.
 
     What others wrote may lead any library astray, and one file must not end the work on all. Where
-    nothing can be written any more, the work does end.
+    nothing can be written any more, the work does end. A fault of the machine says nothing of the
+    recording.
     """
     try:
         # What is beyond all numbers is looked for in what comes of it.
@@ -451,13 +479,35 @@ def _counted(path: Path) -> Iterator[None]:
             yield
     except (AsotError, ImportError, NotImplementedError):
         raise
-    except (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError) as error:
-        logger.debug("%s cannot be read", path, exc_info=True)
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise FileError.at(path, f"holds what cannot be read ({reason[:200]})") from error
     except MemoryError as error:
         needs = "needs more memory than there is: choose columns (--columns)"
-        raise FileError.at(path, f"{needs}, or fewer rows a second (--frame_rate)") from error
+        raise _PassingError(f"{path} {needs}, or fewer rows a second (--frame_rate).") from error
+    except Exception as error:  # libraries raise what they like
+        named = Path(str(getattr(error, "filename", None) or path))
+        elsewhere = named.resolve().parent != path.resolve().parent
+        if isinstance(error, OSError) and (elsewhere or error.errno in OF_MACHINE):
+            raise
+        logger.debug("%s cannot be read", path, exc_info=True)
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
+        own = isinstance(error, RuntimeError) or type(error).__module__.startswith("onnxruntime")
+        if own and OF_DEVICE.search(reason):
+            raise _PassingError(f"{path} met a fault of the machine ({reason}).") from error
+        place = _place_in_asot(error)
+        if place is not None:
+            cure = "if the file is sound, please report this"
+            told = f"asot cannot deal with it ({reason}, in {place}): {cure}"
+            raise FileError.at(path, told) from error
+        raise FileError.at(path, f"holds what cannot be read ({reason})") from error
+
+
+def _place_in_asot(error: Exception) -> str | None:
+    """Return the line of asot that raised an exception, or None where a library did."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    code = Path(__file__).parents[1]
+    place = Path(last.filename)
+    if not place.is_relative_to(code):
+        return None
+    return f"{place.relative_to(code).as_posix()}, line {last.lineno}"
 
 
 def _finished(one: Input, extractor: Extractor, root: Path) -> Origin | None:

@@ -125,7 +125,7 @@ def segment(
     )
     with sole_use(out, str(shard or "")):
         with in_turn(out / DESCRIPTION):
-            grown = _begin(out, msgspec.to_builtins(request))
+            grown = _begin(out, msgspec.to_builtins(request), shard is None)
         learnt = trained or (Run(out / "run") if grown else None)
         outcome = None
         if data is None:
@@ -221,11 +221,12 @@ def data_folder(named: Sequence[str | Path]) -> Path | None:
     return None
 
 
-def _begin(out: Path, asked: dict[str, Any]) -> bool:
+def _begin(out: Path, asked: dict[str, Any], alone: bool = True) -> bool:
     """Write the request, or check that the results in ``out`` were made by the same request.
 
     Recordings may be added, unless they are being learnt from. Return whether they are added to
-    what was learnt.
+    what was learnt. Features of other settings are set aside by a call that is ``alone`` in the
+    folder; shards may be making them.
     """
     grown = False
     if (out / DESCRIPTION).is_file():
@@ -236,9 +237,9 @@ def _begin(out: Path, asked: dict[str, Any]) -> bool:
                 del before["inputs"][name]
         run, applied = Run(out / "run"), PredictionFolder(out / "predictions")
         learnt = (run.root / RUN_FILE).is_file() or applied.root.is_dir()
-        extracted = learnt or any((out / "data" / "features").glob("[!.]*.npy"))
+        extracted = learnt or not alone or any((out / "data" / "features").glob("[!.]*.npy"))
         # Features of tables are soon made anew, and columns are often chosen on a second look.
-        cheap = not learnt and before["video"] is None and asked["video"] is None
+        cheap = alone and not learnt and before["video"] is None and asked["video"] is None
         extraction = [key for key in EXTRACTION if not (cheap and key == "series")]
         made = [*(extraction if extracted else ()), *(LEARNING if learnt else ())]
         old, new = ({key: one[key] for key in made} for one in (before, asked))
