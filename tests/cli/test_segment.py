@@ -446,7 +446,7 @@ def test_a_model_refuses_features_made_in_another_way(
     )
     assert not (tmp_path / "out" / "data").exists(), "refused before anything is extracted"
     # The kind chooses the recordings alone.
-    outcome = asot(*words, "--kind", "series")
+    outcome = asot(*words[:4], "--out", tmp_path / "kinds", "--kind", "series")
     assert outcome.code == 0
     (tmp_path / "arrays").mkdir()
     np.save(tmp_path / "arrays" / "a.npy", rng.normal(size=(50, 18)))
