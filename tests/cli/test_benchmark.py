@@ -136,6 +136,7 @@ def test_stopped_killed_and_given_again(
     assert without_times(out) == without_times(finished)
 
 
+@pytest.mark.slow
 def test_shards_of_which_one_is_killed(
     asot, command, environment, kitchen: Path, finished: Path, tmp_path: Path
 ) -> None:

@@ -481,7 +481,7 @@ def _counted(path: Path) -> Iterator[None]:
         raise
     except MemoryError as error:
         needs = "needs more memory than there is: choose columns (--columns)"
-        raise _PassingError(f"{path} {needs}, or fewer rows a second (--frame_rate).") from error
+        raise FileError.at(path, f"{needs}, or fewer rows a second (--frame_rate)") from error
     except Exception as error:  # libraries raise what they like
         named = Path(str(getattr(error, "filename", None) or path))
         elsewhere = named.resolve().parent != path.resolve().parent

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from asot.errors import AsotError
 from asot.files import atomic_path
 from asot.page.media import Studio
+from asot.remote import fetch
 from asot.text import file_stems
 
 # A folder, from the root of a disk on; not within an address of the web.
@@ -105,6 +106,7 @@ class Copies(Studio):
         (self.root / "media").mkdir(parents=True, exist_ok=True)
         for name in sorted(self.made):
             source, target = self.path(name), self.root / "media" / name
+            fetch(source)
             try:
                 # What is ours takes no more room; an original is left alone, whoever alters this.
                 if source.parent == self.folder:

@@ -22,6 +22,7 @@ from asot.figures.evidence_file import EVIDENCE_FILE
 from asot.files import atomic_path, write_json, write_text
 from asot.inputs.find import DESCRIPTION
 from asot.progress import Progress
+from asot.remote import fetch
 from asot.runs.numbers import Order, keep_order, read_order
 from asot.runs.people import gather_corrections
 from asot.runs.predictions import find_predictions
@@ -187,4 +188,5 @@ def _own(corrected: Corrected, order: Order) -> NDArray[np.int64]:
 
 def _copy(source: Path, target: Path) -> None:
     with atomic_path(target) as temporary:
+        fetch(source)
         shutil.copyfile(source, temporary)
