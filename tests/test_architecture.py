@@ -15,6 +15,7 @@ ROOMS = (
     *(
         "text",
         "errors",
+        "locks",
         "stores",
         "remote",
         "files",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copyreg
 import numbers
 import os
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -164,6 +165,15 @@ def unreadable(error: BaseException) -> str:
     """Say in a few words why the system would not read a file."""
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return f"cannot be read: {reason}"
+
+
+def line_of_ours(error: BaseException) -> str | None:
+    """Return the line of asot that raised an error, or None where a library did."""
+    last, code = traceback.extract_tb(error.__traceback__)[-1], Path(__file__).parent
+    place = Path(last.filename)
+    if not place.is_relative_to(code):
+        return None
+    return f"{place.relative_to(code).as_posix()}, line {last.lineno}"
 
 
 def require_number(

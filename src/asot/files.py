@@ -16,11 +16,11 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from asot.errors import FileError, unreadable
+from asot.locks import HAS_LOCKS, lock
 from asot.remote import fetch, file_size, read_parts, removed, store, told
 from asot.text import as_cell, listing
 
@@ -203,21 +203,19 @@ def _remove_empty(folders: Iterable[Path]) -> None:
 
 def _hold(folder: Path, shared: bool, called: Path, stack: ExitStack) -> bool:
     """Hold a folder until the stack ends, if the system can; tell whether it does."""
-    if find_spec("fcntl") is None:  # Windows
+    if not HAS_LOCKS:
         return False
-    import fcntl
-
     try:
         descriptor = os.open(folder, os.O_RDONLY)
-        stack.callback(os.close, descriptor)
-        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        cure = "wait until it has ended, or choose another folder"
-        raise FileError.at(called, f"is in use by another asot: {cure}") from None
     except OSError as error:
         logger.debug("%s cannot be held: %s", folder, error)
         return False
-    return True
+    stack.callback(os.close, descriptor)
+    held = lock(descriptor, shared=shared)
+    if held is False:
+        cure = "wait until it has ended, or choose another folder"
+        raise FileError.at(called, f"is in use by another asot: {cure}")
+    return bool(held)
 
 
 @contextmanager
@@ -227,32 +225,27 @@ def in_turn(path: Path, wait: bool = True) -> Iterator[None]:
     Its folder must be there. Where the system has no locks, nothing happens. Without ``wait``, it
     is a BlockingIOError if it is another's turn.
     """
-    if find_spec("fcntl") is None:  # Windows
+    if not HAS_LOCKS:
         yield
         return
-    import fcntl
-
     # A file of its own, as ``path`` is replaced; named so that it is swept like others.
-    lock, mine = path.with_name(f".{path.name}-10c4ed00"), False
+    turn, mine = path.with_name(f".{path.name}-10c4ed00"), False
     while not mine:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
+        descriptor = os.open(turn, os.O_RDWR | os.O_CREAT)
+        held = lock(descriptor, wait=wait)
+        if held is False:
             os.close(descriptor)
-            raise
-        except OSError as error:
-            logger.debug("%s cannot be held: %s", lock, error)
-            mine = True
+            raise BlockingIOError(f"{path} is being written by another process")
+        mine = held is None
         # Whoever had it before may have removed it meanwhile.
         with suppress(FileNotFoundError):
-            mine = mine or os.path.samestat(os.fstat(descriptor), lock.stat())
+            mine = mine or os.path.samestat(os.fstat(descriptor), turn.stat())
         if not mine:
             os.close(descriptor)
     try:
         yield
     finally:
-        lock.unlink(missing_ok=True)
+        turn.unlink(missing_ok=True)
         os.close(descriptor)
 
 

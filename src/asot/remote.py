@@ -21,12 +21,12 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache, partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote
 
 from asot.errors import AsotError, ConfigurationError
+from asot.locks import HAS_LOCKS, lock
 from asot.stores import (
     AT_ONCE,
     WEB,
@@ -386,20 +386,13 @@ def _part(path: Path) -> Path:
 
 def _hold(local: Path, stack: ExitStack) -> bool:
     """Tell whether no other process is at work in a folder, and let others know of this one."""
-    if find_spec("fcntl") is None:  # Windows
+    if not HAS_LOCKS:
         return True
-    import fcntl
-
     place = _root() / ".held" / hashlib.sha256(str(local).encode()).hexdigest()
     place.parent.mkdir(parents=True, exist_ok=True)
     stream = stack.enter_context(place.open("ab"))
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        alone = True
-    except OSError:
-        alone = False
-    with suppress(OSError):
-        fcntl.flock(stream, fcntl.LOCK_SH)
+    alone = lock(stream) is True
+    lock(stream, shared=True, wait=True)
     return alone
 
 

@@ -20,6 +20,7 @@ from asot.errors import (
     FileError,
     MissingExtraError,
     UnfinishedError,
+    line_of_ours,
 )
 
 logger = logging.getLogger(__name__)
@@ -155,7 +156,7 @@ def tried(action: Callable[[], Result], called: str, what: str) -> Result:
             status, number = getattr(error, "status", 0), getattr(error, "errno", None)
             refused = isinstance(status, int) and 400 <= status < 500 and status not in (408, 429)
             refused = refused or number == errno.EINVAL or "Credential" in type(error).__name__
-            if isinstance(error, _DEFECTS) and _is_ours(error):
+            if isinstance(error, _DEFECTS) and line_of_ours(error):
                 raise
             if refused or isinstance(error, _REFUSALS):
                 said = f"cannot be {what}: {_reason(error)}"
@@ -174,14 +175,6 @@ def tried(action: Callable[[], Result], called: str, what: str) -> Result:
                 logger.warning(message, called, what, _reason(error))
             time.sleep(wait)
     raise AssertionError
-
-
-def _is_ours(error: Exception) -> bool:
-    """Tell whether code of asot raised an error, and not a library that it called."""
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    return place is not None and place.tb_frame.f_globals.get("__name__", "").startswith("asot.")
 
 
 def _reason(error: Exception) -> str:

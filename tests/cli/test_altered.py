@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from asot.cli import main
+from tests.cli.trials import run_trials
 
 
 @pytest.fixture(scope="module")
@@ -33,16 +32,8 @@ def results(toys: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def trials(results: Path, count: int, seed: int, environment: dict[str, str]) -> None:
-    words = [sys.executable, "-m", "tests.cli.altered", str(results), str(count), str(seed)]
-    root = Path(__file__).resolve().parents[2]
-    ended = subprocess.run(
-        words, capture_output=True, text=True, check=False, cwd=root, env=environment
-    )
-    found = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{")]
-    wrong = [one for one in found if one["wrong"]]
-    assert not wrong, json.dumps(wrong, indent=1)
-    assert ended.returncode == 0, ended.stderr[-2000:]
-    assert len(found) == count
+    words = ["tests.cli.altered", str(results), str(count), str(seed)]
+    assert len(run_trials(words, environment)) == count
 
 
 def test_altered_files_end_in_sentences(

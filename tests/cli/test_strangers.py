@@ -5,15 +5,12 @@ The kinds, some 800, are in ``tests/strangers``. A few are drawn in every run.
 
 from __future__ import annotations
 
-import json
 import random
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.cli.trials import run_trials
 from tests.strangers.drive import KINDS
 
 # Of each kind of file some, and those that end before anything is learnt.
@@ -21,15 +18,8 @@ QUICK = ("alone", "binary", "recipe", "hdf5", "labels", "special_alone", "checkp
 
 
 def drive(ready: Path, seed: int, names: list[str], environment: dict[str, str]) -> None:
-    words = [sys.executable, "-m", "tests.strangers.drive", str(ready), str(seed), *names]
-    ended = subprocess.run(
-        words, capture_output=True, text=True, check=False, cwd=REPOSITORY, env=environment
-    )
-    found = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{")]
-    wrong = [one for one in found if one["wrong"]]
-    assert not wrong, json.dumps(wrong, indent=1)
-    assert ended.returncode == 0, ended.stderr[-2000:]
-    assert found
+    words = ["tests.strangers.drive", str(ready), str(seed), *names]
+    assert run_trials(words, environment)
 
 
 def test_a_few_kinds_end_in_sentences(

@@ -19,6 +19,7 @@ from asot.data.origin import origin_path, read_origin
 from asot.errors import ConfigurationError, DataError, UnfinishedError
 from asot.files import file_hash
 from asot.inputs import extract as room
+from asot.inputs import faults
 from asot.inputs.extract import Extraction, extract, survey
 from asot.inputs.find import Input, find_inputs
 from asot.inputs.settings import SeriesSettings, VideoSettings
@@ -143,12 +144,12 @@ def test_what_a_recording_raises_ends_no_work_and_faults_of_the_machine_leave_no
 
 
 def test_a_full_disk_ends_the_work_and_a_line_of_ours_is_named(logs: Path) -> None:
-    with pytest.raises(OSError, match="No space"), room._counted(logs):
+    with pytest.raises(OSError, match="No space"), faults.blame(logs):
         raise OSError(errno.ENOSPC, "No space left on device")
-    with pytest.raises(OSError, match="denied"), room._counted(logs):
+    with pytest.raises(OSError, match="denied"), faults.blame(logs):
         raise PermissionError(errno.EACCES, "Permission denied", "features/a.npy")
     said = r"asot cannot deal with it .* in text.py, line \d+"
-    with pytest.raises(DataError, match=said), room._counted(logs):
+    with pytest.raises(DataError, match=said), faults.blame(logs):
         plural(None, "row")  # type: ignore[arg-type]
 
 

@@ -108,6 +108,8 @@ def text(room: Room, content: str | bytes) -> list[object]:
             "broken_utf16",
             "noise",
             "clock_still",
+            "nul_cells",
+            "inf",
         )
     },
     2,

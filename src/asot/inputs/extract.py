@@ -12,11 +12,8 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
-import re
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -24,15 +21,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from asot.data.features import FeatureFile
 from asot.data.origin import Origin, origin_path, read_origin, write_features
 from asot.data.recordings import transposed_hint
-from asot.errors import AsotError, ConfigurationError, DataError, FileError, UnfinishedError
+from asot.errors import ConfigurationError, DataError, FileError, UnfinishedError
 from asot.files import remove, require_file, write_array
+from asot.inputs.faults import PassingError, blame
 from asot.inputs.find import Input
 from asot.inputs.kinds import ARRAYS
 from asot.inputs.settings import SeriesSettings, VideoSettings
@@ -59,11 +56,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# What the system and libraries say of the machine, and of no recording.
-OF_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
-OF_DEVICE = re.compile(
-    r"\b(CUDA|cuDNN|cuBLAS|HIP) |CUDNN_|CUBLAS_|out of memory|not enough memory|allocate memory"
-)
 VIDEO_BYTES = 250_000  # of a second, where nothing else is known
 VIDEO_S, BYTE_S = 0.3, 1e-7  # on one core, for a second of video and a byte of a table
 
@@ -239,14 +231,14 @@ def survey(inputs: Sequence[Input], series: SeriesSettings, progress: Progress) 
                 result.taken.append(take_down(one, origin, None, length, one.remarks))
                 continue
             make = extractors[number].features(one.path, one.path, lambda done: None)
-            with _counted(one.path), make as made:
+            with blame(one.path), make as made:
                 arrays, origin = made
                 times = arrays.get("times")
                 length = None if times is None else float(times[-1] - times[0])
                 said = [*one.remarks, *remarks.get(one.name, ()), *origin.remarks]
                 rows, width = arrays["features"].shape
                 result.taken.append(take_down(one, origin, (rows, width), length, said))
-        except (DataError, _PassingError) as error:
+        except (DataError, PassingError) as error:
             result.failed[one.name] = str(error)
     result.remarks = {one.recording: list(one.remarks) for one in result.taken if one.remarks}
     result.taken += [
@@ -286,7 +278,7 @@ def _of_tables(
         if expected is not None:
             _require_expected(taken.identity, expected)
         try:
-            with suppress(_PassingError), _counted(path):  # which whoever makes features tells
+            with suppress(PassingError), blame(path):  # which whoever makes features tells
                 looks[name] = _look(Input(name, path), taken, root)
                 release(path, ROOM)
         except DataError as error:
@@ -440,13 +432,13 @@ def extract_with(
 
 def _made(
     work: Sequence[tuple[Input, Extractor]], root: Path, index: int
-) -> list[str] | str | _PassingError:
+) -> list[str] | str | PassingError:
     """Make the features of a recording; return its remarks, or why there are none."""
     one, extractor = work[index]
     try:
-        with _counted(one.path):
+        with blame(one.path):
             return _make(one, extractor, root, tell).remarks
-    except _PassingError as error:
+    except PassingError as error:
         return error
     except DataError as error:
         return str(error)
@@ -459,55 +451,6 @@ def _seconds(work: Sequence[tuple[Input, Extractor, float]]) -> float:
     if work and work[0][0].is_video:
         return VIDEO_S * sum(length for _, _, length in work)
     return BYTE_S * sum(file_size(one.path) for one, _, _ in work if one.path.exists())
-
-
-class _PassingError(UnfinishedError):
-    """A recording met a fault of the machine, and may do another time."""
-
-
-@contextmanager
-def _counted(path: Path) -> Iterator[None]:
-    """Let a recording be listed like others that fail, whatever reading it raises.
-
-    What others wrote may lead any library astray, and one file must not end the work on all. Where
-    nothing can be written any more, the work does end. A fault of the machine says nothing of the
-    recording.
-    """
-    try:
-        # What is beyond all numbers is looked for in what comes of it.
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            yield
-    except (AsotError, ImportError, NotImplementedError):
-        raise
-    except MemoryError as error:
-        needs = "needs more memory than there is: choose columns (--columns)"
-        raise FileError.at(path, f"{needs}, or fewer rows a second (--frame_rate)") from error
-    except Exception as error:  # libraries raise what they like
-        named = Path(str(getattr(error, "filename", None) or path))
-        elsewhere = named.resolve().parent != path.resolve().parent
-        if isinstance(error, OSError) and (elsewhere or error.errno in OF_MACHINE):
-            raise
-        logger.debug("%s cannot be read", path, exc_info=True)
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
-        own = isinstance(error, RuntimeError) or type(error).__module__.startswith("onnxruntime")
-        if own and OF_DEVICE.search(reason):
-            raise _PassingError(f"{path} met a fault of the machine ({reason}).") from error
-        place = _place_in_asot(error)
-        if place is not None:
-            cure = "if the file is sound, please report this"
-            told = f"asot cannot deal with it ({reason}, in {place}): {cure}"
-            raise FileError.at(path, told) from error
-        raise FileError.at(path, f"holds what cannot be read ({reason})") from error
-
-
-def _place_in_asot(error: Exception) -> str | None:
-    """Return the line of asot that raised an exception, or None where a library did."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    code = Path(__file__).parents[1]
-    place = Path(last.filename)
-    if not place.is_relative_to(code):
-        return None
-    return f"{place.relative_to(code).as_posix()}, line {last.lineno}"
 
 
 def _finished(one: Input, extractor: Extractor, root: Path) -> Origin | None:

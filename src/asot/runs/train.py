@@ -66,11 +66,10 @@ def train_run(
         progress = silent
         # It waits for the first process, which begins the run.
         place = find_devices(device, devices)
-    known = run.n_actions() if (out / RUN_FILE).is_file() else None
-    if known is None:
+    goes_on = (out / RUN_FILE).is_file()
+    if not goes_on:
         refuse_to_fill(out)
-    search: dict[str, Any] = {"seed": seed, "known": known, "found": out / FOUND}
-    plan = plan_run(recipe, data_dir, activities, progress, **search)
+    plan = _plan(run, recipe, data_dir, activities, seed, progress)
     if not is_helper:
         run.begin(recipe, seed, plan)
     from asot.model.network import warm_up
@@ -81,7 +80,7 @@ def train_run(
     with nullcontext() if is_helper else sole_use(out):
         if not is_helper:
             place = find_devices(device, devices)
-            folder.begin(keep_names=known is not None)
+            folder.begin(keep_names=goes_on)
         models: dict[str, str] = {}
         standardise, drafts = recipe.dataset.standardise, PredictionFolder(out / DRAFTS)
 
@@ -146,7 +145,6 @@ def train_share(
     progress: Progress = silent,
 ) -> ShardResult:
     """Train the share of a shard of the learners of a run's teams; the rest is for train_run."""
-    from asot.model.features import PreparedFeatures, content_order
     from asot.model.learners import TeamTraining
 
     if not recipe.team:
@@ -154,9 +152,7 @@ def train_share(
         raise ConfigurationError(f"{rule}: leave it out.", setting="shard")
     run, shares = Run(out), list[ShardResult]()
     with sole_use(out, str(shard)):
-        known = run.n_actions() if (out / RUN_FILE).is_file() else None
-        options: dict[str, Any] = {"seed": seed, "known": known, "found": out / FOUND}
-        plan = plan_run(recipe, data_dir, activities, progress, **options)
+        plan = _plan(run, recipe, data_dir, activities, seed, progress)
         with in_turn(out / RUN_FILE):
             run.begin(recipe, seed, plan)
         place = str(find_devices(device, 1).device)
@@ -164,20 +160,48 @@ def train_share(
             if run.checkpoint(name).is_file():
                 continue
             tell = part_of(progress, index, list(plan.activities))
-            recordings = plan.activities[name]
-            order = content_order(recordings.features)
-            ordered = recordings[order].features
-            features = PreparedFeatures(ordered, recipe.dataset.standardise, folder=out)
+            _, features = _in_order(out, plan, name, recipe)
             settled, _ = _settle(out, plan, name, recipe, features, seed, tell)
-            make_log = partial(_make_log, logger_name, out / "logs" / name, f"{recipe.name}-{name}")
+            make_log = _logger_maker(out, name, recipe, logger_name)
             kept = run.checkpoint(name).with_suffix("")
-            given: Any = features, settled, n_actions, seed, place, kept, make_log
-            workers = Workers(1, "serial") if logger_name == "wandb" else workers
-            shares.append(TeamTraining(*given).learn_share(shard, workers, tell))
+            team = TeamTraining(features, settled, n_actions, seed, place, kept, make_log)
+            shares.append(team.learn_share(shard, _workers_of(logger_name, workers), tell))
     own, left, total = (
         sum(getattr(one, part) for one in shares) for part in ("own", "left", "total")
     )
     return ShardResult("learners", own, left, total)
+
+
+def _plan(
+    run: Run,
+    recipe: Recipe,
+    data_dir: Path,
+    activities: Sequence[str] | None,
+    seed: int,
+    progress: Progress,
+) -> TrainingPlan:
+    """Plan a run, or what is left of it."""
+    known = run.n_actions() if (run.root / RUN_FILE).is_file() else None
+    found = run.root / FOUND
+    return plan_run(recipe, data_dir, activities, progress, seed=seed, known=known, found=found)
+
+
+def _in_order(
+    root: Path, plan: TrainingPlan, name: str, recipe: Recipe
+) -> tuple[Recordings, PreparedFeatures]:
+    """Return a model's recordings in the order in which they are learnt, and their features."""
+    from asot.model.features import PreparedFeatures, content_order
+
+    recordings = plan.activities[name]
+    recordings = recordings[content_order(recordings.features)]
+    return recordings, PreparedFeatures(
+        recordings.features, recipe.dataset.standardise, folder=root
+    )
+
+
+def _workers_of(logger_name: str, workers: Workers) -> Workers:
+    """Return the workers of learners: one program has one run at a time in Weights and Biases."""
+    return Workers(1, "serial") if logger_name == "wandb" else workers
 
 
 def _settle(
@@ -214,10 +238,9 @@ def fit_model(
 
     Return None on devices whose help is not needed.
     """
-    recordings, n_actions = plan.activities[name], plan.n_actions[name]
+    n_actions = plan.n_actions[name]
     # Late, as they import torch, and the command line must show its help at once.
     from asot.model.checkpoint import load_model, save
-    from asot.model.features import PreparedFeatures, content_order
     from asot.model.found import source_of
     from asot.model.learners import TeamTraining, train_team
     from asot.model.training import is_worth_sharing, train
@@ -229,11 +252,10 @@ def fit_model(
             return None
         remove_folder(kept)
         return load_model(checkpoint)
-    recordings = recordings[content_order(recordings.features)]
-    features = PreparedFeatures(recordings.features, recipe.dataset.standardise, folder=root)
+    recordings, features = _in_order(root, plan, name, recipe)
     frame_rate = _frame_rate(plan.activities[name])
 
-    make_log = partial(_make_log, logger_name, root / "logs" / name, f"{recipe.name}-{name}")
+    make_log = _logger_maker(root, name, recipe, logger_name)
     if not recipe.team and not is_worth_sharing(recipe, features.width):
         if place.rank > 0:
             return None
@@ -255,9 +277,6 @@ def fit_model(
             validate=logger_name != "none",
             progress=progress,
         )
-    # One program has one run at a time with Weights and Biases.
-    if logger_name == "wandb":
-        workers = Workers(1, "serial")
     if place.count > 1:
         learners = TeamTraining(*arguments, str(place.device), kept, make_log)
         learners.learn_share(Shard(place.rank + 1, place.count), Workers(1, "serial"), progress)
@@ -269,7 +288,7 @@ def fit_model(
         str(place.device),
         kept=kept,
         make_log=make_log,
-        workers=workers,
+        workers=_workers_of(logger_name, workers),
         first=first,
         progress=progress,
     )
@@ -277,6 +296,11 @@ def fit_model(
     save(checkpoint, team=team)
     remove_folder(kept)
     return team
+
+
+def _logger_maker(root: Path, name: str, recipe: Recipe, kind: str) -> Callable[..., Logger | None]:
+    """Return what makes the loggers of a model, in this process or another."""
+    return partial(_make_log, kind, root / "logs" / name, f"{recipe.name}-{name}")
 
 
 def _make_log(kind: str, folder: Path, title: str, learner: str = "") -> Logger | None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from asot.errors import DataError
 from asot.files import write_json
+from asot.locks import lock
 from asot.schema import read_json
 
 # The time of a sampled frame, a checksum of some of its pixels, and the state of the decoding.
@@ -44,7 +45,7 @@ class Partial:
                 path.unlink()
         # Unbuffered, so that a kill loses nothing.
         self._to_rows = self._rows.open("ab", buffering=0)
-        if not _lock(self._to_rows):
+        if lock(self._to_rows) is False:
             self._to_rows.close()
             cure = "wait for it, or choose another folder"
             message = f"{target} is being made by another process: {cure}."
@@ -106,19 +107,6 @@ def remove_stores(folder: Path, finished: Collection[str]) -> None:
     for path in folder.glob(".*"):
         if path.suffix in (".rows", ".when", ".what") and path.stem[1:] in finished:
             path.unlink(missing_ok=True)
-
-
-def _lock(stream: Any) -> bool:
-    """Lock an open file; return False if another process has it, True where locks do not exist."""
-    try:
-        import fcntl
-
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except (ImportError, OSError):  # Windows; a network disk without locks
-        return True
-    return True
 
 
 def _write_all(stream: Any, content: bytes) -> None:
