@@ -19,6 +19,7 @@ from asot.data import DatasetFolder
 from asot.model import network, training
 from asot.model.features import Batches, PreparedFeatures
 from asot.model.network import ActionModel, decode
+from asot.model.parts import Parts
 from asot.model.recipe import Recipe, load_recipe
 from asot.simulation import LabelModel, load_preset, write_simulation
 from asot.transport.cpu.solver import is_installed
@@ -81,7 +82,7 @@ def time_epochs(features: Any, recipe: Recipe, n_actions: int) -> tuple[list[flo
         recipe,
         n_actions,
         device="cpu",
-        after_epoch=lambda *_: stamps.append(time.perf_counter()),
+        parts=Parts(callbacks=[lambda one: stamps.append(time.perf_counter())]),
     )
     return [after - before for before, after in pairwise(stamps)], trained
 

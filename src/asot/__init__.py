@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from asot.errors import AsotError
     from asot.estimator import ActionSegmenter
     from asot.metrics import evaluate
+    from asot.model.parts import EarlyStopping, Epoch, ForwardPass
     from asot.transport import (
         Band,
         Dense,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _TRANSPORT = ("Band", "Dense", "FeatureBand", "Solution", "StreamingDecoder", "append_background")
 _HOMES = {
     **dict.fromkeys((*_TRANSPORT, "solve", "temporal_prior"), "asot.transport"),
+    **dict.fromkeys(("EarlyStopping", "Epoch", "ForwardPass"), "asot.model.parts"),
     **{"ActionSegmenter": "asot.estimator", "AsotError": "asot.errors", "evaluate": "asot.metrics"},
 }
 
@@ -42,7 +44,10 @@ __all__ = [
     "AsotError",
     "Band",
     "Dense",
+    "EarlyStopping",
+    "Epoch",
     "FeatureBand",
+    "ForwardPass",
     "Solution",
     "StreamingDecoder",
     "append_background",

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
+    from asot.model.parts import Parts
+
 BOTH = "epsilon", "alpha", "lambda_actions"
 # Where each parameter stands in the recipe.
 PLACES = {
@@ -94,6 +96,24 @@ class ActionSegmenter(RecipeSegmenter):
         "auto" (a CUDA GPU or the CPU), "cpu", "gpu", or a device of torch.
     random_state : int, RandomState or None
         Decides everything that is drawn; an int as the command line's ``--seed`` does.
+    encoder : torch.nn.Module, or function of D that makes one, optional
+        In place of the network's: turns (B, N, D) into (B, N, d), or into a tuple that begins with
+        that, as recurrent layers do. Where its ``forward`` has a ``lengths``, it is given them.
+        With this or any part below, a single network is trained, whatever ``team`` says.
+    actions : (K, d) array, optional
+        Fixed action embeddings, such as those of texts; the encoder alone is trained.
+    cost, pseudo_labels, loss : function or torch.nn.Module, optional
+        Each takes an ``asot.ForwardPass`` and returns the cost (B, N, K) in place of 1 - cosine;
+        the targets (B, N, K), in place of the transport's; and the loss, a single number.
+        Parameters of modules are trained, too.
+    initialise : function, optional
+        Takes embeddings (M, d), K and a seed, and returns the first action embeddings (K, d).
+    sample : function, optional
+        Takes the frames of a recording, how many to draw, and a NumPy generator; returns the
+        places of the frames of an epoch, rising.
+    callbacks : list of functions, optional
+        Each is called with an ``asot.Epoch`` after every epoch; one that returns True ends the
+        training, such as ``asot.EarlyStopping()``.
 
     Attributes
     ----------
@@ -156,6 +176,14 @@ class ActionSegmenter(RecipeSegmenter):
         n_init: int = 10,
         device: str = "auto",
         random_state: Any = None,
+        encoder: Any = None,
+        actions: Any = None,
+        cost: Any = None,
+        pseudo_labels: Any = None,
+        loss: Any = None,
+        initialise: Any = None,
+        sample: Any = None,
+        callbacks: Sequence[Any] = (),
     ) -> None:
         self.n_actions = n_actions
         self.epochs = epochs
@@ -180,6 +208,14 @@ class ActionSegmenter(RecipeSegmenter):
         self.n_init = n_init
         self.device = device
         self.random_state = random_state
+        self.encoder = encoder
+        self.actions = actions
+        self.cost = cost
+        self.pseudo_labels = pseudo_labels
+        self.loss = loss
+        self.initialise = initialise
+        self.sample = sample
+        self.callbacks = callbacks
 
     def predict_proba(self, X: Any) -> Any:
         """Return soft assignments, (N_i, K) float32 arrays whose rows sum to 1, in ``X``'s form.
@@ -293,6 +329,12 @@ class ActionSegmenter(RecipeSegmenter):
         return {"text/plain": repr(self), "text/html": html}
 
     keep_epochs = False
+
+    def _parts(self, recipe: Recipe) -> Parts:
+        from asot.model.parts import Parts
+
+        names = [one.name for one in fields(Parts)]
+        return Parts(**{name: getattr(self, name) for name in names})
 
     def _recipe(self) -> Recipe:
         recipe = Recipe(n_actions=None if self.n_actions == AUTO else _plain(self.n_actions))

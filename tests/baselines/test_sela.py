@@ -12,6 +12,7 @@ from scipy.special import logsumexp
 
 from asot.baselines.sela import SeLASegmenter, equipartition
 from asot.data import standardise
+from asot.model.parts import ForwardPass
 from asot.model.recipe import Recipe
 from asot.simulation import make_recordings
 
@@ -71,10 +72,10 @@ def test_the_pseudo_labels_it_trains_on_are_balanced(seed: int) -> None:
     recipe = Recipe.from_dict({"training": {"epochs": 1, "frames_per_recording": 16}})
     segmenter = SeLASegmenter(recipe, 3, random_state=seed).fit(recordings.features)
     model = segmenter.model_
-    model.pseudo_labels = segmenter._pseudo_labels(recipe)
+    model.parts = segmenter._parts(recipe)
     features = torch.randn(2, 16, 5, generator=torch.Generator().manual_seed(seed % 2**31))
     lengths = torch.tensor([16, 9])
-    targets = model.targets(model.similarity(model.embed(features)), lengths)
+    targets = ForwardPass.of(model, features, lengths).targets
     np.testing.assert_allclose(targets.sum(dim=1), [[16 / 3] * 3, [3.0] * 3], rtol=1e-4)
 
 

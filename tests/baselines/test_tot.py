@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -38,9 +39,10 @@ def test_pseudo_labels_maximise_similarity_less_the_divergence_from_the_prior(
     rng: np.random.Generator, recipe: Recipe, sigma: float
 ) -> None:
     epsilon = recipe.transport_train.epsilon
-    make = TOTSegmenter(recipe, 3, sigma=sigma)._pseudo_labels(recipe)
+    make = TOTSegmenter(recipe, 3, sigma=sigma)._parts(recipe).pseudo_labels
     cost = rng.uniform(0, 2, (2, 12, 3))
-    found = make(torch.from_numpy(cost), torch.tensor([12, 8]))
+    given = SimpleNamespace(cost=torch.from_numpy(cost), lengths=torch.tensor([12, 8]))
+    found = make(given)
     for one, own, n_frames in zip(found.numpy(), cost, (12, 8), strict=True):
         # <Q, S> - eps KL(Q || R) with S = 1 - C: a cost of C - eps log R with the entropy eps.
         log_prior = -squared_distances(n_frames, 3) / (2 * sigma**2)

@@ -28,6 +28,7 @@ from asot.model.devices import Devices, count_started, find_devices, is_main_pro
 from asot.model.features import Batch, Batches, PreparedFeatures
 from asot.model.loggers import make_logger
 from asot.model.network import ActionModel, loss_and_gradients
+from asot.model.parts import Epoch, ForwardPass, Parts
 from asot.model.recipe import Recipe, load_recipe
 from asot.runs.run import Run, recipe_yaml
 from asot.runs.train import train_run
@@ -123,9 +124,13 @@ def test_the_shares_of_a_batch_make_its_gradient(
 
         def step(place: Devices, number: int = number) -> Any:
             shares: list[Batch] = list(Batches(features, *sizes, place.rank, count).epoch(0))
-            return training._shared_step(copy.deepcopy(model), shares[number], place)
+            return training._shared_step(
+                copy.deepcopy(model), shares[number], features.order, place
+            )
 
-        loss, gradients = loss_and_gradients(model, whole.features, whole.lengths)
+        loss, gradients = loss_and_gradients(
+            model, ForwardPass.of(model, whole.features, whole.lengths)
+        )
         for found, parts, n_frames in beside(count, step):
             torch.testing.assert_close(found, loss)
             torch.testing.assert_close(parts, gradients, rtol=1e-4, atol=1e-6)
@@ -161,15 +166,15 @@ def test_a_training_goes_on_with_any_number_of_devices(
     class StoppedError(Exception):
         pass
 
-    def stop(epoch: int, *_: Any) -> None:
-        if epoch in (1, 3):
+    def stop(epoch: Epoch) -> None:
+        if epoch.done in (1, 3):
             raise StoppedError
 
-    expected, path = learn(alone()), tmp_path / "one.ckpt"
+    expected, path, stopping = learn(alone()), tmp_path / "one.ckpt", Parts(callbacks=[stop])
     with pytest.raises(StoppedError):
-        learn(alone(), checkpoint=path, after_epoch=stop)
+        learn(alone(), checkpoint=path, parts=stopping)
     with pytest.raises(StoppedError):
-        beside(2, lambda one: learn(one, checkpoint=path, after_epoch=None if one.rank else stop))
+        beside(2, lambda one: learn(one, checkpoint=path, parts=None if one.rank else stopping))
     for one in beside(3, lambda place: learn(place, checkpoint=path)):
         assert_close(one, expected)
 

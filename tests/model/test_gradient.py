@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from asot.model.network import ActionModel, loss_and_gradients
+from asot.model.parts import ForwardPass, Parts
 from asot.model.recipe import Recipe, TrainingSettings
 from asot.model.training import Adam
 
@@ -57,7 +58,7 @@ def test_the_closed_form_is_autograds(
     counts = torch.tensor(lengths)
     expected = model.loss(features, counts)
     gradients = torch.autograd.grad(expected, list(model.parameters()))
-    loss, found = loss_and_gradients(model, features, counts)
+    loss, found = loss_and_gradients(model, ForwardPass.of(model, features, counts))
     torch.testing.assert_close(loss, expected.detach(), rtol=1e-9, atol=1e-9)
     for one, two in zip(found, gradients, strict=True):
         torch.testing.assert_close(one, two, rtol=1e-6, atol=1e-9 * float(two.abs().max() + 1))
@@ -68,7 +69,7 @@ class Loss(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, model: ActionModel, x: Tensor, lengths: Tensor, *own: Tensor) -> Tensor:
-        loss, gradients = loss_and_gradients(model, x, lengths)
+        loss, gradients = loss_and_gradients(model, ForwardPass.of(model, x, lengths))
         ctx.save_for_backward(*gradients)
         return loss
 
@@ -82,7 +83,7 @@ def test_finite_differences(make_recipe: MakeRecipe, seed: int) -> None:
     model, features = draw(make_recipe(), 3, lengths, seed)
     targets = torch.softmax(torch.randn(2, 6, 3, dtype=torch.float64), dim=2)
     targets[1, 3:] = 0
-    model.pseudo_labels = lambda cost, lengths: targets
+    model.parts = Parts(pseudo_labels=lambda given: targets)
     # The loss in the parameters that the graph sees is that of the model's own.
     parameters = list(model.parameters())
 
@@ -99,10 +100,12 @@ def test_finite_differences(make_recipe: MakeRecipe, seed: int) -> None:
 def test_targets_whose_rows_have_other_sums(make_recipe: MakeRecipe, seed: int) -> None:
     model, features = draw(make_recipe(), 3, [7, 7], seed)
     targets = torch.rand(2, 7, 3, dtype=torch.float64)
-    model.pseudo_labels = lambda cost, lengths: targets
+    model.parts = Parts(pseudo_labels=lambda given: targets)
     counts = torch.tensor([7, 7])
     expected = torch.autograd.grad(model.loss(features, counts), list(model.parameters()))
-    for one, two in zip(loss_and_gradients(model, features, counts)[1], expected, strict=True):
+    for one, two in zip(
+        loss_and_gradients(model, ForwardPass.of(model, features, counts))[1], expected, strict=True
+    ):
         torch.testing.assert_close(one, two)
 
 
@@ -111,8 +114,8 @@ def test_pseudo_labels_may_be_whole_numbers(make_recipe: MakeRecipe, seed: int) 
     counts, one_hot = torch.tensor([7, 7]), torch.eye(3, dtype=torch.int64)[torch.arange(7) % 3]
     found = []
     for kind in (torch.int64, torch.float16, torch.float64):
-        model.pseudo_labels = lambda cost, lengths, kind=kind: one_hot.to(kind).expand(2, 7, 3)
-        found.append(loss_and_gradients(model, features, counts)[0])
+        model.parts = Parts(pseudo_labels=lambda given, kind=kind: one_hot.to(kind).expand(2, 7, 3))
+        found.append(loss_and_gradients(model, ForwardPass.of(model, features, counts))[0])
     assert found[0] == found[1] == found[2]
 
 

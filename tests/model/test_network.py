@@ -129,7 +129,7 @@ def test_pseudo_labels_carry_no_gradient(
     model = make_model(recipe)
     x, lengths = padded(rng, [25]), torch.tensor([25])
     targets = model.transport(
-        model.similarity(model.embed(x)), lengths, recipe.transport_train
+        1 - model.similarity(model.embed(x)), lengths, recipe.transport_train
     ).assignment
     assert not targets.requires_grad
     loss = model.loss(x, lengths)

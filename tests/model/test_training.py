@@ -23,6 +23,7 @@ from asot.model.checkpoint import load_model
 from asot.model.devices import find_devices
 from asot.model.features import Batches, PreparedFeatures, prepare
 from asot.model.network import ActionModel, decode
+from asot.model.parts import Parts
 from asot.model.recipe import Recipe
 from asot.model.training import draw_model, start_at_kmeans
 from asot.simulation import make_recordings
@@ -141,7 +142,7 @@ def test_as_many_epochs_as_asked(train: Train, make_recipe: MakeRecipe, epochs: 
     train(
         make_recipe(training={"epochs": epochs}),
         progress=lambda *news: heard.append(news),
-        after_epoch=lambda done, model, loss: losses.append(loss),
+        parts=Parts(callbacks=[lambda one: losses.append(one.loss)]),
     )
     expected = [("Training", i + 1, epochs, f"loss {loss:.3f}") for i, loss in enumerate(losses)]
     assert (heard, len(losses)) == (expected, epochs)
@@ -200,7 +201,7 @@ def test_embeddings_have_unit_length_at_every_step_and_evaluation(
         monkeypatch.setattr(owner, name, watched)
 
     watch(ActionModel, "targets")
-    watch(ActionModel, "loss")
+    watch(ActionModel, "loss_of")
     watch(ActionModel, "transport")
     watch(ActionModel, "log_probabilities")
     model = train(
@@ -218,7 +219,7 @@ def test_embeddings_have_unit_length_at_every_step_and_evaluation(
     decode(model, prepare(recordings[0].features, True))
     counted = {name: sum(one == name for one, _ in lengths) for name, _ in lengths}
     # Three batches in each of four epochs, and of three validations, whose loss has targets, too.
-    assert (counted["targets"], counted["loss"]) == (12 + 9, 9)
+    assert (counted["targets"], counted["loss_of"]) == (12 + 9, 9)
     assert max(deviation for _, deviation in lengths) < 1e-6
 
 
@@ -513,7 +514,7 @@ def test_training_finds_plain_actions(train: Train, make_recipe: MakeRecipe, see
     model = train(
         make_recipe(training={"epochs": 12, "kmeans_restarts": 10}, encoder={"hidden": [32]}),
         features=plain.features,
-        after_epoch=lambda done, model, loss: losses.append(loss),
+        parts=Parts(callbacks=[lambda one: losses.append(one.loss)]),
     )
     # The targets move with the model, so that the loss need not fall.
     assert len(losses) == 12

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +12,8 @@ from asot.model.segmenter import RecipeSegmenter, log_probabilities
 from asot.transport import solve
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from asot.model.network import ActionModel
+    from asot.model.parts import Parts
 
 
 class SeLASegmenter(RecipeSegmenter):
@@ -52,9 +50,11 @@ class SeLASegmenter(RecipeSegmenter):
     3
     """
 
-    def _pseudo_labels(self, recipe: Recipe) -> Callable[[Tensor, Tensor], Tensor]:
+    def _parts(self, recipe: Recipe) -> Parts:
+        from asot.model.parts import Parts
+
         epsilon = recipe.transport_train.epsilon
-        return lambda cost, lengths: equipartition(cost, lengths, epsilon)
+        return Parts(pseudo_labels=lambda one: equipartition(one.cost, one.lengths, epsilon))
 
     def _labels(self, model: ActionModel, features: NDArray[np.float32]) -> NDArray[np.int64]:
         labels: NDArray[np.int64] = log_probabilities(model, features).argmax(dim=-1).numpy()

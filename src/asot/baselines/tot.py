@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from asot.model.network import ActionModel
+    from asot.model.parts import ForwardPass, Parts
 
 
 class TOTSegmenter(RecipeSegmenter):
@@ -86,12 +86,15 @@ class TOTSegmenter(RecipeSegmenter):
         require_number("sigma", self.sigma, above=0)
         return super()._recipe()
 
-    def _pseudo_labels(self, recipe: Recipe) -> Callable[[Tensor, Tensor], Tensor]:
+    def _parts(self, recipe: Recipe) -> Parts:
         import torch
+
+        from asot.model.parts import Parts
 
         epsilon = recipe.transport_train.epsilon
 
-        def pseudo_labels(cost: Tensor, lengths: Tensor) -> Tensor:
+        def pseudo_labels(given: ForwardPass) -> Tensor:
+            cost, lengths = given.cost, given.lengths
             prior = torch.zeros_like(cost)
             for b, n_frames in enumerate(lengths.tolist()):
                 squares = squared_distances(n_frames, cost.shape[-1])
@@ -99,7 +102,7 @@ class TOTSegmenter(RecipeSegmenter):
             # epsilon KL(Q || R) is the entropy's epsilon sum Q log Q, and a cost -epsilon log R.
             return equipartition(cost + epsilon * prior / (2 * self.sigma**2), lengths, epsilon)
 
-        return pseudo_labels
+        return Parts(pseudo_labels=pseudo_labels)
 
     def _segmented(
         self, model: ActionModel, prepared: PreparedFeatures, known: Any = None

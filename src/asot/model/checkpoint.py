@@ -30,6 +30,7 @@ from asot.errors import LARGEST, ConfigurationError, FileError
 from asot.files import atomic_path, require_file
 from asot.model.lessons import Lessons
 from asot.model.network import ActionModel
+from asot.model.parts import Parts
 from asot.model.recipe import Recipe
 from asot.model.team import LastDecoding, Learner, TeamModel, Vote
 from asot.schema import Count, Positive, convert
@@ -59,6 +60,7 @@ class _Network(msgspec.Struct, forbid_unknown_fields=True):
     n_features: Positive
     n_actions: Positive
     weights: dict[str, Tensor]
+    own: list[str] = []  # names of parts that are not asot's
 
 
 class _Learner(msgspec.Struct, forbid_unknown_fields=True):
@@ -113,8 +115,10 @@ def _plain(value: Any) -> Any:
     Nothing is shared, as pickle would write it once: a model has the same bytes when it was read.
     """
     if isinstance(value, ActionModel):
-        own = {name: getattr(value, name) for name in ("recipe", "n_features", "n_actions")}
-        return _plain({**own, "weights": dict(value.state_dict())})
+        kept = {name: getattr(value, name) for name in ("recipe", "n_features", "n_actions")}
+        names = value.parts.for_decoding().given
+        own = {"own": names} if names else {}
+        return _plain({**kept, "weights": dict(value.state_dict()), **own})
     if isinstance(value, Learner):
         is_network = isinstance(value.model, ActionModel)
         parts = {"title": value.title, "view": value.view, "network": None, "prototypes": None}
@@ -133,13 +137,16 @@ def _plain(value: Any) -> Any:
     return value.detach().cpu().clone() if isinstance(value, Tensor) else value
 
 
-def load_model(path: Path) -> ActionModel | TeamModel:
+def load_model(path: Path, parts: Parts | None = None) -> ActionModel | TeamModel:
     """Load the network or the team of a checkpoint, on the CPU, in evaluation mode.
 
-    Raise FileError for a file that is not a checkpoint, or whose parts do not fit together.
+    A network with ``parts`` of one's own needs them again: a file holds their weights alone. Raise
+    FileError for a file that is not a checkpoint, or whose parts do not fit together.
     """
     with _reading(path) as stored:
-        return _network_of(stored.network) if stored.team is None else _team_of(stored.team)
+        if stored.team is None:
+            return _network_of(stored.network, parts=parts)
+        return _team_of(stored.team)
 
 
 def load_learner(path: Path, n_features: int, n_actions: int) -> Learner:
@@ -149,17 +156,23 @@ def load_learner(path: Path, n_features: int, n_actions: int) -> Learner:
 
 
 def load_training(
-    path: Path, recipe: Recipe, n_features: int, n_actions: int, seed: int, source: str = ""
+    path: Path,
+    recipe: Recipe,
+    n_features: int,
+    n_actions: int,
+    seed: int,
+    source: str = "",
+    parts: Parts | None = None,
 ) -> tuple[ActionModel, TrainingState]:
     """Load a network and the state of its training; refuse a training with other settings.
 
     One that is not finished is refused as well where it began from another ``source``.
     """
     with _reading(path) as stored:
-        model, state = _network_of(stored.network), stored.training
+        model, state = _network_of(stored.network, parts=parts), stored.training
         if state is None:
             raise _UnfitError("holds no training to go on with")
-        shapes = [one.shape for one in model.parameters()]
+        shapes = [one.shape for one in model.parameters() if one.requires_grad]
         for tensors in (state.means, state.squares):
             _require([one.shape for one in tensors] == shapes, "training does not fit the network")
         _require(state.steps.shape == (), "training.steps must be one number")
@@ -245,13 +258,19 @@ def _recipe_of(values: dict[str, Any]) -> Recipe:
     return recipe
 
 
-def _network_of(stored: _Network | None, place: str = "network") -> ActionModel:
+def _network_of(
+    stored: _Network | None, place: str = "network", parts: Parts | None = None
+) -> ActionModel:
     if stored is None:
         raise _UnfitError(f"is a checkpoint without {place}")
     recipe = _recipe_of(stored.recipe)
+    given = [] if parts is None else parts.for_decoding().given
+    if set(stored.own) - {"actions"} != set(given) - {"actions"}:
+        had, has = (" and ".join(one) or "no parts" for one in (stored.own, given))
+        raise _UnfitError(f"was trained with {had} of one's own, but is loaded with {has}")
     # The model takes no memory until the tensors of the file are known to fit its shapes.
-    with torch.device("meta"):
-        model = ActionModel(recipe, stored.n_features, stored.n_actions)
+    with torch.device("cpu" if given else "meta"):
+        model = ActionModel(recipe, stored.n_features, stored.n_actions, parts)
     wanted = {name: (one.shape, one.dtype) for name, one in model.state_dict().items()}
     found = {name: (one.shape, one.dtype) for name, one in stored.weights.items()}
     _require(found == wanted, f"{place}.weights do not have the shapes of its recipe")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -55,14 +55,22 @@ def _digest(recording: NDArray[Any]) -> bytes:
 class TrainingFeatures(Kept):
     """Recordings of one width, each made when it is first indexed and kept while there is room.
 
-    What does not fit into memory lies in a temporary file in ``folder``.
+    What does not fit into memory lies in a temporary file in ``folder``. ``order`` has the place of
+    each recording among those that were given, and ``given`` the other way round.
     """
 
     def __init__(
-        self, recordings: Sequence[NDArray[Any]], width: int, keeps: bool, folder: Path | None
+        self,
+        recordings: Sequence[NDArray[Any]],
+        width: int,
+        keeps: bool,
+        folder: Path | None,
+        order: Sequence[int] = (),
     ) -> None:
         super().__init__(len(recordings), keeps=keeps, in_file=True, folder=folder)
         self.width = width
+        self.order = list(order) or list(range(len(recordings)))
+        self.given = np.argsort(self.order).tolist()
         self._recordings = recordings
 
 
@@ -76,11 +84,9 @@ class PreparedFeatures(TrainingFeatures):
         order: Sequence[int] = (),
         folder: Path | None = None,
     ) -> None:
-        self.order = list(order) or list(range(len(features)))
-        self.given = np.argsort(self.order).tolist()  # places of the recordings as they came in
         # Standardising reads a whole recording, too much to repeat in every epoch. Raw recordings
         # may be mapped from files, of which a batch reads some frames only.
-        super().__init__(features, int(features[0].shape[1]), standardised, folder)
+        super().__init__(features, int(features[0].shape[1]), standardised, folder, order)
         self._standardised = standardised
 
     @cached_property
@@ -118,10 +124,11 @@ class ViewedFeatures(TrainingFeatures):
 
 
 class Batch(NamedTuple):
-    """Frames of some recordings, (B, N, D), zeros beyond the lengths (B,), and the indices."""
+    """Frames of some recordings, (B, N, D), zeros beyond the lengths (B,); which of which."""
 
     features: Tensor
     lengths: Tensor
+    frames: Tensor  # (B, N)
     indices: list[int]
 
 
@@ -139,6 +146,7 @@ class Batches:
     seed: int
     rank: int = 0
     n_devices: int = 1
+    sample: Callable[[int, int, np.random.Generator], NDArray[np.int64]] = stratified_frames
 
     def __post_init__(self) -> None:
         # Sampling takes twice as long where it alternates with the other parts of each step.
@@ -174,7 +182,7 @@ class Batches:
             return even_frames(length, self.n_frames)
         # Not index: NumPy drops a last 0, which would leave the seed of the epoch's order.
         rng = np.random.default_rng([self.seed, epoch, index + 1])
-        return stratified_frames(length, self.n_frames, rng)
+        return self.sample(length, self.n_frames, rng)
 
     def _batches(self, batches: list[list[int]], epoch: int | None) -> Iterator[Batch]:
         import torch
@@ -184,11 +192,12 @@ class Batches:
             chosen = [index for batch in some for index in batch]
             shape = len(chosen), self.n_frames, self.features.width
             drawn, lengths = np.zeros(shape, np.float32), np.zeros(len(chosen), np.int64)
+            places = np.zeros(shape[:2], np.int64)
             for row, index in enumerate(chosen):
                 recording = self.features[index]
                 frames = self.frames(index, len(recording), epoch)
                 drawn[row, : len(frames)] = recording[frames]
-                lengths[row] = len(frames)
-            parts = torch.from_numpy(drawn), torch.from_numpy(lengths)
+                lengths[row], places[row, : len(frames)] = len(frames), frames
+            parts = map(torch.from_numpy, (drawn, lengths, places))
             sizes = [len(batch) for batch in some]
             yield from map(Batch, *[one.split(sizes) for one in parts], some)

@@ -6,8 +6,10 @@ order prior. Source: Xu and Gould, CVPR 2024, section 4.
 
 from __future__ import annotations
 
+import copy
+import inspect
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
@@ -18,14 +20,11 @@ import torch.nn.functional as F
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from asot.errors import ConfigurationError
+from asot.errors import ArgumentError, ConfigurationError
+from asot.model.parts import ForwardPass, Parts, require_shape
 from asot.model.recipe import Recipe, TransportSettings
 from asot.processes import single_threaded
 from asot.transport import Solution, solve, temporal_prior
-
-# Takes a cost (B, N, K), 1 - cosine similarity, and lengths (B,); returns an assignment (B, N, K)
-# whose rows sum to 1, and to 0 beyond each length.
-PseudoLabels = Callable[[Tensor, Tensor], Tensor]
 
 FRAME_S = 2e-6  # of decoding, for each learner
 _DRAWING = threading.Lock()
@@ -34,10 +33,13 @@ _DRAWING = threading.Lock()
 class ActionModel(nn.Module):
     """A frame encoder and one embedding for each action.
 
-    ``pseudo_labels``, where it is set, makes the pseudo-labels in place of the recipe's transport.
+    ``parts`` take the place of the encoder, the cost, the loss, ...; modules among them are copied,
+    so that one fit is not the start of the next, and trained.
     """
 
-    def __init__(self, recipe: Recipe, n_features: int, n_actions: int) -> None:
+    def __init__(
+        self, recipe: Recipe, n_features: int, n_actions: int, parts: Parts | None = None
+    ) -> None:
         super().__init__()
         if isinstance(recipe.order_prior, str):
             raise ConfigurationError(
@@ -49,23 +51,81 @@ class ActionModel(nn.Module):
         self.n_features = n_features
         self.n_actions = n_actions
         self.order_prior = recipe.order_prior
-        self.pseudo_labels: PseudoLabels | None = None
+        self.parts = Parts() if parts is None else parts
         self._last_prior: tuple[tuple[Any, ...], Tensor] | None = None
-        widths = [n_features, *recipe.encoder.hidden, recipe.encoder.width]
-        layers: list[nn.Module] = []
-        for before, after in pairwise(widths[:-1]):
-            layers += [nn.Linear(before, after), nn.ReLU()]
-        self.encoder = nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
-        self.layers = tuple(layer for layer in self.encoder if isinstance(layer, nn.Linear))
-        embeddings = torch.randn(n_actions, recipe.encoder.width)
-        self.actions = nn.Parameter(F.normalize(embeddings, dim=-1))
+        self.encoder, width = self._make_encoder()
+        if self.parts.actions is None:
+            embeddings = torch.randn(n_actions, width)
+        else:
+            embeddings = torch.as_tensor(np.asarray(self.parts.actions), dtype=torch.float32)
+            shape = tuple(embeddings.shape)
+            if shape != (n_actions, width) or not bool(torch.isfinite(embeddings).all()):
+                raise ArgumentError(
+                    f"actions must be finite vectors, one of the embedding's {width} numbers for "
+                    f"each of {n_actions} actions, but have the shape {shape}.",
+                    setting="actions",
+                )
+        fixed = self.parts.actions is not None
+        self.actions = nn.Parameter(F.normalize(embeddings, dim=-1), requires_grad=not fixed)
+        self.modules_of_own = nn.ModuleDict()
+        for name in ("cost", "pseudo_labels", "loss"):
+            if isinstance(own := getattr(self.parts, name), nn.Module):
+                self.modules_of_own[name] = copy.deepcopy(own)
+
+    def _make_encoder(self) -> tuple[nn.Module, int]:
+        """Make the encoder; return it with the width of the embedding."""
+        own = self.parts.encoder
+        if own is None:
+            widths = [self.n_features, *self.recipe.encoder.hidden, self.recipe.encoder.width]
+            layers: list[nn.Module] = []
+            for before, after in pairwise(widths[:-1]):
+                layers += [nn.Linear(before, after), nn.ReLU()]
+            return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1])), widths[-1]
+        encoder = copy.deepcopy(own) if isinstance(own, nn.Module) else own(self.n_features)
+        if not isinstance(encoder, nn.Module):
+            raise ArgumentError(
+                "encoder must be a torch.nn.Module, or a function that makes one for a number of "
+                f"columns, but makes a {type(encoder).__name__}.",
+                setting="encoder",
+            )
+        # As a probe, and for modules that take their shape from their first input.
+        with torch.no_grad():
+            encoded = _encode(encoder.eval(), torch.zeros(1, 2, self.n_features), torch.tensor([2]))
+        return encoder.train(), int(encoded.shape[-1])
+
+    @property
+    def layers(self) -> tuple[nn.Linear, ...]:
+        """Return the linear layers of asot's own encoder."""
+        assert isinstance(self.encoder, nn.Sequential)
+        return tuple(layer for layer in self.encoder if isinstance(layer, nn.Linear))
+
+    def own(self, part: str) -> Any:
+        """Return one's own cost, pseudo-labels or loss, if there is one; a module in training."""
+        is_module = part in self.modules_of_own
+        return self.modules_of_own[part] if is_module else getattr(self.parts, part)
+
+    def keep_for_decoding(self) -> None:
+        """Let go of the parts of one's own that only a training needs."""
+        self.parts = self.parts.for_decoding(self.encoder)
+        for name in ("pseudo_labels", "loss"):
+            if name in self.modules_of_own:
+                del self.modules_of_own[name]
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_last_prior": None}
 
-    def embed(self, features: Tensor) -> Tensor:
-        """Return unit-length frame embeddings (..., d) of features (..., D)."""
-        return F.normalize(self.encoder(features), dim=-1)
+    def embed(self, features: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return unit-length frame embeddings (..., d) of features (..., D).
+
+        An encoder of one's own is given (B, N, D), as frames may see their neighbours.
+        """
+        if self.parts.encoder is None:
+            return F.normalize(self.encoder(features), dim=-1)
+        batch = features if features.ndim == 3 else features[None]
+        if lengths is None:
+            lengths = torch.full((len(batch),), batch.shape[1], device=batch.device)
+        encoded = F.normalize(_encode(self.encoder, batch, lengths), dim=-1)
+        return encoded if features.ndim == 3 else encoded[0]
 
     def place_actions(self, centres: Tensor) -> None:
         """Put the action embeddings at ``centres`` (K, d), scaled to unit length."""
@@ -88,13 +148,19 @@ class ActionModel(nn.Module):
 
     @torch.no_grad()
     def transport(
-        self, similarity: Tensor, lengths: Tensor | None, settings: TransportSettings
+        self,
+        cost: Tensor,
+        lengths: Tensor | None,
+        settings: TransportSettings,
+        **changes: Any,
     ) -> Solution:
-        """Assign frames to actions by their similarities (N, K) or, padded, (B, N, K)."""
-        cost = 1.0 - similarity
+        """Assign frames to actions by their cost (N, K) or, padded, (B, N, K), and the order prior.
+
+        ``changes`` are other arguments of ``asot.solve`` than those of the settings.
+        """
         if self.order_prior > 0:
-            cost += self._prior(cost, lengths, settings.mode)
-        return solve(cost, lengths=lengths, **vars(settings))
+            cost = cost + self._prior(cost, lengths, settings.mode)
+        return solve(cost, lengths=lengths, **{**vars(settings), **changes})
 
     def _prior(self, cost: Tensor, lengths: Tensor | None, mode: str) -> Tensor:
         """Return the order prior of a batch, kept for the next of the same shape and lengths."""
@@ -109,29 +175,53 @@ class ActionModel(nn.Module):
         return self._last_prior[1]
 
     def loss(self, features: Tensor, lengths: Tensor) -> Tensor:
-        """Return the cross-entropy of a padded batch (B, N, D), the mean over its real frames."""
-        similarity = self.similarity(self.embed(features))
-        targets = self.targets(similarity.detach(), lengths)
-        # Padded rows of the assignment are zero, so that they add nothing.
-        likelihood = (targets * self.log_probabilities(similarity)).sum()
-        return -likelihood / lengths.sum()
+        """Return the loss of a padded batch (B, N, D), the mean over its real frames."""
+        return self.loss_of(ForwardPass.of(self, features, lengths))
+
+    def loss_of(self, given: ForwardPass) -> Tensor:
+        """Return the loss of a forward pass: one's own, or the cross-entropy."""
+        own = self.own("loss")
+        if own is None:
+            return given.cross_entropy()
+        loss: Tensor = own(given)
+        require_shape("loss", loss, ())
+        return loss
 
     @torch.no_grad()
-    def targets(self, similarity: Tensor, lengths: Tensor) -> Tensor:
-        """Make the pseudo-labels of a batch's similarities, (B, N, K); rows of padding are zero."""
-        if self.pseudo_labels is not None:
-            return self.pseudo_labels(1.0 - similarity, lengths)
-        return self.transport(similarity, lengths, self.recipe.transport_train).assignment
+    def targets(self, given: ForwardPass) -> Tensor:
+        """Make the pseudo-labels of a forward pass, (B, N, K); rows of padding are zero."""
+        own = self.own("pseudo_labels")
+        if own is None:
+            solved: Tensor = given.solve().assignment
+            return solved
+        targets: Tensor = own(given)
+        require_shape("pseudo_labels", targets, given.cost.shape)
+        return targets
 
     @torch.no_grad()
     def decode(self, features: Tensor) -> Solution:
         """Segment one recording's prepared features (N, D), independently of all others."""
-        similarity = self.similarity(self.embed(features))
+        given = ForwardPass.of(self, features[None], torch.tensor([len(features)]))
         settings = self.recipe.transport_eval
-        solution = self.transport(similarity, None, settings)
+        solution = self.transport(given.cost[0], None, settings)
         if settings.mode == "default" and settings.lambda_actions is not None:
             solution.require_sound(settings.lambda_frames is None)
         return solution
+
+
+def _encode(encoder: nn.Module, batch: Tensor, lengths: Tensor) -> Tensor:
+    """Call an encoder of one's own on a padded batch (B, N, D); return its embeddings (B, N, d)."""
+    takes_lengths = "lengths" in inspect.signature(encoder.forward).parameters
+    encoded = encoder(batch, lengths) if takes_lengths else encoder(batch)
+    encoded = encoded[0] if isinstance(encoded, tuple) else encoded  # a GRU adds its last state
+    shape = tuple(encoded.shape) if isinstance(encoded, Tensor) else type(encoded).__name__
+    if not isinstance(encoded, Tensor) or encoded.ndim != 3 or encoded.shape[:2] != batch.shape[:2]:
+        raise ArgumentError(
+            "encoder must turn (recordings, frames, columns) into (recordings, frames, width), but "
+            f"turns {tuple(batch.shape)} into {shape}.",
+            setting="encoder",
+        )
+    return encoded
 
 
 @single_threaded
@@ -162,11 +252,25 @@ def as_tensor(features: ArrayLike) -> torch.Tensor:
     return torch.from_numpy(np.require(features, np.float32, ["C", "W"]))
 
 
+def loss_and_gradients(model: ActionModel, given: ForwardPass) -> tuple[Tensor, list[Tensor]]:
+    """Return the loss of a forward pass and its gradients by the parameters that are trained.
+
+    Of parts of one's own, they are autograd's.
+    """
+    if not model.parts.changes_gradients:
+        return _closed_form(model, given)
+    trained = [one for one in model.parameters() if one.requires_grad]
+    loss = model.loss_of(given)
+    if not trained:
+        return loss.detach(), []
+    found = torch.autograd.grad(loss, trained, allow_unused=True)
+    pairs = zip(trained, found, strict=True)
+    return loss.detach(), [torch.zeros_like(one) if own is None else own for one, own in pairs]
+
+
 @torch.no_grad()
-def loss_and_gradients(
-    model: ActionModel, features: Tensor, lengths: Tensor
-) -> tuple[Tensor, list[Tensor]]:
-    """Return ``model.loss`` and its gradients in the order of ``model.parameters()``.
+def _closed_form(model: ActionModel, given: ForwardPass) -> tuple[Tensor, list[Tensor]]:
+    """Return the loss and the gradients of the paper's network.
 
     In networks this small autograd takes longer than the arithmetic, so training uses the
     gradient in closed form. With a row for each of n frames, ``y = encoder(x)``,
@@ -182,6 +286,7 @@ def loss_and_gradients(
     through where its output is above 0. The first gradient is that of the action embeddings c.
     """
     layers, actions, temperature = model.layers, model.actions, model.recipe.training.temperature
+    features = given.features
     x = features.flatten(0, 1)
     inputs = [x]
     for layer in layers[:-1]:
@@ -190,20 +295,19 @@ def loss_and_gradients(
     # Transposed, (K, frames): torch's softmax is far quicker along few rows than few columns.
     length = torch.linalg.vector_norm(y, dim=1).clamp_min_(1e-12)
     s = (actions @ y.T).div_(length)
-    similarity = s.T.contiguous().view(*features.shape[:2], -1)
-    targets = model.targets(similarity, lengths).to(similarity)
-    T = targets.flatten(0, 1).T.contiguous()
-    n_frames = lengths.sum()
+    given.similarity = s.T.contiguous().view(*features.shape[:2], -1)
+    T = given.targets.to(given.similarity).flatten(0, 1).T.contiguous()
+    n_frames = given.lengths.sum()
     log_P = F.log_softmax(s / temperature, dim=0)
     loss = -torch.dot(T.view(-1), log_P.view(-1)) / n_frames
     G = log_P.exp_().mul_(T.sum(dim=0)).sub_(T).div_(length * temperature * n_frames)
     of_actions = G @ y
     d = (G.T @ actions).addcmul_(y, (G * s).sum(dim=0).div_(length)[:, None], value=-1)
     of_layers: list[Tensor] = []
-    for layer, given in zip(reversed(layers), reversed(inputs), strict=True):
-        of_layers += [d.sum(dim=0), d.T @ given]
+    for layer, seen in zip(reversed(layers), reversed(inputs), strict=True):
+        of_layers += [d.sum(dim=0), d.T @ seen]
         if layer is not layers[0]:
-            d = (d @ layer.weight).mul_(given.sign())
+            d = (d @ layer.weight).mul_(seen.sign())
     return loss, [of_actions, *reversed(of_layers)]
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from asot.model.network import ActionModel
+    from asot.model.parts import Epoch, Parts
     from asot.model.team import TeamModel
 
 logger = logging.getLogger(__name__)
@@ -222,11 +223,12 @@ class RecipeSegmenter(Segmenter):
         """
         require_or_auto("n_actions", self.n_actions, require_integer, at_least=1)
         recipe = self._recipe()
+        parts = self._parts(recipe)
         recordings = read_recordings(X)
         known = self._known(X, y, recordings)
         from sklearn.utils import check_random_state
 
-        from asot.model.automatic import Evidence, settle, settle_number
+        from asot.model.automatic import settle, settle_number
         from asot.model.learners import train_team
         from asot.model.training import train
 
@@ -239,25 +241,21 @@ class RecipeSegmenter(Segmenter):
         losses: list[float] = []
         snapshots: list[Snapshot] = []
 
-        def after_epoch(done: int, model: ActionModel, loss: float) -> None:
-            losses.append(loss)
-            settings = recipe.training
+        def keep(epoch: Epoch) -> None:
+            losses.append(epoch.loss)
+            settings, done = recipe.training, epoch.done
             before_last = done < settings.epochs
             if self.keep_epochs and before_last and done % settings.validate_every == 0:
-                labels = self._segmented(copy.deepcopy(model).cpu().eval(), prepared)
-                snapshots.append(Snapshot(done, loss, labels))
+                labels = self._segmented(copy.deepcopy(epoch.model).cpu().eval(), prepared)
+                snapshots.append(Snapshot(done, epoch.loss, labels))
 
         number = settle_number(prepared, seed=seed) if self.n_actions == AUTO else None
         n_actions = int(self.n_actions) if number is None else number.chosen
         if known is not None and number is not None:
             n_actions = max(n_actions, 1 + max(int(one.max()) for one in known))
-        pseudo_labels = self._pseudo_labels(recipe)
-        if pseudo_labels is None:
-            recipe, evidence = settle(recipe, prepared, n_actions, seed=seed, number=number)
-        else:
-            # Pseudo-labels of another kind make another method: one network, without an order.
-            recipe = replace(recipe, team=0, background=False, order_prior=0.0)
-            evidence = Evidence(n_actions=number)
+        if parts.given or parts.callbacks:  # these make another method, of a single network
+            recipe = replace(recipe, team=0, background=False)
+        recipe, evidence = settle(recipe, prepared, n_actions, seed=seed, number=number)
         model: ActionModel | TeamModel
         arguments = prepared, recipe, n_actions, seed, self.device
         if recipe.team:
@@ -267,7 +265,8 @@ class RecipeSegmenter(Segmenter):
                 evidence, background=background, choice=model.choice, trust=model.trust
             )
         else:
-            model = train(*arguments, after_epoch=after_epoch, pseudo_labels=pseudo_labels)
+            parts = replace(parts, callbacks=(keep, *parts.callbacks))
+            model = train(*arguments, parts=parts)
         if known is None:
             self.labels_ = self._segmented(model, prepared)
         else:
@@ -310,9 +309,11 @@ class RecipeSegmenter(Segmenter):
         """Return the labels that are known before, -1 elsewhere; None where they do not count."""
         return None
 
-    def _pseudo_labels(self, recipe: Recipe) -> Any:
-        """Return the function that makes the pseudo-labels, or None for the recipe's transport."""
-        return None
+    def _parts(self, recipe: Recipe) -> Parts:
+        """Return the parts of the training that are one's own."""
+        from asot.model.parts import Parts
+
+        return Parts()
 
     def _segmented(
         self, model: Any, prepared: PreparedFeatures, known: Any = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from torch import Tensor
 
-from asot.data import even_frames
+from asot.data import even_frames, stratified_frames
 from asot.discover.prototypes import (
     quiet_kmeans,
     share_out,
@@ -33,16 +34,14 @@ from asot.model.features import (
 from asot.model.loggers import SCORES, Logger
 from asot.model.network import (
     ActionModel,
-    PseudoLabels,
     loss_and_gradients,
     own_draws,
 )
+from asot.model.parts import Epoch, ForwardPass, Parts, require_shape
 from asot.model.recipe import Recipe, TrainingSettings
 from asot.processes import single_threaded
 from asot.progress import Progress, silent
 
-# Called with the epochs done, the model, and the training loss of the last epoch.
-AfterEpoch = Callable[[int, ActionModel, float], None]
 MakeLog = Callable[[], Logger | None]
 GroundTruth = Sequence[NDArray[np.int64] | None]
 
@@ -70,8 +69,7 @@ def train(
     make_log: MakeLog = no_logger,
     ground_truth: GroundTruth | None = None,
     validate: bool = False,
-    after_epoch: AfterEpoch | None = None,
-    pseudo_labels: PseudoLabels | None = None,
+    parts: Parts | None = None,
     progress: Progress = silent,
 ) -> ActionModel:
     """Train a network on recordings, and return it on the CPU in evaluation mode.
@@ -80,8 +78,8 @@ def train(
     k-means and every draw of frames; the global generators are left alone. ``checkpoint`` is
     written after every epoch; if it exists, training goes on from it exactly as it would have gone
     on, unless it began from another ``source``, a text that tells recordings and settings. The log
-    takes the losses and, with ``validate`` and ``ground_truth``, the scores.
-    ``pseudo_labels`` replace the recipe's ``transport_train`` and order prior.
+    takes the losses and, with ``validate`` and ``ground_truth``, the scores. ``parts`` of one's own
+    take the place of asot's; their callbacks are called after every epoch.
 
     Several devices share each batch, so that the result is that of one to rounding.
     """
@@ -90,8 +88,9 @@ def train(
 
     def start() -> tuple[ActionModel, TrainingState | None]:
         if checkpoint is not None and checkpoint.is_file():
-            return load_training(checkpoint, recipe, features.width, n_actions, seed, source)
-        model = draw_model(recipe, features.width, n_actions, seed)
+            width = features.width
+            return load_training(checkpoint, recipe, width, n_actions, seed, source, parts)
+        model = draw_model(recipe, features.width, n_actions, seed, parts)
         start_at_kmeans(model, features, seed)
         return model, None
 
@@ -99,12 +98,12 @@ def train(
     if state is not None and state.epoch >= settings.epochs:
         return model
     place = find_devices(device) if isinstance(device, str) else device
-    model.pseudo_labels = pseudo_labels
     model.train().to(place.device)
     log = make_log() if place.rank == 0 else None
-    adam = Adam(list(model.parameters()), settings, state)
+    adam = Adam([one for one in model.parameters() if one.requires_grad], settings, state)
     sizes = settings.frames_per_recording, settings.batch_size
-    batches = Batches(features, *sizes, seed, place.rank, place.count)
+    sample = model.parts.sample or stratified_frames
+    batches = Batches(features, *sizes, seed, place.rank, place.count, sample)
 
     def keep(epoch: int) -> None:
         if checkpoint is not None and place.rank == 0:
@@ -119,10 +118,15 @@ def train(
             log.log(scores, 0)
     for epoch in range(0 if state is None else state.epoch, settings.epochs):
         total = torch.zeros(2, device=place.device)
-        for batch in batches.epoch(epoch):
-            loss, gradients, n_frames = _shared_step(model, batch, place)
+        for number, batch in enumerate(batches.epoch(epoch)):
+            # Modules of one's own may draw, such as dropout.
+            rng = np.random.default_rng([seed, epoch, number])
+            is_own = model.parts.changes_gradients
+            with own_draws(int(rng.integers(2**63))) if is_own else nullcontext():
+                loss, gradients, n_frames = _shared_step(model, batch, features.order, place)
             adam.step(gradients)
-            model.normalise_actions()
+            if model.actions.requires_grad:
+                model.normalise_actions()
             total += torch.stack([loss * n_frames, n_frames])
         done, mean_loss = epoch + 1, float(total[0] / total[1])
         if not math.isfinite(mean_loss):
@@ -136,24 +140,26 @@ def train(
         if log is not None:
             log.log({"train_loss": mean_loss, **scores}, done)
         keep(done)
-        if after_epoch is not None:
-            after_epoch(done, model, mean_loss)
+        epoch_end = Epoch(done, model, mean_loss, features)
+        ends = [one(epoch_end) is True for one in model.parts.callbacks]
         if place.rank == 0:
             progress("Training", done, settings.epochs, f"loss {mean_loss:.3f}")
+        if any(ends):
+            break
     if log is not None:
         log.close()
-    model.pseudo_labels = None
+    model.keep_for_decoding()
     return model.cpu().eval()
 
 
 def _shared_step(
-    model: ActionModel, batch: Batch, place: Devices
+    model: ActionModel, batch: Batch, order: Sequence[int], place: Devices
 ) -> tuple[Tensor, list[Tensor], Tensor]:
     """Return the loss of a batch, its gradients and frames, of which each device has a share."""
-    lengths = batch.lengths.to(place.device)
-    n_frames = lengths.sum()
-    if len(lengths):
-        loss, gradients = loss_and_gradients(model, batch.features.to(place.device), lengths)
+    given = _on_device(model, batch, order, place)
+    n_frames = given.lengths.sum()
+    if batch.indices:
+        loss, gradients = loss_and_gradients(model, given)
     else:
         loss, gradients = torch.zeros(()), [torch.zeros_like(one) for one in model.parameters()]
     if place.count == 1:
@@ -163,6 +169,14 @@ def _shared_step(
     *sums, n_frames = place.add([*[one * n_frames for one in means], n_frames.to(loss)])
     loss, *gradients = [one / n_frames for one in sums]
     return loss, gradients, n_frames
+
+
+def _on_device(
+    model: ActionModel, batch: Batch, order: Sequence[int], place: Devices
+) -> ForwardPass:
+    tensors = [one.to(place.device) for one in (batch.features, batch.lengths, batch.frames)]
+    features, lengths, frames = tensors
+    return ForwardPass(model, features, lengths, frames, [order[index] for index in batch.indices])
 
 
 def is_worth_sharing(recipe: Recipe, n_features: int) -> bool:
@@ -178,10 +192,12 @@ def is_worth_sharing(recipe: Recipe, n_features: int) -> bool:
     return apart and work >= WORTH_SHARING
 
 
-def draw_model(recipe: Recipe, n_features: int, n_actions: int, seed: int) -> ActionModel:
+def draw_model(
+    recipe: Recipe, n_features: int, n_actions: int, seed: int, parts: Parts | None = None
+) -> ActionModel:
     """Draw an untrained model; the global generators are left alone."""
     with own_draws(seed):
-        return ActionModel(recipe, n_features, n_actions)
+        return ActionModel(recipe, n_features, n_actions, parts)
 
 
 def start_at_kmeans(model: ActionModel, features: TrainingFeatures, seed: int) -> None:
@@ -192,24 +208,31 @@ def start_at_kmeans(model: ActionModel, features: TrainingFeatures, seed: int) -
     and the restarts alone. Without restarts, and of fewer frames than actions, the actions keep
     their random places.
     """
-    settings = model.recipe.training
-    if settings.kmeans_restarts == 0:
+    settings, parts = model.recipe.training, model.parts
+    if parts.actions is not None or (settings.kmeans_restarts == 0 and parts.initialise is None):
         return
+    model.eval()
     which, each = share_out(len(features), settings.frames_per_recording, 1)
-    parts: list[NDArray[np.float32]] = []
+    embedded: list[NDArray[np.float32]] = []
     waiting: list[NDArray[np.float32]] = []
     for index in which:
         one = features[index]
         waiting.append(one[even_frames(len(one), each)])
-        if index == which[-1] or sum(part.nbytes for part in waiting) >= KEPT_BYTES:
+        full = parts.encoder is not None or sum(part.nbytes for part in waiting) >= KEPT_BYTES
+        if full or index == which[-1]:  # an encoder of one's own may see neighbours
             with torch.no_grad():
-                parts.append(model.embed(torch.from_numpy(np.concatenate(waiting))).numpy())
+                embedded.append(model.embed(torch.from_numpy(np.concatenate(waiting))).numpy())
             waiting = []
-    embeddings = np.concatenate(parts)
+    embeddings = np.concatenate(embedded)
     if len(embeddings) < model.n_actions:
         return
-    centres = _centres(embeddings, model.n_actions, settings.kmeans_restarts, seed)
-    model.place_actions(torch.from_numpy(centres))
+    if parts.initialise is None:
+        centres = _centres(embeddings, model.n_actions, settings.kmeans_restarts, seed)
+    else:
+        centres = np.asarray(parts.initialise(embeddings, model.n_actions, seed), dtype=np.float32)
+    placed = torch.from_numpy(centres)
+    require_shape("initialise", placed, tuple(model.actions.shape))
+    model.place_actions(placed)
 
 
 def _centres(
@@ -251,7 +274,7 @@ class Adam:
         rates = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
         self._options: dict[str, Any] = {**rates, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
         self.parameters = [one.detach() for one in parameters]
-        device = self.parameters[0].device
+        device = self.parameters[0].device if parameters else None
         self.means = [torch.zeros_like(one) for one in self.parameters]
         self.squares = [torch.zeros_like(one) for one in self.parameters]
         self.steps = torch.zeros((), device=device)
@@ -263,6 +286,8 @@ class Adam:
     def step(self, gradients: list[Tensor]) -> None:
         """Take one step, given the gradients of all parameters."""
         self.steps += 1
+        if not self.parameters:  # an encoder without any, and fixed actions
+            return
         options = {**self._options, "amsgrad": False, "maximize": False}
         steps = [self.steps] * len(self.parameters)
         torch._fused_adam_(
@@ -283,17 +308,16 @@ def score_evenly(
     losses: dict[Any, tuple[float, int]] = {}
     labels: dict[int, NDArray[np.int64]] = {}
     for batch in batches.even():
-        features, lengths = batch.features.to(place.device), batch.lengths.to(place.device)
-        n_frames = int(lengths.sum())
-        losses[tuple(batch.indices)] = float(model.loss(features, lengths)) * n_frames, n_frames
-        embeddings = model.embed(features)
-        similarity = model.similarity(embeddings)
-        solution = model.transport(similarity, lengths, model.recipe.transport_eval)
-        for b, (index, length) in enumerate(zip(batch.indices, lengths.tolist(), strict=True)):
+        given = _on_device(model, batch, batches.features.order, place)
+        n_frames = int(given.lengths.sum())
+        losses[tuple(batch.indices)] = float(model.loss_of(given)) * n_frames, n_frames
+        solution = model.transport(given.cost, given.lengths, model.recipe.transport_eval)
+        own = zip(batch.indices, batch.lengths.tolist(), strict=True)
+        for b, (index, length) in enumerate(own):
             labels[index] = solution.labels[b, :length].cpu().numpy()
             if log is not None and log.draw is not None and index < PICTURED:
-                shares = model.log_probabilities(similarity[b, :length]).exp()
-                parts = shares, solution.assignment[b, :length], embeddings[b, :length]
+                shares = model.log_probabilities(given.similarity[b, :length]).exp()
+                parts = shares, solution.assignment[b, :length], given.embeddings[b, :length]
                 pictures = log.draw(*(one.cpu().numpy() for one in parts))
                 for name, figure in pictures.items():
                     log.picture(f"recording_{index}/{name}", figure, epoch)

@@ -1,0 +1,258 @@
+"""Parts of one's own in the place of asot's: each changes what it is for, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from sklearn.base import clone
+from torch import Tensor, nn
+
+from asot import ActionSegmenter, EarlyStopping, Epoch, ForwardPass
+from asot.data import standardise
+from asot.errors import ArgumentError, FileError
+from asot.model.checkpoint import load_model, save
+from asot.model.parts import Parts
+from asot.simulation import make_recordings
+
+Features = list[NDArray[Any]]
+
+SMALL = {
+    **{"n_actions": 3, "epochs": 2, "team": 0, "radius": 0.05, "order_prior": 0.1},
+    **{"frames_per_recording": 32, "n_init": 1, "hidden": (8,), "embedding_width": 6},
+}
+
+
+@pytest.fixture
+def X(seed: int) -> Features:  # noqa: N802
+    return list(make_recordings(4, 3, (40, 70), width=5, random_state=seed).features)
+
+
+def fitted(X: Features, **options: Any) -> ActionSegmenter:
+    return ActionSegmenter(**{**SMALL, "random_state": 3, **options}).fit(X)
+
+
+def same(one: ActionSegmenter, other: ActionSegmenter) -> None:
+    torch.testing.assert_close(
+        torch.from_numpy(one.cluster_centers_), torch.from_numpy(other.cluster_centers_)
+    )
+    for own, its in zip(one.labels_, other.labels_, strict=True):
+        np.testing.assert_array_equal(own, its)
+
+
+def paper_encoder(n_features: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(n_features, 8), nn.ReLU(), nn.Linear(8, 6))
+
+
+def test_asots_own_parts_given_as_ones_own_change_nothing(X: Features) -> None:
+    """Each path through a part of one's own, autograd's too, ends where the paper's does."""
+    expected = fitted(X)
+    for parts in (
+        {"encoder": paper_encoder},
+        {"cost": lambda one: 1 - one.embeddings @ one.model.actions.T},
+        {"pseudo_labels": lambda one: one.solve().assignment},
+        {"loss": lambda one: one.cross_entropy()},
+        {"sample": _stratified},
+        {"callbacks": [lambda epoch: None]},
+    ):
+        same(fitted(X, **parts), expected)
+
+
+def _stratified(n_frames: int, count: int, rng: np.random.Generator) -> Any:
+    from asot.data import stratified_frames
+
+    return stratified_frames(n_frames, count, rng)
+
+
+class Recurrent(nn.Module):
+    """A recurrent encoder that sees both ways, and so needs the lengths."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.gru = nn.GRU(width, 4, batch_first=True, bidirectional=True)
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        packed = nn.utils.rnn.pack_padded_sequence(
+            features, lengths.cpu(), batch_first=True, enforce_sorted=False
+        )
+        encoded, _ = nn.utils.rnn.pad_packed_sequence(
+            self.gru(packed)[0], batch_first=True, total_length=features.shape[1]
+        )
+        return encoded
+
+
+def test_a_sequence_model_is_trained_and_left_as_it_came(X: Features) -> None:
+    own = Recurrent(5)
+    before = [one.clone() for one in own.parameters()]
+    segmenter = fitted(X, encoder=own, epochs=3)
+    assert segmenter.cluster_centers_.shape == (3, 8)
+    trained = list(segmenter.model_.encoder.parameters())
+    assert all(torch.equal(one, was) for one, was in zip(own.parameters(), before, strict=True))
+    assert all(not torch.equal(one, was) for one, was in zip(trained, before, strict=True))
+    # Decoded one by one, as no padding may be seen.
+    for one, labels in zip(X, segmenter.labels_, strict=True):
+        np.testing.assert_array_equal(segmenter.predict(one), labels)
+    embedded = segmenter.transform(X[0])
+    with torch.no_grad():
+        ready = torch.from_numpy(standardise(X[0]))[None]
+        by_hand = segmenter.model_.encoder(ready, torch.tensor([len(X[0])]))
+    np.testing.assert_allclose(embedded, F.normalize(by_hand, dim=-1)[0].numpy(), atol=1e-6)
+
+
+def test_a_layer_that_returns_its_state_too_will_do_and_is_fitted_alike_by_a_clone(
+    X: Features,
+) -> None:
+    segmenter = fitted(X, encoder=nn.GRU(5, 4, batch_first=True))
+    assert segmenter.transform(X[0]).shape == (len(X[0]), 4)
+    same(clone(segmenter).fit(X), segmenter)
+
+
+def test_dropout_draws_from_the_seed(X: Features) -> None:
+    options = {"encoder": nn.Sequential(nn.Linear(5, 6), nn.Dropout(0.5))}
+    state = torch.get_rng_state()
+    same(fitted(X, **options), fitted(X, **options))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_fixed_actions_stay_and_label_without_training(X: Features) -> None:
+    """As with embeddings of texts: zero-shot where no epoch is trained."""
+    actions = np.eye(5)[:3] * 7
+    zero_shot = fitted(X, encoder=nn.Identity(), actions=actions, epochs=0, order_prior=0)
+    np.testing.assert_allclose(zero_shot.cluster_centers_, np.eye(5)[:3])
+    unit = F.normalize(torch.from_numpy(standardise(X[0])), dim=-1)
+    np.testing.assert_allclose(zero_shot.transform(X[0]), unit.numpy(), atol=1e-6)
+    trained = fitted(X, encoder=nn.Linear(5, 5), actions=actions)
+    np.testing.assert_allclose(trained.cluster_centers_, np.eye(5)[:3])
+    assert trained.objective_ is not None
+
+
+def test_a_cost_of_several_views_decides_the_labels(X: Features) -> None:
+    def by_column(given: ForwardPass) -> Tensor:
+        views = [given.features[..., :3], given.features[..., 1:4]]
+        return sum(0.5 * (3 - one) for one in views) + 0 * given.embeddings.sum()
+
+    segmenter = fitted(X, cost=by_column, order_prior=0, alpha_eval=0.0)
+    for one, labels in zip(X, segmenter.labels_, strict=True):
+        ready = standardise(one)
+        nearest = (ready[:, :3] + ready[:, 1:4]).argmax(axis=1)
+        assert (labels == nearest).mean() > 0.6  # the penalty on actions moves some
+
+
+class Weighed(nn.Module):
+    """A loss with a parameter of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(()))
+
+    def forward(self, given: ForwardPass) -> Tensor:
+        steps = (given.embeddings[:, 1:] - given.embeddings[:, :-1]).square().mean()
+        return given.cross_entropy() * self.weight.exp() - self.weight + 0.1 * steps
+
+
+def test_a_loss_of_ones_own_is_descended_with_its_parameters(X: Features) -> None:
+    plain, own = fitted(X), fitted(X, loss=Weighed())
+    assert not np.array_equal(plain.cluster_centers_, own.cluster_centers_)
+    trained = []
+    fitted(X, loss=Weighed(), callbacks=[lambda one: trained.append(one.model.own("loss").weight)])
+    assert float(trained[-1].detach()) != 0
+
+
+def test_own_parts_are_told_which_frames_of_which_recordings_they_see(
+    X: Features,
+) -> None:
+    seen = set()
+
+    def look(given: ForwardPass) -> Tensor:
+        for b, index in enumerate(given.indices):
+            length = int(given.lengths[b])
+            ready = standardise(X[index])[given.frames[b, :length].numpy()]
+            np.testing.assert_array_equal(given.features[b, :length].numpy(), ready)
+            assert given.exists[b].sum() == length
+            seen.add(index)
+        return given.solve().assignment
+
+    fitted(X, pseudo_labels=look)
+    assert seen == {0, 1, 2, 3}
+
+
+def test_own_places_of_actions_and_own_frames(X: Features) -> None:
+    start = np.eye(6)[:3].astype(np.float32)
+    placed = fitted(X, initialise=lambda embeddings, n_actions, seed: start, epochs=0)
+    np.testing.assert_allclose(placed.cluster_centers_, start)
+    frames = []
+
+    def loss(given: ForwardPass) -> Tensor:
+        frames.append(given.frames)
+        return given.cross_entropy()
+
+    fitted(X, sample=lambda n_frames, count, rng: np.arange(min(n_frames, count)), loss=loss)
+    assert all(torch.equal(row, torch.arange(32)) for one in frames for row in one)
+
+
+def test_callbacks_end_a_training_and_see_the_recordings_as_they_were_given(
+    X: Features,
+) -> None:
+    ends = []
+
+    def stop(epoch: Epoch) -> bool:
+        assert [one.shape for one in epoch.features] == [one.shape for one in X]
+        ends.append([len(one) for one in epoch.labels])
+        return epoch.done == 2
+
+    segmenter = fitted(X, epochs=9, callbacks=[stop])
+    assert ends == [[len(one) for one in X]] * 2
+    same(segmenter, fitted(X, epochs=2))
+
+
+def test_early_stopping_keeps_the_best_epoch_and_can_be_used_again(
+    X: Features, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from asot.model import parts
+
+    gains = iter([1.0, 5.0, 4.0, 3.0, 9.0] * 2)
+    monkeypatch.setattr(
+        parts, "SegmentationScore", lambda *_: type("", (), {"gain": lambda *_: next(gains)})()
+    )
+    stopping, expected = EarlyStopping(patience=2), fitted(X, epochs=2)
+    same(fitted(X, epochs=9, callbacks=[stopping]), expected)
+    next(gains)
+    same(fitted(X, epochs=9, callbacks=[stopping]), expected)
+
+
+def test_parts_that_do_not_fit_are_named(X: Features) -> None:
+    narrow = nn.Sequential(nn.Flatten(), nn.LazyLinear(3))
+    for options, sentence in (
+        ({"encoder": 3}, "encoder must be a function or a torch.nn.Module, but is a int"),
+        ({"encoder": lambda width: width}, "encoder must be a torch.nn.Module, or a function that"),
+        ({"encoder": narrow}, r"encoder must turn \(recordings, frames, columns\) into"),
+        (
+            {"actions": np.eye(4)},
+            "actions must be finite vectors, one of the embedding's 6 numbers",
+        ),
+        (
+            {"loss": lambda one: one.lengths},
+            r"loss must return a tensor of shape \(\), but returns",
+        ),
+        ({"cost": lambda one: None}, "cost must return a tensor of shape .* returns NoneType"),
+        ({"pseudo_labels": lambda one: one.cost[0]}, "pseudo_labels must return a tensor of shape"),
+        ({"initialise": lambda *_: np.eye(3)}, "initialise must return a tensor of shape"),
+        ({"callbacks": [3]}, "callbacks must be a list of functions"),
+        ({"actions": np.eye(3, 6), "initialise": max}, "initialise places action embeddings, but"),
+    ):
+        with pytest.raises(ArgumentError, match=sentence):
+            fitted(X, **options)
+
+
+def test_a_model_of_own_parts_is_loaded_with_them_alone(X: Features, tmp_path: Any) -> None:
+    segmenter, path = fitted(X, encoder=paper_encoder, loss=Weighed()), tmp_path / "own.ckpt"
+    save(path, network=segmenter.model_)
+    with pytest.raises(FileError, match="was trained with encoder of one's own, but is loaded"):
+        load_model(path)
+    loaded = load_model(path, Parts(encoder=paper_encoder))
+    ready = torch.from_numpy(standardise(X[0]))
+    np.testing.assert_array_equal(loaded.decode(ready).labels.numpy(), segmenter.labels_[0])
