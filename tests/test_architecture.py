@@ -19,6 +19,7 @@ ROOMS = (
         "stores",
         "remote",
         "files",
+        "folders",
         "kept",
         "strangers",
         "schema",

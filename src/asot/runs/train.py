@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from asot.data import Recordings
 from asot.errors import ConfigurationError
 from asot.figures.evidence_file import EVIDENCE_FILE
-from asot.files import file_hash, in_turn, remove_folder, scratch_beside, sole_use, write_json
+from asot.files import file_hash, write_json
+from asot.folders import in_turn, remove_folder, scratch_beside, sole_use
 from asot.model.devices import Devices, count_started, find_devices, is_main_process
 from asot.model.recipe import Recipe
 from asot.progress import Progress, part_of, silent
