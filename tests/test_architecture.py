@@ -24,6 +24,7 @@ ROOMS = (
         "strangers",
         "schema",
         "progress",
+        "telling",
         "processes",
         "rays",
         "workers",
