@@ -2,23 +2,70 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from asot import folders, locks
 from asot.errors import FileError
 from asot.files import write_text
 from asot.folders import scratch_beside, sole_use
 
 
+@pytest.fixture(params=["flock", "LockFileEx"], autouse=True)
+def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The locks of this system, and those of Windows as its documentation has them."""
+    if request.param == "LockFileEx" and locks.HAS_FLOCK:
+        beside = tmp_path.with_name(f"{tmp_path.name}-beside")
+        beside.mkdir()
+        pretend_windows(monkeypatch)
+        monkeypatch.setattr(tempfile, "tempdir", str(beside))
+
+
+def pretend_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let asot lock as on Windows, where locks are of one byte of a file that stands for itself."""
+    import fcntl
+
+    errors = []
+
+    def lock_file(
+        handle: ctypes.c_void_p, flags: int, none: int, low: int, high: int, place: Any
+    ) -> bool:
+        assert (none, low, high, place._obj.offset[1]) == (0, 1, 0, 1 << 30)
+        assert handle.value is not None
+        assert not stat.S_ISDIR(os.fstat(handle.value).st_mode)
+        kind = fcntl.LOCK_EX if flags & 2 else fcntl.LOCK_SH
+        try:
+            fcntl.flock(handle.value, kind | (fcntl.LOCK_NB if flags & 1 else 0))
+        except BlockingIOError:
+            errors.append(33)
+            return False
+        return True
+
+    def unlock_file(handle: ctypes.c_void_p, *_: object) -> None:
+        assert handle.value is not None
+        fcntl.flock(handle.value, fcntl.LOCK_UN)
+
+    kernel = SimpleNamespace(LockFileEx=lock_file, UnlockFileEx=unlock_file)
+    monkeypatch.setattr(ctypes, "WinDLL", lambda name, **_: kernel, raising=False)
+    monkeypatch.setattr(ctypes, "get_last_error", lambda: errors.pop(), raising=False)
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(get_osfhandle=int))
+    for module in (locks, folders):
+        monkeypatch.setattr(module, "HAS_FLOCK", False)
+
+
 def test_a_folder_in_use_is_refused_and_swept(tmp_path: Path) -> None:
-    pytest.importorskip("fcntl")
     (tmp_path / "data").mkdir()
     left = tmp_path / "data" / ".one-0a1b2c3d.npy"
     kept = [tmp_path / "data" / name for name in ("one-0a1b2c3d.npy", ".one.npy", ".one-12.npy")]
@@ -79,7 +126,6 @@ def test_a_folder_that_was_being_replaced_comes_back(
 
 
 def test_shards_share_a_folder_and_keep_others_out(tmp_path: Path) -> None:
-    pytest.importorskip("fcntl")
     left = tmp_path / ".one-0a1b2c3d.npy"
     left.touch()
     with sole_use(tmp_path, "1/2"), sole_use(tmp_path, "2/2"):
@@ -92,7 +138,6 @@ def test_shards_share_a_folder_and_keep_others_out(tmp_path: Path) -> None:
 
 
 def test_who_reads_and_writes_in_turn_loses_nothing(tmp_path: Path) -> None:
-    pytest.importorskip("fcntl")
     script = (
         "import sys\nfrom pathlib import Path\n"
         "from asot.files import write_text\nfrom asot.folders import in_turn\n"

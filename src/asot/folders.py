@@ -13,7 +13,7 @@ from pathlib import Path
 
 from asot.errors import FileError
 from asot.files import sync_folder
-from asot.locks import HAS_LOCKS, lock
+from asot.locks import HAS_FLOCK, lock, open_folder
 from asot.remote import fetch, removed, store
 
 logger = logging.getLogger(__name__)
@@ -72,10 +72,8 @@ def _remove_empty(folders: Iterable[Path]) -> None:
 
 def _hold(folder: Path, shared: bool, called: Path, stack: ExitStack) -> bool:
     """Hold a folder until the stack ends, if the system can; tell whether it does."""
-    if not HAS_LOCKS:
-        return False
     try:
-        descriptor = os.open(folder, os.O_RDONLY)
+        descriptor = open_folder(folder)
     except OSError as error:
         logger.debug("%s cannot be held: %s", folder, error)
         return False
@@ -91,12 +89,9 @@ def _hold(folder: Path, shared: bool, called: Path, stack: ExitStack) -> bool:
 def in_turn(path: Path, wait: bool = True) -> Iterator[None]:
     """Let processes that read ``path`` and write it anew do so one after the other.
 
-    Its folder must be there. Where the system has no locks, nothing happens. Without ``wait``, it
-    is a BlockingIOError if it is another's turn.
+    Its folder must be there. Where the system cannot lock its files, nothing is waited for. Without
+    ``wait``, it is a BlockingIOError if it is another's turn.
     """
-    if not HAS_LOCKS:
-        yield
-        return
     # A file of its own, as ``path`` is replaced; named so that it is swept like others.
     turn, mine = path.with_name(f".{path.name}-10c4ed00"), False
     while not mine:
@@ -105,7 +100,7 @@ def in_turn(path: Path, wait: bool = True) -> Iterator[None]:
         if held is False:
             os.close(descriptor)
             raise BlockingIOError(f"{path} is being written by another process")
-        mine = held is None
+        mine = held is None or not HAS_FLOCK  # Windows removes no open file
         # Whoever had it before may have removed it meanwhile.
         with suppress(FileNotFoundError):
             mine = mine or os.path.samestat(os.fstat(descriptor), turn.stat())
@@ -114,8 +109,12 @@ def in_turn(path: Path, wait: bool = True) -> Iterator[None]:
     try:
         yield
     finally:
-        turn.unlink(missing_ok=True)
-        os.close(descriptor)
+        if not HAS_FLOCK:  # else removed before others can have it
+            os.close(descriptor)
+        with suppress(PermissionError):  # on Windows, where others have it open
+            turn.unlink(missing_ok=True)
+        if HAS_FLOCK:
+            os.close(descriptor)
 
 
 def _sweep(folder: Path) -> None:
