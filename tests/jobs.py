@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
 import time
+import warnings
 from multiprocessing import parent_process
 from pathlib import Path
 
 from asot.errors import AsotError
-from asot.processes import THREADS, tell
+from asot.processes import THREADS
+from asot.telling import tell
 
 if parent_process() is not None and "ASOT_TESTS_IMPORT" in os.environ:
     Path(os.environ["ASOT_TESTS_IMPORT"]).touch()
@@ -40,6 +43,36 @@ def announce_and_wait(folder: str) -> None:
     """Leave the number of the process in ``folder``, and wait much longer than a test does."""
     (Path(folder) / str(os.getpid())).touch()
     time.sleep(600)
+
+
+def warn(sentence: str) -> str:
+    """Logs, from a thread as well, and warns."""
+    logger = logging.getLogger("asot.jobs")
+    beside = threading.Thread(target=logger.warning, args=("%s, beside", sentence))
+    beside.start()
+    logger.warning("%s, logged", sentence)
+    logger.info("%s, not said", sentence)
+    beside.join()
+    warnings.warn(f"{sentence}, warned", stacklevel=1)
+    return sentence
+
+
+def log_warning(message: str, given: str) -> None:
+    logging.getLogger("asot.jobs").warning(message, given)
+
+
+class Counted:
+    """A function that counts how often it is made ready to travel."""
+
+    def __init__(self) -> None:
+        self.packed = 0
+
+    def __call__(self, number: int) -> int:
+        return number
+
+    def __getstate__(self) -> dict[str, int]:
+        self.packed += 1
+        return {"packed": self.packed}
 
 
 def count_up(number: int) -> int:

@@ -5,17 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from asot.errors import FileError
-from asot.files import atomic_path, scratch_beside, sole_use, write_array, write_text
+from asot.files import atomic_path, write_array, write_text
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -76,96 +71,3 @@ def test_a_file_is_on_the_disk_before_its_name_is(
     monkeypatch.setattr(os, "replace", moved)
     write_text(tmp_path / "a.txt", "four")
     assert seen == [("sync", 4), ("move", 4), ("sync folder", 0)]
-
-
-def test_a_folder_in_use_is_refused_and_swept(tmp_path: Path) -> None:
-    pytest.importorskip("fcntl")
-    (tmp_path / "data").mkdir()
-    left = tmp_path / "data" / ".one-0a1b2c3d.npy"
-    kept = [tmp_path / "data" / name for name in ("one-0a1b2c3d.npy", ".one.npy", ".one-12.npy")]
-    for path in (left, *kept):
-        path.touch()
-    with sole_use(tmp_path):
-        assert not left.exists()
-        assert all(path.exists() for path in kept)
-        with sole_use(tmp_path / "data"):
-            pass  # what holds it may go on inside
-        for inside in (tmp_path, tmp_path / "data", tmp_path / "data" / "deeper"):
-            assert f"{tmp_path}: is in use by another asot: wait until" in refusal(inside)
-        assert "is in use" in refusal(tmp_path, reading=True)
-        assert not (tmp_path / "data" / "deeper").exists()
-    with sole_use(tmp_path / "data"):
-        assert refusal(tmp_path / "other") == ""
-        assert "is in use" in refusal(tmp_path)
-    with sole_use(tmp_path, reading=True):
-        assert refusal(tmp_path, reading=True) == ""
-        assert "is in use" in refusal(tmp_path)
-
-
-def refusal(folder: Path, shard: str = "", reading: bool = False) -> str:
-    """What is said to others who want a folder; a thread is another as a process is."""
-
-    def use() -> str:
-        try:
-            with sole_use(folder, shard, reading):
-                return ""
-        except FileError as error:
-            return str(error)
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(use).result()
-
-
-def test_what_a_killed_writer_leaves_is_swept(tmp_path: Path) -> None:
-    script = (
-        "import os, signal\nfrom asot.files import atomic_path\n"
-        f"with atomic_path({str(tmp_path / 'a.txt')!r}):\n os.kill(os.getpid(), signal.SIGKILL)"
-    )
-    subprocess.run([sys.executable, "-c", script], check=False)
-    assert len(list(tmp_path.iterdir())) == 1
-    with sole_use(tmp_path):
-        assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("again", [scratch_beside, lambda path: sole_use(path.parent)])
-def test_a_folder_that_was_being_replaced_comes_back(
-    tmp_path: Path, again: Callable[[Path], AbstractContextManager[Any]]
-) -> None:
-    target = tmp_path / "toys"
-    write_text(tmp_path / ".toys.asot" / "new" / "a.txt", "new")
-    write_text(tmp_path / ".toys.asot" / "earlier" / "a.txt", "old")
-    with again(target):
-        assert (target / "a.txt").read_text() == "old"
-    assert list(tmp_path.iterdir()) == [target]
-
-
-def test_shards_share_a_folder_and_keep_others_out(tmp_path: Path) -> None:
-    pytest.importorskip("fcntl")
-    left = tmp_path / ".one-0a1b2c3d.npy"
-    left.touch()
-    with sole_use(tmp_path, "1/2"), sole_use(tmp_path, "2/2"):
-        assert left.exists()  # perhaps another's, who is writing it
-        for shard, message in (("", "by another asot: wait"), ("1/2", "with --shard 1/2: give")):
-            assert message in refusal(tmp_path, shard)
-    with sole_use(tmp_path):
-        assert not list(tmp_path.iterdir())
-        assert "is in use by another asot: wait" in refusal(tmp_path, "1/2")
-
-
-def test_who_reads_and_writes_in_turn_loses_nothing(tmp_path: Path) -> None:
-    pytest.importorskip("fcntl")
-    script = (
-        "import sys\nfrom pathlib import Path\nfrom asot.files import in_turn, write_text\n"
-        "path = Path(sys.argv[1])\n"
-        "for _ in range(50):\n"
-        "    with in_turn(path):\n"
-        "        write_text(path, path.read_text() + sys.argv[2])\n"
-    )
-    path = tmp_path / "table"
-    path.touch()
-    words = [sys.executable, "-c", script, str(path)]
-    writers = [subprocess.Popen([*words, letter]) for letter in "ab"]
-    assert [one.wait() for one in writers] == [0, 0]
-    text = path.read_text()
-    assert (text.count("a"), text.count("b")) == (50, 50)
-    assert list(tmp_path.iterdir()) == [path]

@@ -23,10 +23,13 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 SCRIPT = """
 import sys
+import warnings
 from functools import partial
+from logging import getLogger
+from logging.handlers import BufferingHandler
 from asot.processes import Died
 from asot.workers import Workers
-from tests.jobs import LostNews, count_up, fail, square_unless_killed, threads_and_process
+from tests.jobs import LostNews, count_up, fail, square_unless_killed, threads_and_process, warn
 
 workers, told = Workers(2, "ray"), []
 work = partial(square_unless_killed, sys.argv[1])
@@ -35,6 +38,13 @@ assert found.pop(3).reason == "its worker was lost (WorkerCrashedError)", found
 assert found == {0: 0, 1: 1, 2: 4}, found
 assert set(told) == {(job, "began") for job in range(4)}, told
 assert [one for _, (one, _) in workers.run(threads_and_process, [0])] == [["1"] * 4]
+heard = BufferingHandler(9)
+getLogger().addHandler(heard)
+with warnings.catch_warnings(record=True) as warned:
+    warnings.simplefilter("always")
+    assert dict(workers.run(warn, ["one"])) == {"one": "one"}
+assert {one.getMessage() for one in heard.buffer} == {"one, logged", "one, beside"}, heard.buffer
+assert [str(one.message) for one in warned] == ["one, warned"], warned
 from asot import rays
 rays._News = LostNews
 assert dict(workers.run(count_up, [3, 2, 1])) == {3: 3, 2: 2, 1: 1}

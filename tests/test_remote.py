@@ -20,18 +20,8 @@ from asot.cli import main
 from asot.data import Recordings
 from asot.data.features import FeatureFile, map_array
 from asot.errors import ConfigurationError, FileError, UnfinishedError
-from asot.files import (
-    fingerprint,
-    move_folder,
-    put_folder,
-    remove,
-    remove_folder,
-    require_file,
-    scratch_beside,
-    write_array,
-    write_json,
-    write_text,
-)
+from asot.files import fingerprint, remove, require_file, write_array, write_json, write_text
+from asot.folders import move_folder, put_folder, remove_folder, scratch_beside
 from asot.page.content import RecordingView
 from asot.page.media import Studio
 from asot.remote import is_away, localised, mirrored, read_parts, release, told, url_of

@@ -18,8 +18,9 @@ import threadpoolctl  # type: ignore[import-untyped]
 
 from asot.errors import ArgumentError, AsotError, DataError, FileError, MissingExtraError
 from asot.processes import THREADS, Died, run_jobs
-from asot.workers import Workers, available_cores, in_threads, usable_threads
+from asot.workers import Workers, in_threads, usable_threads
 from tests.jobs import (
+    Counted,
     count_up,
     die_once,
     fail_oddly,
@@ -27,6 +28,7 @@ from tests.jobs import (
     square,
     square_unless_odd,
     threads_and_process,
+    warn,
 )
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -146,7 +148,8 @@ def test_the_script_stays_in_its_place_while_processes_start(
     def lead(_: int) -> dict[int, object]:
         return dict(run_jobs(square, [1, 2], 1))
 
-    assert list(in_threads(lead, range(3), 3)) == [{1: 1, 2: 4}] * 3
+    with Workers(3).in_use():
+        assert list(in_threads(lead, range(3))) == [{1: 1, 2: 4}] * 3
     assert seen == [True] * 3
     assert sys.modules["__main__"] is script
     assert spawn.get_preparation_data is prepare
@@ -213,6 +216,40 @@ def test_a_job_that_dies_twice_is_told() -> None:
     assert (found[0], found[2]) == (0, 4)
 
 
+@pytest.mark.parametrize("apart", [True, False])
+def test_what_jobs_log_and_warn_of_elsewhere_comes_here(
+    apart: bool, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.warns(UserWarning, match="warned$") as warned:
+        found = dict(Workers(2).run(warn, ["100 %s", "second"], apart=apart))
+    assert found == {one: one for one in ("100 %s", "second")}
+    told = {(one.name, one.getMessage()) for one in caplog.records}
+    ways = ("logged", "beside")
+    assert told == {("asot.jobs", f"{one}, {how}") for one in ("100 %s", "second") for how in ways}
+    assert len(caplog.records) == 4
+    assert {str(one.message) for one in warned} == {"100 %s, warned", "second, warned"}
+    assert {Path(one.filename).name for one in warned} == {"jobs.py"}
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_warning_elsewhere_is_an_error_where_warnings_are_errors() -> None:
+    with pytest.raises(UserWarning, match="one, warned"):
+        list(Workers(1).run(warn, ["one"], apart=True))
+
+
+def test_a_function_is_made_ready_once_for_all_processes() -> None:
+    counted = Counted()
+    assert dict(Workers(2).run(counted, [1, 2, 3], apart=True)) == {1: 1, 2: 2, 3: 3}
+    assert counted.packed == 1
+
+
+def test_what_cannot_travel_stays_in_this_process() -> None:
+    here = threading.Lock()
+    assert dict(Workers(2).run(lambda job: here.locked(), [1, 2])) == {1: False, 2: False}
+    with pytest.raises(TypeError, match="cannot be given to another process"):
+        list(Workers(2).run(lambda job: here.locked(), [1, 2], apart=True))
+
+
 def test_wrong_workers_are_refused() -> None:
     with pytest.raises(ArgumentError, match=r"workers must be an integer of at least 1"):
         Workers(0)
@@ -272,8 +309,9 @@ def test_threads_give_results_in_the_order_of_jobs(threads: int | None) -> None:
         time.sleep(0.02 * (job == 0))
         return job**2
 
-    assert list(in_threads(slow_first, range(7), threads)) == [one**2 for one in range(7)]
-    assert list(in_threads(slow_first, [], threads)) == []
+    with Workers(threads).in_use():
+        assert list(in_threads(slow_first, range(7))) == [one**2 for one in range(7)]
+        assert list(in_threads(slow_first, [])) == []
 
 
 def test_threads_run_at_once_with_one_thread_each_inside_libraries() -> None:
@@ -283,30 +321,33 @@ def test_threads_run_at_once_with_one_thread_each_inside_libraries() -> None:
         together.wait()
         return {one["num_threads"] for one in threadpoolctl.threadpool_info()}
 
-    assert list(in_threads(wait_for_others, range(3), 3)) == [{1}] * 3
+    with Workers(3).in_use():
+        assert list(in_threads(wait_for_others, range(3))) == [{1}] * 3
 
 
 def test_an_error_in_a_thread_is_told_and_begins_no_further_job() -> None:
-    begun, stopped = [], threading.Event()
+    begun = []
 
     def fail_at_two(job: int) -> int:
         begun.append(job)
         if job == 2:
             raise ValueError("two")
-        stopped.wait(0.05)
+        time.sleep(0.05)
         return job
 
-    with pytest.raises(ValueError, match="two"):
-        list(in_threads(fail_at_two, range(100), 2, stopped.set))
-    assert stopped.is_set()
+    with Workers(2).in_use(), pytest.raises(ValueError, match="two"):
+        list(in_threads(fail_at_two, range(100)))
     assert len(begun) < 20
 
 
 def test_threads_are_as_many_as_asked_for_in_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert usable_threads() == 1
-    for one in ("", "0", "many", "100000"):
-        monkeypatch.setenv("OMP_NUM_THREADS", one)
-        assert usable_threads() == available_cores()
+    monkeypatch.setitem(sys.modules, "joblib", None)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 2, 5}, raising=False)
+    expected = {"1": 1, "2": 2, "": 3, "0": 3, "many": 3, "100000": 3}
+    for asked, threads in expected.items():
+        monkeypatch.setenv("OMP_NUM_THREADS", asked)
+        assert usable_threads() == threads
+    with Workers(7).in_use():
+        assert usable_threads() == 7

@@ -24,6 +24,8 @@ from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
 from typing import Any, TypeVar, cast
 
+from asot.telling import Told, hear, logged_from, logging_to, telling
+
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -52,15 +54,6 @@ class Died:
         return f"its process was killed by signal {-self.exit_code}{memory}"
 
 
-# Called with a job and what it tells of itself while it runs.
-Told = Callable[[Any, Any], None]
-
-
-def tell(value: Any) -> None:
-    """Tell whoever spread the jobs of the one that runs here; nobody, outside of a job."""
-    _teller(value)
-
-
 def run_jobs(
     function: Callable[[Job], Result],
     jobs: Sequence[Job] | deque[Job],
@@ -72,20 +65,29 @@ def run_jobs(
 
     The result is ``Died`` where the process ended
     before it had one. Others may take jobs from the deque as well, until they set ``beside``: jobs
-    are left to them if no process can begin. The rest is as for :meth:`asot.workers.Workers.run`.
+    are left to them if no process can begin, or take the function. The rest is as for
+    :meth:`asot.workers.Workers.run`.
     """
     waiting = jobs if isinstance(jobs, deque) else deque(jobs)
     workers: dict[Any, _Worker] = {}
     try:
         while waiting or any(one.job is not _NONE for one in workers.values()):
-            while len(workers) < min(count, len(workers) + len(waiting)):
-                worker = _Worker(function)
-                workers[worker.pipe] = worker
+            missing = min(count - len(workers), len(waiting))
+            if missing > 0:
+                sent = packed(function)
+                if sent is None:
+                    if beside is None:
+                        raise TypeError(f"{function} cannot be given to another process")
+                    return
+                for _ in range(missing):
+                    worker = _Worker(sent)
+                    workers[worker.pipe] = worker
+                del sent  # it may be large
             for pipe in wait(list(workers), None if beside is None else POLL_S):
                 worker = workers[pipe]
                 said, result = worker.take()
                 if said is _Said.PROGRESS:
-                    told(worker.job, result)
+                    hear(partial(told, worker.job), result)
                     continue
                 result = result_of(said, result)
                 job, died = worker.job, isinstance(result, Died)
@@ -164,7 +166,7 @@ def run_here(
 ) -> Iterator[tuple[Job, Result]]:
     """Run jobs one after the other in this process; see :meth:`asot.workers.Workers.run`."""
     for job in jobs:
-        with _telling(partial(told, job)), one_thread():
+        with telling(partial(told, job)), one_thread():
             result = function(job)
         yield job, result
 
@@ -198,14 +200,13 @@ def _thread_pools(loaded: tuple[bool, ...]) -> Any:
     return ThreadpoolController()
 
 
-def travels(function: Any) -> bool:
-    """Tell whether a function, with what it holds, can be given to another process."""
+def packed(function: Any) -> bytes | None:
+    """Return a function, with what it holds, as other processes take it; None if they cannot."""
     try:
-        pickle.dumps(function, pickle.HIGHEST_PROTOCOL)
+        return pickle.dumps(function, pickle.HIGHEST_PROTOCOL)
     except Exception as error:  # each type has its own
         logger.debug("jobs run in one process: %s", error)
-        return False
-    return True
+        return None
 
 
 def _next(waiting: deque[Any]) -> Any:
@@ -227,22 +228,24 @@ class _Said(Enum):
 class _Worker:
     """A process, the pipe to it, and its job, if it has one."""
 
-    def __init__(self, function: Callable[[Job], Any]) -> None:
+    def __init__(self, sent: bytes) -> None:
         # Not forked: torch and BLAS do not survive a fork of their threads.
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        given = theirs, logged_from()
+        self.process = context.Process(target=_serve, args=given, daemon=True)
         self.job: Any = _NONE
         with _without_ctrl_c(), _without_main(self.process.name):
             self.process.start()
         theirs.close()
-        self.send(function)
-
-    def send(self, value: Any) -> None:
-        """Send the function, or a job."""
         # A process that is dead already shows when its result is read.
         with suppress(OSError):
-            _send(self.pipe, value)
+            self.pipe.send_bytes(sent)
+
+    def send(self, job: Any) -> None:
+        """Send a job."""
+        with suppress(OSError):
+            _send(self.pipe, job)
 
     def take(self) -> tuple[_Said, Any]:
         """Receive what the process says."""
@@ -308,7 +311,7 @@ def _without_main(process: str) -> Iterator[None]:
             spawn.get_preparation_data = prepare
 
 
-def _serve(pipe: Connection) -> None:
+def _serve(pipe: Connection, level: int) -> None:
     """Take the function, then jobs until the pipe is closed."""
     # The parent decides what becomes of this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -317,18 +320,26 @@ def _serve(pipe: Connection) -> None:
     os.environ.update(dict.fromkeys(THREADS, "1"))
     said: tuple[_Said, Any] = _Said.RESULT, None
     function: Any = None
+    saying = threading.Lock()
+
+    def say(*said: Any) -> None:
+        with saying:  # threads of a job log as well
+            _send(pipe, said)
+
     while True:
         try:
             if function is None:
                 function = pipe.recv()
-            _send(pipe, said)
+            say(*said)
             job = pipe.recv()
         except (EOFError, OSError):  # the parent ended meanwhile
             return
         except Exception as error:  # what a script defines is not known here
             logger.debug("a job cannot be taken: %s", error)
             return
-        said = _answer(function, job, lambda value: _send(pipe, (_Said.PROGRESS, value)))
+        teller = partial(say, _Said.PROGRESS)
+        with logging_to(teller, level):
+            said = _answer(function, job, teller)
         sys.stdout.flush()
 
 
@@ -342,7 +353,7 @@ def _answer(
 ) -> tuple[_Said, Any]:
     """Run a job, and say what came of it."""
     try:
-        with _telling(teller):
+        with telling(teller):
             return _Said.RESULT, function(job)
     except Exception as error:
         return _Said.ERROR, (_travelling(error), traceback.format_exc())
@@ -358,12 +369,17 @@ def _travelling(error: Exception) -> Exception:
 
 
 def answer_alone(
-    function: Callable[[Job], Any], job: Job, teller: Callable[[Any], None]
-) -> tuple[_Said, Any]:
-    """Run a job on one thread, in a process that others started."""
+    sent: bytes, level: int, job: Job, teller: Callable[[Any], None]
+) -> tuple[tuple[_Said, Any], list[Any]]:
+    """Run a job of a packed function on one thread, in a process that others started.
+
+    Return what came of it, and what it logged and warned of, to be heard with :func:`hear`.
+    """
+    logged: list[Any] = []
     os.environ.update(dict.fromkeys(THREADS, "1"))  # for libraries that the job loads
-    with one_thread():
-        return _answer(function, job, teller)
+    function = pickle.loads(sent)
+    with one_thread(), logging_to(logged.append, level):
+        return _answer(function, job, teller), logged
 
 
 def result_of(said: _Said, result: Any) -> Any:
@@ -372,24 +388,6 @@ def result_of(said: _Said, result: Any) -> Any:
         error, place = result
         raise error from RuntimeError(f"in another process:\n{place}")
     return result
-
-
-def _silent(value: Any) -> None:
-    """Tell nobody."""
-
-
-_teller: Callable[[Any], None] = _silent
-
-
-@contextmanager
-def _telling(teller: Callable[[Any], None]) -> Iterator[None]:
-    """Let ``tell`` call ``teller`` within the block."""
-    global _teller
-    _teller, before = teller, _teller
-    try:
-        yield
-    finally:
-        _teller = before
 
 
 def _die_with_parent() -> None:

@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, unquote
 
 from asot.errors import AsotError, ConfigurationError
-from asot.locks import HAS_LOCKS, lock
+from asot.locks import lock
 from asot.stores import (
     AT_ONCE,
     WEB,
@@ -386,8 +386,6 @@ def _part(path: Path) -> Path:
 
 def _hold(local: Path, stack: ExitStack) -> bool:
     """Tell whether no other process is at work in a folder, and let others know of this one."""
-    if not HAS_LOCKS:
-        return True
     place = _root() / ".held" / hashlib.sha256(str(local).encode()).hexdigest()
     place.parent.mkdir(parents=True, exist_ok=True)
     stream = stack.enter_context(place.open("ab"))

@@ -15,16 +15,16 @@ from typing import Any, TypeVar
 from asot.errors import ArgumentError, UnfinishedError, require_integer
 from asot.processes import (
     Died,
-    Told,
     answer_alone,
     one_thread,
+    packed,
     result_of,
     run_beside,
     run_here,
     run_jobs,
-    travels,
 )
 from asot.remote import carried
+from asot.telling import Told, hear, logged_from
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -117,19 +117,20 @@ class Workers:
             engine = again = partial(run_by_ray, gpu=gpu)
             # Where none was asked for, the cluster has room for as many as it has.
             count = self.count or _in_use.count or 0
-            if not seconds or not travels(function):
+            if not seconds:
                 engine = run_here
         if engine is run_jobs and not apart:
             alone = multiprocessing.current_process().daemon  # such may not start others
             few = count < 2 or seconds < WORTH_S
-            engine = run_here if alone or few or not travels(function) else run_beside
+            engine = run_here if alone or few else run_beside
         died = []
         for job, result in engine(function, jobs, count, told):
             if isinstance(result, Died):
                 died.append(job)
             else:
                 yield job, result
-        yield from again(function, died, 1, told)
+        if died:
+            yield from again(function, died, 1, told)
 
 
 def run_by_ray(
@@ -142,9 +143,16 @@ def run_by_ray(
     """Run jobs as tasks of Ray, on a cluster or here; see :meth:`Workers.run`."""
     from asot.rays import run_tasks
 
-    work = partial(answer_alone, partial(_in_folder, str(Path.cwd()), carried(function)))
-    for job, said, lost in run_tasks(work, jobs, count or None, told, gpu):
-        yield job, Died(None, lost) if lost else result_of(*said)
+    sent = packed(partial(_in_folder, str(Path.cwd()), carried(function)))
+    if sent is None:
+        yield from run_here(function, jobs, 1, told)
+        return
+    work = partial(answer_alone, sent, logged_from())
+    for job, answer, lost in run_tasks(work, jobs, count or None, told, gpu):
+        said, logged = answer or (None, ())
+        for one in logged:
+            hear(partial(told, job), one)
+        yield job, Died(None, lost) if said is None else result_of(*said)
 
 
 def _in_folder(folder: str, function: Callable[[Job], Result], job: Job) -> Result:
@@ -162,21 +170,15 @@ ENGINES: dict[str, Engine] = {"serial": run_here, "processes": run_jobs, "ray": 
 DEFAULT_WORKERS = _in_use = Workers()
 
 
-def in_threads(
-    function: Callable[[Job], Result],
-    jobs: Sequence[Job],
-    threads: int | None = None,
-    stop: Callable[[], None] = lambda: None,
-) -> Iterator[Result]:
+def in_threads(function: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[Result]:
     """Run jobs in several threads, and yield their results in the order of the jobs.
 
-    There are as many threads as there may be, unless ``threads`` says
-    fewer, and each has a single one inside numerical libraries. After an error or Ctrl-C, jobs
-    that have begun end first: ``stop`` may tell them to hurry.
+    There are as many threads as there may be, and each has a single one inside numerical libraries.
+    After an error or Ctrl-C, jobs that have begun end first.
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    threads = min(threads or usable_threads(), len(jobs))
+    threads = min(usable_threads(), len(jobs))
     if threads < 2:
         yield from map(function, jobs)
         return
@@ -186,7 +188,6 @@ def in_threads(
             for future in futures:
                 yield future.result()
         except BaseException:
-            stop()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
@@ -194,18 +195,16 @@ def in_threads(
 def usable_threads() -> int:
     """Count the threads that this process may use: as many as cores, or ``OMP_NUM_THREADS``.
 
-    Workers in use say it themselves, where they were counted.
+    Workers in use say it themselves, where they were counted. The cores are those that this process
+    may use; in a container they are known where joblib is installed.
     """
     if _in_use.count is not None:
         return _in_use.count
-    asked, cores = os.environ.get("OMP_NUM_THREADS", ""), available_cores()
-    return min(int(asked), cores) if asked.isdecimal() and int(asked) else cores
-
-
-def available_cores() -> int:
-    """Count the cores that this process may use, in a container too where joblib is installed."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = (len(affinity(0)) if affinity else os.cpu_count()) or 1
     with suppress(ModuleNotFoundError):
         from joblib import cpu_count  # type: ignore[import-untyped]
 
-        return int(cpu_count())
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cores = int(cpu_count())
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return min(int(asked), cores) if asked.isdecimal() and int(asked) else cores

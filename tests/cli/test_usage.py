@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
 
 from asot.cli.parsing import _used
+from asot.errors import DataError
+from asot.workers import Workers
+from tests.conftest import REPOSITORY
+from tests.jobs import log_warning
 
 NEEDED = ("--data", "toys", "--out", "run")
 
@@ -96,6 +101,23 @@ def test_a_library_is_missing(
     outcome = asot(*words)
     assert outcome.code == 1
     assert outcome.sentence.endswith(f'which is not installed: run pip install "asot[{extra}]".')
+
+
+def test_other_processes_warn_as_this_one_does(
+    asot, toys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(REPOSITORY))
+
+    def train_run(*_: object, **__: object) -> None:
+        warn_alone = partial(log_warning, "%s is odd.")
+        list(Workers(2).run(warn_alone, ["a.csv", "a.csv", "b.csv"], apart=True))
+        raise DataError("That is all.")
+
+    monkeypatch.setattr("asot.cli.train.train_run", train_run)
+    words = ("train", "default", "--n_actions", "4", "--data", toys, "--out", tmp_path / "run")
+    said = asot(*words).err.splitlines()
+    assert said[-1] == "asot: That is all."
+    assert sorted(said[:-1]) == ["asot: a.csv is odd.", "asot: b.csv is odd."]
 
 
 def test_memory_runs_out(asot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 import torch
 
+from asot.discover.prototypes import Prototypes
 from asot.errors import ConfigurationError, FileError
-from asot.model.checkpoint import load_model, load_training, save
+from asot.model.checkpoint import load_learner, load_model, load_training, save
 from asot.model.features import PreparedFeatures
 from asot.model.learners import train_team
 from asot.model.network import decode
 from asot.model.recipe import Recipe
+from asot.model.team import Learner
 from asot.model.training import train
 from asot.simulation import make_recordings
 
@@ -56,6 +58,21 @@ def test_a_team_that_was_read_is_written_alike(
     if values.get("team") is not None:
         save(tmp_path / "again.ckpt", team=load_model(path))  # type: ignore[arg-type]
         assert (tmp_path / "again.ckpt").read_bytes() == path.read_bytes()
+
+
+def test_arrays_that_ray_lends_are_written_like_others(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    """They cannot be written to, of which torch warns where it would share their memory."""
+    lent = rng.random((3, 4))
+    model = Prototypes(lent, 5)
+    save(tmp_path / "own.ckpt", learner=Learner("one", None, model))
+    lent.flags.writeable = False
+    save(tmp_path / "lent.ckpt", learner=Learner("one", None, model))
+    assert (tmp_path / "lent.ckpt").read_bytes() == (tmp_path / "own.ckpt").read_bytes()
+    read = load_learner(tmp_path / "lent.ckpt", 4, 3).model
+    assert isinstance(read, Prototypes)
+    np.testing.assert_array_equal(read.centres, lent)
 
 
 def places(values: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -14,6 +14,7 @@ import pytest
 from asot.data import Recordings, write_dataset
 from asot.errors import AsotError, ConfigurationError, DataError
 from asot.inputs.settings import VideoSettings
+from asot.model import features as features_module
 from asot.model import training
 from asot.model.recipe import Recipe, load_recipe
 from asot.runs.page import rewrite_page
@@ -648,6 +649,22 @@ def test_without_ground_truth_the_number_of_actions_is_found(
     assert {"Finding a first time scale", "Counting the actions"} <= set(heard)
     again = plan_run(make_recipe(n_actions=n_actions), data, seed=seed)
     assert again.numbers == plan.numbers
+
+
+def test_a_fresh_run_reads_each_recording_once_to_tell_it_from_others(
+    make_data: MakeData, make_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, digest = [], features_module._digest
+
+    def counted(recording: Any) -> bytes:
+        read.append(digest(recording))
+        return read[-1]
+
+    monkeypatch.setattr(features_module, "_digest", counted)
+    data, recipe = make_data(), make_recipe(n_actions="auto", training={"epochs": 1})
+    run = train_run(recipe, data, tmp_path / "run", device="cpu")
+    assert run is not None
+    assert len(read) == len(set(read)) == len(run.predictions.models())
 
 
 def test_an_activity_that_the_recipe_has_no_number_for_is_named(

@@ -20,7 +20,7 @@ from asot.benchmark.folder import DESCRIPTION, BenchmarkFolder, Candidate, Cell,
 from asot.benchmark.methods import find_method
 from asot.data import DatasetFolder, Recordings
 from asot.errors import AsotError, DataError
-from asot.files import in_turn
+from asot.folders import in_turn
 from asot.metrics import evaluate
 from asot.model.recipe import Recipe
 from asot.progress import Progress, silent

@@ -15,7 +15,7 @@ from asot.benchmark.report import draw_timelines
 from asot.benchmark.runner import plan_cells, run_benchmark, take_cells
 from asot.cli.console import console, drawing, new_table, progress, say, show_files, show_share
 from asot.errors import DataError, UnfinishedError, require_integer
-from asot.files import in_turn
+from asot.folders import in_turn
 from asot.metrics import PUBLISHED, SCORE_TITLES
 from asot.model.recipe import Recipe
 from asot.progress import LEARNING

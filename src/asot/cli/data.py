@@ -14,7 +14,7 @@ from asot.errors import DataError
 from asot.metrics import evaluate
 from asot.simulation import describe_features
 from asot.text import plural, printable
-from asot.workers import available_cores
+from asot.workers import usable_threads
 
 LAGS = (1, 2, 5, 10, 20, 50)
 # The figures of a description as they are named in print.
@@ -59,7 +59,6 @@ def check(
     transposed: Features are stored as (columns, frames).
     """
     root = find_dataset(dir, dataset)
-    cores = available_cores()
     with progress() as bars:
         report = check_dataset(
             root,
@@ -67,7 +66,7 @@ def check(
             activity_pattern,
             frame_rate=frame_rate,
             progress=bars,
-            processes=cores,
+            processes=usable_threads(),
             transposed=transposed,
         )
     show_report(report)

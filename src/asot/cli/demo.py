@@ -14,7 +14,8 @@ from asot.cli.summary import show_segmented
 from asot.data import WATCH_CLASSES, watch_sessions, write_dataset
 from asot.data.bundled import BIKES_CUTS, bikes_clip, bikes_shots
 from asot.errors import require_extra
-from asot.files import sole_use, write_text
+from asot.files import write_text
+from asot.folders import sole_use
 from asot.inputs.settings import SeriesSettings, VideoSettings
 from asot.metrics import evaluate
 from asot.model.recipe import load_recipe

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from asot.cli.console import finish_results, progress, show_results, show_share
 from asot.errors import ConfigurationError
-from asot.files import in_turn, sole_use
+from asot.folders import in_turn, sole_use
 from asot.progress import DRAWING
 from asot.runs.predict import predict_share
 from asot.runs.predictions import PredictionFolder

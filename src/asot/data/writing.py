@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from asot.data.folder import is_folder
 from asot.data.recordings import Recordings
 from asot.errors import ArgumentError, FileError
-from asot.files import atomic_path, put_folder, scratch_beside, write_array, write_text
+from asot.files import atomic_path, write_array, write_text
+from asot.folders import put_folder, scratch_beside
 from asot.text import as_label, quote
 
 

@@ -36,7 +36,7 @@ from asot.inputs.settings import SeriesSettings, VideoSettings
 from asot.inputs.shared import Agreement, Look, agree
 from asot.inputs.taken import Taken, take_down, take_stock, unused, write_taken
 from asot.inputs.video.partial import remove_stores
-from asot.processes import Died, tell
+from asot.processes import Died
 from asot.progress import Progress
 from asot.remote import (
     ROOM,
@@ -48,6 +48,7 @@ from asot.remote import (
     version,
 )
 from asot.schema import first_difference
+from asot.telling import tell
 from asot.text import plural
 from asot.workers import AGAIN, Workers
 

@@ -13,7 +13,8 @@ from typing import Any
 from asot.data.features import FeatureFile
 from asot.data.origin import Origin, origin_path, read_origin, read_times, times_path
 from asot.errors import AsotError
-from asot.files import in_turn, write_text
+from asot.files import write_text
+from asot.folders import in_turn
 from asot.inputs.find import Input
 from asot.remote import renew, told
 from asot.text import as_cell, from_cell, printable

@@ -133,7 +133,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return sys.intern(str(value))
     if isinstance(value, np.ndarray):
-        value = torch.from_numpy(np.ascontiguousarray(value))
+        return torch.tensor(np.ascontiguousarray(value))
     return value.detach().cpu().clone() if isinstance(value, Tensor) else value
 
 

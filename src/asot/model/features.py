@@ -43,8 +43,13 @@ def content_order(recordings: Sequence[NDArray[Any]]) -> list[int]:
     ... ]
     True
     """
-    digests = [_digest(recordings[index]) for index in range(len(recordings))]
-    return sorted(range(len(digests)), key=digests.__getitem__)
+    made = digests(recordings)
+    return sorted(range(len(made)), key=made.__getitem__)
+
+
+def digests(recordings: Sequence[NDArray[Any]]) -> list[bytes]:
+    """Return a hash of each recording's content, of some of its frames."""
+    return [_digest(recordings[index]) for index in range(len(recordings))]
 
 
 def _digest(recording: NDArray[Any]) -> bytes:
@@ -75,7 +80,10 @@ class TrainingFeatures(Kept):
 
 
 class PreparedFeatures(TrainingFeatures):
-    """Prepared recordings over raw ones, (N_i, D) arrays that may be lazy, in an ``order``."""
+    """Prepared recordings over raw ones, (N_i, D) arrays that may be lazy, in an ``order``.
+
+    Their ``digests``, where they are known, are not made again.
+    """
 
     def __init__(
         self,
@@ -83,18 +91,21 @@ class PreparedFeatures(TrainingFeatures):
         standardised: bool,
         order: Sequence[int] = (),
         folder: Path | None = None,
+        digests: Sequence[bytes] = (),
     ) -> None:
         # Standardising reads a whole recording, too much to repeat in every epoch. Raw recordings
         # may be mapped from files, of which a batch reads some frames only.
         super().__init__(features, int(features[0].shape[1]), standardised, folder, order)
         self._standardised = standardised
+        self._digests = digests
 
     @cached_property
     def identity(self) -> str:
         """Return a text that other recordings, or the same prepared otherwise, do not have."""
         whole = hashlib.sha256(repr(self._standardised).encode())
+        made = self._digests or digests(self._recordings)
         for index in self.order:
-            whole.update(_digest(self._recordings[index]))
+            whole.update(made[index])
         return whole.hexdigest()
 
     def _make(self, index: int) -> NDArray[np.float32]:

@@ -13,7 +13,8 @@ import msgspec
 
 from asot import __version__
 from asot.discover.prototypes import PlainEvidence
-from asot.files import in_turn, write_json
+from asot.files import write_json
+from asot.folders import in_turn
 from asot.model.features import PreparedFeatures
 from asot.schema import convert, read_json
 

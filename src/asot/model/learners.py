@@ -43,9 +43,10 @@ from asot.model.team import (
     choose_candidate,
 )
 from asot.model.training import no_logger, train
-from asot.processes import Died, single_threaded, tell
+from asot.processes import Died, single_threaded
 from asot.progress import Progress, silent
 from asot.shards import Shard, ShardResult
+from asot.telling import tell
 from asot.text import plural
 from asot.workers import AGAIN, DEFAULT_WORKERS, Workers
 

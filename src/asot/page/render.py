@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from asot.errors import MissingExtraError
-from asot.files import atomic_path, remove, scratch_beside, write_text
+from asot.files import atomic_path, remove, write_text
+from asot.folders import scratch_beside
 from asot.page.book import Book, Clip
 from asot.page.content import Page
 from asot.page.media import Studio

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.errors import ConfigurationError, DataError, FileError
-from asot.files import file_hash, in_turn
+from asot.files import file_hash
+from asot.folders import in_turn
 from asot.progress import Progress, silent
 from asot.runs.numbers import Order, read_order
 from asot.runs.predictions import MADE, PredictionFolder

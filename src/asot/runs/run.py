@@ -18,7 +18,7 @@ import logging
 import platform
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -42,6 +42,7 @@ from asot.schema import FileName, Positive, first_difference, read_json
 
 if TYPE_CHECKING:
     from asot.discover.number import NumberEvidence
+    from asot.model.features import PreparedFeatures
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +68,21 @@ class TrainingPlan:
     activities: dict[str, Recordings]
     n_actions: dict[str, int]
     numbers: dict[str, NumberEvidence]
+    _digests: dict[str, list[bytes]] = field(default_factory=dict)
+
+    def in_order(
+        self, name: str, standardised: bool, folder: Path | None = None
+    ) -> tuple[Recordings, PreparedFeatures]:
+        """Return a model's recordings in the order in which they are learnt, and their features."""
+        from asot.model.features import PreparedFeatures, digests
+
+        recordings = self.activities[name]
+        if name not in self._digests:  # all recordings are read for them
+            self._digests[name] = digests(recordings.features)
+        made = self._digests[name]
+        recordings = recordings[sorted(range(len(made)), key=made.__getitem__)]
+        settings: Any = {"folder": folder, "digests": sorted(made)}
+        return recordings, PreparedFeatures(recordings.features, standardised, **settings)
 
 
 class RunDescription(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -235,11 +251,9 @@ def plan_run(
         if count is None and (before is None or (found is not None and found.is_file())):
             from asot.discover.number import NumberEvidence
             from asot.model.automatic import settle_number
-            from asot.model.features import PreparedFeatures, content_order
             from asot.model.found import Found
 
-            order = content_order(recordings.features)
-            features = PreparedFeatures(recordings.features, recipe.dataset.standardise, order)
+            _, features = plan.in_order(name, recipe.dataset.standardise)
             report, kept = part_of(progress, index, list(groups)), Found(found)
             # Of recordings that were added later the known number says nothing.
             number = kept.look(NumberEvidence, f"{name} n_actions", features, seed)

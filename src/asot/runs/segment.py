@@ -26,7 +26,8 @@ from asot.data import DatasetFolder
 from asot.data.folder import is_folder
 from asot.data.origin import origin_path
 from asot.errors import ConfigurationError, FileError, require_extra
-from asot.files import in_turn, move_folder, sole_use, write_json
+from asot.files import write_json
+from asot.folders import in_turn, move_folder, sole_use
 from asot.inputs.companions import find_companions, note_companions
 from asot.inputs.extract import Extraction, extract
 from asot.inputs.find import DESCRIPTION, find_inputs, is_ours, take_shard

@@ -12,15 +12,8 @@ from pathlib import Path
 
 from asot.data.origin import Origin
 from asot.errors import ConfigurationError, require_extra, require_integer, require_number
-from asot.files import (
-    atomic_path,
-    fingerprint,
-    put,
-    put_folder,
-    remove,
-    scratch_beside,
-    sole_use,
-)
+from asot.files import atomic_path, fingerprint, put, remove
+from asot.folders import put_folder, scratch_beside, sole_use
 from asot.page import Sharing, render_page
 from asot.page.sharing import Copies
 from asot.progress import Progress, silent

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from asot.data import Recordings
 from asot.errors import ConfigurationError
 from asot.figures.evidence_file import EVIDENCE_FILE
-from asot.files import file_hash, in_turn, remove_folder, scratch_beside, sole_use, write_json
+from asot.files import file_hash, write_json
+from asot.folders import in_turn, remove_folder, scratch_beside, sole_use
 from asot.model.devices import Devices, count_started, find_devices, is_main_process
 from asot.model.recipe import Recipe
 from asot.progress import Progress, part_of, silent
@@ -160,7 +161,7 @@ def train_share(
             if run.checkpoint(name).is_file():
                 continue
             tell = part_of(progress, index, list(plan.activities))
-            _, features = _in_order(out, plan, name, recipe)
+            _, features = plan.in_order(name, recipe.dataset.standardise, out)
             settled, _ = _settle(out, plan, name, recipe, features, seed, tell)
             make_log = _logger_maker(out, name, recipe, logger_name)
             kept = run.checkpoint(name).with_suffix("")
@@ -184,19 +185,6 @@ def _plan(
     known = run.n_actions() if (run.root / RUN_FILE).is_file() else None
     found = run.root / FOUND
     return plan_run(recipe, data_dir, activities, progress, seed=seed, known=known, found=found)
-
-
-def _in_order(
-    root: Path, plan: TrainingPlan, name: str, recipe: Recipe
-) -> tuple[Recordings, PreparedFeatures]:
-    """Return a model's recordings in the order in which they are learnt, and their features."""
-    from asot.model.features import PreparedFeatures, content_order
-
-    recordings = plan.activities[name]
-    recordings = recordings[content_order(recordings.features)]
-    return recordings, PreparedFeatures(
-        recordings.features, recipe.dataset.standardise, folder=root
-    )
 
 
 def _workers_of(logger_name: str, workers: Workers) -> Workers:
@@ -252,7 +240,7 @@ def fit_model(
             return None
         remove_folder(kept)
         return load_model(checkpoint)
-    recordings, features = _in_order(root, plan, name, recipe)
+    recordings, features = plan.in_order(name, recipe.dataset.standardise, root)
     frame_rate = _frame_rate(plan.activities[name])
 
     make_log = _logger_maker(root, name, recipe, logger_name)

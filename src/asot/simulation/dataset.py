@@ -20,7 +20,8 @@ from asot.data.writing import (
     write_recording,
 )
 from asot.errors import ArgumentError
-from asot.files import empty, write_text
+from asot.files import write_text
+from asot.folders import empty
 from asot.progress import Progress, silent
 from asot.simulation.features import FeatureModel
 from asot.simulation.labels import LabelCorpus

@@ -16,7 +16,7 @@ from asot.errors import ConfigurationError, FileError, MissingExtraError
 from asot.files import file_hash
 from asot.inputs.video.backbone import Backbone, brief
 from asot.schema import Positive, read_json
-from asot.workers import available_cores
+from asot.workers import usable_threads
 
 # Mean and deviation of ImageNet, on which most image models were trained.
 MEAN = (0.485, 0.456, 0.406)
@@ -64,7 +64,7 @@ class OnnxBackbone(Backbone):
         self.name = name
         self._options = options
         self._session, on_gpu = _session(name, model, device)
-        self.parallel = 1 if on_gpu else threads or available_cores()
+        self.parallel = 1 if on_gpu else threads or usable_threads()
         # Small batches stay in the caches of a core.
         self.batch_size = 32 if on_gpu else 2
         inputs = self._session.get_inputs()

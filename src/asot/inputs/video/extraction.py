@@ -26,7 +26,7 @@ from asot.inputs.video.partial import DAMAGED, HELD, MOMENT, REPAIRED, SOUND, Pa
 from asot.inputs.video.reading import Pictures, VideoInfo, probe, sample
 from asot.text import plural
 from asot.timeline.segments import require_times
-from asot.workers import available_cores
+from asot.workers import usable_threads
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -89,7 +89,7 @@ class VideoExtractor:
         with Partial(target, state, self.backbone.width, batch_size) as partial:
             # For small frames a single thread keeps up with the backbone, and spares its caches.
             large = info.width * info.height > _LARGE
-            threads = self.threads or (available_cores() if large else 1)
+            threads = self.threads or (usable_threads() if large else 1)
             video = _VideoRun(self, path, info, step_s, batch_size, threads, partial, tell).finish()
             moments = partial.moments
             if len(moments) < 2:
