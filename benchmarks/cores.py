@@ -147,9 +147,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         write_logs(folder / "logs")
-        print(
-            "task     beside   one thread: wall, processor   two: wall, processor   ratio   of at most"
-        )
+        heads = "one thread: wall, processor", "two: wall, processor", "ratio", "of at most"
+        print("task     beside  ", "   ".join(heads))
         for task in options.only:
             measure(task, 1, folder)  # compiles, and fills the caches
             for load in options.loads:
@@ -166,9 +165,8 @@ def main() -> None:
                 (w1, c1), (w2, c2) = (
                     [median(part) for part in zip(*times, strict=True)] for times in taken.values()
                 )
-                line = (
-                    f"{task:8} {load:6} {w1:14.2f} {c1:12.2f} {w2:14.2f} {c2:9.2f} {w1 / w2:7.2f}"
-                )
+                cells = f"{w1:14.2f} {c1:12.2f} {w2:14.2f} {c2:9.2f} {w1 / w2:7.2f}"
+                line = f"{task:8} {load:6} {cells}"
                 if load == 0:
                     both = median(twice(task, folder) for _ in range(options.repeats))
                     line += f"   of {2 * w1 / both:.2f}"
