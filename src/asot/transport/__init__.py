@@ -1,5 +1,6 @@
 """The transport: problem, structure terms, prior, solvers and solution. Arrays in, arrays out."""
 
+from asot.transport.costs import append_background, temporal_prior
 from asot.transport.solution import Ending, Objective, Solution, Status
 from asot.transport.solve import solve
 from asot.transport.streaming import FrameLabels, StreamingDecoder
@@ -8,8 +9,6 @@ from asot.transport.structure import (
     Dense,
     FeatureBand,
     Structure,
-    append_background,
-    temporal_prior,
 )
 
 __all__ = [

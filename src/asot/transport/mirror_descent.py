@@ -17,6 +17,7 @@ from asot.transport.problem import Problem
 from asot.transport.projection import project, round_to_marginals
 from asot.transport.request import Request
 from asot.transport.solution import MOST_MASS, Answer, Ending, Plan, Status
+from asot.transport.structure import wide, zero_sum_spectrum
 
 MAX_HALVINGS = 40
 # Zeros of a warm start would stay zeros.
@@ -46,8 +47,14 @@ class TorchBackend:
         parts[0] += problem.constant
         trace += problem.constant[:, None]
         assignment, weight = state.assignment, problem.row_weight
-        seen = Plan.of(assignment, weight, request).complete(status)
-        return Answer(assignment, labels, weight, trace, parts, seen)
+        seen = Plan.of(assignment, weight, request)
+        if problem.border:
+            q = problem.action_marginal[:, 0]
+            seen = seen._replace(action_marginal=0.5 * q, allowed=problem.support)
+            # What goes to the last column has no partner.
+            labels = labels.masked_fill(labels == assignment.shape[2] - 1, -1)[:, :-1]
+            assignment, weight = assignment[:, :-1, :-1], weight[:, :-1]
+        return Answer(assignment, labels, weight, trace, parts, seen.complete(status))
 
 
 @dataclass(frozen=True)
@@ -69,9 +76,7 @@ def _descend(problem: Problem, request: Request) -> tuple[State, Tensor, list[St
     """Solve the problem; return the last state, the trace of J and how each recording ended."""
     inner_iterations, tolerance = request.inner_iterations, request.tolerance
     batch, device = problem.cost.shape[0], problem.cost.device
-    initial = request.initial
-    if initial is None:
-        initial = problem.action_marginal.expand_as(problem.cost)
+    initial = problem.start(request.initial)
     # The start is projected too, as a mask or a warm start may break the hard marginals.
     scores = torch.log(initial.clamp(min=LEAST_INITIAL))
     state = _visit(problem, *project(problem, scores, inner_iterations))
@@ -142,13 +147,25 @@ def _visit(problem: Problem, log_assignment: Tensor, assignment: Tensor) -> Stat
 
 
 def _full_step(problem: Problem, request: Request) -> Tensor:
-    curvature = getattr(problem.structure, "curvature", None)
-    if curvature is None:
-        weight = problem.row_weight.expand_as(problem.cost)
-        curvature = 0.5 * problem.structure.apply(weight).abs().amax(dim=(1, 2))
-    step = request.weights.full_step(curvature)[:, None, None].to(problem.cost)
+    structure, actions = problem.structure, problem.action_structure
+    curvature = getattr(structure, "curvature", None)
+    if curvature is None or actions is not None:
+        weight = problem.row_weight[:, : request.cost.shape[1]].expand_as(request.cost)
+        widest = 0.5 * structure.apply(weight).abs().amax(dim=(1, 2))
+        curvature = widest if curvature is None else curvature
+    if actions is not None:
+        exists = request.actions
+        if exists is None:
+            exists = torch.ones_like(request.cost[:, 0], dtype=torch.bool)
+        low, high = zero_sum_spectrum(actions, exists, wide(problem.cost))
+        falling, rising = (one.to(widest).clamp(min=0.0) for one in (-low, high))
+        curvature = torch.maximum(curvature.to(widest) * falling, widest * rising)
+    # Weights of each recording lie on the CPU, as a band's curvature does.
+    step = request.weights.full_step(curvature.cpu())[:, None, None].to(problem.cost)
     if problem.both_hard and request.step_size is None:
-        limit = 4.0 / (1.0 - problem.alpha) / _typical_range(problem)
+        typical = _typical_range(problem)
+        alpha = request.alpha.to(typical) if isinstance(request.alpha, Tensor) else request.alpha
+        limit = 4.0 / (1.0 - alpha) / typical
         step = torch.minimum(step, limit[:, None, None])
     return step
 
