@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+import tests.strangers.damaged
 import tests.strangers.labels
 import tests.strangers.places
 import tests.strangers.recipes
@@ -159,6 +160,8 @@ def faults(code: int, codes: tuple[int, ...], text: str) -> list[str]:
     if "Traceback" in text or "Warning:" in text:
         wrong.append("a traceback or a warning of Python")
     lines = [line for line in text.splitlines() if not line.startswith("shown: ")]
+    if "There is no option" in text:  # then nothing was read
+        wrong.append("the kind gives an option that does not exist")
     longest = max((len(line) for line in lines), default=0)
     if longest > LONGEST:
         wrong.append(f"a sentence of {longest:,} characters")

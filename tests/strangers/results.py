@@ -334,7 +334,7 @@ def cell(room: Room, content: str | bytes) -> list[object]:
         "uniform",
         "--seeds",
         "1",
-        "--processes",
+        "--workers",
         "1",
         "--figures",
         "0",
