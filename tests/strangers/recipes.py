@@ -225,7 +225,7 @@ def simulate(room: Room, content: str | bytes) -> list[object]:  # fmt: skip
     {
         "recordings": ["--recordings", 10**9],
         "width": ["--width", 10**9],
-        "frames": ["--generate.n_frames", "[1, 1000000000000]"],
+        "frames": ["--generate.mean_length", 10**12],
         "actions": ["--generate.n_actions", 10**9],
         "like": ["--like", "../../etc/passwd"],
     },
