@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*is deprecated:Depre
 TAME: dict[str, Any] = {
     "epsilon": 0.3,
     "radius": 0.2,
-    "tolerance": 1e-12,
+    "tolerance": 1e-11,
     "max_iterations": 5_000,
 }
 KINDS: dict[str, dict[str, Any]] = {
