@@ -112,6 +112,9 @@ class ActionSegmenter(RecipeSegmenter):
     sample : function, optional
         Takes the frames of a recording, how many to draw, and a NumPy generator; returns the
         places of the frames of an epoch, rising.
+    update_actions : function or torch.nn.Module, optional
+        Takes the ``asot.ForwardPass`` of a step after it, and returns the next action embeddings
+        (K, d), in place of descending them.
     callbacks : list of functions, optional
         Each is called with an ``asot.Epoch`` after every epoch; one that returns True ends the
         training, such as ``asot.EarlyStopping()``.
@@ -184,6 +187,7 @@ class ActionSegmenter(RecipeSegmenter):
         loss: Any = None,
         initialise: Any = None,
         sample: Any = None,
+        update_actions: Any = None,
         callbacks: Sequence[Any] = (),
     ) -> None:
         self.n_actions = n_actions
@@ -216,6 +220,7 @@ class ActionSegmenter(RecipeSegmenter):
         self.loss = loss
         self.initialise = initialise
         self.sample = sample
+        self.update_actions = update_actions
         self.callbacks = callbacks
 
     def predict_proba(self, X: Any, *, lengths: Any = None) -> Any:

@@ -1,10 +1,12 @@
 """Other methods to compare with, all behind the estimator's interface."""
 
 from asot.baselines.base import UniformSegmenter
+from asot.baselines.closed_loop import ClosedLoopSegmenter
 from asot.baselines.cte import CTESegmenter
 from asot.baselines.cte_decoding import CTEDecodingSegmenter, estimated_order, ordered_viterbi
 from asot.baselines.hmm import HMMSegmenter
 from asot.baselines.kmeans import KMeansSegmenter, KMeansTransportSegmenter
+from asot.baselines.prototypes import PrototypeSegmenter
 from asot.baselines.sela import SeLASegmenter
 from asot.baselines.tot import TOTSegmenter
 from asot.baselines.twfinch import TWFINCHSegmenter
@@ -12,9 +14,11 @@ from asot.baselines.twfinch import TWFINCHSegmenter
 __all__ = [
     "CTEDecodingSegmenter",
     "CTESegmenter",
+    "ClosedLoopSegmenter",
     "HMMSegmenter",
     "KMeansSegmenter",
     "KMeansTransportSegmenter",
+    "PrototypeSegmenter",
     "SeLASegmenter",
     "TOTSegmenter",
     "TWFINCHSegmenter",

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from asot.errors import ArgumentError, ConfigurationError
 from asot.model.parts import ForwardPass, Parts, require_shape
-from asot.model.recipe import Recipe, TransportSettings
+from asot.model.recipe import EncoderSettings, Recipe, TransportSettings
 from asot.processes import single_threaded
 from asot.transport import Solution, solve, temporal_prior
 
@@ -65,10 +65,10 @@ class ActionModel(nn.Module):
                     f"each of {n_actions} actions, but have the shape {shape}.",
                     setting="actions",
                 )
-        fixed = self.parts.actions is not None
-        self.actions = nn.Parameter(F.normalize(embeddings, dim=-1), requires_grad=not fixed)
+        descends = self.parts.actions is None and self.parts.update_actions is None
+        self.actions = nn.Parameter(F.normalize(embeddings, dim=-1), requires_grad=descends)
         self.modules_of_own = nn.ModuleDict()
-        for name in ("cost", "pseudo_labels", "loss"):
+        for name in ("cost", "pseudo_labels", "loss", "update_actions"):
             if isinstance(own := getattr(self.parts, name), nn.Module):
                 self.modules_of_own[name] = copy.deepcopy(own)
 
@@ -76,11 +76,8 @@ class ActionModel(nn.Module):
         """Make the encoder; return it with the width of the embedding."""
         own = self.parts.encoder
         if own is None:
-            widths = [self.n_features, *self.recipe.encoder.hidden, self.recipe.encoder.width]
-            layers: list[nn.Module] = []
-            for before, after in pairwise(widths[:-1]):
-                layers += [nn.Linear(before, after), nn.ReLU()]
-            return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1])), widths[-1]
+            settings = self.recipe.encoder
+            return frame_encoder(self.n_features, settings), settings.width
         encoder = copy.deepcopy(own) if isinstance(own, nn.Module) else own(self.n_features)
         if not isinstance(encoder, nn.Module):
             raise ArgumentError(
@@ -100,14 +97,14 @@ class ActionModel(nn.Module):
         return tuple(layer for layer in self.encoder if isinstance(layer, nn.Linear))
 
     def own(self, part: str) -> Any:
-        """Return one's own cost, pseudo-labels or loss, if there is one; a module in training."""
+        """Return one's own part, such as the loss, if there is one; a module in training."""
         is_module = part in self.modules_of_own
         return self.modules_of_own[part] if is_module else getattr(self.parts, part)
 
     def keep_for_decoding(self) -> None:
         """Let go of the parts of one's own that only a training needs."""
         self.parts = self.parts.for_decoding(self.encoder)
-        for name in ("pseudo_labels", "loss"):
+        for name in ("pseudo_labels", "loss", "update_actions"):
             if name in self.modules_of_own:
                 del self.modules_of_own[name]
 
@@ -199,6 +196,17 @@ class ActionModel(nn.Module):
         return targets
 
     @torch.no_grad()
+    def update_actions(self, given: ForwardPass) -> None:
+        """Move the actions after the step of a forward pass: to places of one's own, if any."""
+        own = self.own("update_actions")
+        if own is not None:
+            moved = own(given)
+            require_shape("update_actions", moved, tuple(self.actions.shape))
+            self.place_actions(moved)
+        elif self.actions.requires_grad:
+            self.normalise_actions()
+
+    @torch.no_grad()
     def decode(self, features: Tensor) -> Solution:
         """Segment one recording's prepared features (N, D), independently of all others."""
         given = ForwardPass.of(self, features[None], torch.tensor([len(features)]))
@@ -207,6 +215,15 @@ class ActionModel(nn.Module):
         if settings.mode == "default" and settings.lambda_actions is not None:
             solution.require_sound(settings.lambda_frames is None)
         return solution
+
+
+def frame_encoder(n_features: int, settings: EncoderSettings) -> nn.Sequential:
+    """Draw asot's own encoder: linear layers with ReLU between them."""
+    widths = [n_features, *settings.hidden, settings.width]
+    layers: list[nn.Module] = []
+    for before, after in pairwise(widths[:-1]):
+        layers += [nn.Linear(before, after), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
 
 
 def _encode(encoder: nn.Module, batch: Tensor, lengths: Tensor) -> Tensor:
