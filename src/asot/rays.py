@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from asot.errors import MissingExtraError, UnfinishedError
-from asot.locks import HAS_LOCKS, lock
+from asot.locks import HAS_FLOCK, lock
 
 Job = TypeVar("Job")
 
@@ -153,7 +153,7 @@ def _start(ray: Any, count: int | None, quiet: dict[str, Any]) -> None:
     place = place if len(place) <= LONGEST_FOLDER else "/tmp"
     _sweep(Path(place))
     folder = tempfile.mkdtemp(prefix=PREFIX, dir=place)
-    if HAS_LOCKS:  # until this process ends, however it does
+    if HAS_FLOCK:  # until this process ends, however it does
         lock(os.open(folder, os.O_RDONLY), wait=True)
     # Else it writes a secret into the user's home.
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
@@ -175,7 +175,7 @@ def _start(ray: Any, count: int | None, quiet: dict[str, Any]) -> None:
 
 def _sweep(place: Path) -> None:
     """Remove the folders of processes that were killed."""
-    for left in place.glob(f"{PREFIX}*") if HAS_LOCKS else ():
+    for left in place.glob(f"{PREFIX}*") if HAS_FLOCK else ():
         with suppress(OSError):  # it may be another's
             opened = os.open(left, os.O_RDONLY)
             if lock(opened):
