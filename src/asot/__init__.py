@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from asot.metrics import evaluate
     from asot.transport import (
         Band,
+        Complement,
         Dense,
         FeatureBand,
+        Joined,
         Solution,
         StreamingDecoder,
         append_background,
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
 
     __version__: str
 
-_TRANSPORT = ("Band", "Dense", "FeatureBand", "Solution", "StreamingDecoder", "append_background")
+_STRUCTURES = ("Band", "Complement", "Dense", "FeatureBand", "Joined")
+_TRANSPORT = (*_STRUCTURES, "Solution", "StreamingDecoder", "append_background")
 _HOMES = {
     **dict.fromkeys((*_TRANSPORT, "solve", "temporal_prior"), "asot.transport"),
     **{"ActionSegmenter": "asot.estimator", "AsotError": "asot.errors", "evaluate": "asot.metrics"},
@@ -41,8 +44,10 @@ __all__ = [
     "ActionSegmenter",
     "AsotError",
     "Band",
+    "Complement",
     "Dense",
     "FeatureBand",
+    "Joined",
     "Solution",
     "StreamingDecoder",
     "append_background",
