@@ -6,17 +6,21 @@ from asot.transport.solve import solve
 from asot.transport.streaming import FrameLabels, StreamingDecoder
 from asot.transport.structure import (
     Band,
+    Complement,
     Dense,
     FeatureBand,
+    Joined,
     Structure,
 )
 
 __all__ = [
     "Band",
+    "Complement",
     "Dense",
     "Ending",
     "FeatureBand",
     "FrameLabels",
+    "Joined",
     "Objective",
     "Solution",
     "Status",

@@ -51,9 +51,10 @@ class TorchBackend:
         if problem.border:
             q = problem.action_marginal[:, 0]
             seen = seen._replace(action_marginal=0.5 * q, allowed=problem.support)
-            # What goes to the last column has no partner.
-            labels = labels.masked_fill(labels == assignment.shape[2] - 1, -1)[:, :-1]
-            assignment, weight = assignment[:, :-1, :-1], weight[:, :-1]
+            alone, assignment = assignment[:, :-1, -1], assignment[:, :-1, :-1]
+            labels = label(assignment, problem.support[:, :-1, :-1])
+            labels = labels.masked_fill(alone.detach() > assignment.detach().sum(dim=2), -1)
+            weight = weight[:, :-1]
         return Answer(assignment, labels, weight, trace, parts, seen.complete(status))
 
 
@@ -176,10 +177,12 @@ def _typical_range(problem: Problem) -> Tensor:
     A projection onto both marginals is a transport problem of its own, at temperature 1/s: out of
     reach where that is far below the costs. Few entries do not move a median.
     """
-    cost = problem.cost.detach()
-    lowest = problem.masked(cost, torch.inf).amin(dim=2)
-    highest = problem.masked(cost, -torch.inf).amax(dim=2)
-    used = (problem.row_weight[..., 0] > 0) & (highest > -torch.inf)
+    cost, weight = problem.cost.detach(), problem.row_weight[..., 0]
+    lowest, highest = problem.masked(cost, torch.inf), problem.masked(cost, -torch.inf)
+    if problem.border:  # a dear one is out of the way
+        lowest, highest, weight = lowest[:, :-1, :-1], highest[:, :-1, :-1], weight[:, :-1]
+    lowest, highest = lowest.amin(dim=2), highest.amax(dim=2)
+    used = (weight > 0) & (highest > -torch.inf)
     ranges = (highest - lowest).masked_fill(~used, torch.nan).nanmedian(dim=1).values
     return ranges.nan_to_num(0.0).clamp(min=torch.finfo(ranges.dtype).tiny)
 

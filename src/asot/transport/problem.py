@@ -7,8 +7,8 @@ with ``Ca = 1 - I`` unless given, and the generalised ``KL(a || b) = sum a log(a
 side without a lambda is a hard constraint and has no penalty. Source: Xu and Gould, CVPR 2024
 (arXiv 2404.01518).
 
-Where each action has a band of its own, ``Cv_k``, a pair of entries has the mean of the bands of its
-two actions, so that the term stays symmetric::
+Where each action has a band of its own, ``Cv_k``, a pair of entries has the mean of the bands of
+its two actions, so that the term stays symmetric::
 
     (alpha / 4) sum_ijkl T_ik (Cv_k + Cv_l)_ij Ca_kl T_jl  =  (alpha / 4) <T, W(T Ca) + W(T) Ca>
 

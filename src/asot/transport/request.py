@@ -204,9 +204,9 @@ class Request:
 
     def _check_parity(self) -> None:
         names = ("frame_marginal", "action_marginal", "allowed", "initial", "structure")
-        names += ("action_structure", "action_lengths", "border", "tolerance")
+        more = ("action_structure", "action_lengths", "border", "tolerance")
         given = ['gradient="implicit"'] if self.gradient == "implicit" else []
-        given += [name for name in names if getattr(self, name) is not None]
+        given += [name for name in (*names, *more) if getattr(self, name) is not None]
         if isinstance(self.radius, int):
             given.append("radius in frames")
         given += [f"{name} for each" for name in WEIGHTS if isinstance(getattr(self, name), Tensor)]
@@ -281,17 +281,17 @@ class Request:
 
     def _pad_lists(self, counts: list[int]) -> None:
         """Pad what came as a list of arrays, one for each recording."""
-        sizes = list(zip(self.lengths, counts, strict=True))
-        for name, axes in (
-            ("frame_marginal", slice(0, 1)),
-            ("action_marginal", slice(1, 2)),
-            ("allowed", slice(0, 2)),
-            ("initial", slice(0, 2)),
+        both = list(zip(self.lengths, counts, strict=True))
+        for name, own in (
+            ("frame_marginal", [(n,) for n, _ in both]),
+            ("action_marginal", [(k,) for _, k in both]),
+            ("allowed", both),
+            ("initial", both),
         ):
-            value = getattr(self, name)
-            if is_list_of_arrays(value, axes.stop - axes.start):
-                shape = tuple(self.cost.shape[1:])[axes]
-                own = [size[axes] for size in sizes]
+            value, axes = getattr(self, name), len(own[0])
+            if is_list_of_arrays(value, axes):
+                first = 1 + (name == "action_marginal")
+                shape = tuple(self.cost.shape[first : first + axes])
                 setattr(self, name, pad_list(name, value, own, shape))
 
     def _check_mask(self, mask: Tensor, used: Tensor, exists: Tensor) -> None:

@@ -115,8 +115,8 @@ def solve(
     border : float or (B,), optional
         Cost of leaving a frame, or an action, without a partner: a row and a column are added,
         each with the mass of the other side, free where they meet, and without neighbours. Rows
-        of the assignment then lack what has no partner, and where that is the most the label
-        is -1.
+        of the assignment then lack what has no partner; where that is more than half of a frame
+        its label is -1.
     initial : array, shape (N, K) or (B, N, K), optional
         A warm start: a non-negative assignment, such as an earlier solution's.
     max_iterations : int

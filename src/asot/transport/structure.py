@@ -314,12 +314,12 @@ class Dense:
 
     Parameters
     ----------
-    matrix : Tensor, shape (N, N) or (B, N, N)
+    matrix : array or Tensor, shape (N, N) or (B, N, N)
         Symmetric and finite; ``matrix[i, j]`` is the cost of unlike actions for frames i and j, or
         as a structure of actions of actions i and j for neighbouring frames.
     """
 
-    def __init__(self, matrix: Tensor) -> None:
+    def __init__(self, matrix: Any) -> None:
         matrix = as_tensor("matrix", matrix)
         if matrix.ndim not in (2, 3) or matrix.shape[-1] != matrix.shape[-2]:
             shape = tuple(matrix.shape)
