@@ -5,6 +5,7 @@ from asot.baselines.cte import CTESegmenter
 from asot.baselines.cte_decoding import CTEDecodingSegmenter, estimated_order, ordered_viterbi
 from asot.baselines.hmm import HMMSegmenter
 from asot.baselines.kmeans import KMeansSegmenter, KMeansTransportSegmenter
+from asot.baselines.own_order import OwnOrderSegmenter
 from asot.baselines.sela import SeLASegmenter
 from asot.baselines.tot import TOTSegmenter
 from asot.baselines.twfinch import TWFINCHSegmenter
@@ -15,6 +16,7 @@ __all__ = [
     "HMMSegmenter",
     "KMeansSegmenter",
     "KMeansTransportSegmenter",
+    "OwnOrderSegmenter",
     "SeLASegmenter",
     "TOTSegmenter",
     "TWFINCHSegmenter",

@@ -132,6 +132,12 @@ METHODS: dict[str, Method] = {
         "order (Kumar et al., CVPR 2022)",
         partial(_network, "TOTSegmenter"),
     ),
+    "own_order": Method(
+        "ASOT, own orders",
+        "the paper's network; the order prior pulls each recording to its own order, estimated "
+        "after each epoch (idea of UFSA, Tran et al., WACV 2024)",
+        partial(_network, "OwnOrderSegmenter"),
+    ),
     "cte": Method(
         "CTE",
         "an embedding that regresses each frame's relative time, then CTE decoding (Kukleva et "
