@@ -6,6 +6,7 @@ from asot.baselines.cte import CTESegmenter
 from asot.baselines.cte_decoding import CTEDecodingSegmenter, estimated_order, ordered_viterbi
 from asot.baselines.hmm import HMMSegmenter
 from asot.baselines.kmeans import KMeansSegmenter, KMeansTransportSegmenter
+from asot.baselines.own_order import OwnOrderSegmenter
 from asot.baselines.prototypes import PrototypeSegmenter
 from asot.baselines.sela import SeLASegmenter
 from asot.baselines.tot import TOTSegmenter
@@ -18,6 +19,7 @@ __all__ = [
     "HMMSegmenter",
     "KMeansSegmenter",
     "KMeansTransportSegmenter",
+    "OwnOrderSegmenter",
     "PrototypeSegmenter",
     "SeLASegmenter",
     "TOTSegmenter",

@@ -151,6 +151,12 @@ METHODS: dict[str, Method] = {
         "as Prototypes, and embeddings are drawn to those of neighbours in features and time",
         partial(_network, "PrototypeSegmenter", smoothness=0.1),
     ),
+    "own_order": Method(
+        "ASOT, own orders",
+        "the paper's network; the order prior pulls each recording to its own order, estimated "
+        "after each epoch (idea of UFSA, Tran et al., WACV 2024)",
+        partial(_network, "OwnOrderSegmenter"),
+    ),
     "cte": Method(
         "CTE",
         "an embedding that regresses each frame's relative time, then CTE decoding (Kukleva et "
