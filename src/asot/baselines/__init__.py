@@ -8,6 +8,7 @@ from asot.baselines.kmeans import KMeansSegmenter, KMeansTransportSegmenter
 from asot.baselines.sela import SeLASegmenter
 from asot.baselines.tot import TOTSegmenter
 from asot.baselines.twfinch import TWFINCHSegmenter
+from asot.baselines.views import ViewsSegmenter
 
 __all__ = [
     "CTEDecodingSegmenter",
@@ -19,6 +20,7 @@ __all__ = [
     "TOTSegmenter",
     "TWFINCHSegmenter",
     "UniformSegmenter",
+    "ViewsSegmenter",
     "estimated_order",
     "ordered_viterbi",
 ]

@@ -132,6 +132,12 @@ METHODS: dict[str, Method] = {
         "order (Kumar et al., CVPR 2022)",
         partial(_network, "TOTSegmenter"),
     ),
+    "views": Method(
+        "Several views",
+        "the paper's network; a cost summed over two halves of the columns, each with an encoder "
+        "and action vectors of its own (TASOT, Mohamed et al. 2026)",
+        partial(_network, "ViewsSegmenter"),
+    ),
     "cte": Method(
         "CTE",
         "an embedding that regresses each frame's relative time, then CTE decoding (Kukleva et "

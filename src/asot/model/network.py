@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from asot.errors import ArgumentError, ConfigurationError
 from asot.model.parts import ForwardPass, Parts, require_shape
-from asot.model.recipe import Recipe, TransportSettings
+from asot.model.recipe import EncoderSettings, Recipe, TransportSettings
 from asot.processes import single_threaded
 from asot.transport import Solution, solve, temporal_prior
 
@@ -76,11 +76,8 @@ class ActionModel(nn.Module):
         """Make the encoder; return it with the width of the embedding."""
         own = self.parts.encoder
         if own is None:
-            widths = [self.n_features, *self.recipe.encoder.hidden, self.recipe.encoder.width]
-            layers: list[nn.Module] = []
-            for before, after in pairwise(widths[:-1]):
-                layers += [nn.Linear(before, after), nn.ReLU()]
-            return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1])), widths[-1]
+            settings = self.recipe.encoder
+            return perceptron(self.n_features, settings), settings.width
         encoder = copy.deepcopy(own) if isinstance(own, nn.Module) else own(self.n_features)
         if not isinstance(encoder, nn.Module):
             raise ArgumentError(
@@ -207,6 +204,14 @@ class ActionModel(nn.Module):
         if settings.mode == "default" and settings.lambda_actions is not None:
             solution.require_sound(settings.lambda_frames is None)
         return solution
+
+
+def perceptron(n_features: int, settings: EncoderSettings) -> nn.Sequential:
+    """Make asot's own encoder: linear layers with ReLU between them."""
+    layers: list[nn.Module] = []
+    for before, after in pairwise([n_features, *settings.hidden, settings.width]):
+        layers += [nn.Linear(before, after), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
 
 
 def _encode(encoder: nn.Module, batch: Tensor, lengths: Tensor) -> Tensor:
