@@ -32,7 +32,8 @@ ROOMS = (
         "notebook",
         "timeline",
     ),
-    *("transport", "metrics", "groups", "decoding", "figures", "data", "simulation", "inputs"),
+    *("transport", "compat", "metrics", "groups", "decoding", "figures", "data", "simulation"),
+    "inputs",
     *("discover", "model", "baselines", "estimator", "export", "page", "runs"),
     *("benchmark", "cli"),
 )

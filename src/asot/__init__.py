@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from asot.model.parts import EarlyStopping, Epoch, ForwardPass
     from asot.transport import (
         Band,
+        Complement,
         Dense,
         FeatureBand,
+        Joined,
         Solution,
         StreamingDecoder,
         append_background,
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
 
     __version__: str
 
-_TRANSPORT = ("Band", "Dense", "FeatureBand", "Solution", "StreamingDecoder", "append_background")
+_STRUCTURES = ("Band", "Complement", "Dense", "FeatureBand", "Joined")
+_TRANSPORT = (*_STRUCTURES, "Solution", "StreamingDecoder", "append_background")
 _HOMES = {
     **dict.fromkeys((*_TRANSPORT, "solve", "temporal_prior"), "asot.transport"),
     **dict.fromkeys(("EarlyStopping", "Epoch", "ForwardPass"), "asot.model.parts"),
@@ -43,11 +46,13 @@ __all__ = [
     "ActionSegmenter",
     "AsotError",
     "Band",
+    "Complement",
     "Dense",
     "EarlyStopping",
     "Epoch",
     "FeatureBand",
     "ForwardPass",
+    "Joined",
     "Solution",
     "StreamingDecoder",
     "append_background",

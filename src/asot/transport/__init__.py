@@ -1,23 +1,26 @@
 """The transport: problem, structure terms, prior, solvers and solution. Arrays in, arrays out."""
 
+from asot.transport.costs import append_background, temporal_prior
 from asot.transport.solution import Ending, Objective, Solution, Status
 from asot.transport.solve import solve
 from asot.transport.streaming import FrameLabels, StreamingDecoder
 from asot.transport.structure import (
     Band,
+    Complement,
     Dense,
     FeatureBand,
+    Joined,
     Structure,
-    append_background,
-    temporal_prior,
 )
 
 __all__ = [
     "Band",
+    "Complement",
     "Dense",
     "Ending",
     "FeatureBand",
     "FrameLabels",
+    "Joined",
     "Objective",
     "Solution",
     "Status",

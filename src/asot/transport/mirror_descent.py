@@ -17,6 +17,7 @@ from asot.transport.problem import Problem
 from asot.transport.projection import project, round_to_marginals
 from asot.transport.request import Request
 from asot.transport.solution import MOST_MASS, Answer, Ending, Plan, Status
+from asot.transport.structure import wide, zero_sum_spectrum
 
 MAX_HALVINGS = 40
 # Zeros of a warm start would stay zeros.
@@ -46,8 +47,15 @@ class TorchBackend:
         parts[0] += problem.constant
         trace += problem.constant[:, None]
         assignment, weight = state.assignment, problem.row_weight
-        seen = Plan.of(assignment, weight, request).complete(status)
-        return Answer(assignment, labels, weight, trace, parts, seen)
+        seen = Plan.of(assignment, weight, request)
+        if problem.border:
+            q = problem.action_marginal[:, 0]
+            seen = seen._replace(action_marginal=0.5 * q, allowed=problem.support)
+            alone, assignment = assignment[:, :-1, -1], assignment[:, :-1, :-1]
+            labels = label(assignment, problem.support[:, :-1, :-1])
+            labels = labels.masked_fill(alone.detach() > assignment.detach().sum(dim=2), -1)
+            weight = weight[:, :-1]
+        return Answer(assignment, labels, weight, trace, parts, seen.complete(status))
 
 
 @dataclass(frozen=True)
@@ -69,9 +77,7 @@ def _descend(problem: Problem, request: Request) -> tuple[State, Tensor, list[St
     """Solve the problem; return the last state, the trace of J and how each recording ended."""
     inner_iterations, tolerance = request.inner_iterations, request.tolerance
     batch, device = problem.cost.shape[0], problem.cost.device
-    initial = request.initial
-    if initial is None:
-        initial = problem.action_marginal.expand_as(problem.cost)
+    initial = problem.start(request.initial)
     # The start is projected too, as a mask or a warm start may break the hard marginals.
     scores = torch.log(initial.clamp(min=LEAST_INITIAL))
     state = _visit(problem, *project(problem, scores, inner_iterations))
@@ -142,13 +148,25 @@ def _visit(problem: Problem, log_assignment: Tensor, assignment: Tensor) -> Stat
 
 
 def _full_step(problem: Problem, request: Request) -> Tensor:
-    curvature = getattr(problem.structure, "curvature", None)
-    if curvature is None:
-        weight = problem.row_weight.expand_as(problem.cost)
-        curvature = 0.5 * problem.structure.apply(weight).abs().amax(dim=(1, 2))
-    step = request.weights.full_step(curvature)[:, None, None].to(problem.cost)
+    structure, actions = problem.structure, problem.action_structure
+    curvature = getattr(structure, "curvature", None)
+    if curvature is None or actions is not None:
+        weight = problem.row_weight[:, : request.cost.shape[1]].expand_as(request.cost)
+        widest = 0.5 * structure.apply(weight).abs().amax(dim=(1, 2))
+        curvature = widest if curvature is None else curvature
+    if actions is not None:
+        exists = request.actions
+        if exists is None:
+            exists = torch.ones_like(request.cost[:, 0], dtype=torch.bool)
+        low, high = zero_sum_spectrum(actions, exists, wide(problem.cost))
+        falling, rising = (one.to(widest).clamp(min=0.0) for one in (-low, high))
+        curvature = torch.maximum(curvature.to(widest) * falling, widest * rising)
+    # Weights of each recording lie on the CPU, as a band's curvature does.
+    step = request.weights.full_step(curvature.cpu())[:, None, None].to(problem.cost)
     if problem.both_hard and request.step_size is None:
-        limit = 4.0 / (1.0 - problem.alpha) / _typical_range(problem)
+        typical = _typical_range(problem)
+        alpha = request.alpha.to(typical) if isinstance(request.alpha, Tensor) else request.alpha
+        limit = 4.0 / (1.0 - alpha) / typical
         step = torch.minimum(step, limit[:, None, None])
     return step
 
@@ -159,10 +177,12 @@ def _typical_range(problem: Problem) -> Tensor:
     A projection onto both marginals is a transport problem of its own, at temperature 1/s: out of
     reach where that is far below the costs. Few entries do not move a median.
     """
-    cost = problem.cost.detach()
-    lowest = problem.masked(cost, torch.inf).amin(dim=2)
-    highest = problem.masked(cost, -torch.inf).amax(dim=2)
-    used = (problem.row_weight[..., 0] > 0) & (highest > -torch.inf)
+    cost, weight = problem.cost.detach(), problem.row_weight[..., 0]
+    lowest, highest = problem.masked(cost, torch.inf), problem.masked(cost, -torch.inf)
+    if problem.border:  # a dear one is out of the way
+        lowest, highest, weight = lowest[:, :-1, :-1], highest[:, :-1, :-1], weight[:, :-1]
+    lowest, highest = lowest.amin(dim=2), highest.amax(dim=2)
+    used = (weight > 0) & (highest > -torch.inf)
     ranges = (highest - lowest).masked_fill(~used, torch.nan).nanmedian(dim=1).values
     return ranges.nan_to_num(0.0).clamp(min=torch.finfo(ranges.dtype).tiny)
 

@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from asot.transport.arguments import refused
 from asot.transport.mirror_descent import label
-from asot.transport.request import Request, refused
+from asot.transport.request import Request
 from asot.transport.solution import Answer, Ending, Status
 from asot.transport.structure import Band
 

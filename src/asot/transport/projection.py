@@ -62,6 +62,7 @@ def _project_both(problem: Problem, scores: Tensor, inner_iterations: int) -> tu
     # Unless both sum to 1 in double precision too, no potentials bring one to the other.
     q, w = problem.action_marginal.to(exact), problem.row_weight.to(exact)
     q, w = q / q.sum(dim=2, keepdim=True), w / w.sum(dim=1, keepdim=True)
+    unused = (q == 0).to(q)  # padding
     close_enough = CLOSE_ENOUGH[scores.dtype]
     tiny = torch.finfo(exact.dtype).tiny
     potential = torch.zeros_like(q)
@@ -71,10 +72,11 @@ def _project_both(problem: Problem, scores: Tensor, inner_iterations: int) -> tu
         unfinished = error > close_enough
         if not bool(unfinished.any()):
             break
+        mass = mass + unused
         log_mass = torch.log(mass.clamp(min=tiny))
         if bool((mass <= tiny).any()):
             log_mass = torch.where(mass > tiny, log_mass, _log_mass(problem, exact + potential, w))
-        step = torch.log(q) - log_mass
+        step = torch.log(q + unused) - log_mass
         if step_number >= inner_iterations:
             newton = _newton_direction(assignment, mass, q, w)
             for _ in range(MAX_HALVINGS):

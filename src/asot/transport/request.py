@@ -5,22 +5,39 @@ from __future__ import annotations
 import math
 import numbers
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from asot.errors import ArgumentError, require_integer, require_number
+from asot.errors import require_integer, require_number
+from asot.transport.arguments import (
+    ARRAYS,
+    as_tensor,
+    check_mode,
+    is_list_of_arrays,
+    pad_list,
+    read_lengths,
+    read_marginal,
+    read_shaped,
+    read_weight,
+    real,
+    refused,
+)
 from asot.transport.step import Weights
+from asot.transport.structure import Dense
 
-if TYPE_CHECKING:
-    from asot.transport.structure import Structure
-
-MARGINAL_SUM_TOLERANCE = 1e-4  # as marginals may come from sums in float32
 MOST_ITERATIONS = 1_000_000
-# Dtypes that torch takes without a change, the common case.
-PLAIN = (np.dtype(np.float32), np.dtype(np.float64))
+# What may be a number or an array, with its bounds; and which of them may be left out.
+WEIGHTS: dict[str, dict[str, float]] = {
+    "epsilon": {"above": 0.0},
+    "alpha": {"at_least": 0.0, "below": 1.0},
+    "radius": {"above": 0.0},
+    "lambda_actions": {"above": 0.0},
+    "lambda_frames": {"above": 0.0},
+    "border": {},
+}
+OPTIONAL = ("lambda_actions", "lambda_frames", "border")
 
 
 @dataclass(eq=False, slots=True)
@@ -30,20 +47,25 @@ class Request:
     Afterwards ``cost`` is (B, N, K). ``lengths`` is a list, or a tensor where it lies on a GPU
     beside the cost, which saves the wait for it. Marginals, mask and warm start are None unless
     given, else tensors (B, N), (B, K), (B, N, K) and (B, N, K) on the cost's device, cut from any
-    graph: gradients flow to the cost alone.
+    graph: gradients flow to the cost alone. Weights are numbers or, where they came as arrays,
+    tensors (B,) or (B, K) on the CPU. Where recordings have their own number of actions,
+    ``actions`` marks these, (B, K), and the action marginal is there.
     """
 
     cost: Tensor
-    epsilon: float = 0.07
-    alpha: float = 0.3
-    radius: float | int = 0.04
-    lambda_actions: float | None = 0.1
-    lambda_frames: float | None = None
+    epsilon: Any = 0.07
+    alpha: Any = 0.3
+    radius: Any = 0.04
+    lambda_actions: Any = 0.1
+    lambda_frames: Any = None
     lengths: Any = None
+    action_lengths: Any = None
     frame_marginal: Any = None
     action_marginal: Any = None
     allowed: Any = None
-    structure: Structure | None = None
+    structure: Any = None
+    action_structure: Any = None
+    border: Any = None
     initial: Any = None
     max_iterations: int = 25
     inner_iterations: int = 10
@@ -52,14 +74,17 @@ class Request:
     mode: str = "default"
     backend: str = "auto"
     single: bool = field(init=False)  # the cost came as (N, K)
+    in_torch: bool = field(init=False)  # it came as tensors
+    actions: Tensor | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        require_number("epsilon", self.epsilon, above=0.0)
-        require_number("alpha", self.alpha, at_least=0.0, below=1.0)
-        require_number("radius", self.radius, above=0.0)
-        for name in ("lambda_actions", "lambda_frames", "step_size"):
-            if getattr(self, name) is not None:
-                require_number(name, getattr(self, name), above=0.0)
+        arrays = [name for name in WEIGHTS if isinstance(getattr(self, name), ARRAYS)]
+        for name, bounds in WEIGHTS.items():
+            value = getattr(self, name)
+            if name not in arrays and (value is not None or name not in OPTIONAL):
+                require_number(name, value, **bounds)
+        if self.step_size is not None:
+            require_number("step_size", self.step_size, above=0.0)
         if self.tolerance is not None:
             require_number("tolerance", self.tolerance, at_least=0.0)
         for name, least in (("max_iterations", 0), ("inner_iterations", 1)):
@@ -69,12 +94,16 @@ class Request:
             raise refused(
                 "backend", f'must be "auto", "torch", "cpu" or "cuda", but is {self.backend!r}.'
             )
-        whole = isinstance(self.radius, numbers.Integral)
-        self.radius = int(self.radius) if whole else float(self.radius)
+        if "radius" not in arrays:
+            whole = isinstance(self.radius, numbers.Integral)
+            self.radius = int(self.radius) if whole else float(self.radius)
         self._read_cost()
+        for name in arrays:
+            setattr(self, name, read_weight(name, getattr(self, name), self.cost, **WEIGHTS[name]))
         plain = self.structure is None and self.frame_marginal is None
-        plain = plain and self.action_marginal is None
+        plain = plain and self.action_marginal is None and self.action_lengths is None
         plain = plain and self.allowed is None and self.initial is None
+        plain = plain and self.action_structure is None
         if not (plain and self.backend == "cuda" and self._has_lengths_on_its_gpu()):
             self.lengths = read_lengths(self.lengths, self.cost)
         if self.mode == "parity":
@@ -85,7 +114,9 @@ class Request:
     @property
     def weights(self) -> Weights:
         """Return what decides the length of a step, beside the structure."""
-        return Weights(*(getattr(self, name) for name in Weights._fields))
+        each = (getattr(self, name) for name in Weights._fields)
+        # Of the actions' weights the largest bounds the curvature.
+        return Weights(*(one.amax(1) if getattr(one, "ndim", 0) == 2 else one for one in each))
 
     @property
     def exists(self) -> Tensor:
@@ -123,12 +154,32 @@ class Request:
             in_level and torch.autograd.forward_ad.unpack_dual(cost).tangent is not None
         ):
             return "a cost inside a transform of torch.func or with a forward derivative"
-        if self.structure is not None:
+        if self.structure is not None or self.action_structure is not None:
             return "a structure of one's own"
+        if self.border is not None:
+            return "a border"
+        for name in ("epsilon", "alpha", "radius", "lambda_frames", "lambda_actions"):
+            if isinstance(getattr(self, name), Tensor):
+                return f"{name} for each recording or action"
         return "a hard action side (lambda_actions=None)" if self.lambda_actions is None else None
 
     def _read_cost(self) -> None:
-        tensor = as_tensor("cost", self.cost)
+        given: Any = self.cost
+        listed = is_list_of_arrays(given, 2)
+        if listed:
+            if self.lengths is not None:
+                raise refused("lengths", "are those of the arrays where cost is a list: leave out.")
+            self.lengths = [len(one) for one in given]
+            columns = [one.shape[1] for one in given]
+            if len(set(columns)) > 1:
+                if self.action_lengths is not None:
+                    raise refused(
+                        "action_lengths",
+                        "are those of the arrays where these are of unlike width: leave out.",
+                    )
+                self.action_lengths = columns
+        self.in_torch = isinstance(given[0] if listed else given, Tensor)
+        tensor = pad_list("cost", given) if listed else as_tensor("cost", given)
         if tensor.is_complex():
             raise refused("cost", f"must be real, but is of {tensor.dtype}.")
         if tensor.dtype not in (torch.float32, torch.float64):
@@ -150,9 +201,11 @@ class Request:
 
     def _check_parity(self) -> None:
         names = ("frame_marginal", "action_marginal", "allowed", "initial", "structure")
-        given = [name for name in (*names, "tolerance") if getattr(self, name) is not None]
+        more = ("action_structure", "action_lengths", "border", "tolerance")
+        given = [name for name in (*names, *more) if getattr(self, name) is not None]
         if isinstance(self.radius, int):
             given.append("radius in frames")
+        given += [f"{name} for each" for name in WEIGHTS if isinstance(getattr(self, name), Tensor)]
         if given:
             raise refused(
                 "mode='parity'",
@@ -161,19 +214,31 @@ class Request:
             )
 
     def _read_extras(self) -> None:
-        """Read marginals, mask, warm start and structure."""
+        """Read numbers of actions, marginals, mask, warm start and structures."""
         cost, exists = self.cost, self.exists
         batch, n_frames, n_actions = cost.shape
+        counts = read_lengths(
+            self.action_lengths, cost, name="action_lengths", axis=2, what="actions"
+        )
+        self._pad_lists(counts)
         p, q = self.frame_marginal, self.action_marginal
+        actions = None
+        if self.action_lengths is not None:
+            own = torch.tensor(counts, device=cost.device)[:, None]
+            self.actions = actions = torch.arange(n_actions, device=cost.device) < own
+            # Entries of padded actions are never read, and take no part.
+            self.cost = cost = torch.where(actions[:, None, :], cost, 0.0)
+            q = torch.where(actions, 1.0 / own.to(cost), 0.0) if q is None else q
         if p is not None:
-            p = _read_marginal("frame_marginal", p, (batch, n_frames), cost, exists)
+            p = read_marginal("frame_marginal", p, (batch, n_frames), cost, exists)
         if q is not None:
-            q = _read_marginal("action_marginal", q, (batch, n_actions), cost)
-            if self.lambda_actions is None and bool((q == 0).any()):
+            q = read_marginal("action_marginal", q, (batch, n_actions), cost, actions)
+            unused = q == 0 if actions is None else (q == 0) & actions
+            if self.lambda_actions is None and bool(unused.any()):
                 raise refused(
                     "action_marginal",
                     "must be positive where the action side is hard (lambda_actions=None), but "
-                    f"is 0 for action {int((q == 0).nonzero()[0, -1])}: drop the action, or "
+                    f"is 0 for action {int(unused.nonzero()[0, -1])}: drop the action, or "
                     "forbid it with allowed=.",
                 )
         self.frame_marginal, self.action_marginal = p, q
@@ -183,7 +248,7 @@ class Request:
             mask = as_tensor("allowed", self.allowed).to(device=cost.device)
             if mask.dtype != torch.bool:
                 raise refused("allowed", f"must be of bool, but is of {mask.dtype}.")
-            mask = _read_shaped("allowed", mask, shapes)
+            mask = read_shaped("allowed", mask, shapes)
         # A relaxed side with a marginal of 0 has an infinite penalty on any mass: as a mask.
         if q is not None and self.lambda_actions is not None and bool((q == 0).any()):
             mask = (q > 0)[:, None, :] if mask is None else mask & (q > 0)[:, None, :]
@@ -191,11 +256,12 @@ class Request:
             mask = (p > 0)[:, :, None] if mask is None else mask & (p > 0)[:, :, None]
         if mask is not None:
             mask = mask.expand(cost.shape)
-            self._check_mask(mask, exists if p is None else exists & (p > 0), exists)
+            if self.border is None:  # where there is one, what is left bare goes there
+                self._check_mask(mask, exists if p is None else exists & (p > 0), exists)
         self.allowed = mask
 
         if self.initial is not None:
-            start = _read_shaped("initial", _real("initial", self.initial).to(cost), shapes[1:])
+            start = read_shaped("initial", real("initial", self.initial).to(cost), shapes[1:])
             if bool((start[exists] < 0).any()) or not bool(torch.isfinite(start[exists]).all()):
                 raise refused(
                     "initial",
@@ -203,12 +269,32 @@ class Request:
                     f"{float(start[exists].min()):g} to {float(start[exists].max()):g}.",
                 )
             self.initial = torch.where(exists[..., None], start, 0.0)
-        if self.structure is not None:
-            self._try_structure(self.structure)
+        like = torch.zeros_like(cost)
+        self.structure = _read_structure("structure", self.structure, like, self.lengths)
+        self.action_structure = _read_structure(
+            "action_structure", self.action_structure, like.mT, counts
+        )
+
+    def _pad_lists(self, counts: list[int]) -> None:
+        """Pad what came as a list of arrays, one for each recording."""
+        both = list(zip(self.lengths, counts, strict=True))
+        for name, own in (
+            ("frame_marginal", [(n,) for n, _ in both]),
+            ("action_marginal", [(k,) for _, k in both]),
+            ("allowed", both),
+            ("initial", both),
+        ):
+            value, axes = getattr(self, name), len(own[0])
+            if is_list_of_arrays(value, axes):
+                first = 1 + (name == "action_marginal")
+                shape = tuple(self.cost.shape[first : first + axes])
+                setattr(self, name, pad_list(name, value, own, shape))
 
     def _check_mask(self, mask: Tensor, used: Tensor, exists: Tensor) -> None:
         stuck = ~mask.any(dim=2) & used
         unused = ~(mask & exists[..., None]).any(dim=1)
+        if self.actions is not None:
+            unused = unused & self.actions
         for weight, bare, one, other in (
             (self.lambda_frames, stuck, "frame", "action"),
             (self.lambda_actions, unused, "action", "frame"),
@@ -221,138 +307,51 @@ class Request:
                     f"{one} {which} of recording {b} without.",
                 )
 
-    def _try_structure(self, structure: Structure) -> None:
-        """Apply a structure once, to name its mistakes before any work."""
-        shape, own = tuple(self.cost.shape), getattr(structure, "lengths", None)
-        if isinstance(own, Tensor) and own.tolist() != self.lengths:
-            raise refused(
-                "structure",
-                f"was made for recordings of {own.tolist()} frames, but lengths are "
-                f"{self.lengths}: give it the same lengths.",
-            )
-        if not callable(getattr(structure, "apply", None)):
-            kind = type(structure).__name__
-            raise refused("structure", f"must have a method apply(coupling), which {kind} has not.")
-        try:
-            tried = structure.apply(torch.zeros_like(self.cost))
-        except (RuntimeError, ValueError, TypeError, IndexError) as error:
-            raise refused(
-                "structure.apply", f"fails on a coupling of shape {shape}: {error}"
-            ) from error
-        if not isinstance(tried, Tensor) or tried.shape != shape:
-            found = tuple(tried.shape) if isinstance(tried, Tensor) else type(tried).__name__
-            raise refused(
-                "structure.apply", f"must return a tensor of shape {shape}, but returns {found}."
-            )
-        given = getattr(structure, "curvature", None)
-        if given is not None and not (
-            isinstance(given, Tensor)
-            and given.shape == shape[:1]
-            and bool((torch.isfinite(given) & (given >= 0)).all())
-        ):
-            raise refused(
-                "structure.curvature",
-                f"must be a tensor of shape {shape[:1]}, finite and not negative, but is {given}: "
-                "mend it, or leave it out.",
-            )
 
-
-def refused(subject: str, rule: str) -> ArgumentError:
-    """Make the error of an argument; ``subject`` may add a part or a value to its name."""
-    return ArgumentError(f"{subject} {rule}", setting=subject.partition(".")[0].partition("=")[0])
-
-
-def check_mode(mode: str) -> None:
-    """Refuse a mode that does not exist."""
-    if mode not in ("default", "parity"):
-        raise refused("mode", f'must be "default" or "parity", but is {mode!r}.')
-
-
-def as_tensor(name: str, values: Any) -> Tensor:
-    """Make a tensor of ``values``, without a copy where possible."""
-    if isinstance(values, Tensor):
-        if values.layout != torch.strided or values.is_meta:
-            raise refused(name, f"must be a dense tensor with values, not {values.layout}.")
-        return values
-    # Strides of axes of length 1 may be negative even so.
-    if type(values) is np.ndarray and values.dtype in PLAIN and values.flags.carray:
-        return torch.from_numpy(values if min(values.strides, default=0) >= 0 else values.copy())
-    try:
-        array = np.asarray(values)
-    except (ValueError, TypeError) as error:
-        raise refused(name, f"cannot be made an array: {error}") from error
-    if array.dtype.kind not in "fiub":
-        raise refused(name, f"must hold numbers, but is of {array.dtype}.")
-    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
-        array = array.astype(np.float64)
-    array = array.astype(array.dtype.newbyteorder("="), copy=False)
-    # torch takes no negative strides and warns of read-only memory, such as a memory-mapped file's.
-    as_it_is = array.flags.writeable and min(array.strides, default=0) >= 0
-    return torch.from_numpy(array if as_it_is else array.copy())
-
-
-def _real(name: str, values: Any) -> Tensor:
-    """Make a tensor of real numbers, cut from any graph."""
-    tensor = as_tensor(name, values).detach()
-    if tensor.is_complex():
-        raise refused(name, f"must be real, but is of {tensor.dtype}.")
-    return tensor
-
-
-def read_lengths(lengths: Any, cost: Tensor) -> list[int]:
-    """Read the lengths of the recordings of a batch (B, N, K)."""
-    batch, n_frames, _ = cost.shape
-    if lengths is None:
-        return [n_frames] * batch
-    tensor = as_tensor("lengths", lengths)
-    if tensor.numel() == 0:
-        raise refused("lengths", "must name one length for each recording, but is empty.")
-    if tensor.is_floating_point() or tensor.dtype == torch.bool:
-        raise refused("lengths", f"must be integers, but are of {tensor.dtype}.")
-    if tensor.ndim == 0:
-        tensor = tensor[None]
-    if tensor.shape != (batch,):
-        raise refused(
-            "lengths",
-            f"must name one length for each of the {batch} recordings, "
-            f"but has the shape {tuple(tensor.shape)}.",
-        )
-    each: list[int] = tensor.tolist()
-    for b, length in enumerate(each):
-        if not 1 <= length <= n_frames:
-            raise refused(
-                "lengths",
-                f"must lie between 1 and the {n_frames} frames of the cost, "
-                f"but recording {b} has {length}.",
-            )
-    return each
-
-
-def _read_shaped(name: str, tensor: Tensor, shapes: tuple[tuple[int, ...], ...]) -> Tensor:
-    """Expand a tensor to the last of the shapes, if it has any of them."""
-    if tuple(tensor.shape) not in shapes:
-        known = " or ".join(map(str, shapes))
-        raise refused(name, f"must have the shape {known}, but has {tuple(tensor.shape)}.")
-    return tensor.expand(shapes[-1])
-
-
-def _read_marginal(
-    name: str, values: Any, shape: tuple[int, int], cost: Tensor, exists: Tensor | None = None
-) -> Tensor:
-    """Read a marginal as a tensor of ``shape``; zero where frames do not exist."""
-    tensor = _read_shaped(name, _real(name, values).to(cost), (shape[1:], shape))
-    if exists is not None:
-        tensor = torch.where(exists, tensor, 0.0)
-    if not bool(torch.isfinite(tensor).all()):
-        raise refused(name, "must be finite, but holds NaN or infinite values.")
-    if bool((tensor < 0).any()):
-        raise refused(name, f"must not be negative, but its least value is {tensor.min():g}.")
-    sums = tensor.sum(dim=1)
-    worst = int((sums - 1.0).abs().argmax())
-    if abs(float(sums[worst]) - 1.0) > MARGINAL_SUM_TOLERANCE:
+def _read_structure(name: str, given: Any, like: Tensor, lengths: list[int]) -> Any:
+    """Read a structure, or a matrix as one; apply it once, to name its mistakes before any work."""
+    if given is None:
+        return None
+    structure = Dense(given) if isinstance(given, ARRAYS) else given
+    shape, own = tuple(like.shape), getattr(structure, "lengths", None)
+    if isinstance(own, Tensor) and own.tolist() != lengths:
         raise refused(
             name,
-            f"must sum to 1 over each recording, but sums to {float(sums[worst]):g} for "
-            f"recording {worst}: divide it by its sum.",
+            f"was made for recordings of {own.tolist()} frames, but lengths are "
+            f"{lengths}: give it the same lengths.",
         )
-    return tensor / sums[:, None]
+    if not callable(getattr(structure, "apply", None)):
+        kind = type(structure).__name__
+        raise refused(name, f"must have a method apply(coupling), which {kind} has not.")
+    part = f"{name}.apply"
+    try:
+        tried = structure.apply(like)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        raise refused(part, f"fails on a coupling of shape {shape}: {error}") from error
+    if not isinstance(tried, Tensor) or tried.shape != shape:
+        found = tuple(tried.shape) if isinstance(tried, Tensor) else type(tried).__name__
+        raise refused(
+            f"{name}.apply", f"must return a tensor of shape {shape}, but returns {found}."
+        )
+    curvature, spectrum = (getattr(structure, one, None) for one in ("curvature", "spectrum"))
+    if curvature is not None and not _is_bound(curvature, shape[0], at_least=0.0):
+        raise refused(
+            f"{name}.curvature",
+            f"must be a tensor of shape {shape[:1]}, finite and not negative, but is {curvature}: "
+            "mend it, or leave it out.",
+        )
+    if spectrum is not None and not all(_is_bound(one, shape[0]) for one in spectrum):
+        raise refused(
+            f"{name}.spectrum",
+            f"must be two finite tensors of shape {shape[:1]}, but is {spectrum}: mend it, or "
+            "leave it out.",
+        )
+    return structure
+
+
+def _is_bound(values: Any, batch: int, at_least: float = -math.inf) -> bool:
+    return (
+        isinstance(values, Tensor)
+        and values.shape == (batch,)
+        and bool((torch.isfinite(values) & (values >= at_least)).all())
+    )

@@ -14,7 +14,6 @@ from asot.transport.mirror_descent import TorchBackend
 from asot.transport.parity import ParityBackend
 from asot.transport.request import Request
 from asot.transport.solution import Answer, Objective, Solution
-from asot.transport.structure import Structure
 
 
 class Backend(Protocol):
@@ -43,16 +42,19 @@ BACKENDS: dict[str, tuple[Backend, ...]] = {
 def solve(
     cost: Any,
     *,
-    epsilon: float = 0.07,
-    alpha: float = 0.3,
-    radius: float | int = 0.04,
-    lambda_actions: float | None = 0.1,
-    lambda_frames: float | None = None,
+    epsilon: Any = 0.07,
+    alpha: Any = 0.3,
+    radius: Any = 0.04,
+    lambda_actions: Any = 0.1,
+    lambda_frames: Any = None,
     lengths: Any = None,
+    action_lengths: Any = None,
     frame_marginal: Any = None,
     action_marginal: Any = None,
     allowed: Any = None,
-    structure: Structure | None = None,
+    structure: Any = None,
+    action_structure: Any = None,
+    border: Any = None,
     initial: Any = None,
     max_iterations: int = 25,
     inner_iterations: int = 10,
@@ -75,30 +77,44 @@ def solve(
 
     Parameters
     ----------
-    cost : array or tensor, shape (N, K) or (B, N, K)
+    cost : array or tensor, shape (N, K) or (B, N, K), or a list of (N_b, K_b)
         Assignment cost of N frames to K actions, such as 1 - cosine similarity. NumPy in, NumPy
         out; a torch tensor stays on its device, and gradients flow through the result where the
         cost asks for them. float64 stays float64; half precision is computed in float32 and comes
-        back so. Entries of padded rows are never read.
-    epsilon : float
-        Entropy weight, > 0, in units of the cost.
-    alpha : float
+        back so. Entries of padded rows are never read. A list, of an array for each recording, is
+        padded, with ``lengths`` and ``action_lengths`` from it; marginals, masks and warm starts
+        may then be lists too.
+    epsilon : float or (B,)
+        Entropy weight, > 0, in units of the cost. This and the four below may be one for each
+        recording; radius and lambda_actions one for each action too, (K,) or (B, K).
+    alpha : float or (B,)
         Weight of the temporal term, in [0, 1); the linear term has 1 - alpha.
-    radius : float or int
+    radius : float, int, (B,), (K,) or (B, K)
         Half-width of the temporal band: a fraction of each recording's own length (float), at
-        least one frame; or a number of frames (int).
-    lambda_actions, lambda_frames : float or None
+        least one frame; or a number of frames (int). Where actions differ, a pair of them has the
+        mean of their two bands.
+    lambda_actions, lambda_frames : float, (B,), for actions (K,) or (B, K), or None
         KL penalty on that side's marginal, > 0; None makes the side hard.
     lengths : sequence of int, shape (B,), optional
         Frames of each recording of a padded batch; all N unless given.
+    action_lengths : sequence of int, shape (B,), optional
+        Actions of each recording, the first of its K; all K unless given.
     frame_marginal : array, shape (N,) or (B, N), optional
         p, non-negative, summing to 1 over a recording's frames; uniform unless given.
     action_marginal : array, shape (K,) or (B, K), optional
         q, likewise; uniform unless given.
     allowed : array of bool, shape (K,), (N, K) or (B, N, K), optional
         Entries that may carry mass; all unless given.
-    structure : Structure, optional
-        Another temporal term than the band of ``radius``: an object with ``apply(T) -> Cv T``.
+    structure : Structure or array (N, N) or (B, N, N), optional
+        Another Cv than the band of ``radius``: an object with ``apply(T) -> Cv T``.
+    action_structure : Structure or array (K, K) or (B, K, K), optional
+        Another Ca than ``1 - I``, symmetric: what it costs that neighbours have actions k and l.
+        An object multiplies transposed couplings, (B, K, N).
+    border : float or (B,), optional
+        Cost of leaving a frame, or an action, without a partner: a row and a column are added,
+        each with the mass of the other side, free where they meet, and without neighbours. Rows
+        of the assignment then lack what has no partner; where that is more than half of a frame
+        its label is -1.
     initial : array, shape (N, K) or (B, N, K), optional
         A warm start: a non-negative assignment, such as an earlier solution's.
     max_iterations : int
@@ -162,20 +178,20 @@ def solve(
     for candidate in BACKENDS[backend]:
         missing = candidate.covers(request)
         if missing is None:
-            return _hand_back(candidate.run(request), like=cost, single=request.single)
+            return _hand_back(candidate.run(request), request.in_torch, request.single)
     raise ArgumentError(
         f'backend="{backend}" does not cover {missing}: use backend="auto" or "torch".',
         setting="backend",
     )
 
 
-def _hand_back(answer: Answer, *, like: Any, single: bool) -> Solution:
+def _hand_back(answer: Answer, in_torch: bool, single: bool) -> Solution:
     """Make the solution in the form of the cost: NumPy or torch, with or without a batch axis."""
 
     def as_came(values: Any, axis: int = 0) -> Any:
         if single:
             values = values[(slice(None),) * axis + (0,)]
-        if isinstance(like, Tensor):
+        if in_torch:
             return values if isinstance(values, Tensor) else torch.from_numpy(values)
         return values.numpy() if isinstance(values, Tensor) else values
 

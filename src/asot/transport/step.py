@@ -14,6 +14,12 @@ for frames that are hard, so that a step D of T sums to zero over each frame's a
   w has ``D_h >= |D_i|^2 / w`` (Pinsker, with half of ``|D_i|_1`` on either side of zero). For
   ``w = 1/N`` that makes ``alpha (b + 2) / (3 r N)``, or ``alpha (N - 1) / (2 r N)`` if less.
 
+With a structure Ca of actions the temporal part is ``(alpha / 2) <D, Cv D Ca>``, at most that of
+the largest product of an eigenvalue of Cv and one of Ca on vectors that sum to zero: for Ca those
+of ``1 - I`` are -1, which gives the above. Of Cv, the largest is bounded by its largest row sum.
+With a band of its own for each action, Cv_k, the part is ``-(alpha / 2) sum_k <D_k, Cv_k D_k>``,
+and the worst of them counts.
+
 L is a bound for frames that are hard and weigh the same, in the band or in one whose weights fall
 with the features' cosines (a Schur product with a correlation matrix, which widens no spectrum).
 Everywhere else it is an estimate. The solvers halve a step that raises J all the same.
@@ -21,7 +27,7 @@ Everywhere else it is an estimate. The solvers halve a step that raises J all th
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -39,17 +45,23 @@ def band_curvature(half_width: Number, n_frames: Number, fraction: Number) -> Nu
 
 
 class Weights(NamedTuple):
-    """The weights of J's parts, None of a side that is hard, and a step's length where given."""
+    """The weights of J's parts, None of a side that is hard, and a step's length where given.
 
-    epsilon: float
-    alpha: float
-    lambda_frames: float | None
-    lambda_actions: float | None
+    Each a number, or one for each recording, (B,).
+    """
+
+    epsilon: Any
+    alpha: Any
+    lambda_frames: Any
+    lambda_actions: Any
     step_size: float | None = None
 
     def full_step(self, curvature: Number) -> Number:
         """Return the given length, or ``1 / L``; L's temporal part is alpha times ``curvature``."""
         if self.step_size is not None:
             return 0.0 * curvature + self.step_size
-        penalties = (self.lambda_frames or 0.0) + (self.lambda_actions or 0.0)
-        return 1.0 / (self.epsilon + penalties + self.alpha * curvature)
+        frames, actions = (
+            0.0 if one is None else one for one in (self.lambda_frames, self.lambda_actions)
+        )
+        bound: Number = 1.0 / (self.epsilon + (frames + actions) + self.alpha * curvature)
+        return bound

@@ -34,7 +34,8 @@ import torch
 from torch import Tensor
 
 from asot.errors import ArgumentError, require_integer, require_number
-from asot.transport.request import Request, as_tensor, refused
+from asot.transport.arguments import as_tensor, refused
+from asot.transport.request import Request
 from asot.transport.solve import solve
 
 # Radii of the past that are kept frame by frame, and frames of the past before that.

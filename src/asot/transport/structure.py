@@ -1,9 +1,10 @@
-"""Terms that shape the assignment: structure between frames, order prior, and background.
+"""Structure terms: which frames are neighbours, and which actions are far from one another.
 
-A structure term is the symmetric matrix ``Cv`` of the temporal (Gromov-Wasserstein) part of the
-objective. It is never formed: a term is an object with one method, ``apply(coupling)``, which
-returns ``Cv T`` for a batch of couplings of shape ``(B, N, K)``. Rows past a recording's length
-are zero on the way in and are ignored on the way out.
+A structure term is one of the symmetric matrices of the temporal (Gromov-Wasserstein) part of the
+objective: ``Cv``, between frames, or ``Ca``, between actions. It is never formed: a term is an
+object with one method, ``apply(coupling)``, which returns ``Cv T`` for a batch of couplings of
+shape ``(B, N, K)``, or ``Ca T'`` for transposed ones of shape ``(B, K, N)``. Rows past a
+recording's length, or its number of actions, are zero on the way in and ignored on the way out.
 
 Source: Xu and Gould, CVPR 2024 (arXiv 2404.01518), section 3; the spans of the band are this
 project's (a band is never narrower than one frame on each side).
@@ -14,12 +15,11 @@ from __future__ import annotations
 import numbers
 from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from asot.errors import ArgumentError, require_integer, require_number
-from asot.transport.request import as_tensor, check_mode, read_lengths, refused
+from asot.errors import ArgumentError, require_number
+from asot.transport.arguments import ARRAYS, as_tensor, read_lengths, refused
 from asot.transport.step import band_curvature
 
 
@@ -27,8 +27,10 @@ from asot.transport.step import band_curvature
 class Structure(Protocol):
     """A structure term: an object that multiplies a coupling by a symmetric matrix of frames.
 
-    It may have ``curvature``, (B,), for the length of a step (see ``step``); else half of the
-    largest row sum of ``Cv`` is taken, which is enough where no entry is negative.
+    For the length of a step (see ``step``) it may have ``curvature``, (B,), as a structure of
+    frames; else half of the largest row sum of ``Cv`` is taken, which is enough where no entry is
+    negative. As a structure of actions it may have ``spectrum``, two (B,): bounds of the
+    eigenvalues of ``Ca`` on vectors that sum to zero; else these are computed, in O(K^3) once.
     """
 
     def apply(self, coupling: Tensor) -> Tensor:
@@ -55,6 +57,27 @@ def band_half_width(length: int, radius: float | int) -> tuple[int, float]:
     return min(max(1, round(length * radius)), length), float(radius)
 
 
+def running_sums(values: Tensor) -> Tensor:
+    """Return the sums of the first 0 to N frames, (B, N + 1, K)."""
+    # A difference of running sums cancels; double precision keeps it exact for float32 input.
+    return torch.nn.functional.pad(values.to(wide(values)).cumsum(dim=1), (0, 0, 1, 0))
+
+
+def _radii(radius: Any, batch: int) -> list[list[float | int]]:
+    """Return the radii of each recording: one, or one for each action."""
+    if isinstance(radius, numbers.Real) or not isinstance(radius, ARRAYS):
+        require_number("radius", radius, above=0.0)
+        return [[radius]] * batch  # type: ignore[list-item]
+    tensor = as_tensor("radius", radius)
+    rows = tensor[:, None] if tensor.ndim == 1 else tensor
+    if rows.ndim != 2 or len(rows) not in (1, batch) or 0 in rows.shape:
+        shape = tuple(tensor.shape)
+        raise refused("radius", f"must have the shape ({batch},) or ({batch}, K), but has {shape}.")
+    require_number("radius", float(rows.min()), above=0.0)
+    each: list[list[float | int]] = rows.expand(batch, -1).tolist()
+    return each
+
+
 class Band:
     """The default: frames closer than the radius should share an action.
 
@@ -64,38 +87,56 @@ class Band:
 
     Parameters
     ----------
-    radius : float or int
+    radius : float, int or array
         Half-width of the band: a fraction of each recording's own length (float), or frames (int).
-    lengths : Tensor of int64, shape (B,)
+        One for each recording, (B,), or one for each action, (B, K) or (1, K).
+    lengths : sequence of int, shape (B,)
         Frames of each recording.
-    n_frames : int
-        N, the padded number of frames.
+    n_frames : int, optional
+        N, the padded number of frames; the longest recording's unless given.
+
+    Examples
+    --------
+    >>> coupling = torch.tensor([[[1.0], [0.0], [2.0], [0.0]]])
+    >>> Band(1, [4]).window_sums(coupling).flatten().tolist()
+    [0.0, 3.0, 0.0, 2.0]
     """
 
-    def __init__(self, radius: float | int, lengths: Tensor, n_frames: int) -> None:
-        require_number("radius", radius, above=0.0)
-        lengths = as_tensor("lengths", lengths)
-        self.lengths = lengths
-        spans = [band_half_width(int(length), radius) for length in lengths.tolist()]
-        device = lengths.device
-        each = zip(spans, lengths.tolist(), strict=True)
-        curvature = [band_curvature(half, length, r) for (half, r), length in each]
+    def __init__(self, radius: Any, lengths: Any, n_frames: int | None = None) -> None:
+        self.lengths = lengths = as_tensor("lengths", lengths)
+        each = lengths.tolist()
+        n_frames = max(each) if n_frames is None else n_frames
+        spans = [
+            [band_half_width(length, one) for one in own]
+            for length, own in zip(each, _radii(radius, len(each)), strict=True)
+        ]
+        curvature = [
+            max(band_curvature(half, length, r) for half, r in own)
+            for own, length in zip(spans, each, strict=True)
+        ]
         self.curvature = torch.tensor(curvature, dtype=torch.float64)
-        half_width = torch.tensor([half for half, _ in spans], device=device)[:, None]
-        self.weight = torch.tensor([1.0 / r for _, r in spans], dtype=torch.float64)[:, None, None]
-        frame = torch.arange(n_frames, device=device)[None, :]
-        # Rows of the cumulative sums (n_frames + 1 of them a recording), flattened over the batch.
-        first_row = torch.arange(len(spans), device=device)[:, None] * (n_frames + 1)
-        self._start = (first_row + (frame - half_width).clamp(min=0)).flatten()
-        self._end = (first_row + (frame + half_width + 1).clamp(max=n_frames)).flatten()
+        self.per_action = len(spans[0]) > 1
+        self.half_width = torch.tensor([[half for half, _ in own] for own in spans])
+        weight = [[1.0 / r for _, r in own] for own in spans]
+        self.weight = torch.tensor(weight, dtype=torch.float64)[:, None, :]
+        frame = torch.arange(n_frames, device=lengths.device)[None, :, None]
+        half_width = self.half_width.to(lengths.device)[:, None, :]
+        start = (frame - half_width).clamp(min=0)
+        end = (frame + half_width + 1).clamp(max=n_frames)
+        if not self.per_action:
+            # Rows of the running sums (n_frames + 1 of them a recording), flattened.
+            first_row = torch.arange(len(each), device=lengths.device)[:, None] * (n_frames + 1)
+            start, end = ((first_row + one[..., 0]).flatten() for one in (start, end))
+        self._start, self._end = start, end
 
     def window_sums(self, values: Tensor) -> Tensor:
         """Sum over the neighbours of each frame, itself left out; shape ``(B, N, K)``."""
-        batch, n_frames, width = values.shape
-        # A difference of running sums cancels; double precision keeps it exact for float32 input.
-        sums = torch.nn.functional.pad(values.to(wide(values)).cumsum(dim=1), (0, 0, 1, 0))
-        sums = sums.reshape(batch * (n_frames + 1), width)
-        window = sums.index_select(0, self._end) - sums.index_select(0, self._start)
+        sums = running_sums(values)
+        if self.per_action:
+            window = sums.gather(1, self._end) - sums.gather(1, self._start)
+        else:
+            sums = sums.flatten(0, 1)
+            window = sums.index_select(0, self._end) - sums.index_select(0, self._start)
         return (window.reshape(values.shape) - values).to(values.dtype)
 
     def apply(self, coupling: Tensor) -> Tensor:
@@ -114,15 +155,13 @@ class FeatureBand:
     ----------
     features : Tensor, shape (N, D) or (B, N, D)
         Frame features; only their directions count.
-    radius : float or int
+    radius : float, int or array
         As for the band: a fraction of each recording's own length, or frames.
     lengths : Tensor of int64, shape (B,), optional
         Frames of each recording; all N unless given.
     """
 
-    def __init__(
-        self, features: Tensor, radius: float | int = 0.04, lengths: Tensor | None = None
-    ) -> None:
+    def __init__(self, features: Tensor, radius: Any = 0.04, lengths: Tensor | None = None) -> None:
         features = as_tensor("features", features)
         if features.ndim == 2:
             features = features[None]
@@ -140,6 +179,7 @@ class FeatureBand:
         self.features = features.masked_fill(~valid[..., None], 0.0)
         self.band = Band(radius, lengths, n_frames)
         self.lengths, self.curvature = lengths, self.band.curvature
+        self.per_action = self.band.per_action
 
     def apply(self, coupling: Tensor) -> Tensor:
         """Return ``Cv T``, shape ``(B, N, K)``."""
@@ -154,16 +194,132 @@ class FeatureBand:
         return total * (0.5 * self.band.weight.to(coupling))
 
 
+class Complement:
+    """All but a band, between actions that have an order, such as the frames of a recording.
+
+    ``Ca[k, l] = 0`` for ``|k - l| <= b``, else 1, with b of ``Band``: neighbours in time pay for
+    targets that are further apart than b. With ``b = 0`` it would be the default, ``1 - I``.
+    ``apply`` is a sum less a moving sum: O(N K), whatever the radius.
+
+    Parameters
+    ----------
+    radius, lengths, n_frames
+        As for the band, with targets for frames: ``lengths`` are ``solve``'s ``action_lengths``.
+
+    Examples
+    --------
+    >>> Complement(1, [4]).apply(torch.eye(4)[None])[0].tolist()
+    [[0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 0.0, 1.0], [1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 0.0, 0.0]]
+    """
+
+    def __init__(self, radius: Any, lengths: Any, n_frames: int | None = None) -> None:
+        self.band = Band(radius, lengths, n_frames)
+        self.lengths = self.band.lengths
+        # Where a vector sums to zero its matrix is that of -I less the band's, whose sums of
+        # cosines lie between -(2 b + 1) / 3 and 2 b + 1 (see ``step``).
+        most = torch.minimum(2.0 * self.band.half_width.amax(dim=1) + 1.0, self.lengths.cpu())
+        self.spectrum = -most, most / 3.0
+        self.curvature = 0.5 * most / self.lengths.cpu()
+
+    def apply(self, coupling: Tensor) -> Tensor:
+        """Return ``Ca T'``, shape ``(B, K, N)``."""
+        near = coupling + self.band.window_sums(coupling)
+        return coupling.sum(dim=1, keepdim=True) - near
+
+
+class Joined:
+    """Recordings laid one after another as one problem: a band inside each, links between them.
+
+    With N the frames of all, ``Cv[i, j] = N / (N_m r_m)`` inside the band of recording m, so that a
+    frame's neighbours weigh as much as they do where the recording is alone; a link adds ``N``
+    times its weight. All neighbours of a frame in its band weigh 2 together, in units of a link.
+    O(N K + L K), whatever the radius.
+
+    Parameters
+    ----------
+    radius : float, int or array (M,)
+        Half-width of each recording's band: a fraction of its own length (float), or frames (int).
+    lengths : sequence of int, shape (M,)
+        Frames of each of the M recordings; N is their sum.
+    links : integers, shape (L, 4), optional
+        ``(recording, frame, recording, frame)``: pairs of frames that should share an action.
+    weights : float or array (L,)
+        Weight of each link; negative where frames should differ.
+
+    Raises
+    ------
+    ArgumentError
+        If a link leads to a frame that is not there, or a weight is not finite.
+
+    Examples
+    --------
+    >>> joined = Joined(1, [2, 2], links=[(0, 0, 1, 1)], weights=3.0)
+    >>> (joined.apply(torch.eye(4)[None])[0] / 4).tolist()
+    [[0.0, 1.0, 0.0, 3.0], [1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0], [3.0, 0.0, 1.0, 0.0]]
+    """
+
+    def __init__(self, radius: Any, lengths: Any, links: Any = None, weights: Any = 1.0) -> None:
+        band = Band(radius, lengths)
+        sizes = band.lengths.cpu()
+        self.n_frames = int(sizes.sum())
+        first, last = sizes.cumsum(0) - sizes, sizes.cumsum(0)
+        recording = torch.repeat_interleave(torch.arange(len(sizes)), sizes)
+        half_width = band.half_width[recording, 0]
+        frame = torch.arange(self.n_frames)
+        self._start = torch.maximum(frame - half_width, first[recording])
+        self._end = torch.minimum(frame + half_width + 1, last[recording])
+        weight = band.weight[:, 0, 0] * self.n_frames / sizes
+        self.weight = weight[recording][:, None]
+
+        pairs = as_tensor("links", [] if links is None else links).reshape(-1, 4).long().cpu()
+        owners, frames = pairs[:, ::2], pairs[:, 1::2]
+        known = (owners >= 0) & (owners < len(sizes))
+        known &= (frames >= 0) & (frames < sizes[owners.clamp(0, len(sizes) - 1)])
+        if not bool(known.all()):
+            wrong = pairs[int((~known).nonzero()[0, 0])].tolist()
+            raise refused(
+                "links",
+                "must join frames of the recordings as (recording, frame, recording, frame), but "
+                f"{wrong} leads out of {sizes.tolist()} frames.",
+            )
+        self.links = first[owners] + frames  # (L, 2), as rows of all
+        strength = as_tensor("weights", weights).double().cpu()
+        if strength.ndim > 1 or not bool(torch.isfinite(strength).all()):
+            raise refused("weights", "must be finite, a number or one for each link.")
+        self.strength = self.n_frames * strength.expand(len(pairs))[:, None]
+        degree = torch.zeros(self.n_frames, dtype=torch.float64)
+        for side in self.links.unbind(dim=1):
+            degree.index_add_(0, side, self.strength[:, 0].abs() / self.n_frames)
+        self.curvature = (band.curvature.max() + 0.5 * degree.max())[None]
+
+    def apply(self, coupling: Tensor) -> Tensor:
+        """Return ``Cv T``, shape ``(B, N, K)``."""
+        if coupling.shape[1] != self.n_frames:
+            own, found = self.n_frames, coupling.shape[1]
+            raise ArgumentError(f"The joined recordings have {own} frames, but not {found}.")
+        start, end, *sides = (
+            one.to(coupling.device) for one in (self._start, self._end, *self.links.T)
+        )
+        sums = running_sums(coupling)
+        window = sums.index_select(1, end) - sums.index_select(1, start)
+        total = (window - coupling).to(coupling.dtype) * self.weight.to(coupling)
+        for here, there in (sides, sides[::-1]):
+            linked = self.strength.to(coupling) * coupling.index_select(1, there)
+            total = total.index_add(1, here, linked)
+        return total
+
+
 class Dense:
     """A structure matrix given in full: O(N^2 K), for short recordings and for tests.
 
     Parameters
     ----------
-    matrix : Tensor, shape (N, N) or (B, N, N)
-        Symmetric and finite; ``matrix[i, j]`` is the cost of unlike actions for frames i and j.
+    matrix : array or Tensor, shape (N, N) or (B, N, N)
+        Symmetric and finite; ``matrix[i, j]`` is the cost of unlike actions for frames i and j, or
+        as a structure of actions of actions i and j for neighbouring frames.
     """
 
-    def __init__(self, matrix: Tensor) -> None:
+    def __init__(self, matrix: Any) -> None:
         matrix = as_tensor("matrix", matrix)
         if matrix.ndim not in (2, 3) or matrix.shape[-1] != matrix.shape[-2]:
             shape = tuple(matrix.shape)
@@ -182,105 +338,19 @@ class Dense:
         return self.matrix.to(coupling) @ coupling
 
 
-def temporal_prior(
-    n_frames: int,
-    n_actions: int,
-    order_prior: float,
-    *,
-    lengths: Any = None,
-    mode: str = "default",
-    like: Any = None,
-) -> Any:
-    """Make a cost that pulls action k towards its place in a canonical order; add it to a cost.
+def zero_sum_spectrum(
+    structure: Structure, exists: Tensor, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """Bound the eigenvalues of a structure of actions on vectors that sum to zero, two (B,).
 
-    ``order_prior |(i + 1/2)/N - (k + 1/2)/K|`` with N the recording's own length; in parity mode
-    ``order_prior |i/N - k/K|`` with N the padded number of frames.
-
-    Parameters
-    ----------
-    n_frames : int
-        N, the (padded) number of frames.
-    n_actions : int
-        K.
-    order_prior : float
-        Strength, >= 0; the paper takes 0.15 to 0.25.
-    lengths : sequence of int, shape (B,), optional
-        Frames of each recording of a padded batch.
-    mode : {"default", "parity"}
-        See above.
-    like : array or tensor, optional
-        An example of the kind, dtype and device of the result, else a float64 NumPy array.
-
-    Returns
-    -------
-    array, shape (N, K), or (B, N, K) with ``lengths``
-        Zero on padded rows in default mode.
-
-    Raises
-    ------
-    ArgumentError
-        If a size is under 1, ``order_prior`` is negative or ``mode`` is unknown.
-
-    References
-    ----------
-    Kumar et al., CVPR 2022; Xu and Gould, CVPR 2024, section 4.
-
-    Examples
-    --------
-    >>> temporal_prior(4, 2, order_prior=0.8).round(2).tolist()
-    [[0.1, 0.5], [0.1, 0.3], [0.3, 0.1], [0.5, 0.1]]
+    Where frames are hard no step leaves these vectors. ``exists`` marks each recording's actions,
+    (B, K).
     """
-    require_integer("n_frames", n_frames, at_least=1)
-    require_integer("n_actions", n_actions, at_least=1)
-    require_number("order_prior", order_prior, at_least=0.0)
-    check_mode(mode)
-    like = np.empty(0) if like is None else like
-    target = as_tensor("like", like)
-    dtype = target.dtype if target.is_floating_point() else torch.get_default_dtype()
-    # Half precision cannot count frames.
-    exact = dtype if dtype in (torch.float32, torch.float64) else torch.float32
-    batch = 1 if lengths is None else as_tensor("lengths", lengths).numel()
-    own = read_lengths(lengths, target.new_empty(1).expand(batch, n_frames, n_actions))
-    frame = torch.arange(n_frames, dtype=exact, device=target.device)[None, :, None]
-    action = torch.arange(n_actions, dtype=exact, device=target.device)[None, None, :]
-    if mode == "parity":
-        prior = order_prior * (frame / n_frames - action / n_actions).abs().expand(len(own), -1, -1)
-    else:
-        length = torch.tensor(own, dtype=exact, device=target.device)[:, None, None]
-        prior = order_prior * ((frame + 0.5) / length - (action + 0.5) / n_actions).abs()
-        prior = prior.masked_fill(frame >= length, 0.0)
-    prior = (prior[0] if lengths is None else prior).to(dtype)
-    return prior if isinstance(like, torch.Tensor) else prior.numpy()
-
-
-def append_background(cost: Any, background_cost: float) -> Any:
-    """Append a background action of fixed cost, as action K, to a cost of K actions.
-
-    A frame whose every action costs more than ``background_cost`` drifts to the background, as far
-    as its neighbours and the marginals let it. In the result of ``solve``, ``labels == K`` marks
-    the background.
-
-    Parameters
-    ----------
-    cost : array or tensor, shape (N, K) or (B, N, K)
-        The cost of the K actions.
-    background_cost : float
-        Finite; with the pipeline's cosine costs, 0.5 is a place to start.
-
-    Returns
-    -------
-    array or tensor, shape (N, K + 1) or (B, N, K + 1)
-        Of the kind that ``cost`` is.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> append_background(np.array([[0.1, 0.9], [0.8, 0.7]]), 0.5).tolist()
-    [[0.1, 0.9, 0.5], [0.8, 0.7, 0.5]]
-    """
-    require_number("background_cost", background_cost)
-    tensor = as_tensor("cost", cost)
-    if not tensor.is_floating_point():
-        tensor = tensor.double()
-    padded = torch.nn.functional.pad(tensor, (0, 1), value=float(background_cost))
-    return padded if isinstance(cost, torch.Tensor) else padded.numpy()
+    given = getattr(structure, "spectrum", None)
+    if given is not None:
+        return given[0], given[1]
+    kept = exists.to(dtype)
+    eye = torch.diag_embed(kept)
+    centred = eye - kept[:, :, None] * kept[:, None, :] / kept.sum(dim=1)[:, None, None]
+    values = torch.linalg.eigvalsh(centred @ structure.apply(eye) @ centred)
+    return values[:, 0], values[:, -1]
