@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from asot.errors import ArgumentError, require_integer, require_number
-from asot.model.network import frame_encoder
+from asot.model.network import perceptron
 from asot.model.parts import ForwardPass, Parts
 from asot.model.recipe import EncoderSettings, Recipe
 from asot.model.segmenter import RecipeSegmenter
@@ -118,7 +118,7 @@ class LoopEncoder(nn.Module):
         super().__init__()
         width = settings.width
         self.weight = weight
-        self.frames = frame_encoder(n_features, settings)
+        self.frames = perceptron(n_features, settings)
         self.queries = nn.Parameter(torch.randn(n_segments, width))
         layer = nn.TransformerDecoderLayer(width, heads, 2 * width, dropout=0.0, batch_first=True)
         self.segments = nn.TransformerDecoder(layer, layers)

@@ -157,6 +157,12 @@ METHODS: dict[str, Method] = {
         "after each epoch (idea of UFSA, Tran et al., WACV 2024)",
         partial(_network, "OwnOrderSegmenter"),
     ),
+    "views": Method(
+        "Several views",
+        "the paper's network; a cost summed over two halves of the columns, each with an encoder "
+        "and action vectors of its own (TASOT, Mohamed et al. 2026)",
+        partial(_network, "ViewsSegmenter"),
+    ),
     "cte": Method(
         "CTE",
         "an embedding that regresses each frame's relative time, then CTE decoding (Kukleva et "

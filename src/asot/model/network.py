@@ -77,7 +77,7 @@ class ActionModel(nn.Module):
         own = self.parts.encoder
         if own is None:
             settings = self.recipe.encoder
-            return frame_encoder(self.n_features, settings), settings.width
+            return perceptron(self.n_features, settings), settings.width
         encoder = copy.deepcopy(own) if isinstance(own, nn.Module) else own(self.n_features)
         if not isinstance(encoder, nn.Module):
             raise ArgumentError(
@@ -217,13 +217,12 @@ class ActionModel(nn.Module):
         return solution
 
 
-def frame_encoder(n_features: int, settings: EncoderSettings) -> nn.Sequential:
-    """Draw asot's own encoder: linear layers with ReLU between them."""
-    widths = [n_features, *settings.hidden, settings.width]
+def perceptron(n_features: int, settings: EncoderSettings) -> nn.Sequential:
+    """Make asot's own encoder: linear layers with ReLU between them."""
     layers: list[nn.Module] = []
-    for before, after in pairwise(widths[:-1]):
+    for before, after in pairwise([n_features, *settings.hidden, settings.width]):
         layers += [nn.Linear(before, after), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
+    return nn.Sequential(*layers[:-1])
 
 
 def _encode(encoder: nn.Module, batch: Tensor, lengths: Tensor) -> Tensor:
