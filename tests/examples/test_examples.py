@@ -42,3 +42,12 @@ def test_pseudo_labels_teach_an_encoder(
     run("pseudo_labels.py", monkeypatch, tmp_path)
     right = [float(value) for value in re.findall(r"([\d.]+)%", capsys.readouterr().out)]
     assert right[-1] > right[0] + 5
+
+
+def test_alignment_finds_partners_and_what_has_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("alignment.py", monkeypatch, tmp_path)
+    alone, near = map(int, re.findall(r"(\d+)%", capsys.readouterr().out))
+    assert alone > 80
+    assert near > 90

@@ -152,7 +152,8 @@ def _full_step(problem: Problem, request: Request) -> Tensor:
     curvature = getattr(structure, "curvature", None)
     if curvature is None or actions is not None:
         weight = problem.row_weight[:, : request.cost.shape[1]].expand_as(request.cost)
-        widest = 0.5 * structure.apply(weight).abs().amax(dim=(1, 2))
+        rows = structure.apply(weight).abs() * request.exists[..., None]
+        widest = 0.5 * rows.amax(dim=(1, 2))
         curvature = widest if curvature is None else curvature
     if actions is not None:
         exists = request.actions
