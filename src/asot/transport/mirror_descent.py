@@ -52,7 +52,7 @@ class TorchBackend:
             q = problem.action_marginal[:, 0]
             seen = seen._replace(action_marginal=0.5 * q, allowed=problem.support)
             alone, assignment = assignment[:, :-1, -1], assignment[:, :-1, :-1]
-            labels = label(assignment, problem.support[:, :-1, :-1])
+            labels = label(assignment, has_action[:, :-1, :-1])
             labels = labels.masked_fill(alone.detach() > assignment.detach().sum(dim=2), -1)
             weight = weight[:, :-1]
         return Answer(assignment, labels, weight, trace, parts, seen.complete(status))
