@@ -24,6 +24,10 @@ TAME: dict[str, Any] = {
     "tolerance": 1e-11,
     "max_iterations": 5_000,
 }
+PROBLEMS = (
+    *("plain", "padded", "masked", "own structure", "features", "marginals", "no structure"),
+    *("own weights", "actions", "border"),
+)
 KINDS: dict[str, dict[str, Any]] = {
     "unrolled": {"max_iterations": 4},
     "implicit": {"gradient": "implicit", **TAME},
@@ -56,13 +60,16 @@ def draw_options(kind: str, rng: np.random.Generator) -> dict[str, Any]:
         p = rng.random(7) + 0.5
         p[3] = 0.0
         return {"frame_marginal": p / p.sum(), "action_marginal": rng.dirichlet([20, 20, 20])}
-    return {"alpha": 0.0} if kind == "no structure" else {}
+    if kind == "own weights":
+        weights = {"epsilon": [0.3, 0.4], "alpha": [0.2, 0.4], "radius": [0.1, 0.2, 0.3]}
+        return {name: np.array(values) for name, values in weights.items()}
+    if kind == "actions":
+        matrix = rng.random((3, 3))
+        return {"action_structure": matrix + matrix.T, "action_lengths": [3, 2]}
+    return {"border": {"border": 0.4}, "no structure": {"alpha": 0.0}}.get(kind, {})
 
 
-@pytest.mark.parametrize(
-    "kind",
-    ["plain", "padded", "masked", "own structure", "features", "marginals", "no structure"],
-)
+@pytest.mark.parametrize("kind", PROBLEMS)
 @pytest.mark.parametrize("side", SIDES)
 def test_implicit_derivatives_are_those_of_finite_differences(
     side: str, kind: str, rng: np.random.Generator
@@ -151,7 +158,7 @@ def test_a_saddle_has_no_implicit_gradient() -> None:
         ({"gradient": "implicit"}, ["gradient", "tolerance="]),
         (
             {"gradient": "implicit", "tolerance": 1e-6, "mode": "parity"},
-            ["parity", "tolerance"],
+            ["parity", "gradient"],
         ),
         (
             {"gradient": "implicit", "structure": FeatureBand(torch.ones(8, 2).requires_grad_())},
