@@ -12,7 +12,7 @@ from torch import Tensor
 
 from asot.errors import ArgumentError, SolverError
 from asot.transport import Dense, FeatureBand, solve
-from tests.transport.problems import SIDES, make_cost
+from tests.transport.problems import FRAMES_HARD, SIDES, make_cost
 
 # Of torch's own, as it differentiates forwards or compiles.
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*is deprecated:DeprecationWarning")
@@ -71,23 +71,16 @@ def draw_options(kind: str, rng: np.random.Generator) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", PROBLEMS)
 @pytest.mark.parametrize("side", SIDES)
-def test_implicit_derivatives_are_those_of_finite_differences(
+def test_implicit_gradients_are_those_of_finite_differences(
     side: str, kind: str, rng: np.random.Generator
 ) -> None:
     cost, change, weights = (draw_cost(rng, 2, 7, 3) for _ in range(3))
     options = {**TAME, **SIDES[side], **draw_options(kind, rng)}
-    found = assign(gradient="implicit", **options)
-    plain = assign(**options)
-    step = 1e-5
-    expected = (plain(cost + step * change) - plain(cost - step * change)) / (2 * step)
-    plan, forwards = torch.func.jvp(found, (cost,), (change,))
-    torch.testing.assert_close(plan, plain(cost), rtol=0, atol=1e-10)
-    torch.testing.assert_close(forwards, expected, rtol=1e-4, atol=1e-6)
-    asking = cost.clone().requires_grad_()
-    (backwards,) = torch.autograd.grad(found(asking), asking, weights)
-    torch.testing.assert_close(
-        (backwards * change).sum(), (weights * expected).sum(), rtol=1e-4, atol=1e-6
-    )
+    above, below = (assign(**options)(cost + step * change) for step in (1e-5, -1e-5))
+    expected = ((above - below) / 2e-5 * weights).sum()
+    cost.requires_grad_()
+    (gradient,) = torch.autograd.grad(assign(gradient="implicit", **options)(cost), cost, weights)
+    torch.testing.assert_close((gradient * change).sum(), expected, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("side", SIDES)
@@ -184,7 +177,7 @@ def test_what_has_no_implicit_gradient_is_refused(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("side", FRAMES_HARD)
 def test_torch_func_transforms_a_solve(side: str, kind: str, rng: np.random.Generator) -> None:
     costs, weights = draw_cost(rng, 2, 4, 2), draw_cost(rng, 4, 2)
     each = assign(**KINDS[kind], **SIDES[side])

@@ -22,6 +22,8 @@ from asot.transport.request import Request
 from asot.transport.solution import Answer, Ending, Status
 from asot.transport.structure import Structure
 
+INSTEAD_OF_VMAP = 'take gradient="unrolled", and a batch.'
+
 
 def is_mapped(cost: Tensor) -> bool:
     """Tell whether a cost is one of those over which ``torch.func.vmap`` maps."""
@@ -38,7 +40,9 @@ def _layers(values: Tensor) -> list[Tensor]:
 
 def solve_as_one(request: Request, run: Callable[[Request], Answer]) -> Answer:
     """Solve a request without a graph; its assignment has a derivative by the cost even so."""
-    like = torch.zeros(request.cost.shape, dtype=torch.float64, device=request.cost.device)
+    # The implicit derivative is computed in double precision.
+    exact = torch.float64 if request.gradient == "implicit" else request.cost.dtype
+    like = torch.zeros(request.cost.shape, dtype=exact, device=request.cost.device)
     for name, probe in (("structure", like), ("action_structure", like.mT)):
         if (structure := getattr(request, name)) is not None:
             _require_fixed(name, structure, probe)
@@ -68,7 +72,7 @@ def _require_fixed(name: str, structure: Structure, probe: Tensor) -> None:
         raise refused(
             name,
             'asks for gradients, but gradient="implicit" and torch.func.vmap give them to the cost '
-            f"alone: detach it, or {INSTEAD}",
+            f"alone: detach it, or {INSTEAD_OF_VMAP}",
         )
 
 
@@ -144,7 +148,7 @@ class _Respond(Function):
     def backward(ctx: Any, *_: Any) -> Any:
         raise refused(
             'gradient="implicit", or a solve under torch.func.vmap,',
-            f"has no second derivative: {INSTEAD}",
+            f"has no second derivative: {INSTEAD_OF_VMAP}",
         )
 
     @staticmethod

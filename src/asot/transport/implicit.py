@@ -12,10 +12,10 @@ lambda. So the system is well-conditioned unless the plan is about to leap, and 
 take some 20 steps, each with one product by B, O(N K). That comes from differentiating the
 gradient of J as it stands in ``Problem.evaluate``.
 
-At a strict minimum H is positive on the tangent space. Elsewhere conjugate gradients meet a
-direction in which it is not, and say so. A plan that nearly converged is the exact plan of a cost
-that differs from the given one by as much as its gradient of J is from that of a stationary point;
-its derivative is that cost's.
+At a strict minimum H is positive on the tangent space. Elsewhere conjugate gradients all but
+surely meet a direction in which it is not, and say so. A plan that nearly converged is the exact
+plan of another cost, which differs by what is left of the gradient of J on the tangent space, over
+``1 - alpha``; its derivative is that cost's.
 
 Source: the theorem; Nocedal and Wright, Numerical Optimization, algorithm 5.2, for the steps.
 """
@@ -144,12 +144,10 @@ class Hessian:
         root = self.root
         if rows and columns:
             by_row = (root * x).sum(dim=2, keepdim=True) / self._row_mass
-            by_column = (root * x).sum(dim=1, keepdim=True) - (by_row * root * root).sum(
-                dim=1, keepdim=True
-            )
-            v = by_column @ self._inverse
-            shared = ((root * root) * v).sum(dim=2, keepdim=True) / self._row_mass
-            return x - root * (by_row - shared + v)
+            x = x - root * by_row
+            v = (root * x).sum(dim=1, keepdim=True) @ self._inverse
+            shared = (root * root * v).sum(dim=2, keepdim=True) / self._row_mass
+            return x - root * (v - shared)
         for is_hard, dim, mass in ((rows, 2, self._row_mass), (columns, 1, self._column_mass)):
             if is_hard:
                 x = x - root * ((root * x).sum(dim=dim, keepdim=True) / mass)
