@@ -55,7 +55,8 @@ class TorchBackend:
             labels = label(assignment, has_action[:, :-1, :-1])
             labels = labels.masked_fill(alone.detach() > assignment.detach().sum(dim=2), -1)
             weight = weight[:, :-1]
-        return Answer(assignment, labels, weight, trace, parts, seen.complete(status))
+        told = seen.complete(status)
+        return Answer(assignment, labels, weight, trace, parts, told, state.assignment)
 
 
 @dataclass(frozen=True)
