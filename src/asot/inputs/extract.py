@@ -29,6 +29,7 @@ from asot.data.origin import Origin, origin_path, read_origin, write_features
 from asot.data.recordings import transposed_hint
 from asot.errors import ConfigurationError, DataError, FileError, UnfinishedError
 from asot.files import remove, require_file, write_array
+from asot.folders import remove_empty
 from asot.inputs.faults import PassingError, blame
 from asot.inputs.find import Input
 from asot.inputs.kinds import ARRAYS
@@ -204,6 +205,7 @@ def extract(
         raise UnfinishedError(f"{count} could not be extracted ({first}): {AGAIN}, {leave}.")
     if not result.usable and len(shared_with) <= len(inputs):
         name, reason = next(iter(result.failed.items()))
+        remove_empty(root / "features", root / "origins")
         raise DataError(f"None of the {len(inputs)} recordings can be used; {name}: {reason}")
     write_taken(root, result.taken, [one.name for one in shared_with])
     return result
@@ -241,6 +243,8 @@ def survey(inputs: Sequence[Input], series: SeriesSettings, progress: Progress) 
                 result.taken.append(take_down(one, origin, (rows, width), length, said))
         except (DataError, PassingError) as error:
             result.failed[one.name] = str(error)
+            if isinstance(error, PassingError):
+                result.missing.append(one.name)
     result.remarks = {one.recording: list(one.remarks) for one in result.taken if one.remarks}
     result.taken += [
         unused(one, result.failed[one.name]) for one in inputs if one.name in result.failed
