@@ -8,6 +8,7 @@ from asot.baselines.kmeans import KMeansSegmenter, KMeansTransportSegmenter
 from asot.baselines.sela import SeLASegmenter
 from asot.baselines.tot import TOTSegmenter
 from asot.baselines.twfinch import TWFINCHSegmenter
+from asot.baselines.vasot import VASOTSegmenter
 from asot.baselines.views import ViewsSegmenter
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "TOTSegmenter",
     "TWFINCHSegmenter",
     "UniformSegmenter",
+    "VASOTSegmenter",
     "ViewsSegmenter",
     "estimated_order",
     "ordered_viterbi",

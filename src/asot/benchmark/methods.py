@@ -132,6 +132,12 @@ METHODS: dict[str, Method] = {
         "order (Kumar et al., CVPR 2022)",
         partial(_network, "TOTSegmenter"),
     ),
+    "vasot": Method(
+        "VASOT",
+        "the paper's network; frames of one recording as targets of another, aligned by the "
+        "transport, join its loss (Ali et al., ICCV 2025)",
+        partial(_network, "VASOTSegmenter"),
+    ),
     "views": Method(
         "Several views",
         "the paper's network; a cost summed over two halves of the columns, each with an encoder "
