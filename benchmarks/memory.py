@@ -19,9 +19,12 @@ from asot.simulation import LabelModel, load_preset, write_simulation
 
 N_ACTIONS = 8
 BRIEF = ("--n_actions", str(N_ACTIONS), "--training.epochs", "1")
+RECIPE = f"n_actions: {N_ACTIONS}\nteam: 1\ntraining: {{epochs: 1}}\n"
 COMMANDS = {
-    "team": ("train", "default", *BRIEF, "--team", "1"),
-    "network": ("train", "paper", *BRIEF),
+    "team": "train default {brief} --team 1 --data {data}",
+    "network": "train paper {brief} --data {data}",
+    # Of arrays that are recordings: features are made of them first.
+    "segment": "segment {data}/features --rate 10 --frame_rate all --recipe {recipe}",
 }
 
 
@@ -35,9 +38,12 @@ def measure_memory(sizes: tuple[int, int], mean_length: int = 2_100) -> dict[str
             data = Path(folder) / f"data-{size}"
             labels = LabelModel(size, N_ACTIONS, mean_length).draw()
             write_simulation(labels, load_preset("breakfast").model, data)
+            recipe = Path(folder) / "recipe.yaml"
+            recipe.write_text(RECIPE, encoding="utf-8")
             for name, words in COMMANDS.items():
+                given = words.format(brief=" ".join(BRIEF), data=data, recipe=recipe)
                 out = Path(folder) / f"{name}-{size}"
-                found[name][size] = watch([*words, "--data", str(data), "--out", str(out)])
+                found[name][size] = watch([*given.split(), "--out", str(out)])
     for by_size in found.values():
         few, many = (by_size[size]["peak_mb"] for size in sizes)
         by_size["ratio"] = many / few

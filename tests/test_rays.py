@@ -127,6 +127,23 @@ def test_a_job_that_needs_a_gpu_is_given_one_the_second_time_too(
     assert asked == [([3], True), ([3], True)]
 
 
+def test_folders_of_killed_processes_are_swept(
+    begun: list[tuple[Any, Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("fcntl")
+    monkeypatch.setattr(rays, "LONGEST_FOLDER", 1000)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    killed, mine = tmp_path / "asot-ray-killed", tmp_path / "asot-other"
+    for folder in (killed, mine):
+        (folder / "session").mkdir(parents=True)
+    rays._connect(1)
+    (used,) = tmp_path.glob("asot-ray-*")
+    assert used != killed
+    rays._connect(1)
+    assert used.is_dir()
+    assert mine.is_dir()
+
+
 @pytest.mark.slow
 def test_jobs_survive_their_workers(tmp_path: Path, scratch: Path) -> None:
     pytest.importorskip("ray")
@@ -136,7 +153,7 @@ def test_jobs_survive_their_workers(tmp_path: Path, scratch: Path) -> None:
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert not list(scratch.iterdir())
-    assert not list(Path("/tmp").glob("asot-*/session_*"))
+    assert not list(Path("/tmp").glob("asot-ray-*/session_*"))
     # The job that was killed once, and the one that always is: three times, and as often alone.
     assert [(tmp_path / name).stat().st_size for name in "13"] == [2, 6]
 

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from asot.errors import ArgumentError, ConfigurationError, MissingExtraError
 from asot.model.features import PreparedFeatures
+from asot.model.given import GivenRecordings, read_known
 from asot.model.recipe import AUTO, Recipe
-from asot.model.segmenter import FeatureArrays, RecipeSegmenter, as_came, label_each, read_known
+from asot.model.segmenter import RecipeSegmenter, label_each
 from asot.notebook import show
 from asot.timeline.segments import SegmentRow, segment_table
 
@@ -111,6 +112,9 @@ class ActionSegmenter(RecipeSegmenter):
     sample : function, optional
         Takes the frames of a recording, how many to draw, and a NumPy generator; returns the
         places of the frames of an epoch, rising.
+    update_actions : function or torch.nn.Module, optional
+        Takes the ``asot.ForwardPass`` of a step after it, and returns the next action embeddings
+        (K, d), in place of descending them.
     callbacks : list of functions, optional
         Each is called with an ``asot.Epoch`` after every epoch; one that returns True ends the
         training, such as ``asot.EarlyStopping()``.
@@ -183,6 +187,7 @@ class ActionSegmenter(RecipeSegmenter):
         loss: Any = None,
         initialise: Any = None,
         sample: Any = None,
+        update_actions: Any = None,
         callbacks: Sequence[Any] = (),
     ) -> None:
         self.n_actions = n_actions
@@ -215,27 +220,28 @@ class ActionSegmenter(RecipeSegmenter):
         self.loss = loss
         self.initialise = initialise
         self.sample = sample
+        self.update_actions = update_actions
         self.callbacks = callbacks
 
-    def predict_proba(self, X: Any) -> Any:
+    def predict_proba(self, X: Any, *, lengths: Any = None) -> Any:
         """Return soft assignments, (N_i, K) float32 arrays whose rows sum to 1, in ``X``'s form.
 
         A network gives those of its decoding, whose largest is the label; a team gives its
         vote as probabilities: how likely an action is right, as estimated without labels.
         """
-        recordings = self._read(X)
-        return as_came(X, self._each(_probabilities, recordings))
+        recordings = self._read_fitted(X, lengths)
+        return recordings.answer(self._each(_probabilities, recordings))
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Any, *, lengths: Any = None) -> Any:
         """Return frame embeddings, (N_i, d) float32 arrays of unit rows, in the form of ``X``."""
-        recordings = self._read(X)
+        recordings = self._read_fitted(X, lengths)
         import torch
 
         from asot.model.network import as_tensor
 
         with torch.no_grad():
             prepared = self._prepared(recordings)
-            return as_came(X, (self.model_.embed(as_tensor(one)).numpy() for one in prepared))
+            return recordings.answer(self.model_.embed(as_tensor(one)).numpy() for one in prepared)
 
     def segments(
         self, X: Any = None, *, frame_rate: float | None = None, names: Any = None
@@ -296,12 +302,12 @@ class ActionSegmenter(RecipeSegmenter):
         """Return labels (N,) and how likely they are right (N,), of X or of what was fitted."""
         if X is None and hasattr(self, "model_"):
             return list(zip(self.labels_, self.confidence_, strict=True))
-        recordings = self._read(X)
+        recordings = self._read_fitted(X)
         return self._each(self._sure, recordings)
 
-    def _known(self, X: Any, y: Any, recordings: FeatureArrays) -> list[NDArray[np.int64]] | None:
+    def _known(self, y: Any, recordings: GivenRecordings) -> list[NDArray[np.int64]] | None:
         n_actions = None if self.n_actions == AUTO else int(self.n_actions)
-        return read_known(X, y, recordings, n_actions)
+        return read_known(y, recordings, n_actions)
 
     def _segmented(
         self, model: Any, prepared: PreparedFeatures, known: Any = None

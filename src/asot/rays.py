@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from asot.errors import MissingExtraError, UnfinishedError
+from asot.locks import HAS_FLOCK, lock
 
 Job = TypeVar("Job")
 
@@ -30,7 +31,8 @@ RETRIES = 2  # of a job whose worker is lost, before it counts as lost
 ANSWER_S = 10.0  # in which a cluster must answer
 NEWS_S = 0.25  # between looks at what jobs tell
 # The sockets' paths must be short: a temporary folder with a longer path is not used.
-LONGEST_FOLDER = 30
+LONGEST_FOLDER = 24
+PREFIX = "asot-ray-"  # of the folders in it
 OBJECTS = 1 << 28  # bytes of shared memory for jobs and results: they are small
 MOST = 10_000  # tasks that wait or run, so that a cluster can grow with them
 
@@ -149,7 +151,10 @@ def _start(ray: Any, count: int | None, quiet: dict[str, Any]) -> None:
     """Start Ray for this process alone."""
     place = tempfile.gettempdir()
     place = place if len(place) <= LONGEST_FOLDER else "/tmp"
-    folder = tempfile.mkdtemp(prefix="asot-", dir=place)
+    _sweep(Path(place))
+    folder = tempfile.mkdtemp(prefix=PREFIX, dir=place)
+    if HAS_FLOCK:  # until this process ends, however it does
+        lock(os.open(folder, os.O_RDONLY), wait=True)
     # Else it writes a secret into the user's home.
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     ray.init(
@@ -166,6 +171,16 @@ def _start(ray: Any, count: int | None, quiet: dict[str, Any]) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(end)
+
+
+def _sweep(place: Path) -> None:
+    """Remove the folders of processes that were killed."""
+    for left in place.glob(f"{PREFIX}*") if HAS_FLOCK else ():
+        with suppress(OSError):  # it may be another's
+            opened = os.open(left, os.O_RDONLY)
+            if lock(opened):
+                shutil.rmtree(left, ignore_errors=True)
+            os.close(opened)
 
 
 def _task(

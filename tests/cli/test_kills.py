@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,7 @@ def make(ring: Ring) -> tuple[Path, Path]:
     write_truth(made / "truth.csv", truth)
     names = {"action 1": "rest", "action 2": "walk"}
     (made / "names.json").write_text(json.dumps(names), encoding="utf-8")
+    (made / "small.yaml").write_text("n_actions: 3\nteam: 1\ntraining: {epochs: 2}\n")
     (made / "videos").mkdir()
     for name in ("a", "b"):
         write_clip(made / "videos" / f"{name}.mp4", [i / 10 for i in range(120)])
@@ -60,22 +62,39 @@ def cases_of(ring: Ring) -> dict[str, Case]:
     of_results, of_film = {"before": results.parent}, {"before": film.parent}
     out = ("--out", work / "out")
     data = ("--data", made / "toys")
-    origins = "out/origins/*.json"
+    origins = ("out/origins/*.json",)
     unfinished = r"\.(rows|when|what)$"
-    cases = [
-        Case("data simulate", (*SIMULATE, *out), finished="*/**/*.npy", kept=r"\.out\.part"),
+    segmented = ("out/data/origins/*.json", "out/run/**/learner-*.ckpt")
+    learners = ("out/**/learner-*.ckpt",)
+    several = [
         Case("extract", ("extract", made / "logs", *out), finished=origins),
         Case(
             "extract videos", ("extract", made / "videos", *out), finished=origins, kept=unfinished
         ),
         Case(
-            "segment",
-            ("segment", made / "logs", "--n_actions", "3", *out),
-            finished="out/data/origins/*.json",
+            "segment a little",
+            ("segment", made / "logs", "--recipe", made / "small.yaml", *out),
+            finished=segmented,
         ),
-        Case("train", ("train", "default", *SHORT, *data, *out), finished="out/logs/*/*/*.csv"),
+        Case("train", ("train", "default", *SHORT, "--team", "1", *data, *out), finished=learners),
+        Case(
+            "predict",
+            ("predict", made / "run", *data, *out, "--figures", "1"),
+            finished=("out/**/assignments/*.npy",),
+        ),
+        Case(
+            "benchmark",
+            (
+                *("benchmark", "default", "--methods", "kmeans", "twfinch", "uniform"),
+                *("--n_actions", "3", "--seeds", "2", *data, *out),
+            ),
+            finished=("out/cells/**/*.json",),
+        ),
+    ]
+    cases = [
+        Case("data simulate", (*SIMULATE, *out), finished=("*/**/*.npy",), kept=r"\.out\.part"),
+        Case("segment", ("segment", made / "logs", "--n_actions", "3", *out), finished=segmented),
         Case("train alone", ("train", "default", *SHORT, "--team", "0", *data, *out)),
-        Case("predict", ("predict", made / "run", *data, *out, "--figures", "1")),
         Case("evaluate", ("evaluate", work / "out", "--truth", made / "truth.csv"), **of_results),
         Case("relabel", ("relabel", work / "out", made / "names.json"), **of_results),
         Case(
@@ -96,16 +115,17 @@ def cases_of(ring: Ring) -> dict[str, Case]:
         Case("share", ("page", work / "out", "--share", work / "share"), **of_film),
         Case("share, packed", ("page", work / "out", "--share", work / "share.zip"), **of_film),
         Case("share, one file", ("page", work / "out", "--share", work / "one.html"), **of_film),
-        Case(
-            "benchmark",
-            (
-                *("benchmark", "default", "--methods", "kmeans", "twfinch", "uniform"),
-                *("--n_actions", "3", "--seeds", "2", *data, *out),
-            ),
-            finished="out/cells/**/*.json",
-        ),
         Case("decode", ("decode", *sorted((results / "predictions/assignments").glob("*")), *out)),
     ]
+    for one in several:
+        cases.append(one)
+        for engine in ("serial", "processes", "ray"):
+            words = (*one.words, "--workers", "2", "--engine", engine)
+            name = f"{one.name}, {engine}"
+            cases.append(replace(one, name=name, words=words, like=one, spread=True))
+        first, second = ((*one.words, "--shard", f"{number}/2") for number in (1, 2))
+        then = (second, one.words)
+        cases.append(replace(one, name=f"{one.name}, shards", words=first, then=then, like=one))
     return {case.name: case for case in cases}
 
 
@@ -125,7 +145,7 @@ def test_a_few_blows(ring: Ring, finished: Path, seed: int) -> None:
             Case(
                 "extract",
                 ("extract", ring.root / "logs", "--out", out),
-                finished="out/origins/*.json",
+                finished=("out/origins/*.json",),
             ),
             Case("export", ("export", out, "--to", "csv"), before=ring.root / "results"),
         ]
@@ -138,8 +158,8 @@ def test_a_few_blows(ring: Ring, finished: Path, seed: int) -> None:
 @pytest.mark.timeout(7200)
 def test_struck_anywhere_and_given_again(ring: Ring, seed: int) -> None:
     rng, cases = random.Random(seed), cases_of(ring)
-    names = [name for _ in range(KILLS) for name in cases][:KILLS]
-    wrong = [ring.strike(cases[name], rng) for name in names]
+    names = sorted(cases, key=lambda name: rng.random())
+    wrong = [ring.strike(cases[names[i % len(names)]], rng) for i in range(KILLS)]
     assert not list(filter(None, wrong))
 
 

@@ -62,8 +62,9 @@ def special_alone(room: Room, how: str) -> list[object]:
     return ["segment", room.data / "x.csv", "--out", room.out]
 
 
-@each("special_among", {how: how for how in SPECIALS}, 0)
+@each("special_among", {how: how for how in SPECIALS}, 0, 2)
 def special_among(room: Room, how: str) -> list[object]:
+    """The others go on; what could not be used is said at the end."""
     room.logs()
     special(room, room.data / "x.csv", how)
     return room.extract()

@@ -145,7 +145,7 @@ def check(room: Room, content: bytes) -> list[object]:  # fmt: skip
     2,
 )
 def matrix(room: Room, content: bytes) -> list[object]:  # fmt: skip
-    return ["decode", room.write("m.npy", content), "--kind", "affinity", "--out", room.out]
+    return ["decode", room.write("m.npy", content), "--affinity", "--out", room.out]
 
 
 @each(
@@ -165,11 +165,10 @@ def transitions(room: Room, content: str | bytes) -> list[object]:  # fmt: skip
     return [
         "decode",
         room.data / "m.npy",
-        "--kind",
-        "affinity",
+        "--affinity",
         "--transitions",
         path,
-        "--decoding",
+        "--decoder",
         "semi_markov",
         "--out",
         room.out,
@@ -226,7 +225,7 @@ def simulate(room: Room, content: str | bytes) -> list[object]:  # fmt: skip
     {
         "recordings": ["--recordings", 10**9],
         "width": ["--width", 10**9],
-        "frames": ["--generate.n_frames", "[1, 1000000000000]"],
+        "frames": ["--generate.mean_length", 10**12],
         "actions": ["--generate.n_actions", 10**9],
         "like": ["--like", "../../etc/passwd"],
     },

@@ -288,7 +288,7 @@ def stored(room: Room, make: Any) -> list[object]:  # fmt: skip
 
 @kind(0)
 def store_beside(room: Room) -> list[object]:
-    """Features in text, of which the parsed copies must not lie in the stranger's folder."""
+    """Features in text, whose parsed copies lie beside them, and of which it is told."""
     room.arrays()
     (room.data / "features" / "r1.npy").unlink()
     room.write("features/r1.txt", "1 2 3 4\n2 3 4 5\n" * 30)
@@ -334,7 +334,7 @@ def cell(room: Room, content: str | bytes) -> list[object]:
         "uniform",
         "--seeds",
         "1",
-        "--processes",
+        "--workers",
         "1",
         "--figures",
         "0",

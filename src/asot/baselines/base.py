@@ -12,7 +12,8 @@ from asot.data import even_frames
 from asot.discover.prototypes import fit_kmeans
 from asot.errors import require_integer
 from asot.model.features import PreparedFeatures, prepare
-from asot.model.segmenter import NotFittedError, Segmenter, as_came, read_recordings
+from asot.model.given import read_recordings
+from asot.model.segmenter import Segmenter
 
 if TYPE_CHECKING:
     from sklearn.cluster import KMeans
@@ -52,10 +53,11 @@ class Baseline(Segmenter, ABC):
         """
         require_integer("n_actions", self.n_actions, at_least=1)
         self._check()
-        features = PreparedFeatures(read_recordings(X), self.standardise)
+        recordings = read_recordings(X)
+        features = PreparedFeatures(recordings, self.standardise)
         self._learn(features)
         segmented = [self._segment(features[i]) for i in range(len(features))]
-        self.n_features_in_ = features.width
+        self._keep_columns(recordings)
         self.labels_ = [labels for labels, _ in segmented]
         costs = [cost for _, cost in segmented if cost is not None]
         if costs:
@@ -75,10 +77,10 @@ class Baseline(Segmenter, ABC):
         list of (N_i,) int64 arrays, or one array for one array
             An action number, 0 to K - 1, for each frame.
         """
-        if not hasattr(self, "labels_"):
-            raise NotFittedError(f"This {type(self).__name__} is not fitted yet: call fit first.")
-        recordings = read_recordings(X, self.n_features_in_)
-        return as_came(X, (self._segment(prepare(one, self.standardise))[0] for one in recordings))
+        recordings = self._read_fitted(X)
+        return recordings.answer(
+            self._segment(prepare(one, self.standardise))[0] for one in recordings
+        )
 
     def _check(self) -> None:
         """Refuse parameters out of range; ``n_actions`` has been checked."""

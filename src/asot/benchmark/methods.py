@@ -80,12 +80,14 @@ def _default(recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> An
     return RecipeSegmenter(own, n_actions, keep_epochs=keep_epochs, random_state=seed)
 
 
-def _network(kind: str, recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
+def _network(
+    kind: str, recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool, **settings: Any
+) -> Any:
     """Make a baseline that trains the paper's network."""
     from asot import baselines
 
-    own = paper_network(recipe)
-    return getattr(baselines, kind)(own, n_actions, keep_epochs=keep_epochs, random_state=seed)
+    settings = {**settings, "keep_epochs": keep_epochs, "random_state": seed}
+    return getattr(baselines, kind)(paper_network(recipe), n_actions, **settings)
 
 
 def _baseline(kind: str, recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool) -> Any:
@@ -137,6 +139,29 @@ METHODS: dict[str, Method] = {
         "the paper's network; frames of one recording as targets of another, aligned by the "
         "transport, join its loss (Ali et al., ICCV 2025)",
         partial(_network, "VASOTSegmenter"),
+    ),
+    "closed_loop": Method(
+        "Closed loop",
+        "the paper's network; queries attend to the frames and become segments, which refine the "
+        "frames; pseudo-labels of all three (after CLOT: Bueno-Benito and Dimiccoli, ICCV 2025)",
+        partial(_network, "ClosedLoopSegmenter"),
+    ),
+    "prototypes": Method(
+        "Prototypes",
+        "the paper's network; actions are the moving average of the frames that the plan gives "
+        "them (after D-CLOT, 2026)",
+        partial(_network, "PrototypeSegmenter"),
+    ),
+    "prototypes_smooth": Method(
+        "Prototypes, smooth",
+        "as Prototypes, and embeddings are drawn to those of neighbours in features and time",
+        partial(_network, "PrototypeSegmenter", smoothness=0.1),
+    ),
+    "own_order": Method(
+        "ASOT, own orders",
+        "the paper's network; the order prior pulls each recording to its own order, estimated "
+        "after each epoch (idea of UFSA, Tran et al., WACV 2024)",
+        partial(_network, "OwnOrderSegmenter"),
     ),
     "views": Method(
         "Several views",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import keyword
 import logging
 import signal
@@ -134,7 +135,9 @@ def _guarded(words: list[str]) -> int:
     except OSError as error:
         reason = error.strerror or str(error)
         place = error.filename or "A file could not be read or written"
-        return _complain(f"{place}: {reason}.", FAILED)
+        # No room on the disk will help that.
+        refused = error.errno == errno.ENAMETOOLONG
+        return _complain(short(f"{place}: {reason}."), REFUSED if refused else FAILED)
     except MemoryError as error:
         return _complain(f"There is not enough memory: {error}", FAILED)
 

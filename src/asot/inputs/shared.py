@@ -207,7 +207,8 @@ def match_columns(wanted: Sequence[str], own: Sequence[str]) -> dict[str, str]:
 
 def _bare(names: Sequence[str]) -> dict[str, str]:
     bare = [re.sub(r"\[.*?\]|\(.*?\)|[\W_]", "", name).casefold() for name in names]
-    return {key: name for key, name in zip(bare, names, strict=True) if bare.count(key) == 1}
+    counts = Counter(bare)
+    return {key: name for key, name in zip(bare, names, strict=True) if counts[key] == 1}
 
 
 def _most(values: list[str]) -> str:

@@ -65,10 +65,10 @@ class ActionModel(nn.Module):
                     f"each of {n_actions} actions, but have the shape {shape}.",
                     setting="actions",
                 )
-        fixed = self.parts.actions is not None
-        self.actions = nn.Parameter(F.normalize(embeddings, dim=-1), requires_grad=not fixed)
+        descends = self.parts.actions is None and self.parts.update_actions is None
+        self.actions = nn.Parameter(F.normalize(embeddings, dim=-1), requires_grad=descends)
         self.modules_of_own = nn.ModuleDict()
-        for name in ("cost", "pseudo_labels", "loss"):
+        for name in ("cost", "pseudo_labels", "loss", "update_actions"):
             if isinstance(own := getattr(self.parts, name), nn.Module):
                 self.modules_of_own[name] = copy.deepcopy(own)
 
@@ -97,14 +97,14 @@ class ActionModel(nn.Module):
         return tuple(layer for layer in self.encoder if isinstance(layer, nn.Linear))
 
     def own(self, part: str) -> Any:
-        """Return one's own cost, pseudo-labels or loss, if there is one; a module in training."""
+        """Return one's own part, such as the loss, if there is one; a module in training."""
         is_module = part in self.modules_of_own
         return self.modules_of_own[part] if is_module else getattr(self.parts, part)
 
     def keep_for_decoding(self) -> None:
         """Let go of the parts of one's own that only a training needs."""
         self.parts = self.parts.for_decoding(self.encoder)
-        for name in ("pseudo_labels", "loss"):
+        for name in ("pseudo_labels", "loss", "update_actions"):
             if name in self.modules_of_own:
                 del self.modules_of_own[name]
 
@@ -194,6 +194,17 @@ class ActionModel(nn.Module):
         targets: Tensor = own(given)
         require_shape("pseudo_labels", targets, given.cost.shape)
         return targets
+
+    @torch.no_grad()
+    def update_actions(self, given: ForwardPass) -> None:
+        """Move the actions after the step of a forward pass: to places of one's own, if any."""
+        own = self.own("update_actions")
+        if own is not None:
+            moved = own(given)
+            require_shape("update_actions", moved, tuple(self.actions.shape))
+            self.place_actions(moved)
+        elif self.actions.requires_grad:
+            self.normalise_actions()
 
     @torch.no_grad()
     def decode(self, features: Tensor) -> Solution:

@@ -181,10 +181,11 @@ class Parts:
     loss: Callable[[ForwardPass], Tensor] | None = None
     initialise: Callable[[NDArray[np.float32], int, int], Any] | None = None
     sample: Callable[[int, int, np.random.Generator], NDArray[np.int64]] | None = None
+    update_actions: Callable[[ForwardPass], Tensor] | None = None
     callbacks: Sequence[Callable[[Epoch], bool | None]] = ()
 
     def __post_init__(self) -> None:
-        for name in ("encoder", "cost", "pseudo_labels", "loss", "initialise", "sample"):
+        for name in (one.name for one in fields(self) if one.name not in ("actions", "callbacks")):
             given = getattr(self, name)
             if given is not None and not callable(given):
                 raise ArgumentError(
@@ -197,11 +198,12 @@ class Parts:
                 f"callbacks must be a list of functions, but is {self.callbacks!r}.",
                 setting="callbacks",
             )
-        if self.actions is not None and self.initialise is not None:
-            raise ArgumentError(
-                "initialise places action embeddings, but actions gives them: leave one out.",
-                setting="initialise",
-            )
+        for name, does in (("initialise", "places"), ("update_actions", "moves")):
+            if self.actions is not None and getattr(self, name) is not None:
+                raise ArgumentError(
+                    f"{name} {does} action embeddings, but actions gives them: leave one out.",
+                    setting=name,
+                )
 
     @property
     def given(self) -> list[str]:
@@ -220,7 +222,8 @@ class Parts:
     @property
     def changes_gradients(self) -> bool:
         """Tell whether the gradient of the loss is no longer that of the paper's network."""
-        return any(name in ("encoder", "actions", "cost", "loss") for name in self.given)
+        kept = {"pseudo_labels", "initialise", "sample"}
+        return not kept.issuperset(self.given)
 
 
 def require_shape(name: str, values: Any, shape: tuple[int, ...]) -> None:

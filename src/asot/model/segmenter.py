@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.data.recordings import transposed_hint
 from asot.errors import (
     ArgumentError,
     AsotError,
@@ -22,6 +21,7 @@ from asot.errors import (
 )
 from asot.metrics import evaluate
 from asot.model.features import PreparedFeatures, content_order, prepare
+from asot.model.given import GivenRecordings, Names, read_recordings
 from asot.model.recipe import AUTO, Recipe, require_or_auto
 from asot.processes import Died
 from asot.workers import DEFAULT_WORKERS
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
-LARGEST = float(np.finfo(np.float32).max)
 
 
 class NotFittedError(AsotError, SklearnNotFittedError):
@@ -54,13 +53,15 @@ class Segmenter(ClusterMixin, BaseEstimator):
 
     shared: ClassVar[bool] = True  # a label means the same action in every recording
     labels_: list[NDArray[np.int64]]
+    n_features_in_: int
+    feature_names_in_: Names
 
-    def fit_predict(self, X: Any, y: Any = None) -> Any:
-        """Fit, and return the labels of the same recordings; see ``predict``."""
-        self.fit(X, y)
-        return as_came(X, self.labels_)
+    def fit_predict(self, X: Any, y: Any = None, **options: Any) -> Any:
+        """Fit, and return the labels of the same recordings; see ``fit`` and ``predict``."""
+        self.fit(X, y, **options)
+        return GivenRecordings(X, options.get("lengths")).answer(self.labels_)
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: Any, y: Any, **options: Any) -> float:
         """Return the share of frames labelled right (MoF) after one matching for all recordings.
 
         Parameters
@@ -69,6 +70,8 @@ class Segmenter(ClusterMixin, BaseEstimator):
             Recordings.
         y : list of (N_i,) label sequences, or one for one array
             Ground truth.
+        **options
+            As for ``predict``.
 
         Raises
         ------
@@ -81,88 +84,27 @@ class Segmenter(ClusterMixin, BaseEstimator):
                 "scorer of your own.",
                 setting="y",
             )
-        predicted = self.predict(X)
-        if is_one(X):
-            predicted, y = [predicted], [y]
-        return float(evaluate(predicted, list(y))["mof"])
+        given = GivenRecordings(X, options.get("lengths"))
+        predicted = self.predict(X, **options)
+        if given.one or given.rows is not None:
+            predicted = given.split(predicted, "X")
+        return float(evaluate(predicted, given.split(y, "y"))["mof"])
 
+    def _read_fitted(self, X: Any, lengths: Any = None) -> GivenRecordings:
+        """Check that recordings have the columns that were fitted, and return them."""
+        if not hasattr(self, "labels_") and not hasattr(self, "model_"):
+            raise NotFittedError(f"This {type(self).__name__} is not fitted yet: call fit first.")
+        names = getattr(self, "feature_names_in_", None)
+        return read_recordings(X, self.n_features_in_, names, lengths)
 
-class FeatureArrays(Sequence[NDArray[Any]]):
-    """The recordings of ``X`` as arrays, each opened when it is indexed."""
-
-    def __init__(self, X: Any) -> None:
-        self._given = [X] if is_one(X) else X
-
-    def __len__(self) -> int:
-        return len(self._given)
-
-    def __getitem__(self, index: Any) -> Any:
-        return np.asarray(self._given[index])
-
-
-def is_one(X: Any) -> bool:
-    """Tell whether ``X`` is one recording, (N, D), rather than several."""
-    return getattr(X, "ndim", None) == 2
-
-
-def as_came(X: Any, answers: Iterable[Answer]) -> list[Answer] | Answer:
-    """Return the recordings' answers in the form of ``X``: a list, or a single answer."""
-    found = list(answers)
-    return found[0] if is_one(X) else found
-
-
-def read_recordings(X: Any, width: int | None = None) -> FeatureArrays:
-    """Check every recording of ``X``, in turn, and return them; lazily where ``X`` is lazy.
-
-    ``width`` is the number of columns that all must have, that of the first unless given.
-    """
-    is_sequence = hasattr(X, "__getitem__") and hasattr(X, "__len__")
-    if not is_sequence or isinstance(X, (str, bytes, dict)):
-        raise ArgumentError(
-            "X must be a list of (frames, columns) arrays, one such array, or a sequence of them, "
-            f"but is a {type(X).__name__}.",
-            setting="X",
-        )
-    recordings, fits = FeatureArrays(X), width is None
-    shapes = []
-    if len(recordings) == 0:
-        raise ArgumentError("X must hold at least one recording, but is empty.", setting="X")
-    for index in range(len(recordings)):
-        name = "X" if is_one(X) else f"X[{index}]"
-        array = _checked(name, recordings, index)
-        if width is not None and array.shape[1] != width:
-            raise ArgumentError(
-                f"All recordings must have the same columns, but {name} has {array.shape[1]}, "
-                f"not {width}.",
-                setting=name,
-            )
-        width = array.shape[1]
-        shapes.append((array.shape[0], array.shape[1]))
-    hint = transposed_hint(shapes, "[one.T for one in X]")
-    if fits and len(shapes) > 1 and hint is not None:
-        logger.warning("X: %s.", hint)
-    return recordings
-
-
-def _checked(name: str, recordings: FeatureArrays, index: int) -> NDArray[Any]:
-    rule = f"{name} must be a (frames, columns) array of numbers"
-    try:
-        array: NDArray[Any] = recordings[index]
-    except ValueError as error:
-        text = f"{rule}, but cannot be made one: {error}"
-        raise ArgumentError(text, setting=name) from error
-    if array.ndim != 2 or array.dtype.kind not in "fiub" or 0 in array.shape:
-        text = f"{rule}, but has the shape {array.shape} and the type {array.dtype}."
-        raise ArgumentError(text, setting=name)
-    if array.dtype.kind == "f" and not float(np.abs(array).max()) <= LARGEST:
-        sizes = np.abs(array).astype(np.float64)
-        frame, column = np.argwhere(~(sizes <= LARGEST))[0].tolist()
-        raise ArgumentError(
-            f"{name} must be finite in float32, but frame {frame}, column {column} is "
-            f"{array[frame, column]}.",
-            setting=name,
-        )
-    return array
+    def _keep_columns(self, recordings: GivenRecordings) -> None:
+        """Keep the number and the names of the columns of recordings that were fitted."""
+        first, names = recordings.open(0)
+        self.n_features_in_ = first.shape[1]
+        if names is not None:
+            self.feature_names_in_ = names
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
 
 
 @dataclass(frozen=True)
@@ -203,17 +145,20 @@ class RecipeSegmenter(Segmenter):
         self.keep_epochs = keep_epochs
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> Any:
+    def fit(self, X: Any, y: Any = None, *, lengths: Any = None) -> Any:
         """Learn the actions of recordings, and return itself.
 
         Parameters
         ----------
         X : list of (N_i, D) arrays, one (N, D) array, or a lazy sequence of arrays
-            Frame features, time first.
+            Frame features, time first; or another form of :mod:`asot.model.given`.
         y : list of (N_i,) int arrays, or one for one array, optional
             Actions of frames that people looked at, -1 for all other frames, where the segmenter
             learns from them (``ActionSegmenter``). Ground truth, which leaves no frame unknown, is
             not learnt from, so that searches and cross-validation can score with it.
+        lengths : (B,) ints, optional
+            The recordings' numbers of frames, where ``X`` is all of them in one long array, or a
+            padded (B, N, D) array.
 
         Raises
         ------
@@ -224,8 +169,8 @@ class RecipeSegmenter(Segmenter):
         require_or_auto("n_actions", self.n_actions, require_integer, at_least=1)
         recipe = self._recipe()
         parts = self._parts(recipe)
-        recordings = read_recordings(X)
-        known = self._known(X, y, recordings)
+        recordings = read_recordings(X, lengths=lengths)
+        known = self._known(y, recordings)
         from sklearn.utils import check_random_state
 
         from asot.model.automatic import settle, settle_number
@@ -276,7 +221,7 @@ class RecipeSegmenter(Segmenter):
             model = learn_corrected(model, prepared, own, n_actions, matched=True)
             self.labels_ = self._segmented(model, prepared, known)
         self.model_ = model
-        self.n_features_in_ = model.n_features
+        self._keep_columns(recordings)
         self.n_actions_ = n_actions
         self.cluster_centers_ = model.actions.detach().numpy().copy()
         self.evidence_ = evidence
@@ -284,12 +229,12 @@ class RecipeSegmenter(Segmenter):
         self.snapshots_ = snapshots
         return self
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: Any, *, lengths: Any = None) -> Any:
         """Segment recordings.
 
         Parameters
         ----------
-        X : as for ``fit``
+        X, lengths : as for ``fit``
             Recordings that were fitted, or others.
 
         Returns
@@ -297,15 +242,15 @@ class RecipeSegmenter(Segmenter):
         list of (N_i,) int64 arrays, or one array for one array
             An action number, 0 to K - 1, for each frame.
         """
-        recordings = self._read(X)
-        return as_came(X, self._each(self._labels, recordings))
+        recordings = self._read_fitted(X, lengths)
+        return recordings.answer(self._each(self._labels, recordings))
 
     def _recipe(self) -> Recipe:
         recipe = self.recipe or Recipe()
         recipe.check()
         return recipe
 
-    def _known(self, X: Any, y: Any, recordings: FeatureArrays) -> list[NDArray[np.int64]] | None:
+    def _known(self, y: Any, recordings: GivenRecordings) -> list[NDArray[np.int64]] | None:
         """Return the labels that are known before, -1 elsewhere; None where they do not count."""
         return None
 
@@ -327,12 +272,7 @@ class RecipeSegmenter(Segmenter):
 
         return decode(model, features)[0]
 
-    def _read(self, X: Any) -> FeatureArrays:
-        if not hasattr(self, "model_"):
-            raise NotFittedError(f"This {type(self).__name__} is not fitted yet: call fit first.")
-        return read_recordings(X, self.n_features_in_)
-
-    def _each(self, label: Callable[..., Answer], recordings: FeatureArrays) -> list[Answer]:
+    def _each(self, label: Callable[..., Answer], recordings: GivenRecordings) -> list[Answer]:
         """Label recordings as they are given with the fitted model, in their order."""
         standardised = self.model_.recipe.dataset.standardise
         own = partial(_of_raw, partial(label, self.model_), standardised)
@@ -380,45 +320,6 @@ def _of_raw(
     label: Callable[..., Answer], standardised: bool, features: NDArray[Any], *given: Any
 ) -> Answer:
     return label(prepare(features, standardised), *given)
-
-
-def read_known(
-    X: Any, y: Any, recordings: FeatureArrays, n_actions: int | None
-) -> list[NDArray[np.int64]] | None:
-    """Check the known labels (N_i,) of recordings; None where no frame is known, or all are."""
-    if y is None:
-        return None
-    given = [y] if is_one(X) else list(y)
-    if len(given) != len(recordings):
-        raise ArgumentError(
-            f"y must have labels for each of {len(recordings)} recordings, but has them for "
-            f"{len(given)}: give recordings that nobody looked at -1 in every frame.",
-            setting="y",
-        )
-    known = []
-    for index, one in enumerate(given):
-        name = "y" if is_one(X) else f"y[{index}]"
-        labels, n_frames = np.asarray(one), len(recordings[index])
-        if labels.shape != (n_frames,) or labels.dtype.kind not in "iu":
-            raise ArgumentError(
-                f"{name} must have a whole number for each of {n_frames} frames, -1 where the "
-                f"action is unknown, but has the shape {labels.shape} and the type "
-                f"{labels.dtype}.",
-                setting=name,
-            )
-        known.append(labels.astype(np.int64))
-    joined = np.concatenate(known)
-    low, high = int(joined.min()), int(joined.max())
-    if low >= 0 or high < 0:
-        return None
-    if low < -1 or (n_actions is not None and high >= n_actions):
-        numbers = "0 or more" if n_actions is None else f"from 0 to {n_actions - 1}"
-        raise ArgumentError(
-            f"y must hold actions, {numbers}, or -1 where they are unknown, but holds "
-            f"{low if low < -1 else high}.",
-            setting="y",
-        )
-    return known
 
 
 def log_probabilities(model: ActionModel, features: NDArray[np.float32]) -> Tensor:

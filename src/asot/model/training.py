@@ -123,10 +123,10 @@ def train(
             rng = np.random.default_rng([seed, epoch, number])
             is_own = model.parts.changes_gradients
             with own_draws(int(rng.integers(2**63))) if is_own else nullcontext():
-                loss, gradients, n_frames = _shared_step(model, batch, features.order, place)
+                given = _on_device(model, batch, features.order, place)
+                loss, gradients, n_frames = _shared_step(given, place)
             adam.step(gradients)
-            if model.actions.requires_grad:
-                model.normalise_actions()
+            model.update_actions(given)
             total += torch.stack([loss * n_frames, n_frames])
         done, mean_loss = epoch + 1, float(total[0] / total[1])
         if not math.isfinite(mean_loss):
@@ -152,13 +152,10 @@ def train(
     return model.cpu().eval()
 
 
-def _shared_step(
-    model: ActionModel, batch: Batch, order: Sequence[int], place: Devices
-) -> tuple[Tensor, list[Tensor], Tensor]:
+def _shared_step(given: ForwardPass, place: Devices) -> tuple[Tensor, list[Tensor], Tensor]:
     """Return the loss of a batch, its gradients and frames, of which each device has a share."""
-    given = _on_device(model, batch, order, place)
-    n_frames = given.lengths.sum()
-    if batch.indices:
+    model, n_frames = given.model, given.lengths.sum()
+    if given.indices:
         loss, gradients = loss_and_gradients(model, given)
     else:
         loss, gradients = torch.zeros(()), [torch.zeros_like(one) for one in model.parameters()]

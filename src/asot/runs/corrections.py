@@ -43,6 +43,8 @@ def timelines(
     """
     recordings = folder.open_data(data).recordings
     models = folder.models()
+    for model in set(models.values()):
+        folder.n_actions(model)  # refuses what is not the same for all recordings
     new = {} if given is None else {given.model: given.corrections}
     found = [folder.timeline(one, model := models[one.name], new.get(model)) for one in recordings]
     for i, one in enumerate(found):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
@@ -80,7 +81,7 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         if any(cell.strip() for cell in cells)
     ]
     (_, header), *rows = lines
-    twice = [one for one in header if header.count(one) > 1]
+    twice = [one for one, count in Counter(header).items() if count > 1]
     if twice:
         raise FileError.at(path, f"has two columns {twice[0]!r}: give each a name of its own", 1)
     for line, cells in rows:

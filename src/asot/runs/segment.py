@@ -39,7 +39,7 @@ from asot.progress import Progress
 from asot.runs.learn import learn_run, read_said
 from asot.runs.predict import load_models, predict_run, predict_share
 from asot.runs.predictions import PredictionFolder, fingerprints
-from asot.runs.run import RUN_FILE, Run, SegmentRequest
+from asot.runs.run import RUN_FILE, Run, SegmentRequest, refuse_to_fill
 from asot.runs.train import train_run, train_share
 from asot.schema import convert, first_difference
 from asot.shards import Shard, ShardResult
@@ -264,6 +264,8 @@ def _begin(out: Path, asked: dict[str, Any], alone: bool = True) -> bool:
     elif is_folder(out) and any(not one.name.startswith(".") for one in out.iterdir()):
         message = f"{out} holds something else already: choose another --out, or remove it."
         raise ConfigurationError(message, file=out)
+    else:
+        refuse_to_fill(out)
     write_json(out / DESCRIPTION, asked)
     return grown
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -96,11 +97,20 @@ class ActionNames:
         if action in self.background:
             return UNLABELLED
         own = self.name(action)
-        return next(
-            other
-            for other in range(action + 1)
-            if self.name(other) == own and other not in self.merged and other not in self.background
-        )
+        digits = own.removeprefix("action ")
+        # One that nobody named is called by its number.
+        number = int(digits) - 1 if digits.isdecimal() and len(digits) < 9 else action
+        plain = number >= 0 and self.name(number) == own and self._stands(number)
+        return min(action, self._named.get(own, action), number if plain else action)
+
+    @cached_property
+    def _named(self) -> dict[str, int]:
+        """Return the first action of each name that people gave."""
+        standing = filter(self._stands, sorted(self.names, reverse=True))
+        return {self.names[action]: action for action in standing}
+
+    def _stands(self, action: int) -> bool:
+        return action not in self.merged and action not in self.background
 
     def apply(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return labels (N,) in which merged actions are one, and background is -1."""

@@ -31,6 +31,18 @@ def check_mode(mode: str) -> None:
         raise refused("mode", f'must be "default" or "parity", but is {mode!r}.')
 
 
+def check_gradient(gradient: str, tolerance: float | None) -> None:
+    """Refuse a gradient that does not exist, or the implicit one where nothing need converge."""
+    if gradient not in ("unrolled", "implicit"):
+        raise refused("gradient", f'must be "unrolled" or "implicit", but is {gradient!r}.')
+    if gradient == "implicit" and tolerance is None:
+        raise refused(
+            'gradient="implicit"',
+            "is that of a converged plan: give a tolerance=, such as 1e-6, and a max_iterations= "
+            "that reaches it, such as 10_000.",
+        )
+
+
 def as_tensor(name: str, values: Any) -> Tensor:
     """Make a tensor of ``values``, without a copy where possible."""
     if isinstance(values, Tensor):

@@ -14,6 +14,7 @@ from asot.errors import require_integer, require_number
 from asot.transport.arguments import (
     ARRAYS,
     as_tensor,
+    check_gradient,
     check_mode,
     is_list_of_arrays,
     pad_list,
@@ -73,6 +74,7 @@ class Request:
     step_size: float | None = None
     mode: str = "default"
     backend: str = "auto"
+    gradient: str = "unrolled"
     single: bool = field(init=False)  # the cost came as (N, K)
     in_torch: bool = field(init=False)  # it came as tensors
     actions: Tensor | None = field(init=False, default=None)
@@ -94,6 +96,7 @@ class Request:
             raise refused(
                 "backend", f'must be "auto", "torch", "cpu" or "cuda", but is {self.backend!r}.'
             )
+        check_gradient(self.gradient, self.tolerance)
         if "radius" not in arrays:
             whole = isinstance(self.radius, numbers.Integral)
             self.radius = int(self.radius) if whole else float(self.radius)
@@ -202,7 +205,8 @@ class Request:
     def _check_parity(self) -> None:
         names = ("frame_marginal", "action_marginal", "allowed", "initial", "structure")
         more = ("action_structure", "action_lengths", "border", "tolerance")
-        given = [name for name in (*names, *more) if getattr(self, name) is not None]
+        given = ['gradient="implicit"'] if self.gradient == "implicit" else []
+        given += [name for name in (*names, *more) if getattr(self, name) is not None]
         if isinstance(self.radius, int):
             given.append("radius in frames")
         given += [f"{name} for each" for name in WEIGHTS if isinstance(getattr(self, name), Tensor)]

@@ -10,6 +10,7 @@ from torch import Tensor
 from asot.errors import ArgumentError
 from asot.transport.cpu.solver import CpuBackend
 from asot.transport.cuda.solver import CudaBackend
+from asot.transport.derivatives import is_mapped, solve_as_one
 from asot.transport.mirror_descent import TorchBackend
 from asot.transport.parity import ParityBackend
 from asot.transport.request import Request
@@ -62,6 +63,7 @@ def solve(
     step_size: float | None = None,
     mode: str = "default",
     backend: str = "auto",
+    gradient: str = "unrolled",
 ) -> Solution:
     """Assign the frames of recordings to actions, consistently in time.
 
@@ -142,6 +144,12 @@ def solve(
         in one launch that nothing waits for: what lies on the GPU is not checked, a cost that is
         not finite ends as "not finite", and lengths are brought into range. "auto" never takes it.
 
+    gradient : {"unrolled", "implicit"}
+        How gradients reach the cost: through every iteration that was taken, whose arrays are all
+        kept; or by the implicit function theorem, through a linear system at the plan where they
+        ended, which takes the memory of one iteration, and any backend. "implicit" is for a plan
+        that converged, so it needs a ``tolerance``.
+
     Returns
     -------
     Solution
@@ -152,6 +160,9 @@ def solve(
     ArgumentError
         With a sentence that names the argument, the rule and the value. It comes before any work,
         except where a compiled solver meets a cost that is not finite.
+    SolverError
+        From the backward pass of an implicit gradient: a recording did not converge, or its plan
+        is no strict minimum.
     MissingExtraError
         ``backend="cpu"`` without Numba, or "cuda" without Triton.
 
@@ -174,13 +185,34 @@ def solve(
     >>> print(solution.status[0])
     Ran all 25 iterations; no tolerance was given to stop by.
     """
-    request = Request(**locals())
-    for candidate in BACKENDS[backend]:
+    arguments = locals()
+    if torch.compiler.is_compiling():
+        # Steps are chosen by values: traced, a solve is torn into dozens of graphs, for minutes.
+        solved: Solution = torch.compiler.disable(_solve)(arguments)
+        return solved
+    return _solve(arguments)
+
+
+def _solve(arguments: dict[str, Any]) -> Solution:
+    request = Request(**arguments)
+    as_one = request.gradient == "implicit" or is_mapped(request.cost)
+    answer = solve_as_one(request, _run) if as_one else _run(request)
+    return _hand_back(answer, request.in_torch, request.single)
+
+
+def _run(request: Request) -> Answer:
+    """Solve a request by the first backend that covers it."""
+    device = request.cost.device.type
+    if torch.is_autocast_enabled(device):
+        # Half precision would be too coarse for the marginals.
+        with torch.autocast(device, enabled=False):
+            return _run(request)
+    for candidate in BACKENDS[request.backend]:
         missing = candidate.covers(request)
         if missing is None:
-            return _hand_back(candidate.run(request), request.in_torch, request.single)
+            return candidate.run(request)
     raise ArgumentError(
-        f'backend="{backend}" does not cover {missing}: use backend="auto" or "torch".',
+        f'backend="{request.backend}" does not cover {missing}: use backend="auto" or "torch".',
         setting="backend",
     )
 
