@@ -11,6 +11,7 @@ from asot.baselines.prototypes import PrototypeSegmenter
 from asot.baselines.sela import SeLASegmenter
 from asot.baselines.tot import TOTSegmenter
 from asot.baselines.twfinch import TWFINCHSegmenter
+from asot.baselines.vasot import VASOTSegmenter
 from asot.baselines.views import ViewsSegmenter
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "TOTSegmenter",
     "TWFINCHSegmenter",
     "UniformSegmenter",
+    "VASOTSegmenter",
     "ViewsSegmenter",
     "estimated_order",
     "ordered_viterbi",

@@ -134,6 +134,12 @@ METHODS: dict[str, Method] = {
         "order (Kumar et al., CVPR 2022)",
         partial(_network, "TOTSegmenter"),
     ),
+    "vasot": Method(
+        "VASOT",
+        "the paper's network; frames of one recording as targets of another, aligned by the "
+        "transport, join its loss (Ali et al., ICCV 2025)",
+        partial(_network, "VASOTSegmenter"),
+    ),
     "closed_loop": Method(
         "Closed loop",
         "the paper's network; queries attend to the frames and become segments, which refine the "
