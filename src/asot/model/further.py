@@ -66,7 +66,7 @@ def _go_on(
     begun = copy.deepcopy(model)
     begun.recipe = replace(copy.deepcopy(model.recipe), training=training)
     begun.parts = parts
-    for name in ("pseudo_labels", "loss"):
+    for name in ("pseudo_labels", "loss", "update_actions"):
         if isinstance(own := getattr(parts, name), nn.Module):
             begun.modules_of_own[name] = copy.deepcopy(own)
     return train(features, begun.recipe, model.n_actions, seed, device, begun=begun)
