@@ -38,6 +38,7 @@ from asot.inputs.taken import unread
 from asot.model.recipe import Recipe
 from asot.progress import Progress
 from asot.runs.learn import learn_run, read_said
+from asot.runs.lone import LoneModel
 from asot.runs.predict import load_models, predict_run, predict_share
 from asot.runs.predictions import PredictionFolder, fingerprints
 from asot.runs.run import RUN_FILE, Run, SegmentRequest, refuse_to_fill
@@ -181,7 +182,12 @@ def _withdrawn_if_refused(out: Path) -> Iterator[None]:
 
 
 def find_run(root: Path) -> Run:
-    """Find the finished training in a folder of asot segment, or of the model it applied."""
+    """Find the finished training in a folder of asot segment, or of the model it applied.
+
+    A file is a model that ``ActionSegmenter`` saved.
+    """
+    if root.is_file():
+        return LoneModel(root)
     applied = SegmentRequest.of(root).applies if (root / DESCRIPTION).is_file() else None
     below = [one.parent for one in root.glob(f"run-*/{RUN_FILE}")]
     trained = [
@@ -190,6 +196,8 @@ def find_run(root: Path) -> Run:
         *(below if len(below) == 1 else []),
     ]
     for place in trained:
+        if place.is_file():
+            return LoneModel(place)
         if (place / RUN_FILE).is_file():
             run = Run(place)
             if not run.finished:
