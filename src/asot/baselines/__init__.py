@@ -9,6 +9,7 @@ from asot.baselines.own_order import OwnOrderSegmenter
 from asot.baselines.sela import SeLASegmenter
 from asot.baselines.tot import TOTSegmenter
 from asot.baselines.twfinch import TWFINCHSegmenter
+from asot.baselines.uncertain import UncertainSegmenter
 
 __all__ = [
     "CTEDecodingSegmenter",
@@ -20,6 +21,7 @@ __all__ = [
     "SeLASegmenter",
     "TOTSegmenter",
     "TWFINCHSegmenter",
+    "UncertainSegmenter",
     "UniformSegmenter",
     "estimated_order",
     "ordered_viterbi",

@@ -138,6 +138,12 @@ METHODS: dict[str, Method] = {
         "after each epoch (idea of UFSA, Tran et al., WACV 2024)",
         partial(_network, "OwnOrderSegmenter"),
     ),
+    "uncertain": Method(
+        "ASOT, uncertain",
+        "the paper's network with a mean and a spread of each frame's embedding; mean plans of "
+        "samples (idea of PEOT, Li, Vu and Gall, ECCV 2026)",
+        partial(_network, "UncertainSegmenter"),
+    ),
     "cte": Method(
         "CTE",
         "an embedding that regresses each frame's relative time, then CTE decoding (Kukleva et "
