@@ -3,6 +3,7 @@
 from asot.baselines.base import UniformSegmenter
 from asot.baselines.cte import CTESegmenter
 from asot.baselines.cte_decoding import CTEDecodingSegmenter, estimated_order, ordered_viterbi
+from asot.baselines.hierarchy import HierarchySegmenter
 from asot.baselines.hmm import HMMSegmenter
 from asot.baselines.kmeans import KMeansSegmenter, KMeansTransportSegmenter
 from asot.baselines.own_order import OwnOrderSegmenter
@@ -15,6 +16,7 @@ __all__ = [
     "CTEDecodingSegmenter",
     "CTESegmenter",
     "HMMSegmenter",
+    "HierarchySegmenter",
     "KMeansSegmenter",
     "KMeansTransportSegmenter",
     "OwnOrderSegmenter",

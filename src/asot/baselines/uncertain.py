@@ -1,11 +1,11 @@
-"""ASOT on uncertain embeddings: each frame has a mean and a spread, and plans are means of samples."""
+"""ASOT on uncertain embeddings: frames have a mean and a spread, and plans are means of samples."""
 
 from __future__ import annotations
 
 import math
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -140,7 +140,9 @@ class UncertainSegmenter(RecipeSegmenter):
     def _parts(self, recipe: Recipe) -> Parts:
         if not self.samples:
             return Parts()
-        encoder = partial(_make_encoder, [*recipe.encoder.hidden, recipe.encoder.width], self.spread)
+        encoder = partial(
+            _make_encoder, [*recipe.encoder.hidden, recipe.encoder.width], self.spread
+        )
         return Parts(encoder=encoder, loss=partial(sampled_loss, self.samples, self.beta))
 
     def _segmented(
@@ -156,7 +158,7 @@ class UncertainSegmenter(RecipeSegmenter):
     def _decoded(
         self, model: ActionModel, features: NDArray[np.float32]
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return labels (N,) and uncertainties (N,) of one recording's prepared features (N, D)."""
+        """Return labels and uncertainties, (N,) each, of one recording's prepared features."""
         if self.samples:
             given = ForwardPass.of(model, as_tensor(features)[None], torch.tensor([len(features)]))
             with torch.no_grad(), own_draws(0):

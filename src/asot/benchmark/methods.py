@@ -144,6 +144,12 @@ METHODS: dict[str, Method] = {
         "samples (idea of PEOT, Li, Vu and Gall, ECCV 2026)",
         partial(_network, "UncertainSegmenter"),
     ),
+    "hierarchy": Method(
+        "ASOT, sub-actions",
+        "the paper's network with two sub-actions under each action, whose cost is that of the "
+        "nearest (idea of HVQ, Spurio et al., AAAI 2025)",
+        partial(_network, "HierarchySegmenter"),
+    ),
     "cte": Method(
         "CTE",
         "an embedding that regresses each frame's relative time, then CTE decoding (Kukleva et "
