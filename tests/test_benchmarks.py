@@ -198,3 +198,10 @@ def test_a_choice_for_a_set_is_made_by_the_others(monkeypatch: pytest.MonkeyPatc
 
     # The first set alone speaks for the first option.
     assert left_out(np.array([[9.0, 1.0], [1.0, 2.0], [4.0, 5.0]])).tolist() == [1, 0, 0]
+
+
+def test_ways_to_a_gradient_are_measured() -> None:
+    from benchmarks.gradients import WAYS, differentiate
+
+    for way in WAYS:
+        assert differentiate(way, 40, 3)[1] >= 25
