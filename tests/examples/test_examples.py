@@ -42,3 +42,11 @@ def test_pseudo_labels_teach_an_encoder(
     run("pseudo_labels.py", monkeypatch, tmp_path)
     right = [float(value) for value in re.findall(r"([\d.]+)%", capsys.readouterr().out)]
     assert right[-1] > right[0] + 5
+
+
+def test_texts_are_found_in_time(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("text_costs.py", monkeypatch, tmp_path)
+    nearest, asot = re.findall(r"([\d.]+)% of the frames right", capsys.readouterr().out)
+    assert float(asot) > float(nearest) + 10
