@@ -29,6 +29,7 @@ ROOMS = (
         "rays",
         "workers",
         "shards",
+        "graphs",
         "notebook",
         "timeline",
     ),

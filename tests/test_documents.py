@@ -211,6 +211,7 @@ def test_python_of_the_documents_runs(room: Path, monkeypatch: Any) -> None:
         **{"np": np, "asot": asot, "recordings": corpus.features, "affinity": affinity},
         **{"cost": cost, "costs": cost, "mask": np.ones(3, dtype=bool), "features": affinity},
         **{"earlier": asot.solve(cost), "allowed": ~np.eye(3, dtype=bool)},
+        **{"x": affinity[:80], "y": affinity[::2]},
     }
     for document in DOCUMENTS:
         if document.name == "reproducing.md":

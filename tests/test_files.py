@@ -46,7 +46,8 @@ def test_a_full_disk_is_noticed(tmp_path: Path, rows: int) -> None:
     target = tmp_path / "a.npy"
     command = [sys.executable, "-c", code, str(target)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert "OSError: [Errno 27]" in ended.stderr
+    named = f"OSError: [Errno 27] {os.strerror(27)}: {str(target)!r}"
+    assert ended.stderr.splitlines()[-1] == named
     assert list(tmp_path.iterdir()) == []
 
 

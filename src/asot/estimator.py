@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from asot.errors import ArgumentError, ConfigurationError, MissingExtraError
 from asot.model.features import PreparedFeatures
 from asot.model.given import GivenRecordings, read_known
+from asot.model.output import EmbeddingOutput
 from asot.model.recipe import AUTO, Recipe
-from asot.model.segmenter import RecipeSegmenter, label_each
+from asot.model.saving import StoredSegmenter
+from asot.model.segmenter import label_each
 from asot.notebook import show
 from asot.timeline.segments import SegmentRow, segment_table
 
@@ -43,7 +45,7 @@ PLACES = {
 }
 
 
-class ActionSegmenter(RecipeSegmenter):
+class ActionSegmenter(EmbeddingOutput, StoredSegmenter):
     """A segmenter that finds the actions shared by recordings.
 
     A small network learns frame features and one embedding for each action from pseudo-labels
@@ -130,6 +132,8 @@ class ActionSegmenter(RecipeSegmenter):
         How likely each of these labels is right, as ``predict_proba`` has it.
     n_features_in_ : int
         Columns of the features.
+    feature_names_in_ : (D,) object array
+        Their names, where all are texts: of DataFrames.
     n_actions_ : int
         K.
     evidence_ : asot.model.automatic.Evidence
@@ -233,7 +237,10 @@ class ActionSegmenter(RecipeSegmenter):
         return recordings.answer(self._each(_probabilities, recordings))
 
     def transform(self, X: Any, *, lengths: Any = None) -> Any:
-        """Return frame embeddings, (N_i, d) float32 arrays of unit rows, in the form of ``X``."""
+        """Return frame embeddings, (N_i, d) float32 arrays of unit rows, in the form of ``X``.
+
+        They are tables where ``set_output`` asks for them.
+        """
         recordings = self._read_fitted(X, lengths)
         import torch
 
@@ -241,7 +248,58 @@ class ActionSegmenter(RecipeSegmenter):
 
         with torch.no_grad():
             prepared = self._prepared(recordings)
-            return recordings.answer(self.model_.embed(as_tensor(one)).numpy() for one in prepared)
+            answer = recordings.answer(
+                self.model_.embed(as_tensor(one)).numpy() for one in prepared
+            )
+        return self._contained(X, recordings, answer)
+
+    def partial_fit(
+        self, X: Any, y: Any = None, *, lengths: Any = None, sample_weight: Any = None
+    ) -> Any:
+        """Go on training with new recordings, or begin, and return itself.
+
+        Action numbers keep their meaning: every network goes on from where it is, for ``epochs``
+        more. Of a team the prototypes and the weights of the vote stay, and ``evidence_`` is that
+        of the first recordings. ``labels_`` and ``confidence_`` are those of the new ones. What
+        was learnt before fades where the new recordings show other actions.
+
+        Parameters
+        ----------
+        X, lengths, sample_weight : as for ``fit``
+            New recordings, of the columns that were fitted.
+        y : as for ``fit``
+            Known frames in the first call alone; ground truth is not learnt from.
+
+        Raises
+        ------
+        ArgumentError
+            As for ``fit``; and if some frames are known, or were known in an earlier ``fit``.
+
+        Examples
+        --------
+        >>> from asot.simulation import make_recordings
+        >>> X = make_recordings(n_recordings=4, n_actions=3, random_state=0).features
+        >>> one = ActionSegmenter(3, team=0, radius=0.04, order_prior=0.0, random_state=0)
+        >>> labels = one.fit(X[:2]).partial_fit(X[2:]).predict(X)
+        """
+        if not hasattr(self, "model_"):
+            return self.fit(X, y, lengths=lengths, sample_weight=sample_weight)
+        recordings, recipe = self._read_fitted(X, lengths), self._recipe()
+        if self._known(y, recordings) is not None:
+            raise ArgumentError(
+                "y must be left out of partial_fit, which learns from no known frames: give all "
+                "recordings to fit.",
+                setting="y",
+            )
+        from asot.model.further import train_further
+
+        prepared, parts = self._prepare(recordings, recipe, sample_weight), self._parts(recipe)
+        arguments = prepared, recipe.training, self._seed(), self.device, parts
+        model = train_further(self.model_, *arguments)
+        self.labels_ = self._segmented(model, prepared)
+        self.model_ = model
+        self.cluster_centers_ = model.actions.detach().numpy().copy()
+        return self
 
     def segments(
         self, X: Any = None, *, frame_rate: float | None = None, names: Any = None
@@ -300,8 +358,13 @@ class ActionSegmenter(RecipeSegmenter):
 
     def _segmentation(self, X: Any) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """Return labels (N,) and how likely they are right (N,), of X or of what was fitted."""
-        if X is None and hasattr(self, "model_"):
+        if X is None and hasattr(self, "labels_"):
             return list(zip(self.labels_, self.confidence_, strict=True))
+        if X is None and hasattr(self, "model_"):
+            raise ArgumentError(
+                "X must be given to a segmenter that was loaded: its file holds no recordings.",
+                setting="X",
+            )
         recordings = self._read_fitted(X)
         return self._each(self._sure, recordings)
 
@@ -330,7 +393,9 @@ class ActionSegmenter(RecipeSegmenter):
             bundle: dict[str, str] = super()._repr_mimebundle_(**options)
             return bundle
         word, sentences = self.evidence_.told()
-        timelines = [(f"recording {i}", labels) for i, labels in enumerate(self.labels_)]
+        timelines = [
+            (f"recording {i}", labels) for i, labels in enumerate(getattr(self, "labels_", []))
+        ]
         html = show(f"{self!r}, fitted", sentences[:1], timelines, verdict=word)
         return {"text/plain": repr(self), "text/html": html}
 
@@ -341,6 +406,14 @@ class ActionSegmenter(RecipeSegmenter):
 
         names = [one.name for one in fields(Parts)]
         return Parts(**{name: getattr(self, name) for name in names})
+
+    def _parameters(self, model: Any) -> dict[str, Any]:
+        values: dict[str, Any] = {"n_actions": model.n_actions}
+        for parameter, places in PLACES.items():
+            found = [attrgetter(place)(model.recipe) for place in places]
+            # A radius that was found is a share in training and frames in decoding.
+            values[parameter] = found[0] if found == found[:1] * len(found) else AUTO
+        return values
 
     def _recipe(self) -> Recipe:
         recipe = Recipe(n_actions=None if self.n_actions == AUTO else _plain(self.n_actions))

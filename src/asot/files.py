@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import errno
 import hashlib
 import io
 import json
@@ -23,6 +24,8 @@ from asot.text import as_cell, listing
 
 logger = logging.getLogger(__name__)
 
+# Errors of the system where a disk takes no more, or a file may not grow.
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # The bytes of a block and the blocks of a large file that its fingerprint reads.
 _BLOCK, _BLOCKS = 1 << 20, 8
 # Contents of more bytes are likely to be none where they take so many times fewer on the disk.
@@ -65,6 +68,11 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
         put(temporary, path)
+    except OSError as error:
+        # Where the disk is full, the system names no file.
+        if error.filename in (None, str(temporary), temporary):
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -6,13 +6,13 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
 from asot.errors import FileError
-from asot.files import sync_folder
+from asot.files import FULL, sync_folder
 from asot.locks import HAS_FLOCK, lock, open_folder
 from asot.remote import fetch, removed, store
 
@@ -38,15 +38,23 @@ def sole_use(
     Raises
     ------
     FileError
-        If another process has the folder in use, one of the two that hold it, or one in it.
+        If another process has the folder in use, one of the two that hold it, or one in it; or if
+        it cannot be made.
     """
     new = [one for one in (folder, *folder.parents) if not one.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        remove_empty(*new)
+        if error.errno in FULL:
+            raise
+        why = f"cannot be made ({error.strerror}): choose another folder"
+        raise FileError.at(folder, why) from error
     place, held, shared = folder.resolve(), _HELD.get(), bool(shard) or reading
     mark = place / f"shard-{shard.replace('/', '-of-')}" if shard else place
     with ExitStack() as stack:
         # A command that is refused leaves no folder.
-        stack.callback(_remove_empty, new)
+        stack.callback(remove_empty, *new)
         if held.isdisjoint((mark, place, *place.parents)):
             for one in place.parents[1::-1]:
                 _hold(one, True, one, stack)
@@ -64,10 +72,12 @@ def sole_use(
         yield
 
 
-def _remove_empty(folders: Iterable[Path]) -> None:
+def remove_empty(*folders: Path) -> None:
+    """Remove folders, in this order, up to the first that holds something."""
     with suppress(OSError):
         for folder in folders:
-            folder.rmdir()
+            with suppress(FileNotFoundError):
+                folder.rmdir()
 
 
 def _hold(folder: Path, shared: bool, called: Path, stack: ExitStack) -> bool:

@@ -151,7 +151,6 @@ def test_a_few_blows(ring: Ring, finished: Path, seed: int) -> None:
         ]
     )
     assert ring.strike(case, rng) == ""
-    assert ring.strike(case, rng) == ""
 
 
 @pytest.mark.slow
@@ -159,7 +158,8 @@ def test_a_few_blows(ring: Ring, finished: Path, seed: int) -> None:
 def test_struck_anywhere_and_given_again(ring: Ring, seed: int) -> None:
     rng, cases = random.Random(seed), cases_of(ring)
     names = sorted(cases, key=lambda name: rng.random())
-    wrong = [ring.strike(cases[names[i % len(names)]], rng) for i in range(KILLS)]
+    drawn = [cases[names[i % len(names)]] for i in range(KILLS // 2)]
+    wrong = [ring.strike(case, rng, blows=2) for case in drawn]
     assert not list(filter(None, wrong))
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +19,8 @@ from asot.cli import main
 from asot.cli.summary import show_outcome
 from asot.errors import DataError
 from asot.inputs.extract import Extraction
+from asot.inputs.faults import PassingError
+from asot.inputs.series.extraction import SeriesExtractor
 from asot.inputs.taken import Taken
 from asot.runs.predictions import PredictionFolder
 from tests.cli.outcome import in_shards, shown_paths
@@ -87,12 +91,13 @@ def test_the_regimes_are_found(
 
 
 def test_the_same_command_again(asot, logs: tuple[Path, Truth], results: Path) -> None:
-    before = {name: one for name, one in snapshot(results).items() if "page/" not in name}
+    before = snapshot(results)
     outcome = asot("segment", logs[0], "--n_actions", "3", "--out", results)
     assert (outcome.code, outcome.err) == (0, "")
     assert "Features of 3 recordings in " in outcome.out
     assert "features, 3 from before.\n" in outcome.out
-    after = {name: one for name, one in snapshot(results).items() if "page/" not in name}
+    after = snapshot(results)
+    assert after.keys() == before.keys()
     # Nothing is made again; only what was asked for may be written down once more.
     assert {name for name in after if after[name] != before[name]} <= {"segment.json"}
     assert after["segment.json"][1] == before["segment.json"][1]
@@ -103,6 +108,48 @@ def test_the_same_command_again(asot, logs: tuple[Path, Truth], results: Path) -
     ]
     assert all(path.is_file() for path in paths)
     assert f"asot relabel '{results}' corrections.json" in outcome.out
+
+
+def test_the_page_is_made_anew_where_it_would_be_another(
+    asot, logs: tuple[Path, Truth], results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it was not finished, or something else of it is gone."""
+    own = shutil.copytree(results, tmp_path / "results")
+    page, names = own / "page" / "index.html", own / "predictions" / "names" / "all.json"
+    (tmp_path / "names.json").write_text('{"action 1": "tea"}')
+    assert asot("relabel", own, tmp_path / "names.json").code == 0
+    made: list[Path] = []
+
+    def render(content: object, out: Path, **_: object) -> Path:
+        made.append(out)
+        return out / "index.html"
+
+    def again(*words: str) -> int:
+        made.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr("asot.runs.page.render_page", render)
+            assert asot("segment", logs[0], "--n_actions", "3", "--out", own, *words).code == 0
+        return len(made)
+
+    assert again() == 0
+    names.write_text(names.read_text().replace("tea", "milk"))
+    assert (again(), again()) == (1, 0)
+    assert (again("--embed"), again("--embed"), again()) == (1, 0, 1)
+    evidence = own / "run" / "evidence.json"
+    evidence.write_text(evidence.read_text().replace("\n", " \n", 1))
+    assert (again(), again()) == (1, 0)
+    page.unlink()
+    assert again() == 1
+    settings = own / "page" / "page.json"
+    settings.write_text(json.dumps({**json.loads(settings.read_text()), "made_of": None}))
+    page.touch()
+    assert (again(), again()) == (1, 0)
+    place = own.rename(tmp_path / "moved")
+    labels = place / "predictions" / "labels" / "monday.txt"
+    own = place
+    assert again() == 0
+    labels.write_text(labels.read_text()[::-1].lstrip() + "\n")
+    assert again() == 1
 
 
 @pytest.mark.parametrize(
@@ -227,7 +274,40 @@ def test_what_cannot_be_read_can_be_asked_for_in_another_way(
     assert outcome.code == 2
     assert outcome.sentence.startswith("None of the 3 recordings can be used; monday: ")
     assert "has no column 'clock' for the times" in outcome.sentence
+    assert not (tmp_path / "out").exists()
     assert asot(*words).code == 0
+
+
+@pytest.mark.parametrize("before", ["nothing", "an empty folder", "a folder with a hidden file"])
+@pytest.mark.parametrize("command", ["segment", "extract"])
+def test_a_command_that_is_refused_leaves_nothing(
+    asot, tmp_path: Path, command: str, before: str
+) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "bad.csv").write_text("time,ax\n")
+    out = tmp_path / "new" / "out"
+    if before != "nothing":
+        out.mkdir(parents=True)
+    if "hidden" in before:
+        (out / ".DS_Store").touch()
+    found = sorted(tmp_path.rglob("*"))
+    outcome = asot(command, tmp_path / "logs", "--out", out)
+    assert outcome.code == 2
+    assert outcome.sentence.startswith("None of the 1 recordings can be used; bad: ")
+    assert sorted(tmp_path.rglob("*")) == found
+
+
+def test_a_refusal_leaves_the_features_that_were_made(
+    asot, logs: tuple[Path, Truth], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise DataError("The recordings are too much alike.")
+
+    monkeypatch.setattr("asot.runs.segment.train_run", refuse)
+    out = tmp_path / "out"
+    assert asot("segment", logs[0], "--n_actions", "3", "--out", out).code == 2
+    assert (out / "segment.json").is_file()
+    assert len(list((out / "data" / "features").iterdir())) == 3
 
 
 def break_after(
@@ -667,6 +747,18 @@ def test_a_folder_that_cannot_be_written_to(asot, logs: tuple[Path, Truth], tmp_
     assert outcome.sentence == f"--out must be a folder, but {tmp_path / 'file'} is a file."
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc here")
+@pytest.mark.parametrize("place", ["/proc/asot", "/proc/asot/deeper"])
+def test_a_folder_that_cannot_be_made(asot, logs: tuple[Path, Truth], place: str) -> None:
+    outcome = asot("segment", logs[0], "--n_actions", "3", "--out", place)
+    assert outcome.code == 2
+    said = "--out must be a folder to write to, but /proc forbids it."
+    if os.access("/proc", os.W_OK):
+        why = os.strerror(errno.ENOENT)
+        said = f"{place}: cannot be made ({why}): choose another folder."
+    assert outcome.sentence == said
+
+
 def test_names_of_an_applied_model_stay_when_a_recording_changes(
     asot, logs: tuple[Path, Truth], results: Path, tmp_path: Path
 ) -> None:
@@ -699,9 +791,6 @@ def test_features_given_as_a_folder_are_named_by_the_cure_and_used_again(
 def test_a_passing_failure_costs_no_finished_features(
     asot, logs: tuple[Path, Truth], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from asot.errors import DataError
-    from asot.inputs.series.extraction import SeriesExtractor
-
     words = ("extract", logs[0], "--out", tmp_path / "data")
     assert asot(*words).code == 0
     made = tmp_path / "data" / "features" / "monday.npy"
@@ -728,12 +817,26 @@ def test_a_dry_run_tells_what_files_are_taken_for(
     assert row.split()[-3:] == ["ax,", "ay,", "az"]
     folder = shutil.copytree(logs[0], tmp_path / "logs")
     (folder / "broken.csv").write_bytes(b"time,ax\n")
-    outcome = asot("extract", folder, "--dry_run", "--out", tmp_path / "data")
-    assert outcome.code == 2
-    assert "1 of 4 recordings could not be used; they are listed above." in outcome.sentence
-    assert "Left out (1)" in outcome.out
-    assert str(folder / "broken.csv") in outcome.out
-    assert not (tmp_path / "data").exists()
+    for dry in (True, False):
+        words = ("extract", folder, "--out", tmp_path / "data", *(["--dry_run"] if dry else []))
+        outcome = asot(*words)
+        assert outcome.code == 2
+        assert "1 of 4 recordings could not be used; they are listed above." in outcome.sentence
+        assert "Left out (1)" in outcome.out
+        assert str(folder / "broken.csv") in outcome.out
+        assert (tmp_path / "data").exists() != dry
+
+
+def test_a_fault_of_the_machine_in_a_dry_run_is_a_failure(
+    asot, logs: tuple[Path, Truth], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(extractor: SeriesExtractor, path: Path, *_: object) -> None:
+        raise PassingError(f"{path} met a fault of the machine.")
+
+    monkeypatch.setattr(SeriesExtractor, "features", fail)
+    outcome = asot("extract", logs[0], "--dry_run")
+    assert outcome.code == 1
+    assert outcome.sentence == "3 of 3 recordings could not be used; they are listed above."
 
 
 def test_what_was_read_is_printed_before_learning_and_kept(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -139,6 +142,38 @@ def test_a_bug_keeps_its_traceback(asot, monkeypatch: pytest.MonkeyPatch, tmp_pa
     (tmp_path / "features").mkdir()
     with pytest.raises(RuntimeError, match="a bug"):
         asot("data", "check", tmp_path)
+
+
+@pytest.mark.parametrize("full", [errno.ENOSPC, errno.EFBIG])
+def test_a_full_disk_is_told_with_the_file_that_has_no_room(
+    asot, results: Path, monkeypatch: pytest.MonkeyPatch, full: int
+) -> None:
+    def write(path: Path, *_: object, **__: object) -> None:
+        raise OSError(full, os.strerror(full))
+
+    def copy(*_: object) -> None:
+        raise OSError(full, os.strerror(full), "from.mp4", None, "to.mp4")
+
+    monkeypatch.setattr(Path, "write_text", write)
+    outcome = asot("page", results)
+    assert outcome.code == 1
+    assert outcome.sentence == f"{results / 'page' / 'page.json'}: {os.strerror(full)}."
+    monkeypatch.setattr("asot.cli._run", copy)
+    assert asot("page").sentence == f"to.mp4: {os.strerror(full)}."
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no such signals")
+@pytest.mark.parametrize("blow", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_what_is_done_is_not_killed_while_its_process_ends(
+    environment: dict[str, str], blow: signal.Signals
+) -> None:
+    code = (
+        "import atexit, os, sys\nfrom asot.cli import main\n"
+        f"atexit.register(os.kill, os.getpid(), {int(blow)})\nsys.exit(main())"
+    )
+    command = [sys.executable, "-c", code, "--version"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129)])

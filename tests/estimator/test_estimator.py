@@ -20,12 +20,7 @@ from asot.baselines import KMeansSegmenter
 from asot.data import Recordings
 from asot.errors import ArgumentError, AsotError
 from asot.model.segmenter import NotFittedError
-from asot.simulation import make_recordings
 
-SMALL = {
-    **{"n_actions": 3, "epochs": 2, "hidden": (8,), "embedding_width": 6},
-    **{"frames_per_recording": 32, "n_init": 2, "device": "cpu"},
-}
 # The paper's network.
 SINGLE = {"team": 0, "order_prior": 0.15, "radius": 0.04}
 # What is the default, smaller; and with the number of actions found, too.
@@ -36,21 +31,6 @@ Make = Callable[..., ActionSegmenter]
 
 class PowerCutError(Exception):
     """What a test stops a training with."""
-
-
-@pytest.fixture
-def make(seed: int) -> Make:
-    return lambda **changes: ActionSegmenter(**{"random_state": seed, **SMALL, **SINGLE, **changes})
-
-
-@pytest.fixture
-def recordings(seed: int) -> Recordings:
-    return make_recordings(4, 3, (20, 90), width=5, random_state=seed)
-
-
-@pytest.fixture(name="X")
-def arrays(recordings: Recordings) -> list[np.ndarray]:
-    return [one.features for one in recordings]
 
 
 class Counted(Sequence[np.ndarray]):

@@ -50,3 +50,12 @@ def test_texts_are_found_in_time(
     run("text_costs.py", monkeypatch, tmp_path)
     nearest, asot = re.findall(r"([\d.]+)% of the frames right", capsys.readouterr().out)
     assert float(asot) > float(nearest) + 10
+
+
+def test_alignment_finds_partners_and_what_has_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("alignment.py", monkeypatch, tmp_path)
+    alone, near = map(int, re.findall(r"(\d+)%", capsys.readouterr().out))
+    assert alone > 80
+    assert near > 90

@@ -49,16 +49,29 @@ def draw(
     n_actions=st.integers(1, 5),
     lengths=st.lists(st.integers(1, 12), min_size=1, max_size=3),
     seed=st.integers(0, 2**31),
+    weighed=st.booleans(),
 )
 def test_the_closed_form_is_autograds(
-    recipe: Recipe, n_actions: int, lengths: list[int], seed: int
+    recipe: Recipe, n_actions: int, lengths: list[int], seed: int, weighed: bool
 ) -> None:
     model, features = draw(recipe, n_actions, lengths, seed)
     model.normalise_actions()
     counts = torch.tensor(lengths)
-    expected = model.loss(features, counts)
+    forward = ForwardPass.of(model, features, counts)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        weights = torch.rand(features.shape[:2], dtype=torch.float64) if weighed else None
+    forward.weights = weights
+    expected = model.loss_of(forward)
+    if weights is not None:
+        by_frame = -(forward.targets * model.log_probabilities(forward.similarity)).sum(dim=2)
+        plain = ForwardPass.of(model, features, counts).targets
+        torch.testing.assert_close(forward.targets, weights[..., None] * plain)
+        torch.testing.assert_close(expected, by_frame.sum() / counts.sum())
     gradients = torch.autograd.grad(expected, list(model.parameters()))
-    loss, found = loss_and_gradients(model, ForwardPass.of(model, features, counts))
+    given = ForwardPass.of(model, features, counts)
+    given.weights = weights
+    loss, found = loss_and_gradients(model, given)
     torch.testing.assert_close(loss, expected.detach(), rtol=1e-9, atol=1e-9)
     for one, two in zip(found, gradients, strict=True):
         torch.testing.assert_close(one, two, rtol=1e-6, atol=1e-9 * float(two.abs().max() + 1))

@@ -23,6 +23,7 @@ import numpy as np
 
 import tests.strangers.damaged
 import tests.strangers.labels
+import tests.strangers.odd
 import tests.strangers.places
 import tests.strangers.recipes
 import tests.strangers.results

@@ -10,6 +10,7 @@ import scipy.optimize
 import torch
 from scipy.special import rel_entr, softmax
 
+from asot.errors import ArgumentError
 from asot.transport import Dense, append_background, solve, temporal_prior
 from asot.transport.structure import Band
 from tests.transport.problems import FRAMES_HARD, SIDES, make_cost
@@ -268,3 +269,30 @@ def test_sizes_from_one_frame_to_many(shape: tuple[int, int], rng: np.random.Gen
     solution = solve(make_cost(rng, *shape, dtype=np.float32))
     np.testing.assert_allclose(solution.assignment.sum(1), 1.0, atol=1e-5)
     assert solution.labels.shape == shape[:1]
+
+
+def test_an_order_is_followed(rng: np.random.Generator) -> None:
+    plain = temporal_prior(7, 4, order_prior=0.2)
+    np.testing.assert_array_equal(temporal_prior(7, 4, 0.2, order=[0, 1, 2, 3]), plain)
+    order = rng.permutation(4)
+    np.testing.assert_allclose(temporal_prior(7, 4, 0.2, order=order)[:, order], plain)
+    transcripts = [[2, 0, 2], [1]]
+    given_each = temporal_prior(7, 4, 0.2, lengths=[7, 5], order=transcripts, absent=0.9)
+    for b, (transcript, length) in enumerate(zip(transcripts, (7, 5), strict=True)):
+        for i, k in np.ndindex(7, 4):
+            places = [p for p, action in enumerate(transcript) if action == k]
+            far = [abs((i + 0.5) / length - (p + 0.5) / len(transcript)) for p in places]
+            expected = 0.0 if i >= length else min((0.2 * d for d in far), default=0.9)
+            assert given_each[b, i, k] == pytest.approx(expected)
+    assert (temporal_prior(7, 4, 0.2, order=[1])[:, 0] == 0.2).all()
+    each = temporal_prior(7, 4, 0.2, order=np.stack([order, order[::-1]]))
+    assert each.shape == (2, 7, 4)
+    np.testing.assert_allclose(each[1], temporal_prior(7, 4, 0.2, order=order[::-1]))
+    parity = temporal_prior(7, 4, 0.2, order=[0, 1, 2, 3], mode="parity")
+    np.testing.assert_array_equal(parity, temporal_prior(7, 4, 0.2, mode="parity"))
+
+
+@pytest.mark.parametrize("order", [[], [4], [-1], [0.5], [[0, 1], []], [[0], [1], [2]], "01"])
+def test_an_order_of_no_actions_is_refused(order: Any) -> None:
+    with pytest.raises(ArgumentError, match="order"):
+        temporal_prior(5, 4, 0.1, lengths=[5, 3], order=order)

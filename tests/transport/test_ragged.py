@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asot.errors import ArgumentError
@@ -23,6 +23,7 @@ def own_marginal(rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("side", SIDES)
+@settings(max_examples=3)
 @given(seed=seeds)
 def test_a_list_is_a_loop(side: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -44,6 +45,7 @@ def test_a_list_is_a_loop(side: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("side", SIDES)
+@settings(max_examples=3)
 @given(seed=seeds)
 def test_parameters_of_each_recording_are_its_own(side: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -69,11 +71,11 @@ def test_parameters_of_each_recording_are_its_own(side: str, seed: int) -> None:
 
 
 def test_weights_of_each_action(rng: np.random.Generator) -> None:
-    cost = make_cost(rng, 2, 40, 3)
-    strong = [[0.01, 0.01, 50.0]]
-    mass = solve(cost, lambda_actions=strong, max_iterations=2000).coupling.sum(axis=1)
-    np.testing.assert_allclose(mass[:, 2], 1 / 3, atol=1e-2)
-    assert abs(mass[:, 0] - 1 / 3).max() > 1e-2
+    cost = rng.random((2, 40, 3)) + np.array([0.0, 0.5, 0.5])
+    strong = [[0.01, 0.01, 20.0]]
+    mass = solve(cost, lambda_actions=strong, max_iterations=500).coupling.sum(axis=1)
+    np.testing.assert_allclose(mass[:, 2], 1 / 3, atol=2e-2)
+    assert (mass[:, 1] < 0.2).all()
     for given_each, single in (([[0.2]] * 2, 0.2), (np.full((2, 3), 0.2), 0.2), ([0.2] * 3, 0.2)):
         found = solve(cost, lambda_actions=given_each, backend="torch")
         expected = solve(cost, lambda_actions=single, backend="torch")

@@ -57,7 +57,7 @@ class Baseline(Segmenter, ABC):
         features = PreparedFeatures(recordings, self.standardise)
         self._learn(features)
         segmented = [self._segment(features[i]) for i in range(len(features))]
-        self._keep_columns(recordings)
+        self._keep_columns(features.width, recordings.open(0)[1])
         self.labels_ = [labels for labels, _ in segmented]
         costs = [cost for _, cost in segmented if cost is not None]
         if costs:

@@ -32,9 +32,9 @@ class OwnOrderSegmenter(RecipeSegmenter):
     epochs, and its prior pulls action k towards ``(rank + 1/2) / K``, its rank in that order. The
     orders come from the network, which learns from the orders, in turn.
 
-    An order is that of the mean times of the actions, as in UFSA's transcripts: of the share of each
-    in the transport without any order prior, of evenly spaced frames. Recordings are decoded with
-    the order that is estimated for them in this way, new ones too, each by itself.
+    An order is that of the mean times of the actions, by their shares in the transport of evenly
+    spaced frames without an order prior. Recordings are decoded with the order that is estimated
+    for them in this way, new ones too, each by itself.
 
     UFSA predicts the orders by a transformer, which is then matched with the frames; here they
     change the prior of the paper's network alone.
@@ -56,8 +56,9 @@ class OwnOrderSegmenter(RecipeSegmenter):
 
     References
     ----------
-    Q.-H. Tran, A. Mehmood, M. Ahmed, M. Naufil, A. Zafar, A. Konin and M. Z. Zia, "Permutation-aware
-    activity segmentation via unsupervised frame-to-segment alignment" (UFSA), WACV 2024.
+    Q.-H. Tran, A. Mehmood, M. Ahmed, M. Naufil, A. Zafar, A. Konin and M. Z. Zia,
+    "Permutation-aware action segmentation via unsupervised frame-to-segment alignment" (UFSA), WACV
+    2024.
 
     Examples
     --------

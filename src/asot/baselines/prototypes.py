@@ -29,8 +29,8 @@ class PrototypeSegmenter(RecipeSegmenter):
 
         smoothness * mean over i and its neighbours j of |z_i - z_j|^2
 
-    The encoder, its loss, the k-means start and decoding are the recipe's. It is the paper's network
-    with ``update="descent"`` and a smoothness of 0. The constants are set here.
+    The encoder, its loss, the k-means start and decoding are the recipe's; ``update="descent"`` and
+    a smoothness of 0 leave the paper's network. The constants are set here.
 
     Parameters
     ----------

@@ -169,6 +169,18 @@ METHODS: dict[str, Method] = {
         "and action vectors of its own (TASOT, Mohamed et al. 2026)",
         partial(_network, "ViewsSegmenter"),
     ),
+    "uncertain": Method(
+        "ASOT, uncertain",
+        "the paper's network with a mean and a spread of each frame's embedding; mean plans of "
+        "samples (idea of PEOT, Li, Vu and Gall, ECCV 2026)",
+        partial(_network, "UncertainSegmenter"),
+    ),
+    "hierarchy": Method(
+        "ASOT, sub-actions",
+        "the paper's network with two sub-actions under each action, whose cost is that of the "
+        "nearest (idea of HVQ, Spurio et al., AAAI 2025)",
+        partial(_network, "HierarchySegmenter"),
+    ),
     "cte": Method(
         "CTE",
         "an embedding that regresses each frame's relative time, then CTE decoding (Kukleva et "

@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     with sturdy_outputs() as output:
-        status = _guarded(words)
+        status = _guarded(words, ends=arguments is None)
         sys.stdout.flush()
         if output.error is not None:
             reason = output.error.strerror or output.error
@@ -91,8 +91,11 @@ class Stopped(KeyboardInterrupt):
 
 
 @contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """Take SIGTERM and SIGHUP for Ctrl-C, unless others decided on them, as ``nohup`` does."""
+def _stopped_by_signals(ends: bool) -> Iterator[None]:
+    """Take SIGTERM and SIGHUP for Ctrl-C, unless others decided on them, as ``nohup`` does.
+
+    Where all is done and the process ``ends``, which takes a while, nothing stops it any more.
+    """
 
     def stop(number: int, frame: object) -> None:
         raise Stopped(number)
@@ -104,18 +107,24 @@ def _stopped_by_signals() -> Iterator[None]:
         signal.signal(one, stop)
     try:
         yield
+        if ends and ours:
+            for one in (signal.SIGINT, *taken):
+                signal.signal(one, signal.SIG_IGN)
+            taken = []
     finally:
         for one in taken:
             signal.signal(one, signal.SIG_DFL)
 
 
-def _guarded(words: list[str]) -> int:
+def _guarded(words: list[str], ends: bool) -> int:
     """Run a command, and tell of its errors in sentences."""
     from asot.errors import AsotError, MissingExtraError, UnfinishedError
 
     try:
-        with _stopped_by_signals():
-            return _run(words)
+        with _stopped_by_signals(ends):
+            status = _run(words)
+            sys.stdout.flush()
+        return status
     except AsotError as error:
         failed = isinstance(error, (MissingExtraError, UnfinishedError))
         return _complain(str(error), FAILED if failed else REFUSED)
@@ -133,8 +142,12 @@ def _guarded(words: list[str]) -> int:
     except SystemExit as stop:  # the parser exits after its help or its complaint
         return stop.code if isinstance(stop.code, int) else OK
     except OSError as error:
+        from asot.files import FULL
+
         reason = error.strerror or str(error)
-        place = error.filename or "A file could not be read or written"
+        full = error.errno in FULL  # of what is copied, the copy has no room
+        place = (error.filename2 if full else None) or error.filename
+        place = place or "A file could not be read or written"
         # No room on the disk will help that.
         refused = error.errno == errno.ENAMETOOLONG
         return _complain(short(f"{place}: {reason}."), REFUSED if refused else FAILED)

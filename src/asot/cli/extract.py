@@ -10,7 +10,7 @@ from jsonargparse import Namespace
 from asot.cli.console import progress, say, show_share
 from asot.cli.features import add_feature_options, feature_settings, refuse_unconcerned
 from asot.cli.summary import show_outcome
-from asot.errors import ConfigurationError, DataError
+from asot.errors import ConfigurationError, DataError, UnfinishedError
 from asot.inputs.companions import find_companions, note_companions
 from asot.inputs.extract import extract, survey
 from asot.inputs.find import find_inputs, take_shard
@@ -66,4 +66,5 @@ def run(
         show_share(shard, ShardResult("recordings", len(inputs), left, len(everyone)))
     if outcome.failed:
         failed = f"{len(outcome.failed)} of {len(inputs)} recordings"
-        raise DataError(f"{failed} could not be used; they are listed above.")
+        kind = UnfinishedError if outcome.missing else DataError
+        raise kind(f"{failed} could not be used; they are listed above.")

@@ -8,9 +8,9 @@ from asot.cli.console import finish_results, progress, show_results, show_share
 from asot.errors import ConfigurationError
 from asot.folders import in_turn, sole_use
 from asot.progress import DRAWING
+from asot.runs.lone import open_run
 from asot.runs.predict import predict_share
 from asot.runs.predictions import PredictionFolder
-from asot.runs.run import Run
 from asot.shards import Shard
 from asot.workers import Workers
 
@@ -29,13 +29,14 @@ def run(
 
     Ground truth is not needed; where there is some, the result is scored.
 
-    run: Folder of a run of asot train.
+    run: Folder of a run of asot train, or a model's file from ActionSegmenter.save.
     data: Folder of the data set.
-    out: Where to write; RUN/predictions-NAME unless given.
+    out: Where to write; RUN/predictions-NAME unless given, or beside a model's file.
     model: Use this model (an activity) for every recording.
     """
-    trained = Run(run)
-    out = out or run / f"predictions-{data.resolve().name}"
+    trained = open_run(run)
+    folder_of = run.parent if run.is_file() else run
+    out = out or folder_of / f"predictions-{data.resolve().name}"
     if out.resolve() in (run.resolve(), trained.predictions.root.resolve()):
         raise ConfigurationError(f"--out must leave what {run} holds alone, not be {out}.")
     stages = "Checking the data", "Loading the libraries", "Segmenting", *DRAWING

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from jsonargparse import Namespace
 
@@ -116,7 +116,8 @@ def run(
                 "The same command shares out what comes next; without --shard it does all the rest."
             )
             return
-        pages = write_page(segmented.folder, out / PAGE, embed=embed, progress=bars)
+        page: Any = {"embed": embed, "keep": True, "progress": bars}
+        pages = write_page(segmented.folder, out / PAGE, **page)
     show_segmented(segmented, out, pages)
     if model is not None and not corrected and holds_corrected(model):
         place = shlex.quote(str(model))

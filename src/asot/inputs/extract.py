@@ -12,28 +12,29 @@
 
 from __future__ import annotations
 
-import json
-import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
-from asot.data.features import FeatureFile
-from asot.data.origin import Origin, origin_path, read_origin, write_features
-from asot.data.recordings import transposed_hint
-from asot.errors import ConfigurationError, DataError, FileError, UnfinishedError
-from asot.files import remove, require_file, write_array
+from asot.data.origin import Origin, origin_path, write_features
+from asot.errors import DataError, UnfinishedError
+from asot.files import remove, write_array
+from asot.folders import remove_empty
+from asot.inputs.extractors import (
+    Extractor,
+    finished,
+    is_of,
+    of_tables,
+    require_expected,
+    require_same_settings,
+)
 from asot.inputs.faults import PassingError, blame
 from asot.inputs.find import Input
-from asot.inputs.kinds import ARRAYS
 from asot.inputs.settings import SeriesSettings, VideoSettings
-from asot.inputs.shared import Agreement, Look, agree
 from asot.inputs.taken import Taken, take_down, take_stock, unused, write_taken
 from asot.inputs.video.partial import remove_stores
 from asot.processes import Died
@@ -47,94 +48,12 @@ from asot.remote import (
     release,
     version,
 )
-from asot.schema import first_difference
 from asot.telling import tell
 from asot.text import plural
 from asot.workers import AGAIN, Workers
 
-if TYPE_CHECKING:
-    from asot.inputs.series.extraction import SeriesExtractor
-
-logger = logging.getLogger(__name__)
-
 VIDEO_BYTES = 250_000  # of a second, where nothing else is known
 VIDEO_S, BYTE_S = 0.3, 1e-7  # on one core, for a second of video and a byte of a table
-
-# The arrays of a recording, by the folder in which they are kept.
-Arrays = dict[str, NDArray[Any]]
-
-
-class Extractor(Protocol):
-    """A way to make features of the files of a kind."""
-
-    @property
-    def stage(self) -> str:
-        """Name the work for the progress."""
-
-    @property
-    def folders(self) -> tuple[str, ...]:
-        """List the folders in which the arrays of a finished recording lie."""
-
-    @property
-    def cores(self) -> int | None:
-        """Return how many cores it keeps busy by itself; None for all of them."""
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """Return all that decides the features, except the file, as plain JSON values."""
-
-    def fingerprint(self, path: Path) -> str:
-        """Return a text that tells the content of a file from any other."""
-
-    def length(self, path: Path) -> float:
-        """Return the amount of work of a file, in the unit of the stage."""
-
-    def features(
-        self, path: Path, target: Path, tell: Callable[[float], None]
-    ) -> AbstractContextManager[tuple[Arrays, Origin]]:
-        """Make the arrays and the origin of a file, to be written before the context ends.
-
-        ``target`` is the file for the features, beside which a long extraction keeps its unfinished
-        store; ``tell`` is called with the work that is done.
-        """
-
-
-class ArrayExtractor:
-    """The extractor of arrays that are features already: (frames, columns), without times.
-
-    ``transposed`` arrays are (columns, frames).
-    """
-
-    stage = "Reading the recordings"
-    folders = ("features",)
-    cores = 1
-
-    def __init__(self, transposed: bool = False) -> None:
-        self.transposed = transposed
-        self.identity: dict[str, Any] = {"kind": "features"}
-        if transposed:
-            self.identity["transposed"] = True
-
-    def fingerprint(self, path: Path) -> str:
-        """Return the file's size and time of change."""
-        status = require_file(path)
-        return f"{status.st_size}-{status.st_mtime_ns}"
-
-    def look(self, path: Path) -> Look:
-        """Look at the number of columns."""
-        return Look("features", (f"{FeatureFile(path, self.transposed).shape[1]} columns",))
-
-    def length(self, path: Path) -> float:
-        """Return 1: recordings are counted."""
-        return 1
-
-    @contextmanager
-    def features(
-        self, path: Path, target: Path, tell: Callable[[float], None]
-    ) -> Iterator[tuple[Arrays, Origin]]:
-        """Map the array into memory."""
-        origin = Origin("features", str(path), self.fingerprint(path), self.identity)
-        yield {"features": FeatureFile(path, self.transposed).open()}, origin
 
 
 @dataclass
@@ -183,12 +102,12 @@ def extract(
         backbone = open_backbone(video.backbone, device=video.device, batch_size=video.batch_size)
         extractors = [VideoExtractor(backbone, video.frame_rate)] * len(sound)
         if expected is not None:
-            _require_expected(extractors[0].identity, expected)
+            require_expected(extractors[0].identity, expected)
     elif sound:
         others = [one for one in shared_with if not one.defect]
-        extractors, unfit, remarks = _of_tables(sound, root, series, progress, expected, others)
+        extractors, unfit, remarks = of_tables(sound, root, series, progress, expected, others)
     if keep:
-        _require_same_settings(sound, extractors, root)
+        require_same_settings(sound, extractors, root)
     result = extract_with(extractors, inputs, root, progress, unfit)
     remove_stores(root / "features", {*result.made, *result.kept})
     for one in inputs:
@@ -204,6 +123,7 @@ def extract(
         raise UnfinishedError(f"{count} could not be extracted ({first}): {AGAIN}, {leave}.")
     if not result.usable and len(shared_with) <= len(inputs):
         name, reason = next(iter(result.failed.items()))
+        remove_empty(root / "features", root / "origins")
         raise DataError(f"None of the {len(inputs)} recordings can be used; {name}: {reason}")
     write_taken(root, result.taken, [one.name for one in shared_with])
     return result
@@ -216,7 +136,7 @@ def survey(inputs: Sequence[Input], series: SeriesSettings, progress: Progress) 
     sound = [one for one in inputs if not one.defect]
     extractors, remarks = list[Extractor](), dict[str, list[str]]()
     if sound and not sound[0].is_video:
-        extractors, unfit, remarks = _of_tables(sound, None, series, progress, None, ())
+        extractors, unfit, remarks = of_tables(sound, None, series, progress, None, ())
         result.failed |= unfit
     for number, one in enumerate(sound):
         progress("Looking at the recordings", number + 1, len(sound))
@@ -241,129 +161,13 @@ def survey(inputs: Sequence[Input], series: SeriesSettings, progress: Progress) 
                 result.taken.append(take_down(one, origin, (rows, width), length, said))
         except (DataError, PassingError) as error:
             result.failed[one.name] = str(error)
+            if isinstance(error, PassingError):
+                result.missing.append(one.name)
     result.remarks = {one.recording: list(one.remarks) for one in result.taken if one.remarks}
     result.taken += [
         unused(one, result.failed[one.name]) for one in inputs if one.name in result.failed
     ]
     return result
-
-
-def _of_tables(
-    inputs: Sequence[Input],
-    root: Path | None,
-    settings: SeriesSettings,
-    progress: Progress,
-    expected: dict[str, Any] | None,
-    shared_with: Sequence[Input],
-) -> tuple[list[Extractor], dict[str, str], dict[str, list[str]]]:
-    """Look at all recordings for the columns that they share.
-
-    Returned are the extractor of each input, why recordings do not go with the others, and remarks.
-    """
-    from asot.inputs.series.extraction import SeriesExtractor
-
-    if not settings.transposed:
-        _warn_of_transposed(inputs)
-    partly = expected is not None
-    arrays = ArrayExtractor(settings.transposed)
-    signals = SeriesExtractor(settings, partly=partly)
-
-    def is_ready(path: Path) -> bool:
-        """Tell an array that holds features already, as its rows have no rate."""
-        return settings.rate is None and path.suffix.lower() in ARRAYS
-
-    paths = {one.name: one.path for one in (*inputs, *shared_with)}
-    looks, failed = dict[str, Look](), dict[str, str]()
-    for done, (name, path) in enumerate(sorted(paths.items()), start=1):
-        taken = arrays if is_ready(path) else signals
-        if expected is not None:
-            _require_expected(taken.identity, expected)
-        try:
-            with suppress(PassingError), blame(path):  # which whoever makes features tells
-                looks[name] = _look(Input(name, path), taken, root)
-                release(path, ROOM)
-        except DataError as error:
-            failed[name] = str(error)
-        progress("Comparing the recordings", done, len(paths))
-    agreement = Agreement(())
-    if looks:
-        agreement = agree(looks, signals.manner, expected)
-        failed |= {name: str(FileError.at(paths[name], why)) for name, why in agreement.odd.items()}
-        signals = SeriesExtractor(settings, agreement.columns, partly)
-    extractors: list[Extractor] = [arrays if is_ready(one.path) else signals for one in inputs]
-    if root is not None:
-        for one in inputs:
-            if one.name in agreement.odd:
-                remove(origin_path(root, one.name))  # earlier features do not fit
-    return extractors, failed, agreement.remarks
-
-
-def _warn_of_transposed(inputs: Sequence[Input]) -> None:
-    """Warn of arrays whose rows look like columns."""
-    shapes = []
-    for one in inputs:
-        if one.path.suffix.lower() in ARRAYS:
-            # What cannot be opened is listed by whoever reads it.
-            with suppress(DataError):
-                shapes.append(FeatureFile(one.path).shape)
-    hint = transposed_hint(shapes, "--transposed true")
-    if hint is not None:
-        logger.warning("%s: %s.", inputs[0].path.parent, hint)
-
-
-def _look(one: Input, extractor: ArrayExtractor | SeriesExtractor, root: Path | None) -> Look:
-    """Look at a recording, or recall how it looked when its features were made."""
-    origin = None if root is None else _finished(one, extractor, root)
-    if origin is not None and "found" in origin.media:
-        try:
-            same = _is_of(origin, one.path, extractor)
-        except DataError:
-            same = True  # on a disk that is away for a moment
-        if same:
-            return Look(origin.kind, tuple(origin.media["found"]), origin.media["rate"])
-    return extractor.look(one.path)
-
-
-def _require_expected(identity: dict[str, Any], expected: dict[str, Any]) -> None:
-    """Refuse an extractor whose features the model cannot use, as far as its identity shows."""
-    logs = [one.get("name") == "series" for one in (expected, identity)]
-    if logs[0] != logs[1]:
-        kinds = ("videos or features", "sensor logs or poses")
-        message = f"The model was trained on {kinds[logs[0]]}, and cannot be used for"
-        raise ConfigurationError(f"{message} {kinds[logs[1]]}.")
-    known = {key: expected.get(key) for key in identity}
-    difference = first_difference(known, json.loads(json.dumps(identity)))
-    if difference is not None:
-        raise ConfigurationError(
-            f"The model was trained on features that were made in another way ({difference}): "
-            "give the options that they were made with."
-        )
-
-
-def _require_same_settings(
-    inputs: Sequence[Input], extractors: Sequence[Extractor], root: Path
-) -> None:
-    """Refuse to replace features of the same files that took other settings: they took hours."""
-    for one, extractor in zip(inputs, extractors, strict=True):
-        path = origin_path(root, one.name)
-        with suppress(DataError):
-            origin = read_origin(path)
-            asked = json.loads(json.dumps(extractor.identity))
-            # Columns follow from the other recordings, and versions from ours.
-            asked = {key: asked[key] for key in asked if key not in ("columns", "version")}
-            made = {key: None if origin is None else origin.extractor.get(key) for key in asked}
-            difference = first_difference(made, asked)
-            if origin is None or difference is None:
-                continue
-            if extractor.fingerprint(one.path) == origin.fingerprint:
-                break
-    else:
-        return
-    raise ConfigurationError(
-        f"{root} holds features of {one.name} that were made in another way ({difference}): choose "
-        "another --out, or remove them.",
-        file=root,
-    )
 
 
 def extract_with(
@@ -388,8 +192,8 @@ def extract_with(
         try:
             if unfit and one.name in unfit:
                 raise DataError(unfit[one.name])
-            origin = _finished(one, extractor, root)
-            if origin is None or not _is_of(origin, one.path, extractor):
+            origin = finished(one, extractor, root)
+            if origin is None or not is_of(origin, one.path, extractor):
                 # Of what lies in a store only the size is known yet.
                 away = is_away(one.path)
                 length = file_size(one.path) / VIDEO_BYTES if away else extractor.length(one.path)
@@ -454,25 +258,6 @@ def _seconds(work: Sequence[tuple[Input, Extractor, float]]) -> float:
     return BYTE_S * sum(file_size(one.path) for one, _, _ in work if one.path.exists())
 
 
-def _finished(one: Input, extractor: Extractor, root: Path) -> Origin | None:
-    """Return the origin of whole features made with the extractor's identity, or None."""
-    try:
-        origin = read_origin(origin_path(root, one.name))
-    except DataError:
-        return None
-    whole = all((root / part / f"{one.name}.npy").is_file() for part in extractor.folders)
-    identity = json.loads(json.dumps(extractor.identity))
-    same = origin is not None and identity.items() <= origin.extractor.items()
-    return origin if whole and same else None
-
-
-def _is_of(origin: Origin, path: Path, extractor: Extractor) -> bool:
-    """Tell whether features are of a file's present content; of one in a store without a look."""
-    known = version(path)
-    same = known is not None and origin.media.get("version") == known
-    return same or origin.fingerprint == extractor.fingerprint(path)
-
-
 def _make(one: Input, extractor: Extractor, root: Path, tell: Callable[[float], None]) -> Origin:
     target = root / "features" / f"{one.name}.npy"
     with fetched(one.path), extractor.features(one.path, target, tell) as (arrays, origin):
@@ -495,7 +280,7 @@ def _fail(result: Extraction, one: Input, extractor: Extractor, root: Path, reas
 
     Features of the same file stay, and those of a file on a disk that is away for a moment.
     """
-    origin = _finished(one, extractor, root)
+    origin = finished(one, extractor, root)
     try:
         mark = extractor.fingerprint(one.path)
     except DataError:

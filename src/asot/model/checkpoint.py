@@ -89,6 +89,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     training: TrainingState | None = None
     learner: _Learner | None = None
     team: _Team | None = None
+    columns: list[str] | None = None
 
 
 def save(
@@ -98,9 +99,14 @@ def save(
     training: TrainingState | None = None,
     learner: Learner | None = None,
     team: TeamModel | None = None,
+    columns: list[str] | None = None,
 ) -> None:
-    """Write a network, with the state of its training if it is to go on, a learner or a team."""
-    parts = {"network": network, "training": training, "learner": learner, "team": team}
+    """Write a network, with the state of its training if it is to go on, a learner or a team.
+
+    ``columns`` are the names of its features, where they have some.
+    """
+    models = {"network": network, "training": training, "learner": learner, "team": team}
+    parts: dict[str, Any] = {**models, "columns": columns}
     values = {name: _plain(one) for name, one in parts.items() if one is not None}
     # In memory first: of a full disk torch says no more than "unexpected pos".
     stream = io.BytesIO()
@@ -147,6 +153,15 @@ def load_model(path: Path, parts: Parts | None = None) -> ActionModel | TeamMode
         if stored.team is None:
             return _network_of(stored.network, parts=parts)
         return _team_of(stored.team)
+
+
+def load_columns(path: Path) -> list[str] | None:
+    """Load the names of a model's features, with the errors of :func:`load_model`."""
+    with _reading(path) as stored:
+        model, columns = stored.team or stored.network, stored.columns
+        fits = columns is None or (model is not None and len(columns) == model.n_features)
+        _require(fits, "columns must name each of the features")
+        return columns
 
 
 def load_learner(path: Path, n_features: int, n_actions: int) -> Learner:

@@ -61,8 +61,11 @@ class TrainingFeatures(Kept):
     """Recordings of one width, each made when it is first indexed and kept while there is room.
 
     What does not fit into memory lies in a temporary file in ``folder``. ``order`` has the place of
-    each recording among those that were given, and ``given`` the other way round.
+    each recording among those that were given, and ``given`` the other way round. ``weights`` tell
+    how much each frame counts in a training, (N_i,) of mean 1; None where all count the same.
     """
+
+    weights: Sequence[NDArray[np.float32]] | None = None
 
     def __init__(
         self,
@@ -129,6 +132,7 @@ class ViewedFeatures(TrainingFeatures):
         width = view.width(int(recordings[0].shape[1]))
         super().__init__(recordings, width, view.kind != "frames", folder)
         self.view = view
+        self.weights = getattr(recordings, "weights", None)
 
     def _make(self, index: int) -> NDArray[np.float32]:
         return self.view.apply(self._recordings[index])

@@ -51,17 +51,19 @@ class Found:
         features: PreparedFeatures,
         *rest: Any,
     ) -> Kind:
-        """Return what was found before, or find it and keep it."""
-        before: Kind | None = self.look(kind, name, features, *rest)
-        if before is not None:
-            return before
-        found = find()
-        if self.path is not None:
-            one = _Kept(source_of(features, *rest), found.to_dict())
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with in_turn(self.path):
-                kept = {} if not self.path.is_file() else self._kept()
-                write_json(self.path, msgspec.to_builtins({**kept, name: one}))
+        """Return what was found before, or find it and keep it; of shards, one does."""
+        found: Kind | None = self.look(kind, name, features, *rest)
+        if found is not None or self.path is None:
+            return find() if found is None else found
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with in_turn(self.path.with_name(f"{self.path.name}.search")):
+            found = self.look(kind, name, features, *rest)  # by a shard that was waited for
+            if found is None:
+                found = find()
+                one = _Kept(source_of(features, *rest), found.to_dict())
+                with in_turn(self.path):
+                    kept = {} if not self.path.is_file() else self._kept()
+                    write_json(self.path, msgspec.to_builtins({**kept, name: one}))
         return found
 
     def _kept(self) -> dict[str, _Kept]:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from itertools import zip_longest
 from typing import Any, TypeVar
 
@@ -25,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.data.recordings import transposed_hint
-from asot.errors import ArgumentError, require_number
+from asot.errors import ArgumentError
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,11 @@ class GivenRecordings(Sequence[NDArray[Any]]):
     """The recordings of ``X`` as arrays, each opened when it is indexed."""
 
     def __init__(self, X: Any, lengths: Any = None) -> None:
+        if hasattr(X, "toarray"):
+            text = "X must be dense, and sparse matrices are not supported: give X.toarray()."
+            raise ArgumentError(text, setting="X")
+        if not hasattr(X, "__getitem__") and hasattr(X, "__array__"):
+            X = np.asarray(X)
         is_sequence = hasattr(X, "__getitem__") and hasattr(X, "__len__")
         if not is_sequence or isinstance(X, (str, bytes, dict)):
             raise ArgumentError(
@@ -49,13 +55,13 @@ class GivenRecordings(Sequence[NDArray[Any]]):
         axes = len(getattr(X, "shape", ()))
         counts = None if lengths is None else _read_lengths(X, lengths, axes)
         self.rows: list[NDArray[np.int64]] | None = None  # of one long table, by recording
-        if axes == 2 and counts is None:
-            self.rows = _rows_by_recording(X)
-        elif axes == 2:
+        if axes == 2 and counts is not None:
             self.rows = np.split(np.arange(len(X)), np.cumsum(counts)[:-1])
+        elif axes == 2:
+            self.rows = _rows_by_recording(X)
         self.one = axes == 2 and self.rows is None
         self._padded, self._counts, self._names = axes == 3, counts, names_of(X)
-        self._given = [X] if self.one else X if self.rows is None else np.asarray(_features(X))
+        self._given = [X] if self.one else X if self.rows is None else _array(X)
 
     def __len__(self) -> int:
         return len(self._given if self.rows is None else self.rows)
@@ -68,7 +74,7 @@ class GivenRecordings(Sequence[NDArray[Any]]):
         if self.rows is not None:
             return self._given[self.rows[index]], self._names
         given = self._given[index]
-        array = np.asarray(_features(given))
+        array = _array(given)
         if self._padded and self._counts is not None:
             array = array[: self._counts[index]]
         elif self._padded and array.dtype.kind == "f":
@@ -107,12 +113,17 @@ class GivenRecordings(Sequence[NDArray[Any]]):
         return split
 
 
-def _features(table: Any) -> Any:
-    """Leave out the column that names the recordings."""
+def _array(table: Any) -> NDArray[Any]:
+    """Return the features, without the column that names the recordings."""
     columns = list(getattr(table, "columns", ()))
-    if RECORDING not in columns:
-        return table
-    return table[[one for one in columns if one != RECORDING]]
+    if RECORDING in columns:
+        table = table[[one for one in columns if one != RECORDING]]
+    array = np.asarray(table)
+    if array.dtype.kind == "O" and array.ndim == 2:
+        # Of a table whose columns have several types, or may lack values.
+        with suppress(TypeError, ValueError):
+            return array.astype(np.float64)
+    return array
 
 
 def names_of(table: Any) -> Names | None:
@@ -231,7 +242,7 @@ def _checked(
         frame, column = np.argwhere(~(sizes <= LARGEST))[0].tolist()
         raise ArgumentError(
             f"{name} must be finite in float32, but frame {frame}, column {column} is "
-            f"{array[frame, column]}.",
+            f"{'NaN' if np.isnan(array[frame, column]) else array[frame, column]}.",
             setting=name,
         )
     return array, own
@@ -254,7 +265,10 @@ def read_known(
     for index, one in enumerate(given):
         name = "y" if recordings.one else f"y[{index}]"
         labels, n_frames = np.asarray(one), len(recordings[index])
-        if labels.shape != (n_frames,) or labels.dtype.kind not in "iu":
+        whole = labels.dtype.kind in "iu"
+        if labels.dtype.kind == "f":  # as in tables that once lacked values
+            whole = bool((labels == np.round(labels)).all())
+        if labels.shape != (n_frames,) or not whole:
             raise ArgumentError(
                 f"{name} must have a whole number for each of {n_frames} frames, -1 where the "
                 f"action is unknown, but has the shape {labels.shape} and the type "
@@ -285,14 +299,18 @@ def read_weights(
     """
     if sample_weight is None:
         return None
-    counts = [len(recordings[index]) for index in range(len(recordings))]
-    shape, name = np.shape(sample_weight) if _is_flat(sample_weight) else (), "sample_weight"
-    # A number a recording, or an entry a row where X is one array.
-    each = shape == (len(counts),) and not recordings.one
+    counts, name = [len(one) for one in recordings], "sample_weight"
+    if hasattr(sample_weight, "__array__"):
+        sample_weight = np.asarray(sample_weight)
+    rule = f"{name} must have weights for each of {len(counts)} recordings"
+    if not recordings.one and not hasattr(sample_weight, "__len__"):
+        raise ArgumentError(f"{rule}, but is {sample_weight!r}.", setting=name)
+    # A number a recording, or what has the form of labels.
+    each = not recordings.one and all(np.ndim(one) == 0 for one in sample_weight)
+    each = each and len(sample_weight) == len(counts)
     given = list(sample_weight) if each else recordings.split(sample_weight, name)
     if len(given) != len(counts):
-        text = f"{name} must have weights for each of {len(counts)} recordings, but has them for "
-        raise ArgumentError(f"{text}{len(given)}.", setting=name)
+        raise ArgumentError(f"{rule}, but has them for {len(given)}.", setting=name)
     weights = []
     for index, (one, n_frames) in enumerate(zip(given, counts, strict=True)):
         own = np.asarray(one)
@@ -307,11 +325,9 @@ def read_weights(
             )
         weights.append(np.broadcast_to(own.astype(np.float64), n_frames))
     joined = np.concatenate(weights)
-    require_number("the sum of sample_weight", float(joined.sum()), above=0)
+    if not joined.any():
+        text = f"{name} must be above zero somewhere, but is 0 in every frame."
+        raise ArgumentError(text, setting=name)
     if (joined == joined[0]).all():
         return None
     return [(one / joined.mean()).astype(np.float32) for one in weights]
-
-
-def _is_flat(values: Any) -> bool:
-    return all(np.ndim(one) == 0 for one in values)

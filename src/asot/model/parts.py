@@ -42,6 +42,8 @@ class ForwardPass:
         The place of each row in its recording: training draws some frames of each.
     indices : list of int
         The recordings, by their place in what was fitted; empty where frames are decoded.
+    weights : Tensor, shape (B, N), or None
+        How much each frame counts, where ``sample_weight`` was given; the mean of all is 1.
     """
 
     model: ActionModel
@@ -49,6 +51,7 @@ class ForwardPass:
     lengths: Tensor
     frames: Tensor
     indices: list[int] = field(default_factory=list)
+    weights: Tensor | None = None
 
     @classmethod
     def of(cls, model: ActionModel, features: Tensor, lengths: Tensor) -> ForwardPass:
@@ -78,10 +81,16 @@ class ForwardPass:
 
     @cached_property
     def targets(self) -> Tensor:
-        """The pseudo-labels (B, N, K), zero beyond a recording's length, without gradients."""
+        """The pseudo-labels (B, N, K), zero beyond a recording's length, without gradients.
+
+        Rows are multiplied by ``weights``, where there are any.
+        """
         if torch.is_grad_enabled():  # kept with their gradients, for the loss
             _ = self.embeddings, self.similarity
-        return self.model.targets(self)
+        return self._weighed(self.model.targets(self))
+
+    def _weighed(self, targets: Tensor) -> Tensor:
+        return targets if self.weights is None else targets * self.weights[..., None].to(targets)
 
     @cached_property
     def exists(self) -> Tensor:
@@ -101,7 +110,7 @@ class ForwardPass:
 
     def cross_entropy(self, targets: Tensor | None = None) -> Tensor:
         """Return the network's loss, the mean over real frames, towards other targets if given."""
-        targets = self.targets if targets is None else targets
+        targets = self.targets if targets is None else self._weighed(targets)
         # Padded rows of the targets are zero, so that they add nothing.
         likelihood = (targets * self.model.log_probabilities(self.similarity)).sum()
         return -likelihood / self.lengths.sum()

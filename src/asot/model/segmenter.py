@@ -21,7 +21,7 @@ from asot.errors import (
 )
 from asot.metrics import evaluate
 from asot.model.features import PreparedFeatures, content_order, prepare
-from asot.model.given import GivenRecordings, Names, read_recordings
+from asot.model.given import GivenRecordings, Names, read_recordings, read_weights
 from asot.model.recipe import AUTO, Recipe, require_or_auto
 from asot.processes import Died
 from asot.workers import DEFAULT_WORKERS
@@ -92,17 +92,19 @@ class Segmenter(ClusterMixin, BaseEstimator):
 
     def _read_fitted(self, X: Any, lengths: Any = None) -> GivenRecordings:
         """Check that recordings have the columns that were fitted, and return them."""
-        if not hasattr(self, "labels_") and not hasattr(self, "model_"):
-            raise NotFittedError(f"This {type(self).__name__} is not fitted yet: call fit first.")
+        self._require_fitted()
         names = getattr(self, "feature_names_in_", None)
         return read_recordings(X, self.n_features_in_, names, lengths)
 
-    def _keep_columns(self, recordings: GivenRecordings) -> None:
-        """Keep the number and the names of the columns of recordings that were fitted."""
-        first, names = recordings.open(0)
-        self.n_features_in_ = first.shape[1]
+    def _require_fitted(self) -> None:
+        if not hasattr(self, "n_features_in_"):
+            raise NotFittedError(f"This {type(self).__name__} is not fitted yet: call fit first.")
+
+    def _keep_columns(self, width: int, names: Any) -> None:
+        """Keep the number and the names, if any, of the columns of recordings."""
+        self.n_features_in_ = width
         if names is not None:
-            self.feature_names_in_ = names
+            self.feature_names_in_ = np.array(names, dtype=object)
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
 
@@ -145,7 +147,7 @@ class RecipeSegmenter(Segmenter):
         self.keep_epochs = keep_epochs
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None, *, lengths: Any = None) -> Any:
+    def fit(self, X: Any, y: Any = None, *, lengths: Any = None, sample_weight: Any = None) -> Any:
         """Learn the actions of recordings, and return itself.
 
         Parameters
@@ -159,6 +161,10 @@ class RecipeSegmenter(Segmenter):
         lengths : (B,) ints, optional
             The recordings' numbers of frames, where ``X`` is all of them in one long array, or a
             padded (B, N, D) array.
+        sample_weight : (B,) numbers or list of (N_i,) arrays, optional
+            How much each recording, or each frame, counts in the loss of networks and in the
+            k-means that they begin with; the mean of all is taken as 1. Prototypes of a team,
+            and settings that are found, count all frames alike, and every frame gets a label.
 
         Raises
         ------
@@ -171,18 +177,13 @@ class RecipeSegmenter(Segmenter):
         parts = self._parts(recipe)
         recordings = read_recordings(X, lengths=lengths)
         known = self._known(y, recordings)
-        from sklearn.utils import check_random_state
-
         from asot.model.automatic import settle, settle_number
         from asot.model.learners import train_team
         from asot.model.training import train
 
         # Prepared once, for training and for segmenting.
-        order = content_order(recordings)
-        prepared = PreparedFeatures(recordings, recipe.dataset.standardise, order)
-        random = check_random_state(self.random_state)
-        given = isinstance(self.random_state, (int, np.integer))
-        seed = int(self.random_state if given else random.randint(2**31))
+        prepared = self._prepare(recordings, recipe, sample_weight)
+        seed = self._seed()
         losses: list[float] = []
         snapshots: list[Snapshot] = []
 
@@ -217,14 +218,10 @@ class RecipeSegmenter(Segmenter):
         else:
             from asot.model.corrected import learn_corrected
 
-            own = [known[place] for place in order]
+            own = [known[place] for place in prepared.order]
             model = learn_corrected(model, prepared, own, n_actions, matched=True)
             self.labels_ = self._segmented(model, prepared, known)
-        self.model_ = model
-        self._keep_columns(recordings)
-        self.n_actions_ = n_actions
-        self.cluster_centers_ = model.actions.detach().numpy().copy()
-        self.evidence_ = evidence
+        self._take(model, recordings.open(0)[1], evidence)
         self.objective_ = losses[-1] if losses else None
         self.snapshots_ = snapshots
         return self
@@ -244,6 +241,30 @@ class RecipeSegmenter(Segmenter):
         """
         recordings = self._read_fitted(X, lengths)
         return recordings.answer(self._each(self._labels, recordings))
+
+    def _take(self, model: Any, names: Any, evidence: Any) -> None:
+        """Keep a fitted model."""
+        self.model_ = model
+        self._keep_columns(model.n_features, names)
+        self.n_actions_ = model.n_actions
+        self.cluster_centers_ = model.actions.detach().numpy().copy()
+        self.evidence_ = evidence
+
+    def _prepare(
+        self, recordings: GivenRecordings, recipe: Recipe, sample_weight: Any
+    ) -> PreparedFeatures:
+        weights, order = read_weights(sample_weight, recordings), content_order(recordings)
+        prepared = PreparedFeatures(recordings, recipe.dataset.standardise, order)
+        if weights is not None:
+            prepared.weights = [weights[place] for place in order]
+        return prepared
+
+    def _seed(self) -> int:
+        from sklearn.utils import check_random_state
+
+        random = check_random_state(self.random_state)
+        given = isinstance(self.random_state, (int, np.integer))
+        return int(self.random_state if given else random.randint(2**31))
 
     def _recipe(self) -> Recipe:
         recipe = self.recipe or Recipe()

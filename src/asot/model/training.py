@@ -70,6 +70,7 @@ def train(
     ground_truth: GroundTruth | None = None,
     validate: bool = False,
     parts: Parts | None = None,
+    begun: ActionModel | None = None,
     progress: Progress = silent,
 ) -> ActionModel:
     """Train a network on recordings, and return it on the CPU in evaluation mode.
@@ -79,7 +80,8 @@ def train(
     written after every epoch; if it exists, training goes on from it exactly as it would have gone
     on, unless it began from another ``source``, a text that tells recordings and settings. The log
     takes the losses and, with ``validate`` and ``ground_truth``, the scores. ``parts`` of one's own
-    take the place of asot's; their callbacks are called after every epoch.
+    take the place of asot's; their callbacks are called after every epoch. ``begun`` is a network
+    to go on with, in place of a new one; it is changed.
 
     Several devices share each batch, so that the result is that of one to rounding.
     """
@@ -90,6 +92,8 @@ def train(
         if checkpoint is not None and checkpoint.is_file():
             width = features.width
             return load_training(checkpoint, recipe, width, n_actions, seed, source, parts)
+        if begun is not None:
+            return begun, None
         model = draw_model(recipe, features.width, n_actions, seed, parts)
         start_at_kmeans(model, features, seed)
         return model, None
@@ -123,7 +127,7 @@ def train(
             rng = np.random.default_rng([seed, epoch, number])
             is_own = model.parts.changes_gradients
             with own_draws(int(rng.integers(2**63))) if is_own else nullcontext():
-                given = _on_device(model, batch, features.order, place)
+                given = _on_device(model, batch, features, place)
                 loss, gradients, n_frames = _shared_step(given, place)
             adam.step(gradients)
             model.update_actions(given)
@@ -169,11 +173,16 @@ def _shared_step(given: ForwardPass, place: Devices) -> tuple[Tensor, list[Tenso
 
 
 def _on_device(
-    model: ActionModel, batch: Batch, order: Sequence[int], place: Devices
+    model: ActionModel, batch: Batch, features: TrainingFeatures, place: Devices
 ) -> ForwardPass:
-    tensors = [one.to(place.device) for one in (batch.features, batch.lengths, batch.frames)]
-    features, lengths, frames = tensors
-    return ForwardPass(model, features, lengths, frames, [order[index] for index in batch.indices])
+    drawn, lengths, frames = (one.to(place.device) for one in batch[:3])
+    indices = [features.order[index] for index in batch.indices]
+    given = ForwardPass(model, drawn, lengths, frames, indices)
+    if features.weights is not None and indices:
+        pairs = zip(batch.indices, batch.frames.numpy(), strict=True)
+        weights = np.stack([features.weights[index][places] for index, places in pairs])
+        given.weights = torch.from_numpy(weights).to(place.device)
+    return given
 
 
 def is_worth_sharing(recipe: Recipe, n_features: int) -> bool:
@@ -211,20 +220,25 @@ def start_at_kmeans(model: ActionModel, features: TrainingFeatures, seed: int) -
     model.eval()
     which, each = share_out(len(features), settings.frames_per_recording, 1)
     embedded: list[NDArray[np.float32]] = []
+    weights: list[NDArray[np.float32]] = []
     waiting: list[NDArray[np.float32]] = []
     for index in which:
         one = features[index]
-        waiting.append(one[even_frames(len(one), each)])
+        frames = even_frames(len(one), each)
+        waiting.append(one[frames])
+        if features.weights is not None:
+            weights.append(features.weights[index][frames])
         full = parts.encoder is not None or sum(part.nbytes for part in waiting) >= KEPT_BYTES
         if full or index == which[-1]:  # an encoder of one's own may see neighbours
             with torch.no_grad():
                 embedded.append(model.embed(torch.from_numpy(np.concatenate(waiting))).numpy())
             waiting = []
     embeddings = np.concatenate(embedded)
-    if len(embeddings) < model.n_actions:
+    counted = np.concatenate(weights) if weights else None
+    if (len(embeddings) if counted is None else np.count_nonzero(counted)) < model.n_actions:
         return
     if parts.initialise is None:
-        centres = _centres(embeddings, model.n_actions, settings.kmeans_restarts, seed)
+        centres = _centres(embeddings, model.n_actions, settings.kmeans_restarts, seed, counted)
     else:
         centres = np.asarray(parts.initialise(embeddings, model.n_actions, seed), dtype=np.float32)
     placed = torch.from_numpy(centres)
@@ -233,7 +247,11 @@ def start_at_kmeans(model: ActionModel, features: TrainingFeatures, seed: int) -
 
 
 def _centres(
-    frames: NDArray[np.float32], n_centres: int, restarts: int, seed: int
+    frames: NDArray[np.float32],
+    n_centres: int,
+    restarts: int,
+    seed: int,
+    weights: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """Return the k-means centres (K, d) of frames (M, d), the best of some restarts.
 
@@ -241,16 +259,19 @@ def _centres(
     four times as fast. On simulated Breakfast the inertia was within a thousandth of that of all
     restarts on all frames.
     """
+    if weights is not None:
+        frames, weights = frames[weights > 0], weights[weights > 0]
     many = len(frames) > 2 * RESTART_FRAMES
-    chosen = frames
+    chosen: Any = slice(None)
     if many:
         rng = np.random.default_rng(seed)
-        chosen = frames[np.sort(rng.choice(len(frames), RESTART_FRAMES, replace=False))]
+        chosen = np.sort(rng.choice(len(frames), RESTART_FRAMES, replace=False))
     kmeans = KMeans(n_centres, n_init=restarts, random_state=seed)
     with quiet_kmeans():
-        kmeans.fit(chosen)
+        kmeans.fit(frames[chosen], sample_weight=None if weights is None else weights[chosen])
         if many:
-            kmeans = KMeans(n_centres, init=kmeans.cluster_centers_, n_init=1).fit(frames)
+            kmeans = KMeans(n_centres, init=kmeans.cluster_centers_, n_init=1)
+            kmeans.fit(frames, sample_weight=weights)
     centres: NDArray[np.float32] = kmeans.cluster_centers_
     return centres
 
@@ -305,7 +326,7 @@ def score_evenly(
     losses: dict[Any, tuple[float, int]] = {}
     labels: dict[int, NDArray[np.int64]] = {}
     for batch in batches.even():
-        given = _on_device(model, batch, batches.features.order, place)
+        given = _on_device(model, batch, batches.features, place)
         n_frames = int(given.lengths.sum())
         losses[tuple(batch.indices)] = float(model.loss_of(given)) * n_frames, n_frames
         solution = model.transport(given.cost, given.lengths, model.recipe.transport_eval)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +23,8 @@ from asot.errors import AsotError, ConfigurationError, DataError
 from asot.figures.evidence import findings
 from asot.figures.evidence_file import EVIDENCE_FILE, read_evidence
 from asot.figures.verdicts import VerdictText
-from asot.files import write_json
+from asot.files import fingerprint, write_json
+from asot.folders import files_below
 from asot.groups.design import Design
 from asot.inputs.companions import find_companions, with_companions
 from asot.inputs.settings import SeriesSettings
@@ -29,7 +34,7 @@ from asot.page.groups import GroupsView
 from asot.progress import Progress, silent
 from asot.runs.alike import Survey
 from asot.runs.examples import find_examples
-from asot.runs.predictions import PredictionFolder, find_predictions
+from asot.runs.predictions import INDEX, MADE, PredictionFolder, find_predictions
 from asot.runs.run import Run, find_training, told_scores, versions
 from asot.runs.scores import Scored, score
 from asot.runs.stats import collect, group_view
@@ -43,18 +48,24 @@ logger = logging.getLogger(__name__)
 
 PAGE = "page"
 SETTINGS = "page.json"
+# Parts of a prediction that a page does not show.
+ASIDE = {INDEX, MADE, "scores.json", "figures", "earlier"}
 
 Labels = NDArray[np.int64]
 
 
 class PageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The content of ``page.json``: the choices to write a page with again."""
+    """The content of ``page.json``: the choices to write a page with again.
+
+    A finished page has a hash of all that it was ``made_of``.
+    """
 
     embed: bool
     others: dict[str, str]
     groups: Design | None = None
     videos: str | None = None
     skeleton: str | None = None
+    made_of: str | None = None
 
 
 def write_page(
@@ -68,6 +79,7 @@ def write_page(
     skeleton: Path | None = None,
     notice: VerdictText | None = None,
     groups: Design | None = None,
+    keep: bool = False,
     progress: Progress = silent,
 ) -> list[Path]:
     """Write a page for each model of a prediction, in ``out`` or below it, and return the pages.
@@ -77,7 +89,7 @@ def write_page(
     ``skeleton``, a file, go with poses and signals on this page alone: the data set stays as it is.
     A ``notice`` that the result is preliminary takes the place of the verdict; such a page has no
     scores and no clips. ``groups`` are compared on the page, or those that an earlier page of these
-    results compared.
+    results compared. With ``keep`` an earlier page stays where it would be made of the same.
     """
     strangers = out.is_dir() and any(not one.name.startswith(".") for one in out.iterdir())
     if strangers and not (out / SETTINGS).is_file():
@@ -85,14 +97,58 @@ def write_page(
         raise ConfigurationError(message, file=out)
     roots = {name: str(other.root.resolve()) for name, other in (others or {}).items()}
     groups = groups or earlier_groups(out) or earlier_groups(folder.root.parent / PAGE)
-    content = Content.of(folder, data, others, videos, skeleton, notice, groups)
     given = (None if one is None else str(one.resolve()) for one in (videos, skeleton))
+    settings = PageSettings(embed, roots, groups, *given)
+    made = None
+    if notice is None and not others and videos is None and skeleton is None:
+        made = replace(settings, made_of=_made_of(folder, out, settings, data))
+    models = list(dict.fromkeys(folder.models().values()))
+    pages = [out / (one if len(models) > 1 else "") / "index.html" for one in models]
+    whole = all(one.is_file() for one in pages)
+    if keep and made is not None and whole and _earlier(out) == made:
+        return pages
+    content = Content.of(folder, data, others, videos, skeleton, notice, groups)
     # Written first, so that the folder of an interrupted page is known as a page's.
-    write_json(out / SETTINGS, msgspec.to_builtins(PageSettings(embed, roots, groups, *given)))
-    return [
+    write_json(out / SETTINGS, msgspec.to_builtins(settings))
+    pages = [
         render_page(page, out / model, embed=embed, clips=notice is None, progress=progress)
         for model, page in content.pages()
     ]
+    if made is not None:
+        write_json(out / SETTINGS, msgspec.to_builtins(made))
+    return pages
+
+
+def _made_of(folder: PredictionFolder, out: Path, settings: PageSettings, data: Path | None) -> str:
+    """Return a hash of all that a page in ``out`` is made of, wherever both lie."""
+    index, root, run = folder.index(), folder.data_root(data), find_training(folder)
+    below = {one: one.relative_to(folder.root).parts[0] for one in files_below(folder.root)}
+    files = [one for one, part in below.items() if part not in ASIDE and not part.startswith(".")]
+    files += sorted(root.glob("mapping/*"))
+    layout = {**asdict(index.source), "root": ""}
+    parts: list[Any] = [versions(), bool(find_spec("av")), settings, layout, index.checkpoints]
+    if run is not None:
+        parts += [run.recipe().to_dict(), run.description().seed]
+        files.append(run.root / EVIDENCE_FILE)
+    for known, one in zip(index.recordings, folder.open_data(data).recordings, strict=True):
+        origin = one.origin
+        parts += [known, origin, *_told_of(None if origin is None else origin.video, out)]
+        more = (root / part / f"{one.name}.npy" for part in ("times", "signals", "points"))
+        files += [*one.files, *more]
+    parts += [(path.name, fingerprint(path)) for path in files if path.is_file()]
+    return hashlib.sha256(json.dumps(msgspec.to_builtins(parts)).encode()).hexdigest()
+
+
+def _told_of(video: Path | None, out: Path) -> list[Any]:
+    """Return the way from a page to a video, and the video's size and time of change."""
+    if video is None:
+        return []
+    try:
+        way = os.path.relpath(video, out)
+    except ValueError:  # another drive
+        way = str(video)
+    status = video.stat() if video.is_file() else None
+    return [way, *([] if status is None else [status.st_size, status.st_mtime_ns])]
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,8 +258,14 @@ def _still(place: str | None) -> Path | None:
 
 def earlier_groups(out: Path) -> Design | None:
     """Return the groups that an earlier page compared, if there is one that tells."""
+    earlier = _earlier(out)
+    return None if earlier is None else earlier.groups
+
+
+def _earlier(out: Path) -> PageSettings | None:
+    """Return the settings of an earlier page, if there is one that tells."""
     with suppress(DataError):
-        return read_json(out / SETTINGS, PageSettings).groups
+        return read_json(out / SETTINGS, PageSettings)
     return None
 
 

@@ -14,7 +14,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -25,9 +26,9 @@ import msgspec
 from asot.data import DatasetFolder
 from asot.data.folder import is_folder
 from asot.data.origin import origin_path
-from asot.errors import ConfigurationError, FileError, require_extra
-from asot.files import write_json
-from asot.folders import in_turn, move_folder, sole_use
+from asot.errors import AsotError, ConfigurationError, FileError, require_extra
+from asot.files import remove, write_json
+from asot.folders import in_turn, move_folder, remove_empty, sole_use
 from asot.inputs.companions import find_companions, note_companions
 from asot.inputs.extract import Extraction, extract
 from asot.inputs.find import DESCRIPTION, find_inputs, is_ours, take_shard
@@ -37,6 +38,7 @@ from asot.inputs.taken import unread
 from asot.model.recipe import Recipe
 from asot.progress import Progress
 from asot.runs.learn import learn_run, read_said
+from asot.runs.lone import LoneModel
 from asot.runs.predict import load_models, predict_run, predict_share
 from asot.runs.predictions import PredictionFolder, fingerprints
 from asot.runs.run import RUN_FILE, Run, SegmentRequest, refuse_to_fill
@@ -124,7 +126,7 @@ def segment(
         seed=seed if trained is None else None,
         corrected=None if said is None else said.digest,
     )
-    with sole_use(out, str(shard or "")):
+    with sole_use(out, str(shard or "")), _withdrawn_if_refused(out):
         with in_turn(out / DESCRIPTION):
             grown = _begin(out, msgspec.to_builtins(request), shard is None)
         learnt = trained or (Run(out / "run") if grown else None)
@@ -166,8 +168,26 @@ def segment(
         return Segmented(folder, outcome)
 
 
+@contextmanager
+def _withdrawn_if_refused(out: Path) -> Iterator[None]:
+    """Remove the request from a folder that had none, if it is refused before anything is made."""
+    new = not (out / DESCRIPTION).is_file()
+    try:
+        yield
+    except AsotError:
+        remove_empty(out / "data")
+        if new and {one.name for one in out.glob("[!.]*")} == {DESCRIPTION}:
+            remove(out / DESCRIPTION)
+        raise
+
+
 def find_run(root: Path) -> Run:
-    """Find the finished training in a folder of asot segment, or of the model it applied."""
+    """Find the finished training in a folder of asot segment, or of the model it applied.
+
+    A file is a model that ``ActionSegmenter`` saved.
+    """
+    if root.is_file():
+        return LoneModel(root)
     applied = SegmentRequest.of(root).applies if (root / DESCRIPTION).is_file() else None
     below = [one.parent for one in root.glob(f"run-*/{RUN_FILE}")]
     trained = [
@@ -176,6 +196,8 @@ def find_run(root: Path) -> Run:
         *(below if len(below) == 1 else []),
     ]
     for place in trained:
+        if place.is_file():
+            return LoneModel(place)
         if (place / RUN_FILE).is_file():
             run = Run(place)
             if not run.finished:

@@ -22,6 +22,8 @@ from asot.transport.request import Request
 from asot.transport.solution import Answer, Ending, Status
 from asot.transport.structure import Structure
 
+INSTEAD_OF_VMAP = 'take gradient="unrolled", and a batch.'
+
 
 def is_mapped(cost: Tensor) -> bool:
     """Tell whether a cost is one of those over which ``torch.func.vmap`` maps."""
@@ -38,8 +40,12 @@ def _layers(values: Tensor) -> list[Tensor]:
 
 def solve_as_one(request: Request, run: Callable[[Request], Answer]) -> Answer:
     """Solve a request without a graph; its assignment has a derivative by the cost even so."""
-    if request.structure is not None:
-        _require_fixed(request.structure, request.cost)
+    # The implicit derivative is computed in double precision.
+    exact = torch.float64 if request.gradient == "implicit" else request.cost.dtype
+    like = torch.zeros(request.cost.shape, dtype=exact, device=request.cost.device)
+    for name, probe in (("structure", like), ("action_structure", like.mT)):
+        if (structure := getattr(request, name)) is not None:
+            _require_fixed(name, structure, probe)
     plain = copy.copy(request)
     for each in fields(request):
         value = getattr(request, each.name)
@@ -47,25 +53,26 @@ def solve_as_one(request: Request, run: Callable[[Request], Answer]) -> Answer:
             setattr(plain, each.name, _layers(value)[-1])
     job = _Job(plain, run)
     arrays = _Solve.apply(request.cost, job)
-    assignment, labels, weight, trace, parts, _ = arrays
+    whole, labels, weight, trace, parts, _ = arrays
+    _, n_frames, n_actions = request.cost.shape
+    assignment = whole[:, :n_frames, :n_actions]  # without a border
     return Answer(assignment, labels, weight, trace, parts, tuple(job.status))
 
 
-def _require_fixed(structure: Structure, cost: Tensor) -> None:
+def _require_fixed(name: str, structure: Structure, probe: Tensor) -> None:
     """Refuse a structure that asks for gradients, or that does not take double precision."""
     try:
-        probe = torch.zeros(cost.shape, dtype=torch.float64, device=cost.device)
         asks = structure.apply(probe).requires_grad
     except RuntimeError as error:
         raise refused(
-            "structure.apply",
+            f"{name}.apply",
             f'must take float64 for gradient="implicit", but fails on it: {error}',
         ) from error
     if asks:
         raise refused(
-            "structure",
+            name,
             'asks for gradients, but gradient="implicit" and torch.func.vmap give them to the cost '
-            f"alone: detach it, or {INSTEAD}",
+            f"alone: detach it, or {INSTEAD_OF_VMAP}",
         )
 
 
@@ -90,7 +97,7 @@ class _Solve(Function):
     def forward(cost: Tensor, job: _Job) -> tuple[Tensor, ...]:
         answer = job.run(job.of(cost.detach()))
         job.status.extend(answer.status)
-        arrays = (answer.assignment, answer.labels, answer.frame_weight, answer.trace, answer.parts)
+        arrays = (_whole(answer), answer.labels, answer.frame_weight, answer.trace, answer.parts)
         ended = torch.tensor([one.ending is Ending.CONVERGED for one in answer.status])
         return *(torch.as_tensor(array) for array in arrays), ended
 
@@ -141,7 +148,7 @@ class _Respond(Function):
     def backward(ctx: Any, *_: Any) -> Any:
         raise refused(
             'gradient="implicit", or a solve under torch.func.vmap,',
-            f"has no second derivative: {INSTEAD}",
+            f"has no second derivative: {INSTEAD_OF_VMAP}",
         )
 
     @staticmethod
@@ -149,11 +156,15 @@ class _Respond(Function):
         return torch.stack(_slices(_Respond, info, dims, inputs)), 0
 
 
+def _whole(answer: Answer) -> Any:
+    return answer.assignment if answer.whole is None else answer.whole
+
+
 def _unroll(job: _Job, cost: Tensor, vector: Tensor, ahead: bool) -> Tensor:
     """Solve once more, with a graph."""
     with torch.enable_grad():
         cost = cost.detach().requires_grad_()
-        assignment = job.run(job.of(cost)).assignment
+        assignment = _whole(job.run(job.of(cost)))
         if not ahead:
             return torch.autograd.grad(assignment, cost, vector)[0]
         # The transpose of the transpose, which is linear in ``probe``.

@@ -12,10 +12,10 @@ lambda. So the system is well-conditioned unless the plan is about to leap, and 
 take some 20 steps, each with one product by B, O(N K). That comes from differentiating the
 gradient of J as it stands in ``Problem.evaluate``.
 
-At a strict minimum H is positive on the tangent space. Elsewhere conjugate gradients meet a
-direction in which it is not, and say so. A plan that nearly converged is the exact plan of a cost
-that differs from the given one by as much as its gradient of J is from that of a stationary point;
-its derivative is that cost's.
+At a strict minimum H is positive on the tangent space. Elsewhere conjugate gradients all but
+surely meet a direction in which it is not, and say so. A plan that nearly converged is the exact
+plan of another cost, which differs by what is left of the gradient of J on the tangent space, over
+``1 - alpha``; its derivative is that cost's.
 
 Source: the theorem; Nocedal and Wright, Numerical Optimization, algorithm 5.2, for the steps.
 """
@@ -27,6 +27,7 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from asot.errors import SolverError
 from asot.transport.problem import Problem
@@ -52,16 +53,16 @@ def respond(
     ----------
     request : Request
         Its cost is not read.
-    assignment : Tensor, shape (B, N, K)
+    assignment : Tensor, shape (B, N, K), or (B, N + 1, K + 1) where there is a border
         A converged one.
-    vector : Tensor, shape (B, N, K)
+    vector : Tensor, shape (B, N, K), or backwards that of the assignment
         A change of the cost, or (backwards) the gradient of a loss by the assignment.
     forwards : bool
         Which of the two.
 
     Returns
     -------
-    Tensor, shape (B, N, K)
+    Tensor, shape of the assignment, or backwards (B, N, K)
         The change of the assignment, or the gradient of the loss by the cost, in the vector's
         dtype; computed in float64.
 
@@ -73,9 +74,14 @@ def respond(
     with torch.autocast(vector.device.type, enabled=False):
         hessian = Hessian(request, assignment)
         per_weight, by_weight = hessian.per_weight, hessian.root
-        first, last = (by_weight, per_weight) if forwards else (per_weight, by_weight)
-        found = hessian.solve(first * vector)
-        return ((hessian.problem.alpha - 1.0) * last * found).to(vector.dtype)
+        scale = hessian.problem.alpha - 1.0
+        border = int(hessian.problem.border)
+        if forwards:
+            moved = hessian.solve(by_weight * pad(vector, (0, border, 0, border)))
+            return (scale * per_weight * moved).to(vector.dtype)
+        found = scale * by_weight * hessian.solve(per_weight * vector)
+        _, n_rows, n_columns = found.shape
+        return found[:, : n_rows - border, : n_columns - border].to(vector.dtype)
 
 
 class Hessian:
@@ -84,7 +90,9 @@ class Hessian:
     def __init__(self, request: Request, assignment: Tensor) -> None:
         exact = assignment.detach().to(wide(assignment))
         own = copy.copy(request)
-        own.cost = torch.zeros_like(exact)
+        border = int(request.border is not None)
+        batch, n_rows, n_columns = exact.shape
+        own.cost = exact.new_zeros(batch, n_rows - border, n_columns - border)
         problem = Problem.of(own)
         weight = problem.row_weight.to(exact).clamp(min=LEAST_WEIGHT / exact.shape[1])
         self.problem = replace(problem, row_weight=weight)
@@ -136,12 +144,10 @@ class Hessian:
         root = self.root
         if rows and columns:
             by_row = (root * x).sum(dim=2, keepdim=True) / self._row_mass
-            by_column = (root * x).sum(dim=1, keepdim=True) - (by_row * root * root).sum(
-                dim=1, keepdim=True
-            )
-            v = by_column @ self._inverse
-            shared = ((root * root) * v).sum(dim=2, keepdim=True) / self._row_mass
-            return x - root * (by_row - shared + v)
+            x = x - root * by_row
+            v = (root * x).sum(dim=1, keepdim=True) @ self._inverse
+            shared = (root * root * v).sum(dim=2, keepdim=True) / self._row_mass
+            return x - root * (v - shared)
         for is_hard, dim, mass in ((rows, 2, self._row_mass), (columns, 1, self._column_mass)):
             if is_hard:
                 x = x - root * ((root * x).sum(dim=dim, keepdim=True) / mass)

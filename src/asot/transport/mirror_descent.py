@@ -52,10 +52,11 @@ class TorchBackend:
             q = problem.action_marginal[:, 0]
             seen = seen._replace(action_marginal=0.5 * q, allowed=problem.support)
             alone, assignment = assignment[:, :-1, -1], assignment[:, :-1, :-1]
-            labels = label(assignment, problem.support[:, :-1, :-1])
+            labels = label(assignment, has_action[:, :-1, :-1])
             labels = labels.masked_fill(alone.detach() > assignment.detach().sum(dim=2), -1)
             weight = weight[:, :-1]
-        return Answer(assignment, labels, weight, trace, parts, seen.complete(status))
+        told = seen.complete(status)
+        return Answer(assignment, labels, weight, trace, parts, told, state.assignment)
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,8 @@ def _full_step(problem: Problem, request: Request) -> Tensor:
     curvature = getattr(structure, "curvature", None)
     if curvature is None or actions is not None:
         weight = problem.row_weight[:, : request.cost.shape[1]].expand_as(request.cost)
-        widest = 0.5 * structure.apply(weight).abs().amax(dim=(1, 2))
+        rows = structure.apply(weight).abs() * request.exists[..., None]
+        widest = 0.5 * rows.amax(dim=(1, 2))
         curvature = widest if curvature is None else curvature
     if actions is not None:
         exists = request.actions

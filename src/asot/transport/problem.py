@@ -48,13 +48,13 @@ class Problem:
     support: Tensor | None  # entries that may carry mass, bool (B, N, K); None where all may
     has_mask: bool  # the support forbids actions to frames that exist
     structure: Structure
-    action_structure: Structure | None  # Ca; 1 - I where None
-    border: bool  # the last row and column are for what has no partner
     # Numbers, or (B, 1, 1); lambda_actions also (B, 1, K).
     epsilon: Any
     alpha: Any
     lambda_frames: Any
     lambda_actions: Any
+    action_structure: Structure | None = None  # Ca; 1 - I where None
+    border: bool = False  # the last row and column are for what has no partner
 
     @classmethod
     def of(cls, request: Request) -> Problem:

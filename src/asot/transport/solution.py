@@ -322,6 +322,7 @@ class Answer:
     """The answer of a backend: the solution's arrays or tensors, with their batch axis.
 
     ``trace`` is (B, max_iterations + 1) and ``parts`` (5, B), in the order of ``PART_NAMES``.
+    ``whole`` is the assignment with its border, where there is one.
     """
 
     assignment: Any
@@ -330,3 +331,4 @@ class Answer:
     trace: Any
     parts: Any
     status: Sequence[Status]
+    whole: Any = None

@@ -41,7 +41,7 @@ _LEAST_IN_WINDOW = 8  # samples; two octaves
 
 
 class SeriesExtractor:
-    """The :class:`asot.inputs.extract.Extractor` of sensor logs and poses.
+    """The :class:`asot.inputs.extractors.Extractor` of sensor logs and poses.
 
     An origin's extractor holds the entries of :attr:`identity`, and the choices for the file: its
     columns and its preparation. ``columns`` are those of a file that are used; all by default. A

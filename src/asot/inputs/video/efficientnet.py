@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asot.errors import ConfigurationError, FileError, MissingExtraError
 from asot.files import atomic_path, file_hash
+from asot.graphs import GraphWriter
 from asot.inputs.video.backbone import brief
 from asot.inputs.video.backbone_onnx import OnnxBackbone, OnnxOptions
 from asot.remote import cache_folder
@@ -32,7 +32,6 @@ MIDDLE, RANGE = 127.0, 128.0
 NORM_EPSILON = 1e-3
 # To be raised with each change of the graph's values.
 GRAPH = 1
-_OPSET, _IR = 17, 8
 
 logger = logging.getLogger(__name__)
 
@@ -116,44 +115,21 @@ def onnx_graph(weights: dict[str, NDArray[np.float64]]) -> bytes:
     x = writer.convolve(x, "_conv_head", "_bn1")
     x = writer.add("Flatten", writer.add("GlobalAveragePool", x))
     width = weights["_conv_head.weight"].shape[0]
-    helper = onnx.helper
-    graph = helper.make_graph(
-        [*writer.nodes, helper.make_node("Identity", [x], ["features"])],
-        EFFICIENTNET,
-        [helper.make_tensor_value_info("images", onnx.TensorProto.UINT8, ["B", SIDE, SIDE, 3])],
-        [helper.make_tensor_value_info("features", onnx.TensorProto.FLOAT, ["B", width])],
-        writer.constants,
-    )
-    opset = helper.make_opsetid("", _OPSET)
-    model = helper.make_model(graph, opset_imports=[opset], ir_version=_IR, producer_name="asot")
+    writer.name(x, "features")
+    images = onnx.TensorProto.UINT8, ["B", SIDE, SIDE, 3]
+    features = onnx.TensorProto.FLOAT, ["B", width]
+    model = writer.model(EFFICIENTNET, {"images": images}, {"features": features})
     return bytes(model.SerializeToString())
 
 
-class _Writer:
-    """The nodes and constants of a graph, as it is written."""
+class _Writer(GraphWriter):
+    """A graph of convolutions, and the height of its images as it is written."""
 
     def __init__(self, weights: dict[str, NDArray[np.float64]]) -> None:
+        super().__init__()
         self.weights = weights
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
         self.height = SIDE
         self._bounds = (self.constant(np.float32(0)), self.constant(np.float32(6)))
-
-    def constant(self, value: Any) -> str:
-        """Add a constant, and return its name."""
-        from onnx import numpy_helper
-
-        name = f"constant{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
-        return name
-
-    def add(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        """Add a node, and return the name of its output."""
-        from onnx import helper
-
-        name = f"{kind.lower()}{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, inputs, [name], **attributes))
-        return name
 
     def convolve(
         self,

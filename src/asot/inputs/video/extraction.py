@@ -42,7 +42,7 @@ _Image = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class VideoExtractor:
-    """The :class:`asot.inputs.extract.Extractor` of videos.
+    """The :class:`asot.inputs.extractors.Extractor` of videos.
 
     A killed extraction resumes after the last batch that it finished, with the very same result:
     the frame before is decoded again and compared with its earlier checksum. If the file or the

@@ -1,0 +1,72 @@
+"""Training that goes on with new recordings: actions keep their numbers.
+
+Each network goes on from where it is, with the actions where they are, so that a number keeps its
+meaning as long as the new recordings show actions like those of before. Of a team the networks of
+all learners do; its prototypes, its views and the weights of its vote stay.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+from torch import nn
+
+from asot.discover.prototypes import derived_seed
+from asot.errors import ArgumentError
+from asot.model.features import TrainingFeatures, ViewedFeatures
+from asot.model.network import ActionModel
+from asot.model.parts import Parts
+from asot.model.recipe import TrainingSettings
+from asot.model.team import Learner, TeamModel
+from asot.model.training import train
+from asot.processes import single_threaded
+
+
+@single_threaded
+def train_further(
+    model: ActionModel | TeamModel,
+    features: TrainingFeatures,
+    training: TrainingSettings,
+    seed: int,
+    device: str,
+    parts: Parts,
+) -> ActionModel | TeamModel:
+    """Train a copy of a model on prepared recordings, and return it; the model stays as it is.
+
+    A network goes on with the ``parts`` of one's own; modules that only its training needed begin
+    anew.
+    """
+    if isinstance(model, TeamModel):
+        if model.lessons is not None:
+            raise ArgumentError(
+                "partial_fit would move what the known frames in y were learnt by: fit all "
+                "recordings again, or the first ones without y.",
+                setting="y",
+            )
+        learners = []
+        for place, one in enumerate(model.learners):
+            if isinstance(one.model, ActionModel) and one.view is not None:
+                seen, own = ViewedFeatures(one.view, features), derived_seed(seed, place)
+                network = _go_on(one.model, seen, training, own, device, Parts())
+                one = Learner(one.title, one.view, network)
+            learners.append(one)
+        return replace(model, learners=learners)
+    return _go_on(model, features, training, seed, device, parts)
+
+
+def _go_on(
+    model: ActionModel,
+    features: TrainingFeatures,
+    training: TrainingSettings,
+    seed: int,
+    device: str,
+    parts: Parts,
+) -> ActionModel:
+    begun = copy.deepcopy(model)
+    begun.recipe = replace(copy.deepcopy(model.recipe), training=training)
+    begun.parts = parts
+    for name in ("pseudo_labels", "loss", "update_actions"):
+        if isinstance(own := getattr(parts, name), nn.Module):
+            begun.modules_of_own[name] = copy.deepcopy(own)
+    return train(features, begun.recipe, model.n_actions, seed, device, begun=begun)

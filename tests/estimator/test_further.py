@@ -1,0 +1,73 @@
+"""Training that goes on with new recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from asot import ActionSegmenter
+from asot.discover.prototypes import Prototypes
+from asot.errors import ArgumentError
+from asot.simulation import make_recordings
+
+Make = Callable[..., ActionSegmenter]
+TEAM = {"team": 1, "order_prior": "auto", "radius": "auto"}
+
+
+@pytest.mark.parametrize("face", [{}, TEAM])
+def test_actions_keep_their_numbers(make: Make, face: dict[str, Any], seed: int) -> None:
+    made = make_recordings(10, 3, (60, 90), width=8, noise=0.3, random_state=seed)
+    X, first = list(made.features), slice(5)
+    segmenter = make(**{**face, "epochs": 5, "order_prior": 0.0}).fit(X[first])
+    model, before = segmenter.model_, segmenter.predict(X)
+    learners = [one.model for one in getattr(model, "learners", [])] or [model]
+    networks = [one for one in learners if not isinstance(one, Prototypes)]
+    kept = [one.actions.detach().clone() for one in networks]
+    assert segmenter.partial_fit(X[5:]) is segmenter
+    after = segmenter.predict(X)
+    same = np.mean(np.concatenate(after) == np.concatenate(before))
+    assert same > 0.8
+    # The model of before is left as it was, and that of now is another.
+    assert all(torch.equal(one.actions, two) for one, two in zip(networks, kept, strict=True))
+    assert segmenter.model_ is not model
+    assert not np.array_equal(segmenter.cluster_centers_, model.actions.detach())
+    for one, two in zip(segmenter.labels_, after[5:], strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert [len(one) for one in segmenter.confidence_] == [len(x) for x in X[5:]]
+
+
+def test_the_first_call_is_fit(make: Make, X: list[np.ndarray]) -> None:
+    one, two = make().partial_fit(X), make().fit(X)
+    np.testing.assert_array_equal(one.cluster_centers_, two.cluster_centers_)
+
+
+def test_without_epochs_nothing_changes(make: Make, X: list[np.ndarray]) -> None:
+    segmenter = make().fit(X)
+    before = segmenter.cluster_centers_
+    segmenter.set_params(epochs=0).partial_fit(X[:2])
+    np.testing.assert_array_equal(segmenter.cluster_centers_, before)
+
+
+def test_what_does_not_go_on(make: Make, X: list[np.ndarray]) -> None:
+    segmenter = make().fit(X)
+    before = segmenter.predict(X)
+    with pytest.raises(ArgumentError, match=r"same columns, but X\[0\] has 2, not 5"):
+        segmenter.partial_fit([x[:, :2] for x in X])
+    with pytest.raises(ArgumentError, match="y must be left out of partial_fit"):
+        segmenter.partial_fit(X, [np.arange(len(x)) % 2 - 1 for x in X])
+    for one, two in zip(segmenter.predict(X), before, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_an_encoder_of_ones_own_goes_on(make: Make, X: list[np.ndarray]) -> None:
+    encoder, seen = torch.nn.Linear(5, 4), list[int]()
+    segmenter = make(encoder=encoder, callbacks=[lambda epoch: seen.append(epoch.done)]).fit(X)
+    before = segmenter.model_.encoder.weight.detach().clone()
+    segmenter.partial_fit(X)
+    assert not torch.equal(segmenter.model_.encoder.weight, before)
+    assert not torch.equal(segmenter.model_.encoder.weight, encoder.weight)
+    assert seen == [1, 2, 1, 2]
