@@ -44,6 +44,14 @@ def test_pseudo_labels_teach_an_encoder(
     assert right[-1] > right[0] + 5
 
 
+def test_texts_are_found_in_time(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("text_costs.py", monkeypatch, tmp_path)
+    nearest, asot = re.findall(r"([\d.]+)% of the frames right", capsys.readouterr().out)
+    assert float(asot) > float(nearest) + 10
+
+
 def test_alignment_finds_partners_and_what_has_none(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -51,3 +59,11 @@ def test_alignment_finds_partners_and_what_has_none(
     alone, near = map(int, re.findall(r"(\d+)%", capsys.readouterr().out))
     assert alone > 80
     assert near > 90
+
+
+def test_an_encoder_and_a_loss_of_ones_own_find_the_actions(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("own_encoder_and_loss.py", monkeypatch, tmp_path)
+    right = re.findall(r"frames right ([\d.]+)%", capsys.readouterr().out)
+    assert float(right[-1]) > 70

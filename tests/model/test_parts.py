@@ -194,6 +194,20 @@ def test_own_places_of_actions_and_own_frames(X: Features) -> None:
     assert all(torch.equal(row, torch.arange(32)) for one in frames for row in one)
 
 
+def test_actions_move_as_one_says_and_are_not_descended(X: Features) -> None:
+    class Turn(nn.Module):
+        """A step is a turn of the coordinates: after six of them the actions are back."""
+
+        def forward(self, given: ForwardPass) -> Tensor:
+            return given.model.actions.roll(1, dims=1)
+
+    start = fitted(X, epochs=0).cluster_centers_
+    for update in (Turn(), lambda one: one.model.actions.roll(1, dims=1)):
+        found = fitted(X, epochs=2, update_actions=update)  # of two steps each
+        np.testing.assert_allclose(found.cluster_centers_, np.roll(start, 4, axis=1), atol=1e-6)
+        assert not found.model_.modules_of_own
+
+
 def test_callbacks_end_a_training_and_see_the_recordings_as_they_were_given(
     X: Features,
 ) -> None:
@@ -243,6 +257,11 @@ def test_parts_that_do_not_fit_are_named(X: Features) -> None:
         ({"initialise": lambda *_: np.eye(3)}, "initialise must return a tensor of shape"),
         ({"callbacks": [3]}, "callbacks must be a list of functions"),
         ({"actions": np.eye(3, 6), "initialise": max}, "initialise places action embeddings, but"),
+        (
+            {"actions": np.eye(3, 6), "update_actions": max},
+            "update_actions moves action embeddings",
+        ),
+        ({"update_actions": lambda one: None}, "update_actions must return a tensor of shape"),
     ):
         with pytest.raises(ArgumentError, match=sentence):
             fitted(X, **options)

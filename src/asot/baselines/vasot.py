@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -94,12 +95,13 @@ class VASOTSegmenter(RecipeSegmenter):
     def _parts(self, recipe: Recipe) -> Parts:
         from asot.model.parts import Parts
 
-        def loss(one: ForwardPass) -> Tensor:
-            if self.weight == 0:
-                return one.cross_entropy()
-            return one.cross_entropy() + self.weight * alignment_loss(one, self.border, self.frames)
+        return Parts(loss=partial(joint_loss, self.weight, self.border, self.frames))
 
-        return Parts(loss=loss)
+
+def joint_loss(weight: float, border: float, frames: int, one: ForwardPass) -> Tensor:
+    """Return the loss of a batch's segmentations, and of its alignments times their weight."""
+    segmented = one.cross_entropy()
+    return segmented + weight * alignment_loss(one, border, frames) if weight else segmented
 
 
 def alignment_loss(one: ForwardPass, border: float, frames: int) -> Tensor:
