@@ -165,7 +165,7 @@ def test_kmeans_sees_the_frames_that_exist_and_no_others(
     seen: list[np.ndarray] = []
 
     class Watched(training.KMeans):
-        def fit(self, X: Any, y: Any = None) -> Any:
+        def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
             seen.append(X.copy())
             return super().fit(X)
 
@@ -548,7 +548,7 @@ def test_many_frames_choose_the_restart_on_some_of_them(
     fitted: list[int] = []
 
     class Watched(training.KMeans):  # type: ignore[misc, name-defined]
-        def fit(self, X, y=None):  # type: ignore[no-untyped-def]
+        def fit(self, X, y=None, sample_weight=None):  # type: ignore[no-untyped-def]
             fitted.append(len(X))
             return super().fit(X)
 
