@@ -220,3 +220,10 @@ def test_descendants_go_on_and_are_compared_on_what_both_have(tmp_path: Path) ->
     assert rows[-1] == (
         "| vasot | 2 | 60.0 / 50.0 / 50.0 | +0.0 / +0.0 / +0.0 | 1 : 1 | 3.0 | +10.0 | -10.0 |"
     )
+
+
+def test_ways_to_a_gradient_are_measured() -> None:
+    from benchmarks.gradients import WAYS, differentiate
+
+    for way in WAYS:
+        assert differentiate(way, 40, 3)[1] >= 25

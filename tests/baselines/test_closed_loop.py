@@ -13,7 +13,6 @@ from scipy.special import log_softmax, softmax
 from asot import solve
 from asot.baselines import ClosedLoopSegmenter
 from asot.errors import ArgumentError
-from asot.model.network import ActionModel
 from asot.model.recipe import Recipe
 from asot.model.segmenter import RecipeSegmenter
 from asot.model.training import draw_model
@@ -68,17 +67,9 @@ def stages(loop: Any, features: Array) -> list[Array]:
         segments = normal(layer.norm2, segments + attention(layer.multihead_attn, segments, seen))
         hidden = np.maximum(affine(layer.linear1, segments), 0)
         segments = normal(layer.norm3, segments + affine(layer.linear2, hidden))
-    refined = unit(frames + loop.weight * attention(loop.refining, seen, segments))
-    return [frames, unit(segments), refined]
-
-
-def drawn(segmenter: ClosedLoopSegmenter, recipe: Recipe, seed: int) -> ActionModel:
-    """A network whose refining, which starts at nothing, has been drawn as well."""
-    model = draw_model(recipe, 5, 3, seed % 2**31, segmenter._parts(recipe))
-    loop: Any = model.encoder
-    torch.manual_seed(seed % 2**31)
-    torch.nn.init.normal_(loop.refining.out_proj.weight)
-    return model.eval()
+    segments = unit(segments)
+    added = softmax(10 * frames @ segments.T, axis=1) @ segments  # a temperature of .1
+    return [frames, segments, unit(frames + loop.weight * added)]
 
 
 @pytest.mark.parametrize("weight", [0.3, 1.0])
@@ -87,7 +78,7 @@ def test_the_loss_is_that_of_three_transports(
 ) -> None:
     recipe.order_prior, recipe.transport_train.radius = 0.2, 0.1
     segmenter = ClosedLoopSegmenter(recipe, 3, weight=weight, n_segments=7, layers=2, heads=2)
-    model = drawn(segmenter, recipe, seed)
+    model = draw_model(recipe, 5, 3, seed % 2**31, segmenter._parts(recipe)).eval()
     lengths = [20, 9]
     features = [rng.normal(size=(n, 5)) for n in lengths]
     actions = model.actions.detach().double().numpy()
@@ -134,13 +125,11 @@ def recipe_of(recipe: Recipe) -> Recipe:
     return recipe
 
 
-def test_refining_starts_at_nothing_and_is_learnt(recipe: Recipe, seed: int) -> None:
+def test_all_of_it_is_learnt_alike_with_one_seed(recipe: Recipe, seed: int) -> None:
     X = make_recordings(4, 3, (30, 60), width=5, random_state=seed).features
     options: dict[str, Any] = {"n_actions": 3, "heads": 2, "random_state": seed}
     recipe_of(recipe).training.epochs = 0
     start = ClosedLoopSegmenter(recipe, **options).fit(X)
-    paper = RecipeSegmenter(recipe, 3, random_state=seed).fit(X)
-    np.testing.assert_allclose(start.cluster_centers_, paper.cluster_centers_, atol=1e-5)
     recipe.training.epochs = 2
     fitted, again = (ClosedLoopSegmenter(recipe, **options).fit(X) for _ in range(2))
     np.testing.assert_array_equal(fitted.cluster_centers_, again.cluster_centers_)

@@ -21,7 +21,7 @@ from asot.simulation import make_recordings
 SMALL: dict[str, Any] = {
     "team": 0,
     "order_prior": 0.3,
-    "training": {"epochs": 3, "frames_per_recording": 32, "kmeans_restarts": 1},
+    "training": {"epochs": 3, "frames_per_recording": 32},
     "transport_train": {"radius": 0.1},
     "transport_eval": {"radius": 0.1},
 }

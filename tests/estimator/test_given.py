@@ -11,7 +11,9 @@ import pytest
 from asot import ActionSegmenter
 from asot.baselines import KMeansSegmenter
 from asot.data import Recordings
+from asot.discover.views import fit_view
 from asot.errors import ArgumentError
+from asot.model.features import PreparedFeatures, ViewedFeatures
 from asot.model.given import GivenRecordings, read_recordings, read_weights
 
 pandas = pytest.importorskip("pandas")
@@ -220,9 +222,8 @@ def test_equal_weights_are_none(make: Make, recordings: Recordings, X: list[np.n
     np.testing.assert_array_equal(weighted.cluster_centers_, make().fit(X).cluster_centers_)
 
 
-@pytest.mark.parametrize("face", [{}, {"team": 1, "n_init": 1}])
 def test_frames_without_weight_teach_nothing(
-    make: Make, X: list[np.ndarray], rng: np.random.Generator, face: dict[str, Any]
+    make: Make, X: list[np.ndarray], rng: np.random.Generator
 ) -> None:
     """Noise in place of two recordings changes nothing where they weigh nothing."""
     weights = [1.0, 0.0, 1.0, 0.0]
@@ -230,19 +231,19 @@ def test_frames_without_weight_teach_nothing(
     made = []
     for given in (X, noise):
         # In an order of its own, as what is drawn for a recording hangs on its place.
-        segmenter = make(**face)
+        segmenter = make()
         segmenter._prepare = unordered(segmenter)  # type: ignore[method-assign]
-        made.append(segmenter.fit(given, sample_weight=weights))
-    if face:
-        one, two = (
-            next(one.model for one in segmenter.model_.learners if one.title.startswith("frames"))
-            for segmenter in made
-        )
-        np.testing.assert_array_equal(one.actions.detach(), two.actions.detach())
-    else:
-        np.testing.assert_array_equal(made[0].cluster_centers_, made[1].cluster_centers_)
-    plain = [make(**face).fit(given).cluster_centers_ for given in (X, noise)]
-    assert not np.array_equal(*plain)
+        made.append(segmenter.fit(given, sample_weight=weights).cluster_centers_)
+    np.testing.assert_array_equal(*made)
+    assert not np.array_equal(*[make().fit(given).cluster_centers_ for given in (X, noise)])
+
+
+def test_learners_of_a_team_weigh_the_same(X: list[np.ndarray], rng: np.random.Generator) -> None:
+    prepared = PreparedFeatures(X, True)
+    prepared.weights = [rng.random(len(x)).astype(np.float32) for x in X]
+    for kind in ("smooth", "motion"):
+        seen = ViewedFeatures(fit_view(kind, 4, prepared), prepared)
+        same(seen.weights, prepared.weights)
 
 
 def unordered(segmenter: ActionSegmenter) -> Any:

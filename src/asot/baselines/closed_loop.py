@@ -24,7 +24,7 @@ class ClosedLoopSegmenter(RecipeSegmenter):
     and to F, in a few layers, and become the embeddings S (M, d) of a recording's segments. The
     frames then attend to S, which refines them::
 
-        R = F + weight * attention(F, S, S)
+        R = F + weight * softmax(F S' / temperature) S
         loss = loss(F) + weight * (loss(S) + loss(R))
 
     All rows are of unit length. Each loss is the mean cross-entropy towards pseudo-labels of its
@@ -33,8 +33,8 @@ class ClosedLoopSegmenter(RecipeSegmenter):
 
     The paper compares segments with actions by a sliced Wasserstein distance, of frames that are
     dispatched to them; here, as for frames, the cosine does. Segments have no order, so that their
-    transport has neither a temporal term nor the order prior. Refining starts at nothing, so that
-    k-means sees the same embeddings as in the paper's network. M, layers and heads are set here.
+    transport has neither a temporal term nor the order prior. The temperature is the recipe's, and
+    k-means sees R. M, layers and heads are set here.
 
     Parameters
     ----------
@@ -99,12 +99,13 @@ class ClosedLoopSegmenter(RecipeSegmenter):
 
     def _parts(self, recipe: Recipe) -> Parts:
         sizes = self.n_segments, self.layers, self.heads
-        encoder = partial(LoopEncoder, recipe.encoder, *sizes, self.weight)
+        temperature = recipe.training.temperature
+        encoder = partial(LoopEncoder, recipe.encoder, *sizes, self.weight, temperature)
         return Parts(encoder=encoder, loss=loop_loss)
 
 
 class LoopEncoder(nn.Module):
-    """The encoder of frames, the decoder of segments, and the attention that refines frames."""
+    """The encoder of frames and the decoder of segments, which refine the frames."""
 
     def __init__(
         self,
@@ -113,17 +114,17 @@ class LoopEncoder(nn.Module):
         layers: int,
         heads: int,
         weight: float,
+        temperature: float,
         n_features: int,
     ) -> None:
         super().__init__()
         width = settings.width
         self.weight = weight
+        self.temperature = temperature
         self.frames = perceptron(n_features, settings)
         self.queries = nn.Parameter(torch.randn(n_segments, width))
         layer = nn.TransformerDecoderLayer(width, heads, 2 * width, dropout=0.0, batch_first=True)
         self.segments = nn.TransformerDecoder(layer, layers)
-        self.refining = nn.MultiheadAttention(width, heads, batch_first=True)
-        nn.init.zeros_(self.refining.out_proj.weight)
 
     def stages(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return unit frames (B, N, d), segments (B, M, d) and refined frames (B, N, d)."""
@@ -131,10 +132,11 @@ class LoopEncoder(nn.Module):
         seen = frames * frames.shape[-1] ** 0.5  # entries of about 1, as the queries have
         padding = torch.arange(frames.shape[1], device=lengths.device) >= lengths[:, None]
         queries = self.queries.expand(len(frames), -1, -1)
-        segments = self.segments(queries, seen, memory_key_padding_mask=padding)
-        added = self.refining(seen, segments, segments, need_weights=False)[0]
-        refined = F.normalize(frames + self.weight * added, dim=-1)
-        return frames, F.normalize(segments, dim=-1), refined
+        made = self.segments(queries, seen, memory_key_padding_mask=padding)
+        segments = F.normalize(made, dim=-1)
+        shares = F.softmax(frames @ segments.mT / self.temperature, dim=-1)
+        refined = F.normalize(frames + self.weight * (shares @ segments), dim=-1)
+        return frames, segments, refined
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
         """Return the refined frames (B, N, d) of padded recordings."""

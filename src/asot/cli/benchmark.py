@@ -62,8 +62,13 @@ def run(
     seed: The first seed.
     methods: paper (the paper's single network), default (the recipe, or default in place of the
         paper's), sela, tot, vasot, closed_loop, prototypes, prototypes_smooth, own_order, views,
+<<<<<<< HEAD
         uncertain, hierarchy, cte, cte_decoding, kmeans_asot, kmeans, hmm, twfinch, uniform, or all;
         all that are installed unless given, or paper alone with --ablate.
+=======
+        uncertain, hierarchy, cte, cte_decoding, kmeans_asot, kmeans, hmm, twfinch, uniform, or
+        all; all that are installed unless given, or paper alone with --ablate.
+>>>>>>> b-orders
     ablate: The paper's method without a part: temporal, prior, unbalanced, training, kmeans, or
         all.
     activities: Those to run; all of the recipe's unless given. The word each stands for every

@@ -150,6 +150,8 @@ def _ordered(path: Path, dataset: Any, default: tuple[str, ...]) -> NDArray[np.f
     """Read a data set with its axes in the order (frame, track, node, xy)."""
     dims = tuple(json.loads(dataset.attrs["dims"])) if "dims" in dataset.attrs else default
     order = [dims.index(axis) for axis in ("frame", "track", "node", "xy") if axis in dims]
+    if dataset.dtype.kind == "c":
+        raise FileError.at(path, f"holds complex numbers in {dataset.name}: store x and y apart")
     return np.asarray(values_of(path, dataset), dtype=np.float64).transpose(order)
 
 

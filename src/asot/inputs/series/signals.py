@@ -133,11 +133,13 @@ def pick(path: Path, series: Series, columns: Sequence[str], partly: bool = Fals
     of the same letters, which get the name they were looked for by.
     """
     own = match_columns(columns, series.columns) if partly else {one: one for one in columns}
-    lacks = [] if partly else [name for name in columns if name not in series.columns]
+    # The first of those of one name.
+    at = {name: place for place, name in reversed([*enumerate(series.columns)])}
+    lacks = [] if partly else [name for name in columns if name not in at]
     if lacks:
         raise FileError.at(path, f"lacks {listing(lacks, 6)}, which other recordings have")
     names = tuple(name for name in columns if name in own)
-    places = [series.columns.index(own[name]) for name in names]
+    places = [at[own[name]] for name in names]
     return replace(series, values=series.values[:, places], columns=names)
 
 
