@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.descendants import read_cells, tables
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -198,6 +200,26 @@ def test_a_choice_for_a_set_is_made_by_the_others(monkeypatch: pytest.MonkeyPatc
 
     # The first set alone speaks for the first option.
     assert left_out(np.array([[9.0, 1.0], [1.0, 2.0], [4.0, 5.0]])).tolist() == [1, 0, 0]
+
+
+def test_descendants_go_on_and_are_compared_on_what_both_have(tmp_path: Path) -> None:
+    """A line that a killed run cut short is no cell; a seed that the first lacks does not count."""
+
+    def line(name: str, method: str, seed: int, mof: float, seconds: float) -> str:
+        cell = {"settings": "paper", "set": name, "method": method, "seed": seed}
+        return json.dumps(cell | {"mof": mof, "miou": 0.5, "f1@25": 0.5, "cpu_seconds": seconds})
+
+    path = tmp_path / "cells.jsonl"
+    lines = [line("a", "paper", 0, 0.5, 1.0), line("a", "vasot", 0, 0.6, 3.0)]
+    lines += [line("b", "paper", 0, 0.7, 1.0), line("b", "vasot", 0, 0.6, 3.0)]
+    lines += [line("b", "vasot", 1, 0.9, 3.0), line("b", "paper", 1, 0.9, 1.0)[:-9]]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    cells = read_cells(path)
+    assert len(cells) == 5
+    rows = "\n".join(tables(cells)).splitlines()
+    assert rows[-1] == (
+        "| vasot | 2 | 60.0 / 50.0 / 50.0 | +0.0 / +0.0 / +0.0 | 1 : 1 | 3.0 | +10.0 | -10.0 |"
+    )
 
 
 def test_ways_to_a_gradient_are_measured() -> None:
