@@ -52,6 +52,7 @@ def take_down(
         (f"1 to {width}",) if origin.kind == "features" else ()
     )
     others = (*media.get("left_out", ()), *media.get("found", ()))
+    used = set(columns)
     return Taken(
         one.name,
         printable(one.path),
@@ -60,7 +61,7 @@ def take_down(
         duration_s,
         rows,
         columns,
-        tuple(name for name in others if name not in columns),
+        tuple(name for name in others if name not in used),
         tuple(remarks),
     )
 

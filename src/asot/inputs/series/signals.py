@@ -153,7 +153,8 @@ def widen(series: Series, columns: Sequence[str]) -> Series:
            [nan,  2.]])
     """
     values = np.full((len(series.values), len(columns)), np.nan)
-    values[:, [columns.index(name) for name in series.columns]] = series.values
+    at = {name: place for place, name in enumerate(columns)}
+    values[:, [at[name] for name in series.columns]] = series.values
     return replace(series, values=values, columns=tuple(columns))
 
 
