@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from asot.errors import ArgumentError, require_integer, require_number
+from asot.errors import require_integer, require_number
 from asot.model.network import perceptron
 from asot.model.parts import ForwardPass, Parts
 from asot.model.recipe import EncoderSettings, Recipe
@@ -44,8 +45,10 @@ class ClosedLoopSegmenter(RecipeSegmenter):
         Of the segments and of what they add, 0 or more.
     n_segments : int
         M, the segments of a recording.
-    layers, heads : int
-        Layers of the decoder that makes segments, and its heads, which divide the embedding.
+    layers : int
+        Layers of the decoder that makes segments.
+    heads : int
+        Heads of its attention; their greatest common divisor with the embedding's width is taken.
     n_actions, device, keep_epochs, random_state
         As for :class:`~asot.model.segmenter.RecipeSegmenter`.
 
@@ -89,13 +92,7 @@ class ClosedLoopSegmenter(RecipeSegmenter):
         require_number("weight", self.weight, at_least=0)
         for name in ("n_segments", "layers", "heads"):
             require_integer(name, getattr(self, name), at_least=1)
-        recipe = super()._recipe()
-        if recipe.encoder.width % self.heads:
-            raise ArgumentError(
-                f"heads must divide encoder.width, {recipe.encoder.width}, but is {self.heads}.",
-                setting="heads",
-            )
-        return recipe
+        return super()._recipe()
 
     def _parts(self, recipe: Recipe) -> Parts:
         sizes = self.n_segments, self.layers, self.heads
@@ -123,6 +120,7 @@ class LoopEncoder(nn.Module):
         self.temperature = temperature
         self.frames = perceptron(n_features, settings)
         self.queries = nn.Parameter(torch.randn(n_segments, width))
+        heads = math.gcd(heads, width)
         layer = nn.TransformerDecoderLayer(width, heads, 2 * width, dropout=0.0, batch_first=True)
         self.segments = nn.TransformerDecoder(layer, layers)
 
