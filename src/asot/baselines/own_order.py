@@ -32,9 +32,9 @@ class OwnOrderSegmenter(RecipeSegmenter):
     epochs, and its prior pulls action k towards ``(rank + 1/2) / K``, its rank in that order. The
     orders come from the network, which learns from the orders, in turn.
 
-    An order is that of the mean times of the actions, by their shares in the transport of evenly
-    spaced frames without an order prior. Recordings are decoded with the order that is estimated
-    for them in this way, new ones too, each by itself.
+    An order is that of the mean times of the actions in the labels of evenly spaced frames, which
+    are decoded without an order prior; actions without frames come last. Recordings are decoded
+    with the order that is estimated for them in this way, new ones too, each by itself.
 
     UFSA predicts the orders by a transformer, which is then matched with the frames; here they
     change the prior of the paper's network alone.
@@ -115,7 +115,7 @@ class OwnOrderSegmenter(RecipeSegmenter):
             return np.arange(model.n_actions)
         chosen = even_frames(len(features), settings.training.frames_per_recording)
         free = solve(_cost(model, features[chosen]), **vars(settings.transport_train))
-        return estimated_order([free.assignment.cpu().numpy()], model.n_actions)
+        return estimated_order([free.labels.cpu().numpy()], model.n_actions)
 
     def _segmented(
         self, model: Any, prepared: PreparedFeatures, known: Any = None
