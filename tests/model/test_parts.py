@@ -270,8 +270,126 @@ def test_parts_that_do_not_fit_are_named(X: Features) -> None:
 def test_a_model_of_own_parts_is_loaded_with_them_alone(X: Features, tmp_path: Any) -> None:
     segmenter, path = fitted(X, encoder=paper_encoder, loss=Weighed()), tmp_path / "own.ckpt"
     save(path, network=segmenter.model_)
-    with pytest.raises(FileError, match="was trained with encoder of one's own, but is loaded"):
+    with pytest.raises(FileError, match="was trained with encoder of one's own, but is read"):
         load_model(path)
     loaded = load_model(path, Parts(encoder=paper_encoder))
     ready = torch.from_numpy(standardise(X[0]))
     np.testing.assert_array_equal(loaded.decode(ready).labels.numpy(), segmenter.labels_[0])
+
+
+def test_modules_that_only_make_targets_or_places_stay_as_they_are(X: Features) -> None:
+    """They are called without gradients, and so cannot learn."""
+
+    class Targets(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.own = nn.Parameter(torch.ones(()))
+
+        def forward(self, given: ForwardPass) -> Tensor:
+            return self.own * given.solve().assignment
+
+    same(fitted(X, pseudo_labels=Targets()), fitted(X))
+
+
+def test_what_the_loss_does_not_reach_stays(X: Features) -> None:
+    """Weight decay alone would move it by a whole step."""
+
+    class Idle(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.idle = nn.Parameter(torch.tensor(5.0))
+
+        def forward(self, given: ForwardPass) -> Tensor:
+            return given.cross_entropy()
+
+    seen = []
+    fitted(X, loss=Idle(), callbacks=[lambda one: seen.append(one.model.own("loss").idle.item())])
+    assert seen == [5.0, 5.0]
+
+
+def test_an_encoder_may_come_out_of_another_training(X: Features) -> None:
+    def learnt(width: int) -> nn.Module:
+        encoder: nn.Module = fitted(X, epochs=1).model_.encoder
+        return encoder
+
+    assert fitted(X, encoder=learnt).objective_ is not None
+
+
+def test_callbacks_are_not_copied_with_the_network(X: Features, tmp_path: Any) -> None:
+    with (tmp_path / "log").open("w") as log:  # which cannot be copied
+
+        def tell(epoch: Epoch) -> None:
+            log.write(f"{epoch.done} {len(epoch.labels)}\n")
+
+        fitted(X, callbacks=[tell])
+    assert (tmp_path / "log").read_text() == "1 4\n2 4\n"
+
+
+def test_whatever_part_draws_draws_from_the_seed(X: Features) -> None:
+    def noisy(given: ForwardPass) -> Tensor:
+        plan = given.solve().assignment * (0.5 + torch.rand(given.features.shape[1], 1))
+        return plan / plan.sum(dim=2, keepdim=True).clamp(min=1e-9)
+
+    fits = []
+    for state in (1, 2):
+        torch.manual_seed(state)
+        before = torch.get_rng_state()
+        fits.append(fitted(X, pseudo_labels=noisy))
+        assert torch.equal(torch.get_rng_state(), before)
+    same(*fits)
+
+
+def test_a_module_in_two_places_stays_one(X: Features) -> None:
+    class Shared(nn.Module):
+        def __init__(self, encoder: nn.Module) -> None:
+            super().__init__()
+            self.encoder = encoder
+
+        def forward(self, given: ForwardPass) -> Tensor:
+            return 1 - given.cosine + 0 * self.encoder(given.features).sum()
+
+    encoder = nn.Linear(5, 6)
+    model = fitted(X, encoder=encoder, cost=Shared(encoder)).model_
+    assert model.own("cost").encoder is model.encoder
+
+
+def test_results_that_cannot_be_used_are_named(X: Features) -> None:
+    def divided(given: ForwardPass) -> Tensor:
+        plan = given.solve().assignment ** 2
+        return plan / plan.sum(dim=2, keepdim=True)
+
+    short = [X[0], X[1][:20]]  # so that there is padding
+    for options, sentence in (
+        ({"pseudo_labels": divided}, "pseudo_labels must return finite numbers"),
+        ({"loss": lambda one: one.cross_entropy() * float("nan")}, "loss must return finite"),
+        ({"loss": lambda one: one.cost.mean()}, "loss must hang on what is trained"),
+        ({"cost": lambda one: one.cost * 2}, "cost must not ask for what it makes"),
+        ({"encoder": nn.GRU(5, 6)}, "encoder must have batch_first=True"),
+        ({"sample": lambda length, most, rng: rng.permutation(length)}, "sample must return the"),
+        ({"sample": lambda length, most, rng: np.array([length])}, "sample must return the places"),
+    ):
+        with pytest.raises(ArgumentError, match=sentence):
+            fitted(short, **options)
+
+
+def test_fixed_actions_stay_fixed_after_loading(X: Features, tmp_path: Any) -> None:
+    segmenter = fitted(X, encoder=nn.Linear(5, 5), actions=torch.eye(5)[:3].requires_grad_())
+    save(tmp_path / "own.ckpt", network=segmenter.model_)
+    encoder = nn.Linear(5, 5)
+    before = torch.get_rng_state()
+    model = load_model(tmp_path / "own.ckpt", Parts(encoder=encoder))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert isinstance(model, type(segmenter.model_))
+    assert not model.actions.requires_grad
+
+
+def test_parts_of_a_training_may_be_given_to_load(X: Features, tmp_path: Any) -> None:
+    options = {"encoder": paper_encoder, "loss": Weighed()}
+    segmenter = fitted(X, **options)
+    segmenter.save(tmp_path / "own.ckpt")
+    again = ActionSegmenter.load(tmp_path / "own.ckpt", **options)
+    np.testing.assert_array_equal(again.predict(X[0]), segmenter.labels_[0])
+    with pytest.raises(FileError, match=r"give ActionSegmenter\.load the same parts"):
+        ActionSegmenter.load(tmp_path / "own.ckpt")
+    with pytest.raises(FileError, match="do not have the shapes of encoder as given"):
+        ActionSegmenter.load(tmp_path / "own.ckpt", encoder=nn.Linear(5, 6))

@@ -29,7 +29,7 @@ from asot.discover.views import View
 from asot.errors import LARGEST, ConfigurationError, FileError
 from asot.files import atomic_path, require_file
 from asot.model.lessons import Lessons
-from asot.model.network import ActionModel
+from asot.model.network import ActionModel, own_draws
 from asot.model.parts import Parts
 from asot.model.recipe import Recipe
 from asot.model.team import LastDecoding, Learner, TeamModel, Vote
@@ -221,11 +221,16 @@ def _reading(path: Path) -> Iterator[_File]:
     try:
         yield convert(path, values, _File, CURE, _tensor)
     except (_UnfitError, ConfigurationError) as error:
-        raise FileError.at(path, f"{str(error).rstrip('.')}: {CURE}") from None
+        cure = getattr(error, "cure", CURE)
+        raise FileError.at(path, f"{str(error).rstrip('.')}: {cure}") from None
 
 
 class _UnfitError(Exception):
     """Parts of a checkpoint do not fit together."""
+
+    def __init__(self, text: str, cure: str = CURE) -> None:
+        super().__init__(text)
+        self.cure = cure
 
 
 def _require(fits: bool, sentence: str) -> None:
@@ -279,15 +284,22 @@ def _network_of(
     if stored is None:
         raise _UnfitError(f"is a checkpoint without {place}")
     recipe = _recipe_of(stored.recipe)
-    given = [] if parts is None else parts.for_decoding().given
+    parts = None if parts is None else parts.for_decoding()
+    given = [] if parts is None else parts.given
     if set(stored.own) - {"actions"} != set(given) - {"actions"}:
-        had, has = (" and ".join(one) or "no parts" for one in (stored.own, given))
-        raise _UnfitError(f"was trained with {had} of one's own, but is loaded with {has}")
+        had, has = (" and ".join(one) or "none" for one in (stored.own, given))
+        cure = "give ActionSegmenter.load the same parts (encoder=..., cost=...)"
+        text = f"was trained with {had} of one's own, but is read with {has}"
+        raise _UnfitError(text, cure)
     # The model takes no memory until the tensors of the file are known to fit its shapes.
-    with torch.device("cpu" if given else "meta"):
+    with own_draws(0), torch.device("cpu" if given else "meta"):
         model = ActionModel(recipe, stored.n_features, stored.n_actions, parts)
+    model.actions.requires_grad_("actions" not in stored.own)
     wanted = {name: (one.shape, one.dtype) for name, one in model.state_dict().items()}
     found = {name: (one.shape, one.dtype) for name, one in stored.weights.items()}
+    if found != wanted and given:
+        text = f"{place}.weights do not have the shapes of {' and '.join(given)} as given"
+        raise _UnfitError(text, "give those that it was trained with")
     _require(found == wanted, f"{place}.weights do not have the shapes of its recipe")
     model.load_state_dict(stored.weights, assign=True)
     return model.eval()

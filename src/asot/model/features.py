@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from asot.data import even_frames, standardise, stratified_frames
 from asot.discover.views import View
-from asot.errors import DataError
+from asot.errors import ArgumentError, DataError
 from asot.kept import Kept
 
 if TYPE_CHECKING:
@@ -197,7 +197,10 @@ class Batches:
             return even_frames(length, self.n_frames)
         # Not index: NumPy drops a last 0, which would leave the seed of the epoch's order.
         rng = np.random.default_rng([self.seed, epoch, index + 1])
-        return self.sample(length, self.n_frames, rng)
+        frames = self.sample(length, self.n_frames, rng)
+        if self.sample is not stratified_frames:
+            _require_places(frames, length, self.n_frames)
+        return frames
 
     def _batches(self, batches: list[list[int]], epoch: int | None) -> Iterator[Batch]:
         import torch
@@ -216,3 +219,16 @@ class Batches:
             parts = map(torch.from_numpy, (drawn, lengths, places))
             sizes = [len(batch) for batch in some]
             yield from map(Batch, *[one.split(sizes) for one in parts], some)
+
+
+def _require_places(frames: Any, length: int, most: int) -> None:
+    """Refuse what a sampler of one's own returns unless frames of a recording rise."""
+    places = np.asarray(frames)
+    fits = places.ndim == 1 and places.dtype.kind in "iu" and 0 < len(places) <= most
+    fits = fits and bool((np.diff(places) > 0).all()) and places[0] >= 0 and places[-1] < length
+    if not fits:
+        raise ArgumentError(
+            f"sample must return the places of 1 to {min(most, length)} frames, rising, of a "
+            f"recording of {length}, but returns {places.tolist()!r:.60}.",
+            setting="sample",
+        )

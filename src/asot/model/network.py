@@ -21,13 +21,13 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from asot.errors import ArgumentError, ConfigurationError
-from asot.model.parts import ForwardPass, Parts, require_shape
+from asot.model.parts import ForwardPass, Parts, require_tensor
 from asot.model.recipe import EncoderSettings, Recipe, TransportSettings
 from asot.processes import single_threaded
 from asot.transport import Solution, solve, temporal_prior
 
 FRAME_S = 2e-6  # of decoding, for each learner
-_DRAWING = threading.Lock()
+_DRAWING = threading.RLock()  # a part of one's own may train a network itself
 
 
 class ActionModel(nn.Module):
@@ -53,36 +53,50 @@ class ActionModel(nn.Module):
         self.order_prior = recipe.order_prior
         self.parts = Parts() if parts is None else parts
         self._last_prior: tuple[tuple[Any, ...], Tensor] | None = None
-        self.encoder, width = self._make_encoder()
+        copied: dict[int, Any] = {}  # so that a module in two places stays one
+        self.encoder, width = self._make_encoder(copied)
         if self.parts.actions is None:
             embeddings = torch.randn(n_actions, width)
         else:
-            embeddings = torch.as_tensor(np.asarray(self.parts.actions), dtype=torch.float32)
+            own = self.parts.actions
+            own = own.detach().cpu() if isinstance(own, Tensor) else np.asarray(own)
+            embeddings = torch.as_tensor(own, dtype=torch.float32)
             shape = tuple(embeddings.shape)
             if shape != (n_actions, width) or not bool(torch.isfinite(embeddings).all()):
                 raise ArgumentError(
                     f"actions must be finite vectors, one of the embedding's {width} numbers for "
-                    f"each of {n_actions} actions, but have the shape {shape}.",
+                    f"each of {n_actions} actions, but have the shape {shape}: n_actions, "
+                    "embedding_width or an encoder can fit them.",
                     setting="actions",
                 )
         descends = self.parts.actions is None and self.parts.update_actions is None
         self.actions = nn.Parameter(F.normalize(embeddings, dim=-1), requires_grad=descends)
         self.modules_of_own = nn.ModuleDict()
         for name in ("cost", "pseudo_labels", "loss", "update_actions"):
-            if isinstance(own := getattr(self.parts, name), nn.Module):
-                self.modules_of_own[name] = copy.deepcopy(own)
+            if isinstance(given := getattr(self.parts, name), nn.Module):
+                module = copy.deepcopy(given, copied)
+                # What makes targets or places is called without gradients.
+                learns = name in ("cost", "loss")
+                self.modules_of_own[name] = module if learns else module.requires_grad_(False)
 
-    def _make_encoder(self) -> tuple[nn.Module, int]:
+    def _make_encoder(self, copied: dict[int, Any]) -> tuple[nn.Module, int]:
         """Make the encoder; return it with the width of the embedding."""
         own = self.parts.encoder
         if own is None:
             settings = self.recipe.encoder
             return perceptron(self.n_features, settings), settings.width
-        encoder = copy.deepcopy(own) if isinstance(own, nn.Module) else own(self.n_features)
+        is_module = isinstance(own, nn.Module)
+        encoder = copy.deepcopy(own, copied) if is_module else own(self.n_features)
         if not isinstance(encoder, nn.Module):
             raise ArgumentError(
                 "encoder must be a torch.nn.Module, or a function that makes one for a number of "
                 f"columns, but makes a {type(encoder).__name__}.",
+                setting="encoder",
+            )
+        if isinstance(encoder, nn.RNNBase) and not encoder.batch_first:
+            raise ArgumentError(
+                "encoder must have batch_first=True, as recordings are the first axis of what it "
+                "is given.",
                 setting="encoder",
             )
         # As a probe, and for modules that take their shape from their first input.
@@ -109,7 +123,12 @@ class ActionModel(nn.Module):
                 del self.modules_of_own[name]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_last_prior": None}
+        # Copies decode: what else callbacks and losses hold does not travel.
+        return {
+            **self.__dict__,
+            "_last_prior": None,
+            "parts": self.parts.for_decoding(self.encoder),
+        }
 
     def embed(self, features: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return unit-length frame embeddings (..., d) of features (..., D).
@@ -181,7 +200,7 @@ class ActionModel(nn.Module):
         if own is None:
             return given.cross_entropy()
         loss: Tensor = own(given)
-        require_shape("loss", loss, ())
+        require_tensor("loss", loss, ())
         return loss
 
     @torch.no_grad()
@@ -192,7 +211,7 @@ class ActionModel(nn.Module):
             solved: Tensor = given.solve().assignment
             return solved
         targets: Tensor = own(given)
-        require_shape("pseudo_labels", targets, given.cost.shape)
+        require_tensor("pseudo_labels", targets, given.cost.shape)
         return targets
 
     @torch.no_grad()
@@ -201,7 +220,7 @@ class ActionModel(nn.Module):
         own = self.own("update_actions")
         if own is not None:
             moved = own(given)
-            require_shape("update_actions", moved, tuple(self.actions.shape))
+            require_tensor("update_actions", moved, tuple(self.actions.shape))
             self.place_actions(moved)
         elif self.actions.requires_grad:
             self.normalise_actions()
@@ -268,10 +287,12 @@ def as_tensor(features: ArrayLike) -> torch.Tensor:
     return torch.from_numpy(np.require(features, np.float32, ["C", "W"]))
 
 
-def loss_and_gradients(model: ActionModel, given: ForwardPass) -> tuple[Tensor, list[Tensor]]:
+def loss_and_gradients(
+    model: ActionModel, given: ForwardPass
+) -> tuple[Tensor, list[Tensor | None]]:
     """Return the loss of a forward pass and its gradients by the parameters that are trained.
 
-    Of parts of one's own, they are autograd's.
+    Of parts of one's own, they are autograd's, None where the loss does not reach a parameter.
     """
     if not model.parts.changes_gradients:
         return _closed_form(model, given)
@@ -279,13 +300,17 @@ def loss_and_gradients(model: ActionModel, given: ForwardPass) -> tuple[Tensor, 
     loss = model.loss_of(given)
     if not trained:
         return loss.detach(), []
-    found = torch.autograd.grad(loss, trained, allow_unused=True)
-    pairs = zip(trained, found, strict=True)
-    return loss.detach(), [torch.zeros_like(one) if own is None else own for one, own in pairs]
+    if not loss.requires_grad:
+        raise ArgumentError(
+            "loss must hang on what is trained, such as one.embeddings or one.similarity, but has "
+            "no gradient.",
+            setting="loss",
+        )
+    return loss.detach(), list(torch.autograd.grad(loss, trained, allow_unused=True))
 
 
 @torch.no_grad()
-def _closed_form(model: ActionModel, given: ForwardPass) -> tuple[Tensor, list[Tensor]]:
+def _closed_form(model: ActionModel, given: ForwardPass) -> tuple[Tensor, list[Tensor | None]]:
     """Return the loss and the gradients of the paper's network.
 
     In networks this small autograd takes longer than the arithmetic, so training uses the
@@ -328,9 +353,16 @@ def _closed_form(model: ActionModel, given: ForwardPass) -> tuple[Tensor, list[T
 
 
 @contextmanager
-def own_draws(seed: int) -> Iterator[None]:
-    """Draw from a seed, and leave the global generators as they were; one thread at a time."""
-    with _DRAWING, torch.random.fork_rng(devices=[]):
-        # torch.manual_seed would seed the GPUs too.
+def own_draws(seed: int, device: torch.device | None = None) -> Iterator[None]:
+    """Draw from a seed, and leave the global generators as they were; one thread at a time.
+
+    Of GPUs, only a ``device`` that is told is seeded, too.
+    """
+    gpus = [device] if device is not None and device.type == "cuda" else []
+    with _DRAWING, torch.random.fork_rng(devices=gpus):
+        # torch.manual_seed would seed all GPUs.
         torch.default_generator.manual_seed(seed)
+        for gpu in gpus:
+            with torch.cuda.device(gpu):
+                torch.cuda.manual_seed(seed)
         yield

@@ -52,6 +52,7 @@ class ForwardPass:
     frames: Tensor
     indices: list[int] = field(default_factory=list)
     weights: Tensor | None = None
+    _is_asked = False
 
     @classmethod
     def of(cls, model: ActionModel, features: Tensor, lengths: Tensor) -> ForwardPass:
@@ -65,13 +66,26 @@ class ForwardPass:
         return self.model.embed(self.features, self.lengths)
 
     @cached_property
+    def cosine(self) -> Tensor:
+        """The cosine of frames and actions, (B, N, K), with its gradients."""
+        return self.model.similarity(self.embeddings)
+
+    @cached_property
     def similarity(self) -> Tensor:
-        """One less the cost, (B, N, K): the cosine of frames and actions, or of one's own cost."""
+        """One less the cost, (B, N, K): the cosine, or of one's own cost; with its gradients."""
         own = self.model.own("cost")
         if own is None:
-            return self.model.similarity(self.embeddings)
+            return self.cosine
+        if self._is_asked:
+            raise ArgumentError(
+                "cost must not ask for what it makes, the pass's cost or similarity: asot's own "
+                "is 1 - one.cosine.",
+                setting="cost",
+            )
+        self._is_asked = True
         cost, shape = own(self), (*self.features.shape[:2], self.model.n_actions)
-        require_shape("cost", cost, shape)
+        self._is_asked = False
+        require_tensor("cost", cost, shape, self.exists)
         return 1.0 - cost
 
     @property
@@ -176,6 +190,7 @@ class EarlyStopping:
         ends = epoch.done - self._best[1] >= self.patience
         if ends or epoch.done == epoch.model.recipe.training.epochs:
             epoch.model.load_state_dict(self._best[2])
+            del self._score, self._best  # which are as large as the recordings
         return ends
 
 
@@ -235,10 +250,22 @@ class Parts:
         return not kept.issuperset(self.given)
 
 
-def require_shape(name: str, values: Any, shape: tuple[int, ...]) -> None:
-    """Refuse what a part returns unless it is a tensor of a shape."""
+def require_tensor(
+    name: str, values: Any, shape: tuple[int, ...], exists: Tensor | None = None
+) -> None:
+    """Refuse what a part returns unless it is a finite tensor of a shape.
+
+    Only frames that exist, (B, N), need be finite, where they are told.
+    """
     if not isinstance(values, Tensor) or values.shape != shape:
         found = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
         raise ArgumentError(
             f"{name} must return a tensor of shape {shape}, but returns {found}.", setting=name
+        )
+    seen = values if exists is None else values[exists]
+    if not bool(torch.isfinite(seen).all()):
+        raise ArgumentError(
+            f"{name} must return finite numbers, but returns NaN or infinite ones. (Plans are 0 in "
+            "rows beyond a recording's length: divide by sums only where one.exists.)",
+            setting=name,
         )

@@ -37,7 +37,7 @@ from asot.model.network import (
     loss_and_gradients,
     own_draws,
 )
-from asot.model.parts import Epoch, ForwardPass, Parts, require_shape
+from asot.model.parts import Epoch, ForwardPass, Parts, require_tensor
 from asot.model.recipe import Recipe, TrainingSettings
 from asot.processes import single_threaded
 from asot.progress import Progress, silent
@@ -125,12 +125,12 @@ def train(
         for number, batch in enumerate(batches.epoch(epoch)):
             # Modules of one's own may draw, such as dropout.
             rng = np.random.default_rng([seed, epoch, number])
-            is_own = model.parts.changes_gradients
-            with own_draws(int(rng.integers(2**63))) if is_own else nullcontext():
+            drawing = own_draws(int(rng.integers(2**63)), place.device)
+            with drawing if model.parts.given else nullcontext():
                 given = _on_device(model, batch, features, place)
                 loss, gradients, n_frames = _shared_step(given, place)
-            adam.step(gradients)
-            model.update_actions(given)
+                adam.step(gradients)
+                model.update_actions(given)
             total += torch.stack([loss * n_frames, n_frames])
         done, mean_loss = epoch + 1, float(total[0] / total[1])
         if not math.isfinite(mean_loss):
@@ -156,17 +156,22 @@ def train(
     return model.cpu().eval()
 
 
-def _shared_step(given: ForwardPass, place: Devices) -> tuple[Tensor, list[Tensor], Tensor]:
+def _shared_step(
+    given: ForwardPass, place: Devices
+) -> tuple[Tensor, Sequence[Tensor | None], Tensor]:
     """Return the loss of a batch, its gradients and frames, of which each device has a share."""
     model, n_frames = given.model, given.lengths.sum()
+    trained = [one for one in model.parameters() if one.requires_grad]
+    loss = torch.zeros(())
+    gradients: Sequence[Tensor | None] = [None for _ in trained]
     if given.indices:
         loss, gradients = loss_and_gradients(model, given)
-    else:
-        loss, gradients = torch.zeros(()), [torch.zeros_like(one) for one in model.parameters()]
     if place.count == 1:
         return loss, gradients, n_frames
     # Both are means over frames, and so weighed by how many this device has.
-    means = [loss.to(place.device), *gradients]
+    pairs = zip(trained, gradients, strict=True)
+    means = [loss.to(place.device)]
+    means += [torch.zeros_like(one) if own is None else own for one, own in pairs]
     *sums, n_frames = place.add([*[one * n_frames for one in means], n_frames.to(loss)])
     loss, *gradients = [one / n_frames for one in sums]
     return loss, gradients, n_frames
@@ -242,7 +247,7 @@ def start_at_kmeans(model: ActionModel, features: TrainingFeatures, seed: int) -
     else:
         centres = np.asarray(parts.initialise(embeddings, model.n_actions, seed), dtype=np.float32)
     placed = torch.from_numpy(centres)
-    require_shape("initialise", placed, tuple(model.actions.shape))
+    require_tensor("initialise", placed, tuple(model.actions.shape))
     model.place_actions(placed)
 
 
@@ -301,16 +306,16 @@ class Adam:
             self.squares = [one.to(device) for one in state.squares]
             self.steps = state.steps.to(device)
 
-    def step(self, gradients: list[Tensor]) -> None:
-        """Take one step, given the gradients of all parameters."""
+    def step(self, gradients: Sequence[Tensor | None]) -> None:
+        """Take one step, given the gradients of all parameters; those without stay."""
         self.steps += 1
-        if not self.parameters:  # an encoder without any, and fixed actions
-            return
-        options = {**self._options, "amsgrad": False, "maximize": False}
-        steps = [self.steps] * len(self.parameters)
-        torch._fused_adam_(
-            self.parameters, gradients, self.means, self.squares, [], steps, **options
-        )
+        memory = zip(self.parameters, gradients, self.means, self.squares, strict=True)
+        moved: list[Any] = [one for one in memory if one[1] is not None]
+        if moved:
+            options = {**self._options, "amsgrad": False, "maximize": False}
+            own, slopes, means, squares = map(list, zip(*moved, strict=True))
+            steps = [self.steps] * len(moved)
+            torch._fused_adam_(own, slopes, means, squares, [], steps, **options)
 
 
 @torch.no_grad()
