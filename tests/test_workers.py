@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -218,8 +219,12 @@ def test_a_job_that_dies_twice_is_told() -> None:
 
 @pytest.mark.parametrize("apart", [True, False])
 def test_what_jobs_log_and_warn_of_elsewhere_comes_here(
-    apart: bool, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    apart: bool,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(logging.getLogger("asot"), "handlers", [])  # of a command that ran here
     with pytest.warns(UserWarning, match="warned$") as warned:
         found = dict(Workers(2).run(warn, ["100 %s", "second"], apart=apart))
     assert found == {one: one for one in ("100 %s", "second")}

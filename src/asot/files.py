@@ -70,7 +70,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         put(temporary, path)
     except OSError as error:
         # Where the disk is full, the system names no file.
-        if error.filename in (None, str(temporary), temporary):
+        if error.errno is not None and error.filename in (None, str(temporary), temporary):
             error.filename = str(path)
         raise
     finally:

@@ -49,7 +49,7 @@ def sole_use(
         if error.errno in FULL:
             raise
         why = f"cannot be made ({error.strerror}): choose another folder"
-        raise FileError.at(folder, why) from error
+        raise FileError.at(called or folder, why) from error
     place, held, shared = folder.resolve(), _HELD.get(), bool(shard) or reading
     mark = place / f"shard-{shard.replace('/', '-of-')}" if shard else place
     with ExitStack() as stack:

@@ -61,7 +61,7 @@ def test_what_is_there_is_kept_unless_told_otherwise(corpus: Recordings, tmp_pat
     (tmp_path / "precious" / "thesis.tex").write_text("")
     with pytest.raises(DataError, match="choose another folder"):
         write_dataset(corpus, tmp_path / "precious", NAMES, overwrite=True)
-    with pytest.raises(DataError, match="cannot be written"):
+    with pytest.raises(DataError, match="cannot be made"):
         write_dataset(corpus, tmp_path / "precious" / "thesis.tex" / "x", NAMES)
 
 

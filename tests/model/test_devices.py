@@ -124,9 +124,8 @@ def test_the_shares_of_a_batch_make_its_gradient(
 
         def step(place: Devices, number: int = number) -> Any:
             shares: list[Batch] = list(Batches(features, *sizes, place.rank, count).epoch(0))
-            return training._shared_step(
-                copy.deepcopy(model), shares[number], features.order, place
-            )
+            own = training._on_device(copy.deepcopy(model), shares[number], features, place)
+            return training._shared_step(own, place)
 
         loss, gradients = loss_and_gradients(
             model, ForwardPass.of(model, whole.features, whole.lengths)

@@ -299,7 +299,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(DataError, match="file"):
         write_simulation(CORPUS, SILENT, tmp_path / "file")
-    with pytest.raises(DataError, match="cannot be written"):
+    with pytest.raises(DataError, match="cannot be made"):
         write_simulation(CORPUS, SILENT, tmp_path / "file" / "below")
     with pytest.raises(ArgumentError, match='format must be "npy" or "txt"'):
         write_simulation(CORPUS, SILENT, tmp_path / "new", format="csv")
