@@ -51,6 +51,16 @@ def test_numbers_are_the_releases(name: str) -> None:
         np.testing.assert_allclose(trace.numpy(), case["objective_trace"].ravel(), atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int64, torch.uint8])
+def test_a_mask_of_numbers_is_one_of_bool(dtype: torch.dtype, rng: np.random.Generator) -> None:
+    cost = torch.from_numpy(rng.random((2, 9, 3)))
+    mask = torch.arange(9) < torch.tensor([[9], [5]])
+    expected = release.segment_asot(cost, mask)
+    found = release.segment_asot(cost, mask.to(dtype))
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
 def test_the_prior_is_the_releases() -> None:
     prior = release.temporal_prior(6, 3, 0.2, torch.device("cpu"))
     expected = 0.2 * np.abs(np.arange(6)[:, None] / 6 - np.arange(3)[None, :] / 3)

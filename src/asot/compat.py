@@ -40,8 +40,8 @@ def segment_asot(
     ----------
     cost_matrix : Tensor, shape (B, N, K)
         Assignment cost; finite on padded rows too.
-    mask : Tensor of bool, shape (B, N), optional
-        True on the frames that exist, which must be the first of each recording.
+    mask : Tensor of bool, or of 0 and 1, shape (B, N), optional
+        True or 1 on the frames that exist, which must be the first of each recording.
     eps, alpha : float
         Weights of the entropy, and of the temporal term.
     radius : float
@@ -78,9 +78,10 @@ def segment_asot(
     """
     lengths = None
     if mask is not None:
+        mask = mask.bool()
         lengths = mask.sum(dim=1)
         frame = torch.arange(mask.shape[1], device=mask.device)
-        if not bool((mask.bool() == (frame < lengths[:, None])).all()):
+        if not bool((mask == (frame < lengths[:, None])).all()):
             raise ArgumentError(
                 "mask must be True on the first frames of each recording and False on its padding, "
                 "but has gaps: leave these frames out of the cost.",

@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import rel_entr, softmax
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from asot.errors import ArgumentError
 from asot.transport import Complement, Dense, Joined, Structure, solve
@@ -251,6 +252,63 @@ def test_joined_recordings_without_links_are_each_alone(rng: np.random.Generator
     parts = np.split(together.assignment, [20])
     for cost, part in zip(costs, parts, strict=True):
         np.testing.assert_allclose(part, solve(cost, radius=0.1, **options).assignment, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "structure",
+    [
+        Band(1, [4, 3]),
+        Band([[1, 2, 1], [1, 1, 1]], [4, 3]),
+        Complement(1, [4, 3]),
+        Joined(1, [2, 2], [(0, 0, 1, 1)]),
+        Dense(np.eye(4)),
+    ],
+    ids=["band", "band of each action", "complement", "joined", "dense"],
+)
+def test_a_structure_made_on_the_cpu_serves_a_coupling_elsewhere(structure: Structure) -> None:
+    with FakeTensorMode(allow_non_fake_inputs=True):  # devices without values
+        found = structure.apply(torch.empty(2, 4, 3, device="cuda"))
+    assert found.device.type == "cuda"
+    assert found.shape == (2, 4, 3)
+
+
+LINK = [(0, 0, 1, 1)]
+
+
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (lambda: Joined(1, [4, 3], np.zeros((4, 3), int)), ["links", "(L, 4)", "(4, 3)"]),
+        (lambda: Joined(1, [4, 3], LINK[0]), ["links", "(L, 4)", "(4,)"]),
+        (lambda: Joined(1, [4, 3], 3), ["links", "(L, 4)", "()"]),
+        (lambda: Joined(1, [4, 3], [(0, 0.7, 1, 1)]), ["links", "integers", "float64"]),
+        (lambda: Joined(1, [4, 3], [(0, 4, 1, 1)]), ["links", "[0, 4, 1, 1]", "[4, 3]"]),
+        (lambda: Joined(1, [4, 3], LINK, [1.0, 2.0]), ["weights", "(1,)", "(2,)"]),
+        (lambda: Joined(1, [4, 3], LINK, np.ones((1, 1))), ["weights", "(1,)", "(1, 1)"]),
+        (lambda: Joined(1, [4, 3], LINK, [np.nan]), ["weights", "finite"]),
+        (lambda: Joined([[1, 2], [1, 2]], [4, 3]), ["radius", "(2,)", "(2, 2)"]),
+        (lambda: Joined([1, 2, 3], [4, 3]), ["radius", "(2,)", "(3,)"]),
+        (lambda: Joined(1, [4.5, 3]), ["lengths", "integers"]),
+        (lambda: Joined(1, [[4, 3]]), ["lengths", "[[4, 3]]"]),
+        (lambda: Joined(1, [4, 0]), ["lengths", "[4, 0]"]),
+        (lambda: Joined(1, []), ["lengths"]),
+        (lambda: Complement([[1, 2]], [4]), ["radius", "(1,)", "(1, 2)"]),
+        (lambda: Complement(1, [4.0]), ["lengths", "integers"]),
+        (lambda: Complement(1, 4), ["lengths", "4"]),
+        (lambda: Band(1, [[4]]), ["lengths", "[[4]]"]),
+    ],
+)
+def test_structures_refuse_what_does_not_fit(make: Any, words: list[str]) -> None:
+    with pytest.raises(ArgumentError) as raised:
+        make()
+    for word in words:
+        assert word in str(raised.value)
+
+
+def test_no_links_are_none() -> None:
+    alone = matrix_of(Joined(1, [2, 2]), 4)
+    for none in ([], np.zeros((0, 4)), torch.zeros(0, 4, dtype=torch.int64)):
+        np.testing.assert_array_equal(matrix_of(Joined(1, [2, 2], none), 4), alone)
 
 
 def test_links_carry_labels_from_one_recording_to_another() -> None:

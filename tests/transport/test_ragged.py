@@ -86,6 +86,24 @@ def test_weights_of_each_action(rng: np.random.Generator) -> None:
     np.testing.assert_allclose(each.assignment, one.assignment, atol=1e-12)
 
 
+@pytest.mark.parametrize("name", ["lambda_actions", "radius"])
+@pytest.mark.parametrize("border", [None, 0.3])
+def test_what_a_padded_action_weighs_changes_nothing(
+    name: str, border: float | None, rng: np.random.Generator
+) -> None:
+    costs = [make_cost(rng, 12, 4), make_cost(rng, 12, 2)]
+    each = rng.uniform(0.05, 0.2, (2, 4))
+    each[1, 2:] = 5.0 if name == "lambda_actions" else 0.01  # dear: a short step
+    options: dict[str, Any] = {"border": border, "alpha": 0.6}
+    batch = solve(costs, **{name: each}, **options)
+    for b, cost in enumerate(costs):
+        k = cost.shape[1]
+        alone = solve(cost, **{name: each[b : b + 1, :k]}, **options)
+        np.testing.assert_allclose(batch.assignment[b, :, :k], alone.assignment, atol=1e-7)
+        np.testing.assert_allclose(batch.objective.trace[b], alone.objective.trace, rtol=1e-7)
+        assert batch.status[b].step_size == pytest.approx(alone.status[0].step_size)
+
+
 def test_an_action_of_a_long_radius_has_the_longer_segments(rng: np.random.Generator) -> None:
     """Alternating evidence: the short radius keeps it, the long one smooths it away."""
     cost = np.full((240, 3), 1.0)

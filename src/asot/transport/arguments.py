@@ -66,6 +66,14 @@ def as_tensor(name: str, values: Any) -> Tensor:
     return torch.from_numpy(array if as_it_is else array.copy())
 
 
+def as_integers(name: str, values: Any) -> Tensor:
+    """Make a tensor of int64, of integers alone: nothing is cut to one."""
+    tensor = as_tensor(name, values)
+    if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
+        raise refused(name, f"must be integers, but are of {tensor.dtype}.")
+    return tensor.long()
+
+
 def real(name: str, values: Any) -> Tensor:
     """Make a tensor of real numbers, cut from any graph."""
     tensor = as_tensor(name, values).detach()
@@ -124,11 +132,9 @@ def read_lengths(
     batch, most = cost.shape[0], cost.shape[axis]
     if lengths is None:
         return [most] * batch
-    tensor = as_tensor(name, lengths)
-    if tensor.numel() == 0:
+    if as_tensor(name, lengths).numel() == 0:
         raise refused(name, "must name one length for each recording, but is empty.")
-    if tensor.is_floating_point() or tensor.dtype == torch.bool:
-        raise refused(name, f"must be integers, but are of {tensor.dtype}.")
+    tensor = as_integers(name, lengths)
     if tensor.ndim == 0:
         tensor = tensor[None]
     if tensor.shape != (batch,):

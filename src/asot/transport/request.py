@@ -13,6 +13,7 @@ from torch import Tensor
 from asot.errors import require_integer, require_number
 from asot.transport.arguments import (
     ARRAYS,
+    PER_ACTION,
     as_tensor,
     check_gradient,
     check_mode,
@@ -233,6 +234,11 @@ class Request:
             # Entries of padded actions are never read, and take no part.
             self.cost = cost = torch.where(actions[:, None, :], cost, 0.0)
             q = torch.where(actions, 1.0 / own.to(cost), 0.0) if q is None else q
+            for name in PER_ACTION:
+                each = getattr(self, name)
+                if getattr(each, "ndim", 0) == 2:
+                    # A step and a border look for the largest, which no padding may be.
+                    setattr(self, name, torch.where(actions.cpu(), each, each[:, :1]))
         if p is not None:
             p = read_marginal("frame_marginal", p, (batch, n_frames), cost, exists)
         if q is not None:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from asot.errors import ArgumentError, require_number
-from asot.transport.arguments import ARRAYS, as_tensor, read_lengths, refused
+from asot.transport.arguments import ARRAYS, as_integers, as_tensor, read_lengths, real, refused
 from asot.transport.step import band_curvature
 
 
@@ -103,8 +103,12 @@ class Band:
     """
 
     def __init__(self, radius: Any, lengths: Any, n_frames: int | None = None) -> None:
-        self.lengths = lengths = as_tensor("lengths", lengths)
+        self.lengths = lengths = as_integers("lengths", lengths)
         each = lengths.tolist()
+        if lengths.ndim != 1 or not each or min(each) < 1:
+            raise refused(
+                "lengths", f"must be a list with 1 or more for each recording, but are {each}."
+            )
         n_frames = max(each) if n_frames is None else n_frames
         spans = [
             [band_half_width(length, one) for one in own]
@@ -132,16 +136,30 @@ class Band:
     def window_sums(self, values: Tensor) -> Tensor:
         """Sum over the neighbours of each frame, itself left out; shape ``(B, N, K)``."""
         sums = running_sums(values)
+        start, end = self._start.to(sums.device), self._end.to(sums.device)
         if self.per_action:
-            window = sums.gather(1, self._end) - sums.gather(1, self._start)
+            window = sums.gather(1, end) - sums.gather(1, start)
         else:
             sums = sums.flatten(0, 1)
-            window = sums.index_select(0, self._end) - sums.index_select(0, self._start)
+            window = sums.index_select(0, end) - sums.index_select(0, start)
         return (window.reshape(values.shape) - values).to(values.dtype)
 
     def apply(self, coupling: Tensor) -> Tensor:
         """Return ``Cv T``, shape ``(B, N, K)``."""
         return self.window_sums(coupling) * self.weight.to(coupling)
+
+
+def _band_of_one_radius(radius: Any, lengths: Any, n_frames: int | None = None) -> Band:
+    """Make a band, but none of a radius for each action."""
+    band = Band(radius, lengths, n_frames)
+    if band.per_action:
+        batch = len(band.lengths)
+        raise refused(
+            "radius",
+            f"must be a number or have the shape ({batch},), one for each recording, but has "
+            f"{tuple(as_tensor('radius', radius).shape)}.",
+        )
+    return band
 
 
 class FeatureBand:
@@ -206,6 +224,11 @@ class Complement:
     radius, lengths, n_frames
         As for the band, with targets for frames: ``lengths`` are ``solve``'s ``action_lengths``.
 
+    Raises
+    ------
+    ArgumentError
+        If there is more than one radius for each recording.
+
     Examples
     --------
     >>> Complement(1, [4]).apply(torch.eye(4)[None])[0].tolist()
@@ -213,7 +236,7 @@ class Complement:
     """
 
     def __init__(self, radius: Any, lengths: Any, n_frames: int | None = None) -> None:
-        self.band = Band(radius, lengths, n_frames)
+        self.band = _band_of_one_radius(radius, lengths, n_frames)
         self.lengths = self.band.lengths
         # Where a vector sums to zero its matrix is that of -I less the band's, whose sums of
         # cosines lie between -(2 b + 1) / 3 and 2 b + 1 (see ``step``).
@@ -249,7 +272,8 @@ class Joined:
     Raises
     ------
     ArgumentError
-        If a link leads to a frame that is not there, or a weight is not finite.
+        If links, weights, radius or lengths are of another shape or kind, a link leads to a frame
+        that is not there, or a weight is not finite.
 
     Examples
     --------
@@ -259,7 +283,7 @@ class Joined:
     """
 
     def __init__(self, radius: Any, lengths: Any, links: Any = None, weights: Any = 1.0) -> None:
-        band = Band(radius, lengths)
+        band = _band_of_one_radius(radius, lengths)
         sizes = band.lengths.cpu()
         self.n_frames = int(sizes.sum())
         first, last = sizes.cumsum(0) - sizes, sizes.cumsum(0)
@@ -271,7 +295,14 @@ class Joined:
         weight = band.weight[:, 0, 0] * self.n_frames / sizes
         self.weight = weight[recording][:, None]
 
-        pairs = as_tensor("links", [] if links is None else links).reshape(-1, 4).long().cpu()
+        pairs = as_tensor("links", [] if links is None else links).cpu()
+        pairs = as_integers("links", pairs) if pairs.numel() else pairs.reshape(0, 4).long()
+        if pairs.ndim != 2 or pairs.shape[1] != 4:
+            raise refused(
+                "links",
+                "must have the shape (L, 4), a row (recording, frame, recording, frame) for each, "
+                f"but have {tuple(pairs.shape)}.",
+            )
         owners, frames = pairs[:, ::2], pairs[:, 1::2]
         known = (owners >= 0) & (owners < len(sizes))
         known &= (frames >= 0) & (frames < sizes[owners.clamp(0, len(sizes) - 1)])
@@ -283,9 +314,15 @@ class Joined:
                 f"{wrong} leads out of {sizes.tolist()} frames.",
             )
         self.links = first[owners] + frames  # (L, 2), as rows of all
-        strength = as_tensor("weights", weights).double().cpu()
-        if strength.ndim > 1 or not bool(torch.isfinite(strength).all()):
-            raise refused("weights", "must be finite, a number or one for each link.")
+        strength = real("weights", weights).double().cpu()
+        if strength.shape not in ((), (len(pairs),)):
+            raise refused(
+                "weights",
+                f"must be a number or have the shape ({len(pairs)},), one for each link, but have "
+                f"{tuple(strength.shape)}.",
+            )
+        if not bool(torch.isfinite(strength).all()):
+            raise refused("weights", "must be finite, but hold NaN or infinite values.")
         self.strength = self.n_frames * strength.expand(len(pairs))[:, None]
         degree = torch.zeros(self.n_frames, dtype=torch.float64)
         for side in self.links.unbind(dim=1):
