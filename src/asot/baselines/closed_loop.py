@@ -14,11 +14,11 @@ from asot.errors import require_integer, require_number
 from asot.model.network import perceptron
 from asot.model.parts import ForwardPass, Parts
 from asot.model.recipe import EncoderSettings, Recipe
-from asot.model.segmenter import RecipeSegmenter
+from asot.model.segmenter import NetworkSegmenter
 from asot.transport import solve
 
 
-class ClosedLoopSegmenter(RecipeSegmenter):
+class ClosedLoopSegmenter(NetworkSegmenter):
     """Learns from three transports: of frames, of segments, and of frames that saw the segments.
 
     The recipe's encoder makes frame embeddings F (N, d). M learned queries attend to each other

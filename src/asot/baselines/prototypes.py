@@ -10,12 +10,12 @@ from torch import Tensor
 from asot.errors import ArgumentError, require_integer, require_number
 from asot.model.parts import Epoch, ForwardPass, Parts
 from asot.model.recipe import Recipe
-from asot.model.segmenter import RecipeSegmenter
+from asot.model.segmenter import NetworkSegmenter
 
 Update = Literal["average", "epoch", "descent"]
 
 
-class PrototypeSegmenter(RecipeSegmenter):
+class PrototypeSegmenter(NetworkSegmenter):
     """Puts the action embeddings at the means of the frames that the plan gives them.
 
     With pseudo-labels T (N, K) of a batch and its frame embeddings Z (N, d), the actions are the

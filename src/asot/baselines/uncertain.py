@@ -18,7 +18,7 @@ from asot.model.features import PreparedFeatures
 from asot.model.network import ActionModel, as_tensor, own_draws
 from asot.model.parts import ForwardPass, Parts
 from asot.model.recipe import Recipe, TransportSettings
-from asot.model.segmenter import RecipeSegmenter, label_each
+from asot.model.segmenter import NetworkSegmenter, label_each
 
 
 class UncertainEncoder(nn.Module):
@@ -49,7 +49,7 @@ class UncertainEncoder(nn.Module):
         return hidden @ self.spread_weight / math.sqrt(hidden.shape[-1]) + self.log_start
 
 
-class UncertainSegmenter(RecipeSegmenter):
+class UncertainSegmenter(NetworkSegmenter):
     """Learns from the mean plan of sampled embeddings, and tells how unsure each frame's action is.
 
     The encoder gives each frame a direction u (d,) and a spread s > 0. S samples
@@ -104,7 +104,7 @@ class UncertainSegmenter(RecipeSegmenter):
     def __init__(
         self,
         recipe: Recipe | None = None,
-        n_actions: int = 8,
+        n_actions: int | str = 8,
         *,
         samples: int = 4,
         spread: float = 1.0,

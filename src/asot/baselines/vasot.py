@@ -12,7 +12,7 @@ from torch import Tensor
 from asot.data import even_frames
 from asot.errors import require_integer, require_number
 from asot.model.recipe import Recipe
-from asot.model.segmenter import RecipeSegmenter
+from asot.model.segmenter import NetworkSegmenter
 from asot.transport import Complement, solve, temporal_prior
 
 # At most 1 / epsilon long. On simulated pairs, they end at a lower objective than 25 of the usual
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from asot.model.parts import ForwardPass, Parts
 
 
-class VASOTSegmenter(RecipeSegmenter):
+class VASOTSegmenter(NetworkSegmenter):
     """Learns from pseudo-labels, and from frames of one recording as targets of another's.
 
     Each two recordings that follow each other in a batch are aligned: the transport T between
@@ -70,7 +70,7 @@ class VASOTSegmenter(RecipeSegmenter):
     def __init__(
         self,
         recipe: Recipe | None = None,
-        n_actions: int = 8,
+        n_actions: int | str = 8,
         *,
         weight: float = 1.0,
         border: float = 0.5,
