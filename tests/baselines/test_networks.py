@@ -57,3 +57,32 @@ def test_one_network_is_trained_for_a_teams_recipe_too(
     model = kind(recipe, 3, random_state=seed, **settings).fit(X).model_
     assert isinstance(model, ActionModel)
     assert (model.recipe.team, recipe.team) == (0, 1)  # the caller's recipe stays as it is
+
+
+@pytest.mark.parametrize("kind, settings", ADDED)
+def test_all_of_the_loss_is_weighed(
+    recipe: Recipe, rng: np.random.Generator, seed: int, kind: Any, settings: dict[str, Any]
+) -> None:
+    """It is linear in the weights, and what weighs nothing is not learnt from."""
+    segmenter = kind(recipe, 3, **settings)
+    lengths = torch.tensor([12, 7, 10])
+    features = torch.from_numpy(rng.normal(size=(3, 12, 5))).float()
+    features[torch.arange(12) >= lengths[:, None]] = 0
+    weights = torch.from_numpy(rng.uniform(0.5, 1.5, (3, 12))).float()
+    weights[1] = 0
+    with own_draws(seed):
+        model = ActionModel(recipe, 5, 3, segmenter._parts(recipe))
+
+    def loss(weights: torch.Tensor | None) -> torch.Tensor:
+        given = ForwardPass.of(model, features, lengths)
+        given.weights = weights
+        with own_draws(seed):
+            return model.loss_of(given)
+
+    features.requires_grad_()
+    found = loss(weights)
+    assert loss(2 * weights).item() == pytest.approx(2 * found.item(), rel=1e-5)
+    assert loss(torch.ones(3, 12)).item() == pytest.approx(loss(None).item(), rel=1e-5)
+    gradient = torch.autograd.grad(found, features)[0]
+    assert gradient[0].abs().max() > 1e-5
+    assert gradient[1].abs().max() < 1e-7

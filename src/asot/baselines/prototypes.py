@@ -145,7 +145,7 @@ def roughness(given: ForwardPass, neighbours: int) -> Tensor:
     nearest = distances.topk(count, dim=-1, largest=False)
     batch = torch.arange(len(distances), device=distances.device)[:, None, None]
     there = given.embeddings[batch, nearest.indices]
-    squares = (given.embeddings[:, :, None] - there).square().sum(dim=-1)
+    squares = given.weighed((given.embeddings[:, :, None] - there).square().sum(dim=-1))
     real = nearest.values.isfinite()
     return squares.where(real, 0.0).sum() / real.sum().clamp_min(1)
 

@@ -196,9 +196,9 @@ def sampled_loss(samples: int, beta: float, given: ForwardPass) -> Tensor:
     similarity = given.model.similarity(sampled)
     plan = mean_plan(given, similarity, given.model.recipe.transport_train)
     width = given.embeddings.shape[-1]
-    divergence = 0.5 * width * ((2 * log_spread).exp() - 2 * log_spread)
+    divergence = given.weighed(0.5 * width * ((2 * log_spread).exp() - 2 * log_spread))
     likelihood = given.model.log_probabilities(similarity).unflatten(0, (samples, -1)).mean(dim=0)
-    own = beta * divergence[given.exists].sum() - (plan * likelihood).sum()
+    own = beta * divergence[given.exists].sum() - (given.weighed(plan) * likelihood).sum()
     return own / given.lengths.sum()
 
 
