@@ -135,6 +135,9 @@ def test_all_of_it_is_learnt_alike_with_one_seed(recipe: Recipe, seed: int) -> N
     np.testing.assert_array_equal(fitted.cluster_centers_, again.cluster_centers_)
     before, after = start.model_.state_dict(), fitted.model_.state_dict()
     assert all(bool((before[name] != after[name]).any()) for name in before)
+    plain = ClosedLoopSegmenter(recipe, weight=0, **options).fit(X).model_.state_dict()
+    stay = {name for name in before if torch.equal(before[name], plain[name])}
+    assert stay == {name for name in before if "queries" in name or ".segments." in name}
 
 
 def test_plain_actions_are_found(rng: np.random.Generator, seed: int) -> None:

@@ -194,3 +194,14 @@ def test_plain_actions_are_found(
 def test_settings_out_of_range_are_named(settings: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ArgumentError, match=sentence):
         PrototypeSegmenter(n_actions=2, **settings).fit([np.ones((4, 2))])
+
+
+def test_a_snapshot_sees_the_actions_where_an_epoch_puts_them(recipe: Recipe, seed: int) -> None:
+    X = make_recordings(4, 3, (40, 60), width=5, random_state=seed).features
+    recipe.training.validate_every, recipe.training.learning_rate = 1, 0.1
+    options: dict[str, Any] = {"update": "epoch", "random_state": seed}
+    shown = PrototypeSegmenter(recipe, 3, keep_epochs=True, **options).fit(X).snapshots_
+    recipe.training.epochs = 1
+    ended = PrototypeSegmenter(recipe, 3, **options).fit(X).labels_
+    for one, other in zip(shown[0].labels, ended, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from asot.baselines import vasot
 from asot.baselines.vasot import VASOTSegmenter, align, alignment_loss
 from asot.data import even_frames
-from asot.errors import ArgumentError
+from asot.errors import ArgumentError, ConfigurationError
 from asot.model.network import ActionModel, loss_and_gradients
 from asot.model.parts import ForwardPass
 from asot.model.recipe import Recipe
@@ -215,3 +215,9 @@ def test_a_parameter_out_of_range_is_named(settings: dict[str, float], sentence:
     with pytest.raises(ArgumentError) as caught:
         VASOTSegmenter(n_actions=2, **settings).fit([np.ones((6, 5))])  # type: ignore[arg-type]
     assert str(caught.value).startswith(sentence)
+
+
+def test_batches_of_one_recording_are_refused(recipe: Recipe) -> None:
+    recipe.training.batch_size = 1
+    with pytest.raises(ConfigurationError, match=r"training\.batch_size must be at least 2"):
+        VASOTSegmenter(recipe, 2).fit([np.ones((6, 5))] * 2)

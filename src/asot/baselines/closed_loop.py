@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,11 +15,11 @@ from asot.errors import require_integer, require_number
 from asot.model.network import perceptron
 from asot.model.parts import ForwardPass, Parts
 from asot.model.recipe import EncoderSettings, Recipe
-from asot.model.segmenter import RecipeSegmenter
+from asot.model.segmenter import NetworkSegmenter
 from asot.transport import solve
 
 
-class ClosedLoopSegmenter(RecipeSegmenter):
+class ClosedLoopSegmenter(NetworkSegmenter):
     """Learns from three transports: of frames, of segments, and of frames that saw the segments.
 
     The recipe's encoder makes frame embeddings F (N, d). M learned queries attend to each other
@@ -35,7 +36,8 @@ class ClosedLoopSegmenter(RecipeSegmenter):
     The paper compares segments with actions by a sliced Wasserstein distance, of frames that are
     dispatched to them; here, as for frames, the cosine does. Segments have no order, so that their
     transport has neither a temporal term nor the order prior. The temperature is the recipe's, and
-    k-means sees R. M, layers and heads are set here.
+    k-means sees R. M, layers and heads are set here. With ``sample_weight``, a recording's segments
+    weigh what its mean frame does.
 
     Parameters
     ----------
@@ -146,12 +148,17 @@ def loop_loss(given: ForwardPass) -> Tensor:
     model = given.model
     loop: Any = model.encoder
     frames, segments, given.embeddings = loop.stages(given.features, given.lengths)
-    before = ForwardPass(model, given.features, given.lengths, given.frames, given.indices)
+    before = replace(given)
     before.embeddings = frames
+    if not loop.weight:  # what makes segments would drift by its weight decay
+        return before.cross_entropy()
     settings = {**vars(model.recipe.transport_train), "alpha": 0.0}
     counts = torch.full_like(given.lengths, segments.shape[1])
     between = ForwardPass.of(model, segments, counts)
     between.embeddings = segments
+    if given.weights is not None:  # a segment weighs what the mean frame does
+        means = (given.weights * given.exists).sum(dim=1, keepdim=True) / given.lengths[:, None]
+        between.weights = means.expand(segments.shape[:2])
     targets = solve(between.cost, **settings).assignment
     added = between.cross_entropy(targets) + given.cross_entropy()
     return before.cross_entropy() + loop.weight * added

@@ -19,7 +19,7 @@ from asot.model.features import PreparedFeatures
 from asot.model.network import ActionModel, as_tensor
 from asot.model.parts import Epoch, ForwardPass, Parts
 from asot.model.recipe import Recipe
-from asot.model.segmenter import RecipeSegmenter, label_each
+from asot.model.segmenter import NetworkSegmenter, label_each
 from asot.timeline.tree import segment_tree
 from asot.transport import solve
 
@@ -54,7 +54,7 @@ class SubActions(nn.Module):
         return 1.0 - temperature * soft
 
 
-class HierarchySegmenter(RecipeSegmenter):
+class HierarchySegmenter(NetworkSegmenter):
     """Learns sub-actions under actions, and segments recordings at both levels.
 
     Each of K actions has ``alpha`` sub-actions with prototypes s of their own, so that an action
@@ -107,7 +107,7 @@ class HierarchySegmenter(RecipeSegmenter):
     def __init__(
         self,
         recipe: Recipe | None = None,
-        n_actions: int = 8,
+        n_actions: int | str = 8,
         *,
         alpha: int = 2,
         device: str = "auto",

@@ -14,7 +14,7 @@ from asot.errors import require_integer
 from asot.model.automatic import PAPER_STRENGTH
 from asot.model.features import PreparedFeatures
 from asot.model.recipe import AUTO, Recipe
-from asot.model.segmenter import RecipeSegmenter
+from asot.model.segmenter import NetworkSegmenter
 from asot.transport import solve
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from asot.model.parts import Epoch, ForwardPass, Parts
 
 
-class OwnOrderSegmenter(RecipeSegmenter):
+class OwnOrderSegmenter(NetworkSegmenter):
     """Learns with an order prior that pulls each recording towards its own order of the actions.
 
     The paper's prior pulls action k of K towards the place ``(k + 1/2) / K`` of every recording. It
@@ -73,7 +73,7 @@ class OwnOrderSegmenter(RecipeSegmenter):
     def __init__(
         self,
         recipe: Recipe | None = None,
-        n_actions: int = 8,
+        n_actions: int | str = 8,
         *,
         every: int = 1,
         device: str = "auto",

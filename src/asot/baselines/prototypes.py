@@ -10,12 +10,12 @@ from torch import Tensor
 from asot.errors import ArgumentError, require_integer, require_number
 from asot.model.parts import Epoch, ForwardPass, Parts
 from asot.model.recipe import Recipe
-from asot.model.segmenter import RecipeSegmenter
+from asot.model.segmenter import NetworkSegmenter
 
 Update = Literal["average", "epoch", "descent"]
 
 
-class PrototypeSegmenter(RecipeSegmenter):
+class PrototypeSegmenter(NetworkSegmenter):
     """Puts the action embeddings at the means of the frames that the plan gives them.
 
     With pseudo-labels T (N, K) of a batch and its frame embeddings Z (N, d), the actions are the
@@ -145,7 +145,7 @@ def roughness(given: ForwardPass, neighbours: int) -> Tensor:
     nearest = distances.topk(count, dim=-1, largest=False)
     batch = torch.arange(len(distances), device=distances.device)[:, None, None]
     there = given.embeddings[batch, nearest.indices]
-    squares = (given.embeddings[:, :, None] - there).square().sum(dim=-1)
+    squares = given.weighed((given.embeddings[:, :, None] - there).square().sum(dim=-1))
     real = nearest.values.isfinite()
     return squares.where(real, 0.0).sum() / real.sum().clamp_min(1)
 

@@ -18,7 +18,7 @@ from asot.model.features import PreparedFeatures
 from asot.model.network import ActionModel, as_tensor, own_draws
 from asot.model.parts import ForwardPass, Parts
 from asot.model.recipe import Recipe, TransportSettings
-from asot.model.segmenter import RecipeSegmenter, label_each
+from asot.model.segmenter import NetworkSegmenter, label_each
 
 
 class UncertainEncoder(nn.Module):
@@ -49,7 +49,7 @@ class UncertainEncoder(nn.Module):
         return hidden @ self.spread_weight / math.sqrt(hidden.shape[-1]) + self.log_start
 
 
-class UncertainSegmenter(RecipeSegmenter):
+class UncertainSegmenter(NetworkSegmenter):
     """Learns from the mean plan of sampled embeddings, and tells how unsure each frame's action is.
 
     The encoder gives each frame a direction u (d,) and a spread s > 0. S samples
@@ -104,7 +104,7 @@ class UncertainSegmenter(RecipeSegmenter):
     def __init__(
         self,
         recipe: Recipe | None = None,
-        n_actions: int = 8,
+        n_actions: int | str = 8,
         *,
         samples: int = 4,
         spread: float = 1.0,
@@ -196,9 +196,9 @@ def sampled_loss(samples: int, beta: float, given: ForwardPass) -> Tensor:
     similarity = given.model.similarity(sampled)
     plan = mean_plan(given, similarity, given.model.recipe.transport_train)
     width = given.embeddings.shape[-1]
-    divergence = 0.5 * width * ((2 * log_spread).exp() - 2 * log_spread)
+    divergence = given.weighed(0.5 * width * ((2 * log_spread).exp() - 2 * log_spread))
     likelihood = given.model.log_probabilities(similarity).unflatten(0, (samples, -1)).mean(dim=0)
-    own = beta * divergence[given.exists].sum() - (plan * likelihood).sum()
+    own = beta * divergence[given.exists].sum() - (given.weighed(plan) * likelihood).sum()
     return own / given.lengths.sum()
 
 

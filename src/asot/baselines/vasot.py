@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from asot.data import even_frames
-from asot.errors import require_integer, require_number
+from asot.errors import ConfigurationError, require_integer, require_number
 from asot.model.recipe import Recipe
-from asot.model.segmenter import RecipeSegmenter
+from asot.model.segmenter import NetworkSegmenter
 from asot.transport import Complement, solve, temporal_prior
 
 # At most 1 / epsilon long. On simulated pairs, they end at a lower objective than 25 of the usual
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from asot.model.parts import ForwardPass, Parts
 
 
-class VASOTSegmenter(RecipeSegmenter):
+class VASOTSegmenter(NetworkSegmenter):
     """Learns from pseudo-labels, and from frames of one recording as targets of another's.
 
     Each two recordings that follow each other in a batch are aligned: the transport T between
@@ -70,7 +70,7 @@ class VASOTSegmenter(RecipeSegmenter):
     def __init__(
         self,
         recipe: Recipe | None = None,
-        n_actions: int = 8,
+        n_actions: int | str = 8,
         *,
         weight: float = 1.0,
         border: float = 0.5,
@@ -90,7 +90,14 @@ class VASOTSegmenter(RecipeSegmenter):
         require_number("weight", self.weight, at_least=0)
         require_number("border", self.border)
         require_integer("frames", self.frames, at_least=1)
-        return super()._recipe()
+        recipe = super()._recipe()
+        if self.weight and recipe.training.batch_size == 1:
+            raise ConfigurationError(
+                "training.batch_size must be at least 2 for VASOT, which aligns recordings of a "
+                "batch, but is 1: take 2.",
+                setting="training.batch_size",
+            )
+        return recipe
 
     def _parts(self, recipe: Recipe) -> Parts:
         from asot.model.parts import Parts
@@ -106,14 +113,16 @@ def joint_loss(weight: float, border: float, frames: int, one: ForwardPass) -> T
 
 def alignment_loss(one: ForwardPass, border: float, frames: int) -> Tensor:
     """Return the mean cross-entropy of the pairs of recordings of a batch; 0 without a pair."""
-    each = [
-        own[even_frames(length, frames)]
-        for own, length in zip(one.embeddings, one.lengths.tolist(), strict=True)
-    ]
+    chosen = [even_frames(length, frames) for length in one.lengths.tolist()]
+    each = [own[places] for own, places in zip(one.embeddings, chosen, strict=True)]
     if len(each) < 2:
         return one.embeddings.new_zeros(())
     similarities = [own @ other.T for own, other in pairwise(each)]
     targets = align([own.detach() for own in similarities], one.model.recipe, border)
+    if one.weights is not None:
+        roots = [own[places].sqrt() for own, places in zip(one.weights, chosen, strict=True)]
+        pairs = zip(targets, pairwise(roots), strict=True)
+        targets = [own * torch.outer(*both).to(own) for own, both in pairs]
     temperature = one.model.recipe.training.temperature
     losses = [
         -(own_targets * torch.log_softmax(own / temperature, dim=1)).sum() / len(own)

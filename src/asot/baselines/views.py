@@ -16,13 +16,13 @@ from torch import Tensor, nn
 from asot.errors import ArgumentError, require_integer, require_number
 from asot.model.network import perceptron
 from asot.model.recipe import EncoderSettings, Recipe
-from asot.model.segmenter import RecipeSegmenter
+from asot.model.segmenter import NetworkSegmenter
 
 if TYPE_CHECKING:
     from asot.model.parts import ForwardPass, Parts
 
 
-class ViewsSegmenter(RecipeSegmenter):
+class ViewsSegmenter(NetworkSegmenter):
     """Learns from a cost that is a weighted sum over views, each some columns of the features.
 
     Each view v has an encoder and action vectors of its own, and the cost of action k is::
@@ -73,7 +73,7 @@ class ViewsSegmenter(RecipeSegmenter):
     def __init__(
         self,
         recipe: Recipe | None = None,
-        n_actions: int = 8,
+        n_actions: int | str = 8,
         *,
         views: int | Sequence[Any] = 2,
         weights: Sequence[float] | None = None,

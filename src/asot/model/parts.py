@@ -101,10 +101,15 @@ class ForwardPass:
         """
         if torch.is_grad_enabled():  # kept with their gradients, for the loss
             _ = self.embeddings, self.similarity
-        return self._weighed(self.model.targets(self))
+        return self.weighed(self.model.targets(self))
 
-    def _weighed(self, targets: Tensor) -> Tensor:
-        return targets if self.weights is None else targets * self.weights[..., None].to(targets)
+    def weighed(self, values: Tensor) -> Tensor:
+        """Multiply values of frames, (B, N, ...), by ``weights``, where there are any."""
+        if self.weights is None:
+            return values
+        return values * self.weights.reshape(*self.weights.shape, *[1] * (values.ndim - 2)).to(
+            values
+        )
 
     @cached_property
     def exists(self) -> Tensor:
@@ -124,7 +129,7 @@ class ForwardPass:
 
     def cross_entropy(self, targets: Tensor | None = None) -> Tensor:
         """Return the network's loss, the mean over real frames, towards other targets if given."""
-        targets = self.targets if targets is None else self._weighed(targets)
+        targets = self.targets if targets is None else self.weighed(targets)
         # Padded rows of the targets are zero, so that they add nothing.
         likelihood = (targets * self.model.log_probabilities(self.similarity)).sum()
         return -likelihood / self.lengths.sum()

@@ -211,7 +211,7 @@ class RecipeSegmenter(Segmenter):
                 evidence, background=background, choice=model.choice, trust=model.trust
             )
         else:
-            parts = replace(parts, callbacks=(keep, *parts.callbacks))
+            parts = replace(parts, callbacks=(*parts.callbacks, keep))  # which sees what they did
             model = train(*arguments, parts=parts)
         if known is None:
             self.labels_ = self._segmented(model, prepared)
@@ -302,6 +302,13 @@ class RecipeSegmenter(Segmenter):
     def _prepared(self, recordings: Sequence[NDArray[Any]]) -> Iterator[NDArray[np.float32]]:
         standardised = self.model_.recipe.dataset.standardise
         return (prepare(one, standardised) for one in recordings)
+
+
+class NetworkSegmenter(RecipeSegmenter):
+    """A segmenter that trains a single network, whatever the recipe's team and background say."""
+
+    def _recipe(self) -> Recipe:
+        return replace(super()._recipe(), team=0, background=False)
 
 
 def label_each(
