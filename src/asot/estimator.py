@@ -260,8 +260,8 @@ class ActionSegmenter(EmbeddingOutput, StoredSegmenter):
 
         Action numbers keep their meaning: every network goes on from where it is, for ``epochs``
         more. Of a team the prototypes and the weights of the vote stay, and ``evidence_`` is that
-        of the first recordings. ``labels_`` and ``confidence_`` are those of the new ones. What
-        was learnt before fades where the new recordings show other actions.
+        of the first recordings. ``labels_``, ``confidence_`` and ``objective_`` are those of the
+        new ones. What was learnt before fades where the new recordings show other actions.
 
         Parameters
         ----------
@@ -273,7 +273,8 @@ class ActionSegmenter(EmbeddingOutput, StoredSegmenter):
         Raises
         ------
         ArgumentError
-            As for ``fit``; and if some frames are known, or were known in an earlier ``fit``.
+            As for ``fit``; if some frames are known, or were known in an earlier ``fit``; and if
+            ``encoder``, ``actions``, ``cost`` or ``update_actions`` is another than in ``fit``.
 
         Examples
         --------
@@ -291,24 +292,30 @@ class ActionSegmenter(EmbeddingOutput, StoredSegmenter):
                 "recordings to fit.",
                 setting="y",
             )
-        from asot.model.further import train_further
+        from asot.model.further import require_same_parts, train_further
 
         prepared, parts = self._prepare(recordings, recipe, sample_weight), self._parts(recipe)
+        require_same_parts(self._fitted_parts, parts)
         arguments = prepared, recipe.training, self._seed(), self.device, parts
-        model = train_further(self.model_, *arguments)
+        model, self.objective_ = train_further(self.model_, *arguments)
         self.labels_ = self._segmented(model, prepared)
         self.model_ = model
         self.cluster_centers_ = model.actions.detach().numpy().copy()
         return self
 
     def segments(
-        self, X: Any = None, *, frame_rate: float | None = None, names: Any = None
+        self,
+        X: Any = None,
+        *,
+        lengths: Any = None,
+        frame_rate: float | None = None,
+        names: Any = None,
     ) -> pandas.DataFrame:
         """Return the segments as a table, a row each, with the columns of ``segments.csv``.
 
         Parameters
         ----------
-        X : as for ``fit``, optional
+        X, lengths : as for ``fit``, optional
             Recordings to segment; those that were fitted unless given.
         frame_rate : float, optional
             Frames per second, for ``start_s`` and ``end_s``, which are empty without it.
@@ -333,14 +340,21 @@ class ActionSegmenter(EmbeddingOutput, StoredSegmenter):
             raise MissingExtraError("pandas", "series", "ActionSegmenter.segments") from error
         rows = [
             asdict(row) | {"recording": index}
-            for index, (labels, confidence) in enumerate(self._segmentation(X))
+            for index, (labels, confidence) in enumerate(self._segmentation(X, lengths))
             for row in segment_table(str(index), labels, confidence, frame_rate, names)
         ]
         table = pandas.DataFrame(rows, columns=[one.name for one in fields(SegmentRow)])
         kinds: dict[str, type] = {"start_s": float, "end_s": float}
         return table.astype(kinds if names is not None else {**kinds, "action": int})
 
-    def plot(self, X: Any = None, *, frame_rate: float | None = None, names: Any = None) -> Figure:
+    def plot(
+        self,
+        X: Any = None,
+        *,
+        lengths: Any = None,
+        frame_rate: float | None = None,
+        names: Any = None,
+    ) -> Figure:
         """Draw the recordings on one time axis, a colour an action; the arguments of ``segments``.
 
         Notebooks show the figure where a cell ends with it.
@@ -352,11 +366,13 @@ class ActionSegmenter(EmbeddingOutput, StoredSegmenter):
         """
         from asot.figures import plot_corpus
 
-        found = [labels for labels, _ in self._segmentation(X)]
+        found = [labels for labels, _ in self._segmentation(X, lengths)]
         titles = [str(index) for index in range(len(found))]
         return plot_corpus(found, names=names, recordings=titles, frame_rate=frame_rate)
 
-    def _segmentation(self, X: Any) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    def _segmentation(
+        self, X: Any, lengths: Any
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """Return labels (N,) and how likely they are right (N,), of X or of what was fitted."""
         if X is None and hasattr(self, "labels_"):
             return list(zip(self.labels_, self.confidence_, strict=True))
@@ -365,7 +381,7 @@ class ActionSegmenter(EmbeddingOutput, StoredSegmenter):
                 "X must be given to a segmenter that was loaded: its file holds no recordings.",
                 setting="X",
             )
-        recordings = self._read_fitted(X)
+        recordings = self._read_fitted(X, lengths)
         return self._each(self._sure, recordings)
 
     def _known(self, y: Any, recordings: GivenRecordings) -> list[NDArray[np.int64]] | None:
@@ -380,7 +396,8 @@ class ActionSegmenter(EmbeddingOutput, StoredSegmenter):
         self.confidence_ = [confidence for _, confidence in found]
         return [labels for labels, _ in found]
 
-    def _sure(self, model: Any, features: NDArray[np.float32], known: Any = None) -> Any:
+    @staticmethod
+    def _sure(model: Any, features: NDArray[np.float32], known: Any = None) -> Any:
         """Label one recording's prepared features, (N,), and give each label's probability."""
         from asot.model.network import decode
 
@@ -401,6 +418,10 @@ class ActionSegmenter(EmbeddingOutput, StoredSegmenter):
 
     keep_epochs = False
 
+    def _take(self, model: Any, names: Any, evidence: Any) -> None:
+        super()._take(model, names, evidence)
+        self._fitted_parts = self._parts(model.recipe)
+
     def _parts(self, recipe: Recipe) -> Parts:
         from asot.model.parts import Parts
 
@@ -416,6 +437,10 @@ class ActionSegmenter(EmbeddingOutput, StoredSegmenter):
         return values
 
     def _recipe(self) -> Recipe:
+        if self.actions is not None and self.n_actions == AUTO:
+            number = f"n_actions={len(self.actions)}"
+            text = f'n_actions must be the number of actions, but is "auto": give {number}.'
+            raise ArgumentError(text, setting="n_actions")
         recipe = Recipe(n_actions=None if self.n_actions == AUTO else _plain(self.n_actions))
         for parameter, places in PLACES.items():
             for place in places:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -71,3 +72,38 @@ def test_an_encoder_of_ones_own_goes_on(make: Make, X: list[np.ndarray]) -> None
     assert not torch.equal(segmenter.model_.encoder.weight, before)
     assert not torch.equal(segmenter.model_.encoder.weight, encoder.weight)
     assert seen == [1, 2, 1, 2]
+
+
+@pytest.mark.parametrize("name", ["encoder", "actions", "cost", "update_actions"])
+def test_parts_that_were_fitted_stay(make: Make, X: list[np.ndarray], name: str) -> None:
+    own = {
+        "encoder": torch.nn.Linear(5, 6),
+        "actions": np.eye(3, 6),
+        "cost": lambda given: 1 - given.model.similarity(given.embeddings),
+        "update_actions": lambda given: given.model.actions,
+    }[name]
+    for before, after in ((own, None), (None, own)):
+        segmenter = make(**{name: before}).fit(X)
+        model = segmenter.model_
+        with pytest.raises(ArgumentError, match=f"{name} must stay in partial_fit") as caught:
+            segmenter.set_params(**{name: after}).partial_fit(X)
+        assert caught.value.setting == name
+        assert segmenter.model_ is model
+        again = own.tolist() if name == "actions" else own
+        if before is not None:
+            segmenter.set_params(**{name: again}).partial_fit(X)
+
+
+def test_a_team_goes_on_without_parts(make: Make, X: list[np.ndarray]) -> None:
+    segmenter = make(**TEAM, epochs=1).fit(X)
+    for name, part in (("loss", lambda given: given.cross_entropy()), ("callbacks", [print])):
+        with pytest.raises(ArgumentError, match=f"{name} must be left out of partial_fit"):
+            copy.copy(segmenter).set_params(**{name: part}).partial_fit(X)
+
+
+def test_the_objective_is_that_of_the_last_epoch(make: Make, X: list[np.ndarray]) -> None:
+    losses = list[float]()
+    segmenter = make(callbacks=[lambda epoch: losses.append(epoch.loss)]).fit(X)
+    assert segmenter.objective_ == losses[1]
+    assert segmenter.partial_fit(X).objective_ == losses[3]
+    assert segmenter.set_params(epochs=0).partial_fit(X).objective_ is None

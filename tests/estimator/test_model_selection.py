@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import pickle
+from collections.abc import Callable
 from typing import Any
 
 import joblib
@@ -14,6 +16,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from asot import ActionSegmenter
 from asot.baselines import KMeansSegmenter
+from asot.model import segmenter as segmenters
 from asot.simulation import make_recordings
 
 
@@ -112,6 +115,29 @@ def test_a_fitted_segmenter_survives_joblib(data: Any) -> None:
     loaded = joblib.load(stream)
     for one, two in zip(loaded.predict_proba(X), segmenter.predict_proba(X), strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+class Travelling:
+    """Workers whose jobs are packed, as other processes take them."""
+
+    def run(self, function: Callable[..., Any], jobs: list[Any], seconds: float) -> Any:
+        taken = pickle.loads(pickle.dumps(function))
+        return [(job, taken(job)) for job in jobs]
+
+
+def test_parts_for_training_alone_do_not_travel(data: Any, monkeypatch: Any) -> None:
+    X, _ = data
+    monkeypatch.setattr(segmenters, "DEFAULT_WORKERS", Travelling())
+    parts = {"callbacks": [lambda epoch: False], "loss": lambda given: given.cross_entropy()}
+    segmenter = small(**parts).fit(X)
+    for one, two in zip(segmenter.predict(X), segmenter.labels_, strict=True):
+        np.testing.assert_array_equal(one, two)
+    recipe = small()._recipe()
+    recipe.training.epochs, recipe.training.validate_every = 2, 1
+    kept = segmenters.RecipeSegmenter(recipe, 3, keep_epochs=True, device="cpu", random_state=0)
+    assert [one.epoch for one in kept.fit(X).snapshots_] == [1]
+    pytest.importorskip("pandas")
+    assert len(segmenter.segments(X)) == len(segmenter.segments())
 
 
 def test_tags_are_those_of_a_clusterer() -> None:

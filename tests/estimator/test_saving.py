@@ -148,3 +148,38 @@ def test_onnx_refuses_what_known_frames_taught(
         segmenter.to_onnx(tmp_path / "model.onnx")
     with pytest.raises(ArgumentError, match="partial_fit would move what the known frames"):
         segmenter.partial_fit(X)
+
+
+def test_fixed_actions_stay_those_of_the_file(
+    make: Make, X: list[np.ndarray], rng: np.random.Generator, tmp_path: Path
+) -> None:
+    path, actions = tmp_path / "model.ckpt", rng.normal(size=(3, 6))
+    segmenter = make(actions=actions).fit(X)
+    segmenter.save(path)
+    loaded = ActionSegmenter.load(path, actions=(2 * actions).tolist())
+    same(loaded.partial_fit(X).cluster_centers_, segmenter.cluster_centers_)
+    for others in (actions[[1, 2, 0]], actions + 0.01):
+        with pytest.raises(ArgumentError, match=r"actions must be those that .* leave them out"):
+            ActionSegmenter.load(path, actions=others)
+    loaded = ActionSegmenter.load(path)
+    same(loaded.predict(X), segmenter.predict(X))
+    same(loaded.partial_fit(X).cluster_centers_, segmenter.cluster_centers_)
+    make(**TEAM).fit(X).save(path)
+    with pytest.raises(ArgumentError, match=r"cost must be left out with .* holds a team"):
+        ActionSegmenter.load(path, cost=lambda given: given.cost)
+
+
+def test_settings_that_are_no_parameters_are_told(
+    make: Make, X: list[np.ndarray], tmp_path: Path, caplog: Any
+) -> None:
+    path, segmenter = tmp_path / "model.ckpt", make().fit(X)
+    segmenter.save(path)
+    ActionSegmenter.load(path)
+    assert "no parameters" not in caplog.text
+    segmenter.model_.recipe.transport_train.max_iterations = 5
+    segmenter.model_.recipe.transport_eval.mode = "parity"
+    segmenter.save(path)
+    loaded = ActionSegmenter.load(path)
+    told = "transport_train.max_iterations = 5 and transport_eval.mode = 'parity'."
+    assert told in caplog.text
+    same(loaded.predict(X), segmenter.predict(X))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from dataclasses import replace
 
+import numpy as np
 from torch import nn
 
 from asot.discover.prototypes import derived_seed
@@ -31,13 +32,20 @@ def train_further(
     seed: int,
     device: str,
     parts: Parts,
-) -> ActionModel | TeamModel:
+) -> tuple[ActionModel | TeamModel, float | None]:
     """Train a copy of a model on prepared recordings, and return it; the model stays as it is.
 
     A network goes on with the ``parts`` of one's own; modules that only its training needed begin
-    anew.
+    anew. Return the loss of its last epoch, too; None of a team, or without epochs.
     """
     if isinstance(model, TeamModel):
+        if parts.given or parts.callbacks:
+            name = (*parts.given, "callbacks")[0]
+            raise ArgumentError(
+                f"{name} must be left out of partial_fit for a team, whose learners have no parts "
+                "of one's own: call fit, which then trains a single network.",
+                setting=name,
+            )
         if model.lessons is not None:
             raise ArgumentError(
                 "partial_fit would move what the known frames in y were learnt by: fit all "
@@ -51,8 +59,24 @@ def train_further(
                 network = _go_on(one.model, seen, training, own, device, Parts())
                 one = Learner(one.title, one.view, network)
             learners.append(one)
-        return replace(model, learners=learners)
-    return _go_on(model, features, training, seed, device, parts)
+        return replace(model, learners=learners), None
+    losses: list[float] = []
+    parts = replace(parts, callbacks=(lambda epoch: losses.append(epoch.loss), *parts.callbacks))
+    network = _go_on(model, features, training, seed, device, parts)
+    return network, losses[-1] if losses else None
+
+
+def require_same_parts(fitted: Parts, given: Parts) -> None:
+    """Refuse other parts than were fitted where a network that goes on would not heed them."""
+    for name in ("encoder", "actions", "cost", "update_actions"):
+        before, now = getattr(fitted, name), getattr(given, name)
+        is_same = np.array_equal(before, now) if name == "actions" else before is now
+        if not is_same:
+            raise ArgumentError(
+                f"{name} must stay in partial_fit, which goes on with what was fitted, but was "
+                "changed since: call fit, which begins anew.",
+                setting=name,
+            )
 
 
 def _go_on(

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from asot.model.recipe import Recipe
+import numpy as np
+
+from asot.errors import ArgumentError
+from asot.model.recipe import AUTO, Recipe
 from asot.model.segmenter import RecipeSegmenter
+
+if TYPE_CHECKING:
+    from asot.model.parts import Parts
+
+logger = logging.getLogger(__name__)
 
 
 class StoredSegmenter(RecipeSegmenter):
@@ -45,13 +54,18 @@ class StoredSegmenter(RecipeSegmenter):
         It predicts what the one that was saved did, to the last bit. Its parameters are those of
         the model, with what was found in place of "auto". The command line's models lie in
         ``run/models``; they have their own numbers of actions, which ``numbers.json`` translates.
-        An encoder, actions or a cost of one's own are given again as ``parts``: the file holds
-        their weights alone.
+        Of their recipe, ``mode``, ``max_iterations``, ``inner_iterations`` and ``lambda_frames``
+        of the transports are no parameters: predictions and ``partial_fit`` keep them, but a new
+        ``fit`` takes the defaults; a warning is logged where these differ. An encoder or a cost of
+        one's own is given again as ``parts``: the file holds their weights alone. Actions of one's
+        own may be, and must then be the same.
 
         Raises
         ------
         FileError
             If the file is not a model, or was altered.
+        ArgumentError
+            If ``actions`` are others than the model's, or a team is given parts of one's own.
 
         Examples
         --------
@@ -71,12 +85,20 @@ class StoredSegmenter(RecipeSegmenter):
         from asot.model.team import TeamModel
 
         segmenter = cls(device=device, **parts)
-        model, evidence = load_model(Path(path), segmenter._parts(Recipe())), Evidence()
+        own = segmenter._parts(Recipe())
+        model, evidence = load_model(Path(path), own), Evidence()
+        _require_parts_of(model, own, path)
         if isinstance(model, TeamModel):
             background = None if model.background is None else model.background.evidence
             evidence = Evidence(background=background, choice=model.choice, trust=model.trust)
         segmenter.set_params(**segmenter._parameters(model))
         segmenter._take(model, load_columns(Path(path)), evidence)
+        if lost := _not_parameters(model.recipe, segmenter._recipe()):
+            logger.warning(
+                "%s has settings that predict and partial_fit keep, but that are no parameters, so "
+                "that fit takes their defaults: %s.",
+                *(path, " and ".join(lost)),
+            )
         return segmenter
 
     def to_onnx(self, path: str | Path) -> None:
@@ -99,3 +121,35 @@ class StoredSegmenter(RecipeSegmenter):
 
         self._require_fitted()
         write_onnx(Path(path), self.model_)
+
+
+def _require_parts_of(model: Any, own: Parts, path: str | Path) -> None:
+    """Refuse parts that a loaded model would not heed."""
+    if hasattr(model, "learners") and own.given:
+        raise ArgumentError(
+            f"{own.given[0]} must be left out with {path}, which holds a team, whose learners have "
+            "no parts of one's own.",
+            setting=own.given[0],
+        )
+    if own.actions is None:
+        return
+    import torch
+
+    given = torch.from_numpy(np.array(own.actions, dtype=np.float32))
+    if not torch.allclose(torch.nn.functional.normalize(given, dim=-1), model.actions, atol=1e-5):
+        raise ArgumentError(
+            f"actions must be those that {path} was trained with, but are others: leave them out, "
+            "or fit with them.",
+            setting="actions",
+        )
+
+
+def _not_parameters(fitted: Recipe, anew: Recipe) -> list[str]:
+    """Return what a model's transports have in place of what ``fit`` would take."""
+    lost = []
+    for group in ("transport_train", "transport_eval"):
+        would = vars(getattr(anew, group))
+        for name, value in vars(getattr(fitted, group)).items():
+            if would[name] not in (value, AUTO):  # what is "auto" is found anew
+                lost.append(f"{group}.{name} = {value!r}")
+    return lost

@@ -192,7 +192,9 @@ class RecipeSegmenter(Segmenter):
             settings, done = recipe.training, epoch.done
             before_last = done < settings.epochs
             if self.keep_epochs and before_last and done % settings.validate_every == 0:
-                labels = self._segmented(copy.deepcopy(epoch.model).cpu().eval(), prepared)
+                model = copy.deepcopy(epoch.model).cpu().eval()
+                model.keep_for_decoding()
+                labels = self._segmented(model, prepared)
                 snapshots.append(Snapshot(done, epoch.loss, labels))
 
         number = settle_number(prepared, seed=seed) if self.n_actions == AUTO else None
@@ -287,7 +289,8 @@ class RecipeSegmenter(Segmenter):
         """Label the fitted recordings, in the order they were given; ``known`` labels hold."""
         return label_each(partial(self._labels, model), prepared, model, prepared.given)
 
-    def _labels(self, model: Any, features: NDArray[np.float32]) -> NDArray[np.int64]:
+    @staticmethod  # what decodes elsewhere must not take along what only training needs
+    def _labels(model: Any, features: NDArray[np.float32]) -> NDArray[np.int64]:
         """Label one recording's prepared features (N, D): (N,)."""
         from asot.model.network import decode
 
