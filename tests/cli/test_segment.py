@@ -152,6 +152,25 @@ def test_the_page_is_made_anew_where_it_would_be_another(
     assert again() == 1
 
 
+def test_a_page_that_lost_files_is_made_whole_again(
+    asot, logs: tuple[Path, Truth], results: Path, tmp_path: Path
+) -> None:
+    own = shutil.copytree(results, tmp_path / "results")
+    words = "segment", logs[0], "--n_actions", "3", "--out", own
+    assert asot(*words).code == 0
+    page, before = own / "page", snapshot(own / "page")
+    (page / "data" / "1.js").unlink()
+    (page / "assets" / "page.js").unlink()
+    (page / "assets" / "page.css").write_text("/* cut")
+    assert asot(*words).code == 0
+    after = snapshot(page)
+    assert {name: one[1] for name, one in after.items()} == {
+        name: one[1] for name, one in before.items()
+    }
+    assert asot(*words).code == 0
+    assert snapshot(page) == after
+
+
 @pytest.mark.parametrize(
     ("words", "difference"),
     [

@@ -109,6 +109,24 @@ def test_the_command_line_takes_a_saved_segmenter_and_gives_its_own(
         np.testing.assert_array_equal(np.array(order)[found], labels)
 
 
+def test_the_command_line_refuses_logs_for_a_saved_segmenter_before_it_reads_them(
+    make: Make, X: list[np.ndarray], tmp_path: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make().fit(X).save("model.ckpt")
+    rows = "\n".join(f"{0.1 * i:.1f},{i % 7},{i % 5}" for i in range(200))
+    Path("log.csv").write_text(f"time,ax,ay\n{rows}\n")
+    np.save("array.npy", X[0])
+    assert main(["segment", "log.csv", "--model", "model.ckpt", "--out", "results"]) == 2
+    assert capsys.readouterr().err == (
+        "asot: model.ckpt: segments arrays alone, as it does not say how features are made, but "
+        "log.csv is none: make features as for its training with asot extract RECORDINGS --out "
+        "DATA, and name DATA in place of the recordings.\n"
+    )
+    assert not Path("results").exists()
+    assert main(["segment", "array.npy", "--model", "model.ckpt", "--out", "results"]) == 0
+
+
 @pytest.mark.parametrize(
     "face", [{}, {"standardise": False}, {**TEAM, "n_actions": 4}], ids=["one", "raw", "team"]
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,11 +16,14 @@ import pytest
 
 from asot.data import DatasetFolder, Recordings, write_dataset
 from asot.errors import ConfigurationError
-from asot.inputs.settings import SeriesSettings
+from asot.inputs.settings import SeriesSettings, VideoSettings
+from asot.model.recipe import Recipe
+from asot.progress import silent
 from asot.runs import segment, segmenting
 from asot.runs.predictions import PredictionFolder
 from asot.runs.run import SegmentRequest
 from asot.runs.segmenting import Segmenting
+from asot.shards import Shard
 from asot.workers import Workers
 
 
@@ -90,3 +94,27 @@ def test_a_shard_of_other_settings_is_refused_and_moves_nothing(
     segment._begin(out, asked("ay"))
     assert not made.is_file()
     assert (out / "earlier").is_dir() == begun
+
+
+def test_a_refused_shard_leaves_the_request_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other asks after this one came to the folder, and before its turn."""
+    out, logs = tmp_path / "out", tmp_path / "logs"
+    logs.mkdir()
+    times = np.arange(0, 20, 0.1)
+    table = np.column_stack([times, np.sin(times), np.cos(times)])
+    np.savetxt(logs / "r1.csv", table, delimiter=",", header="time,ax,ay", comments="")
+    request = SegmentRequest({"r1": "elsewhere.csv"}, None, None, None, None, {"name": "other"}, 0)
+
+    @contextmanager
+    def after_another(path: Path) -> Iterator[None]:
+        segment._begin(out, msgspec.to_builtins(request), alone=False)
+        yield
+
+    monkeypatch.setattr(segment, "in_turn", after_another)
+    features = VideoSettings(), SeriesSettings()
+    own: dict[str, Any] = {"seed": 0, "progress": silent, "shard": Shard(1, 2)}
+    with pytest.raises(ConfigurationError, match="holds the results of something else"):
+        segment.segment([logs], out, Recipe(), features, **own)
+    assert SegmentRequest.of(out) == request

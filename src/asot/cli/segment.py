@@ -53,7 +53,8 @@ def run(
     Example: asot segment videos/ --out results
 
     n_actions: How many actions to look for; found from the recordings unless given.
-    model: Folder of an earlier asot segment or asot train, to apply.
+    model: Folder of an earlier asot segment or asot train, to apply; for arrays and features also
+        a model's file from ActionSegmenter.save.
     corrected: Corrections of the results in --model, from which it learns before it is applied:
         files that the page downloads, or that folder again for those that asot relabel stored.
     recipe: Settings of the learning: the name of a recipe, or a YAML file.

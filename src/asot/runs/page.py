@@ -32,6 +32,7 @@ from asot.metrics.evaluate import SCORE_MEANINGS, matching_title, plain_title
 from asot.page import ActionView, Page, render_page
 from asot.page.groups import GroupsView
 from asot.progress import Progress, silent
+from asot.remote import file_size
 from asot.runs.alike import Survey
 from asot.runs.examples import find_examples
 from asot.runs.predictions import INDEX, MADE, PredictionFolder, find_predictions
@@ -57,7 +58,7 @@ Labels = NDArray[np.int64]
 class PageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The content of ``page.json``: the choices to write a page with again.
 
-    A finished page has a hash of all that it was ``made_of``.
+    A finished page has a hash of all that it was ``made_of``, and its ``files`` with their sizes.
     """
 
     embed: bool
@@ -66,6 +67,7 @@ class PageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     videos: str | None = None
     skeleton: str | None = None
     made_of: str | None = None
+    files: dict[str, int] | None = None
 
 
 def write_page(
@@ -89,7 +91,8 @@ def write_page(
     ``skeleton``, a file, go with poses and signals on this page alone: the data set stays as it is.
     A ``notice`` that the result is preliminary takes the place of the verdict; such a page has no
     scores and no clips. ``groups`` are compared on the page, or those that an earlier page of these
-    results compared. With ``keep`` an earlier page stays where it would be made of the same.
+    results compared. With ``keep`` an earlier page stays where it would be made of the same and
+    none of its files is lost or of another size.
     """
     strangers = out.is_dir() and any(not one.name.startswith(".") for one in out.iterdir())
     if strangers and not (out / SETTINGS).is_file():
@@ -97,16 +100,17 @@ def write_page(
         raise ConfigurationError(message, file=out)
     roots = {name: str(other.root.resolve()) for name, other in (others or {}).items()}
     groups = groups or earlier_groups(out) or earlier_groups(folder.root.parent / PAGE)
-    given = (None if one is None else str(one.resolve()) for one in (videos, skeleton))
-    settings = PageSettings(embed, roots, groups, *given)
+    given = [None if one is None else str(one.resolve()) for one in (videos, skeleton)]
+    settings = PageSettings(embed, roots, groups, videos=given[0], skeleton=given[1])
     made = None
     if notice is None and not others and videos is None and skeleton is None:
         made = replace(settings, made_of=_made_of(folder, out, settings, data))
-    models = list(dict.fromkeys(folder.models().values()))
-    pages = [out / (one if len(models) > 1 else "") / "index.html" for one in models]
-    whole = all(one.is_file() for one in pages)
-    if keep and made is not None and whole and _earlier(out) == made:
-        return pages
+    earlier = _earlier(out) if keep else None
+    if earlier is not None and earlier.files and replace(earlier, files=None) == made:
+        models = list(dict.fromkeys(folder.models().values()))
+        # What the list names becomes no path: it may be a stranger's.
+        if earlier.files.items() <= _files(out).items():
+            return [out / (one if len(models) > 1 else "") / "index.html" for one in models]
     content = Content.of(folder, data, others, videos, skeleton, notice, groups)
     # Written first, so that the folder of an interrupted page is known as a page's.
     write_json(out / SETTINGS, msgspec.to_builtins(settings))
@@ -115,8 +119,18 @@ def write_page(
         for model, page in content.pages()
     ]
     if made is not None:
-        write_json(out / SETTINGS, msgspec.to_builtins(made))
+        write_json(out / SETTINGS, msgspec.to_builtins(replace(made, files=_files(out))))
     return pages
+
+
+def _files(out: Path) -> dict[str, int]:
+    """List the files of the pages in ``out``, with their sizes in bytes."""
+    found = (one for one in files_below(out) if one.name != SETTINGS)
+    return {
+        one.relative_to(out).as_posix(): file_size(one)
+        for one in found
+        if not one.name.startswith(".")
+    }
 
 
 def _made_of(folder: PredictionFolder, out: Path, settings: PageSettings, data: Path | None) -> str:

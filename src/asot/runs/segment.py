@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -31,8 +31,8 @@ from asot.files import remove, write_json
 from asot.folders import in_turn, move_folder, remove_empty, sole_use
 from asot.inputs.companions import find_companions, note_companions
 from asot.inputs.extract import Extraction, extract
-from asot.inputs.find import DESCRIPTION, find_inputs, is_ours, take_shard
-from asot.inputs.kinds import Kind
+from asot.inputs.find import DESCRIPTION, Input, find_inputs, is_ours, take_shard
+from asot.inputs.kinds import ARRAYS, Kind, ending
 from asot.inputs.settings import SeriesSettings, VideoSettings
 from asot.inputs.taken import unread
 from asot.model.recipe import Recipe
@@ -89,11 +89,11 @@ def segment(
 
     ``named`` are videos, tables or arrays, or folders of them; or one data folder, which holds
     features. ``model`` is a folder of an earlier segmentation or training, to apply in place of
-    training ``recipe`` with ``seed``; first it learns from the files ``corrected``, as for
-    :func:`asot.runs.learn.read_said`. Of recordings of several kinds, ``kind`` chooses one.
-    ``videos``, a folder, and ``skeleton``, a file, go with poses and signals; see
-    :mod:`asot.inputs.companions`. ``told`` is called with the outcome of the extraction before
-    learning begins, and ``first`` when the first learner is trained; see
+    training ``recipe`` with ``seed``, or for arrays a file that ``ActionSegmenter`` saved; first it
+    learns from the files ``corrected``, as for :func:`asot.runs.learn.read_said`. Of recordings of
+    several kinds, ``kind`` chooses one. ``videos``, a folder, and ``skeleton``, a file, go with
+    poses and signals; see :mod:`asot.inputs.companions`. ``told`` is called with the outcome of the
+    extraction before learning begins, and ``first`` when the first learner is trained; see
     :func:`asot.runs.train.train_run`. Recordings that were added since are segmented into the
     actions that were learnt. Wrong arguments are refused before any long work begins.
 
@@ -113,8 +113,10 @@ def segment(
         # What is wrong with it is said before hours of work on videos.
         load_models(trained, trained.models())
     inputs = [] if data is not None else find_inputs(named, kind)
-    companions = find_companions(videos, skeleton, inputs, series, data)
     sound = [one for one in inputs if not one.defect]
+    if isinstance(trained, LoneModel):
+        _refuse_all_but_arrays(trained, sound)
+    companions = find_companions(videos, skeleton, inputs, series, data)
     in_video = {key: value for key, value in asdict(video).items() if key not in SPEED}
     request = SegmentRequest(
         inputs={one.name: str(one.path) for one in sound},
@@ -126,9 +128,12 @@ def segment(
         seed=seed if trained is None else None,
         corrected=None if said is None else said.digest,
     )
-    with sole_use(out, str(shard or "")), _withdrawn_if_refused(out):
+    with sole_use(out, str(shard or "")), ExitStack() as stack:
         with in_turn(out / DESCRIPTION):
+            # Known in turn alone: another shard may have asked first.
+            new = not (out / DESCRIPTION).is_file()
             grown = _begin(out, msgspec.to_builtins(request), shard is None)
+            stack.enter_context(_withdrawn_if_refused(out, new))
         learnt = trained or (Run(out / "run") if grown else None)
         outcome = None
         if data is None:
@@ -168,10 +173,21 @@ def segment(
         return Segmented(folder, outcome)
 
 
+def _refuse_all_but_arrays(model: LoneModel, inputs: Sequence[Input]) -> None:
+    """Refuse recordings whose features a model's file cannot tell how to make."""
+    others = [one.path.name for one in inputs if ending(one.path) not in ARRAYS]
+    if others:
+        raise FileError.at(
+            model.root,
+            f"segments arrays alone, as it does not say how features are made, but {others[0]} is "
+            "none: make features as for its training with asot extract RECORDINGS --out DATA, and "
+            "name DATA in place of the recordings",
+        )
+
+
 @contextmanager
-def _withdrawn_if_refused(out: Path) -> Iterator[None]:
-    """Remove the request from a folder that had none, if it is refused before anything is made."""
-    new = not (out / DESCRIPTION).is_file()
+def _withdrawn_if_refused(out: Path, new: bool) -> Iterator[None]:
+    """Remove a request that is ``new`` in its folder, if it is refused before anything is made."""
     try:
         yield
     except AsotError:
