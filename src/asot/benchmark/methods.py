@@ -28,6 +28,7 @@ class Method:
     make: Callable[[Recipe, int, int, bool], Any]  # from a recipe, K, a seed, "keep epochs"
     seeded: bool = True  # whether the seed makes a difference; if not, a single seed is run
     library: tuple[str, str] | None = None  # that it needs, and the extra that brings it
+    descends: bool = False  # from ASOT: run where it is asked for, by name or among all
 
     @property
     def available(self) -> bool:
@@ -139,47 +140,55 @@ METHODS: dict[str, Method] = {
         "the paper's network; frames of one recording as targets of another, aligned by the "
         "transport, join its loss (Ali et al., ICCV 2025)",
         partial(_network, "VASOTSegmenter"),
+        descends=True,
     ),
     "closed_loop": Method(
         "Closed loop",
         "the paper's network; queries attend to the frames and become segments, which refine the "
         "frames; pseudo-labels of all three (after CLOT: Bueno-Benito and Dimiccoli, ICCV 2025)",
         partial(_network, "ClosedLoopSegmenter"),
+        descends=True,
     ),
     "prototypes": Method(
         "Prototypes",
         "the paper's network; actions are the moving average of the frames that the plan gives "
         "them (after D-CLOT, 2026)",
         partial(_network, "PrototypeSegmenter"),
+        descends=True,
     ),
     "prototypes_smooth": Method(
         "Prototypes, smooth",
         "as Prototypes, and embeddings are drawn to those of neighbours in features and time",
         partial(_network, "PrototypeSegmenter", smoothness=0.1),
+        descends=True,
     ),
     "own_order": Method(
         "ASOT, own orders",
         "the paper's network; the order prior pulls each recording to its own order, estimated "
         "after each epoch (idea of UFSA, Tran et al., WACV 2024)",
         partial(_network, "OwnOrderSegmenter"),
+        descends=True,
     ),
     "views": Method(
         "Several views",
         "the paper's network; a cost summed over two halves of the columns, each with an encoder "
         "and action vectors of its own (TASOT, Mohamed et al. 2026)",
         partial(_network, "ViewsSegmenter"),
+        descends=True,
     ),
     "uncertain": Method(
         "ASOT, uncertain",
         "the paper's network with a mean and a spread of each frame's embedding; mean plans of "
         "samples (idea of PEOT, Li, Vu and Gall, ECCV 2026)",
         partial(_network, "UncertainSegmenter"),
+        descends=True,
     ),
     "hierarchy": Method(
         "ASOT, sub-actions",
         "the paper's network with two sub-actions under each action, whose cost is that of the "
         "nearest (idea of HVQ, Spurio et al., AAAI 2025)",
         partial(_network, "HierarchySegmenter"),
+        descends=True,
     ),
     "cte": Method(
         "CTE",
@@ -291,8 +300,8 @@ def ordered(methods: Iterable[str]) -> list[str]:
 def choose_methods(names: Sequence[str] | None, parts: Sequence[str] | None) -> list[str]:
     """Choose the methods to run, of ``METHODS``, and the parts of the paper's to switch off.
 
-    ``None`` stands for all methods that are installed, or for the paper's alone where parts are
-    switched off: it always stands beside itself without a part.
+    ``None`` stands for the methods that are installed and no descendants of ASOT, or for the
+    paper's alone where parts are switched off: it always stands beside itself without a part.
     """
     parts = list(ABLATIONS) if list(parts or []) == ["all"] else list(parts or [])
     for part in parts:
@@ -302,7 +311,10 @@ def choose_methods(names: Sequence[str] | None, parts: Sequence[str] | None) -> 
     if names is None and parts:
         chosen = ["paper"]
     elif names is None or list(names) == ["all"]:
-        chosen = [name for name, method in METHODS.items() if method.available]
+        given = {
+            name: one for name, one in METHODS.items() if names is not None or not one.descends
+        }
+        chosen = [name for name, method in given.items() if method.available]
     else:
         chosen = list(names)
         for name in chosen:

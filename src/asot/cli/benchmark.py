@@ -61,9 +61,10 @@ def run(
     seeds: How many seeds.
     seed: The first seed.
     methods: paper (the paper's single network), default (the recipe, or default in place of the
-        paper's), sela, tot, vasot, closed_loop, prototypes, prototypes_smooth, own_order, views,
-        uncertain, hierarchy, cte, cte_decoding, kmeans_asot, kmeans, hmm, twfinch, uniform, or
-        all; all that are installed unless given, or paper alone with --ablate.
+        paper's), sela, tot, cte, cte_decoding, kmeans_asot, kmeans, hmm, twfinch, uniform; ASOT's
+        descendants vasot, closed_loop, prototypes, prototypes_smooth, own_order, views, uncertain,
+        hierarchy; or all. Unless given, those that are installed without the descendants, or
+        paper alone with --ablate.
     ablate: The paper's method without a part: temporal, prior, unbalanced, training, kmeans, or
         all.
     activities: Those to run; all of the recipe's unless given. The word each stands for every
