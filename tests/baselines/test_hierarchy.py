@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,17 @@ def test_both_levels_of_each_recording_by_itself(X: list[np.ndarray], recipe: Re
         np.testing.assert_array_equal(again.sub_actions_[i], fine)
 
 
+def test_the_number_of_actions_may_be_found(
+    X: list[np.ndarray], recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = SimpleNamespace(chosen=4)
+    monkeypatch.setattr("asot.model.automatic.settle_number", lambda *_, **__: found)
+    segmenter = HierarchySegmenter(recipe, "auto", alpha=3, random_state=3).fit(X)
+    told = HierarchySegmenter(recipe, 4, alpha=3, random_state=3).fit(X)
+    assert segmenter.n_actions_ == 4
+    np.testing.assert_array_equal(segmenter.sub_actions_[0], told.sub_actions_[0])
+
+
 def test_ways_of_doing_an_action_are_found_below_it(rng: np.random.Generator, seed: int) -> None:
     # Two actions, the first in two ways that are nearer to each other than to the second.
     points = np.array([[3.0, 1, 0, 0], [3, -1, 0, 0], [-3, 0, 2, 0]])
@@ -126,7 +138,7 @@ def test_the_table_has_each_action_before_its_sub_actions(
     assert segmenter.segments().start_s.isna().all()
 
 
-@pytest.mark.parametrize("changes", [{"alpha": 0}, {"n_actions": "auto"}])
+@pytest.mark.parametrize("changes", [{"alpha": 0}, {"n_actions": 0}])
 def test_settings_out_of_range_are_named(changes: dict[str, Any]) -> None:
     with pytest.raises(ArgumentError, match=f"{next(iter(changes))} must be an integer"):
         HierarchySegmenter(**{"n_actions": 2, **changes}).fit([np.ones((4, 2))])

@@ -36,21 +36,25 @@ class SubActions(nn.Module):
     length.
     """
 
-    def __init__(self, n_actions: int, alpha: int, width: int) -> None:
+    def __init__(self, alpha: int) -> None:
         super().__init__()
-        self.offsets = nn.Parameter(torch.zeros(n_actions, alpha, width))
+        self.alpha = alpha
+        self.offsets = nn.UninitializedParameter()  # K may be found from the recordings
 
     def similarity(self, model: ActionModel, embeddings: Tensor) -> Tensor:
         """Return the cosines of frames and sub-actions, (..., K alpha), action by action."""
+        if isinstance(self.offsets, nn.UninitializedParameter):
+            n_actions, width = model.actions.shape
+            self.offsets.materialize((n_actions, self.alpha, width))
+            nn.init.zeros_(self.offsets)
         prototypes = normalize(model.actions[:, None] + self.offsets, dim=-1)
         return embeddings @ prototypes.flatten(0, 1).T
 
     def forward(self, given: ForwardPass) -> Tensor:
         """Return the cost (B, N, K)."""
-        n_actions, alpha, _ = self.offsets.shape
         temperature = given.model.recipe.training.temperature
-        each = self.similarity(given.model, given.embeddings).unflatten(-1, (n_actions, alpha))
-        soft = (each / temperature).logsumexp(dim=-1) - math.log(alpha)
+        each = self.similarity(given.model, given.embeddings).unflatten(-1, (-1, self.alpha))
+        soft = (each / temperature).logsumexp(dim=-1) - math.log(self.alpha)
         return 1.0 - temperature * soft
 
 
@@ -69,13 +73,15 @@ class HierarchySegmenter(NetworkSegmenter):
     and then, once more, the sub-actions among those of each frame's action.
 
     HVQ learns both levels by an autoencoder, moves them by averages of what is nearest, and
-    clusters the sub-actions into actions; here ASOT's loss trains them, each under one action.
+    clusters the sub-actions into actions; here ASOT's loss trains them, each under one action. Two
+    sub-actions for each action and the split after the first epoch, which counts all frames alike
+    whatever ``sample_weight`` says, are of this project.
 
     Parameters
     ----------
     recipe : Recipe, optional
         Every setting.
-    n_actions : int
+    n_actions : int or "auto"
         K.
     alpha : int
         Sub-actions of each action; 1 is the paper's network.
@@ -173,7 +179,6 @@ class HierarchySegmenter(NetworkSegmenter):
         return pandas.DataFrame(rows, columns=names)
 
     def _recipe(self) -> Recipe:
-        require_integer("n_actions", self.n_actions, at_least=1)
         require_integer("alpha", self.alpha, at_least=1)
         return super()._recipe()
 
@@ -181,7 +186,7 @@ class HierarchySegmenter(NetworkSegmenter):
         if self.alpha == 1:
             return Parts()
         return Parts(
-            cost=SubActions(int(self.n_actions), self.alpha, recipe.encoder.width),
+            cost=SubActions(self.alpha),
             callbacks=[split],
         )
 

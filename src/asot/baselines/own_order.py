@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from asot.baselines.cte_decoding import estimated_order
 from asot.data import even_frames
 from asot.errors import require_integer
 from asot.model.automatic import PAPER_STRENGTH
 from asot.model.features import PreparedFeatures
+from asot.model.network import ActionModel, as_tensor
+from asot.model.parts import Epoch, ForwardPass, Parts
 from asot.model.recipe import AUTO, Recipe
 from asot.model.segmenter import NetworkSegmenter
 from asot.transport import solve
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from asot.model.network import ActionModel
-    from asot.model.parts import Epoch, ForwardPass, Parts
 
 
 class OwnOrderSegmenter(NetworkSegmenter):
@@ -37,7 +35,8 @@ class OwnOrderSegmenter(NetworkSegmenter):
     with the order that is estimated for them in this way, new ones too, each by itself.
 
     UFSA predicts the orders by a transformer, which is then matched with the frames; here they
-    change the prior of the paper's network alone.
+    change the prior of the paper's network alone. The rule of mean times and its estimate after
+    every epoch are of this project.
 
     Parameters
     ----------
@@ -93,8 +92,6 @@ class OwnOrderSegmenter(NetworkSegmenter):
         return recipe
 
     def _parts(self, recipe: Recipe) -> Parts:
-        from asot.model.parts import Parts
-
         orders: list[NDArray[np.int64]] = []
 
         def estimate(epoch: Epoch) -> None:
@@ -108,13 +105,17 @@ class OwnOrderSegmenter(NetworkSegmenter):
 
         return Parts(pseudo_labels=pseudo_labels, callbacks=[estimate])
 
+    @torch.no_grad()
     def _order(self, model: ActionModel, features: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return the order (K,) of the actions in one recording's prepared features (N, D)."""
         settings = model.recipe
         if not self.every:
             return np.arange(model.n_actions)
         chosen = even_frames(len(features), settings.training.frames_per_recording)
-        free = solve(_cost(model, features[chosen]), **vars(settings.transport_train))
+        free = solve(
+            ForwardPass.alone(model, as_tensor(features[chosen])).cost[0],
+            **vars(settings.transport_train),
+        )
         return estimated_order([free.labels.cpu().numpy()], model.n_actions)
 
     def _segmented(
@@ -123,9 +124,10 @@ class OwnOrderSegmenter(NetworkSegmenter):
         self.orders_ = [self._order(model, prepared[place]) for place in prepared.given]
         return super()._segmented(model, prepared, known)
 
+    @torch.no_grad()
     def _labels(self, model: ActionModel, features: NDArray[np.float32]) -> NDArray[np.int64]:
         order = self._order(model, features)
-        cost = _cost(model, features)[:, order]
+        cost = ForwardPass.alone(model, as_tensor(features)).cost[0][:, order]
         found = model.transport(cost, None, model.recipe.transport_eval)
         return order[found.labels.numpy()]
 
@@ -135,19 +137,7 @@ def in_order(given: ForwardPass, orders: list[NDArray[np.int64]]) -> Tensor:
 
     The prior is that of the columns' places: they are put in order, and back.
     """
-    import torch
-
     rows = torch.from_numpy(np.stack(orders)).to(given.cost.device)[:, None, :]
     columns = rows.expand(given.cost.shape)
     solved = given.solve(cost=given.cost.gather(2, columns)).assignment
     return torch.empty_like(solved).scatter_(2, columns, solved)
-
-
-def _cost(model: ActionModel, features: NDArray[np.float32]) -> Tensor:
-    """Return the cost (N, K) of prepared features (N, D), without gradients."""
-    import torch
-
-    from asot.model.network import as_tensor
-
-    with torch.no_grad():
-        return 1.0 - model.similarity(model.embed(as_tensor(features).to(model.actions.device)))

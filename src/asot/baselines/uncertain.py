@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,27 +14,24 @@ from torch.nn.functional import normalize
 
 from asot.errors import require_integer, require_number
 from asot.model.features import PreparedFeatures
-from asot.model.network import ActionModel, as_tensor, own_draws
+from asot.model.network import ActionModel, as_tensor, own_draws, perceptron
 from asot.model.parts import ForwardPass, Parts
-from asot.model.recipe import Recipe, TransportSettings
+from asot.model.recipe import EncoderSettings, Recipe, TransportSettings
 from asot.model.segmenter import NetworkSegmenter, label_each
 
 
 class UncertainEncoder(nn.Module):
     """The paper's encoder, (..., D) to (..., d), which also gives each frame a spread.
 
-    ``widths`` are those of its layers, from D to d; all frames begin with one ``spread``.
+    All frames begin with one ``spread``.
     """
 
-    def __init__(self, widths: list[int], spread: float) -> None:
+    def __init__(self, settings: EncoderSettings, spread: float, n_features: int) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        for before, after in pairwise(widths[:-1]):
-            layers += [nn.Linear(before, after), nn.ReLU()]
-        self.trunk = nn.Sequential(*layers)
-        self.mean = nn.Linear(widths[-2], widths[-1])
+        layers = perceptron(n_features, settings)
+        self.trunk, self.mean = layers[:-1], layers[-1]
         # Not a layer, which would draw numbers that the paper's network does not.
-        self.spread_weight = nn.Parameter(torch.zeros(widths[-2]))
+        self.spread_weight = nn.Parameter(torch.zeros([n_features, *settings.hidden][-1]))
         self.log_start = nn.Parameter(torch.tensor(math.log(spread)))
 
     def forward(self, features: Tensor) -> Tensor:
@@ -141,9 +137,7 @@ class UncertainSegmenter(NetworkSegmenter):
     def _parts(self, recipe: Recipe) -> Parts:
         if not self.samples:
             return Parts()
-        encoder = partial(
-            _make_encoder, [*recipe.encoder.hidden, recipe.encoder.width], self.spread
-        )
+        encoder = partial(UncertainEncoder, recipe.encoder, self.spread)
         return Parts(encoder=encoder, loss=partial(sampled_loss, self.samples, self.beta))
 
     def _segmented(
@@ -161,7 +155,7 @@ class UncertainSegmenter(NetworkSegmenter):
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return labels and uncertainties, (N,) each, of one recording's prepared features."""
         if self.samples:
-            given = ForwardPass.of(model, as_tensor(features)[None], torch.tensor([len(features)]))
+            given = ForwardPass.alone(model, as_tensor(features))
             with torch.no_grad(), own_draws(0):
                 similarity = model.similarity(draw(given, self.samples)[0])
             shares = mean_plan(given, similarity, model.recipe.transport_eval)[0]
@@ -200,7 +194,3 @@ def sampled_loss(samples: int, beta: float, given: ForwardPass) -> Tensor:
     likelihood = given.model.log_probabilities(similarity).unflatten(0, (samples, -1)).mean(dim=0)
     own = beta * divergence[given.exists].sum() - (given.weighed(plan) * likelihood).sum()
     return own / given.lengths.sum()
-
-
-def _make_encoder(widths: list[int], spread: float, n_features: int) -> UncertainEncoder:
-    return UncertainEncoder([n_features, *widths], spread)

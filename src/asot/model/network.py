@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from asot.errors import ArgumentError, ConfigurationError
 from asot.model.parts import ForwardPass, Parts, require_tensor
@@ -78,6 +79,10 @@ class ActionModel(nn.Module):
                 # What makes targets or places is called without gradients.
                 learns = name in ("cost", "loss")
                 self.modules_of_own[name] = module if learns else module.requires_grad_(False)
+
+        if any(map(is_lazy, self.parameters())):  # these take their shape from a first pass
+            with torch.no_grad():
+                _ = ForwardPass.alone(self, torch.zeros(2, self.n_features)).similarity
 
     def _make_encoder(self, copied: dict[int, Any]) -> tuple[nn.Module, int]:
         """Make the encoder; return it with the width of the embedding."""
@@ -228,9 +233,8 @@ class ActionModel(nn.Module):
     @torch.no_grad()
     def decode(self, features: Tensor) -> Solution:
         """Segment one recording's prepared features (N, D), independently of all others."""
-        given = ForwardPass.of(self, features[None], torch.tensor([len(features)]))
         settings = self.recipe.transport_eval
-        solution = self.transport(given.cost[0], None, settings)
+        solution = self.transport(ForwardPass.alone(self, features).cost[0], None, settings)
         if settings.mode == "default" and settings.lambda_actions is not None:
             solution.require_sound(settings.lambda_frames is None)
         return solution

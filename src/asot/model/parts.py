@@ -60,6 +60,12 @@ class ForwardPass:
         frames = torch.arange(features.shape[1], device=features.device)
         return cls(model, features, lengths, frames.expand(features.shape[:2]))
 
+    @classmethod
+    def alone(cls, model: ActionModel, features: Tensor) -> ForwardPass:
+        """Make the pass of one whole recording, (N, D), on the network's device."""
+        batch = features[None].to(model.actions.device)
+        return cls.of(model, batch, torch.tensor([len(features)], device=batch.device))
+
     @cached_property
     def embeddings(self) -> Tensor:
         """The frame embeddings, unit rows, (B, N, d), with their gradients."""
