@@ -246,6 +246,14 @@ def test_parameters_reach_the_recipe() -> None:
     )
 
 
+def test_fixed_actions_tell_their_number(make: Make, X: list[np.ndarray]) -> None:
+    segmenter = make(n_actions="auto", actions=np.eye(3, 6))
+    with pytest.raises(ArgumentError, match=r'but is "auto": give n_actions=3\.') as caught:
+        segmenter.fit(X)
+    assert caught.value.setting == "n_actions"
+    assert segmenter.set_params(n_actions=3).fit(X).n_actions_ == 3
+
+
 def test_get_set_clone(make: Make, X: list[np.ndarray]) -> None:
     segmenter = make(hidden=[4]).fit(X)
     copy = clone(segmenter)

@@ -255,3 +255,14 @@ def unordered(segmenter: ActionSegmenter) -> Any:
             return prepare(segmenter, recordings, recipe, sample_weight)
 
     return own
+
+
+def test_tables_and_plots_take_lengths(make: Make, X: list[np.ndarray]) -> None:
+    pytest.importorskip("pandas")
+    pytest.importorskip("matplotlib")
+    segmenter, lengths = make().fit(X), [len(x) for x in X]
+    table = segmenter.segments(np.concatenate(X), lengths=lengths)
+    assert table.equals(segmenter.segments(X))
+    figure = segmenter.plot(np.concatenate(X), lengths=lengths)
+    told = [one.get_text() for one in figure.axes[0].get_yticklabels()]
+    assert sorted(told) == [str(index) for index in range(len(X))]

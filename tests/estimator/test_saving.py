@@ -181,7 +181,10 @@ def test_fixed_actions_stay_those_of_the_file(
             ActionSegmenter.load(path, actions=others)
     loaded = ActionSegmenter.load(path)
     same(loaded.predict(X), segmenter.predict(X))
+    loaded.save(tmp_path / "again.ckpt")
+    assert (tmp_path / "again.ckpt").read_bytes() == path.read_bytes()
     same(loaded.partial_fit(X).cluster_centers_, segmenter.cluster_centers_)
+    same(loaded.fit(X).cluster_centers_, segmenter.cluster_centers_)
     make(**TEAM).fit(X).save(path)
     with pytest.raises(ArgumentError, match=r"cost must be left out with .* holds a team"):
         ActionSegmenter.load(path, cost=lambda given: given.cost)

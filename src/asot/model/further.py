@@ -90,6 +90,7 @@ def _go_on(
     begun = copy.deepcopy(model)
     begun.recipe = replace(copy.deepcopy(model.recipe), training=training)
     begun.parts = parts
+    begun.actions.requires_grad_(parts.actions is None and parts.update_actions is None)
     for name in ("pseudo_labels", "loss", "update_actions"):
         if isinstance(own := getattr(parts, name), nn.Module):
             begun.modules_of_own[name] = copy.deepcopy(own)

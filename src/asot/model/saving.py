@@ -57,8 +57,8 @@ class StoredSegmenter(RecipeSegmenter):
         Of their recipe, ``mode``, ``max_iterations``, ``inner_iterations`` and ``lambda_frames``
         of the transports are no parameters: predictions and ``partial_fit`` keep them, but a new
         ``fit`` takes the defaults; a warning is logged where these differ. An encoder or a cost of
-        one's own is given again as ``parts``: the file holds their weights alone. Actions of one's
-        own may be, and must then be the same.
+        one's own is given again as ``parts``: the file holds their weights alone, and fixed
+        ``actions`` themselves.
 
         Raises
         ------
@@ -91,6 +91,9 @@ class StoredSegmenter(RecipeSegmenter):
         if isinstance(model, TeamModel):
             background = None if model.background is None else model.background.evidence
             evidence = Evidence(background=background, choice=model.choice, trust=model.trust)
+        elif own.actions is None and not model.actions.requires_grad:
+            segmenter.actions = model.actions.detach().numpy().copy()  # fixed ones
+            model.parts = segmenter._parts(model.recipe).for_decoding()
         segmenter.set_params(**segmenter._parameters(model))
         segmenter._take(model, load_columns(Path(path)), evidence)
         if lost := _not_parameters(model.recipe, segmenter._recipe()):

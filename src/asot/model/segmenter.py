@@ -109,6 +109,13 @@ class Segmenter(ClusterMixin, BaseEstimator):
             del self.feature_names_in_
 
 
+def _labels(model: Any, features: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Label one recording's prepared features (N, D): (N,)."""
+    from asot.model.network import decode
+
+    return decode(model, features)[0]
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """The labels of the fitted recordings in the middle of a training, with its loss there."""
@@ -146,6 +153,9 @@ class RecipeSegmenter(Segmenter):
         self.device = device
         self.keep_epochs = keep_epochs
         self.random_state = random_state
+
+    # No method: other processes need not take what only training needs.
+    _labels: Callable[[Any, NDArray[np.float32]], NDArray[np.int64]] = staticmethod(_labels)
 
     def fit(self, X: Any, y: Any = None, *, lengths: Any = None, sample_weight: Any = None) -> Any:
         """Learn the actions of recordings, and return itself.
@@ -288,13 +298,6 @@ class RecipeSegmenter(Segmenter):
     ) -> list[NDArray[np.int64]]:
         """Label the fitted recordings, in the order they were given; ``known`` labels hold."""
         return label_each(partial(self._labels, model), prepared, model, prepared.given)
-
-    @staticmethod  # what decodes elsewhere must not take along what only training needs
-    def _labels(model: Any, features: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Label one recording's prepared features (N, D): (N,)."""
-        from asot.model.network import decode
-
-        return decode(model, features)[0]
 
     def _each(self, label: Callable[..., Answer], recordings: GivenRecordings) -> list[Answer]:
         """Label recordings as they are given with the fitted model, in their order."""
