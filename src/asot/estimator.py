@@ -108,12 +108,12 @@ class ActionSegmenter(EmbeddingOutput, StoredSegmenter):
     cost, pseudo_labels, loss : function or torch.nn.Module, optional
         Each takes an ``asot.ForwardPass`` and returns the cost (B, N, K) in place of 1 - cosine;
         the targets (B, N, K), in place of the transport's; and the loss, a single number.
-        Parameters of modules are trained, too.
+        Parameters of modules for the cost and the loss are trained, too.
     initialise : function, optional
         Takes embeddings (M, d), K and a seed, and returns the first action embeddings (K, d).
     sample : function, optional
-        Takes the frames of a recording, how many to draw, and a NumPy generator; returns the
-        places of the frames of an epoch, rising.
+        Takes how many frames a recording has, how many to draw at most, and a NumPy generator;
+        returns the places of the frames of an epoch, rising.
     update_actions : function or torch.nn.Module, optional
         Takes the ``asot.ForwardPass`` of a step after it, and returns the next action embeddings
         (K, d), in place of descending them.
