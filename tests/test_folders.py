@@ -10,7 +10,8 @@ import sys
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +21,7 @@ import pytest
 from asot import folders, locks
 from asot.errors import FileError
 from asot.files import write_text
-from asot.folders import scratch_beside, sole_use
+from asot.folders import remove_empty, scratch_beside, sole_use
 
 
 @pytest.fixture(params=["flock", "LockFileEx"], autouse=True)
@@ -100,6 +101,49 @@ def refusal(folder: Path, shard: str = "", reading: bool = False) -> str:
 
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(use).result()
+
+
+def test_a_folder_that_another_removes_meanwhile_is_made_and_held_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, opened = tmp_path / "out" / "data", list[Path]()
+
+    def open_late(folder: Path, before: bool) -> int:
+        opened.append(folder)
+        first = opened.count(place) == 1 and folder == place
+        if first and before:
+            remove_empty(place, place.parent)
+        descriptor = locks.open_folder(folder)
+        if first and not before:
+            remove_empty(place, place.parent)
+        return descriptor
+
+    for before in (True, False):
+        monkeypatch.setattr(folders, "open_folder", partial(open_late, before=before))
+        opened.clear()
+        with sole_use(place):
+            assert place.is_dir()
+            assert "is in use" in refusal(place)
+            assert "is in use" in refusal(place.parent)
+        assert not place.parent.exists()
+
+
+def test_who_is_refused_leaves_a_new_folder_to_whoever_holds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, other = tmp_path / "out", ExitStack()
+
+    def open_second(folder: Path) -> int:
+        if folder == place:
+            monkeypatch.setattr(folders, "open_folder", locks.open_folder)
+            pool.submit(other.enter_context, sole_use(place)).result()
+        return locks.open_folder(folder)
+
+    with ThreadPoolExecutor(1) as pool:
+        monkeypatch.setattr(folders, "open_folder", open_second)
+        assert "is in use" in refusal(place)
+        assert place.is_dir()
+        pool.submit(other.close).result()
 
 
 def test_what_a_killed_writer_leaves_is_swept(tmp_path: Path) -> None:

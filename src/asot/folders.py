@@ -53,12 +53,23 @@ def sole_use(
     place, held, shared = folder.resolve(), _HELD.get(), bool(shard) or reading
     mark = place / f"shard-{shard.replace('/', '-of-')}" if shard else place
     with ExitStack() as stack:
-        # A command that is refused leaves no folder.
-        stack.callback(remove_empty, *new)
+        # A command that is refused leaves no folder, but to whoever holds it by now.
+        stack.callback(lambda: remove_empty(*new))
         if held.isdisjoint((mark, place, *place.parents)):
-            for one in place.parents[1::-1]:
-                _hold(one, True, one, stack)
-            if _hold(place, shared, called or folder, stack) and not shared:
+            alone = None
+            with suppress(FileNotFoundError):
+                for one in place.parents[1::-1]:
+                    _hold(one, True, one, stack)
+                mine, new = new, []
+                alone = _hold(place, shared, called or folder, stack) and not shared
+            if alone is None:
+                # Another that had made it was refused, and removed it.
+                stack.close()
+                stack.enter_context(sole_use(folder, shard, reading, called))
+                yield
+                return
+            stack.callback(remove_empty, *mine)  # while it is held
+            if alone:
                 _sweep(place)
             if shard:
                 try:
@@ -81,9 +92,14 @@ def remove_empty(*folders: Path) -> None:
 
 
 def _hold(folder: Path, shared: bool, called: Path, stack: ExitStack) -> bool:
-    """Hold a folder until the stack ends, if the system can; tell whether it does."""
+    """Hold a folder until the stack ends, if the system can; tell whether it does.
+
+    It is a FileNotFoundError where the folder was removed meanwhile.
+    """
     try:
         descriptor = open_folder(folder)
+    except FileNotFoundError:
+        raise
     except OSError as error:
         logger.debug("%s cannot be held: %s", folder, error)
         return False
@@ -92,6 +108,9 @@ def _hold(folder: Path, shared: bool, called: Path, stack: ExitStack) -> bool:
     if held is False:
         cure = "wait until it has ended, or choose another folder"
         raise FileError.at(called, f"is in use by another asot: {cure}")
+    there = folder.stat()
+    if HAS_FLOCK and not os.path.samestat(os.fstat(descriptor), there):
+        raise FileNotFoundError(folder)
     return bool(held)
 
 
