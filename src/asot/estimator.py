@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.errors import ArgumentError, ConfigurationError, MissingExtraError
+from asot.errors import ArgumentError, ConfigurationError
 from asot.model.features import PreparedFeatures
 from asot.model.given import GivenRecordings, read_known
-from asot.model.output import EmbeddingOutput
+from asot.model.output import EmbeddingOutput, require_pandas
 from asot.model.recipe import AUTO, Recipe
 from asot.model.saving import StoredSegmenter
 from asot.model.segmenter import label_each
@@ -334,10 +334,7 @@ class ActionSegmenter(EmbeddingOutput, StoredSegmenter):
         MissingExtraError
             Without pandas, which the extra ``series`` brings.
         """
-        try:
-            import pandas
-        except ImportError as error:
-            raise MissingExtraError("pandas", "series", "ActionSegmenter.segments") from error
+        pandas = require_pandas("ActionSegmenter.segments")
         rows = [
             asdict(row) | {"recording": index}
             for index, (labels, confidence) in enumerate(self._segmentation(X, lengths))

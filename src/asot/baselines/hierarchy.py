@@ -14,9 +14,10 @@ from torch.nn.functional import normalize, one_hot
 
 from asot.data import even_frames
 from asot.discover.prototypes import fit_kmeans
-from asot.errors import MissingExtraError, require_integer, require_number
+from asot.errors import require_integer, require_number
 from asot.model.features import PreparedFeatures
 from asot.model.network import ActionModel, as_tensor
+from asot.model.output import require_pandas
 from asot.model.parts import Epoch, ForwardPass, Parts
 from asot.model.recipe import Recipe
 from asot.model.segmenter import NetworkSegmenter, label_each
@@ -158,10 +159,7 @@ class HierarchySegmenter(NetworkSegmenter):
         MissingExtraError
             Without pandas, which the extra ``series`` brings.
         """
-        try:
-            import pandas
-        except ImportError as error:
-            raise MissingExtraError("pandas", "series", "HierarchySegmenter.segments") from error
+        pandas = require_pandas("HierarchySegmenter.segments")
         if frame_rate is not None:
             require_number("frame_rate", frame_rate, above=0)
         if X is None and hasattr(self, "model_"):

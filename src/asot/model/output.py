@@ -66,6 +66,15 @@ class EmbeddingOutput(ClassNamePrefixFeaturesOutMixin):
         return [_table(kind, one, names, X[place]) for place, one in enumerate(answer)]
 
 
+def require_pandas(caller: str) -> Any:
+    """Return pandas, or raise a MissingExtraError that names who needs it."""
+    try:
+        import pandas
+    except ImportError as error:
+        raise MissingExtraError("pandas", "series", caller) from error
+    return pandas
+
+
 def _table(kind: str, rows: Any, names: Names, given: Any) -> Any:
     try:
         if kind == "pandas":
