@@ -35,7 +35,8 @@ def test_actions_keep_their_numbers(make: Make, face: dict[str, Any], seed: int)
     # The model of before is left as it was, and that of now is another.
     assert all(torch.equal(one.actions, two) for one, two in zip(networks, kept, strict=True))
     assert segmenter.model_ is not model
-    assert not np.array_equal(segmenter.cluster_centers_, model.actions.detach())
+    if networks:  # some teams keep prototypes alone, which stay
+        assert not np.array_equal(segmenter.cluster_centers_, model.actions.detach())
     for one, two in zip(segmenter.labels_, after[5:], strict=True):
         np.testing.assert_array_equal(one, two)
     assert [len(one) for one in segmenter.confidence_] == [len(x) for x in X[5:]]
