@@ -60,7 +60,7 @@ class ActionModel(nn.Module):
             embeddings = torch.randn(n_actions, width)
         else:
             own = self.parts.actions
-            own = own.detach().cpu() if isinstance(own, Tensor) else np.asarray(own)
+            own = own.detach().cpu() if isinstance(own, Tensor) else np.array(own)
             embeddings = torch.as_tensor(own, dtype=torch.float32)
             shape = tuple(embeddings.shape)
             if shape != (n_actions, width) or not bool(torch.isfinite(embeddings).all()):
