@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +176,8 @@ def test_fixed_actions_stay_those_of_the_file(
     segmenter = make(actions=actions).fit(X)
     segmenter.save(path)
     loaded = ActionSegmenter.load(path, actions=(2 * actions).tolist())
-    same(loaded.partial_fit(X).cluster_centers_, segmenter.cluster_centers_)
+    near = partial(np.testing.assert_allclose, rtol=1e-5)  # unit vectors made unit again
+    near(loaded.partial_fit(X).cluster_centers_, segmenter.cluster_centers_)
     for others in (actions[[1, 2, 0]], actions + 0.01):
         with pytest.raises(ArgumentError, match=r"actions must be those that .* leave them out"):
             ActionSegmenter.load(path, actions=others)
@@ -183,8 +185,8 @@ def test_fixed_actions_stay_those_of_the_file(
     same(loaded.predict(X), segmenter.predict(X))
     loaded.save(tmp_path / "again.ckpt")
     assert (tmp_path / "again.ckpt").read_bytes() == path.read_bytes()
-    same(loaded.partial_fit(X).cluster_centers_, segmenter.cluster_centers_)
-    same(loaded.fit(X).cluster_centers_, segmenter.cluster_centers_)
+    near(loaded.partial_fit(X).cluster_centers_, segmenter.cluster_centers_)
+    near(loaded.fit(X).cluster_centers_, segmenter.cluster_centers_)
     make(**TEAM).fit(X).save(path)
     with pytest.raises(ArgumentError, match=r"cost must be left out with .* holds a team"):
         ActionSegmenter.load(path, cost=lambda given: given.cost)

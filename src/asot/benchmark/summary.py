@@ -182,7 +182,8 @@ def _chance(differences: NDArray[np.float64]) -> float:
     from scipy.stats import t as student
 
     n = len(differences)
-    mean, error = abs(differences.mean()), differences.std(ddof=1) / math.sqrt(n)
+    with np.errstate(over="ignore"):  # scores of altered files may be beyond all sense
+        mean, error = abs(differences.mean()), differences.std(ddof=1) / math.sqrt(n)
     # Of methods that do not vary, any difference is certain; rounding is none.
     if error < ROUNDING:
         return 1.0 if mean < ROUNDING else 0.0

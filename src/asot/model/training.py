@@ -102,6 +102,8 @@ def train(
     if state is not None and state.epoch >= settings.epochs:
         return model
     place = find_devices(device) if isinstance(device, str) else device
+    if parts is not None:
+        model.parts = parts  # of which files, and messages between processes, hold no functions
     model.train().to(place.device)
     log = make_log() if place.rank == 0 else None
     adam = Adam([one for one in model.parameters() if one.requires_grad], settings, state)
