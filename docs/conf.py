@@ -1,5 +1,6 @@
 """The site's settings: make docs builds it, and runs its notebooks, without network."""
 
+import re
 import shutil
 from importlib import metadata
 from pathlib import Path
@@ -51,7 +52,15 @@ def copy_demo(app: Sphinx, failure: Any) -> None:
         shutil.copytree(DEMO, Path(app.outdir) / "demo", dirs_exist_ok=True)
 
 
+def skip_requests(
+    app: Sphinx, what: str, name: str, thing: Any, skip: bool, options: Any
+) -> bool | None:
+    """Leave out what scikit-learn adds to route its own arguments, with links into its own site."""
+    return True if re.fullmatch(r"set_\w+_request|get_metadata_routing", name) else None
+
+
 def setup(app: Sphinx) -> None:
-    """Join the two to the build."""
+    """Join them to the build."""
+    app.connect("autodoc-skip-member", skip_requests)
     app.connect("source-read", put_in_demo)
     app.connect("build-finished", copy_demo)
