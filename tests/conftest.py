@@ -129,9 +129,9 @@ def usual_scheduling() -> Iterator[None]:
     """
     yield
     if hasattr(os, "sched_getscheduler") and os.sched_getscheduler(0) != os.SCHED_OTHER:
-        for thread in os.listdir("/proc/self/task"):
+        for thread in Path("/proc/self/task").iterdir():
             with suppress(ProcessLookupError):
-                os.sched_setscheduler(int(thread), os.SCHED_OTHER, os.sched_param(0))
+                os.sched_setscheduler(int(thread.name), os.SCHED_OTHER, os.sched_param(0))
         sys.stderr.write("Real-time scheduling was given back after this test.\n")
 
 
