@@ -125,7 +125,8 @@ def skipped_where_lacking() -> Generator[None]:
 def usual_scheduling() -> Iterator[None]:
     """Give back the system's usual scheduling where a test left another.
 
-    A browser started with real-time priority keeps all other processes waiting for minutes.
+    SVT-AV1, which makes a video for a test, gives its process real-time priority where it may; a
+    browser that this process starts then keeps all others waiting, for minutes.
     """
     yield
     if hasattr(os, "sched_getscheduler") and os.sched_getscheduler(0) != os.SCHED_OTHER:
