@@ -288,7 +288,9 @@ def test_modules_that_only_make_targets_or_places_stay_as_they_are(X: Features) 
         def forward(self, given: ForwardPass) -> Tensor:
             return self.own * given.solve().assignment
 
-    same(fitted(X, pseudo_labels=Targets()), fitted(X))
+    own, plain = fitted(X, pseudo_labels=Targets()), fitted(X)
+    same(own, plain)
+    same(own.partial_fit(X), plain.partial_fit(X))
 
 
 def test_what_the_loss_does_not_reach_stays(X: Features) -> None:

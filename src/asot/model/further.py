@@ -11,7 +11,6 @@ import copy
 from dataclasses import replace
 
 import numpy as np
-from torch import nn
 
 from asot.discover.prototypes import derived_seed
 from asot.errors import ArgumentError
@@ -89,9 +88,5 @@ def _go_on(
 ) -> ActionModel:
     begun = copy.deepcopy(model)
     begun.recipe = replace(copy.deepcopy(model.recipe), training=training)
-    begun.parts = parts
-    begun.actions.requires_grad_(parts.actions is None and parts.update_actions is None)
-    for name in ("pseudo_labels", "loss", "update_actions"):
-        if isinstance(own := getattr(parts, name), nn.Module):
-            begun.modules_of_own[name] = copy.deepcopy(own)
+    begun.begin(parts)
     return train(features, begun.recipe, model.n_actions, seed, device, begun=begun)

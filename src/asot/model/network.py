@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import inspect
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
@@ -28,6 +28,7 @@ from asot.processes import single_threaded
 from asot.transport import Solution, solve, temporal_prior
 
 FRAME_S = 2e-6  # of decoding, for each learner
+IN_TRAINING = ("pseudo_labels", "loss", "update_actions")  # parts that decoding does not need
 _DRAWING = threading.RLock()  # a part of one's own may train a network itself
 
 
@@ -70,16 +71,9 @@ class ActionModel(nn.Module):
                     "embedding_width or an encoder can fit them.",
                     setting="actions",
                 )
-        descends = self.parts.actions is None and self.parts.update_actions is None
-        self.actions = nn.Parameter(F.normalize(embeddings, dim=-1), requires_grad=descends)
+        self.actions = nn.Parameter(F.normalize(embeddings, dim=-1))
         self.modules_of_own = nn.ModuleDict()
-        for name in ("cost", "pseudo_labels", "loss", "update_actions"):
-            if isinstance(given := getattr(self.parts, name), nn.Module):
-                module = copy.deepcopy(given, copied)
-                # What makes targets or places is called without gradients.
-                learns = name in ("cost", "loss")
-                self.modules_of_own[name] = module if learns else module.requires_grad_(False)
-
+        self._take(self.parts, ("cost", *IN_TRAINING), copied)
         if any(map(is_lazy, self.parameters())):  # these take their shape from a first pass
             with torch.no_grad():
                 _ = ForwardPass.alone(self, torch.zeros(2, self.n_features)).similarity
@@ -120,10 +114,25 @@ class ActionModel(nn.Module):
         is_module = part in self.modules_of_own
         return self.modules_of_own[part] if is_module else getattr(self.parts, part)
 
+    def begin(self, parts: Parts) -> None:
+        """Take the parts of one's own that only a training needs, anew."""
+        self._take(parts, IN_TRAINING, {})
+
+    def _take(self, parts: Parts, names: Sequence[str], copied: dict[int, Any]) -> None:
+        """Take parts, and copies of the modules among those with these names."""
+        self.parts = parts
+        self.actions.requires_grad_(parts.actions is None and parts.update_actions is None)
+        for name in names:
+            if isinstance(given := getattr(parts, name), nn.Module):
+                module = copy.deepcopy(given, copied)
+                # What makes targets or places is called without gradients.
+                learns = name in ("cost", "loss")
+                self.modules_of_own[name] = module if learns else module.requires_grad_(False)
+
     def keep_for_decoding(self) -> None:
         """Let go of the parts of one's own that only a training needs."""
         self.parts = self.parts.for_decoding(self.encoder)
-        for name in ("pseudo_labels", "loss", "update_actions"):
+        for name in IN_TRAINING:
             if name in self.modules_of_own:
                 del self.modules_of_own[name]
 
