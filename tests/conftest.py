@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import random
 import sys
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Generator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -119,21 +119,6 @@ def skipped_where_lacking() -> Generator[None]:
         if lacking(error):
             pytest.skip(str(error))
         raise
-
-
-@pytest.fixture(autouse=True)
-def usual_scheduling() -> Iterator[None]:
-    """Give back the system's usual scheduling where a test left another.
-
-    SVT-AV1, which makes a video for a test, gives its process real-time priority where it may; a
-    browser that this process starts then keeps all others waiting, for minutes.
-    """
-    yield
-    if hasattr(os, "sched_getscheduler") and os.sched_getscheduler(0) != os.SCHED_OTHER:
-        for thread in Path("/proc/self/task").iterdir():
-            with suppress(ProcessLookupError):
-                os.sched_setscheduler(int(thread.name), os.SCHED_OTHER, os.sched_param(0))
-        sys.stderr.write("Real-time scheduling was given back after this test.\n")
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -79,4 +81,16 @@ def write_clip(
                 tone.sample_rate, tone.pts = 8000, start
                 container.mux(audio.encode(tone))
             container.mux(audio.encode(None))
+    schedule_as_usual()
     return path
+
+
+def schedule_as_usual() -> None:
+    """Take real-time priority from this process, which SVT-AV1 gives it where it may.
+
+    A browser that it starts later would inherit that, and keep all other processes waiting.
+    """
+    if hasattr(os, "sched_getscheduler") and os.sched_getscheduler(0) != os.SCHED_OTHER:
+        for thread in Path("/proc/self/task").iterdir():
+            with suppress(ProcessLookupError):
+                os.sched_setscheduler(int(thread.name), os.SCHED_OTHER, os.sched_param(0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,8 @@ def test_what_browsers_play(
     else:
         path = make_clip(EVEN, **{"size": (64, 64), **options})
     assert browser_plays(path) is plays
+    if hasattr(os, "sched_getscheduler"):  # whatever the encoder of the clip did
+        assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 def test_a_late_start_does_not_play_as_it_is(make_clip: MakeClip) -> None:
