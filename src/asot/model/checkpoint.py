@@ -150,18 +150,18 @@ def load_model(path: Path, parts: Parts | None = None) -> ActionModel | TeamMode
     FileError for a file that is not a checkpoint, or whose parts do not fit together.
     """
     with _reading(path) as stored:
-        if stored.team is None:
-            return _network_of(stored.network, parts=parts)
-        return _team_of(stored.team)
+        return _model_of(stored, parts)
 
 
-def load_columns(path: Path) -> list[str] | None:
-    """Load the names of a model's features, with the errors of :func:`load_model`."""
+def load_named(
+    path: Path, parts: Parts | None = None
+) -> tuple[ActionModel | TeamModel, list[str] | None]:
+    """Load a model as :func:`load_model` does, and the names of its features, if it has them."""
     with _reading(path) as stored:
-        model, columns = stored.team or stored.network, stored.columns
-        fits = columns is None or (model is not None and len(columns) == model.n_features)
+        model, columns = _model_of(stored, parts), stored.columns
+        fits = columns is None or len(columns) == model.n_features
         _require(fits, "columns must name each of the features")
-        return columns
+        return model, columns
 
 
 def load_learner(path: Path, n_features: int, n_actions: int) -> Learner:
@@ -276,6 +276,12 @@ def _recipe_of(values: dict[str, Any]) -> Recipe:
     is_open = any(isinstance(one, str) for one in (*radii, recipe.order_prior))
     _require(not is_open, "recipe leaves settings open")
     return recipe
+
+
+def _model_of(stored: _File, parts: Parts | None) -> ActionModel | TeamModel:
+    if stored.team is None:
+        return _network_of(stored.network, parts=parts)
+    return _team_of(stored.team)
 
 
 def _network_of(

@@ -81,12 +81,12 @@ class StoredSegmenter(RecipeSegmenter):
         np.True_
         """
         from asot.model.automatic import Evidence
-        from asot.model.checkpoint import load_columns, load_model
+        from asot.model.checkpoint import load_named
         from asot.model.team import TeamModel
 
         segmenter = cls(device=device, **parts)
         own = segmenter._parts(Recipe())
-        model, evidence = load_model(Path(path), own), Evidence()
+        (model, columns), evidence = load_named(Path(path), own), Evidence()
         _require_parts_of(model, own, path)
         if isinstance(model, TeamModel):
             background = None if model.background is None else model.background.evidence
@@ -95,7 +95,7 @@ class StoredSegmenter(RecipeSegmenter):
             segmenter.actions = model.actions.detach().numpy().copy()  # fixed ones
             model.parts = segmenter._parts(model.recipe).for_decoding()
         segmenter.set_params(**segmenter._parameters(model))
-        segmenter._take(model, load_columns(Path(path)), evidence)
+        segmenter._take(model, columns, evidence)
         if lost := _not_parameters(model.recipe, segmenter._recipe()):
             logger.warning(
                 "%s has settings that predict and partial_fit keep, but that are no parameters, so "
