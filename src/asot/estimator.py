@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,19 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.errors import ArgumentError, ConfigurationError
-from asot.model.features import PreparedFeatures
+from asot.model.features import PreparedFeatures, as_tensor
 from asot.model.given import GivenRecordings, read_known
-from asot.model.output import EmbeddingOutput, require_pandas
+from asot.model.output import EmbeddingOutput, SegmentOutput
 from asot.model.recipe import AUTO, Recipe
 from asot.model.saving import StoredSegmenter
 from asot.model.segmenter import label_each
 from asot.notebook import show
-from asot.timeline.segments import SegmentRow, segment_table
 
 if TYPE_CHECKING:
-    import pandas
-    from matplotlib.figure import Figure
-
     from asot.model.parts import Parts
 
 BOTH = "epsilon", "alpha", "lambda_actions"
@@ -45,7 +41,7 @@ PLACES = {
 }
 
 
-class ActionSegmenter(EmbeddingOutput, StoredSegmenter):
+class ActionSegmenter(EmbeddingOutput, SegmentOutput, StoredSegmenter):
     """A segmenter that finds the actions shared by recordings.
 
     A small network learns frame features and one embedding for each action from pseudo-labels
@@ -244,8 +240,6 @@ class ActionSegmenter(EmbeddingOutput, StoredSegmenter):
         recordings = self._read_fitted(X, lengths)
         import torch
 
-        from asot.model.network import as_tensor
-
         with torch.no_grad():
             prepared = self._prepared(recordings)
             answer = recordings.answer(
@@ -302,84 +296,6 @@ class ActionSegmenter(EmbeddingOutput, StoredSegmenter):
         self.model_ = model
         self.cluster_centers_ = model.actions.detach().numpy().copy()
         return self
-
-    def segments(
-        self,
-        X: Any = None,
-        *,
-        lengths: Any = None,
-        frame_rate: float | None = None,
-        names: Any = None,
-    ) -> pandas.DataFrame:
-        """Return the segments as a table, a row each, with the columns of ``segments.csv``.
-
-        Parameters
-        ----------
-        X, lengths : as for ``fit``, optional
-            Recordings to segment; those that were fitted unless given.
-        frame_rate : float, optional
-            Frames per second, for ``start_s`` and ``end_s``, which are empty without it.
-        names : sequence of str or mapping of int to str, optional
-            A name for each action, in place of its label.
-
-        Returns
-        -------
-        pandas.DataFrame
-            ``recording`` (its place in ``X``), ``start_frame``, ``end_frame`` (the first frame
-            after the segment), ``start_s``, ``end_s``, ``action`` (its label), and ``confidence``,
-            the mean probability of the action over the segment's frames.
-
-        Raises
-        ------
-        MissingExtraError
-            Without pandas, which the extra ``series`` brings.
-        """
-        pandas = require_pandas("ActionSegmenter.segments")
-        rows = [
-            asdict(row) | {"recording": index}
-            for index, (labels, confidence) in enumerate(self._segmentation(X, lengths))
-            for row in segment_table(str(index), labels, confidence, frame_rate, names)
-        ]
-        table = pandas.DataFrame(rows, columns=[one.name for one in fields(SegmentRow)])
-        kinds: dict[str, type] = {"start_s": float, "end_s": float}
-        return table.astype(kinds if names is not None else {**kinds, "action": int})
-
-    def plot(
-        self,
-        X: Any = None,
-        *,
-        lengths: Any = None,
-        frame_rate: float | None = None,
-        names: Any = None,
-    ) -> Figure:
-        """Draw the recordings on one time axis, a colour an action; the arguments of ``segments``.
-
-        Notebooks show the figure where a cell ends with it.
-
-        Raises
-        ------
-        MissingExtraError
-            Without matplotlib, which the extra ``plot`` brings.
-        """
-        from asot.figures import plot_corpus
-
-        found = [labels for labels, _ in self._segmentation(X, lengths)]
-        titles = [str(index) for index in range(len(found))]
-        return plot_corpus(found, names=names, recordings=titles, frame_rate=frame_rate)
-
-    def _segmentation(
-        self, X: Any, lengths: Any
-    ) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Return labels (N,) and how likely they are right (N,), of X or of what was fitted."""
-        if X is None and hasattr(self, "labels_"):
-            return list(zip(self.labels_, self.confidence_, strict=True))
-        if X is None and hasattr(self, "model_"):
-            raise ArgumentError(
-                "X must be given to a segmenter that was loaded: its file holds no recordings.",
-                setting="X",
-            )
-        recordings = self._read_fitted(X, lengths)
-        return self._each(self._sure, recordings)
 
     def _known(self, y: Any, recordings: GivenRecordings) -> list[NDArray[np.int64]] | None:
         n_actions = None if self.n_actions == AUTO else int(self.n_actions)

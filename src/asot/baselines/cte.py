@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from asot.baselines.base import Segmented
 from asot.baselines.cte_decoding import CTEDecodingSegmenter
 from asot.errors import require_integer
-from asot.model.features import PreparedFeatures
+from asot.model.features import PreparedFeatures, as_tensor
 from asot.processes import one_thread
 
 if TYPE_CHECKING:
@@ -111,8 +111,6 @@ class CTESegmenter(CTEDecodingSegmenter):
 
     def _embed(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         import torch
-
-        from asot.model.network import as_tensor
 
         with torch.no_grad():
             embedded: NDArray[np.float32] = self._network(as_tensor(features)).numpy()

@@ -15,8 +15,8 @@ from torch.nn.functional import normalize, one_hot
 from asot.data import even_frames
 from asot.discover.prototypes import fit_kmeans
 from asot.errors import require_integer, require_number
-from asot.model.features import PreparedFeatures
-from asot.model.network import ActionModel, as_tensor
+from asot.model.features import PreparedFeatures, as_tensor
+from asot.model.network import ActionModel
 from asot.model.output import require_pandas
 from asot.model.parts import Epoch, ForwardPass, Parts
 from asot.model.recipe import Recipe

@@ -14,8 +14,8 @@ from asot.baselines.cte_decoding import estimated_order
 from asot.data import even_frames
 from asot.errors import require_integer
 from asot.model.automatic import PAPER_STRENGTH
-from asot.model.features import PreparedFeatures
-from asot.model.network import ActionModel, as_tensor
+from asot.model.features import PreparedFeatures, as_tensor
+from asot.model.network import ActionModel
 from asot.model.parts import Epoch, ForwardPass, Parts
 from asot.model.recipe import AUTO, Recipe
 from asot.model.segmenter import NetworkSegmenter

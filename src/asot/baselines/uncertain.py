@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from asot.errors import require_integer, require_number
-from asot.model.features import PreparedFeatures
-from asot.model.network import ActionModel, as_tensor, own_draws, perceptron
+from asot.model.features import PreparedFeatures, as_tensor
+from asot.model.network import ActionModel, own_draws, perceptron
 from asot.model.parts import ForwardPass, Parts
 from asot.model.recipe import EncoderSettings, Recipe, TransportSettings
 from asot.model.segmenter import NetworkSegmenter, label_each

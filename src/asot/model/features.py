@@ -29,6 +29,13 @@ def prepare(features: ArrayLike, standardised: bool) -> NDArray[np.float32]:
     return standardise(features) if standardised else np.asarray(features, dtype=np.float32)
 
 
+def as_tensor(features: ArrayLike) -> Tensor:
+    """Return prepared features as a tensor, copied only where torch cannot share their memory."""
+    import torch
+
+    return torch.from_numpy(np.require(features, np.float32, ["C", "W"]))
+
+
 def content_order(recordings: Sequence[NDArray[Any]]) -> list[int]:
     """Return the indices of recordings, (N_i, D) arrays, in an order that is their content's.
 

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from asot.errors import ArgumentError, ConfigurationError
+from asot.model.features import as_tensor
 from asot.model.parts import ForwardPass, Parts, require_tensor
 from asot.model.recipe import EncoderSettings, Recipe, TransportSettings
 from asot.processes import single_threaded
@@ -293,11 +294,6 @@ def decoding_seconds(model: Any, n_frames: int) -> float:
 def warm_up() -> None:
     """Compile the solver, or read it from the cache, before the first training needs it."""
     solve(torch.zeros(2, 2))
-
-
-def as_tensor(features: ArrayLike) -> torch.Tensor:
-    """Return prepared features as a tensor, copied only where torch cannot share their memory."""
-    return torch.from_numpy(np.require(features, np.float32, ["C", "W"]))
 
 
 def loss_and_gradients(

@@ -1,11 +1,17 @@
-"""Embeddings as scikit-learn's transformers give them: as arrays, or tables with names."""
+"""What a segmenter gives: embeddings as scikit-learn's transformers do, segments and figures."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from asot.errors import ArgumentError, MissingExtraError
 from asot.model.given import GivenRecordings, Names
+from asot.timeline.segments import SegmentRow, segment_table
 
 try:
     from sklearn import get_config
@@ -13,6 +19,11 @@ try:
 except ImportError as error:
     raise MissingExtraError("scikit-learn", "learn", "A segmenter") from error
 
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
+
+Segmentation = tuple[NDArray[np.int64], NDArray[np.float32]]  # labels, how likely they are right
 CONTAINERS = "default", "pandas", "polars"
 
 
@@ -64,6 +75,92 @@ class EmbeddingOutput(ClassNamePrefixFeaturesOutMixin):
         if given.one or given.rows is not None:
             return _table(kind, answer, names, X)
         return [_table(kind, one, names, X[place]) for place, one in enumerate(answer)]
+
+
+class SegmentOutput:
+    """What a segmenter labels, as a table of segments and as a figure."""
+
+    labels_: list[NDArray[np.int64]]
+    confidence_: list[NDArray[np.float32]]
+    _read_fitted: Callable[..., GivenRecordings]
+    _each: Callable[..., Any]
+    _sure: Callable[..., Any]
+
+    def segments(
+        self,
+        X: Any = None,
+        *,
+        lengths: Any = None,
+        frame_rate: float | None = None,
+        names: Any = None,
+    ) -> pandas.DataFrame:
+        """Return the segments as a table, a row each, with the columns of ``segments.csv``.
+
+        Parameters
+        ----------
+        X, lengths : as for ``fit``, optional
+            Recordings to segment; those that were fitted unless given.
+        frame_rate : float, optional
+            Frames per second, for ``start_s`` and ``end_s``, which are empty without it.
+        names : sequence of str or mapping of int to str, optional
+            A name for each action, in place of its label.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``recording`` (its place in ``X``), ``start_frame``, ``end_frame`` (the first frame
+            after the segment), ``start_s``, ``end_s``, ``action`` (its label), and ``confidence``,
+            the mean probability of the action over the segment's frames.
+
+        Raises
+        ------
+        MissingExtraError
+            Without pandas, which the extra ``series`` brings.
+        """
+        pandas = require_pandas("ActionSegmenter.segments")
+        rows = [
+            asdict(row) | {"recording": index}
+            for index, (labels, confidence) in enumerate(self._segmentation(X, lengths))
+            for row in segment_table(str(index), labels, confidence, frame_rate, names)
+        ]
+        table = pandas.DataFrame(rows, columns=[one.name for one in fields(SegmentRow)])
+        kinds: dict[str, type] = {"start_s": float, "end_s": float}
+        return table.astype(kinds if names is not None else {**kinds, "action": int})
+
+    def plot(
+        self,
+        X: Any = None,
+        *,
+        lengths: Any = None,
+        frame_rate: float | None = None,
+        names: Any = None,
+    ) -> Figure:
+        """Draw the recordings on one time axis, a colour an action; the arguments of ``segments``.
+
+        Notebooks show the figure where a cell ends with it.
+
+        Raises
+        ------
+        MissingExtraError
+            Without matplotlib, which the extra ``plot`` brings.
+        """
+        from asot.figures import plot_corpus
+
+        found = [labels for labels, _ in self._segmentation(X, lengths)]
+        titles = [str(index) for index in range(len(found))]
+        return plot_corpus(found, names=names, recordings=titles, frame_rate=frame_rate)
+
+    def _segmentation(self, X: Any, lengths: Any) -> list[Segmentation]:
+        """Return labels (N,) and how likely they are right (N,), of X or of what was fitted."""
+        if X is None and hasattr(self, "labels_"):
+            return list(zip(self.labels_, self.confidence_, strict=True))
+        if X is None and hasattr(self, "model_"):
+            raise ArgumentError(
+                "X must be given to a segmenter that was loaded: its file holds no recordings.",
+                setting="X",
+            )
+        recordings = self._read_fitted(X, lengths)
+        return self._each(self._sure, recordings)
 
 
 def require_pandas(caller: str) -> Any:

@@ -19,10 +19,10 @@ from torch import Tensor, nn
 
 from asot.discover.score import SegmentationScore
 from asot.errors import ArgumentError, require_integer
+from asot.model.features import TrainingFeatures, as_tensor
 from asot.transport import Solution
 
 if TYPE_CHECKING:
-    from asot.model.features import TrainingFeatures
     from asot.model.network import ActionModel
 
 
@@ -165,12 +165,17 @@ class Epoch:
         """The prepared recordings, (N_i, D), in the order they were given."""
         return (self._features[place] for place in self._features.given)
 
+    def decoder(self) -> ActionModel:
+        """Copy the network as it is now, on the CPU and for decoding."""
+        copied = copy.deepcopy(self.model).cpu().eval()
+        copied.keep_for_decoding()
+        return copied
+
     @cached_property
     def labels(self) -> list[NDArray[np.int64]]:
         """The recordings as the network segments them now, (N_i,) labels each."""
-        model = copy.deepcopy(self.model).cpu().eval()
-        prepared = (torch.from_numpy(np.require(one, None, "W")) for one in self.features)
-        return [model.decode(one).labels.numpy() for one in prepared]
+        model = self.decoder()
+        return [model.decode(as_tensor(one)).labels.numpy() for one in self.features]
 
 
 class EarlyStopping:

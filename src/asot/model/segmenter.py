@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from asot.errors import (
     require_integer,
 )
 from asot.metrics import evaluate
-from asot.model.features import PreparedFeatures, content_order, prepare
+from asot.model.features import PreparedFeatures, as_tensor, content_order, prepare
 from asot.model.given import GivenRecordings, Names, read_recordings, read_weights
 from asot.model.recipe import AUTO, Recipe, require_or_auto
 from asot.processes import Died
@@ -202,9 +201,7 @@ class RecipeSegmenter(Segmenter):
             settings, done = recipe.training, epoch.done
             before_last = done < settings.epochs
             if self.keep_epochs and before_last and done % settings.validate_every == 0:
-                model = copy.deepcopy(epoch.model).cpu().eval()
-                model.keep_for_decoding()
-                labels = self._segmented(model, prepared)
+                labels = self._segmented(epoch.decoder(), prepared)
                 snapshots.append(Snapshot(done, epoch.loss, labels))
 
         number = settle_number(prepared, seed=seed) if self.n_actions == AUTO else None
@@ -359,8 +356,6 @@ def _of_raw(
 def log_probabilities(model: ActionModel, features: NDArray[np.float32]) -> Tensor:
     """Return the network's own ``log p(action | frame)``, (N, K), of prepared features (N, D)."""
     import torch
-
-    from asot.model.network import as_tensor
 
     with torch.no_grad():
         return model.log_probabilities(model.similarity(model.embed(as_tensor(features))))

@@ -34,8 +34,9 @@ from asot.discover.score import (
 )
 from asot.discover.verdict import Choice, Trust, estimate_trust
 from asot.discover.views import View, ViewKind
+from asot.model.features import as_tensor
 from asot.model.lessons import LEAST, Lessons
-from asot.model.network import ActionModel, as_tensor
+from asot.model.network import ActionModel
 from asot.model.recipe import EncoderSettings, Recipe
 from asot.progress import Progress, silent
 from asot.timeline.segments import UNLABELLED
