@@ -19,26 +19,7 @@ from asot.model.network import ActionModel, own_draws
 from asot.model.parts import ForwardPass
 from asot.model.recipe import Recipe
 from asot.model.segmenter import RecipeSegmenter
-from asot.simulation import make_recordings
-
-SMALL: dict[str, Any] = {
-    "team": 0,
-    "order_prior": 0.1,
-    "encoder": {"hidden": [8], "width": 6},
-    "training": {"epochs": 2, "frames_per_recording": 32, "kmeans_restarts": 1},
-    "transport_train": {"radius": 0.1},
-    "transport_eval": {"radius": 0.1},
-}
-
-
-@pytest.fixture
-def recipe() -> Recipe:
-    return Recipe.from_dict(SMALL)
-
-
-@pytest.fixture
-def X(seed: int) -> list[np.ndarray]:  # noqa: N802
-    return list(make_recordings(4, 3, (30, 60), width=5, random_state=seed).features)
+from tests.baselines.conftest import SMALL
 
 
 def test_the_loss_is_the_mean_over_samples_towards_their_mean_plan(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 from hypothesis import strategies as st
+from torch import Tensor
 
 SIDES = {
     "frames hard": {"lambda_frames": None, "lambda_actions": 0.1},
@@ -40,3 +43,14 @@ def problems(draw: st.DrawFn, max_frames: int = 60, max_actions: int = 7) -> dic
         "radius": radius,
         **SIDES[draw(st.sampled_from(sorted(SIDES)))],
     }
+
+
+def require_gradient(loss: Callable[[Tensor], Tensor], at: Tensor, atol: float) -> None:
+    """Require that autograd's gradient of a loss is that of finite differences, entry by entry."""
+    (gradient,) = torch.autograd.grad(loss(at), at)
+    with torch.no_grad():
+        for index in np.ndindex(at.shape):
+            step = torch.zeros_like(at)
+            step[index] = 1e-6
+            difference = (loss(at + step) - loss(at - step)) / 2e-6
+            torch.testing.assert_close(gradient[index], difference, atol=atol, rtol=1e-4)

@@ -18,7 +18,7 @@ from asot.transport import Complement, Dense, Joined, Structure, solve
 from asot.transport.problem import Problem
 from asot.transport.request import Request
 from asot.transport.structure import Band, zero_sum_spectrum
-from tests.transport.problems import FRAMES_HARD, SIDES, make_cost
+from tests.transport.problems import FRAMES_HARD, SIDES, make_cost, require_gradient
 
 seeds = st.integers(0, 2**32 - 1)
 few = settings(max_examples=3)
@@ -430,16 +430,11 @@ def test_gradients_flow_with_a_border_and_a_structure(rng: np.random.Generator) 
     weights = torch.from_numpy(rng.normal(size=(6, 4)))
     options: dict[str, Any] = {"border": 0.3, "action_structure": symmetric(rng, 4)}
 
-    def loss(values: torch.Tensor) -> torch.Tensor:
-        return (solve(values, max_iterations=5, **options).assignment * weights).sum()
-
-    (gradient,) = torch.autograd.grad(loss(cost), cost)
-    with torch.no_grad():
-        for index in np.ndindex(6, 4):
-            step = torch.zeros(6, 4, dtype=torch.float64)
-            step[index] = 1e-6
-            difference = (loss(cost + step) - loss(cost - step)) / 2e-6
-            torch.testing.assert_close(gradient[index], difference, atol=1e-6, rtol=1e-4)
+    require_gradient(
+        lambda values: (solve(values, max_iterations=5, **options).assignment * weights).sum(),
+        cost,
+        atol=1e-6,
+    )
 
 
 def test_bands_of_a_radius_for_each_action_take_the_shapes_said() -> None:
