@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -122,13 +122,11 @@ def train(
         scores = score_evenly(model, batches, ground_truth, place, log, 0)
         if log is not None:
             log.log(scores, 0)
+    has_own = bool(model.parts.given)
     for epoch in range(0 if state is None else state.epoch, settings.epochs):
         total = torch.zeros(2, device=place.device)
         for number, batch in enumerate(batches.epoch(epoch)):
-            # Modules of one's own may draw, such as dropout.
-            rng = np.random.default_rng([seed, epoch, number])
-            drawing = own_draws(int(rng.integers(2**63)), place.device)
-            with drawing if model.parts.given else nullcontext():
+            with _draws(seed, epoch, number, place) if has_own else nullcontext():
                 given = _on_device(model, batch, features, place)
                 loss, gradients, n_frames = _shared_step(given, place)
                 adam.step(gradients)
@@ -156,6 +154,12 @@ def train(
         log.close()
     model.keep_for_decoding()
     return model.cpu().eval()
+
+
+def _draws(seed: int, epoch: int, number: int, place: Devices) -> AbstractContextManager[None]:
+    """Let parts of one's own that draw, such as dropout, draw from the seed in a step."""
+    rng = np.random.default_rng([seed, epoch, number])
+    return own_draws(int(rng.integers(2**63)), place.device)
 
 
 def _shared_step(
