@@ -167,13 +167,13 @@ def _shared_step(
 ) -> tuple[Tensor, Sequence[Tensor | None], Tensor]:
     """Return the loss of a batch, its gradients and frames, of which each device has a share."""
     model, n_frames = given.model, given.lengths.sum()
+    if place.count == 1:
+        return *loss_and_gradients(model, given), n_frames
     trained = [one for one in model.parameters() if one.requires_grad]
     loss = torch.zeros(())
     gradients: Sequence[Tensor | None] = [None for _ in trained]
     if given.indices:
         loss, gradients = loss_and_gradients(model, given)
-    if place.count == 1:
-        return loss, gradients, n_frames
     # Both are means over frames, and so weighed by how many this device has.
     pairs = zip(trained, gradients, strict=True)
     means = [loss.to(place.device)]
