@@ -85,8 +85,8 @@ def test_one_view_is_the_papers_network(
     expected, of_paper = loss_and_gradients(paper.model_, narrow)
     assert float(loss) == pytest.approx(float(expected), rel=1e-5)
     for one, other in zip(gradients[1:5], of_paper[1:], strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5)
-    np.testing.assert_allclose(gradients[0][:, :6], of_paper[0], atol=1e-5)
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(gradients[0][:, :6], of_paper[0], rtol=1e-4, atol=1e-5)
 
 
 def test_a_seed_decides_and_a_recording_stands_alone(seed: int, recipe: Recipe) -> None:
