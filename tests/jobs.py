@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 import warnings
+from contextlib import suppress
 from multiprocessing import parent_process
 from pathlib import Path
 
@@ -75,6 +76,51 @@ class Counted:
         return {"packed": self.packed}
 
 
+class Held:
+    """A function that leaves a file where it is let go in another process."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __call__(self, number: int) -> tuple[int, int]:
+        return number, os.getpid()
+
+    def __del__(self) -> None:
+        if parent_process() is not None:
+            self.file.touch()
+
+
+class Loaded:
+    """What writes the number of the process that unpacks it into a file, slowly."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _load, (self.file,)
+
+
+def _load(file: Path) -> None:
+    time.sleep(0.3)
+    file.write_text(str(os.getpid()))
+
+
+def process_of(number: int) -> tuple[int, int]:
+    """Returns the number of its process; takes a while, so that others have their share."""
+    time.sleep(0.05)
+    return number, os.getpid()
+
+
+def die_elsewhere(died: Path) -> None:
+    """Ends any process but the one that has no parent, which waits until one has died."""
+    if parent_process() is not None:
+        died.touch()
+        os._exit(3)
+    until = time.monotonic() + 60
+    while not died.exists() and time.monotonic() < until:
+        time.sleep(0.01)
+
+
 def count_up(number: int) -> int:
     """Tells of each step."""
     for step in range(number):
@@ -91,9 +137,10 @@ def die_once(job: tuple[Path, int]) -> int:
     folder, number = job
     died = folder / "died"
     (folder / f"{number}-{time.monotonic_ns()}").touch()
-    if parent_process() is not None and not died.exists():
-        died.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
+    if parent_process() is not None:
+        with suppress(FileExistsError):
+            died.touch(exist_ok=False)  # of two that begin at once, one is the first
+            os.kill(os.getpid(), signal.SIGKILL)
     until = time.monotonic() + 60
     while not died.exists() and time.monotonic() < until:
         time.sleep(0.01)

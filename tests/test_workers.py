@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from multiprocessing import spawn
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -17,14 +17,25 @@ from pathlib import Path
 import pytest
 import threadpoolctl  # type: ignore[import-untyped]
 
-from asot.errors import ArgumentError, AsotError, DataError, FileError, MissingExtraError
-from asot.processes import THREADS, Died, run_jobs
-from asot.workers import Workers, in_threads, usable_threads
+from asot.errors import (
+    ArgumentError,
+    AsotError,
+    DataError,
+    FileError,
+    MissingExtraError,
+    UnfinishedError,
+)
+from asot.processes import THREADS, Died, crew, has_crew, run_jobs
+from asot.workers import Workers, in_order, usable_threads
 from tests.jobs import (
     Counted,
+    Held,
+    Loaded,
     count_up,
+    die_elsewhere,
     die_once,
     fail_oddly,
+    process_of,
     refuse,
     square,
     square_unless_odd,
@@ -94,6 +105,15 @@ def alive(process: int) -> bool:
     return state != "Z"
 
 
+def processes(found: Iterable[tuple[int, tuple[int, int] | Died]]) -> set[int]:
+    """The processes that jobs tell in their results."""
+    told = set()
+    for _, result in found:
+        assert not isinstance(result, Died)
+        told.add(result[1])
+    return told
+
+
 def test_every_job_comes_back_once() -> None:
     found = list(run_jobs(square, range(7), 2))
     assert sorted(found) == [(number, number**2) for number in range(7)]
@@ -150,7 +170,7 @@ def test_the_script_stays_in_its_place_while_processes_start(
         return dict(run_jobs(square, [1, 2], 1))
 
     with Workers(3).in_use():
-        assert list(in_threads(lead, range(3))) == [{1: 1, 2: 4}] * 3
+        assert list(in_order(lead, range(3))) == [{1: 1, 2: 4}] * 3
     assert seen == [True] * 3
     assert sys.modules["__main__"] is script
     assert spawn.get_preparation_data is prepare
@@ -248,6 +268,64 @@ def test_a_function_is_made_ready_once_for_all_processes() -> None:
     assert counted.packed == 1
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
+def test_processes_of_a_crew_serve_later_runs_and_end_with_it(tmp_path: Path) -> None:
+    def process(function: Callable[[int], tuple[int, int]] = process_of) -> int:
+        (found,) = processes(Workers(1).run(function, [1], apart=True))
+        return found
+
+    with crew():
+        first = process(Held(tmp_path / "gone"))
+        # While nobody needs the process, what the run held in it is let go.
+        wait_for((tmp_path / "gone").exists, "the function is forgotten")
+        with crew():
+            assert process() == first
+        assert process() == first
+        os.kill(first, signal.SIGKILL)
+        wait_for(lambda: not alive(first), "it is dead")
+        second = process()
+        assert second != first
+        with pytest.raises(DataError, match="refused"):
+            list(Workers(1).run(refuse, [DataError("refused")], apart=True))
+        assert process() != second, "what was at a job that failed may be anywhere"
+        last = process()
+        assert alive(last)
+    assert not alive(last)
+    assert process() != process()
+
+
+def test_a_crew_loads_ahead_what_a_run_will_need(tmp_path: Path) -> None:
+    loaded = Loaded(tmp_path / "loaded")
+    Workers(2).ahead(60.0, loaded)  # in no crew
+    with crew():
+        Workers(2).ahead(1.0, loaded)  # for too little work
+        Workers(1).ahead(60.0, loaded)
+        assert not has_crew()
+        Workers(2).ahead(60.0, loaded)
+        Workers(2).ahead(60.0, loaded)
+        assert has_crew()
+        wait_for((tmp_path / "loaded").exists, "it has loaded")
+        found = processes(Workers(2).run(process_of, list(range(60)), seconds=0.1))
+        assert found == {os.getpid(), int((tmp_path / "loaded").read_text())}
+    with crew():
+        Workers(2).ahead(60.0, loaded)  # and ends while it loads
+    assert not has_crew()
+
+
+def test_what_is_in_order_is_shared_with_a_crew(tmp_path: Path) -> None:
+    with Workers(2).in_use():
+        assert {process for _, process in in_order(process_of, range(9))} == {os.getpid()}
+        assert dict(Workers(2).run(square, [1, 2])) == {1: 1, 2: 4}
+        found = list(in_order(process_of, range(60)))
+        assert [number for number, _ in found] == list(range(60))
+        assert len({process for _, process in found}) == 2
+        with pytest.raises(DataError, match="refused"):
+            list(in_order(refuse, [DataError("refused")] * 3))
+        assert dict(Workers(2).run(square, [1, 2])) == {1: 1, 2: 4}
+        with pytest.raises(UnfinishedError, match="as its process ended: give the same command"):
+            list(in_order(die_elsewhere, [tmp_path / "died"] * 3))
+
+
 def test_what_cannot_travel_stays_in_this_process() -> None:
     here = threading.Lock()
     assert dict(Workers(2).run(lambda job: here.locked(), [1, 2])) == {1: False, 2: False}
@@ -315,8 +393,8 @@ def test_threads_give_results_in_the_order_of_jobs(threads: int | None) -> None:
         return job**2
 
     with Workers(threads).in_use():
-        assert list(in_threads(slow_first, range(7))) == [one**2 for one in range(7)]
-        assert list(in_threads(slow_first, [])) == []
+        assert list(in_order(slow_first, range(7))) == [one**2 for one in range(7)]
+        assert list(in_order(slow_first, [])) == []
 
 
 def test_threads_run_at_once_with_one_thread_each_inside_libraries() -> None:
@@ -327,7 +405,7 @@ def test_threads_run_at_once_with_one_thread_each_inside_libraries() -> None:
         return {one["num_threads"] for one in threadpoolctl.threadpool_info()}
 
     with Workers(3).in_use():
-        assert list(in_threads(wait_for_others, range(3))) == [{1}] * 3
+        assert list(in_order(wait_for_others, range(3))) == [{1}] * 3
 
 
 def test_an_error_in_a_thread_is_told_and_begins_no_further_job() -> None:
@@ -341,7 +419,7 @@ def test_an_error_in_a_thread_is_told_and_begins_no_further_job() -> None:
         return job
 
     with Workers(2).in_use(), pytest.raises(ValueError, match="two"):
-        list(in_threads(fail_at_two, range(100)))
+        list(in_order(fail_at_two, range(100)))
     assert len(begun) < 20
 
 

@@ -32,6 +32,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 # Read by the numerical libraries when a process starts: each of ours uses one thread.
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+FUNCTION, FORGET = b"function", b"forget"  # what a process is told before it gets one; no pickle
 POLL_S = 0.05  # between looks at whether jobs that run beside others are given up
 _NONE = object()
 _STARTING = threading.Lock()
@@ -63,25 +64,31 @@ def run_jobs(
 ) -> Iterator[tuple[Job, Result | Died]]:
     """Run jobs in ``count`` processes, begun in their order, and yield each as it ends.
 
-    The result is ``Died`` where the process ended
-    before it had one. Others may take jobs from the deque as well, until they set ``beside``: jobs
-    are left to them if no process can begin, or take the function. The rest is as for
-    :meth:`asot.workers.Workers.run`.
+    Processes are taken from a :func:`crew` first, and left to it afterwards. The result is ``Died``
+    where the process ended before it had one. Others may take jobs from the deque as well, until
+    they set ``beside``: jobs are left to them if no process can begin, or take the function. The
+    rest is as for :meth:`asot.workers.Workers.run`.
     """
     waiting = jobs if isinstance(jobs, deque) else deque(jobs)
     workers: dict[Any, _Worker] = {}
+    run, complete = object(), False
     try:
         while waiting or any(one.job is not _NONE for one in workers.values()):
             missing = min(count - len(workers), len(waiting))
-            if missing > 0:
+            ready = [one for one in workers.values() if one.run is not run and not one.owes]
+            if missing > 0 or (waiting and ready):
                 sent = packed(function)
                 if sent is None:
                     if beside is None:
                         raise TypeError(f"{function} cannot be given to another process")
-                    return
+                    break
                 for _ in range(missing):
-                    worker = _Worker(sent)
+                    worker = _from_crew() or _Worker()
                     workers[worker.pipe] = worker
+                    if not worker.owes:  # else when it has loaded what it was begun with
+                        ready.append(worker)
+                for worker in ready:
+                    worker.learn(sent, run)
                 del sent  # it may be large
             for pipe in wait(list(workers), None if beside is None else POLL_S):
                 worker = workers[pipe]
@@ -92,24 +99,23 @@ def run_jobs(
                 result = result_of(said, result)
                 job, died = worker.job, isinstance(result, Died)
                 count -= died and job is _NONE  # it could not even begin
-                # Taken when a process is ready, as others may be ready before.
-                worker.job = _NONE if died else _next(waiting)
-                if worker.job is _NONE:
+                if died:
                     del workers[pipe]
-                    worker.end()
-                else:
-                    worker.send(worker.job)
+                elif worker.run is run:
+                    # Taken when a process is ready, as others may be ready before.
+                    worker.send(_next(waiting))
                 if job is not _NONE:
                     yield job, result
                 elif count == 0 and beside is None:
                     yield from ((one, result) for one in waiting)
                     waiting.clear()
             if count == 0 or (beside is not None and beside.is_set()):
-                return
+                break
+        complete = True
     finally:
         for worker in workers.values():
-            worker.process.kill()
-            worker.end()
+            if not (complete and worker.job is _NONE and _to_crew(worker)):
+                worker.end(killed=not complete or worker.job is not _NONE)
 
 
 def run_beside(
@@ -220,32 +226,43 @@ def _next(waiting: deque[Any]) -> Any:
 class _Said(Enum):
     """What a process says of its job."""
 
+    READY = auto()  # with the function
     PROGRESS = auto()
     RESULT = auto()
     ERROR = auto()
 
 
 class _Worker:
-    """A process, the pipe to it, and its job, if it has one."""
+    """A process, the pipe to it, and its job, if it has one; its function is that of a ``run``."""
 
-    def __init__(self, sent: bytes) -> None:
+    def __init__(self) -> None:
         # Not forked: torch and BLAS do not survive a fork of their threads.
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         given = theirs, logged_from()
         self.process = context.Process(target=_serve, args=given, daemon=True)
         self.job: Any = _NONE
+        self.run: Any = None
+        self.owes = False  # an answer, to a function or a job
         with _without_ctrl_c(), _without_main(self.process.name):
             self.process.start()
         theirs.close()
+
+    def learn(self, sent: bytes, run: Any) -> None:
+        """Send the function of a run, packed, in place of the one before."""
+        self.run, self.owes = run, True
         # A process that is dead already shows when its result is read.
         with suppress(OSError):
+            self.pipe.send_bytes(FUNCTION)
             self.pipe.send_bytes(sent)
 
     def send(self, job: Any) -> None:
-        """Send a job."""
-        with suppress(OSError):
-            _send(self.pipe, job)
+        """Send a job; ``_NONE`` is none."""
+        self.job = job
+        if job is not _NONE:
+            self.owes = True
+            with suppress(OSError):
+                _send(self.pipe, job)
 
     def take(self) -> tuple[_Said, Any]:
         """Receive what the process says."""
@@ -253,13 +270,87 @@ class _Worker:
             said: tuple[_Said, Any] = self.pipe.recv()
         except (EOFError, OSError):
             return _Said.RESULT, Died(self.end())
+        self.owes &= said[0] is _Said.PROGRESS
         return said
 
-    def end(self) -> int | None:
+    def is_ready(self) -> bool:
+        """Tell whether a process that has no job has loaded its function."""
+        try:
+            return not self.owes or (self.pipe.poll() and self.take()[0] is _Said.READY)
+        except OSError:
+            return False
+
+    def end(self, killed: bool = False) -> int | None:
         """Let the process end, and return its exit code."""
+        if killed:
+            self.process.kill()
         self.pipe.close()
         self.process.join()
         return self.process.exitcode
+
+
+_crew: list[_Worker] | None = None  # processes without a job, for runs to come
+_CREW = threading.Lock()
+
+
+@contextmanager
+def crew() -> Iterator[None]:
+    """Keep processes that have ended their jobs for those of later runs within the block.
+
+    They need not load the libraries again. A block within another adds nothing to it.
+    """
+    global _crew
+    with _CREW:
+        outer, _crew = _crew, [] if _crew is None else _crew
+    try:
+        yield
+    finally:
+        if outer is None:
+            with _CREW:
+                left, _crew = _crew or [], None
+            for worker in left:
+                worker.end(killed=True)
+
+
+def begin_crew(count: int, loaded: Any) -> None:
+    """Begin processes for runs to come, within a :func:`crew`, up to ``count``.
+
+    They load what it takes to unpack ``loaded``.
+    """
+    for _ in range(0 if _crew is None else count - len(_crew)):
+        worker = _Worker()
+        worker.learn(pickle.dumps(loaded, pickle.HIGHEST_PROTOCOL), None)
+        if not _to_crew(worker):
+            worker.end(killed=True)
+
+
+def has_crew() -> bool:
+    """Tell whether there are processes in a :func:`crew`, which may load libraries still."""
+    return bool(_crew)
+
+
+def _from_crew() -> _Worker | None:
+    """Take a process of the crew that is alive, if there is one; those that are ready first."""
+    with _CREW:
+        while _crew:
+            at = next((at for at, one in enumerate(_crew) if one.is_ready()), 0)
+            worker = _crew.pop(at)
+            if worker.process.is_alive():
+                return worker
+            worker.end()
+    return None
+
+
+def _to_crew(worker: _Worker) -> bool:
+    """Leave a process to the crew, without its function; tell whether there is one."""
+    with _CREW:
+        if _crew is not None:
+            if worker.run is not None:
+                worker.run = None
+                with suppress(OSError):
+                    worker.pipe.send_bytes(FORGET)
+            _crew.append(worker)
+        return _crew is not None
 
 
 @contextmanager
@@ -312,13 +403,12 @@ def _without_main(process: str) -> Iterator[None]:
 
 
 def _serve(pipe: Connection, level: int) -> None:
-    """Take the function, then jobs until the pipe is closed."""
+    """Take a function, jobs, and other functions, until the pipe is closed."""
     # The parent decides what becomes of this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     # Before the libraries are loaded, with the function.
     os.environ.update(dict.fromkeys(THREADS, "1"))
-    said: tuple[_Said, Any] = _Said.RESULT, None
     function: Any = None
     saying = threading.Lock()
 
@@ -326,21 +416,29 @@ def _serve(pipe: Connection, level: int) -> None:
         with saying:  # threads of a job log as well
             _send(pipe, said)
 
+    teller = partial(say, _Said.PROGRESS)
     while True:
         try:
-            if function is None:
-                function = pipe.recv()
-            say(*said)
-            job = pipe.recv()
+            asked = pipe.recv_bytes()
+            if asked in (FUNCTION, FORGET):
+                function = None  # it may hold much
+                if asked == FUNCTION:
+                    function = pipe.recv()
+                    say(_Said.READY, None)
+                continue
+            job = pickle.loads(asked)
         except (EOFError, OSError):  # the parent ended meanwhile
             return
         except Exception as error:  # what a script defines is not known here
             logger.debug("a job cannot be taken: %s", error)
             return
-        teller = partial(say, _Said.PROGRESS)
         with logging_to(teller, level):
             said = _answer(function, job, teller)
         sys.stdout.flush()
+        try:
+            say(*said)
+        except OSError:
+            return
 
 
 def _send(pipe: Connection, value: Any) -> None:

@@ -16,6 +16,9 @@ from asot.errors import ArgumentError, UnfinishedError, require_integer
 from asot.processes import (
     Died,
     answer_alone,
+    begin_crew,
+    crew,
+    has_crew,
     one_thread,
     packed,
     result_of,
@@ -82,13 +85,25 @@ class Workers:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Let everything within the block run its jobs by these workers, and in as many threads."""
+        """Let everything within the block run its jobs by these workers, and in as many threads.
+
+        Processes stay for the block's later jobs.
+        """
         global _in_use
         _in_use, before = self, _in_use
         try:
-            yield
+            with crew():
+                yield
         finally:
             _in_use = before
+
+    def ahead(self, seconds: float, loaded: Any) -> None:
+        """Begin the processes that a later run of so many ``seconds`` will want, within a crew.
+
+        They load what it takes to unpack ``loaded`` while this process does other things.
+        """
+        if self.name == "processes" and self.number > 1 and seconds >= WORTH_S and not _is_job():
+            begin_crew(self.number - 1, loaded)
 
     def run(
         self,
@@ -107,7 +122,8 @@ class Workers:
         to ``told``. Each job has a single thread inside numerical libraries. A job whose worker
         died is run once more, alone, after all others; its result is ``Died`` if that dies too.
         Jobs run in this process too, and in no other where all together take so few ``seconds`` on
-        one core that it would come too late, unless they are to run ``apart``. Ray takes all jobs
+        one core that it would come too late, unless they are to run ``apart``, or another is there
+        for them in a :func:`asot.processes.crew`. Ray takes all jobs
         of more than 0 seconds, in this process's working folder, and gives each job that uses a
         ``gpu`` one for itself, where it has any.
         """
@@ -120,9 +136,8 @@ class Workers:
             if not seconds:
                 engine = run_here
         if engine is run_jobs and not apart:
-            alone = multiprocessing.current_process().daemon  # such may not start others
-            few = count < 2 or seconds < WORTH_S
-            engine = run_here if alone or few else run_beside
+            few = count < 2 or (seconds < WORTH_S and not has_crew())
+            engine = run_here if few or _is_job() else run_beside
         died = []
         for job, result in engine(function, jobs, count, told):
             if isinstance(result, Died):
@@ -170,17 +185,34 @@ ENGINES: dict[str, Engine] = {"serial": run_here, "processes": run_jobs, "ray": 
 DEFAULT_WORKERS = _in_use = Workers()
 
 
-def in_threads(function: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[Result]:
-    """Run jobs in several threads, and yield their results in the order of the jobs.
+def in_order(function: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[Result]:
+    """Run jobs at once, and yield their results in the order of the jobs.
 
-    There are as many threads as there may be, and each has a single one inside numerical libraries.
-    After an error or Ctrl-C, jobs that have begun end first.
+    It is in this process and those of a :func:`asot.processes.crew`, for which the function must be
+    one of a module, or a partial of one. Without any, it is in as many threads as there may be,
+    which wait for each other wherever the work is Python's. Each has a single thread inside
+    numerical libraries. After an error or Ctrl-C, jobs that have begun in threads end first.
+
+    Raises
+    ------
+    UnfinishedError
+        If the process of a job died, twice.
     """
     from concurrent.futures import ThreadPoolExecutor
 
     threads = min(usable_threads(), len(jobs))
     if threads < 2:
         yield from map(function, jobs)
+        return
+    if DEFAULT_WORKERS.name == "processes" and has_crew() and not _is_job():
+        found, at, numbered = dict[int, Result](), 0, list(enumerate(jobs))
+        for (place, _), result in DEFAULT_WORKERS.run(partial(_of_second, function), numbered):
+            if isinstance(result, Died):
+                raise UnfinishedError(f"A part of the work is missing, as {result}: {AGAIN}.")
+            found[place] = result
+            while at in found:
+                yield found.pop(at)
+                at += 1
         return
     with one_thread(), ThreadPoolExecutor(threads, initializer=one_thread) as pool:
         futures = [pool.submit(function, job) for job in jobs]
@@ -190,6 +222,15 @@ def in_threads(function: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterat
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _of_second(function: Callable[[Job], Result], numbered: tuple[int, Job]) -> Result:
+    return function(numbered[1])
+
+
+def _is_job() -> bool:
+    """Tell whether this process runs jobs for another: such may not begin others."""
+    return multiprocessing.current_process().daemon
 
 
 def usable_threads() -> int:

@@ -9,6 +9,7 @@ worth more, or if different views agree more on them, than chance makes of surro
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -18,7 +19,7 @@ from asot.discover.number import agreement_across
 from asot.discover.prototypes import Frames, derived_seed, quiet_kmeans
 from asot.discover.radius import ScaledViews, searched
 from asot.discover.score import SegmentationScore
-from asot.workers import in_threads
+from asot.workers import in_order
 
 STARTS, SURROGATES = 2, 8
 MOST_FRAMES = 6_000
@@ -61,7 +62,7 @@ def compare_with_noise(
     drawn = [[surrogate(one, rng) for one in kept] for _ in range(SURROGATES)]
     jobs = list(zip([kept] * STARTS + drawn, seeds, strict=True))
     with quiet_kmeans():
-        found = np.array(list(in_threads(lambda job: _measure(*job, n_actions, radius), jobs)))
+        found = np.array(list(in_order(partial(_measure, n_actions, radius), jobs)))
     real, chance = found[:STARTS].mean(axis=0), found[STARTS:]
     least = LEAST_SPREAD * np.array([max(1.0, float(np.abs(chance[:, 0]).mean())), 1.0])
     away = (real - chance.mean(axis=0)) / np.maximum(chance.std(axis=0, ddof=1), least)
@@ -84,8 +85,9 @@ def surrogate(rows: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np
     return np.asarray(drawn, dtype=np.float32)
 
 
-def _measure(recordings: Frames, seed: int, n_actions: int, radius: int) -> tuple[float, float]:
+def _measure(n_actions: int, radius: int, job: tuple[Frames, int]) -> tuple[float, float]:
     """Segment recordings on all views: the gain of the best, and how far they agree."""
+    recordings, seed = job
     views = ScaledViews(recordings, radius).labels(n_actions, seed)
     score = SegmentationScore(recordings, [views[0]])
     agreement = np.mean([agreement_across(a, b) for a, b in combinations(views, 2)])

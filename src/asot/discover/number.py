@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -34,7 +35,7 @@ from asot.discover.radius import (
 )
 from asot.discover.score import FEW_DIRECTIONS, SegmentationScore, count_segments
 from asot.progress import Progress, silent
-from asot.workers import in_threads
+from asot.workers import in_order
 
 NUMBERS = (*range(2, 13), 14, 16, 19, 22, 26)
 MOST_FRAMES = 12_000
@@ -81,13 +82,9 @@ def find_n_actions(
     views = ScaledViews(kept, round(radius / step))
     room = max(2, min(most, sum(map(len, kept)) * step // (2 * radius)))
     numbers = [one for one in NUMBERS if one <= room]
-
-    def attempt(number: int) -> list[list[NDArray[np.int64]]]:
-        return views.labels(number, derived_seed(seed, number))
-
     found = []
     with quiet_kmeans():
-        for one in in_threads(attempt, numbers):
+        for one in in_order(partial(_of_number, views, seed), numbers):
             found.append(one)
             progress("Counting the actions", len(found), len(numbers))
     middle = found[int(np.abs(np.array(numbers) - MIDDLE).argmin())]
@@ -109,6 +106,10 @@ def find_n_actions(
     chosen = numbers[at]
     others = [n for n in ties if n != chosen]
     return NumberEvidence(chosen, others, numbers, curve, agreement, shares)
+
+
+def _of_number(views: ScaledViews, seed: int, number: int) -> list[list[NDArray[np.int64]]]:
+    return views.labels(number, derived_seed(seed, number))
 
 
 def score_numbers(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from asot.discover.prototypes import (
 from asot.discover.score import SegmentationScore, count_segments, main_directions
 from asot.discover.views import ViewKind, fit_view
 from asot.progress import Progress, silent
-from asot.workers import in_threads
+from asot.workers import in_order
 
 MOST_RECORDINGS = 30  # that settings are searched in
 FEWEST_RECORDINGS = 4  # even if they are long
@@ -68,13 +69,10 @@ def find_radius(
     kept = searched(recordings)
     total = sum(map(len, kept))
     radii = ladder(total / len(kept))
-
-    def attempt(radius: int) -> list[list[NDArray[np.int64]]]:
-        return ScaledViews(kept, radius).labels(n_actions, derived_seed(seed, radius))
-
+    attempt = partial(_at_scale, kept, n_actions, seed)
     tried = []
     with quiet_kmeans():
-        for one in in_threads(attempt, radii):
+        for one in in_order(attempt, radii):
             tried.append(one)
             progress("Finding the time scale", len(tried), len(radii))
     score = SegmentationScore(kept, [views[at % len(VIEWS)] for at, views in enumerate(tried)])
@@ -90,6 +88,12 @@ def find_radius(
     highest = max(best)
     shares = [one / highest if highest > 0 else 1.0 + one - highest for one in best]
     return RadiusEvidence(choose_radius(radii, shares), radii, shares, lengths)
+
+
+def _at_scale(
+    recordings: Frames, n_actions: int, seed: int, radius: int
+) -> list[list[NDArray[np.int64]]]:
+    return ScaledViews(recordings, radius).labels(n_actions, derived_seed(seed, radius))
 
 
 def ladder(mean_frames: float) -> list[int]:

@@ -28,6 +28,7 @@ from asot.model.devices import find_devices
 from asot.model.features import PreparedFeatures, ViewedFeatures
 from asot.model.found import source_of
 from asot.model.loggers import Logger
+from asot.model.network import warm_up
 from asot.model.recipe import Recipe
 from asot.model.team import (
     KINDS,
@@ -119,14 +120,6 @@ class TeamTraining:
         # Copied: what is kept of the others may be read from a file.
         return [np.array(one) for one in evenly(self.features, count)]
 
-    @property
-    def seconds(self) -> float:
-        """Return about how long it takes on one core that is free."""
-        settings, width = self.recipe.training, self.features.width
-        steps = settings.epochs * -(-len(self.features) // settings.batch_size) * len(self.plan)
-        frames = settings.batch_size * settings.frames_per_recording
-        return steps * (STEP_S + frames * width * WEIGHT_S)
-
     def learn(self, index: int) -> tuple[Learner, list[NDArray[np.int64]]]:
         """Train a learner of the plan, or read it; return its labels of ``compared`` as well."""
         path = None if self.kept is None else self._path(index)
@@ -159,7 +152,8 @@ class TeamTraining:
             progress("Training", sum(steps.values()), sum(most.values()), note)
 
         progress("Training", 0, sum(most.values()))
-        options: dict[str, Any] = {"seconds": self.seconds, "gpu": on_gpu}
+        seconds = team_seconds(self.features, self.recipe)
+        options: dict[str, Any] = {"seconds": seconds, "gpu": on_gpu}
         for index, one in workers.run(self.learn, indices, told, **options):
             if isinstance(one, Died):
                 raise UnfinishedError(f"Learner {index + 1} is missing, as {one}: {AGAIN}.")
@@ -213,6 +207,33 @@ class TeamTraining:
     def _prototypes(self, title: str, seed: int, at: int, **settings: Any) -> Learner:
         found = learn_prototypes(self.features, self.n_actions, at, seed=seed, **settings)
         return Learner(title, None, found)
+
+
+def team_seconds(features: PreparedFeatures, recipe: Recipe) -> float:
+    """Return about how long the learners of a team take on one core that is free."""
+    settings, width = recipe.training, features.width
+    learners = recipe.team * sum(map(len, SCALES)) / len(SCALES) * len(KINDS)
+    steps = settings.epochs * -(-len(features) // settings.batch_size) * learners
+    frames = settings.batch_size * settings.frames_per_recording
+    return steps * (STEP_S + frames * width * WEIGHT_S)
+
+
+class _Libraries:
+    """What loads all that learners need in the process that unpacks it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return warm_up, ()
+
+
+def begin_team(
+    features: PreparedFeatures,
+    recipe: Recipe,
+    device: str = "cpu",
+    workers: Workers = DEFAULT_WORKERS,
+) -> None:
+    """Let processes for the learners load libraries, within a crew, while settings are found."""
+    if recipe.team and find_devices(device, 1).device.type == "cpu":
+        workers.ahead(team_seconds(features, recipe), _Libraries())
 
 
 @single_threaded

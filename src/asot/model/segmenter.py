@@ -22,7 +22,7 @@ from asot.metrics import evaluate
 from asot.model.features import PreparedFeatures, as_tensor, content_order, prepare
 from asot.model.given import GivenRecordings, Names, read_recordings, read_weights
 from asot.model.recipe import AUTO, Recipe, require_or_auto
-from asot.processes import Died
+from asot.processes import Died, crew
 from asot.workers import DEFAULT_WORKERS
 
 try:
@@ -156,6 +156,7 @@ class RecipeSegmenter(Segmenter):
     # No method: other processes need not take what only training needs.
     _labels: Callable[[Any, NDArray[np.float32]], NDArray[np.int64]] = staticmethod(_labels)
 
+    @crew()
     def fit(self, X: Any, y: Any = None, *, lengths: Any = None, sample_weight: Any = None) -> Any:
         """Learn the actions of recordings, and return itself.
 
@@ -187,7 +188,7 @@ class RecipeSegmenter(Segmenter):
         recordings = read_recordings(X, lengths=lengths)
         known = self._known(y, recordings)
         from asot.model.automatic import settle, settle_number
-        from asot.model.learners import train_team
+        from asot.model.learners import begin_team, train_team
         from asot.model.training import train
 
         # Prepared once, for training and for segmenting.
@@ -204,12 +205,13 @@ class RecipeSegmenter(Segmenter):
                 labels = self._segmented(epoch.decoder(), prepared)
                 snapshots.append(Snapshot(done, epoch.loss, labels))
 
+        if parts.given or parts.callbacks:  # these make another method, of a single network
+            recipe = replace(recipe, team=0, background=False)
+        begin_team(prepared, recipe, self.device)
         number = settle_number(prepared, seed=seed) if self.n_actions == AUTO else None
         n_actions = int(self.n_actions) if number is None else number.chosen
         if known is not None and number is not None:
             n_actions = max(n_actions, 1 + max(int(one.max()) for one in known))
-        if parts.given or parts.callbacks:  # these make another method, of a single network
-            recipe = replace(recipe, team=0, background=False)
         recipe, evidence = settle(recipe, prepared, n_actions, seed=seed, number=number)
         model: ActionModel | TeamModel
         arguments = prepared, recipe, n_actions, seed, self.device

@@ -41,7 +41,7 @@ from asot.model.recipe import EncoderSettings, Recipe
 from asot.progress import Progress, silent
 from asot.timeline.segments import UNLABELLED
 from asot.transport import Solution, solve
-from asot.workers import in_threads
+from asot.workers import in_order
 
 LINEAR = EncoderSettings([], 128)
 HIDDEN = EncoderSettings([128], 40)
@@ -270,7 +270,7 @@ def choose_candidate(
         ]
         decode = partial(_decode_all, shares, compared, recipe)
         results = []
-        for decoding, labels in zip(ways, in_threads(decode, ways), strict=True):
+        for decoding, labels in zip(ways, in_order(decode, ways), strict=True):
             score = score or SegmentationScore(seen, [labels])
             gain = score.gain(labels, n_actions)
             results.append(_Result(one, vote, shares, decoding, labels, gain))

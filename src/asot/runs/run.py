@@ -252,12 +252,14 @@ def plan_run(
             from asot.discover.number import NumberEvidence
             from asot.model.automatic import settle_number
             from asot.model.found import Found
+            from asot.model.learners import begin_team
 
             _, features = plan.in_order(name, recipe.dataset.standardise)
             report, kept = part_of(progress, index, list(groups)), Found(found)
             # Of recordings that were added later the known number says nothing.
             number = kept.look(NumberEvidence, f"{name} n_actions", features, seed)
             if number is None and before is None:
+                begin_team(features, recipe)
                 settings: dict[str, Any] = {"seed": seed, "progress": report}
                 number = settle_number(features, found=kept, name=name, **settings)
             if number is not None:

@@ -230,7 +230,7 @@ def fit_model(
     # Late, as they import torch, and the command line must show its help at once.
     from asot.model.checkpoint import load_model, save
     from asot.model.found import source_of
-    from asot.model.learners import TeamTraining, train_team
+    from asot.model.learners import TeamTraining, begin_team, train_team
     from asot.model.training import is_worth_sharing, train
 
     checkpoint = root / "models" / f"{name}.ckpt"
@@ -249,6 +249,8 @@ def fit_model(
             return None
         place = place.alone()
 
+    if place.count == 1:
+        begin_team(features, recipe, str(place.device), workers)
     find = partial(_settle, root, plan, name, recipe, features, seed, progress)
     settled, evidence = place.from_first(find)
     arguments = features, settled, n_actions, seed
