@@ -315,11 +315,18 @@ def crew() -> Iterator[None]:
 def begin_crew(count: int, loaded: Any) -> None:
     """Begin processes for runs to come, within a :func:`crew`, up to ``count``.
 
-    They load what it takes to unpack ``loaded``.
+    They, and those that are there, load what it takes to unpack ``loaded``.
     """
-    for _ in range(0 if _crew is None else count - len(_crew)):
+    if _crew is None:
+        return
+    sent = pickle.dumps(loaded, pickle.HIGHEST_PROTOCOL)
+    with _CREW:
+        for worker in _crew:
+            if worker.is_ready():
+                worker.learn(sent, None)
+    for _ in range(count - len(_crew)):
         worker = _Worker()
-        worker.learn(pickle.dumps(loaded, pickle.HIGHEST_PROTOCOL), None)
+        worker.learn(sent, None)
         if not _to_crew(worker):
             worker.end(killed=True)
 

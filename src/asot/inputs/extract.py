@@ -31,6 +31,7 @@ from asot.inputs.extractors import (
     of_tables,
     require_expected,
     require_same_settings,
+    table_seconds,
 )
 from asot.inputs.faults import PassingError, blame
 from asot.inputs.find import Input
@@ -44,7 +45,6 @@ from asot.remote import (
     fetched,
     file_size,
     is_away,
-    is_of_this_process,
     release,
     version,
 )
@@ -53,7 +53,7 @@ from asot.text import plural
 from asot.workers import AGAIN, Workers
 
 VIDEO_BYTES = 250_000  # of a second, where nothing else is known
-VIDEO_S, BYTE_S = 0.3, 1e-7  # on one core, for a second of video and a byte of a table
+VIDEO_S = 0.3  # on one core, for a second of video
 
 
 @dataclass
@@ -251,11 +251,10 @@ def _made(
 
 def _seconds(work: Sequence[tuple[Input, Extractor, float]]) -> float:
     """Return about how long the work takes on one core, or 0 where other processes cannot do it."""
-    if any(is_of_this_process(one.path) for one, _, _ in work):
-        return 0.0
-    if work and work[0][0].is_video:
+    seconds = table_seconds([one.path for one, _, _ in work])
+    if seconds and work[0][0].is_video:
         return VIDEO_S * sum(length for _, _, length in work)
-    return BYTE_S * sum(file_size(one.path) for one, _, _ in work if one.path.exists())
+    return seconds
 
 
 def _make(one: Input, extractor: Extractor, root: Path, tell: Callable[[float], None]) -> Origin:

@@ -21,14 +21,18 @@ from asot.inputs.find import Input
 from asot.inputs.kinds import ARRAYS
 from asot.inputs.settings import SeriesSettings
 from asot.inputs.shared import Agreement, Look, agree
+from asot.processes import Died
 from asot.progress import Progress
-from asot.remote import ROOM, release, version
+from asot.remote import ROOM, file_size, is_of_this_process, release, version
 from asot.schema import first_difference
+from asot.workers import Workers
 
 if TYPE_CHECKING:
     from asot.inputs.series.extraction import SeriesExtractor
 
 logger = logging.getLogger(__name__)
+
+BYTE_S = 1e-7  # on one core, for a byte of a table
 
 # The arrays of a recording, by the folder in which they are kept.
 Arrays = dict[str, NDArray[Any]]
@@ -132,18 +136,21 @@ def of_tables(
         return settings.rate is None and path.suffix.lower() in ARRAYS
 
     paths = {one.name: one.path for one in (*inputs, *shared_with)}
-    looks, failed = dict[str, Look](), dict[str, str]()
-    for done, (name, path) in enumerate(sorted(paths.items()), start=1):
-        taken = arrays if is_ready(path) else signals
-        if expected is not None:
+    jobs = [
+        (Input(name, path), arrays if is_ready(path) else signals)
+        for name, path in sorted(paths.items())
+    ]
+    if expected is not None:
+        for _, taken in jobs:
             require_expected(taken.identity, expected)
-        try:
-            with suppress(PassingError), blame(path):  # which whoever makes features tells
-                looks[name] = _look(Input(name, path), taken, root)
-                release(path, ROOM)
-        except DataError as error:
-            failed[name] = str(error)
+    found, failed = dict[str, Look](), dict[str, str]()
+    for done, (name, look) in enumerate(_looks(jobs, root), start=1):
+        if isinstance(look, Look):
+            found[name] = look
+        elif look is not None:
+            failed[name] = look
         progress("Comparing the recordings", done, len(paths))
+    looks = {name: found[name] for name in sorted(found)}
     agreement = Agreement(())
     if looks:
         agreement = agree(looks, signals.manner, expected)
@@ -170,17 +177,57 @@ def _warn_of_transposed(inputs: Sequence[Input]) -> None:
         logger.warning("%s: %s.", inputs[0].path.parent, hint)
 
 
-def _look(one: Input, extractor: ArrayExtractor | SeriesExtractor, root: Path | None) -> Look:
-    """Look at a recording, or recall how it looked when its features were made."""
-    origin = None if root is None else finished(one, extractor, root)
-    if origin is not None and "found" in origin.media:
-        try:
-            same = is_of(origin, one.path, extractor)
-        except DataError:
-            same = True  # on a disk that is away for a moment
-        if same:
-            return Look(origin.kind, tuple(origin.media["found"]), origin.media["rate"])
-    return extractor.look(one.path)
+def _looks(
+    jobs: Sequence[tuple[Input, ArrayExtractor | SeriesExtractor]], root: Path | None
+) -> Iterator[tuple[str, Look | str | None]]:
+    """Look at recordings, or recall how they looked when their features were made.
+
+    Each comes with its name, or with why it cannot be used, in any order; None is what whoever
+    makes features tells.
+    """
+    new = []
+    for one, extractor in jobs:
+        recalled = None if root is None else _recall(one, extractor, root)
+        if recalled is None:
+            new.append((one, extractor))
+        else:
+            yield one.name, recalled
+    workers, seconds = Workers(), table_seconds([one.path for one, _ in new])
+    workers.ahead(2 * seconds, jobs[0])  # features are made of them next
+    for (one, _), look in workers.run(_look, new, seconds=seconds):
+        yield one.name, f"{one.path}: {look}." if isinstance(look, Died) else look
+
+
+def _recall(one: Input, extractor: ArrayExtractor | SeriesExtractor, root: Path) -> Look | None:
+    """Return how a recording looked when its features were made, if there are any of it."""
+    origin = finished(one, extractor, root)
+    if origin is None or "found" not in origin.media:
+        return None
+    try:
+        same = is_of(origin, one.path, extractor)
+    except DataError:
+        same = True  # on a disk that is away for a moment
+    return Look(origin.kind, tuple(origin.media["found"]), origin.media["rate"]) if same else None
+
+
+def _look(job: tuple[Input, ArrayExtractor | SeriesExtractor]) -> Look | str | None:
+    """Look at a recording, or tell why it cannot be used."""
+    one, extractor = job
+    try:
+        with suppress(PassingError), blame(one.path):
+            return extractor.look(one.path)
+    except DataError as error:
+        return str(error)
+    finally:
+        release(one.path, ROOM)
+    return None
+
+
+def table_seconds(paths: Sequence[Path]) -> float:
+    """Return about how long reading takes on one core, or 0 where other processes cannot do it."""
+    if any(map(is_of_this_process, paths)):
+        return 0.0
+    return BYTE_S * sum(file_size(path) for path in paths if path.exists())
 
 
 def require_expected(identity: dict[str, Any], expected: dict[str, Any]) -> None:

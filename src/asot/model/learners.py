@@ -55,7 +55,8 @@ ORDER_WEIGHT = 0.1  # of a learned order, in units of cost per nat, where the ev
 MOST_RECORDINGS = 100  # to match the learners of a team on, and to choose among candidates
 MOST_FRAMES = 20_000  # of them, but of four recordings at least
 TEAM_RESTARTS = 3  # of k-means for each learner: they are many
-STEP_S, WEIGHT_S = 8e-4, 2e-9  # a step of training, and more for each frame and column
+# A learner's k-means and labels, a step of its training, and more for each frame and column.
+LEARNER_S, STEP_S, WEIGHT_S = 0.1, 1.6e-3, 2e-9
 
 
 @dataclass
@@ -215,7 +216,7 @@ def team_seconds(features: PreparedFeatures, recipe: Recipe) -> float:
     learners = recipe.team * sum(map(len, SCALES)) / len(SCALES) * len(KINDS)
     steps = settings.epochs * -(-len(features) // settings.batch_size) * learners
     frames = settings.batch_size * settings.frames_per_recording
-    return steps * (STEP_S + frames * width * WEIGHT_S)
+    return learners * LEARNER_S + steps * (STEP_S + frames * width * WEIGHT_S)
 
 
 class _Libraries:
