@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
+import threadpoolctl  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import pdist
@@ -156,6 +157,22 @@ def test_the_map_keeps_neighbours_together(
     assert method == "PCA"
     assert lay_out(rows[:, :1], rng)[0].shape == (80, 2)
     assert lay_out(np.zeros((50, 3)), rng)[1] == "PCA"
+
+
+def test_a_map_does_not_hang_on_the_number_of_threads(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("sklearn")
+    threads = set()
+
+    def place(model: object, rows: Rows) -> Rows:
+        threads.update(one["num_threads"] for one in threadpoolctl.threadpool_info())
+        return rows[:, :2]
+
+    monkeypatch.setattr("sklearn.manifold.TSNE.fit_transform", place)
+    with threadpoolctl.threadpool_limits(3):
+        lay_out(rng.normal(size=(80, 3)), rng)
+    assert threads == {1}
 
 
 def test_of_very_many_segments_a_part_is_shown(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.page import Pair
+from asot.processes import one_thread
 
 Rows = NDArray[np.float64]
 
@@ -197,7 +198,8 @@ def lay_out(rows: Rows, rng: np.random.Generator) -> tuple[Rows, str]:
         return plain, "PCA"
     perplexity = min(PERPLEXITY, (len(learnt) - 1) / 3)
     model = TSNE(init="pca", perplexity=perplexity, random_state=0)
-    places = model.fit_transform(rows[learnt].astype(np.float32)).astype(float)
+    with one_thread():  # several give other digits, and wait ten times as long on a busy machine
+        places = model.fit_transform(rows[learnt].astype(np.float32)).astype(float)
     # Its directions are arbitrary: the longer one goes across.
     places = places @ main_axes(places, 2)
     if len(learnt) == len(rows):
