@@ -163,7 +163,7 @@ def test_a_map_does_not_hang_on_the_number_of_threads(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("sklearn")
-    threads = set()
+    threads = set[int]()
 
     def place(model: object, rows: Rows) -> Rows:
         threads.update(one["num_threads"] for one in threadpoolctl.threadpool_info())
