@@ -15,6 +15,7 @@ ROOMS = (
     *(
         "text",
         "errors",
+        "named",
         "locks",
         "stores",
         "remote",

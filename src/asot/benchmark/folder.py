@@ -34,7 +34,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from asot.benchmark.methods import all_methods
+from asot.benchmark.methods import known
 from asot.data import Recordings
 from asot.errors import ConfigurationError, FileError
 from asot.files import atomic_path, remove, write_json, write_text
@@ -277,21 +277,22 @@ class BenchmarkFolder:
 
     def _found(self, suffix: str) -> list[tuple[Cell, Path]]:
         """List the cells of known methods that have a file with this ending, in order."""
-        found, methods = [], all_methods()
+        found = []
         for path in (self.root / "cells").glob(f"*/*/seed-*{suffix}"):
-            method, activity, seed = path.parts[-3], path.parts[-2], path.stem[len("seed-") :]
-            if seed.isdecimal() and method in methods:
-                found.append((Cell(method, unquote(activity), int(seed)), path))
+            method, activity = map(unquote, path.parts[-3:-1])
+            seed = path.stem[len("seed-") :]
+            if seed.isdecimal() and known(method) is not None:
+                found.append((Cell(method, activity, int(seed)), path))
         return sorted(found)
 
     def _path(self, cell: Cell, suffix: str) -> Path:
-        folder = self.root / "cells" / cell.method / file_name(cell.activity)
+        folder = self.root / "cells" / file_name(cell.method) / file_name(cell.activity)
         return folder / f"seed-{cell.seed}{suffix}"
 
 
-def file_name(activity: str) -> str:
+def file_name(name: str) -> str:
     """Escape characters that file names cannot hold, as in a URL: ``%2F`` for a slash."""
-    return re.sub(r'[%/\\<>:"|?*]|^\.', lambda found: f"%{ord(found[0]):02X}", activity)
+    return re.sub(r'[%/\\<>:"|?*]|^\.', lambda found: f"%{ord(found[0]):02X}", name)
 
 
 def _group(n_actions: int, recordings: Recordings) -> Group:

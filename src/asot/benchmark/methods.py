@@ -13,6 +13,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
+from asot.benchmark.own import OWN, is_class, make_own, read_settings, set_on, split_name
 from asot.errors import ConfigurationError, MissingExtraError
 from asot.model.recipe import AUTO, Recipe, load_recipe
 
@@ -109,6 +110,22 @@ def _baseline(kind: str, recipe: Recipe, n_actions: int, seed: int, keep_epochs:
     made = getattr(baselines, kind)(n_actions)
     known = made.get_params()
     return made.set_params(**{name: one for name, one in settings.items() if name in known})
+
+
+def _class(
+    name: str, text: str, recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool
+) -> Any:
+    """Make a class of the user's own."""
+    offered = {"recipe": paper_network(recipe), "n_actions": n_actions, "random_state": seed}
+    return make_own(name, offered | {"keep_epochs": keep_epochs}, read_settings(text))
+
+
+def _other(
+    row: str, text: str, recipe: Recipe, n_actions: int, seed: int, keep_epochs: bool
+) -> Any:
+    """Make a method with other settings."""
+    made = all_methods()[row].make(recipe, n_actions, seed, keep_epochs)
+    return set_on(made, row, read_settings(text))
 
 
 METHODS: dict[str, Method] = {
@@ -280,21 +297,35 @@ def all_methods() -> dict[str, Method]:
     return {"paper": paper, **parts, **METHODS}
 
 
+def known(name: str) -> Method | None:
+    """Return the method of a name in results, None of another name; nothing is imported."""
+    base, settings = split_name(name)
+    method = all_methods().get(base)
+    if method is None:
+        return Method(name, OWN, partial(_class, base, settings)) if is_class(base) else None
+    if not settings:
+        return method if base == name else None
+    title = f"{method.title} ({settings})"
+    return replace(method, title=title, make=partial(_other, base, settings))
+
+
 def find_method(name: str) -> Method:
     """Find a method by its name in results."""
-    methods = all_methods()
-    if name not in methods:
+    method = known(name)
+    if method is None:
         raise ConfigurationError(
-            f"There is no method {name!r}: choose of {', '.join(METHODS)}, or a part of "
-            f"{', '.join(ABLATIONS)} to --ablate.",
+            f"There is no method {name!r}: choose of {', '.join(METHODS)}, a part of "
+            f"{', '.join(ABLATIONS)} to --ablate, a row with other settings, as "
+            "own_order(every=2), or a class of your own, as my_module:MySegmenter.",
             setting="methods",
         )
-    return methods[name]
+    return method
 
 
 def ordered(methods: Iterable[str]) -> list[str]:
-    """Sort names of methods into the order of tables."""
-    return sorted(methods, key=list(all_methods()).index)
+    """Sort names of methods into the order of tables; classes of one's own are the last."""
+    places = {name: place for place, name in enumerate(all_methods())}
+    return sorted(methods, key=lambda name: (places.get(split_name(name)[0], len(places)), name))
 
 
 def choose_methods(names: Sequence[str] | None, parts: Sequence[str] | None) -> list[str]:
@@ -321,5 +352,7 @@ def choose_methods(names: Sequence[str] | None, parts: Sequence[str] | None) -> 
             method = find_method(name)
             if not method.available and method.library is not None:
                 raise MissingExtraError(*method.library, f"The method {name!r}")
+            if name not in all_methods():
+                method.make(Recipe(), 2, 0, False)  # refuses what cannot be, before work
     beside = ["paper"] if parts else []
     return list(dict.fromkeys([*beside, *chosen, *(ABLATED + part for part in parts)]))

@@ -63,8 +63,9 @@ def run(
     methods: paper (the paper's single network), default (the recipe, or default in place of the
         paper's), sela, tot, cte, cte_decoding, kmeans_asot, kmeans, hmm, twfinch, uniform; ASOT's
         descendants vasot, closed_loop, prototypes, prototypes_smooth, own_order, views, uncertain,
-        hierarchy; or all. Unless given, those that are installed without the descendants, or
-        paper alone with --ablate.
+        hierarchy; or all. A row with other settings, as "own_order(every=2)"; a class of your
+        own with fit_predict, as my_module:MySegmenter. Unless given, those that are installed
+        without the descendants, or paper alone with --ablate.
     ablate: The paper's method without a part: temporal, prior, unbalanced, training, kmeans, or
         all.
     activities: Those to run; all of the recipe's unless given. The word each stands for every

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.errors import ArgumentError, ConfigurationError
+from asot.named import brief
 
 
 class Backbone(ABC):
@@ -84,8 +85,3 @@ class Backbone(ABC):
             message = "makes features of a grey image that are not finite"
             raise ConfigurationError(f"The backbone {self.name} {message}.")
         self.width = made.shape[1]
-
-
-def brief(error: Exception) -> str:
-    """Shorten an error of other people's code to one line: its type and text."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300].rstrip(".")

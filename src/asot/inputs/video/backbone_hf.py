@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.errors import ConfigurationError, DataError, FileError, MissingExtraError
-from asot.inputs.video.backbone import Backbone, brief
+from asot.inputs.video.backbone import Backbone
 from asot.inputs.video.backbone_onnx import MEAN, STD
+from asot.named import brief
 from asot.schema import convert, read_json
 
 _PREPARATIONS = ("preprocessor_config.json", "video_preprocessor_config.json")

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from asot.errors import ConfigurationError, FileError, MissingExtraError
 from asot.files import file_hash
-from asot.inputs.video.backbone import Backbone, brief
+from asot.inputs.video.backbone import Backbone
+from asot.named import brief
 from asot.schema import Positive, read_json
 from asot.workers import usable_threads
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import re
-import sys
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +16,8 @@ from numpy.typing import NDArray
 from asot.errors import ArgumentError, ConfigurationError, require_integer
 from asot.files import file_hash
 from asot.inputs.settings import DEVICES
-from asot.inputs.video.backbone import Backbone, brief
+from asot.inputs.video.backbone import Backbone
+from asot.named import PATTERN, import_named
 
 # The pattern of a name, and the function (name, device, threads) that opens it. Its module is
 # imported only then, because each kind needs libraries of its own.
@@ -25,7 +25,7 @@ _KINDS = (
     (r"efficientnet-lite0", "asot.inputs.video.efficientnet:open_efficientnet"),
     (r"hf:.*", "asot.inputs.video.backbone_hf:TransformersBackbone"),
     (r".*\.onnx", "asot.inputs.video.backbone_onnx:open_onnx"),
-    (r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", "asot.inputs.video.backbones:CallableBackbone"),
+    (PATTERN, "asot.inputs.video.backbones:CallableBackbone"),
 )
 
 
@@ -82,18 +82,7 @@ class CallableBackbone(Backbone):
 
     def __init__(self, name: str, device: str = "auto", threads: int | None = None) -> None:
         self.name = name
-        module_name, _, path = name.partition(":")
-        # `python -m` searches the current folder; a console script does not.
-        if "" not in sys.path and str(Path.cwd()) not in sys.path:
-            sys.path.insert(0, str(Path.cwd()))
-        try:
-            module = import_module(module_name)
-            function: Any = module
-            for part in path.split("."):
-                function = getattr(function, part)
-        except Exception as error:  # an import runs other people's code
-            message = f"The backbone {name} cannot be imported: {brief(error)}."
-            raise ConfigurationError(message, setting="backbone") from error
+        module, function = import_named(name, "backbone", "backbone")
         if not callable(function):
             message = f"The backbone {name} must be callable, but is {function!r}."
             raise ConfigurationError(message, setting="backbone")

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from asot.errors import ConfigurationError, FileError, MissingExtraError
 from asot.files import atomic_path, file_hash
 from asot.graphs import GraphWriter
-from asot.inputs.video.backbone import brief
 from asot.inputs.video.backbone_onnx import OnnxBackbone, OnnxOptions
+from asot.named import brief
 from asot.remote import cache_folder
 
 EFFICIENTNET = "efficientnet-lite0"
