@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.metrics import adjusted_rand_score
 
 from asot.data import standardise
 from asot.discover.number import (
     NUMBERS,
     TIE,
     TYPICAL,
+    adjusted_rand,
+    count_pairs,
     find_n_actions,
     score_numbers,
 )
@@ -77,3 +80,15 @@ def test_noise_has_no_gain(rng: np.random.Generator) -> None:
     X = [rng.normal(size=(200, 4)).astype(np.float32) for _ in range(4)]
     evidence = find_n_actions(X, 8)
     assert max(evidence.gain) < 0.5
+
+
+def test_the_rand_index_is_that_of_scikit_learn_to_the_bit(rng: np.random.Generator) -> None:
+    for _ in range(50):
+        size, n_frames = rng.integers(1, 8), rng.integers(1, 400)
+        one = rng.integers(size, size=n_frames)
+        other = np.where(rng.random(n_frames) < 0.3, rng.integers(size, size=n_frames), one)
+        assert adjusted_rand(one, other) == adjusted_rand_score(one, other)
+        table = count_pairs(one, other, size)
+        assert table.sum() == n_frames
+        assert table[one[0], other[0]] == np.sum((one == one[0]) & (other == other[0]))
+    assert adjusted_rand(one, one) == 1

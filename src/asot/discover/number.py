@@ -127,14 +127,10 @@ def agreement_across(one: Sequence[NDArray[np.int64]], other: Sequence[NDArray[n
     agree on many pairs: only pairs across recordings tell whether the same actions are found
     again. Of a single recording, the ordinary index.
     """
-    from sklearn.metrics import adjusted_rand_score
-
     if len(one) == 1:
-        return float(adjusted_rand_score(one[0], other[0]))
+        return adjusted_rand(one[0], other[0])
     size = 1 + max(int(labels.max()) for labels in (*one, *other))
-    tables = np.zeros((len(one), size, size))
-    for table, a, b in zip(tables, one, other, strict=True):
-        np.add.at(table, (a, b), 1)
+    tables = np.array([count_pairs(a, b, size) for a, b in zip(one, other, strict=True)], float)
 
     def pairs(counts: NDArray[np.float64]) -> float:
         return float((counts.sum(axis=0) ** 2).sum() - (counts**2).sum())
@@ -143,3 +139,30 @@ def agreement_across(one: Sequence[NDArray[np.int64]], other: Sequence[NDArray[n
     expected = first * second / pairs(tables.sum(axis=(1, 2)))
     most = (first + second) / 2
     return (both - expected) / (most - expected) if most > expected else 0.0
+
+
+def adjusted_rand(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:
+    """Return the adjusted Rand index of labels (N,), from 0 on, of the same frames.
+
+    It is scikit-learn's to the last bit, whose checks of labels take several times as long.
+    """
+    table = count_pairs(one, other, 1 + int(max(one.max(), other.max())))
+    # In Python's integers, as these are products of four numbers of frames.
+    both, first, second = (
+        int((counts**2).sum()) for counts in (table, table.sum(axis=1), table.sum(axis=0))
+    )
+    together, only_first, only_second = both - len(one), first - both, second - both
+    apart = len(one) ** 2 - first - second + both
+    if only_first == only_second == 0:
+        return 1.0
+    expected = (together + only_first) * (only_first + apart)
+    expected += (together + only_second) * (only_second + apart)
+    return 2.0 * (together * apart - only_first * only_second) / expected
+
+
+def count_pairs(
+    one: NDArray[np.int64], other: NDArray[np.int64], n_labels: int
+) -> NDArray[np.int64]:
+    """Count the frames with each label (N,) of one labelling and each of another, (K, K)."""
+    joint = np.bincount(one * n_labels + other, minlength=n_labels**2)
+    return joint.reshape(n_labels, n_labels)

@@ -91,16 +91,16 @@ class SegmentationScore:
         rows = np.concatenate(main_directions(recordings, directions)).astype(np.float64)
         self._rows = rows - rows.mean(axis=0)
         self._variance = max(float((self._rows**2).mean()), np.finfo(float).tiny)
-        self._alone = [np.zeros(one, dtype=np.int64) for one in self._lengths]
         taus = [self._correlated(np.concatenate(one)) for one in likely]
         self.correlated = float(np.median(taus)) if taus else 1.0
+        self._alone = self._score([np.zeros(one, dtype=np.int64) for one in self._lengths], 1)
 
     def gain(self, labels: Sequence[NDArray[np.int64]], n_actions: int) -> float:
         """Return by how many nats labels (N_i,) of K actions describe the frames better than none.
 
         None is a single action. The higher, the better; at most about 0 for noise.
         """
-        return self._score(labels, n_actions) - self._score(self._alone, 1)
+        return self._score(labels, n_actions) - self._alone
 
     def alike(self, labels: Sequence[NDArray[np.int64]], n_actions: int) -> list[tuple[int, int]]:
         """List the pairs of actions that are better described as one, the likeliest first."""
@@ -121,8 +121,7 @@ class SegmentationScore:
         weight = columns * self.correlated  # frames that the pooled covariance counts as
         ridge = RIDGE * self._variance * np.eye(columns)
         volume = 0.0
-        for own in members:
-            rows = residuals[own]
+        for rows in members:
             covariance = (rows.T @ rows + weight * pooled) / (len(rows) + weight) + ridge
             volume += len(rows) * float(np.linalg.slogdet(covariance)[1])
         choices = max(number / n_segments * max(n_actions - 1, 1), 2.0)
@@ -130,13 +129,15 @@ class SegmentationScore:
 
     def _residuals(
         self, labels: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], list[NDArray[np.int64]]]:
-        """Return the frames around the means of their actions, and the frames of each action."""
+    ) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
+        """Return the frames around the means of their actions, and those of each action."""
         order = np.argsort(labels, kind="stable")
-        members = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
-        residuals = self._rows.copy()
+        rows = self._rows[order]
+        members = np.split(rows, np.flatnonzero(np.diff(labels[order])) + 1)
         for own in members:
-            residuals[own] -= residuals[own].mean(axis=0)
+            own -= own.mean(axis=0)
+        residuals = np.empty_like(rows)
+        residuals[order] = rows
         return residuals, members
 
     def _correlated(self, labels: NDArray[np.int64]) -> float:

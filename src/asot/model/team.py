@@ -25,6 +25,7 @@ from torch import Tensor
 from asot.decoding.boundaries import sharpen_boundaries
 from asot.discover.background import Background
 from asot.discover.noise import compare_with_noise
+from asot.discover.number import adjusted_rand, count_pairs
 from asot.discover.prototypes import Frames, Prototypes, band, unit_rows
 from asot.discover.score import (
     FEW_DIRECTIONS,
@@ -146,7 +147,6 @@ def hold_vote(labels: Sequence[NDArray[np.int64]], n_actions: int) -> Vote:
     [[1.0, 0.0], [0.0, 1.0]]
     """
     from scipy.optimize import linear_sum_assignment
-    from sklearn.metrics import adjusted_rand_score
 
     thin = [one[:: max(1, len(one) // COMPARED)] for one in labels]
     several = [len(np.unique(one)) > 1 for one in thin]
@@ -156,7 +156,7 @@ def hold_vote(labels: Sequence[NDArray[np.int64]], n_actions: int) -> Vote:
         for b in range(a):
             # Two labellings with a single action are the same, which is not evidence.
             both = several[a] and several[b]
-            rand[a, b] = rand[b, a] = adjusted_rand_score(thin[a], thin[b]) if both else 0.0
+            rand[a, b] = rand[b, a] = adjusted_rand(thin[a], thin[b]) if both else 0.0
     agreement = (rand.sum(axis=1) - 1) / max(1, count - 1) if count > 1 else np.ones(1)
     weights = np.maximum(agreement, 1e-3) ** 2
     weights /= weights.sum()
@@ -164,9 +164,7 @@ def hold_vote(labels: Sequence[NDArray[np.int64]], n_actions: int) -> Vote:
     columns = np.zeros((count, n_actions), dtype=np.int64)
     for _ in range(ROUNDS):
         for index, own in enumerate(labels):
-            table = np.zeros((n_actions, n_actions))
-            np.add.at(table, (own, reference), 1)
-            rows, matched = linear_sum_assignment(-table)
+            rows, matched = linear_sum_assignment(-count_pairs(own, reference, n_actions))
             columns[index, rows] = matched
         vote = Vote(columns, weights, agreement)
         outcome = vote.shares(labels).argmax(axis=1)
@@ -329,12 +327,10 @@ class _Result:
 
     def agreement(self) -> float:
         """Return the mean adjusted Rand index of the result and each learner, by weight."""
-        from sklearn.metrics import adjusted_rand_score
-
         joined = np.concatenate(self.labels)
         step = max(1, len(joined) // COMPARED)
         rand = [
-            adjusted_rand_score(joined[::step], np.concatenate(labels)[::step])
+            adjusted_rand(joined[::step], np.concatenate(labels)[::step])
             for labels in self.candidate.labels
         ]
         return float(np.average(rand, weights=self.vote.weights))
