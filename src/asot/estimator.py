@@ -29,6 +29,7 @@ PLACES = {
     "order_prior": ("order_prior",),
     "team": ("team",),
     "background": ("background",),
+    "sub_actions": ("sub_actions",),
     "standardise": ("dataset.standardise",),
     "hidden": ("encoder.hidden",),
     "embedding_width": ("encoder.width",),
@@ -71,6 +72,9 @@ class ActionSegmenter(EmbeddingOutput, SegmentOutput, StoredSegmenter):
     background : bool
         Whether a team looks for frames that belong to no action, and labels them -1: what a
         recording shows and the others do not. It needs eight recordings.
+    sub_actions : int
+        Steps to look for within each action, at most; an action has fewer where its segments do
+        not hold them, and none where it has fewer than six segments. 0 looks for none.
     standardise : bool
         Standardise the features of each recording.
     hidden : sequence of int
@@ -126,6 +130,9 @@ class ActionSegmenter(EmbeddingOutput, SegmentOutput, StoredSegmenter):
         the learners'.
     confidence_ : list of (N_i,) float32 arrays
         How likely each of these labels is right, as ``predict_proba`` has it.
+    sub_actions_ : list of (N_i,) int64 arrays
+        With ``sub_actions``, the step of each frame within its action, from 0, in the order in
+        which they mostly come; -1 where an action has none. ``segments`` has those of others.
     n_features_in_ : int
         Columns of the features.
     feature_names_in_ : (D,) object array
@@ -163,6 +170,7 @@ class ActionSegmenter(EmbeddingOutput, SegmentOutput, StoredSegmenter):
         radius: float | int | Literal["auto"] = "auto",
         team: int = 2,
         background: bool = False,
+        sub_actions: int = 0,
         standardise: bool = True,
         hidden: Sequence[int] = (128,),
         embedding_width: int = 40,
@@ -196,6 +204,7 @@ class ActionSegmenter(EmbeddingOutput, SegmentOutput, StoredSegmenter):
         self.radius = radius
         self.team = team
         self.background = background
+        self.sub_actions = sub_actions
         self.standardise = standardise
         self.hidden = hidden
         self.embedding_width = embedding_width
@@ -306,17 +315,22 @@ class ActionSegmenter(EmbeddingOutput, SegmentOutput, StoredSegmenter):
     ) -> list[NDArray[np.int64]]:
         label = partial(self._sure, model)
         found = label_each(label, prepared, model, prepared.given, known)
-        self.confidence_ = [confidence for _, confidence in found]
-        return [labels for labels, _ in found]
+        self.confidence_ = [confidence for _, confidence, _ in found]
+        if model.steps:
+            self.sub_actions_ = [steps for *_, steps in found]
+        elif hasattr(self, "sub_actions_"):
+            del self.sub_actions_
+        return [labels for labels, _, _ in found]
 
     @staticmethod
     def _sure(model: Any, features: NDArray[np.float32], known: Any = None) -> Any:
-        """Label one recording's prepared features, (N,), and give each label's probability."""
+        """Label one recording's prepared features, (N,); give each label's probability and step."""
         from asot.model.network import decode
+        from asot.model.sub_actions import sub_actions
 
         labels, probabilities = decode(model, features, known)
         own = np.take_along_axis(probabilities, np.maximum(labels, 0)[:, None], axis=1)[:, 0]
-        return labels, own
+        return labels, own, sub_actions(model, features, labels)
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
         if not hasattr(self, "model_"):

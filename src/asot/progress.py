@@ -27,6 +27,7 @@ COSTS: dict[str, tuple[float, float]] = {
     "Cells": (60, 0),
     "k-means alone": (1, 0),
     "Drawing": (2, 0.001),
+    "Finding sub-actions": (3, 0.01),
     "Page: videos": (0, 0.1),
     "Page: recordings": (0.5, 0.003),
     "Page: clips": (1, 0.025),

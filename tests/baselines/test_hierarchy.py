@@ -118,7 +118,8 @@ def test_the_table_has_each_action_before_its_sub_actions(
         for level, labels in enumerate(levels):
             rows = own[own.level == level]
             lengths = rows.end_frame - rows.start_frame
-            np.testing.assert_array_equal(np.repeat(rows.label, lengths), labels)
+            found = rows.action if level == 0 else 2 * rows.action + rows.sub_action
+            np.testing.assert_array_equal(np.repeat(found, lengths), labels)
     np.testing.assert_allclose(table.end_s, table.end_frame / 10)
     assert segmenter.segments().start_s.isna().all()
 

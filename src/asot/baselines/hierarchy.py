@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,18 +14,14 @@ from torch.nn.functional import normalize, one_hot
 
 from asot.data import even_frames
 from asot.discover.prototypes import fit_kmeans
-from asot.errors import require_integer, require_number
+from asot.errors import require_integer
 from asot.model.features import PreparedFeatures, as_tensor
 from asot.model.network import ActionModel
-from asot.model.output import require_pandas
+from asot.model.output import Segmentation, SegmentOutput
 from asot.model.parts import Epoch, ForwardPass, Parts
 from asot.model.recipe import Recipe
 from asot.model.segmenter import NetworkSegmenter, label_each
-from asot.timeline.tree import segment_tree
 from asot.transport import solve
-
-if TYPE_CHECKING:
-    import pandas
 
 Levels = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -59,7 +55,7 @@ class SubActions(nn.Module):
         return 1.0 - temperature * soft
 
 
-class HierarchySegmenter(NetworkSegmenter):
+class HierarchySegmenter(SegmentOutput, NetworkSegmenter):
     """Learns sub-actions under actions, and segments recordings at both levels.
 
     Each of K actions has ``alpha`` sub-actions with prototypes s of their own, so that an action
@@ -137,44 +133,12 @@ class HierarchySegmenter(NetworkSegmenter):
         recordings = self._read_fitted(X)
         return recordings.answer(fine for _, fine in self._each(self._levels, recordings))
 
-    def segments(self, X: Any = None, *, frame_rate: float | None = None) -> pandas.DataFrame:
-        """Return the segments of both levels as a table, each action before its sub-actions.
-
-        Parameters
-        ----------
-        X : as for ``fit``, optional
-            Recordings to segment; those that were fitted unless given.
-        frame_rate : float, optional
-            Frames per second, for ``start_s`` and ``end_s``, which are empty without it.
-
-        Returns
-        -------
-        pandas.DataFrame
-            ``recording`` (its place in ``X``), ``level`` (0 for actions, 1 for sub-actions),
-            ``start_frame``, ``end_frame`` (the first frame after the segment), ``start_s``,
-            ``end_s`` and ``label`` (of an action or a sub-action, by the level).
-
-        Raises
-        ------
-        MissingExtraError
-            Without pandas, which the extra ``series`` brings.
-        """
-        pandas = require_pandas("HierarchySegmenter.segments")
-        if frame_rate is not None:
-            require_number("frame_rate", frame_rate, above=0)
+    def _segmentation(self, X: Any, lengths: Any) -> list[Segmentation]:
         if X is None and hasattr(self, "model_"):
             found = list(zip(self.labels_, self.sub_actions_, strict=True))
         else:
-            found = self._each(self._levels, self._read_fitted(X))
-        second = math.nan if frame_rate is None else 1.0 / frame_rate
-        rows = [
-            (index, level, one.start, one.end, one.start * second, one.end * second, one.label)
-            for index, levels in enumerate(found)
-            for node in segment_tree(levels)
-            for level, one in node.walk()
-        ]
-        names = ["recording", "level", "start_frame", "end_frame", "start_s", "end_s", "label"]
-        return pandas.DataFrame(rows, columns=names)
+            found = self._each(self._levels, self._read_fitted(X, lengths))
+        return [(coarse, None, fine % self.alpha) for coarse, fine in found]
 
     def _recipe(self) -> Recipe:
         require_integer("alpha", self.alpha, at_least=1)

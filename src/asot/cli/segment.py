@@ -35,6 +35,7 @@ def run(
     model: Path | None = None,
     corrected: list[Path] | None = None,
     background: bool = False,
+    sub_actions: int | None = None,
     embed: bool = False,
     recipe: str = RECIPE,
     seed: int = 0,
@@ -59,10 +60,14 @@ def run(
         files that the page downloads, or that folder again for those that asot relabel stored.
     recipe: Settings of the learning: the name of a recipe, or a YAML file.
     background: Leave frames without an action where no other recording shows anything similar.
+    sub_actions: How many steps to look for within each action, at most; none unless given.
     """
     if model is not None and n_actions is not None:
         rule = "--n_actions must be left out with --model, which has its own."
         raise ConfigurationError(rule, setting="n_actions")
+    if model is not None and sub_actions is not None:
+        rule = "--sub_actions must be left out with --model, which has its own."
+        raise ConfigurationError(rule, setting="sub_actions")
     if corrected and model is None:
         rule = "--corrected needs --model, the folder of the results that were corrected."
         raise ConfigurationError(rule, setting="corrected")
@@ -78,6 +83,8 @@ def run(
     settings = replace(settings, n_actions=n_actions or settings.n_actions or "auto")
     if background:
         settings = replace(settings, background=True)
+    if sub_actions is not None:
+        settings = replace(settings, sub_actions=sub_actions)
     settings.check()
     refuse_unconcerned(options, recordings)
     if options.frame_rate not in (None, EVERY) and data_folder(recordings) is not None:

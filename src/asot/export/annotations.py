@@ -22,7 +22,7 @@ from asot.timeline.segments import Interval
 logger = logging.getLogger(__name__)
 
 # The tiers that this library writes.
-TIER, NOTES = "actions", "notes"
+TIER, NOTES, STEPS = "actions", "notes", "steps"
 Span: TypeAlias = tuple[float | None, float | None]
 
 

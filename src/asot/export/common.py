@@ -115,6 +115,24 @@ def milliseconds(timeline: Timeline) -> list[tuple[int, int, SegmentRow]]:
     return rounded
 
 
+def steps_in_milliseconds(timeline: Timeline) -> list[tuple[int, int, str]]:
+    """Round the steps within rows to whole milliseconds of these: start, end, "step 2".
+
+    A step that rounding would leave empty is left out.
+    """
+    spans, times = milliseconds(timeline), timeline.seconds
+    found = []
+    for one in timeline.steps:
+        first, last, row = spans[one.segment - 1]
+        start = round(float(times[one.start_frame]) * 1000)
+        end = round(float(times[one.end_frame]) * 1000)
+        start = first if one.start_frame == row.start_frame else max(first, start)
+        end = last if one.end_frame == row.end_frame else min(last, end)
+        if start < end:
+            found.append((start, end, f"step {one.step}"))
+    return found
+
+
 def video_rate(timeline: Timeline) -> float | None:
     """Return the video's frames a second, if all boundaries are moments of its frames.
 

@@ -1,8 +1,8 @@
 """Timelines as ELAN files, and ELAN files back as intervals.
 
 A file a recording, in whole milliseconds, with a tier ``actions``, one for ``notes`` if there are
-any, and the video linked. The recording's name is a property of the file, so that a file that was
-renamed is still known.
+any, one for ``steps`` below the actions likewise, and the video linked. The recording's name is a
+property of the file, so that a file that was renamed is still known.
 """
 
 from __future__ import annotations
@@ -17,8 +17,14 @@ from urllib.parse import unquote
 from xml.etree import ElementTree
 
 from asot.errors import FileError, MissingExtraError, unreadable
-from asot.export.annotations import NOTES, TIER, Span, known_name, of_tiers
-from asot.export.common import actions, milliseconds, note, require_lines
+from asot.export.annotations import NOTES, STEPS, TIER, Span, known_name, of_tiers
+from asot.export.common import (
+    actions,
+    milliseconds,
+    note,
+    require_lines,
+    steps_in_milliseconds,
+)
 from asot.files import atomic_path, require_file
 from asot.text import file_stems, recording_name
 from asot.timeline.segments import Interval, Timeline
@@ -95,6 +101,11 @@ def _document(timeline: Timeline, out: Path) -> Any:
         document.add_annotation(TIER, start, end, row.action)
         if note(row):
             document.add_annotation(NOTES, start, end, note(row))
+    if timeline.steps:
+        document.add_linguistic_type(STEPS, constraints="Included_In")
+        document.add_tier(STEPS, STEPS, parent=TIER)
+        for start, end, text in steps_in_milliseconds(timeline):
+            document.add_annotation(STEPS, start, end, text)
     return document
 
 

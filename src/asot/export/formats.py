@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from asot.errors import ArgumentError, DataError, FileError
 from asot.export.common import require_names
 from asot.schema import read_json
-from asot.timeline.segments import Interval, Timeline
+from asot.timeline.segments import STEP_TABLE, Interval, Timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +240,7 @@ def read(
         files = [
             file
             for file in sorted(path.iterdir())
-            if file.suffix.lower() in endings and not file.name.startswith(".")
+            if file.suffix.lower() in endings and file.name[0] != "." and file.name != STEP_TABLE
         ]
         if not files:
             raise FileError.at(path, f"holds no file that ends in {', '.join(endings)}")

@@ -1,8 +1,9 @@
 """Timelines as TextGrids of Praat, and TextGrids back as intervals.
 
-A file a recording, with the tier ``actions``, and ``notes`` where there are any. A tier has no
-gaps: where there is no action, its text is empty. Of a file, Praat reads the quoted texts and the
-numbers that stand free, in their order; the words around them are for people, and may be missing.
+A file a recording, with the tier ``actions``, and ``steps`` and ``notes`` where there are any. A
+tier has no gaps: where there is no action, its text is empty. Of a file, Praat reads the quoted
+texts and the numbers that stand free, in their order; the words around them are for people, and
+may be missing.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from asot.errors import FileError
-from asot.export.annotations import NOTES, TIER, Span, known_name, of_tiers
+from asot.export.annotations import NOTES, STEPS, TIER, Span, known_name, of_tiers
 from asot.export.common import actions, note, require_lines, write_each
 from asot.files import read_text
 from asot.text import recording_name
@@ -63,21 +64,27 @@ def _tier(kind: str, values: Iterator[str]) -> list[tuple[Span, str]]:
 
 def _grid(timeline: Timeline) -> str:
     times = timeline.seconds.tolist()
-    tiers = {TIER: [row.action for row in timeline.rows], NOTES: [*map(note, timeline.rows)]}
-    if not any(tiers[NOTES]):
-        del tiers[NOTES]
+    rows = timeline.rows
+    tiers = {
+        TIER: [(one.start_frame, one.end_frame, one.action) for one in rows],
+        STEPS: [(one.start_frame, one.end_frame, f"step {one.step}") for one in timeline.steps],
+        NOTES: [
+            (one.start_frame, one.end_frame, note(one)) for one in rows if any(map(note, rows))
+        ],
+    }
+    tiers = {name: spans for name, spans in tiers.items() if spans or name == TIER}
     start, end = min(0.0, times[0]), times[-1]
     text = 'File type = "ooTextFile"\nObject class = "TextGrid"\n\n'
     text += f"xmin = {_number(start)}\nxmax = {_number(end)}\n"
     text += f"tiers? <exists>\nsize = {len(tiers)}\nitem []:\n"
-    for i, (name, labels) in enumerate(tiers.items(), 1):
+    for i, (name, labelled) in enumerate(tiers.items(), 1):
         spans = list[tuple[float, float, str]]()
         reached = start
-        for row, label in zip(timeline.rows, labels, strict=True):
-            if times[row.start_frame] > reached:
-                spans.append((reached, times[row.start_frame], ""))
-            reached = times[row.end_frame]
-            spans.append((times[row.start_frame], reached, label))
+        for first_frame, end_frame, label in labelled:
+            if times[first_frame] > reached:
+                spans.append((reached, times[first_frame], ""))
+            reached = times[end_frame]
+            spans.append((times[first_frame], reached, label))
         if reached < end:
             spans.append((reached, end, ""))
         text += f'    item [{i}]:\n        class = "IntervalTier"\n        name = "{name}"\n'

@@ -25,15 +25,19 @@ from asot.export.spreadsheets import read_table, records
 from asot.files import atomic_path, read_text, require_file
 from asot.strangers import require_likely
 from asot.text import as_cell
-from asot.timeline.segments import Interval, SegmentRow, Timeline
+from asot.timeline.segments import STEP_TABLE, Interval, SegmentRow, StepRow, Timeline
 
 COLUMNS = tuple(field.name for field in fields(SegmentRow))
 MOST_UNPACKED = 200_000_000  # bytes of a workbook
 FIRST_COLUMNS = COLUMNS[:7]  # of tables written before segments could be corrected
 
 
-def write_csv(path: str | os.PathLike[str], rows: Iterable[SegmentRow]) -> None:
-    """Write a segment table to a CSV file.
+def write_csv(
+    path: str | os.PathLike[str],
+    rows: Iterable[SegmentRow | StepRow],
+    kind: type[SegmentRow | StepRow] = SegmentRow,
+) -> None:
+    """Write a segment table, or a table of the steps within segments, to a CSV file.
 
     Parameters
     ----------
@@ -41,6 +45,8 @@ def write_csv(path: str | os.PathLike[str], rows: Iterable[SegmentRow]) -> None:
         The file, replaced as a whole if it exists: a reader never sees half of it.
     rows : iterable of SegmentRow
         The rows, of one recording or of many.
+    kind : {SegmentRow, StepRow}
+        What all rows are.
 
     Raises
     ------
@@ -58,7 +64,7 @@ def write_csv(path: str | os.PathLike[str], rows: Iterable[SegmentRow]) -> None:
     """
     with atomic_path(path) as part, part.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow(COLUMNS)
+        writer.writerow([field.name for field in fields(kind)])
         for number, row in enumerate(rows):
             try:
                 cells = astuple(row)
@@ -116,10 +122,13 @@ def read_csv(path: str | os.PathLike[str]) -> list[SegmentRow]:
 
 
 def write_table(timelines: Sequence[Timeline], out: Path) -> list[Path]:
-    """Write ``segments.csv`` into the folder ``out``."""
-    path = out / "segments.csv"
-    write_csv(path, (row for timeline in timelines for row in timeline.rows))
-    return [path]
+    """Write ``segments.csv`` into the folder ``out``, and ``sub_segments.csv`` of steps, if any."""
+    paths = [out / "segments.csv"]
+    write_csv(paths[0], (row for timeline in timelines for row in timeline.rows))
+    if steps := [row for timeline in timelines for row in timeline.steps]:
+        paths.append(out / STEP_TABLE)
+        write_csv(paths[1], steps, StepRow)
+    return paths
 
 
 def write_parquet(timelines: Sequence[Timeline], out: Path) -> list[Path]:

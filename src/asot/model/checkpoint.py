@@ -24,6 +24,7 @@ from torch import Tensor
 
 from asot.discover.background import Background
 from asot.discover.prototypes import Prototypes
+from asot.discover.steps import Steps
 from asot.discover.verdict import Choice, Trust
 from asot.discover.views import View
 from asot.errors import LARGEST, ConfigurationError, FileError
@@ -90,6 +91,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     learner: _Learner | None = None
     team: _Team | None = None
     columns: list[str] | None = None
+    steps: list[Prototypes | None] | None = None
 
 
 def save(
@@ -107,6 +109,7 @@ def save(
     """
     models = {"network": network, "training": training, "learner": learner, "team": team}
     parts: dict[str, Any] = {**models, "columns": columns}
+    parts["steps"] = [*getattr(network or team, "steps", ())] or None
     values = {name: _plain(one) for name, one in parts.items() if one is not None}
     # In memory first: of a full disk torch says no more than "unexpected pos".
     stream = io.BytesIO()
@@ -129,8 +132,12 @@ def _plain(value: Any) -> Any:
         is_network = isinstance(value.model, ActionModel)
         parts = {"title": value.title, "view": value.view, "network": None, "prototypes": None}
         return _plain({**parts, "network" if is_network else "prototypes": value.model})
+    if isinstance(value, Recipe):
+        return _plain(value.to_dict())
     if dataclasses.is_dataclass(value):
         names = [one.name for one in dataclasses.fields(value)]
+        if isinstance(value, TeamModel):
+            names.remove("steps")  # beside the model, as those of a network
         return {_plain(name): _plain(getattr(value, name)) for name in names}
     if isinstance(value, dict):
         return {_plain(name): _plain(one) for name, one in value.items()}
@@ -185,6 +192,7 @@ def load_training(
     """
     with _reading(path) as stored:
         model, state = _network_of(stored.network, parts=parts), stored.training
+        model.steps = _steps_of(stored, model)
         if state is None:
             raise _UnfitError("holds no training to go on with")
         shapes = [one.shape for one in model.parameters() if one.requires_grad]
@@ -279,9 +287,22 @@ def _recipe_of(values: dict[str, Any]) -> Recipe:
 
 
 def _model_of(stored: _File, parts: Parts | None) -> ActionModel | TeamModel:
+    model: ActionModel | TeamModel
     if stored.team is None:
-        return _network_of(stored.network, parts=parts)
-    return _team_of(stored.team)
+        model = _network_of(stored.network, parts=parts)
+    else:
+        model = _team_of(stored.team)
+    model.steps = _steps_of(stored, model)
+    return model
+
+
+def _steps_of(stored: _File, model: ActionModel | TeamModel) -> Steps:
+    steps = tuple(stored.steps or ())
+    _require(len(steps) <= model.n_actions, "steps are of more actions than there are")
+    for place, one in enumerate(steps):
+        if one is not None:
+            _require_prototypes(one, len(one.centres), model.n_features, f"steps[{place}]")
+    return steps
 
 
 def _network_of(
@@ -316,13 +337,7 @@ def _learner_of(stored: _Learner | None, n_features: int, n_actions: int, place:
         raise _UnfitError(f"is a checkpoint without {place}")
     view, prototypes = stored.view, stored.prototypes
     if prototypes is not None:
-        found, order = len(prototypes.centres), prototypes.order
-        fits = 1 <= found <= n_actions and prototypes.centres.shape == (found, n_features)
-        fits = fits and 0 <= prototypes.radius <= LARGEST_RADIUS
-        fits = fits and (prototypes.scale is None or 0 < prototypes.scale <= LARGEST)
-        fits = fits and 0 <= prototypes.order_weight <= LARGEST
-        fits = fits and (order is None or (order.ndim == 2 and order.shape[1] == found))
-        _require(fits, f"{place}.prototypes do not fit the team")
+        _require_prototypes(prototypes, n_actions, n_features, f"{place}.prototypes")
         return Learner(stored.title, view, prototypes)
     network = _network_of(stored.network, place)
     seen, fits = network.n_features, network.n_actions == n_actions
@@ -331,6 +346,16 @@ def _learner_of(stored: _Learner | None, n_features: int, n_actions: int, place:
     fits = view.centre.shape == view.spread.shape == (seen,) and bool((view.spread > 0).all())
     _require(fits, f"{place}.view does not fit its network")
     return Learner(stored.title, view, network)
+
+
+def _require_prototypes(prototypes: Prototypes, most: int, n_features: int, place: str) -> None:
+    found, order = len(prototypes.centres), prototypes.order
+    fits = 1 <= found <= most and prototypes.centres.shape == (found, n_features)
+    fits = fits and 0 <= prototypes.radius <= LARGEST_RADIUS
+    fits = fits and (prototypes.scale is None or 0 < prototypes.scale <= LARGEST)
+    fits = fits and 0 <= prototypes.order_weight <= LARGEST
+    fits = fits and (order is None or (order.ndim == 2 and order.shape[1] == found))
+    _require(fits, f"{place} do not fit the team")
 
 
 def _team_of(stored: _Team) -> TeamModel:

@@ -107,4 +107,4 @@ def _as_team(model: ActionModel | TeamModel) -> TeamModel:
     width = model.n_features
     learner = Learner("the network", View("frames", 1, np.zeros(width), np.ones(width)), model)
     vote = Vote(np.arange(model.n_actions)[None], np.ones(1), np.ones(1))
-    return TeamModel(model.recipe, width, model.n_actions, [learner], vote)
+    return TeamModel(model.recipe, width, model.n_actions, [learner], vote, steps=model.steps)

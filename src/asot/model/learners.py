@@ -186,7 +186,7 @@ class TeamTraining:
 
     def _network(self, kind: Kind, at: int | None, seed: int, name: str) -> Learner:
         own = copy.deepcopy(self.recipe)
-        own.team, own.background = 0, False
+        own.team, own.background, own.sub_actions = 0, False, 0
         assert kind.encoder is not None
         own.encoder = copy.deepcopy(kind.encoder)
         own.training.kmeans_restarts = min(own.training.kmeans_restarts, TEAM_RESTARTS)

@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from asot.discover.steps import Steps
 from asot.errors import ArgumentError, ConfigurationError
 from asot.model.features import as_tensor
 from asot.model.parts import ForwardPass, Parts, require_tensor
@@ -55,6 +56,7 @@ class ActionModel(nn.Module):
         self.n_actions = n_actions
         self.order_prior = recipe.order_prior
         self.parts = Parts() if parts is None else parts
+        self.steps: Steps = ()  # of each action, where any were looked for
         self._last_prior: tuple[tuple[Any, ...], Tensor] | None = None
         copied: dict[int, Any] = {}  # so that a module in two places stays one
         self.encoder, width = self._make_encoder(copied)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from asot.errors import ArgumentError, MissingExtraError
 from asot.model.given import GivenRecordings, Names
-from asot.timeline.segments import SegmentRow, segment_table
+from asot.timeline.segments import UNLABELLED, SegmentRow, even_times, segment_table
+from asot.timeline.tree import step_rows
 
 try:
     from sklearn import get_config
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
-Segmentation = tuple[NDArray[np.int64], NDArray[np.float32]]  # labels, how likely they are right
+# Labels, how likely they are right, and the steps within actions, as far as they are known.
+Segmentation = tuple[NDArray[np.int64], NDArray[np.float32] | None, NDArray[np.int64] | None]
 CONTAINERS = "default", "pandas", "polars"
 
 
@@ -110,20 +112,26 @@ class SegmentOutput:
         pandas.DataFrame
             ``recording`` (its place in ``X``), ``start_frame``, ``end_frame`` (the first frame
             after the segment), ``start_s``, ``end_s``, ``action`` (its label), and ``confidence``,
-            the mean probability of the action over the segment's frames.
+            the mean probability of the action over the segment's frames. Where sub-actions were
+            looked for, those of a segment follow it: ``level`` is 0 for segments of actions and 1
+            for steps, and ``sub_action`` the step within the action, from 0, or -1.
 
         Raises
         ------
         MissingExtraError
             Without pandas, which the extra ``series`` brings.
         """
-        pandas = require_pandas("ActionSegmenter.segments")
-        rows = [
-            asdict(row) | {"recording": index}
-            for index, (labels, confidence) in enumerate(self._segmentation(X, lengths))
-            for row in segment_table(str(index), labels, confidence, frame_rate, names)
-        ]
-        table = pandas.DataFrame(rows, columns=[one.name for one in fields(SegmentRow)])
+        pandas = require_pandas(f"{type(self).__name__}.segments")
+        rows: list[dict[str, Any]] = []
+        columns = [one.name for one in fields(SegmentRow)]
+        for index, (labels, confidence, steps) in enumerate(self._segmentation(X, lengths)):
+            own = segment_table(str(index), labels, confidence, frame_rate, names)
+            found = [asdict(row) | {"recording": index} for row in own]
+            if steps is not None:
+                columns = [*columns[:9], *("level", "sub_action")]
+                found = _both_levels(own, found, steps, frame_rate)
+            rows += found
+        table = pandas.DataFrame(rows, columns=columns)
         kinds: dict[str, type] = {"start_s": float, "end_s": float}
         return table.astype(kinds if names is not None else {**kinds, "action": int})
 
@@ -146,14 +154,15 @@ class SegmentOutput:
         """
         from asot.figures import plot_corpus
 
-        found = [labels for labels, _ in self._segmentation(X, lengths)]
+        found = [labels for labels, *_ in self._segmentation(X, lengths)]
         titles = [str(index) for index in range(len(found))]
         return plot_corpus(found, names=names, recordings=titles, frame_rate=frame_rate)
 
     def _segmentation(self, X: Any, lengths: Any) -> list[Segmentation]:
-        """Return labels (N,) and how likely they are right (N,), of X or of what was fitted."""
+        """Return what is known of X, or else of the recordings that were fitted."""
         if X is None and hasattr(self, "labels_"):
-            return list(zip(self.labels_, self.confidence_, strict=True))
+            steps = getattr(self, "sub_actions_", [None] * len(self.labels_))
+            return list(zip(self.labels_, self.confidence_, steps, strict=True))
         if X is None and hasattr(self, "model_"):
             raise ArgumentError(
                 "X must be given to a segmenter that was loaded: its file holds no recordings.",
@@ -161,6 +170,23 @@ class SegmentOutput:
             )
         recordings = self._read_fitted(X, lengths)
         return self._each(self._sure, recordings)
+
+
+def _both_levels(
+    rows: Sequence[SegmentRow],
+    values: list[dict[str, Any]],
+    steps: NDArray[np.int64],
+    frame_rate: float | None,
+) -> list[dict[str, Any]]:
+    """Add the steps (N,) within segments to the segments' values, each behind its segment."""
+    times = None if frame_rate is None else even_times(len(steps), frame_rate)
+    found = [one | {"level": 0, "sub_action": UNLABELLED} for one in values]
+    for part in step_rows(rows, steps, times):
+        own = asdict(part)
+        own["sub_action"] = own.pop("step") - 1
+        del own["recording"], own["segment"]
+        found.append(values[part.segment - 1] | own | {"confidence": None, "level": 1})
+    return sorted(found, key=lambda one: (one["start_frame"], one["level"]))
 
 
 def require_pandas(caller: str) -> Any:

@@ -166,6 +166,8 @@ class Recipe:
         trains one network, as the paper does.
     background
         Whether a team looks for frames that belong to no action, and labels them -1.
+    sub_actions
+        Steps to look for within each action, at most, which are labelled too; 0 for none.
     dataset
         The data set.
     encoder
@@ -189,6 +191,7 @@ class Recipe:
     order_prior: float | Literal["auto"] = AUTO
     team: int = 2
     background: bool = False
+    sub_actions: int = 0
     dataset: DatasetSettings = field(default_factory=DatasetSettings)
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
@@ -266,8 +269,14 @@ class Recipe:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the recipe as plain dicts, lists and numbers, as in its YAML."""
-        return dataclasses.asdict(self)
+        """Return the recipe as plain dicts, lists and numbers, as in its YAML.
+
+        Without ``sub_actions`` where it is 0, so that files of such runs stay what they were.
+        """
+        values = dataclasses.asdict(self)
+        if not self.sub_actions:
+            del values["sub_actions"]
+        return values
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Recipe:
@@ -302,9 +311,10 @@ _KINDS: dict[str, tuple[Any, str]] = {
     "encoder.hidden": (list, "a list of widths, such as [128]"),
 }  # fmt: skip
 # The most are far above any use, and below what would fill a memory or never end.
-MOST_ACTIONS, _MOST_WIDTH = 10_000, 100_000
+MOST_ACTIONS, MOST_SUB_ACTIONS, _MOST_WIDTH = 10_000, 100, 100_000
 _RANGES = {
     "team": (0, 10_000),
+    "sub_actions": (0, MOST_SUB_ACTIONS),
     "encoder.width": (1, _MOST_WIDTH),
     "training.epochs": (0, 1_000_000),
     "training.kmeans_restarts": (0, 10_000),

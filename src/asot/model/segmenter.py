@@ -189,6 +189,7 @@ class RecipeSegmenter(Segmenter):
         known = self._known(y, recordings)
         from asot.model.automatic import settle, settle_number
         from asot.model.learners import begin_team, train_team
+        from asot.model.sub_actions import find_sub_actions
         from asot.model.training import train
 
         # Prepared once, for training and for segmenting.
@@ -224,14 +225,13 @@ class RecipeSegmenter(Segmenter):
         else:
             parts = replace(parts, callbacks=(*parts.callbacks, keep))  # which sees what they did
             model = train(*arguments, parts=parts)
-        if known is None:
-            self.labels_ = self._segmented(model, prepared)
-        else:
+        if known is not None:
             from asot.model.corrected import learn_corrected
 
             own = [known[place] for place in prepared.order]
             model = learn_corrected(model, prepared, own, n_actions, matched=True)
-            self.labels_ = self._segmented(model, prepared, known)
+        find_sub_actions(model, prepared, seed)
+        self.labels_ = self._segmented(model, prepared, known)
         self._take(model, recordings.open(0)[1], evidence)
         self.objective_ = losses[-1] if losses else None
         self.snapshots_ = snapshots

@@ -33,6 +33,7 @@ from asot.discover.score import (
     count_segments,
     main_directions,
 )
+from asot.discover.steps import Steps
 from asot.discover.verdict import Choice, Trust, estimate_trust
 from asot.discover.views import View, ViewKind
 from asot.model.features import as_tensor
@@ -348,6 +349,7 @@ class TeamModel:
     ``background`` detects frames that belong to no action; None where it is not looked for.
     ``choice`` tells why these learners vote, and ``trust`` how right they are, as estimated.
     ``lessons`` are what corrected segments taught; the learners may know fewer actions than these.
+    ``steps`` are the sub-actions of each action, where any were looked for.
     """
 
     recipe: Recipe
@@ -360,6 +362,7 @@ class TeamModel:
     choice: Choice | None = None
     trust: Trust | None = None
     lessons: Lessons | None = None
+    steps: Steps = ()
 
     @property
     def actions(self) -> Tensor:

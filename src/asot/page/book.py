@@ -26,6 +26,7 @@ from asot.page.poses import Averages
 from asot.timeline.corrections import Corrected
 from asot.timeline.names import ActionNames, default_name
 from asot.timeline.segments import UNLABELLED, run_lengths
+from asot.timeline.tree import segment_tree
 
 FEWEST_SHOWN = 16  # frames of an example's signals, where it has as many
 MOST_EXAMPLES = {"typical": 4, "atypical": 2, "first kind": 2, "second kind": 2}
@@ -66,6 +67,7 @@ class Book:
         self._seconds: defaultdict[int, float] = defaultdict(float)
         self._lengths: defaultdict[int, list[tuple[int, float]]] = defaultdict(list)
         self._transitions: Counter[tuple[int, int]] = Counter()
+        self._steps: Counter[int] = Counter()  # of each action, the most that were seen
         self._identity = Identity(one.id for one in page.actions if not one.added)
         self._names = ActionNames(
             {one.id: one.name for one in page.actions if one.name},
@@ -156,6 +158,8 @@ class Book:
             "rate": recording.media_rate,
             "remarks": list(recording.remarks),
         }
+        if recording.steps is not None and (recording.steps >= 0).any():
+            values["steps"] = self._within(labels, recording.steps)
         filmed = player is not None and player.src is not None
         return values, self._clips(place, recording, edges, filmed)
 
@@ -235,6 +239,7 @@ class Book:
             "versions": {str(k): str(v) for k, v in page.versions.items()},
             "remarks": [str(remark) for remark in page.remarks],
             "shared": None,
+            **({"steps": dict(self._steps)} if self._steps else {}),
         }
 
     def _count(self, labels: NDArray[np.int64], edges: NDArray[np.float64]) -> dict[int, float]:
@@ -311,6 +316,16 @@ class Book:
             "labels": shown,
             "confidence": means,
         }
+
+    def _within(self, labels: NDArray[np.int64], steps: NDArray[np.int64]) -> dict[str, list[Any]]:
+        """Return the runs of frames of one step of an action."""
+        own = np.where(steps >= 0, labels, UNLABELLED)
+        parts = [segment for node in segment_tree([own, steps]) for segment in node.parts]
+        starts, values = [one.segment.start for one in parts], [one.segment.label for one in parts]
+        for action, step in zip(own[starts].tolist(), values, strict=True):
+            self._steps[action] = max(self._steps[action], step + 1)
+        ends = [one.segment.end for one in parts]
+        return {"starts": starts, "ends": ends, "labels": own[starts].tolist(), "steps": values}
 
     def _class(self, name: str) -> int:
         """Return the number of a class, with the colour of the action of its name, or its match."""

@@ -130,6 +130,8 @@ class RecordingView:
     shares : (N, K) float array, optional
         The share in each frame of the actions 0 to K - 1: a doubt between two of them ends where
         people merge them.
+    steps : (N,) int array, optional
+        The step of each frame within the action of its label, from 0; -1 for none.
 
     Raises
     ------
@@ -157,6 +159,7 @@ class RecordingView:
     remarks: tuple[str, ...] = ()
     corrected: Corrected | None = None
     shares: NDArray[np.float32] | None = None
+    steps: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         where = f"recording {self.name!r}"
@@ -169,7 +172,8 @@ class RecordingView:
         if self.times is not None:
             require_times(self.times, labels.size)
         arrays: dict[str, Any] = {f"labels of the track {t.name!r}": t.labels for t in self.tracks}
-        for what, array in {**arrays, "confidence": self.confidence}.items():
+        arrays |= {"confidence": self.confidence, "steps": self.steps}
+        for what, array in arrays.items():
             if array is not None and np.shape(array) != labels.shape:
                 raise ArgumentError(
                     f"{what} of {where} must have one value for each of its {labels.size} "

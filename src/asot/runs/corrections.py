@@ -22,7 +22,14 @@ from asot.runs.people import Gathered, gather_corrections, refuse_others
 from asot.runs.predictions import PredictionFolder
 from asot.text import listing, plural
 from asot.timeline.corrections import is_corrections
-from asot.timeline.segments import BACKGROUND, Interval, Timeline, even_times, frame_intervals
+from asot.timeline.segments import (
+    BACKGROUND,
+    STEP_TABLE,
+    Interval,
+    Timeline,
+    even_times,
+    frame_intervals,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -152,6 +159,7 @@ def _files(place: Path) -> list[Path]:
     inner = place / "groundTruth"
     place = inner if inner.is_dir() else place
     shown = [one for one in sorted(place.iterdir()) if one.name[0] != "." and one.is_file()]
+    shown = [one for one in shown if one.name != STEP_TABLE]
     timed = [one for one in shown if not _is_text(one)]
     if not shown:
         raise FileError.at(place, "holds no labels")

@@ -6,7 +6,9 @@
     predictions.json              which recordings, of which data set, by which model
     labels/<recording>.txt        one action number a line, one line a frame
     assignments/<recording>.npy   (N, K) float32, rows sum to 1
+    sub_actions/<recording>.txt   the step within its action, a line a frame, where any were wanted
     segments.csv                  recording, start_frame, end_frame, start_s, end_s, action, ...
+    sub_segments.csv              the steps within these segments, where there are any
     names/<model>.json            names that people gave the actions, where they did
     corrected/<recording>.json    segments that people corrected, where they did
     disagreements.csv             where several people corrected segments differently
@@ -21,7 +23,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -49,6 +51,7 @@ from asot.files import (
     write_text,
 )
 from asot.inputs.find import DESCRIPTION
+from asot.model.recipe import MOST_SUB_ACTIONS
 from asot.page.content import Identity
 from asot.remote import fetch
 from asot.schema import FileName, read_json
@@ -61,14 +64,15 @@ from asot.timeline.corrections import (
     write_corrected,
 )
 from asot.timeline.names import ActionNames, read_names, write_names
-from asot.timeline.segments import UNLABELLED, UNSEEN, Timeline, segment_table
+from asot.timeline.segments import STEP_TABLE, UNLABELLED, UNSEEN, StepRow, Timeline, segment_table
+from asot.timeline.tree import step_rows
 
 logger = logging.getLogger(__name__)
 
 INDEX = "predictions.json"
 DISAGREEMENTS = "disagreements.csv"
 PEOPLE = ("names/*.json", "corrected/*.json", DISAGREEMENTS)
-DECODED = ("labels/*.txt", "assignments/*.npy")
+DECODED = ("labels/*.txt", "sub_actions/*.txt", "assignments/*.npy")
 MADE = "made.json"
 AGAIN = "segment the recordings again"
 
@@ -142,7 +146,7 @@ class PredictionFolder:
         then may be kept; else they are set aside.
         """
         results = () if (self.root / MADE).is_file() else DECODED
-        for kind in (INDEX, "segments.csv", "scores.json", "figures/*.png", *results):
+        for kind in (INDEX, "segments.csv", STEP_TABLE, "scores.json", "figures/*.png", *results):
             for path in self.root.glob(kind):
                 remove(path)
             if kind == INDEX:
@@ -182,9 +186,17 @@ class PredictionFolder:
             )
             logger.warning(message, place, why)
 
-    def write(self, name: str, labels: NDArray[np.int64], assignment: NDArray[np.float32]) -> None:
-        """Write one recording: labels (N,) and assignment (N, K)."""
-        write_text(self._labels(name), "".join(f"{label}\n" for label in labels.tolist()))
+    def write(
+        self,
+        name: str,
+        labels: NDArray[np.int64],
+        assignment: NDArray[np.float32],
+        steps: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Write one recording: labels (N,), assignment (N, K), and steps within actions (N,)."""
+        for path, values in ((self._labels(name), labels), (self._steps(name), steps)):
+            if values is not None:
+                write_text(path, "".join(f"{one}\n" for one in values.tolist()))
         write_array(self._assignment(name), assignment)
 
     def resume(self, recordings: Recordings, marks: Mapping[str, str | None]) -> set[str]:
@@ -195,7 +207,7 @@ class PredictionFolder:
         before = self.made()
         for name, mark in marks.items():
             if mark is None or before.get(name) != mark:
-                for stale in (self._assignment(name), self._labels(name)):
+                for stale in (self._assignment(name), self._labels(name), self._steps(name)):
                     remove(stale)
         # First, so that no end in between leaves labels beside marks that are not theirs.
         for kind in DECODED:
@@ -301,21 +313,15 @@ class PredictionFolder:
 
     def labels(self, name: str) -> NDArray[np.int64]:
         """Read the labels (N,) of a recording, from -1 to K - 1."""
-        path = self._labels(name)
         n_frames, n_actions = FeatureFile(self._assignment(name)).shape
-        try:
-            labels = np.array(read_lines(path), dtype=np.int64)
-        except (ValueError, OverflowError):
-            raise FileError.at(path, f"does not hold a whole number a line: {AGAIN}") from None
-        low, high = labels.min(), labels.max()
-        message = None
-        if len(labels) != n_frames:
-            message = f"has {plural(len(labels), 'label')} where its assignment has {n_frames:,}"
-        elif low < UNLABELLED or high >= n_actions:
-            message = f"has labels from {low} to {high}, not from -1 to {n_actions - 1}"
-        if message is not None:
-            raise FileError.at(path, f"{message}: {AGAIN}")
-        return labels
+        return _read_labels(self._labels(name), n_frames, n_actions)
+
+    def steps(self, name: str) -> NDArray[np.int64] | None:
+        """Read the step of each frame of a recording within its action, (N,), if it is there."""
+        path = self._steps(name)
+        if not path.is_file():
+            return None
+        return _read_labels(path, FeatureFile(self._assignment(name)).shape[0], MOST_SUB_ACTIONS)
 
     def labels_of(self, recording: Recording) -> NDArray[np.int64]:
         """Read the labels (N,) of a recording, which must have N frames still."""
@@ -454,6 +460,7 @@ class PredictionFolder:
         times, origin = recording.times, recording.origin
         shares = np.pad(assignment, ((0, 0), (0, names.added)))
         checked = np.zeros(len(labels), dtype=bool)
+        found = labels
         if corrected is not None:
             labels, checked = corrected.apply(labels), corrected.checked
             shares[checked] = np.arange(n_actions) == labels[checked, None]
@@ -473,6 +480,10 @@ class PredictionFolder:
                 )
                 for row in rows
             ]
+        steps = self.steps(recording.name)
+        if steps is not None:
+            # They say nothing of frames that people gave, or merged into, another action.
+            steps = np.where(names.apply(labels) == found, steps, UNLABELLED)
         # A video with another clock than the recording's would be cut at the wrong places.
         video = origin.video if origin is not None and abs(origin.video_shift_s) < 1e-3 else None
         rate = None if origin is None else origin.media.get("frame_rate")
@@ -484,6 +495,7 @@ class PredictionFolder:
             video,
             rate or (origin.media.get("video_rate") if origin is not None else None),
             {names.name(one): one for one in range(n_actions) if names.target(one) == one},
+            () if steps is None else tuple(step_rows(rows, steps, times)),
         )
 
     def _fits(self, recording: Recording) -> bool:
@@ -500,8 +512,13 @@ class PredictionFolder:
         return n_labels == recording.n_frames
 
     def _write_table(self, recordings: Recordings, models: dict[str, str]) -> None:
-        timelines = (self.timeline(one, models[one.name]) for one in recordings)
-        write_csv(self.root / "segments.csv", (row for one in timelines for row in one.rows))
+        def timelines() -> Iterator[Timeline]:
+            return (self.timeline(one, models[one.name]) for one in recordings)
+
+        write_csv(self.root / "segments.csv", (row for one in timelines() for row in one.rows))
+        if any(self._steps(one.name).is_file() for one in recordings):
+            steps = (row for one in timelines() for row in one.steps)
+            write_csv(self.root / STEP_TABLE, steps, StepRow)
 
     def _names(self, model: str) -> Path:
         return self.root / "names" / f"{model}.json"
@@ -509,8 +526,28 @@ class PredictionFolder:
     def _labels(self, name: str) -> Path:
         return self.root / "labels" / f"{name}.txt"
 
+    def _steps(self, name: str) -> Path:
+        return self.root / "sub_actions" / f"{name}.txt"
+
     def _assignment(self, name: str) -> Path:
         return self.root / "assignments" / f"{name}.npy"
+
+
+def _read_labels(path: Path, n_frames: int, count: int) -> NDArray[np.int64]:
+    """Read labels (N,) from -1 to ``count`` - 1, a line each."""
+    try:
+        labels = np.array(read_lines(path), dtype=np.int64)
+    except (ValueError, OverflowError):
+        raise FileError.at(path, f"does not hold a whole number a line: {AGAIN}") from None
+    low, high = labels.min(), labels.max()
+    message = None
+    if len(labels) != n_frames:
+        message = f"has {plural(len(labels), 'label')} where its assignment has {n_frames:,}"
+    elif low < UNLABELLED or high >= count:
+        message = f"has labels from {low} to {high}, not from -1 to {count - 1}"
+    if message is not None:
+        raise FileError.at(path, f"{message}: {AGAIN}")
+    return labels
 
 
 def fingerprints(recordings: Recordings) -> dict[str, str | None]:

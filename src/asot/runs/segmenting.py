@@ -49,10 +49,12 @@ class Segmenting:
         """Decode a recording, whose ``known`` labels hold, with one of the models."""
         from asot.model.features import prepare
         from asot.model.network import decode
+        from asot.model.sub_actions import sub_actions
 
         one, name, known = task
         if self.drafts is not None and self.drafts.holds(one):
             decoded = self.drafts.labels(one.name), self.drafts.assignment(one.name)
+            steps = self.drafts.steps(one.name)
         else:
             features = prepare(one.features, self.standardise)
             if lacks_columns(one.origin):
@@ -63,7 +65,8 @@ class Segmenting:
                 decoded = decode(self.models[name], features, known)
             except SolverError as error:
                 raise SolverError(f"{one.name}: {error}") from error
-        self.folder.write(one.name, *renumber(*decoded, self.orders.get(name)))
+            steps = sub_actions(self.models[name], features, decoded[0])
+        self.folder.write(one.name, *renumber(*decoded, self.orders.get(name)), steps)
 
     def write_all(
         self,

@@ -228,9 +228,10 @@ def fit_model(
     """
     n_actions = plan.n_actions[name]
     # Late, as they import torch, and the command line must show its help at once.
-    from asot.model.checkpoint import load_model, save
+    from asot.model.checkpoint import load_model, load_training, save
     from asot.model.found import source_of
     from asot.model.learners import TeamTraining, begin_team, train_team
+    from asot.model.sub_actions import find_sub_actions
     from asot.model.training import is_worth_sharing, train
 
     checkpoint = root / "models" / f"{name}.ckpt"
@@ -257,16 +258,22 @@ def fit_model(
     if not recipe.team:
         if place.rank == 0:
             _note(root, name, evidence, frame_rate, None)
-        return train(
+        source = source_of(features, settled.to_dict(), n_actions, seed)
+        network = train(
             *arguments,
             place,
             checkpoint=checkpoint,
-            source=source_of(features, settled.to_dict(), n_actions, seed),
+            source=source,
             make_log=make_log,
             ground_truth=recordings.truths,
             validate=logger_name != "none",
             progress=progress,
         )
+        if settled.sub_actions and not network.steps and place.rank == 0:
+            find_sub_actions(network, features, seed, progress)
+            asked = settled, features.width, n_actions, seed, source
+            save(checkpoint, network=network, training=load_training(checkpoint, *asked)[1])
+        return network
     if place.count > 1:
         learners = TeamTraining(*arguments, str(place.device), kept, make_log)
         learners.learn_share(Shard(place.rank + 1, place.count), Workers(1, "serial"), progress)
@@ -282,6 +289,7 @@ def fit_model(
         first=first,
         progress=progress,
     )
+    find_sub_actions(team, features, seed, progress)
     _note(root, name, evidence, frame_rate, team)
     save(checkpoint, team=team)
     remove_folder(kept)

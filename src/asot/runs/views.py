@@ -91,6 +91,7 @@ class Views(Sequence[RecordingView]):
             times=one.times,
             confidence=confidence,
             shares=shares,
+            steps=self._folder.steps(one.name),
             corrected=self._folder.corrected(one.name, assignment.shape[1]),
             tracks=tuple(tracks),
             signals=signals,

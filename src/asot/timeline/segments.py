@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +25,8 @@ UNLABELLED = -1
 BACKGROUND = "background"
 # The name of frames that nobody looked at, which do not count as truth.
 UNSEEN = "(not looked at)"
+# The table of the steps within segments, beside segments.csv.
+STEP_TABLE = "sub_segments.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,24 @@ class SegmentRow:
 
 
 @dataclass(frozen=True, slots=True)
+class StepRow:
+    """One row of a table of sub-actions: a step within a segment of an action.
+
+    It lies in the ``segment``-th row of its recording in the segment table, and is the ``step``-th
+    of the action's steps; both count from 1. The rest is as for :class:`SegmentRow`.
+    """
+
+    recording: str
+    segment: int
+    start_frame: int
+    end_frame: int
+    start_s: float | None
+    end_s: float | None
+    action: str
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
 class Interval:
     """A label over a stretch of the recording's time, as people draw it in an annotation tool.
 
@@ -207,7 +228,8 @@ class Timeline:
     The ``rows`` are in order of time, without overlap; frames that no row covers have no action.
     Frame ``i`` of N lasts from ``times[i]`` to ``times[i + 1]`` (N + 1,), in seconds, where known.
     ``media`` is the video that the recording was made from, ``media_rate`` its frames a second.
-    ``labels`` are those of the actions by name, from 0, where known: colours go by them.
+    ``labels`` are those of the actions by name, from 0, where known: colours go by them. ``steps``
+    are the sub-actions within the rows, where they were looked for.
     """
 
     recording: str
@@ -217,6 +239,7 @@ class Timeline:
     media: Path | None = None
     media_rate: float | None = None
     labels: Mapping[str, int] = field(default_factory=dict)
+    steps: tuple[StepRow, ...] = ()
 
     @property
     def intervals(self) -> list[Interval]:
@@ -264,11 +287,12 @@ class Timeline:
     def timed(self, times: NDArray[np.float64]) -> Timeline:
         """Return the same timeline with other times (N + 1,), in seconds."""
         moments = times.tolist()
-        rows = (
-            replace(row, start_s=moments[row.start_frame], end_s=moments[row.end_frame])
-            for row in self.rows
-        )
-        return replace(self, rows=tuple(rows), times=times)
+
+        def moved(row: Any) -> Any:
+            return replace(row, start_s=moments[row.start_frame], end_s=moments[row.end_frame])
+
+        rows, steps = (tuple(map(moved, one)) for one in (self.rows, self.steps))
+        return replace(self, rows=rows, times=times, steps=steps)
 
 
 def segment_table(

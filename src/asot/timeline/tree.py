@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asot.errors import ArgumentError
-from asot.timeline.segments import UNLABELLED, Segment, to_segments
+from asot.timeline.segments import UNLABELLED, Segment, SegmentRow, StepRow, to_labels, to_segments
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +79,39 @@ def _cut(levels: list[NDArray[np.int64]], first: int) -> tuple[SegmentNode, ...]
             moved = Segment(first + one.start, first + one.end, one.label)
             nodes.append(SegmentNode(moved, _cut(finer, moved.start)))
     return tuple(nodes)
+
+
+def step_rows(
+    rows: Sequence[SegmentRow], steps: ArrayLike, times: ArrayLike | None = None
+) -> list[StepRow]:
+    """Make the table of the steps within the rows of one recording, in order of time.
+
+    Parameters
+    ----------
+    rows : sequence of SegmentRow
+        The segments of actions, in order of time.
+    steps : (N,) int array-like
+        The step of each frame within its action, from 0; -1 gives no row.
+    times : (N + 1,) array-like, optional
+        Frame ``i`` lasts from ``times[i]`` to ``times[i + 1]``, in seconds.
+
+    Examples
+    --------
+    >>> from asot.timeline.segments import segment_table
+    >>> for row in step_rows(segment_table("tea", [0, 0, 0, 1]), [0, 0, 1, -1]):
+    ...     print(row.segment, row.start_frame, row.end_frame, row.action, row.step)
+    1 0 2 0 1
+    1 2 3 0 2
+    """
+    own = (Segment(row.start_frame, row.end_frame, place) for place, row in enumerate(rows))
+    within = to_labels(own, len(np.asarray(steps)))
+    edges = [None] * (len(within) + 1) if times is None else np.asarray(times).tolist()
+    return [
+        StepRow(
+            *(rows[place].recording, place + 1, one.start, one.end),
+            *(edges[one.start], edges[one.end], rows[place].action, one.label + 1),
+        )
+        for node in segment_tree([within, steps])
+        for place in [node.segment.label]
+        for one in [part.segment for part in node.parts]
+    ]

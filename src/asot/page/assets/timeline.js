@@ -36,6 +36,34 @@ function corrected(track, list, moments) {
     confidence: track.confidence && pick('sure'), checked: pick('checked'), notes: pick('note')};
 }
 
+// The steps within actions, as a track: only where frames are of the action that was found, which people
+// neither corrected nor merged into another.
+function within({starts, ends, labels, steps}, list, moments) {
+  const pieces = [];
+  let reached = 0;
+  const stays = (action, label) => action >= 0 && names.root(action) === label && !names.get(label).background;
+  const add = (start, end, label, step) => {
+    if (start >= end) return;
+    if (reached < start) pieces.push({start: reached, label: -1, step: -1});
+    pieces.push({start, label, step});
+    reached = end;
+  };
+  labels.forEach((label, i) => {
+    if (!stays(label, label)) return;
+    let from = starts[i];
+    for (const [start, end, action] of list.filter((one) => one[0] < ends[i] && one[1] > starts[i] && !stays(one[2], label))) {
+      add(from, start, label, steps[i]);
+      from = end;
+    }
+    add(from, ends[i], label, steps[i]);
+  });
+  if (!pieces.length) return null;
+  if (reached < moments.length - 1) pieces.push({start: reached, label: -1, step: -1});
+  const pick = (field) => pieces.map((piece) => piece[field]);
+  const frames = [...pick('start'), moments.length - 1];
+  return {name: 'steps', own: true, frames, edges: frames.map((frame) => moments[frame]), labels: pick('label'), steps: pick('step')};
+}
+
 // Neighbours that people made one action become one segment, unless people looked at each.
 function joined(track) {
   if (!track.own) return track;
@@ -108,7 +136,8 @@ class Timeline {
 
   static label(track, i) {
     const label = track.labels[i];
-    if (label < 0) return 'no action';
+    if (label < 0) return track.steps ? 'no step' : 'no action';
+    if (track.steps) return `${names.label(label)}, step ${track.steps[i] + 1}`;
     return track.own ? names.label(label) : data.classes[label].name;
   }
 
@@ -140,7 +169,10 @@ class Timeline {
       this.rows.push({label, y: y + above, height, ...what});
       y += above + height + 8;
     };
-    for (const [i, track] of this.recording.tracks.entries()) add(track.name, i ? 24 : 36, {track});
+    for (const [i, track] of this.recording.tracks.entries()) {
+      add(track.name, i ? 24 : 36, {track});
+      if (!i && this.recording.within) add('steps', 14, {track: this.recording.within});
+    }
     if (this.confidence) add('confidence', 34, {});
     for (const signal of this.signals.filter((one) => one.shown)) add(signal.name, 38, {signal});
     this.labels.replaceChildren(...this.rows.map((row) => {
@@ -221,11 +253,17 @@ class Timeline {
       const style = Timeline.style(track, i);
       context.fillStyle = canvasFill(context, style);
       context.fillRect(from, y, Math.max(to - from, 0.5), height);
+      // Shades of the action's colour, the later the lighter.
+      const light = track.steps ? 0.65 * track.steps[i] / Math.max(1, data.steps[track.labels[i]] - 1) : 0;
+      context.fillStyle = `rgb(255 255 255 / ${light})`;
+      if (light) context.fillRect(from, y, Math.max(to - from, 0.5), height);
       if (to - from > 3) {
         context.fillStyle = surface;
         context.fillRect(to - 1, y, 1, height);
       }
-      this.drawName(context, Timeline.label(track, i), style, from, to, y + height / 2);
+      const [, , ink] = style;
+      if (track.steps) this.drawName(context, String(track.steps[i] + 1), ['', '', light > 0.3 ? '#000' : ink], from, to, y + height / 2);
+      else this.drawName(context, Timeline.label(track, i), style, from, to, y + height / 2);
     }
     // A bar beneath what people looked at.
     context.fillStyle = themeColour('--checked');
@@ -316,7 +354,9 @@ class Timeline {
     if (follow && (this.time < this.view[0] || this.time > this.view[1])) this.look(this.time - this.span * 0.1);
     const track = this.recording.tracks[0];
     this.stage.setAttribute('aria-valuenow', this.time.toFixed(3));
-    this.stage.setAttribute('aria-valuetext', [moment(this.time, this.unit, 1), Timeline.label(track, Timeline.at(track, this.time)), ...Timeline.said(track, Timeline.at(track, this.time))].join(', '));
+    const inner = this.recording.within;
+    const step = inner ? inner.steps[Timeline.at(inner, this.time)] : -1;
+    this.stage.setAttribute('aria-valuetext', [moment(this.time, this.unit, 1), Timeline.label(track, Timeline.at(track, this.time)), ...(step < 0 ? [] : [`step ${step + 1}`]), ...Timeline.said(track, Timeline.at(track, this.time))].join(', '));
     this.place();
   }
 
@@ -393,9 +433,9 @@ class Timeline {
   hover(event, x) {
     const y = event.clientY - this.stage.getBoundingClientRect().top;
     const row = this.rows.find((one) => one.track && y >= one.y && y <= one.y + one.height);
-    this.tip.hidden = !row || x < this.left;
+    const i = row && Timeline.at(row.track, this.t(x));
+    this.tip.hidden = !row || x < this.left || (row.track.steps && row.track.labels[i] < 0);
     if (this.tip.hidden) return;
-    const i = Timeline.at(row.track, this.t(x));
     const [from, to] = [row.track.edges[i], row.track.edges[i + 1]];
     this.tip.replaceChildren(h('strong', {}, Timeline.label(row.track, i)), h('span', {},
       [`${moment(from, this.unit)} – ${moment(to, this.unit)}`, length(to - from, this.unit), ...Timeline.sure(row.track, i), ...Timeline.said(row.track, i)].join(' · ')));

@@ -1,0 +1,48 @@
+"""The sub-actions of a trained model: found in the segments that it decodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asot.discover.prototypes import spread_frames
+from asot.discover.steps import label_steps, learn_steps
+from asot.model.features import PreparedFeatures
+from asot.model.network import decode
+from asot.processes import single_threaded
+from asot.progress import Progress, silent
+
+MOST_FRAMES = 50_000  # that sub-actions are learnt from
+FEWEST_RECORDINGS = 12  # even if they are long
+
+
+@single_threaded
+def find_sub_actions(
+    model: Any, features: PreparedFeatures, seed: int, progress: Progress = silent
+) -> None:
+    """Let a network or a team know the sub-actions of its actions, where its recipe wants any.
+
+    They are learnt from prepared recordings, evenly chosen ones of many.
+    """
+    most = model.recipe.sub_actions
+    if not most:
+        return
+    mean = sum(map(len, features)) / len(features)
+    count = max(FEWEST_RECORDINGS, int(MOST_FRAMES / mean))
+    chosen = [np.array(features[i]) for i in spread_frames(len(features), count).tolist()]
+    labels = [decode(model, one)[0] for one in chosen]
+    options: Any = {"seed": seed, "progress": progress}
+    model.steps = learn_steps(chosen, labels, model.n_actions, most, **options)
+
+
+def sub_actions(
+    model: Any, features: NDArray[np.float32], labels: NDArray[np.int64]
+) -> NDArray[np.int64] | None:
+    """Return the step of each frame within its action, (N,), given the labels (N,).
+
+    It is -1 where the action has no steps; None of a model that was not to look for any.
+    """
+    steps = getattr(model, "steps", ())
+    return label_steps(steps, features, labels) if steps else None
