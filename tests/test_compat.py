@@ -1,4 +1,4 @@
-"""The release's functions under their own names: same names, defaults and numbers."""
+"""The release's functions, and its descendants', under their own names: defaults and numbers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+import asot
 import asot.compat as release
 from asot.errors import ArgumentError
 
@@ -18,6 +19,14 @@ CASES = {
     case["name"]: case["kwargs"]
     for case in json.loads((GOLDEN / "reference_solver.json").read_text())
 }
+DESCENDANTS = json.loads((GOLDEN / "descendants.json").read_text())
+
+
+def figures(file: str, case: str) -> dict[str, torch.Tensor]:
+    """Return what a golden file holds of a case."""
+    with np.load(GOLDEN / file) as golden:
+        keys = [key for key in golden if key.startswith(f"{case}/")]
+        return {key.split("/", 1)[1]: torch.from_numpy(golden[key]) for key in keys}
 
 
 def test_names_and_defaults_are_the_releases() -> None:
@@ -28,6 +37,7 @@ def test_names_and_defaults_are_the_releases() -> None:
         **{"mask": None, "eps": 0.07, "alpha": 0.3, "radius": 0.04},
         **{"ub_frames": False, "ub_actions": True, "lambda_frames": 0.1, "lambda_actions": 0.05},
         **{"n_iters": (25, 1), "stable_thres": 7.0, "step_size": None},
+        **{"dx": None, "dy": None},  # after the release's own
     }
     assert list(inspect.signature(release.temporal_prior).parameters) == [
         *("n_frames", "n_clusters", "rho", "device")
@@ -36,19 +46,87 @@ def test_names_and_defaults_are_the_releases() -> None:
 
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_numbers_are_the_releases(name: str) -> None:
-    with np.load(GOLDEN / "reference_solver.npz") as golden:
-        case = {key.split("/", 1)[1]: golden[key] for key in golden if key.startswith(f"{name}/")}
-    cost = torch.from_numpy(case["cost"])
+    case = figures("reference_solver.npz", name)
+    cost, mask, expected = case["cost"], case.get("mask"), case["assignment"]
     batch = cost if cost.ndim == 3 else cost[None]
-    mask = torch.from_numpy(case["mask"]) if "mask" in case else None
     assignment, trace = release.segment_asot(batch, mask, **CASES[name])
     assert assignment.dtype == trace.dtype == torch.float32
-    found = assignment.reshape(cost.shape).numpy()
-    assert np.abs(found - case["assignment"]).max() < 1e-4
-    np.testing.assert_array_equal(found.argmax(-1), case["assignment"].argmax(-1))
+    found = assignment.reshape(cost.shape)
+    assert (found - expected).abs().max() < 1e-4
+    np.testing.assert_array_equal(found.argmax(-1), expected.argmax(-1))
     assert len(trace) == len(batch) * (CASES[name].get("n_iters", (25, 1))[0] + 1)
     if "objective_trace" in case:
-        np.testing.assert_allclose(trace.numpy(), case["objective_trace"].ravel(), atol=1e-5)
+        np.testing.assert_allclose(trace, case["objective_trace"].ravel(), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(DESCENDANTS))
+def test_numbers_are_the_descendants(name: str) -> None:
+    """Alignments of VASOT and VAOT, marginals of one's own, a structure after FIS-OT."""
+    case = figures("descendants.npz", name)
+    expected, trace = case.pop("assignment"), case.pop("trace", None)
+    if "structure" in case:
+        cost, structure = case["cost"], case["structure"]
+        solution = asot.solve(cost, structure=structure, mode="parity", **DESCENDANTS[name])
+        found = solution.assignment
+    else:
+        solver = release.align_ot if "mask_X" in case else release.segment_asot
+        found, logged = solver(case.pop("cost"), **case, **DESCENDANTS[name])
+        np.testing.assert_allclose(logged, trace, atol=1e-5)
+    assert found.dtype == torch.float32
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_array_equal(found.argmax(-1), expected.argmax(-1))
+
+
+def test_structures_of_parity_are_those_of_the_objective(rng: np.random.Generator) -> None:
+    """The band and ``1 - I`` in full give what they give by moving sums; zeros take no part."""
+    cost = rng.random((2, 30, 4))
+    apart = np.abs(np.subtract.outer(np.arange(30), np.arange(30)))
+    band = np.where((apart > 0) & (apart <= 3), 1 / 0.1, 0.0)
+    options = {"radius": 0.1, "mode": "parity", "step_size": 2.0}
+    expected = asot.solve(cost, **options)
+    found = asot.solve(cost, structure=band, action_structure=1.0 - np.eye(4), **options)
+    np.testing.assert_allclose(found.assignment, expected.assignment, atol=1e-12)
+    np.testing.assert_allclose(found.objective.trace, expected.objective.trace, atol=1e-12)
+
+    marginal = np.array([0.0, 0.2, 0.5, 0.3])
+    with_zero = asot.solve(cost, action_marginal=marginal, **options)
+    without = asot.solve(cost[..., 1:], action_marginal=marginal[1:], **options)
+    assert not with_zero.assignment[..., 0].any()
+    np.testing.assert_allclose(with_zero.assignment[..., 1:], without.assignment, atol=1e-12)
+
+
+@pytest.mark.parametrize("relaxed", [True, False])
+def test_frames_without_mass_have_none(relaxed: bool, rng: np.random.Generator) -> None:
+    """Saliency as ``dx`` is 0 on padding, where a division by it would spread NaN."""
+    cost, mass = torch.from_numpy(rng.random((2, 12, 3))), torch.from_numpy(rng.random((2, 12)))
+    mask = torch.arange(12) < torch.tensor([[12], [9]])
+    mass = torch.where(mask, mass, 0.0)
+    dx = (mass / mass.sum(dim=1, keepdim=True))[..., None]
+    plan, trace = release.segment_asot(cost, mask, dx=dx, ub_frames=relaxed, ub_actions=not relaxed)
+    assert bool(torch.isfinite(plan).all())
+    assert bool(torch.isfinite(trace).all())
+    assert not plan[~mask].any()
+    assert bool((plan[mask].sum(dim=1) > 0).all())
+    if not relaxed:
+        np.testing.assert_allclose(plan.sum(dim=2), dx[..., 0] * mask.sum(dim=1, keepdim=True))
+
+
+def test_pairs_align_in_batches(rng: np.random.Generator) -> None:
+    """A pair's result is its own where the step is given, padded or not at all."""
+    cost = torch.from_numpy(rng.random((2, 9, 8)))
+    mask = torch.arange(8) < torch.tensor([[8], [6]]), torch.arange(7) < torch.tensor([[5], [7]])
+    both, trace = release.align_ot(cost, *mask, step_size=1.5)
+    assert both.shape == (2, 8, 7)
+    assert len(trace) == 2 * 26
+    for b in range(2):
+        alone, _ = release.align_ot(
+            cost[b : b + 1], *(one[b : b + 1] for one in mask), step_size=1.5
+        )
+        torch.testing.assert_close(both[b : b + 1], alone, rtol=0, atol=1e-12)
+    full = [torch.ones_like(one) for one in mask]
+    torch.testing.assert_close(release.align_ot(cost), release.align_ot(cost, *full))
+    with pytest.raises(ArgumentError, match="mask_Y must be True on the first frames"):
+        release.align_ot(cost, mask[0], ~mask[1])
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.int64, torch.uint8])

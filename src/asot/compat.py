@@ -1,9 +1,11 @@
 """The functions of the authors' release under their own names: ``import asot.compat as asot``.
 
 They repeat it number for number (``mode="parity"``), for its training script and for code that was
-written around it. For anything new, :func:`asot.solve` has the mended defaults.
+written around it: marginals of one's own, and the alignment of two recordings by VASOT and VAOT.
+For anything new, :func:`asot.solve` has the mended defaults.
 
-Source of the names, defaults and units: the release of Xu and Gould, CVPR 2024 (arXiv 2404.01518).
+Sources of the names, defaults and units: the release of Xu and Gould, CVPR 2024 (arXiv 2404.01518);
+those of Ali et al., ICCV 2025 (arXiv 2503.16832).
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from torch import Tensor
 import asot.transport as transport
 from asot.errors import ArgumentError
 
-__all__ = ["segment_asot", "temporal_prior"]
+__all__ = ["align_ot", "segment_asot", "segment_ot", "temporal_prior"]
 
 
 def segment_asot(
@@ -33,8 +35,10 @@ def segment_asot(
     n_iters: Sequence[int] = (25, 1),
     stable_thres: float = 7.0,
     step_size: float | None = None,
+    dx: Tensor | None = None,
+    dy: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Assign frames to actions as the authors' release does.
+    """Assign frames to actions as the authors' release does; ``segment_ot`` is the same.
 
     Parameters
     ----------
@@ -56,11 +60,14 @@ def segment_asot(
         Taken as 7, whatever is given: it decides where sums are rescaled, which only rounds.
     step_size : float, optional
         Length of a step; the release's rule unless given.
+    dx, dy : Tensor, shapes (B, N, 1) and (B, K, 1), optional
+        Marginals, each with the sum 1 over a recording; uniform, as in the release, unless given.
 
     Returns
     -------
     assignment : Tensor, shape (B, N, K)
-        Rows of frames that exist sum to 1 where frames are hard.
+        The coupling times each recording's number of frames: rows of frames that exist sum to 1
+        where frames are hard and have no ``dx``.
     trace : Tensor, shape ((iterations + 1) B,)
         The logged objective: at the start, all recordings, then after each iteration.
 
@@ -76,31 +83,140 @@ def segment_asot(
     >>> assignment.argmax(dim=2)[0, [0, 25, 59]].tolist(), len(trace)
     ([0, 1, 2], 26)
     """
-    lengths = None
-    if mask is not None:
-        mask = mask.bool()
-        lengths = mask.sum(dim=1)
-        frame = torch.arange(mask.shape[1], device=mask.device)
-        if not bool((mask == (frame < lengths[:, None])).all()):
-            raise ArgumentError(
-                "mask must be True on the first frames of each recording and False on its padding, "
-                "but has gaps: leave these frames out of the cost.",
-                setting="mask",
-            )
-    solution = transport.solve(
+    return _solve(
         cost_matrix,
+        _lengths("mask", mask),
+        frame_marginal=None if dx is None else dx[..., 0],
+        action_marginal=None if dy is None else dy[..., 0],
         epsilon=eps,
         alpha=alpha,
         radius=float(radius),
         lambda_frames=lambda_frames if ub_frames else None,
         lambda_actions=lambda_actions if ub_actions else None,
-        lengths=lengths,
         max_iterations=n_iters[0],
         inner_iterations=n_iters[1],
         step_size=step_size,
-        mode="parity",
     )
-    return solution.assignment, solution.objective.trace.mT.flatten().to(cost_matrix)
+
+
+segment_ot = segment_asot
+
+
+def align_ot(
+    cost_matrix: Tensor,
+    mask_X: Tensor | None = None,
+    mask_Y: Tensor | None = None,
+    eps: float = 0.07,
+    alpha: float = 0.3,
+    radius: float = 0.04,
+    ub_frames: bool = False,
+    ub_actions: bool = True,
+    lambda_frames: float = 0.1,
+    lambda_actions: float = 0.05,
+    n_iters: Sequence[int] = (25, 1),
+    stable_thres: float = 7.0,
+    step_size: float | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Align the frames of two recordings as VASOT and VAOT do; the latter's ``segment_asot``.
+
+    Frames of the other recording stand for actions, and ``Ca`` is 0 for two of them within the
+    radius of each other but 1 on the diagonal. (:class:`asot.Complement` has 0 there, so that two
+    frames may stay with one.) For anything new, ``asot.solve(action_structure=, border=)``.
+
+    Parameters
+    ----------
+    cost_matrix : Tensor, shape (B, 1 + N, 1 + M)
+        Cost of frames i and j, after a row and a column for frames without a partner.
+    mask_X, mask_Y : Tensor of bool, or of 0 and 1, shapes (B, N) and (B, M), optional
+        True or 1 on the frames that exist, which must be the first of each recording.
+    radius : float
+        Half-width of both bands, a fraction of the padded lengths 1 + N and 1 + M.
+    eps, alpha, ub_frames, ub_actions, lambda_frames, lambda_actions, n_iters
+        As for ``segment_asot``.
+    stable_thres, step_size
+        As for ``segment_asot``.
+
+    Returns
+    -------
+    assignment : Tensor, shape (B, N, M)
+        Without the first row and column. Rows of frames that exist sum to at most 1 where frames
+        are hard.
+    trace : Tensor, shape ((iterations + 1) B,)
+        The logged objective, as ``segment_asot`` returns it.
+
+    Raises
+    ------
+    ArgumentError
+        With a sentence that names what does not fit.
+
+    Examples
+    --------
+    >>> cost = torch.full((1, 5, 4), 0.5)
+    >>> cost[0, 1:, 1:] = 1.0 - torch.eye(3)[[0, 1, 2, 2]]
+    >>> assignment, trace = align_ot(cost, eps=0.04, n_iters=(100, 1))
+    >>> assignment.argmax(dim=2)[0].tolist(), assignment.shape, len(trace)
+    ([0, 1, 2, 2], torch.Size([1, 4, 3]), 101)
+    """
+    assignment, trace = _solve(
+        cost_matrix,
+        _lengths("mask_X", mask_X, border=1),
+        action_lengths=_lengths("mask_Y", mask_Y, border=1),
+        action_structure=_FarOrSame(int(cost_matrix.shape[2] * radius)),
+        epsilon=eps,
+        alpha=alpha,
+        radius=float(radius),
+        lambda_frames=lambda_frames if ub_frames else None,
+        lambda_actions=lambda_actions if ub_actions else None,
+        max_iterations=n_iters[0],
+        inner_iterations=n_iters[1],
+        step_size=step_size,
+    )
+    return assignment[:, 1:, 1:], trace
+
+
+class _FarOrSame:
+    """``Ca`` of an alignment: all but the neighbours within a band, over the padded length."""
+
+    def __init__(self, half_width: int) -> None:
+        self.half_width = half_width
+
+    def apply(self, coupling: Tensor) -> Tensor:
+        """Return ``Ca T'``, shape (B, K, N)."""
+        total = coupling.sum(dim=1, keepdim=True).expand_as(coupling)
+        if self.half_width == 0:
+            return total
+        batch, n_actions, _ = coupling.shape
+        band = transport.Band(self.half_width, [n_actions] * batch, n_actions)
+        return total - band.window_sums(coupling)
+
+
+def _lengths(name: str, mask: Tensor | None, border: int = 0) -> Tensor | None:
+    """Count the True of each recording, which must come first, and a border."""
+    if mask is None:
+        return None
+    mask = mask.bool()
+    lengths = mask.sum(dim=1)
+    frame = torch.arange(mask.shape[1], device=mask.device)
+    if not bool((mask == (frame < lengths[:, None])).all()):
+        raise ArgumentError(
+            f"{name} must be True on the first frames of each recording and False on its padding, "
+            "but has gaps: leave these frames out of the cost.",
+            setting=name,
+        )
+    return lengths + border
+
+
+def _solve(
+    cost: Tensor, lengths: Tensor | None, *, frame_marginal: Tensor | None = None, **settings: Any
+) -> tuple[Tensor, Tensor]:
+    solution = transport.solve(
+        cost, lengths=lengths, frame_marginal=frame_marginal, mode="parity", **settings
+    )
+    assignment = solution.assignment
+    if frame_marginal is not None:
+        n_frames = cost.shape[1] if lengths is None else lengths[:, None, None]
+        assignment = solution.coupling * n_frames
+    return assignment, solution.objective.trace.mT.flatten().to(cost)
 
 
 def temporal_prior(n_frames: int, n_clusters: int, rho: float, device: Any) -> Tensor:

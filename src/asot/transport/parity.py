@@ -4,6 +4,10 @@
 for a whole batch, from the signed maximum over padded entries too; a band of ``int(N r)`` frames
 of the padded length; no backtracking; small constants inside the logarithms; Sinkhorn on the
 linearised cost where both sides are hard; and a logged objective that halves the linear term.
+
+Works that were written around it gave it marginals and structures. With these its steps and
+constants stay as they are; entries of a marginal of 0 are those of frames or actions that are not
+there.
 """
 
 from __future__ import annotations
@@ -39,9 +43,9 @@ class ParityBackend:
         # Padded rows take part in the step size.
         if not bool(torch.isfinite(cost).all()):
             raise refused("cost", "must be finite on padded rows too in parity mode.")
-        exists = request.exists[..., None]
+        real = request.exists[..., None]
         lengths = request.lengths_in(cost).to(cost.dtype)[:, None, None]
-        p, q = 1.0 / lengths, 1.0 / cost.shape[2]
+        p, q, exists = _marginals(request, real, lengths)
         coupling = (p * q).expand_as(cost) * exists
         trace = [_logged_parts(request, coupling, p, q).sum(dim=0)]
         for _ in range(request.max_iterations):
@@ -63,14 +67,28 @@ class ParityBackend:
                 elif lambda_actions is None:
                     coupling = q * _zero_if_undefined(coupling / coupling.sum(1, keepdim=True))
             trace.append(_logged_parts(request, coupling, p, q).sum(dim=0))
-        assignment = coupling / p
+        row_weight = p if lambda_frames is None else 1.0 / lengths
+        assignment = coupling / row_weight
         objective = torch.stack(trace, dim=1).double()
         # Not of the logarithms, which join neighbouring floats and know no subnormal numbers.
         labels = label(assignment, exists)
         parts = _logged_parts(request, coupling, p, q).double()
         finite = torch.isfinite(objective[:, -1]).tolist()
         status = tuple(_status(request, is_finite, step) for is_finite in finite)
-        return Answer(assignment, labels, exists / lengths, objective, parts, status)
+        return Answer(assignment, labels, real * row_weight, objective, parts, status)
+
+
+def _marginals(request: Request, real: Tensor, lengths: Tensor) -> tuple[Tensor, Any, Tensor]:
+    """Return p and q, positive everywhere, and the mask of entries that exist."""
+    p, exists = 1.0 / lengths, real
+    q: Any = 1.0 / request.cost.shape[2]
+    if request.frame_marginal is not None:
+        given = request.frame_marginal[:, :, None]
+        exists, p = exists & (given > 0), torch.where(given > 0, given, p)
+    if request.action_marginal is not None:
+        given = request.action_marginal[:, None, :]
+        exists, q = exists & (given > 0), torch.where(given > 0, given, q)
+    return p, q, exists
 
 
 def _status(request: Request, finite: bool, step: float | None) -> Status:
@@ -85,17 +103,23 @@ def _status(request: Request, finite: bool, step: float | None) -> Status:
 
 
 def _unlike(request: Request, coupling: Tensor) -> Tensor:
-    """Return ``Cv T Ca``, with the release's band over the padded length."""
+    """Return ``Cv T Ca``, with the release's band over the padded length unless one is given."""
     batch, n_frames, _ = coupling.shape
     half_width = int(n_frames * request.radius)
-    if half_width == 0:
+    if request.structure is not None:
+        neighbours = request.structure.apply(coupling)
+    elif half_width == 0:
         return torch.zeros_like(coupling)
-    lengths = torch.full((batch,), n_frames, device=coupling.device)
-    neighbours = Band(half_width, lengths, n_frames).window_sums(coupling) / request.radius
+    else:
+        lengths = torch.full((batch,), n_frames, device=coupling.device)
+        neighbours = Band(half_width, lengths, n_frames).window_sums(coupling) / request.radius
+    if request.action_structure is not None:
+        far: Tensor = request.action_structure.apply(neighbours.mT).mT
+        return far
     return neighbours.sum(dim=2, keepdim=True) - neighbours
 
 
-def _balance(request: Request, cost: Tensor, exists: Tensor, p: Tensor, q: float) -> Tensor:
+def _balance(request: Request, cost: Tensor, exists: Tensor, p: Tensor, q: Any) -> Tensor:
     """Take Sinkhorn steps; scalings are absorbed into potentials once they grow too large."""
     row_potential = torch.zeros_like(cost[:, :, :1])
     column_potential = torch.zeros_like(cost[:, :1, :])
@@ -120,7 +144,7 @@ def _balance(request: Request, cost: Tensor, exists: Tensor, p: Tensor, q: float
     return row_scale * kernel * column_scale
 
 
-def _logged_parts(request: Request, coupling: Tensor, p: Tensor, q: float) -> Tensor:
+def _logged_parts(request: Request, coupling: Tensor, p: Tensor, q: Any) -> Tensor:
     alpha = request.alpha
     linear = 0.5 * (1.0 - alpha) * (request.cost * coupling).sum(dim=(1, 2))
     temporal = 0.5 * alpha * (_unlike(request, coupling) * coupling).sum(dim=(1, 2))

@@ -112,7 +112,7 @@ class Request:
             self.lengths = read_lengths(self.lengths, self.cost)
         if self.mode == "parity":
             self._check_parity()
-        elif not plain:
+        if not plain:
             self._read_extras()
 
     @property
@@ -204,10 +204,9 @@ class Request:
         return on_gpu and lengths.dtype == torch.int64 and lengths.shape == cost.shape[:1]
 
     def _check_parity(self) -> None:
-        names = ("frame_marginal", "action_marginal", "allowed", "initial", "structure")
-        more = ("action_structure", "action_lengths", "border", "tolerance")
+        names = ("allowed", "initial", "border", "tolerance")
         given = ['gradient="implicit"'] if self.gradient == "implicit" else []
-        given += [name for name in (*names, *more) if getattr(self, name) is not None]
+        given += [name for name in names if getattr(self, name) is not None]
         if isinstance(self.radius, int):
             given.append("radius in frames")
         given += [f"{name} for each" for name in WEIGHTS if isinstance(getattr(self, name), Tensor)]
@@ -231,8 +230,9 @@ class Request:
         if self.action_lengths is not None:
             own = torch.tensor(counts, device=cost.device)[:, None]
             self.actions = actions = torch.arange(n_actions, device=cost.device) < own
-            # Entries of padded actions are never read, and take no part.
-            self.cost = cost = torch.where(actions[:, None, :], cost, 0.0)
+            # Entries of padded actions are never read, and take no part; in parity mode they do.
+            if self.mode != "parity":
+                self.cost = cost = torch.where(actions[:, None, :], cost, 0.0)
             q = torch.where(actions, 1.0 / own.to(cost), 0.0) if q is None else q
             for name in PER_ACTION:
                 each = getattr(self, name)
