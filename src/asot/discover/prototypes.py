@@ -62,18 +62,22 @@ class Prototypes:
 
         They are smoothed by half the radius, which blurs cuts less than the whole.
         """
-        return _rows(features, round(self.radius / 2), self.scale)
+        return _rows(window_mean(features, round(self.radius / 2)), self.scale)
 
     def labels(self, features: NDArray[np.float32]) -> NDArray[np.int64]:
         """Label one recording's prepared frames, (N,)."""
-        rows = self.rows(features)
+        return self.labels_of(window_mean(features, round(self.radius / 2)))
+
+    def labels_of(self, smooth: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Label frames that are smoothed by half the radius, (N, D)."""
+        rows = _rows(smooth, self.scale)
         if self.radius == 0:
             return _distances(self, rows).argmin(axis=1)
         return _assign(self, rows, self.order, self.order_weight).argmax(axis=1)
 
 
 def learn_prototypes(
-    recordings: Frames,
+    recordings: Frames | Smooth,
     n_actions: int,
     radius: int,
     *,
@@ -87,19 +91,21 @@ def learn_prototypes(
     """Find prototypes of K actions, or of fewer where there are fewer frames.
 
     Prepared features (N_i, D) are smoothed by ``radius`` frames, the half-width of the temporal
-    band, too; where they are ``sized``, not their directions alone count. k-means sees ``frames``
-    of each recording. In each round all recordings are decoded and the centres moved to the means
-    of their frames. An ``order_weight`` above 0 learns a common order of the actions as well:
-    k-means also sees each frame's place, and an action costs less where other recordings have it.
+    band, too, unless they came ``Smooth``; where they are ``sized``, not their directions alone
+    count. k-means sees ``frames`` of each recording. In each round all recordings are decoded and
+    the centres moved to the means of their frames. An ``order_weight`` above 0 learns a common
+    order of the actions as well: k-means also sees each frame's place, and an action costs less
+    where other recordings have it.
     """
-    smooth, count = _Smooth(recordings, radius), len(recordings)
+    smooth = recordings if isinstance(recordings, Smooth) else Smooth(recordings, radius)
+    count = len(smooth)
     scale = _scale(smooth) if sized else None
     ordered = order_weight > 0 and count > 2
-    width = int(recordings[0].shape[1])
+    width = int(smooth[0].shape[1])
     which, frames = share_out(count, frames, width)
     seen = []
     for index in which:
-        one = _rows(smooth[index], 0, scale)
+        one = _rows(smooth[index], scale)
         chosen = spread_frames(len(one), frames)
         place = PLACE_WEIGHT * np.sqrt(12) * (places(len(one))[chosen, None] - 0.5)
         seen.append(np.hstack([one[chosen], place]) if ordered else one[chosen])
@@ -114,7 +120,7 @@ def learn_prototypes(
         before, tables = tables, []
         total = np.sum(before, axis=0)
         for index in range(count):
-            rows = _rows(smooth[index], 0, scale)
+            rows = _rows(smooth[index], scale)
             own = _order(total - before[index], count - 1, count) if before else None
             soft = _assign(found, rows, own, order_weight)
             weights = weights + soft.sum(axis=0)
@@ -129,7 +135,7 @@ def learn_prototypes(
     return found
 
 
-class _Smooth(Kept):
+class Smooth(Kept):
     """Recordings (N_i, D), smoothed: window means, in float64."""
 
     def __init__(self, recordings: Frames, half: int) -> None:
@@ -220,8 +226,7 @@ def evenly(recordings: Frames, most: int) -> Iterator[NDArray[np.float32]]:
     return (recordings[index] for index in spread_frames(len(recordings), most).tolist())
 
 
-def _rows(features: ArrayLike, half: int, scale: float | None) -> NDArray[np.float64]:
-    smooth = window_mean(features, half)
+def _rows(smooth: NDArray[np.float64], scale: float | None) -> NDArray[np.float64]:
     return unit_rows(smooth) if scale is None else smooth / scale
 
 

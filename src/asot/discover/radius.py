@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from asot.discover.prototypes import (
     Frames,
     PlainEvidence,
+    Smooth,
     derived_seed,
     learn_prototypes,
     quiet_kmeans,
@@ -27,7 +28,7 @@ from asot.discover.prototypes import (
     window_mean,
 )
 from asot.discover.score import SegmentationScore, count_segments, main_directions
-from asot.discover.views import ViewKind, fit_view
+from asot.discover.views import ViewKind, view_all
 from asot.progress import Progress, silent
 from asot.workers import in_order
 
@@ -144,21 +145,24 @@ class ScaledViews:
         self._lengths = [len(one) for one in recordings]
         self._step = max(1, radius // FINENESS)
         self._radius = round(radius / self._step)
-        self._seen = {}
+        # As prototypes learn from them, and as they label them: the same for all numbers.
+        self._smooth = {}
         for kind in KINDS:
-            view = fit_view(kind, radius, recordings)
-            self._seen[kind] = [thinned(view.apply(one), self._step) for one in recordings]
+            seen = [thinned(one, self._step) for one in view_all(kind, radius, recordings)]
+            self._smooth[kind] = [
+                Smooth(seen, half) for half in (self._radius, round(self._radius / 2))
+            ]
 
     def labels(self, n_actions: int, seed: int) -> list[list[NDArray[np.int64]]]:
         """Label the recordings, (N_i,), by prototypes on each view: a list for each."""
         most = max(1, STARTING_FRAMES // len(self._lengths))
         found = []
         for kind, sized in VIEWS:
-            seen = self._seen[kind]
+            learnt, labelled = self._smooth[kind]
             settings: dict[str, Any] = {"sized": sized, "restarts": RESTARTS, "frames": most}
-            model = learn_prototypes(seen, n_actions, self._radius, seed=seed, **settings)
-            pairs = zip(seen, self._lengths, strict=True)
-            found.append([_spread(model.labels(rows), self._step, n) for rows, n in pairs])
+            model = learn_prototypes(learnt, n_actions, self._radius, seed=seed, **settings)
+            pairs = zip(labelled, self._lengths, strict=True)
+            found.append([_spread(model.labels_of(rows), self._step, n) for rows, n in pairs])
         return found
 
 

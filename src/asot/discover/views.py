@@ -6,7 +6,7 @@ movements only in the extent and the speed of motion. So a team has learners on 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -40,8 +40,10 @@ class View:
         """Return the input for a recording (N, D): (N, D), or (N, 3 D) for motion, float32."""
         if self.kind == "frames":
             return features
-        seen = (_statistics(self.kind, self.half, features) - self.centre) / self.spread
-        return seen.astype(np.float32)
+        return self._scaled(_statistics(self.kind, self.half, features))
+
+    def _scaled(self, statistics: NDArray[np.float64]) -> NDArray[np.float32]:
+        return ((statistics - self.centre) / self.spread).astype(np.float32)
 
 
 def fit_view(kind: ViewKind, radius: int, recordings: Sequence[NDArray[np.float32]]) -> View:
@@ -53,11 +55,26 @@ def fit_view(kind: ViewKind, radius: int, recordings: Sequence[NDArray[np.float3
     half = max(1, round(radius / 2))
     if kind == "frames":
         return View(kind, half, np.zeros(width), np.ones(width))
+    return _fit(kind, half, width, (_statistics(kind, half, one) for one in recordings))
+
+
+def view_all(
+    kind: ViewKind, radius: int, recordings: Sequence[NDArray[np.float32]]
+) -> list[NDArray[np.float32]]:
+    """Return recordings (N_i, D) as a view that is fitted to them shows them, all in memory."""
+    if kind == "frames":
+        return list(recordings)
+    half = max(1, round(radius / 2))
+    statistics = [_statistics(kind, half, one) for one in recordings]
+    view = _fit(kind, half, int(recordings[0].shape[1]), statistics)
+    return [view._scaled(one) for one in statistics]
+
+
+def _fit(kind: ViewKind, half: int, width: int, statistics: Iterable[NDArray[np.float64]]) -> View:
     count = 0
     total: Any = 0.0
     squares: Any = 0.0
-    for one in recordings:
-        part = _statistics(kind, half, one)
+    for part in statistics:
         count += len(part)
         total = total + part.sum(axis=0)
         squares = squares + np.einsum("ij,ij->j", part, part)
