@@ -150,9 +150,10 @@ class HierarchySegmenter(NetworkSegmenter):
         Returns
         -------
         pandas.DataFrame
-            ``recording`` (its place in ``X``), ``level`` (0 for actions, 1 for sub-actions),
-            ``start_frame``, ``end_frame`` (the first frame after the segment), ``start_s``,
-            ``end_s`` and ``label`` (of an action or a sub-action, by the level).
+            ``recording`` (its name where ``X`` has names, else its place), ``level`` (0 for
+            actions, 1 for sub-actions), ``start_frame``, ``end_frame`` (the first frame after the
+            segment), ``start_s``, ``end_s`` and ``label`` (of an action or a sub-action, by the
+            level).
 
         Raises
         ------
@@ -163,13 +164,15 @@ class HierarchySegmenter(NetworkSegmenter):
         if frame_rate is not None:
             require_number("frame_rate", frame_rate, above=0)
         if X is None and hasattr(self, "model_"):
+            titles = self.recording_names_
             found = list(zip(self.labels_, self.sub_actions_, strict=True))
         else:
-            found = self._each(self._levels, self._read_fitted(X))
+            recordings = self._read_fitted(X)
+            titles, found = recordings.names, self._each(self._levels, recordings)
         second = math.nan if frame_rate is None else 1.0 / frame_rate
         rows = [
-            (index, level, one.start, one.end, one.start * second, one.end * second, one.label)
-            for index, levels in enumerate(found)
+            (title, level, one.start, one.end, one.start * second, one.end * second, one.label)
+            for title, levels in zip(titles, found, strict=True)
             for node in segment_tree(levels)
             for level, one in node.walk()
         ]

@@ -74,6 +74,8 @@ class EmbeddingOutput(ClassNamePrefixFeaturesOutMixin):
         names: Names = self.get_feature_names_out()
         if given.one or given.rows is not None:
             return _table(kind, answer, names, X)
+        if isinstance(answer, dict):
+            return {name: _table(kind, one, names, X[name]) for name, one in answer.items()}
         return [_table(kind, one, names, X[place]) for place, one in enumerate(answer)]
 
 
@@ -82,6 +84,7 @@ class SegmentOutput:
 
     labels_: list[NDArray[np.int64]]
     confidence_: list[NDArray[np.float32]]
+    recording_names_: list[Any]
     _read_fitted: Callable[..., GivenRecordings]
     _each: Callable[..., Any]
     _sure: Callable[..., Any]
@@ -108,7 +111,8 @@ class SegmentOutput:
         Returns
         -------
         pandas.DataFrame
-            ``recording`` (its place in ``X``), ``start_frame``, ``end_frame`` (the first frame
+            ``recording`` (its name where ``X`` has names, else its place),
+            ``start_frame``, ``end_frame`` (the first frame
             after the segment), ``start_s``, ``end_s``, ``action`` (its label), and ``confidence``,
             the mean probability of the action over the segment's frames.
 
@@ -119,9 +123,9 @@ class SegmentOutput:
         """
         pandas = require_pandas("ActionSegmenter.segments")
         rows = [
-            asdict(row) | {"recording": index}
-            for index, (labels, confidence) in enumerate(self._segmentation(X, lengths))
-            for row in segment_table(str(index), labels, confidence, frame_rate, names)
+            asdict(row) | {"recording": name}
+            for name, (labels, confidence) in self._segmentation(X, lengths).items()
+            for row in segment_table(str(name), labels, confidence, frame_rate, names)
         ]
         table = pandas.DataFrame(rows, columns=[one.name for one in fields(SegmentRow)])
         kinds: dict[str, type] = {"start_s": float, "end_s": float}
@@ -146,21 +150,23 @@ class SegmentOutput:
         """
         from asot.figures import plot_corpus
 
-        found = [labels for labels, _ in self._segmentation(X, lengths)]
-        titles = [str(index) for index in range(len(found))]
+        segmented = self._segmentation(X, lengths)
+        found = [labels for labels, _ in segmented.values()]
+        titles = [str(name) for name in segmented]
         return plot_corpus(found, names=names, recordings=titles, frame_rate=frame_rate)
 
-    def _segmentation(self, X: Any, lengths: Any) -> list[Segmentation]:
+    def _segmentation(self, X: Any, lengths: Any) -> dict[Any, Segmentation]:
         """Return labels (N,) and how likely they are right (N,), of X or of what was fitted."""
         if X is None and hasattr(self, "labels_"):
-            return list(zip(self.labels_, self.confidence_, strict=True))
+            found = zip(self.labels_, self.confidence_, strict=True)
+            return dict(zip(self.recording_names_, found, strict=True))
         if X is None and hasattr(self, "model_"):
             raise ArgumentError(
                 "X must be given to a segmenter that was loaded: its file holds no recordings.",
                 setting="X",
             )
         recordings = self._read_fitted(X, lengths)
-        return self._each(self._sure, recordings)
+        return dict(zip(recordings.names, self._each(self._sure, recordings), strict=True))
 
 
 def require_pandas(caller: str) -> Any:
