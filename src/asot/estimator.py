@@ -125,6 +125,9 @@ class ActionSegmenter(EmbeddingOutput, SegmentOutput, StoredSegmenter):
     ----------
     labels_ : list of (N_i,) int64 arrays
         Labels of the recordings that were fitted.
+    recording_names_ : list
+        Names of these recordings where they came in a mapping, or a table that names them; else
+        their places.
     cluster_centers_ : (K, d) float32 array
         The action embeddings, of unit length; d is the network's embedding width, or the sum of
         the learners'.
@@ -302,6 +305,7 @@ class ActionSegmenter(EmbeddingOutput, SegmentOutput, StoredSegmenter):
         arguments = prepared, recipe.training, self._seed(), self.device, parts
         model, self.objective_ = train_further(self.model_, *arguments)
         self.labels_ = self._segmented(model, prepared)
+        self.recording_names_ = recordings.names
         self.model_ = model
         self.cluster_centers_ = model.actions.detach().numpy().copy()
         return self
@@ -337,9 +341,10 @@ class ActionSegmenter(EmbeddingOutput, SegmentOutput, StoredSegmenter):
             bundle: dict[str, str] = super()._repr_mimebundle_(**options)
             return bundle
         word, sentences = self.evidence_.told()
-        timelines = [
-            (f"recording {i}", labels) for i, labels in enumerate(getattr(self, "labels_", []))
-        ]
+        named = zip(
+            getattr(self, "recording_names_", ()), getattr(self, "labels_", ()), strict=True
+        )
+        timelines = [(f"recording {name}", labels) for name, labels in named]
         html = show(f"{self!r}, fitted", sentences[:1], timelines, verdict=word)
         return {"text/plain": repr(self), "text/html": html}
 
@@ -368,12 +373,14 @@ class ActionSegmenter(EmbeddingOutput, SegmentOutput, StoredSegmenter):
             number = f"n_actions={len(self.actions)}"
             text = f'n_actions must be the number of actions, but is "auto": give {number}.'
             raise ArgumentError(text, setting="n_actions")
+        from asot.transport.arguments import as_number
+
         recipe = Recipe(n_actions=None if self.n_actions == AUTO else _plain(self.n_actions))
         for parameter, places in PLACES.items():
             for place in places:
                 group, _, name = place.rpartition(".")
                 owner = attrgetter(group)(recipe) if group else recipe
-                setattr(owner, name, _plain(getattr(self, parameter)))
+                setattr(owner, name, _plain(as_number(parameter, getattr(self, parameter))))
         try:
             recipe.check()
         except ConfigurationError as error:

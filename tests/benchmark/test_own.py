@@ -95,7 +95,10 @@ def test_an_ablation_is_the_row_with_these_settings(recipe: Recipe) -> None:
         ("own_order(evry=2)", "no setting 'evry': its own are device, every, beside those of its"),
         ("own_order(training.evry=2)", r"training\.evry is not a setting of a recipe"),
         ("paper(order_prior=-1)", "order_prior must be"),
-        ("kmeans(order_prior=1)", "kmeans has no setting 'order_prior': its own are frames_per_recording,"),
+        (
+            "kmeans(order_prior=1)",
+            "kmeans has no setting 'order_prior': its own are frames_per_recording,",
+        ),
         ("own_order(every)", r"the settings \(every\) must be such as"),
         ("own_order(every=every)", "must be such as"),
         ("own_order(every=)", "must be such as"),

@@ -337,9 +337,9 @@ def bad(value: float) -> np.ndarray:
 
 
 BAD_X: list[tuple[Any, str]] = [
-    (None, "X must be a list of (frames, columns) arrays, one such array, or a sequence of them,"),
+    (None, "X must be a list of (frames, columns) arrays, one such array, or a sequence or"),
     ("abc", "X must be a list of (frames, columns) arrays"),
-    ({0: np.ones((4, 5))}, "X must be a list of (frames, columns) arrays"),
+    ({"a": np.ones(5)}, "X['a'] must be a (frames, columns) array of numbers, but has the shape"),
     ((x for x in [np.ones((4, 5))]), "X must be a list of (frames, columns) arrays"),
     ([], "X must hold at least one recording, but is empty."),
     (np.ones(5), "X[0] must be a (frames, columns) array of numbers, but has the shape ()"),

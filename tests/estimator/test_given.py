@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from asot import ActionSegmenter
 from asot.baselines import KMeansSegmenter
@@ -74,6 +76,51 @@ def test_a_list_of_tables_is_one_of_recordings(make: Make, X: list[np.ndarray]) 
     one = make()
     same(one.fit_predict(groups), make().fit_predict(X))
     assert (one.n_features_in_, one.feature_names_in_.tolist()) == (5, NAMES)
+
+
+def test_names_of_recordings_stand_in_tables(make: Make, X: list[np.ndarray]) -> None:
+    """Of a mapping, whose answers are dicts, and of a long table; a list has places."""
+    names = [f"r{i}" for i in range(len(X))]
+    named = dict(zip(names, X, strict=True))
+    one, plain = make(), make().fit(X)
+    labels = one.fit_predict(named)
+    assert list(labels) == one.recording_names_ == names
+    same(list(labels.values()), plain.labels_)
+    turned = dict(reversed(named.items()))
+    again = one.predict(turned)
+    assert list(again) == names[::-1]
+    same([again[name] for name in names], plain.labels_)
+    assert one.score(turned, {name: plain.labels_[i] for i, name in enumerate(names)}) == 1.0
+    expected = plain.segments()
+    assert expected["recording"].unique().tolist() == list(range(len(X)))
+    for given in (None, named, long_table(X)):
+        table = one.segments(given)
+        assert table["recording"].tolist() == [names[i] for i in expected["recording"]]
+        assert table["start_frame"].tolist() == expected["start_frame"].tolist()
+    assert make().fit(long_table(X)).recording_names_ == names
+    frames = one.set_output(transform="pandas").transform(named)
+    assert [len(frames[name]) for name in names] == [len(x) for x in X]
+    weights = {name: 1.0 + i for i, name in enumerate(names)}
+    same(make().fit(named, sample_weight=weights).labels_,
+         make().fit(X, sample_weight=list(weights.values())).labels_)  # fmt: skip
+    with pytest.raises(ArgumentError, match=r"X\['r1'\] must be a \(frames, columns\) array"):
+        one.predict({"r0": X[0], "r1": X[1][0]})
+    with pytest.raises(ArgumentError, match=r"y must have the names of X, but 'r9' is in one of"):
+        one.score(named, {**named, "r9": X[0]})
+    with pytest.raises(ArgumentError, match="X must hold at least one recording, but is empty"):
+        one.fit({})
+
+
+def test_a_mapping_is_opened_one_by_one(make: Make, X: list[np.ndarray], tmp_path: Path) -> None:
+    np.savez(tmp_path / "all.npz", **{f"r{i}": x for i, x in enumerate(X)})
+    with np.load(tmp_path / "all.npz") as stored:
+        found = make().fit_predict(stored)
+    same(list(found.values()), make().fit_predict(X))
+
+
+def test_scalars_of_numpy_and_torch_are_parameters(make: Make, X: list[np.ndarray]) -> None:
+    given = {"epsilon_train": torch.tensor(0.07, dtype=torch.float64), "epochs": np.array(2)}
+    same(make(**given).fit(X).labels_, make(epsilon_train=0.07, epochs=2).fit(X).labels_)
 
 
 def test_tables_that_do_not_say_whose_rows_they_hold(make: Make, X: list[np.ndarray]) -> None:

@@ -14,6 +14,9 @@ from asot.errors import ArgumentError
 from asot.transport import Dense, FeatureBand, append_background, solve, temporal_prior
 from asot.transport.request import Request
 
+# Of the rule for forward derivatives, which torch makes in its own way.
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*is deprecated:DeprecationWarning")
+
 
 class NotAMatrix:
     def apply(self, coupling: torch.Tensor) -> torch.Tensor:
@@ -144,3 +147,73 @@ def test_a_request_has_the_arguments_of_solve() -> None:
         for one in arguments
     }
     assert asked == given
+
+
+WHOLE = ("max_iterations", "inner_iterations", "radius")
+SCALARS = {
+    "epsilon": 0.09,
+    "alpha": 0.4,
+    "radius": 2,
+    "lambda_actions": 0.2,
+    "lambda_frames": 0.3,
+    "border": 0.6,
+    "max_iterations": 7,
+    "inner_iterations": 3,
+    "tolerance": 1e-3,
+    "step_size": 0.5,
+}
+
+
+@pytest.mark.parametrize("name", SCALARS)
+def test_a_scalar_of_numpy_or_torch_is_a_number(name: str, seed: int) -> None:
+    plain = solve(COST, **{name: SCALARS[name]})
+    double = torch.tensor(SCALARS[name], dtype=torch.int64 if name in WHOLE else torch.float64)
+    with torch.no_grad():
+        learnt = double if name in WHOLE else torch.nn.Parameter(double)
+        for scalar in (double, double.numpy(), double.numpy()[()], learnt):
+            given = solve(COST, **{name: scalar})
+            assert np.array_equal(given.assignment, plain.assignment)
+            assert given.status == plain.status
+
+
+@pytest.mark.parametrize("shape", [(), (2,)])
+@pytest.mark.parametrize("name", ["epsilon", "alpha", "lambda_actions", "border", "radius"])
+def test_a_weight_that_asks_for_a_gradient_is_told_that_it_gets_none(
+    name: str, shape: tuple[int, ...]
+) -> None:
+    cost = torch.from_numpy(np.stack([COST, COST]))
+    weight = torch.full(shape, 0.2, dtype=torch.float64)
+
+    def value(weight: torch.Tensor) -> torch.Tensor:
+        return solve(cost, **{name: weight}).objective.total.sum()
+
+    told = rf"{name} must not ask for a gradient, .* give {name}\.detach\(\)"
+    with pytest.raises(ArgumentError, match=told):
+        value(weight.clone().requires_grad_())
+    with pytest.raises(ArgumentError, match=told):
+        torch.func.grad(value)(weight)
+    with torch.autograd.forward_ad.dual_level(), pytest.raises(ArgumentError, match=told):
+        value(torch.autograd.forward_ad.make_dual(weight, weight))
+    assert value(weight).isfinite()
+
+
+def test_other_scalars_are_refused_as_before() -> None:
+    for name, value, words in (
+        ("epsilon", torch.tensor(-0.1), r"epsilon must be .* above 0, but is -0\.1"),
+        ("epsilon", torch.tensor(True), "but is True"),
+        ("epsilon", torch.tensor(1j), "but is 1j"),
+        ("epsilon", np.array(None), "but is None"),
+        ("max_iterations", torch.tensor(2.5), "max_iterations must be an integer"),
+        ("tolerance", torch.zeros(1), "tolerance must be a finite number"),
+    ):
+        with pytest.raises(ArgumentError, match=words):
+            solve(COST, **{name: value})
+
+
+def test_priors_take_scalars_too() -> None:
+    prior = temporal_prior(5, 3, 0.2, order=[1, 0], absent=0.5)
+    assert np.array_equal(
+        temporal_prior(5, 3, torch.tensor(0.2, dtype=torch.float64), order=[1, 0],
+                       absent=np.array(0.5)), prior
+    )  # fmt: skip
+    assert append_background(COST, torch.tensor(0.5))[0, 3] == 0.5

@@ -42,6 +42,12 @@ def test_a_list_is_a_loop(side: str, seed: int) -> None:
         np.testing.assert_allclose(batch.assignment[b, :n, :k], alone.assignment, atol=1e-7)
         np.testing.assert_array_equal(batch.labels[b, :n], alone.labels)
         assert (batch.labels[b, n:] == -1).all()
+        own = batch.each[b]
+        np.testing.assert_array_equal(own.coupling, batch.coupling[b, :n, :k])
+        assert own.labels.tolist() == alone.labels.tolist()
+        assert own.objective.total == batch.objective.total[b]
+        assert own.status == (batch.status[b],)
+        assert repr(own) == repr(alone)
 
 
 @pytest.mark.parametrize("side", SIDES)
@@ -183,3 +189,17 @@ def test_a_spectrum_that_is_none_is_refused() -> None:
 
     with pytest.raises(ArgumentError, match=r"action_structure\.spectrum must be two"):
         solve(np.zeros((6, 2)), action_structure=Own())
+
+
+def test_each_recording_of_a_padded_batch_or_of_one(seed: int) -> None:
+    cost = torch.from_numpy(make_cost(np.random.default_rng(seed), 9, 4))[None].repeat(2, 1, 1)
+    cost.requires_grad_()
+    one, other = solve(cost, lengths=[9, 5]).each
+    assert (one.assignment.shape, other.coupling.shape) == ((9, 4), (5, 4))
+    other.assignment[0, 0].backward()
+    assert bool((cost.grad[0] == 0).all())
+    assert bool((cost.grad[1, :5] != 0).any())
+    with torch.no_grad():
+        (short,) = solve(cost[1], lengths=[5]).each
+    torch.testing.assert_close(short.assignment, other.assignment.detach())
+    assert len(short.each[0].labels) == 5

@@ -133,12 +133,15 @@ class HierarchySegmenter(SegmentOutput, NetworkSegmenter):
         recordings = self._read_fitted(X)
         return recordings.answer(fine for _, fine in self._each(self._levels, recordings))
 
-    def _segmentation(self, X: Any, lengths: Any) -> list[Segmentation]:
+    def _segmentation(self, X: Any, lengths: Any) -> dict[Any, Segmentation]:
         if X is None and hasattr(self, "model_"):
+            titles = self.recording_names_
             found = list(zip(self.labels_, self.sub_actions_, strict=True))
         else:
-            found = self._each(self._levels, self._read_fitted(X, lengths))
-        return [(coarse, None, fine % self.alpha) for coarse, fine in found]
+            recordings = self._read_fitted(X, lengths)
+            titles, found = recordings.names, self._each(self._levels, recordings)
+        levels = [(coarse, None, fine % self.alpha) for coarse, fine in found]
+        return dict(zip(titles, levels, strict=True))
 
     def _recipe(self) -> Recipe:
         require_integer("alpha", self.alpha, at_least=1)

@@ -8,16 +8,19 @@ one (N, D) array or table                            one array
 one long array, and ``lengths`` of the recordings    one array, an entry a row
 one long table whose column, or level of the index,  one array, an entry a row
 is called "recording"
+a mapping of names to (N_i, D) arrays, also a lazy   a dict of arrays
+one, as an open .npz or HDF5 file
 a padded (B, N, D) array: with NaN, or ``lengths``   a list of arrays, without the padding
 ===================================================  ==========================================
 
-Tables are DataFrames of pandas or polars. A column "recording" is no feature.
+Tables are DataFrames of pandas or polars. A column "recording" is no feature. What names recordings
+here names them in tables of segments; others have their place there.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import zip_longest
 from typing import Any, TypeVar
@@ -46,25 +49,35 @@ class GivenRecordings(Sequence[NDArray[Any]]):
         if not hasattr(X, "__getitem__") and hasattr(X, "__array__"):
             X = np.asarray(X)
         is_sequence = hasattr(X, "__getitem__") and hasattr(X, "__len__")
-        if not is_sequence or isinstance(X, (str, bytes, dict)):
+        if not is_sequence or isinstance(X, (str, bytes)):
             raise ArgumentError(
-                "X must be a list of (frames, columns) arrays, one such array, or a sequence of "
-                f"them, but is a {type(X).__name__}.",
+                "X must be a list of (frames, columns) arrays, one such array, or a sequence or a "
+                f"mapping of them, but is a {type(X).__name__}.",
                 setting="X",
             )
         axes = len(getattr(X, "shape", ()))
         counts = None if lengths is None else _read_lengths(X, lengths, axes)
         self.rows: list[NDArray[np.int64]] | None = None  # of one long table, by recording
+        # How X names its recordings, and whether it is a mapping of the names; None of a list.
+        self._keys: list[Any] | None = list(X) if isinstance(X, Mapping) else None
+        self._mapped = self._keys is not None
         if axes == 2 and counts is not None:
             self.rows = np.split(np.arange(len(X)), np.cumsum(counts)[:-1])
         elif axes == 2:
-            self.rows = _rows_by_recording(X)
+            by_name = _rows_by_recording(X)
+            if by_name is not None:
+                self._keys, self.rows = list(by_name), list(by_name.values())
         self.one = axes == 2 and self.rows is None
         self._padded, self._counts, self._names = axes == 3, counts, names_of(X)
         self._given = [X] if self.one else X if self.rows is None else _array(X)
 
     def __len__(self) -> int:
         return len(self._given if self.rows is None else self.rows)
+
+    @property
+    def names(self) -> list[Any]:
+        """Return the recordings' names, or their places where X names none."""
+        return list(range(len(self))) if self._keys is None else self._keys
 
     def __getitem__(self, index: Any) -> Any:
         return self.open(index)[0]
@@ -73,7 +86,7 @@ class GivenRecordings(Sequence[NDArray[Any]]):
         """Open a recording: its features, and the names of their columns, None without any."""
         if self.rows is not None:
             return self._given[self.rows[index]], self._names
-        given = self._given[index]
+        given = self._given[self.names[index] if self._mapped else index]
         array = _array(given)
         if self._padded and self._counts is not None:
             array = array[: self._counts[index]]
@@ -86,7 +99,7 @@ class GivenRecordings(Sequence[NDArray[Any]]):
         """Name a recording in a sentence."""
         if self.rows is not None:
             return f"Recording {index} of X"
-        return "X" if self.one else f"X[{index}]"
+        return "X" if self.one else f"X[{self.names[index]!r}]"
 
     def answer(self, answers: Iterable[Answer]) -> Any:
         """Return the recordings' answers, arrays of N_i rows, in the form of ``X``."""
@@ -94,6 +107,8 @@ class GivenRecordings(Sequence[NDArray[Any]]):
         if self.rows is not None:
             joined = np.concatenate(found)
             return joined[np.argsort(np.concatenate(self.rows))]
+        if self._mapped:
+            return dict(zip(self.names, found, strict=True))
         return found[0] if self.one else found
 
     def split(self, values: Any, name: str) -> list[Any]:
@@ -107,6 +122,12 @@ class GivenRecordings(Sequence[NDArray[Any]]):
                 text = f"{name} must have an entry for each of {n_rows} rows of X, but has the "
                 raise ArgumentError(f"{text}shape {array.shape}.", setting=name)
             return [array[rows] for rows in self.rows]
+        if self._mapped and isinstance(values, Mapping):
+            if set(values) != set(self.names):
+                other = next(iter(set(values) ^ set(self.names)))
+                text = f"{name} must have the names of X, but {other!r} is in one of them alone."
+                raise ArgumentError(text, setting=name)
+            return [values[one] for one in self.names]
         split = list(values)
         if self._padded and len(getattr(values, "shape", ())) == 2:
             return [one[: len(self[index])] for index, one in enumerate(split[: len(self)])]
@@ -152,7 +173,7 @@ def _read_lengths(X: Any, lengths: Any, axes: int) -> NDArray[np.int64]:
     raise ArgumentError(f"lengths must be {rule}{but}.", setting="lengths")
 
 
-def _rows_by_recording(table: Any) -> list[NDArray[np.int64]] | None:
+def _rows_by_recording(table: Any) -> dict[Any, NDArray[np.int64]] | None:
     """Return the rows of each recording of a long table; None of a table that does not say."""
     columns = list(getattr(table, "columns", ()))
     levels = list(getattr(getattr(table, "index", None), "names", ()))
@@ -173,7 +194,7 @@ def _rows_by_recording(table: Any) -> list[NDArray[np.int64]] | None:
         if label is None or (label == label) is not True:
             raise ArgumentError(f"X must name the recording of each row, but row {row} has none.")
         rows.setdefault(label, []).append(row)
-    return [np.array(one) for one in rows.values()]
+    return {name: np.array(one) for name, one in rows.items()}
 
 
 def read_recordings(
@@ -300,6 +321,8 @@ def read_weights(
     if sample_weight is None:
         return None
     counts, name = [len(one) for one in recordings], "sample_weight"
+    if isinstance(sample_weight, Mapping):
+        sample_weight = recordings.split(sample_weight, name)
     if hasattr(sample_weight, "__array__"):
         sample_weight = np.asarray(sample_weight)
     rule = f"{name} must have weights for each of {len(counts)} recordings"

@@ -76,6 +76,8 @@ class EmbeddingOutput(ClassNamePrefixFeaturesOutMixin):
         names: Names = self.get_feature_names_out()
         if given.one or given.rows is not None:
             return _table(kind, answer, names, X)
+        if isinstance(answer, dict):
+            return {name: _table(kind, one, names, X[name]) for name, one in answer.items()}
         return [_table(kind, one, names, X[place]) for place, one in enumerate(answer)]
 
 
@@ -84,6 +86,7 @@ class SegmentOutput:
 
     labels_: list[NDArray[np.int64]]
     confidence_: list[NDArray[np.float32]]
+    recording_names_: list[Any]
     _read_fitted: Callable[..., GivenRecordings]
     _each: Callable[..., Any]
     _sure: Callable[..., Any]
@@ -110,7 +113,8 @@ class SegmentOutput:
         Returns
         -------
         pandas.DataFrame
-            ``recording`` (its place in ``X``), ``start_frame``, ``end_frame`` (the first frame
+            ``recording`` (its name where ``X`` has names, else its place),
+            ``start_frame``, ``end_frame`` (the first frame
             after the segment), ``start_s``, ``end_s``, ``action`` (its label), and ``confidence``,
             the mean probability of the action over the segment's frames. Where sub-actions were
             looked for, those of a segment follow it: ``level`` is 0 for segments of actions and 1
@@ -124,9 +128,9 @@ class SegmentOutput:
         pandas = require_pandas(f"{type(self).__name__}.segments")
         rows: list[dict[str, Any]] = []
         columns = [one.name for one in fields(SegmentRow)]
-        for index, (labels, confidence, steps) in enumerate(self._segmentation(X, lengths)):
-            own = segment_table(str(index), labels, confidence, frame_rate, names)
-            found = [asdict(row) | {"recording": index} for row in own]
+        for name, (labels, confidence, steps) in self._segmentation(X, lengths).items():
+            own = segment_table(str(name), labels, confidence, frame_rate, names)
+            found = [asdict(row) | {"recording": name} for row in own]
             if steps is not None:
                 columns = [*columns[:9], *("level", "sub_action")]
                 found = _both_levels(own, found, steps, frame_rate)
@@ -154,22 +158,24 @@ class SegmentOutput:
         """
         from asot.figures import plot_corpus
 
-        found = [labels for labels, *_ in self._segmentation(X, lengths)]
-        titles = [str(index) for index in range(len(found))]
+        segmented = self._segmentation(X, lengths)
+        found = [labels for labels, *_ in segmented.values()]
+        titles = [str(name) for name in segmented]
         return plot_corpus(found, names=names, recordings=titles, frame_rate=frame_rate)
 
-    def _segmentation(self, X: Any, lengths: Any) -> list[Segmentation]:
-        """Return what is known of X, or else of the recordings that were fitted."""
+    def _segmentation(self, X: Any, lengths: Any) -> dict[Any, Segmentation]:
+        """Return what is known of X, or else of the recordings that were fitted, by their names."""
         if X is None and hasattr(self, "labels_"):
             steps = getattr(self, "sub_actions_", [None] * len(self.labels_))
-            return list(zip(self.labels_, self.confidence_, steps, strict=True))
+            found = zip(self.labels_, self.confidence_, steps, strict=True)
+            return dict(zip(self.recording_names_, found, strict=True))
         if X is None and hasattr(self, "model_"):
             raise ArgumentError(
                 "X must be given to a segmenter that was loaded: its file holds no recordings.",
                 setting="X",
             )
         recordings = self._read_fitted(X, lengths)
-        return self._each(self._sure, recordings)
+        return dict(zip(recordings.names, self._each(self._sure, recordings), strict=True))
 
 
 def _both_levels(

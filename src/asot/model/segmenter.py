@@ -54,6 +54,7 @@ class Segmenter(ClusterMixin, BaseEstimator):
     labels_: list[NDArray[np.int64]]
     n_features_in_: int
     feature_names_in_: Names
+    recording_names_: list[Any]
 
     def fit_predict(self, X: Any, y: Any = None, **options: Any) -> Any:
         """Fit, and return the labels of the same recordings; see ``fit`` and ``predict``."""
@@ -85,7 +86,7 @@ class Segmenter(ClusterMixin, BaseEstimator):
             )
         given = GivenRecordings(X, options.get("lengths"))
         predicted = self.predict(X, **options)
-        if given.one or given.rows is not None:
+        if not isinstance(predicted, list):
             predicted = given.split(predicted, "X")
         return float(evaluate(predicted, given.split(y, "y"))["mof"])
 
@@ -232,6 +233,7 @@ class RecipeSegmenter(Segmenter):
             model = learn_corrected(model, prepared, own, n_actions, matched=True)
         find_sub_actions(model, prepared, seed)
         self.labels_ = self._segmented(model, prepared, known)
+        self.recording_names_ = recordings.names
         self._take(model, recordings.open(0)[1], evidence)
         self.objective_ = losses[-1] if losses else None
         self.snapshots_ = snapshots

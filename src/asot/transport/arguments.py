@@ -18,6 +18,7 @@ PLAIN = (np.dtype(np.float32), np.dtype(np.float64))
 # Weights that may be given for each action as well as for each recording.
 PER_ACTION = ("radius", "lambda_actions")
 ARRAYS = (np.ndarray, Tensor, list, tuple)
+NUMPY = (np.generic, np.ndarray)
 
 
 def refused(subject: str, rule: str) -> ArgumentError:
@@ -64,6 +65,29 @@ def as_tensor(name: str, values: Any) -> Tensor:
     # torch takes no negative strides and warns of read-only memory, such as a memory-mapped file's.
     as_it_is = array.flags.writeable and min(array.strides, default=0) >= 0
     return torch.from_numpy(array if as_it_is else array.copy())
+
+
+def as_number(name: str, value: Any) -> Any:
+    """Return the number that a scalar of NumPy or torch holds, and anything else as it is."""
+    if isinstance(value, Tensor) and value.ndim == 0:
+        return without_graph(name, as_tensor(name, value)).item()
+    return value.item() if isinstance(value, NUMPY) and value.ndim == 0 else value
+
+
+def without_graph(name: str, weight: Tensor) -> Tensor:
+    """Return a weight, or refuse one by which a derivative is asked for."""
+    forward = torch.autograd.forward_ad
+    if (
+        (weight.requires_grad and torch.is_grad_enabled())
+        or torch._C._functorch.is_functorch_wrapped_tensor(weight)
+        or (forward._current_level >= 0 and forward.unpack_dual(weight).tangent is not None)
+    ):
+        raise refused(
+            name,
+            "must not ask for a gradient, as gradients flow to the cost alone: give "
+            f"{name}.detach(), or scale the cost.",
+        )
+    return weight
 
 
 def as_integers(name: str, values: Any) -> Tensor:
@@ -160,6 +184,8 @@ def read_weight(name: str, values: Any, cost: Tensor, **bounds: float) -> Tensor
     A radius in frames stays int64.
     """
     batch, _, n_actions = cost.shape
+    if isinstance(values, Tensor):
+        without_graph(name, values)
     tensor = real(name, values).cpu()
     if name != "radius" or tensor.is_floating_point():
         tensor = tensor.double()

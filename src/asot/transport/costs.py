@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from asot.errors import require_integer, require_number
-from asot.transport.arguments import ARRAYS, as_tensor, check_mode, read_lengths, refused
+from asot.transport.arguments import ARRAYS, as_number, as_tensor, check_mode, read_lengths, refused
 
 
 def temporal_prior(
@@ -76,6 +76,7 @@ def temporal_prior(
     """
     require_integer("n_frames", n_frames, at_least=1)
     require_integer("n_actions", n_actions, at_least=1)
+    order_prior, absent = as_number("order_prior", order_prior), as_number("absent", absent)
     require_number("order_prior", order_prior, at_least=0.0)
     check_mode(mode)
     if absent is not None:
@@ -161,6 +162,7 @@ def append_background(cost: Any, background_cost: float) -> Any:
     >>> append_background(np.array([[0.1, 0.9], [0.8, 0.7]]), 0.5).tolist()
     [[0.1, 0.9, 0.5], [0.8, 0.7, 0.5]]
     """
+    background_cost = as_number("background_cost", background_cost)
     require_number("background_cost", background_cost)
     tensor = as_tensor("cost", cost)
     if not tensor.is_floating_point():

@@ -14,6 +14,7 @@ from asot.errors import require_integer, require_number
 from asot.transport.arguments import (
     ARRAYS,
     PER_ACTION,
+    as_number,
     as_tensor,
     check_gradient,
     check_mode,
@@ -40,6 +41,8 @@ WEIGHTS: dict[str, dict[str, float]] = {
     "border": {},
 }
 OPTIONAL = ("lambda_actions", "lambda_frames", "border")
+PYTHONS = (float, int, type(None))
+NUMBERS = (*WEIGHTS, "max_iterations", "inner_iterations", "tolerance", "step_size")
 
 
 @dataclass(eq=False, slots=True)
@@ -81,6 +84,9 @@ class Request:
     actions: Tensor | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
+        for name in NUMBERS:
+            if type(value := getattr(self, name)) not in PYTHONS:
+                setattr(self, name, as_number(name, value))
         arrays = [name for name in WEIGHTS if isinstance(getattr(self, name), ARRAYS)]
         for name, bounds in WEIGHTS.items():
             value = getattr(self, name)

@@ -252,6 +252,8 @@ class Solution:
     status : sequence of Status
         One for each recording, also for a cost (N, K). Compiled solvers word it, and on a GPU wait
         for it, at the first access.
+    lengths, action_lengths : sequence of int, shape (B,)
+        Frames and actions of each recording; None for the actions where all have K.
     """
 
     assignment: Any
@@ -259,11 +261,44 @@ class Solution:
     labels: Any
     objective: Objective
     status: Sequence[Status]
+    lengths: Any = None
+    action_lengths: Any = None
 
     @property
     def coupling(self) -> Any:
         """Return T, the assignment times the frame weight, (B, N, K)."""
         return self.frame_weight * self.assignment
+
+    @property
+    def each(self) -> list[Solution]:
+        """Return the solution of each recording by itself, (N_b, K_b), without padding.
+
+        Examples
+        --------
+        >>> from asot import solve
+        >>> batch = solve([np.eye(4), np.eye(3)[:2]], border=0.5)
+        >>> [one.assignment.shape for one in batch.each], [len(one.labels) for one in batch.each]
+        ([(4, 4), (2, 3)], [4, 2])
+        """
+        single = self.assignment.ndim == 2
+        n_actions = [self.assignment.shape[-1]] * len(self.status)
+        counts = n_actions if self.action_lengths is None else self.action_lengths
+
+        def own(values: Any, b: int) -> Any:
+            return values if single else values[b]
+
+        return [
+            Solution(
+                own(self.assignment, b)[:n, :k],
+                own(self.frame_weight, b)[:n],
+                own(self.labels, b)[:n],
+                Objective(*(own(values, b) for values in vars(self.objective).values())),
+                self.status[b : b + 1],
+                [n],
+                [k],
+            )
+            for b, (n, k) in enumerate(zip(map(int, self.lengths), map(int, counts), strict=True))
+        ]
 
     def require_sound(self, hard_frames: bool = True) -> None:
         """Refuse what cannot be a solution, in a hundredth of the time of solving.

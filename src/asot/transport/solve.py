@@ -88,7 +88,8 @@ def solve(
         may then be lists too.
     epsilon : float or (B,)
         Entropy weight, > 0, in units of the cost. This and the four below may be one for each
-        recording; radius and lambda_actions one for each action too, (K,) or (B, K).
+        recording; radius and lambda_actions one for each action too, (K,) or (B, K). A number may
+        be a scalar of NumPy or torch, but gets no gradient.
     alpha : float or (B,)
         Weight of the temporal term, in [0, 1); the linear term has 1 - alpha.
     radius : float, int, (B,), (K,) or (B, K)
@@ -153,7 +154,8 @@ def solve(
     Returns
     -------
     Solution
-        ``assignment``, ``coupling``, ``labels``, ``objective`` and ``status``.
+        ``assignment``, ``coupling``, ``labels``, ``objective`` and ``status``; ``each`` has one
+        for each recording, without padding.
 
     Raises
     ------
@@ -197,7 +199,7 @@ def _solve(arguments: dict[str, Any]) -> Solution:
     request = Request(**arguments)
     as_one = request.gradient == "implicit" or is_mapped(request.cost)
     answer = solve_as_one(request, _run) if as_one else _run(request)
-    return _hand_back(answer, request.in_torch, request.single)
+    return _hand_back(answer, request)
 
 
 def _run(request: Request) -> Answer:
@@ -217,8 +219,9 @@ def _run(request: Request) -> Answer:
     )
 
 
-def _hand_back(answer: Answer, in_torch: bool, single: bool) -> Solution:
+def _hand_back(answer: Answer, request: Request) -> Solution:
     """Make the solution in the form of the cost: NumPy or torch, with or without a batch axis."""
+    in_torch, single, actions = request.in_torch, request.single, request.actions
 
     def as_came(values: Any, axis: int = 0) -> Any:
         if single:
@@ -234,4 +237,6 @@ def _hand_back(answer: Answer, in_torch: bool, single: bool) -> Solution:
         labels=as_came(answer.labels),
         objective=Objective(as_came(answer.trace), *parts),
         status=answer.status,
+        lengths=request.lengths,
+        action_lengths=None if actions is None else actions.sum(dim=1),
     )

@@ -19,7 +19,15 @@ import torch
 from torch import Tensor
 
 from asot.errors import ArgumentError, require_number
-from asot.transport.arguments import ARRAYS, as_integers, as_tensor, read_lengths, real, refused
+from asot.transport.arguments import (
+    ARRAYS,
+    as_integers,
+    as_number,
+    as_tensor,
+    read_lengths,
+    real,
+    refused,
+)
 from asot.transport.step import band_curvature
 
 
@@ -65,6 +73,7 @@ def running_sums(values: Tensor) -> Tensor:
 
 def _radii(radius: Any, batch: int) -> list[list[float | int]]:
     """Return the radii of each recording: one, or one for each action."""
+    radius = as_number("radius", radius)
     if isinstance(radius, numbers.Real) or not isinstance(radius, ARRAYS):
         require_number("radius", radius, above=0.0)
         return [[radius]] * batch  # type: ignore[list-item]
