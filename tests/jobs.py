@@ -13,8 +13,10 @@ from multiprocessing import parent_process
 from pathlib import Path
 
 from asot.errors import AsotError
-from asot.processes import THREADS
+from asot.processes import has_crew
+from asot.serving import THREADS
 from asot.telling import tell
+from asot.workers import Workers, in_order
 
 if parent_process() is not None and "ASOT_TESTS_IMPORT" in os.environ:
     Path(os.environ["ASOT_TESTS_IMPORT"]).touch()
@@ -100,9 +102,63 @@ class Loaded:
         return _load, (self.file,)
 
 
+class Sent:
+    """A large function; a file tells when it is about to be sent."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __call__(self, number: int) -> None:
+        time.sleep(60)
+
+    def __getstate__(self) -> dict[str, object]:
+        self.file.touch()
+        return {"file": self.file, "large": bytes(300_000_000)}
+
+
 def _load(file: Path) -> None:
     time.sleep(0.3)
     file.write_text(str(os.getpid()))
+
+
+class Deadly:
+    """A function that kills the first process that unpacks it."""
+
+    def __init__(self, died: Path) -> None:
+        self.died = died
+
+    def __call__(self, number: int) -> tuple[int, int]:
+        return process_of(number)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _kill_first, (self.died,)
+
+
+def _kill_first(died: Path) -> Deadly:
+    if parent_process() is not None and not died.exists():
+        died.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return Deadly(died)
+
+
+def return_it(held: Held) -> Held:
+    return held
+
+
+def warn_and_log(sentence: str) -> int:
+    """Warns in the same words at the same place each time, and logs what few want to read."""
+    logging.getLogger("asot.jobs").debug(sentence)
+    warnings.warn(sentence, stacklevel=1)
+    return os.getpid()
+
+
+def spread_within(number: int) -> tuple[bool, dict[int, int], list[int]]:
+    """Asks for processes in a job, which may not begin any."""
+    with Workers(2).in_use():
+        Workers(2).ahead(60.0, None)
+        found = Workers(2).run(square, [1, number])
+        numbers = {job: one for job, one in found if isinstance(one, int)}
+        return has_crew(), numbers, list(in_order(square, [1, number]))
 
 
 def process_of(number: int) -> tuple[int, int]:

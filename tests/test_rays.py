@@ -87,7 +87,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, Path]]:
         is_initialized=lambda: False,
         init=lambda address, **options: found.append((address, Path.cwd())),
     )
-    private = SimpleNamespace(worker=SimpleNamespace())
+    private = SimpleNamespace(worker=SimpleNamespace(), utils=SimpleNamespace())
     for name, module in {"ray": ray, "ray._private": private}.items():
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr("atexit.register", lambda end: None)
@@ -110,6 +110,27 @@ def test_workers_import_nothing_from_where_the_command_is_given(
     monkeypatch.syspath_prepend(tmp_path)
     rays._connect(1)
     assert begun[1] == (address or "local", tmp_path)
+
+
+def test_a_signal_waits_until_ray_has_started(
+    begun: list[tuple[Any, Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(address: str, **options: Any) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        begun.append((address, Path.cwd()))
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["ray"], "init", start)
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            rays._connect(1)
+        assert signal.getsignal(signal.SIGTERM) is stop
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert len(begun) == 1
 
 
 def test_a_job_that_needs_a_gpu_is_given_one_the_second_time_too(

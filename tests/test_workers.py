@@ -10,9 +10,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from multiprocessing import spawn
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import threadpoolctl  # type: ignore[import-untyped]
@@ -25,10 +27,12 @@ from asot.errors import (
     MissingExtraError,
     UnfinishedError,
 )
-from asot.processes import THREADS, Died, crew, has_crew, run_jobs
+from asot.processes import Died, crew, has_crew, run_jobs
+from asot.serving import THREADS
 from asot.workers import Workers, in_order, usable_threads
 from tests.jobs import (
     Counted,
+    Deadly,
     Held,
     Loaded,
     count_up,
@@ -37,10 +41,13 @@ from tests.jobs import (
     fail_oddly,
     process_of,
     refuse,
+    return_it,
+    spread_within,
     square,
     square_unless_odd,
     threads_and_process,
     warn,
+    warn_and_log,
 )
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -103,6 +110,10 @@ def alive(process: int) -> bool:
     except OSError:
         return False
     return state != "Z"
+
+
+def children_of(process: int) -> list[str]:
+    return Path(f"/proc/{process}/task/{process}/children").read_text().split()
 
 
 def processes(found: Iterable[tuple[int, tuple[int, int] | Died]]) -> set[int]:
@@ -220,7 +231,7 @@ def test_a_job_that_died_is_run_again_and_no_other(tmp_path: Path, apart: bool) 
 def test_where_no_process_can_begin_jobs_run_here_or_are_lost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("asot.processes.Connection.recv", raise_end)
+    monkeypatch.setattr("asot.serving.Connection.recv", raise_end)
     assert dict(Workers(3).run(square, [1, 2, 3])) == {1: 1, 2: 4, 3: 9}
     found = dict(Workers(2).run(square, [1, 2, 3], apart=True))
     assert all(isinstance(one, Died) for one in found.values())
@@ -292,6 +303,90 @@ def test_processes_of_a_crew_serve_later_runs_and_end_with_it(tmp_path: Path) ->
         assert alive(last)
     assert not alive(last)
     assert process() != process()
+
+
+def test_a_crew_replaces_what_was_killed(tmp_path: Path) -> None:
+    with Workers(2).in_use():
+        Workers(2).ahead(60.0, Deadly(tmp_path / "loading"))
+        assert has_crew()
+        found = processes(Workers(2).run(process_of, range(40)))
+        assert len(found) == 2, "it died while it was loading"
+        # As from a function that is killed while it is sent.
+        assert len(processes(Workers(2).run(Deadly(tmp_path / "sending"), range(40)))) == 2
+        (idle,) = found - {os.getpid()} if has_crew() else {0}
+        assert not alive(idle)
+        (idle,) = processes(Workers(1).run(process_of, [1], apart=True))
+        os.kill(idle, signal.SIGKILL)
+        wait_for(lambda: not has_crew(), "it is dead")
+        Workers(2).ahead(60.0, None)
+        assert has_crew()
+    assert (tmp_path / "loading").exists()
+    assert (tmp_path / "sending").exists()
+
+
+def test_a_crew_lasts_as_long_as_the_last_of_its_blocks() -> None:
+    with ExitStack() as second:
+        with crew():  # as of two threads that fit
+            second.enter_context(crew())
+            (one,) = processes(Workers(1).run(process_of, [1], apart=True))
+        assert processes(Workers(1).run(process_of, [1], apart=True)) == {one}
+    assert not has_crew()
+
+
+def test_threads_that_begin_a_crew_at_once_begin_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, start = [], SpawnProcess.start
+
+    def start_slowly(process: SpawnProcess) -> None:
+        begun.append(process)
+        time.sleep(0.1)
+        start(process)
+
+    monkeypatch.setattr(SpawnProcess, "start", start_slowly)
+    with crew():
+        threads = [threading.Thread(target=Workers(2).ahead, args=(60.0, None)) for _ in range(3)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+    assert len(begun) == 1
+
+
+def test_a_process_of_a_crew_holds_nothing_while_it_waits(tmp_path: Path) -> None:
+    with crew():
+        held = Held(tmp_path / "gone")
+        list(Workers(1).run(return_it, [held], apart=True))
+        wait_for((tmp_path / "gone").exists, "job and result are forgotten")
+
+
+def test_a_crew_logs_and_warns_as_is_asked_for_now(caplog: pytest.LogCaptureFixture) -> None:
+    def told() -> tuple[int, int]:
+        caplog.clear()
+        with pytest.warns(UserWarning, match="again"):
+            list(Workers(1).run(warn_and_log, ["again"], apart=True))
+        return len(caplog.records), logging.getLogger("asot").getEffectiveLevel()
+
+    with crew():
+        assert told() == (0, logging.WARNING)
+        with caplog.at_level(logging.DEBUG, "asot"):
+            assert told() == (1, logging.DEBUG)
+        assert told() == (0, logging.WARNING)
+
+
+def test_jobs_have_no_crew() -> None:
+    within = dict(Workers(1).run(spread_within, [3], apart=True))
+    assert within == {3: (False, {1: 1, 3: 9}, [1, 9])}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows forks no processes")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+def test_a_forked_process_leaves_the_crew_to_its_parent() -> None:
+    with crew():
+        Workers(2).ahead(60.0, None)
+        forked = os.fork()
+        if not forked:
+            os._exit(int(has_crew()))
+        assert os.waitpid(forked, 0)[1] == 0
+        assert has_crew()
 
 
 def test_a_crew_loads_ahead_what_a_run_will_need(tmp_path: Path) -> None:
@@ -382,6 +477,60 @@ def test_ctrl_c_while_processes_start(tmp_path: Path, moment: str) -> None:
         wait_for(begun[moment], moment)
         os.killpg(parent.pid, signal.SIGINT)
         assert parent.wait(60) == 130
+    finally:
+        parent.kill()
+    assert parent.stderr is not None
+    with parent.stderr as stream:
+        assert stream.read() == ""
+
+
+CREW = """
+import os, signal, sys, time
+from pathlib import Path
+from asot.processes import crew, run_jobs
+from asot.workers import Workers
+from tests.jobs import Loaded, Sent, process_of
+
+def stop(number, frame):
+    raise KeyboardInterrupt
+
+signal.signal(signal.SIGTERM, stop)
+moment, place = sys.argv[1], Path(sys.argv[2])
+try:
+    with crew():
+        Workers(2).ahead(60.0, Loaded(place / "loaded"))
+        if moment == "loads":
+            (place / "now").touch()
+            time.sleep(60)
+        while not (place / "loaded").exists():
+            time.sleep(0.01)
+        if moment == "idle":
+            list(run_jobs(process_of, [1], 1))
+            (place / "now").touch()
+            time.sleep(60)
+        list(Workers(2).run(Sent(place / "now"), range(2), apart=True))
+except KeyboardInterrupt:
+    sys.exit(3)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("moment", ["loads", "idle", "sends"])
+def test_a_crew_ends_with_its_parent(tmp_path: Path, moment: str, blow: signal.Signals) -> None:
+    (tmp_path / "crew.py").write_text(CREW)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, str(tmp_path / "crew.py"), moment, str(tmp_path)]
+    options: dict[str, Any] = {"stderr": subprocess.PIPE, "text": True, "env": environment}
+    parent = subprocess.Popen(command, start_new_session=True, **options)
+    try:
+        wait_for((tmp_path / "now").exists, moment)
+        begun = [int(one) for one in children_of(parent.pid)]
+        assert len(begun) >= 2, "one of them is multiprocessing's own"
+        # As from a terminal or a batch system: to all of them.
+        (os.kill if blow == signal.SIGKILL else os.killpg)(parent.pid, blow)
+        assert parent.wait(60) == (-blow if blow == signal.SIGKILL else 3)
+        wait_for(lambda: not any(alive(one) for one in begun), "its processes end as well")
     finally:
         parent.kill()
     assert parent.stderr is not None

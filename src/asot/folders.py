@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 _TEMPORARY = re.compile(r"\..*-[0-9a-f]{8}(\.\w+)?")  # see ``atomic_path``
 _SCRATCH = re.compile(r"\..+\.asot")  # see ``scratch_beside``
+_TURN = "-10c4ed00"  # ends the name of a file that is held in turn
 _HELD: ContextVar[frozenset[Path]] = ContextVar("held", default=frozenset())
 
 
@@ -51,7 +52,7 @@ def sole_use(
         why = f"cannot be made ({error.strerror}): choose another folder"
         raise FileError.at(called or folder, why) from error
     place, held, shared = folder.resolve(), _HELD.get(), bool(shard) or reading
-    mark = place / f"shard-{shard.replace('/', '-of-')}" if shard else place
+    mark = _shard_mark(place, shard) if shard else place
     with ExitStack() as stack:
         # A command that is refused leaves no folder, but to whoever holds it by now.
         stack.callback(lambda: remove_empty(*new))
@@ -81,6 +82,23 @@ def sole_use(
             if not reading:
                 stack.callback(_HELD.reset, _HELD.set(held | {mark}))
         yield
+
+
+def _shard_mark(folder: Path, shard: str) -> Path:
+    return folder / f"shard-{shard.replace('/', '-of-')}"
+
+
+def has_other_shards(folder: Path, shard: str) -> bool:
+    """Tell whether other shards than this one use a folder; see :func:`sole_use`."""
+    for path in folder.resolve().glob(f".shard-*{_TURN}"):
+        mark = path.with_name(path.name[1:].removesuffix(_TURN))
+        if mark.name != _shard_mark(folder, shard).name:
+            try:
+                with in_turn(mark, wait=False):
+                    pass  # it was left by one that was killed
+            except BlockingIOError:
+                return True
+    return False
 
 
 def remove_empty(*folders: Path) -> None:
@@ -122,7 +140,7 @@ def in_turn(path: Path, wait: bool = True) -> Iterator[None]:
     ``wait``, it is a BlockingIOError if it is another's turn.
     """
     # A file of its own, as ``path`` is replaced; named so that it is swept like others.
-    turn, mine = path.with_name(f".{path.name}-10c4ed00"), False
+    turn, mine = path.with_name(f".{path.name}{_TURN}"), False
     while not mine:
         descriptor = os.open(turn, os.O_RDWR | os.O_CREAT)
         held = lock(descriptor, wait=wait)

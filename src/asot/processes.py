@@ -1,4 +1,4 @@
-"""Processes that take jobs one after the other, and what a job is told by and tells.
+"""Processes that take jobs one after the other, and stay for those of later runs.
 
 Where a process dies, of lack of memory for instance, only its job is lost: ``concurrent.futures``
 and loky give up every job; pebble loses one, but its processes outlive a parent that is killed.
@@ -13,26 +13,23 @@ import pickle
 import signal
 import sys
 import threading
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from enum import Enum, auto
 from functools import cache, partial, wraps
 from multiprocessing import resource_tracker, spawn
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from queue import SimpleQueue
 from typing import Any, TypeVar, cast
 
+from asot.serving import FORGET, FUNCTION, THREADS, Reply, answer, result_of, send, serve
+from asot.signals import put_off
 from asot.telling import Told, hear, logged_from, logging_to, telling
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-# Read by the numerical libraries when a process starts: each of ours uses one thread.
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-FUNCTION, FORGET = b"function", b"forget"  # what a process is told before it gets one; no pickle
 POLL_S = 0.05  # between looks at whether jobs that run beside others are given up
 _NONE = object()
 _STARTING = threading.Lock()
@@ -93,12 +90,12 @@ def run_jobs(
             for pipe in wait(list(workers), None if beside is None else POLL_S):
                 worker = workers[pipe]
                 said, result = worker.take()
-                if said is _Said.PROGRESS:
+                if said is Reply.PROGRESS:
                     hear(partial(told, worker.job), result)
                     continue
                 result = result_of(said, result)
                 job, died = worker.job, isinstance(result, Died)
-                count -= died and job is _NONE  # it could not even begin
+                count -= died and job is _NONE and not worker.kept  # it could not even begin
                 if died:
                     del workers[pipe]
                 elif worker.run is run:
@@ -223,15 +220,6 @@ def _next(waiting: deque[Any]) -> Any:
         return _NONE
 
 
-class _Said(Enum):
-    """What a process says of its job."""
-
-    READY = auto()  # with the function
-    PROGRESS = auto()
-    RESULT = auto()
-    ERROR = auto()
-
-
 class _Worker:
     """A process, the pipe to it, and its job, if it has one; its function is that of a ``run``."""
 
@@ -239,12 +227,12 @@ class _Worker:
         # Not forked: torch and BLAS do not survive a fork of their threads.
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        given = theirs, logged_from()
-        self.process = context.Process(target=_serve, args=given, daemon=True)
+        self.process = context.Process(target=serve, args=(theirs,), daemon=True)
         self.job: Any = _NONE
         self.run: Any = None
         self.owes = False  # an answer, to a function or a job
-        with _without_ctrl_c(), _without_main(self.process.name):
+        self.kept = False  # in a crew
+        with _undisturbed(), _without_main(self.process.name):
             self.process.start()
         theirs.close()
 
@@ -253,7 +241,7 @@ class _Worker:
         self.run, self.owes = run, True
         # A process that is dead already shows when its result is read.
         with suppress(OSError):
-            self.pipe.send_bytes(FUNCTION)
+            self.pipe.send_bytes(FUNCTION + b"%d" % logged_from())
             self.pipe.send_bytes(sent)
 
     def send(self, job: Any) -> None:
@@ -262,21 +250,21 @@ class _Worker:
         if job is not _NONE:
             self.owes = True
             with suppress(OSError):
-                _send(self.pipe, job)
+                send(self.pipe, job)
 
-    def take(self) -> tuple[_Said, Any]:
+    def take(self) -> tuple[Reply, Any]:
         """Receive what the process says."""
         try:
-            said: tuple[_Said, Any] = self.pipe.recv()
+            said: tuple[Reply, Any] = self.pipe.recv()
         except (EOFError, OSError):
-            return _Said.RESULT, Died(self.end())
-        self.owes &= said[0] is _Said.PROGRESS
+            return Reply.RESULT, Died(self.end())
+        self.owes &= said[0] is Reply.PROGRESS
         return said
 
     def is_ready(self) -> bool:
         """Tell whether a process that has no job has loaded its function."""
         try:
-            return not self.owes or (self.pipe.poll() and self.take()[0] is _Said.READY)
+            return not self.owes or (self.pipe.poll() and self.take()[0] is Reply.READY)
         except OSError:
             return False
 
@@ -289,27 +277,32 @@ class _Worker:
         return self.process.exitcode
 
 
-_crew: list[_Worker] | None = None  # processes without a job, for runs to come
-_CREW = threading.Lock()
+_crew: list[_Worker] = []  # processes without a job, for runs to come
+_blocks = 0  # within which they are kept
+_CREW = threading.RLock()
 
 
 @contextmanager
 def crew() -> Iterator[None]:
     """Keep processes that have ended their jobs for those of later runs within the block.
 
-    They need not load the libraries again. A block within another adds nothing to it.
+    They need not load the libraries again. Blocks within others, and in several threads, share
+    them, and the last of these ends them.
     """
-    global _crew
+    global _blocks
     with _CREW:
-        outer, _crew = _crew, [] if _crew is None else _crew
+        _blocks += 1
     try:
         yield
     finally:
-        if outer is None:
-            with _CREW:
-                left, _crew = _crew or [], None
-            for worker in left:
-                worker.end(killed=True)
+        with _CREW:
+            _blocks -= 1
+            left = [] if _blocks else _crew[:]
+            del _crew[: len(left)]
+        for worker in left:
+            worker.process.kill()  # each, before Ctrl-C can come while one of them ends
+        for worker in left:
+            worker.end()
 
 
 def begin_crew(count: int, loaded: Any) -> None:
@@ -317,23 +310,26 @@ def begin_crew(count: int, loaded: Any) -> None:
 
     They, and those that are there, load what it takes to unpack ``loaded``.
     """
-    if _crew is None:
-        return
     sent = pickle.dumps(loaded, pickle.HIGHEST_PROTOCOL)
-    with _CREW:
+    with _CREW:  # or two threads would begin as many each
         for worker in _crew:
             if worker.is_ready():
                 worker.learn(sent, None)
-    for _ in range(count - len(_crew)):
-        worker = _Worker()
-        worker.learn(sent, None)
-        if not _to_crew(worker):
-            worker.end(killed=True)
+        for _ in range(count - _living() if _blocks else 0):
+            worker = _Worker()
+            worker.learn(sent, None)
+            _to_crew(worker)
 
 
 def has_crew() -> bool:
     """Tell whether there are processes in a :func:`crew`, which may load libraries still."""
-    return bool(_crew)
+    return _living() > 0
+
+
+def _living() -> int:
+    """Count the processes of the crew, without those that were killed meanwhile."""
+    with _CREW:
+        return sum(one.process.is_alive() for one in _crew)
 
 
 def _from_crew() -> _Worker | None:
@@ -351,40 +347,45 @@ def _from_crew() -> _Worker | None:
 def _to_crew(worker: _Worker) -> bool:
     """Leave a process to the crew, without its function; tell whether there is one."""
     with _CREW:
-        if _crew is not None:
+        if _blocks:
+            worker.kept = True
             if worker.run is not None:
                 worker.run = None
                 with suppress(OSError):
                     worker.pipe.send_bytes(FORGET)
             _crew.append(worker)
-        return _crew is not None
+        return _blocks > 0
+
+
+def _leave_crew_to_parent() -> None:
+    """Forget the crew in a process that was forked: it would speak to the same processes."""
+    global _CREW
+    _CREW = threading.RLock()  # another thread may have had it
+    _crew.clear()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_leave_crew_to_parent)
 
 
 @contextmanager
-def _without_ctrl_c() -> Iterator[None]:
-    """Keep Ctrl-C from a process that is started here; interrupt this process afterwards.
+def _undisturbed() -> Iterator[None]:
+    """Keep Ctrl-C from a process that is started here, and stop this process afterwards.
 
     A process would print a traceback if it were still importing, or if its parent stopped halfway.
     """
     if os.name == "nt":
         yield
         return
-    # The tracker would start with the first process, and unblocks the signal when it starts.
-    resource_tracker.ensure_running()
-    signals: list[int] = []
-    handler: Any = None
-    # The mask is for the new process, which inherits it; this one's other threads get the signal.
-    if threading.current_thread() is threading.main_thread():
-        handler = signal.signal(signal.SIGINT, lambda number, frame: signals.append(number))
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        if handler is not None:
-            signal.signal(signal.SIGINT, handler)
-    if signals:
-        signal.raise_signal(signal.SIGINT)
+    with put_off():
+        # The tracker would start with the first process, and unblocks the signal when it starts.
+        resource_tracker.ensure_running()
+        # For the new process, which inherits the mask; other threads of this one get the signal.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 @contextmanager
@@ -409,73 +410,9 @@ def _without_main(process: str) -> Iterator[None]:
             spawn.get_preparation_data = prepare
 
 
-def _serve(pipe: Connection, level: int) -> None:
-    """Take a function, jobs, and other functions, until the pipe is closed."""
-    # The parent decides what becomes of this process.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    # Before the libraries are loaded, with the function.
-    os.environ.update(dict.fromkeys(THREADS, "1"))
-    function: Any = None
-    saying = threading.Lock()
-
-    def say(*said: Any) -> None:
-        with saying:  # threads of a job log as well
-            _send(pipe, said)
-
-    teller = partial(say, _Said.PROGRESS)
-    while True:
-        try:
-            asked = pipe.recv_bytes()
-            if asked in (FUNCTION, FORGET):
-                function = None  # it may hold much
-                if asked == FUNCTION:
-                    function = pipe.recv()
-                    say(_Said.READY, None)
-                continue
-            job = pickle.loads(asked)
-        except (EOFError, OSError):  # the parent ended meanwhile
-            return
-        except Exception as error:  # what a script defines is not known here
-            logger.debug("a job cannot be taken: %s", error)
-            return
-        with logging_to(teller, level):
-            said = _answer(function, job, teller)
-        sys.stdout.flush()
-        try:
-            say(*said)
-        except OSError:
-            return
-
-
-def _send(pipe: Connection, value: Any) -> None:
-    # Not by ``send``, with which torch would lay tensors into shared memory.
-    pipe.send_bytes(pickle.dumps(value, pickle.HIGHEST_PROTOCOL))
-
-
-def _answer(
-    function: Callable[[Job], Any], job: Job, teller: Callable[[Any], None]
-) -> tuple[_Said, Any]:
-    """Run a job, and say what came of it."""
-    try:
-        with telling(teller):
-            return _Said.RESULT, function(job)
-    except Exception as error:
-        return _Said.ERROR, (_travelling(error), traceback.format_exc())
-
-
-def _travelling(error: Exception) -> Exception:
-    """Return an error, or another with its words where it would not arrive in another process."""
-    try:
-        pickle.loads(pickle.dumps(error, pickle.HIGHEST_PROTOCOL))
-    except Exception:  # each type has its own
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
-
-
 def answer_alone(
     sent: bytes, level: int, job: Job, teller: Callable[[Any], None]
-) -> tuple[tuple[_Said, Any], list[Any]]:
+) -> tuple[tuple[Reply, Any], list[Any]]:
     """Run a job of a packed function on one thread, in a process that others started.
 
     Return what came of it, and what it logged and warned of, to be heard with :func:`hear`.
@@ -484,20 +421,4 @@ def answer_alone(
     os.environ.update(dict.fromkeys(THREADS, "1"))  # for libraries that the job loads
     function = pickle.loads(sent)
     with one_thread(), logging_to(logged.append, level):
-        return _answer(function, job, teller), logged
-
-
-def result_of(said: _Said, result: Any) -> Any:
-    """Return the result of a job that another process ran, or raise its error."""
-    if said is _Said.ERROR:
-        error, place = result
-        raise error from RuntimeError(f"in another process:\n{place}")
-    return result
-
-
-def _die_with_parent() -> None:
-    """End at once when the parent ends, as nobody would read the result."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+        return answer(function, job, teller), logged

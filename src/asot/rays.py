@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 
 from asot.errors import MissingExtraError, UnfinishedError
 from asot.locks import HAS_FLOCK, lock
+from asot.signals import put_off
 
 Job = TypeVar("Job")
 
@@ -98,13 +99,17 @@ def _connect(count: int | None) -> Any:
         raise MissingExtraError("ray", "ray", "--engine ray") from error
     if ray.is_initialized():
         return ray
+    from ray._private import utils, worker
+
     in_main = threading.current_thread() is threading.main_thread()
     ours = signal.getsignal(signal.SIGTERM)
+    # It would end this process as if it had failed, in the middle of its start.
+    utils.set_sigterm_handler = lambda handler: None
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     address = os.environ.get("RAY_ADDRESS", "")
     host, _, port = address.rpartition("://")[2].rpartition(":")
     try:
-        with _not_here():
+        with put_off(), _not_here():
             if not address:
                 _start(ray, count, quiet)
             else:
@@ -118,10 +123,8 @@ def _connect(count: int | None) -> Any:
         rule = f"RAY_ADDRESS is {address}, where no Ray answers"
         raise UnfinishedError(f"{rule}: start it there, or unset RAY_ADDRESS.") from error
     finally:
-        if in_main:  # Ray takes it for itself
+        if in_main:  # Ray's libraries take it for themselves
             signal.signal(signal.SIGTERM, ours)
-    from ray._private import worker
-
     # It would tell of each lost worker in a paragraph, on standard output.
     worker.print_to_stdstream = lambda data, **options: None
     return ray
@@ -157,6 +160,12 @@ def _start(ray: Any, count: int | None, quiet: dict[str, Any]) -> None:
         lock(os.open(folder, os.O_RDONLY), wait=True)
     # Else it writes a secret into the user's home.
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+
+    def end() -> None:
+        ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(end)
     ray.init(
         "local",
         num_cpus=count,
@@ -165,12 +174,6 @@ def _start(ray: Any, count: int | None, quiet: dict[str, Any]) -> None:
         _temp_dir=folder,
         **quiet,
     )
-
-    def end() -> None:
-        ray.shutdown()
-        shutil.rmtree(folder, ignore_errors=True)
-
-    atexit.register(end)
 
 
 def _sweep(place: Path) -> None:

@@ -21,12 +21,12 @@ from asot.processes import (
     has_crew,
     one_thread,
     packed,
-    result_of,
     run_beside,
     run_here,
     run_jobs,
 )
 from asot.remote import carried
+from asot.serving import result_of
 from asot.telling import Told, hear, logged_from
 
 Job = TypeVar("Job")

@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -186,3 +188,40 @@ def test_signals_that_end_a_process_are_a_ctrl_c(
     assert outcome.code == code
     assert outcome.sentence == f"Stopped by {name}. The same command goes on from here."
     assert signal.getsignal(number) == signal.SIG_DFL
+
+
+@pytest.mark.parametrize("blow", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_waits_for_an_import_to_end(
+    asot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, blow: signal.Signals
+) -> None:
+    # An exception that comes while torch loads its libraries aborts the process.
+    lines = "import signal, time", f"signal.raise_signal({int(blow)})", "time.sleep(0.2)"
+    (tmp_path / "library_of_c.py").write_text("\n".join(lines) + "\nloaded = True\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    seen: list[bool] = []
+
+    def load(words: list[str]) -> None:
+        seen.append(import_module("library_of_c").loaded)
+        time.sleep(60)
+
+    monkeypatch.setattr("asot.cli._run", load)
+    try:
+        assert asot("train").code == 128 + blow
+    finally:
+        sys.modules.pop("library_of_c", None)
+    assert seen == [True]
+
+
+def test_a_signal_has_its_name_where_a_library_raises_an_interrupt_of_its_own(
+    asot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(words: list[str]) -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt from None  # as Ray does
+
+    monkeypatch.setattr("asot.cli._run", interrupt)
+    outcome = asot("train")
+    assert outcome.code == 143
+    assert outcome.sentence == "Stopped by SIGTERM. The same command goes on from here."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ import pytest
 
 from asot.data import DatasetFolder, Recordings, write_dataset
 from asot.errors import ConfigurationError
+from asot.folders import sole_use
 from asot.inputs.settings import SeriesSettings, VideoSettings
 from asot.model.recipe import Recipe
 from asot.progress import silent
@@ -118,3 +120,33 @@ def test_a_refused_shard_leaves_the_request_of_another(
     with pytest.raises(ConfigurationError, match="holds the results of something else"):
         segment.segment([logs], out, Recipe(), features, **own)
     assert SegmentRequest.of(out) == request
+
+
+def test_a_shard_that_is_refused_late_withdraws_what_no_other_works_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("fcntl")
+    out, logs = tmp_path / "out", tmp_path / "logs"
+    logs.mkdir()
+    (logs / "r1.csv").write_text("time,ax\n" + "".join(f"{i / 10},{i % 7}\n" for i in range(200)))
+
+    def refuse(*given: Any) -> None:
+        raise ConfigurationError("refused late")
+
+    def give(shard: int) -> None:
+        features = VideoSettings(), SeriesSettings()
+        own: dict[str, Any] = {"seed": 0, "progress": silent, "shard": Shard(shard, 2)}
+        with pytest.raises(ConfigurationError, match="refused late"):
+            segment.segment([logs], out, Recipe(), features, **own)
+
+    monkeypatch.setattr(segment, "extract", refuse)
+    own = 1 + ("r1" in Shard(2, 2).take({"r1": 1}))
+    give(own)
+    assert not out.exists()
+    with sole_use(out, f"{3 - own}/2"):
+        # Held as by another process.
+        monkeypatch.setattr("asot.folders._HELD", ContextVar("held", default=frozenset()))
+        give(own)
+        assert (out / "segment.json").is_file(), "the other has begun, and made nothing yet"
+    give(own)
+    assert not (out / "segment.json").exists(), "it was the last, and not the first"

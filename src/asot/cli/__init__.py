@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
-from types import ModuleType
+from types import FrameType, ModuleType
 
 from asot.cli.outputs import sturdy_outputs
+from asot.signals import ending_signals, is_importing
 from asot.text import short
 
 # A command's module is imported when the command is used, so that help answers at once.
@@ -61,7 +62,8 @@ asot COMMAND --help shows a command's options, asot --version the version.
 Start with: asot demo
 """
 
-OK, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, REFUSED = 0, 1, 2
+IMPORTING_S = 0.05  # between looks at whether an import has ended
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -83,45 +85,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
 
 
-class Stopped(KeyboardInterrupt):
-    """A signal that ends the command as Ctrl-C does: what was begun is tidied up."""
-
-    def __init__(self, number: int) -> None:
-        self.signal = signal.Signals(number)
-
-
 @contextmanager
-def _stopped_by_signals(ends: bool) -> Iterator[None]:
+def _stopped_by_signals(ends: bool, came: list[int]) -> Iterator[None]:
     """Take SIGTERM and SIGHUP for Ctrl-C, unless others decided on them, as ``nohup`` does.
 
-    Where all is done and the process ``ends``, which takes a while, nothing stops it any more.
+    Those that ``came`` are noted: a library may raise an interrupt of its own for them. None comes
+    within an import, but after it. Where all is done and the process ``ends``, which takes a while,
+    nothing stops it any more.
     """
 
-    def stop(number: int, frame: object) -> None:
-        raise Stopped(number)
+    def stop(number: int, frame: FrameType | None) -> None:
+        if is_importing(frame, _guarded.__code__):
+            again = threading.Timer(IMPORTING_S, signal.raise_signal, [number])
+            again.daemon = True
+            again.start()
+            return
+        came.append(number)
+        raise KeyboardInterrupt
 
-    ours = threading.current_thread() is threading.main_thread()
-    known = [getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")] if ours else []
-    taken = [one for one in known if one and signal.getsignal(one) == signal.SIG_DFL]
+    usual = (signal.SIG_DFL, signal.default_int_handler)
+    before = {one: signal.getsignal(one) for one in ending_signals()}
+    taken = {one: handler for one, handler in before.items() if handler in usual}
     for one in taken:
         signal.signal(one, stop)
     try:
         yield
-        if ends and ours:
-            for one in (signal.SIGINT, *taken):
+        if ends:
+            for one in taken:
                 signal.signal(one, signal.SIG_IGN)
-            taken = []
+            taken = {}
     finally:
-        for one in taken:
-            signal.signal(one, signal.SIG_DFL)
+        for one, handler in taken.items():
+            signal.signal(one, handler)
 
 
 def _guarded(words: list[str], ends: bool) -> int:
     """Run a command, and tell of its errors in sentences."""
     from asot.errors import AsotError, MissingExtraError, UnfinishedError
 
+    came: list[int] = []
     try:
-        with _stopped_by_signals(ends):
+        with _stopped_by_signals(ends, came):
             status = _run(words)
             sys.stdout.flush()
         return status
@@ -133,12 +137,12 @@ def _guarded(words: list[str], ends: bool) -> int:
             raise
         missing = MissingExtraError(error.name, EXTRAS[error.name], f"asot {words[0]}")
         return _complain(str(missing), FAILED)
-    except KeyboardInterrupt as stop:
-        how = f"Stopped by {stop.signal.name}" if isinstance(stop, Stopped) else "Interrupted"
+    except KeyboardInterrupt:
+        number = signal.Signals(came[0] if came else signal.SIGINT)
+        how = "Interrupted" if number == signal.SIGINT else f"Stopped by {number.name}"
         goes_on = {words[0], " ".join(words[:2])} & set(RESUMABLE)
         more = " The same command goes on from here." if goes_on else ""
-        status = 128 + stop.signal if isinstance(stop, Stopped) else INTERRUPTED
-        return _complain(f"{how}.{more}", status)
+        return _complain(f"{how}.{more}", 128 + number)
     except SystemExit as stop:  # the parser exits after its help or its complaint
         return stop.code if isinstance(stop.code, int) else OK
     except OSError as error:

@@ -28,7 +28,7 @@ from asot.data.folder import is_folder
 from asot.data.origin import origin_path
 from asot.errors import AsotError, ConfigurationError, FileError, require_extra
 from asot.files import remove, write_json
-from asot.folders import in_turn, move_folder, remove_empty, sole_use
+from asot.folders import has_other_shards, in_turn, move_folder, remove_empty, sole_use
 from asot.inputs.companions import find_companions, note_companions
 from asot.inputs.extract import Extraction, extract
 from asot.inputs.find import DESCRIPTION, Input, find_inputs, is_ours, take_shard
@@ -133,7 +133,7 @@ def segment(
             # Known in turn alone: another shard may have asked first.
             new = not (out / DESCRIPTION).is_file()
             grown = _begin(out, msgspec.to_builtins(request), shard is None)
-            stack.enter_context(_withdrawn_if_refused(out, new))
+            stack.enter_context(_withdrawn_if_refused(out, new, shard))
         learnt = trained or (Run(out / "run") if grown else None)
         outcome = None
         if data is None:
@@ -186,14 +186,19 @@ def _refuse_all_but_arrays(model: LoneModel, inputs: Sequence[Input]) -> None:
 
 
 @contextmanager
-def _withdrawn_if_refused(out: Path, new: bool) -> Iterator[None]:
-    """Remove a request that is ``new`` in its folder, if it is refused before anything is made."""
+def _withdrawn_if_refused(out: Path, new: bool, shard: Shard | None) -> Iterator[None]:
+    """Remove a request that is ``new`` in its folder, if it is refused before anything is made.
+
+    Of shards with the same request, the last that is at work does so.
+    """
     try:
         yield
     except AsotError:
         remove_empty(out / "data")
-        if new and {one.name for one in out.glob("[!.]*")} == {DESCRIPTION}:
-            remove(out / DESCRIPTION)
+        with in_turn(out / DESCRIPTION):
+            mine = new if shard is None else not has_other_shards(out, str(shard))
+            if mine and {one.name for one in out.glob("[!.]*")} == {DESCRIPTION}:
+                remove(out / DESCRIPTION)
         raise
 
 
