@@ -33,6 +33,8 @@ segment toys/features --n_actions 3 --frame_rate -1 --out new
 segment toys/features --n_actions 3 --rate 0 --out new
 segment toys/features --n_actions 3 --kind movie --out new
 segment toys --corrected nope.json --out new
+segment toys --model run --sub_actions 2 --out new
+segment toys --sub_actions -1 --out new
 segment toys --model run --corrected nope.json --out new
 extract toys/features --kind video --out new
 extract toys/features

@@ -9,46 +9,24 @@ from sklearn.metrics import adjusted_rand_score
 from asot.data.frames import standardise
 from asot.discover.steps import FEWEST_SEGMENTS, label_steps, learn_steps
 from asot.simulation import make_recordings
-
-PARTS = (2, 3, 1)  # steps of each action
-
-
-def make_trees(seed: int, count: int = 8) -> tuple[list, list, list]:
-    """Recordings of actions that come in steps: features, labels of actions, and of steps."""
-    made = make_recordings(count, sum(PARTS), noise=0.5, random_state=seed)
-    action = np.repeat(np.arange(len(PARTS)), PARTS)
-    step = np.concatenate([np.arange(one) for one in PARTS])
-    places = 2 * np.random.default_rng(seed).normal(size=(len(PARTS), 16))
-    labels = [action[one.ground_truth] for one in made]
-    pairs = zip(made.features, labels, strict=True)
-    features = [standardise(rows + places[own]) for rows, own in pairs]
-    return features, labels, [step[one.ground_truth] for one in made]
+from tests.trees import make_trees
 
 
 @pytest.mark.parametrize("made", [0, 1])
 def test_steps_are_found_where_they_are_and_numbered_as_they_come(made: int) -> None:
-    features, labels, truth = make_trees(made)
-    found = learn_steps(features, labels, 3, 4, seed=made)
-    assert found[2] is None
-    assert found[0] is not None
-    assert len(found[0].centres) == 2
-    assert found[1] is not None
-    steps = [label_steps(found, *pair) for pair in zip(features, labels, strict=True)]
+    trees = make_trees(made)
+    features = [standardise(one) for one in trees.features]
+    found = learn_steps(features, trees.actions, 3, 4, seed=made)
+    assert [None if one is None else len(one.centres) for one in found[::2]] == [2, None]
+    steps = [label_steps(found, *pair) for pair in zip(features, trees.actions, strict=True)]
     for action, least in ((0, 0.75), (1, 0.6)):  # two of three steps may be taken for one
-        own, real = (
-            np.concatenate([one[y == action] for one, y in zip(some, labels, strict=True)])
-            for some in (steps, truth)
-        )
-        assert adjusted_rand_score(real, own) > least
-    own, real = (
-        np.concatenate([one[y == 0] for one, y in zip(some, labels, strict=True)])
-        for some in (steps, truth)
-    )
-    assert (own == real).mean() > 0.9  # the first step has the number 0
-    assert all((one[y == 2] == -1).all() for one, y in zip(steps, labels, strict=True))
+        assert adjusted_rand_score(*trees.of(action, steps)) > least
+    true, given = trees.of(0, steps)
+    assert (true == given).mean() > 0.9  # the first step has the number 0
+    assert (trees.of(2, steps)[1] == -1).all()
 
 
-def test_noise_and_single_actions_have_no_steps(seed: int) -> None:
+def test_actions_without_steps_are_mostly_not_divided(seed: int) -> None:
     made = make_recordings(12, 3, noise=1.0, random_state=seed)
     features = [standardise(one) for one in made.features]
     found = learn_steps(features, made.truths, 3, 4, seed=seed)
@@ -64,9 +42,10 @@ def test_what_cannot_be_borne_out_is_not_divided(rng: np.random.Generator) -> No
 
 
 def test_frames_without_action_and_actions_that_came_later_have_no_step() -> None:
-    features, labels, _ = make_trees(0)
-    found = learn_steps(features, labels, 3, 2)
-    moved = labels[0].copy()
+    trees = make_trees(0)
+    found = learn_steps(trees.features, trees.actions, 3, 2)
+    moved = trees.actions[0].copy()
     moved[:5], moved[-5:] = -1, 7
-    steps = label_steps(found, features[0], moved)
+    steps = label_steps(found, trees.features[0], moved)
     assert (steps[[*range(5), *range(-5, 0)]] == -1).all()
+    assert (steps >= 0).any()

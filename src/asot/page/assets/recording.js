@@ -154,7 +154,7 @@ function showRecording(main, recording, n, at) {
   function preview(list = edits.segments(n)) {
     timeline.recording.tracks = recording.tracks = tracks(list);
     [track] = recording.tracks;
-    recording.within = recording.steps ? within(recording.steps, list, moments) : null;
+    recording.within = recording.steps ? stepTrack(recording.steps, list, moments) : null;
     timeline.layout();
     rows[current]?.removeAttribute('aria-current');
     current = -1;

@@ -38,7 +38,7 @@ function corrected(track, list, moments) {
 
 // The steps within actions, as a track: only where frames are of the action that was found, which people
 // neither corrected nor merged into another.
-function within({starts, ends, labels, steps}, list, moments) {
+function stepTrack({starts, ends, labels, steps}, list, moments) {
   const pieces = [];
   let reached = 0;
   const stays = (action, label) => action >= 0 && names.root(action) === label && !names.get(label).background;
