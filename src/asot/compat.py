@@ -10,6 +10,7 @@ those of Ali et al., ICCV 2025 (arXiv 2503.16832).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,9 @@ from torch import Tensor
 
 import asot.transport as transport
 from asot.errors import ArgumentError
+
+# Stand for limits that the release takes, where they switch a part off: to rounding the same.
+TINY, BELOW_ONE = 1e-30, math.nextafter(1.0, 0.0)
 
 __all__ = ["align_ot", "segment_asot", "segment_ot", "temporal_prior"]
 
@@ -43,9 +47,9 @@ def segment_asot(
     Parameters
     ----------
     cost_matrix : Tensor, shape (B, N, K)
-        Assignment cost; finite on padded rows too.
+        Assignment cost; finite on frames that do not exist too.
     mask : Tensor of bool, or of 0 and 1, shape (B, N), optional
-        True or 1 on the frames that exist, which must be the first of each recording.
+        True or 1 on the frames that exist, at least one in each recording.
     eps, alpha : float
         Weights of the entropy, and of the temporal term.
     radius : float
@@ -85,16 +89,10 @@ def segment_asot(
     """
     return _solve(
         cost_matrix,
-        _lengths("mask", mask),
-        frame_marginal=None if dx is None else dx[..., 0],
+        mask,
+        None if dx is None else dx[..., 0],
+        _weights(eps, alpha, radius, ub_frames, ub_actions, lambda_frames, lambda_actions, n_iters),
         action_marginal=None if dy is None else dy[..., 0],
-        epsilon=eps,
-        alpha=alpha,
-        radius=float(radius),
-        lambda_frames=lambda_frames if ub_frames else None,
-        lambda_actions=lambda_actions if ub_actions else None,
-        max_iterations=n_iters[0],
-        inner_iterations=n_iters[1],
         step_size=step_size,
     )
 
@@ -128,7 +126,7 @@ def align_ot(
     cost_matrix : Tensor, shape (B, 1 + N, 1 + M)
         Cost of frames i and j, after a row and a column for frames without a partner.
     mask_X, mask_Y : Tensor of bool, or of 0 and 1, shapes (B, N) and (B, M), optional
-        True or 1 on the frames that exist, which must be the first of each recording.
+        True or 1 on the frames that exist, at least one in each recording.
     radius : float
         Half-width of both bands, a fraction of the padded lengths 1 + N and 1 + M.
     eps, alpha, ub_frames, ub_actions, lambda_frames, lambda_actions, n_iters
@@ -157,18 +155,17 @@ def align_ot(
     >>> assignment.argmax(dim=2)[0].tolist(), assignment.shape, len(trace)
     ([0, 1, 2, 2], torch.Size([1, 4, 3]), 101)
     """
+    rows, columns = (
+        None if mask is None else torch.nn.functional.pad(mask.bool(), (1, 0), value=True)
+        for mask in (mask_X, mask_Y)
+    )
     assignment, trace = _solve(
         cost_matrix,
-        _lengths("mask_X", mask_X, border=1),
-        action_lengths=_lengths("mask_Y", mask_Y, border=1),
-        action_structure=_FarOrSame(int(cost_matrix.shape[2] * radius)),
-        epsilon=eps,
-        alpha=alpha,
-        radius=float(radius),
-        lambda_frames=lambda_frames if ub_frames else None,
-        lambda_actions=lambda_actions if ub_actions else None,
-        max_iterations=n_iters[0],
-        inner_iterations=n_iters[1],
+        rows,
+        None,
+        _weights(eps, alpha, radius, ub_frames, ub_actions, lambda_frames, lambda_actions, n_iters),
+        action_marginal=None if columns is None else columns / columns.sum(dim=1, keepdim=True),
+        action_structure=_FarOrSame(int(cost_matrix.shape[-1] * radius)),
         step_size=step_size,
     )
     return assignment[:, 1:, 1:], trace
@@ -190,32 +187,52 @@ class _FarOrSame:
         return total - band.window_sums(coupling)
 
 
-def _lengths(name: str, mask: Tensor | None, border: int = 0) -> Tensor | None:
-    """Count the True of each recording, which must come first, and a border."""
-    if mask is None:
-        return None
-    mask = mask.bool()
-    lengths = mask.sum(dim=1)
-    frame = torch.arange(mask.shape[1], device=mask.device)
-    if not bool((mask == (frame < lengths[:, None])).all()):
-        raise ArgumentError(
-            f"{name} must be True on the first frames of each recording and False on its padding, "
-            "but has gaps: leave these frames out of the cost.",
-            setting=name,
-        )
-    return lengths + border
+def _weights(
+    eps: float,
+    alpha: float,
+    radius: float,
+    ub_frames: bool,
+    ub_actions: bool,
+    lambda_frames: float,
+    lambda_actions: float,
+    n_iters: Sequence[int],
+) -> dict[str, Any]:
+    """Name the release's arguments as ``solve`` does, which takes no limits of 0 and 1."""
+    return {
+        "epsilon": eps or TINY,
+        "alpha": BELOW_ONE if alpha == 1.0 else alpha,
+        "radius": float(radius) or TINY,
+        "lambda_frames": (lambda_frames or TINY) if ub_frames else None,
+        "lambda_actions": (lambda_actions or TINY) if ub_actions else None,
+        "max_iterations": n_iters[0],
+        "inner_iterations": n_iters[-1],
+    }
 
 
 def _solve(
-    cost: Tensor, lengths: Tensor | None, *, frame_marginal: Tensor | None = None, **settings: Any
+    cost: Tensor, mask: Tensor | None, dx: Tensor | None, weights: dict[str, Any], **more: Any
 ) -> tuple[Tensor, Tensor]:
+    if cost.ndim != 3:
+        raise ArgumentError(
+            "cost_matrix must have the shape (recordings, frames, actions), but has "
+            f"{tuple(cost.shape)}: add an axis by cost_matrix[None].",
+            setting="cost_matrix",
+        )
+    lengths = None
+    if mask is not None:
+        mask = mask.bool()
+        lengths = mask.sum(dim=1)
+        if not bool((mask[:, 1:] <= mask[:, :-1]).all()):  # gaps: these frames have no mass
+            dx = mask / lengths[:, None] if dx is None else torch.where(mask, dx, 0.0)
+    padding = lengths if dx is None else None
     solution = transport.solve(
-        cost, lengths=lengths, frame_marginal=frame_marginal, mode="parity", **settings
+        cost, lengths=padding, frame_marginal=dx, mode="parity", **weights, **more
     )
     assignment = solution.assignment
-    if frame_marginal is not None:
-        n_frames = cost.shape[1] if lengths is None else lengths[:, None, None]
-        assignment = solution.coupling * n_frames
+    if dx is not None:
+        assignment = solution.coupling * (
+            cost.shape[1] if lengths is None else lengths[:, None, None]
+        )
     return assignment, solution.objective.trace.mT.flatten().to(cost)
 
 

@@ -210,7 +210,7 @@ class Request:
         return on_gpu and lengths.dtype == torch.int64 and lengths.shape == cost.shape[:1]
 
     def _check_parity(self) -> None:
-        names = ("allowed", "initial", "border", "tolerance")
+        names = ("action_lengths", "allowed", "initial", "border", "tolerance")
         given = ['gradient="implicit"'] if self.gradient == "implicit" else []
         given += [name for name in names if getattr(self, name) is not None]
         if isinstance(self.radius, int):
@@ -236,9 +236,8 @@ class Request:
         if self.action_lengths is not None:
             own = torch.tensor(counts, device=cost.device)[:, None]
             self.actions = actions = torch.arange(n_actions, device=cost.device) < own
-            # Entries of padded actions are never read, and take no part; in parity mode they do.
-            if self.mode != "parity":
-                self.cost = cost = torch.where(actions[:, None, :], cost, 0.0)
+            # Entries of padded actions are never read, and take no part.
+            self.cost = cost = torch.where(actions[:, None, :], cost, 0.0)
             q = torch.where(actions, 1.0 / own.to(cost), 0.0) if q is None else q
             for name in PER_ACTION:
                 each = getattr(self, name)
@@ -250,7 +249,8 @@ class Request:
         if q is not None:
             q = read_marginal("action_marginal", q, (batch, n_actions), cost, actions)
             unused = q == 0 if actions is None else (q == 0) & actions
-            if self.lambda_actions is None and bool(unused.any()):
+            hard = self.lambda_actions is None and self.mode != "parity"
+            if hard and bool(unused.any()):
                 raise refused(
                     "action_marginal",
                     "must be positive where the action side is hard (lambda_actions=None), but "

@@ -135,8 +135,9 @@ def solve(
         it grows back, to the full length at most.
     mode : {"default", "parity"}
         "parity" reproduces the authors' release number for number, its quirks included; it takes
-        no mask, warm start, border or tolerance, and a float radius. (The release's own defaults
-        are ``lambda_actions=0.05, inner_iterations=1``.)
+        no ``allowed`` or ``action_lengths`` (but marginals of 0), warm start, border or tolerance,
+        and a float radius. (The release's own defaults are ``lambda_actions=0.05,
+        inner_iterations=1``.)
     backend : {"auto", "torch", "cpu", "cuda"}
         The solver; results agree to rounding. "cpu" is compiled code (``pip install
         "asot[fast]"``) for the default mode with relaxed actions and the band, without gradients;
