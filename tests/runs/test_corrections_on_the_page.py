@@ -6,8 +6,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
+from numpy.typing import NDArray
 
-from asot.runs.page import write_page
+from asot.data import Recordings
+from asot.runs.page import gather, write_page
+from asot.runs.predictions import PredictionFolder
 from asot.timeline.corrections import Corrected, Patch
 from asot.timeline.names import ActionNames
 from tests.runs.test_evidence_on_the_page import finished_run
@@ -40,3 +44,22 @@ def test_a_page_shows_corrected_segments_over_those_of_the_model(tmp_path: Path)
     assert {place[0] for place in shown["doubts"] if place[0] == 0 and place[1] >= 2} == set()
     # What an action looks like is shown by segments that are of it now.
     assert shown["examples"]["typical"]["3"][0]["recording"] == 0
+
+
+def test_a_page_reads_the_labels_of_each_recording_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, read = finished_run(tmp_path).predictions, list[str]()
+    labels = PredictionFolder.labels
+
+    def count(own: PredictionFolder, name: str) -> NDArray[np.int64]:
+        read.append(name)
+        return labels(own, name)
+
+    monkeypatch.setattr(PredictionFolder, "labels", count)
+    # Else made of the labels, where there is no model.
+    monkeypatch.setattr(PredictionFolder, "identity", lambda own, model: "one")
+    of_tea = Recordings([one for one in folder.open_data().recordings if "tea" in one.name])
+    page = gather(folder, of_tea, None, title="Tea")
+    assert len(list(page.recordings)) == len(of_tea)
+    assert sorted(read) == sorted(of_tea.names)

@@ -112,7 +112,10 @@ def label_problems(
     path: Path, names: list[str], ids: Mapping[str, int], mapping: Path | None
 ) -> list[Defect]:
     """List the empty lines and the unknown names; names past the fifth share a problem."""
-    unknown = list(dict.fromkeys(name for name in names if name and name not in ids))
+    distinct = dict.fromkeys(names)
+    unknown = [name for name in distinct if name and name not in ids]
+    if not unknown and "" not in distinct:
+        return []
     known = "among the known actions" if mapping is None else f"in {printable(mapping.name)}"
     messages = {name: f"label {quote(name)} is not {known}" for name in unknown[:5]}
     messages[""] = "is empty"

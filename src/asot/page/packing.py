@@ -64,9 +64,8 @@ def packed(values: ArrayLike, low: float, high: float) -> str:
     """Round values between ``low`` and ``high`` to 255 levels, in base 64; 255 is a gap."""
     array = np.asarray(values, dtype=np.float64)
     scaled = (array - low) / (high - low) if high > low else np.full_like(array, 0.5)
-    levels = np.where(
-        np.isfinite(array), np.clip(np.nan_to_num(np.rint(scaled * _LEVELS)), 0, _LEVELS), _GAP
-    )
+    within = np.fmin(np.fmax(np.rint(scaled * _LEVELS), 0), _LEVELS)
+    levels = np.where(np.isfinite(array), within, _GAP)
     return base64.b64encode(levels.astype(np.uint8).tobytes()).decode("ascii")
 
 

@@ -40,7 +40,7 @@ from asot.runs.run import Run, find_training, told_scores, versions
 from asot.runs.scores import Scored, score
 from asot.runs.stats import collect, group_view
 from asot.runs.verdicts import verdict_of
-from asot.runs.views import Views, corrected_labels, portraits_of
+from asot.runs.views import FoundLabels, Views, portraits_of
 from asot.schema import read_json
 from asot.text import plural, printable
 from asot.timeline.segments import UNLABELLED
@@ -325,12 +325,14 @@ def gather(
     names = folder.names(model, n_known)
     n_actions = n_known + names.added
 
+    read = FoundLabels(folder, recordings)
+
     def labels(one: Recording) -> Labels:
-        return corrected_labels(folder, one, n_actions)
+        return read.corrected(one, n_actions)
 
     survey = Survey(n_actions)
     typical, atypical = find_examples(recordings, labels, survey)
-    used = {int(label) for one in recordings for label in np.unique(folder.labels(one.name))}
+    used = {int(label) for one in recordings for label in np.unique(read.of(one))}
     n_used = len(used - {UNLABELLED})
     remarks = []
     if n_used < n_known and notice is None:
@@ -361,10 +363,10 @@ def gather(
             )
             for k in range(n_actions)
         ],
-        recordings=Views(folder, recordings, scored, others or {}, verdict.word, names),
+        recordings=Views(folder, read, recordings, scored, others or {}, verdict.word, names),
         typical=typical,
         atypical=atypical,
-        portraits=portraits_of(folder, recordings, names, n_actions),
+        portraits=portraits_of(read, recordings, names, n_actions),
         alike=alike,
         scores={
             matching_title(one): {title: one[key] for key, title in told.items() if key in one}
@@ -372,7 +374,7 @@ def gather(
         },
         meanings={title: SCORE_MEANINGS[key][1] for key, title in told.items()},
         matching=None if scored is None else _matching(scored, model),
-        confusion=None if scored is None else _confusion(folder, recordings, scored, n_actions),
+        confusion=None if scored is None else _confusion(read, recordings, scored, n_actions),
         verdict=verdict,
         findings=[] if evidence is None else findings(evidence),
         groups=groups,
@@ -389,7 +391,7 @@ def _matching(scored: Scored, model: str) -> dict[int, str]:
 
 
 def _confusion(
-    folder: PredictionFolder, recordings: Recordings, scored: Scored, n_actions: int
+    read: FoundLabels, recordings: Recordings, scored: Scored, n_actions: int
 ) -> tuple[NDArray[np.int64], list[str]]:
     """Count the frames that each action shares with each class, as they were found and scored."""
     wanted = set(recordings.names)
@@ -399,7 +401,7 @@ def _confusion(
     classes = sorted(held - ({UNLABELLED} - scored.class_names.keys()))
     counts = np.zeros((n_actions, len(classes)), dtype=np.int64)
     for one, truth in truths:
-        labels = folder.labels_of(one)
+        labels = read.of(one)
         known = (labels != UNLABELLED) & np.isin(truth, classes)
         np.add.at(counts, (labels[known], np.searchsorted(classes, truth)[known]), 1)
     return counts, [scored.class_names.get(one, str(one)) for one in classes]

@@ -12,6 +12,7 @@ from asot.data import Recording, Recordings
 from asot.data.features import map_array
 from asot.data.origin import Origin
 from asot.figures.verdicts import Word
+from asot.kept import Kept
 from asot.metrics.evaluate import plain_title
 from asot.page import Portrait, RecordingView, Track
 from asot.runs.portraits import Measured, draw_portraits
@@ -24,12 +25,35 @@ from asot.timeline.segments import UNLABELLED
 Labels = NDArray[np.int64]
 
 
+class FoundLabels(Kept):
+    """The labels of recordings (N,), read once as far as there is memory for them."""
+
+    def __init__(self, folder: PredictionFolder, recordings: Recordings) -> None:
+        super().__init__(len(recordings))
+        self._folder, self._recordings = folder, recordings
+        self._of_name = {name: place for place, name in enumerate(recordings.names)}
+
+    def _make(self, index: int) -> Labels:
+        return self._folder.labels_of(self._recordings[index])
+
+    def of(self, one: Recording) -> Labels:
+        """Return the labels of a recording, as they were found."""
+        labels: Labels = self[self._of_name[one.name]]
+        return labels
+
+    def corrected(self, one: Recording, n_actions: int) -> Labels:
+        """Return the labels of a recording, with those of corrected segments in their place."""
+        labels, found = self.of(one), self._folder.corrected(one.name, n_actions)
+        return labels if found is None else found.apply(labels)
+
+
 class Views(Sequence[RecordingView]):
     """The recordings of a page, each read when it is asked for."""
 
     def __init__(
         self,
         folder: PredictionFolder,
+        found: FoundLabels,
         recordings: Recordings,
         scored: Scored | None,
         others: Mapping[str, Mapping[str, Labels]],
@@ -39,6 +63,7 @@ class Views(Sequence[RecordingView]):
         self._verdict = verdict
         self._names = names
         self._folder = folder
+        self._found = found
         self._recordings = recordings
         self._others = others
         self._scores: dict[str, dict[str, float]] = {}
@@ -51,8 +76,8 @@ class Views(Sequence[RecordingView]):
         self._truth = {} if scored is None else {one.name: one for one in scored.recordings}
         self._class_names = {} if scored is None else scored.class_names
         if scored is not None:
-            found = scored.evaluations["activity"].per_recording
-            for one, scores in zip(scored.recordings, found, strict=True):
+            every = scored.evaluations["activity"].per_recording
+            for one, scores in zip(scored.recordings, every, strict=True):
                 # A score of the few frames that people looked at says nothing of a recording.
                 if scored.unseen is not None and np.any(one.ground_truth == scored.unseen):
                     continue
@@ -66,7 +91,7 @@ class Views(Sequence[RecordingView]):
         one = self._recordings[index]
         if not isinstance(one, Recording):
             return [self[place] for place in range(*index.indices(len(self)))]
-        labels, assignment = self._folder.labels_of(one), self._folder.assignment(one.name)
+        labels, assignment = self._found.of(one), self._folder.assignment(one.name)
         assignment = np.pad(assignment, ((0, 0), (0, self._names.added)))
         # As in the table of segments: the shares of merged actions are those of one action.
         merged, shares = self._names.apply(labels), self._names.shares(assignment)
@@ -109,13 +134,6 @@ class Views(Sequence[RecordingView]):
 
         whole = self._verdict
         return whole if whole == "not known" else verdict_on_recording(share, whole)
-
-
-def corrected_labels(folder: PredictionFolder, one: Recording, n_actions: int) -> Labels:
-    """Return the labels of a recording, with those of corrected segments in their place."""
-    labels = folder.labels_of(one)
-    found = folder.corrected(one.name, n_actions)
-    return labels if found is None else found.apply(labels)
 
 
 def _of_origin(origin: Origin | None) -> dict[str, Any]:
@@ -170,7 +188,7 @@ def _measured(one: Recording) -> tuple[NDArray[np.float32], tuple[str, ...]] | N
 
 
 def portraits_of(
-    folder: PredictionFolder, recordings: Recordings, names: ActionNames, n_actions: int
+    labels: FoundLabels, recordings: Recordings, names: ActionNames, n_actions: int
 ) -> dict[int, Portrait]:
     """Say what tells the actions of sensor logs apart; of poses, levels and spreads say nothing."""
 
@@ -179,6 +197,6 @@ def portraits_of(
             origin, times = one.origin, one.times
             found = _measured(one) if origin is not None and origin.kind == "series" else None
             if found is not None and found[1] and times is not None:
-                yield Measured(*found, names.apply(corrected_labels(folder, one, n_actions)), times)
+                yield Measured(*found, names.apply(labels.corrected(one, n_actions)), times)
 
     return draw_portraits(measured())

@@ -26,13 +26,14 @@ def read_labels(path: Path) -> list[str]:
     ['boil', 'boil', 'pour milk']
     """
     lines = read_lines(path, western=True)
-    numbered = [_NUMBERED.match(line) for line in lines]
+    distinct = dict.fromkeys(lines)
+    numbered = [_NUMBERED.match(line) for line in lines] if len(distinct) == len(lines) else [None]
     if len(lines) > 2 and all(numbered):
         numbers = np.array([float(found[1].replace(",", ".")) for found in numbered if found])
         if (np.diff(numbers) > 0).all():
             message = f"has a number before each label, as in {quote(lines[0])}: keep the labels"
             raise FileError.at(path, f"{message} alone, or name the columns of a table", 1)
-    labels = {line: as_label(line) for line in dict.fromkeys(lines)}
+    labels = {line: as_label(line) for line in distinct}
     wrong = next((line for line, one in labels.items() if any(map(is_control, one))), None)
     if wrong is not None:
         message = f"label {quote(wrong)} holds a control character: name the action in letters"
