@@ -24,6 +24,7 @@ from asot.discover.prototypes import (
     learn_prototypes,
     places,
     quiet_kmeans,
+    spread_frames,
 )
 from asot.discover.radius import ScaledViews, find_radius, searched, thinned
 from asot.discover.score import FEW_DIRECTIONS, SegmentationScore, count_segments
@@ -32,6 +33,7 @@ from asot.timeline.segments import UNLABELLED, run_lengths
 from asot.workers import in_order
 
 FEWEST_SEGMENTS = 6  # in which a step can be found again; of fewer, chance makes some
+MOST_SEGMENTS = 60  # of an action, that its steps are learnt from
 FEWEST_FRAMES = 6  # of the mean segment
 FINE = 200  # frames of the mean segment, which are averaged where there are more
 BORNE_OUT = 0.35  # of the score that numbers of actions have, below which there are no steps
@@ -42,7 +44,7 @@ Steps = Sequence[Prototypes | None]  # by action
 
 def learn_steps(
     recordings: Frames,
-    labels: Sequence[Labels],
+    labels: Sequence[Labels | None],
     n_actions: int,
     most: int,
     *,
@@ -56,9 +58,9 @@ def learn_steps(
     Parameters
     ----------
     recordings : sequence of (N_i, D) float32 arrays
-        Prepared features.
-    labels : sequence of (N_i,) int64 arrays
-        The action of each frame, -1 for none.
+        Prepared features, of which those of one action's segments are held at a time.
+    labels : sequence of (N_i,) int64 arrays or None
+        The action of each frame, -1 for none; None for recordings that do not take part.
 
     Examples
     --------
@@ -69,14 +71,10 @@ def learn_steps(
     >>> len(found.centres), np.unique(label_steps([found], made.features[0], whole[0])).tolist()
     (2, [0, 1])
     """
-    segments: list[list[NDArray[np.float32]]] = [[] for _ in range(n_actions)]
-    for rows, own in zip(recordings, labels, strict=True):
-        for action, found in _cut(rows, own):
-            segments[action] += [rows for _, _, rows in found]
     learnt = []
     progress("Finding sub-actions", 0, n_actions)
-    for action, some in enumerate(segments):
-        learnt.append(_divide(some, most, derived_seed(seed, action)))
+    for action in range(n_actions):
+        learnt.append(_divide(recordings, labels, action, most, derived_seed(seed, action)))
         progress("Finding sub-actions", action + 1, n_actions)
     return tuple(learnt)
 
@@ -94,45 +92,57 @@ def label_steps(steps: Steps, features: NDArray[np.float32], labels: Labels) -> 
         The action of each frame, -1 for none.
     """
     result = np.full(len(labels), UNLABELLED)
-    for action, found in _cut(features, labels):
-        if action < len(steps) and (prototypes := steps[action]) is not None:
-            for start, end, rows in found:
-                result[start:end] = prototypes.labels(rows)
-    return result
-
-
-def _cut(
-    features: NDArray[np.float32], labels: Labels
-) -> list[tuple[int, list[tuple[int, int, NDArray[np.float32]]]]]:
-    """Return each action's segments, [start, end) and what differs from its mean there."""
-    runs = list(zip(*(one.tolist() for one in run_lengths(labels)), strict=True))
-    result = []
     for action in np.unique(labels[labels != UNLABELLED]).tolist():
-        rows = features - features[labels == action].mean(axis=0, dtype=np.float64)
-        rows = rows.astype(np.float32)
-        result.append((action, [(a, b, rows[a:b]) for a, b, one in runs if one == action]))
+        if action < len(steps) and (prototypes := steps[action]) is not None:
+            rows = _around_mean(features, labels == action)
+            for start, end in _runs(labels, action):
+                result[start:end] = prototypes.labels(rows[start:end])
     return result
 
 
-def _divide(segments: Frames, most: int, seed: int) -> Prototypes | None:
-    """Find the steps of one action in its segments (N_i, D)."""
-    mean = sum(map(len, segments)) / max(1, len(segments))
-    if len(segments) < FEWEST_SEGMENTS or mean < FEWEST_FRAMES or most < 2:
+def _runs(labels: Labels, action: int) -> list[tuple[int, int]]:
+    """Return the segments [start, end) of an action."""
+    runs = zip(*(one.tolist() for one in run_lengths(labels)), strict=True)
+    return [(start, end) for start, end, one in runs if one == action]
+
+
+def _around_mean(features: NDArray[np.float32], own: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return frames (N, D) around the mean of an action's ``own`` frames, (N,)."""
+    moved: NDArray[np.float32] = features - features[own].mean(axis=0).astype(np.float32)
+    return moved
+
+
+def _divide(
+    recordings: Frames, labels: Sequence[Labels | None], action: int, most: int, seed: int
+) -> Prototypes | None:
+    """Find the steps of one action in its segments."""
+    runs = [
+        (index, *run)
+        for index, own in enumerate(labels)
+        for run in ([] if own is None else _runs(own, action))
+    ]
+    mean = sum(end - start for _, start, end in runs) / max(1, len(runs))
+    if len(runs) < FEWEST_SEGMENTS or mean < FEWEST_FRAMES or most < 2:
         return None
-    step = max(1, round(mean / FINE))
-    seen = [thinned(one, step) for one in segments]
-    radius = find_radius(seen, most, seed=seed).chosen
-    number = _count(seen, radius, most, seed)
+    each = max(1, round(mean / FINE))
+    segments, before, rows = [], -1, np.zeros((0, 0), np.float32)
+    for place in spread_frames(len(runs), MOST_SEGMENTS).tolist():
+        index, start, end = runs[place]
+        if index != before:
+            rows, before = _around_mean(recordings[index], labels[index] == action), index
+        segments.append(thinned(np.array(rows[start:end]), each))
+    radius = find_radius(segments, most, seed=seed).chosen
+    number = _count(segments, radius, most, seed)
     if number == 1:
         return None
-    found = learn_prototypes(segments, number, radius * step, sized=True, seed=seed)
+    found = learn_prototypes(segments, number, radius, sized=True, seed=seed)
     totals, counts = np.zeros((2, len(found.centres)))
     for one in segments:
-        own = found.labels(one)
-        np.add.at(totals, own, places(len(one)))
-        np.add.at(counts, own, 1)
+        own_steps = found.labels(one)
+        np.add.at(totals, own_steps, places(len(one)))
+        np.add.at(counts, own_steps, 1)
     order = np.argsort(totals / np.maximum(counts, 1), kind="stable")
-    return replace(found, centres=found.centres[order])
+    return replace(found, centres=found.centres[order], radius=radius * each)
 
 
 def _count(segments: Frames, radius: int, most: int, seed: int) -> int:

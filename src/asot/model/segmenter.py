@@ -312,10 +312,10 @@ class RecipeSegmenter(Segmenter):
 
 
 class NetworkSegmenter(RecipeSegmenter):
-    """A segmenter that trains a single network, whatever the recipe's team and background say."""
+    """A segmenter that trains a single network alone, whatever else the recipe asks for."""
 
     def _recipe(self) -> Recipe:
-        return replace(super()._recipe(), team=0, background=False)
+        return replace(super()._recipe(), team=0, background=False, sub_actions=0)
 
 
 def label_each(

@@ -31,10 +31,11 @@ def find_sub_actions(
         return
     mean = sum(map(len, features)) / len(features)
     count = max(FEWEST_RECORDINGS, int(MOST_FRAMES / mean))
-    chosen = [np.array(features[i]) for i in spread_frames(len(features), count).tolist()]
-    labels = [decode(model, one)[0] for one in chosen]
+    labels: list[NDArray[np.int64] | None] = [None] * len(features)
+    for index in spread_frames(len(features), count).tolist():
+        labels[index] = decode(model, features[index])[0]
     options: Any = {"seed": seed, "progress": progress}
-    model.steps = learn_steps(chosen, labels, model.n_actions, most, **options)
+    model.steps = learn_steps(features, labels, model.n_actions, most, **options)
 
 
 def sub_actions(
