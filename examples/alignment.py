@@ -6,9 +6,10 @@ import asot
 
 rng = np.random.default_rng(0)
 happened = np.cumsum(rng.normal(size=(100, 12)), axis=0)  # 100 moments of what was recorded
-happened -= happened.mean(axis=0)
 slow, fast = np.arange(0, 80, 0.5).astype(int), np.arange(20, 100)  # the moment of each frame
-x, y = (happened[when] + rng.normal(scale=1.5, size=(len(when), 12)) for when in (slow, fast))
+x, y = (happened[when] + rng.normal(size=(len(when), 12)) for when in (slow, fast))
+middle = np.concatenate([x, y]).mean(axis=0)  # without it, unlike frames cost about 1
+x, y = x - middle, y - middle
 x, y = (one / np.linalg.norm(one, axis=1, keepdims=True) for one in (x, y))
 
 far = asot.Complement(0.04, [len(y)])  # neighbours in x pay for partners far apart in y

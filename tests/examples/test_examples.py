@@ -53,12 +53,19 @@ def test_texts_are_found_in_time(
 
 
 def test_alignment_finds_partners_and_what_has_none(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    rng: np.random.Generator,
 ) -> None:
-    run("alignment.py", monkeypatch, tmp_path)
-    alone, near = map(int, re.findall(r"(\d+)%", capsys.readouterr().out))
-    assert alone > 80
-    assert near > 90
+    """With other draws, too: of 24, 78 to 100 % of what is lacking, 88 to 100 % of the rest."""
+    draw = np.random.default_rng
+    for seed in (0, int(rng.integers(2**31))):
+        monkeypatch.setattr(np.random, "default_rng", lambda _, seed=seed: draw(seed))
+        run("alignment.py", monkeypatch, tmp_path)
+        alone, near = map(int, re.findall(r"(\d+)%", capsys.readouterr().out))
+        assert alone > 60
+        assert near > 75
 
 
 def test_an_encoder_and_a_loss_of_ones_own_find_the_actions(

@@ -40,8 +40,8 @@ def _add_models(parser: Parser) -> None:
 
 def simulate(
     *,
-    like: str,
     out: Path,
+    like: str = "breakfast",
     labels: Path | None = None,
     names: Path | None = None,
     granularity: str | None = None,
@@ -57,8 +57,8 @@ def simulate(
     whose numbers were fitted to real recordings. Each setting below overrides the preset's.
     Example: asot data simulate --labels breakfast_labels_rle.json --like breakfast --out DIR
 
-    like: The preset of the feature model: breakfast, salads or salads_svm.
     out: The data-set folder to make.
+    like: The preset of the feature model: breakfast, salads or salads_svm.
     labels: Data-set folder (its groundTruth and mapping), .json of runs or .npz of frame labels.
         Generated if not given.
     names: Names of the classes: a JSON list or a mapping file.

@@ -29,6 +29,9 @@ def temporal_prior(
     ``order_prior |i/N - k/K|`` with N the padded number of frames. In a given order of P places,
     place p takes the place of k, and P that of K; an action in several places has the nearest.
 
+    Where the columns are the frames of another recording, it is a pull to the diagonal: towards
+    partners at the same share of either recording.
+
     Parameters
     ----------
     n_frames : int
@@ -73,6 +76,8 @@ def temporal_prior(
     [[0.1, 0.5], [0.1, 0.3], [0.3, 0.1], [0.5, 0.1]]
     >>> temporal_prior(4, 3, order_prior=0.8, order=[1, 0, 1]).argmin(axis=1).tolist()
     [1, 0, 0, 1]
+    >>> temporal_prior(6, 3, order_prior=1.0).argmin(axis=1).tolist()  # six frames to three
+    [0, 0, 1, 1, 2, 2]
     """
     require_integer("n_frames", n_frames, at_least=1)
     require_integer("n_actions", n_actions, at_least=1)

@@ -117,7 +117,8 @@ def solve(
         Cost of leaving a frame, or an action, without a partner: a row and a column are added,
         each with the mass of the other side, free where they meet, and without neighbours. Rows
         of the assignment then lack what has no partner; where that is more than half of a frame
-        its label is -1.
+        its label is -1. Half the mean cost is a place to start: 0.5 with cosines of frames whose
+        common mean was subtracted.
     initial : array, shape (N, K) or (B, N, K), optional
         A warm start: a non-negative assignment, such as an earlier solution's.
     max_iterations : int
