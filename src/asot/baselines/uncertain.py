@@ -60,7 +60,8 @@ class UncertainSegmenter(NetworkSegmenter):
     is its largest share, its uncertainty the entropy of its shares.
 
     Of the paper, embeddings that are Gaussian and means over their transports are taken here, not
-    its graph network nor its start. The defaults are of this project, and a single spread for all d
+    its graph network nor its start; its code trains each sample towards a plan of its own, and
+    decodes without samples. The defaults are of this project, and a single spread for all d
     directions is, too.
 
     Parameters

@@ -38,7 +38,10 @@ class VASOTSegmenter(NetworkSegmenter):
     the recipe's: without a common order it is 0, and T is held together by the bands alone. With
     ``sample_weight``, a pair of frames weighs the geometric mean of both.
 
-    The weight of 1, the border's cost of 0.5 and the 64 frames are of this project.
+    The weight of 1 and the border's cost of 0.5 are those of the authors' code, the 64 frames of
+    this project. Two more things differ: there ``Ca`` is 1 on its diagonal, which drives neighbours
+    off the same frame; and the border is a frame with neighbours and the mass of one.
+    ``asot.compat.align_ot`` is as theirs.
 
     Parameters
     ----------

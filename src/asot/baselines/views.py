@@ -31,7 +31,8 @@ class ViewsSegmenter(NetworkSegmenter):
 
     with unit vectors z and c. Pseudo-labels, loss and decoding see this cost alone. So a camera
     and a microphone, accelerations and turns, or frames and the captions that a language model
-    gives them (TASOT) do not have to share an embedding.
+    gives them (TASOT) do not have to share an embedding. In TASOT's own code they do: both views
+    have the same action vectors, and its loss sees the weighted mean of their embeddings.
 
     A view may have fixed action vectors, such as embeddings of the actions' names in a space that
     frames and texts share (OVTAS). Its encoder is a linear map that starts as the identity: with
