@@ -210,7 +210,7 @@ def read_lines(path: Path, western: bool = False) -> list[str]:
     as for :func:`read_text`.
     """
     text = read_text(path, western).replace("\r\n", "\n").replace("\r", "\n")
-    return [line.strip() for line in text.rstrip().split("\n")]
+    return list(map(str.strip, text.rstrip().split("\n")))
 
 
 def file_hash(path: str | os.PathLike[str]) -> str:

@@ -105,7 +105,7 @@ class GroundTruthFile:
         problems = label_problems(self.path, names, ids, self._classes.mapping)
         if problems:
             raise FileError.of(problems)
-        return np.fromiter((ids[name] for name in names), dtype=np.int64, count=len(names))
+        return np.fromiter(map(ids.__getitem__, names), dtype=np.int64, count=len(names))
 
 
 def label_problems(

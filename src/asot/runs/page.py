@@ -40,7 +40,7 @@ from asot.runs.run import Run, find_training, told_scores, versions
 from asot.runs.scores import Scored, score
 from asot.runs.stats import collect, group_view
 from asot.runs.verdicts import verdict_of
-from asot.runs.views import FoundLabels, Views, portraits_of
+from asot.runs.views import FoundLabels, ReadOnce, Views, portraits_of
 from asot.schema import read_json
 from asot.text import plural, printable
 from asot.timeline.segments import UNLABELLED
@@ -326,6 +326,8 @@ def gather(
     n_actions = n_known + names.added
 
     read = FoundLabels(folder, recordings)
+    labelled = Recordings([]) if scored is None else scored.recordings
+    truths = ReadOnce(labelled, lambda one: one.ground_truth)
 
     def labels(one: Recording) -> Labels:
         return read.corrected(one, n_actions)
@@ -363,7 +365,9 @@ def gather(
             )
             for k in range(n_actions)
         ],
-        recordings=Views(folder, read, recordings, scored, others or {}, verdict.word, names),
+        recordings=Views(
+            folder, read, recordings, scored, truths, others or {}, verdict.word, names
+        ),
         typical=typical,
         atypical=atypical,
         portraits=portraits_of(read, recordings, names, n_actions),
@@ -374,7 +378,9 @@ def gather(
         },
         meanings={title: SCORE_MEANINGS[key][1] for key, title in told.items()},
         matching=None if scored is None else _matching(scored, model),
-        confusion=None if scored is None else _confusion(read, recordings, scored, n_actions),
+        confusion=None
+        if scored is None
+        else _confusion(read, recordings, truths, scored, n_actions),
         verdict=verdict,
         findings=[] if evidence is None else findings(evidence),
         groups=groups,
@@ -391,19 +397,17 @@ def _matching(scored: Scored, model: str) -> dict[int, str]:
 
 
 def _confusion(
-    read: FoundLabels, recordings: Recordings, scored: Scored, n_actions: int
+    read: FoundLabels, recordings: Recordings, truths: ReadOnce, scored: Scored, n_actions: int
 ) -> tuple[NDArray[np.int64], list[str]]:
     """Count the frames that each action shares with each class, as they were found and scored."""
-    wanted = set(recordings.names)
-    found = [(one, one.ground_truth) for one in scored.recordings if one.name in wanted]
-    truths = [(one, truth) for one, truth in found if truth is not None]
-    held = {int(c) for _, truth in truths for c in np.unique(truth)}
+    known = [one for one in recordings if one.name in truths]
+    held = {int(c) for one in known for c in np.unique(truths.of(one))}
     classes = sorted(held - ({UNLABELLED} - scored.class_names.keys()))
     counts = np.zeros((n_actions, len(classes)), dtype=np.int64)
-    for one, truth in truths:
-        labels = read.of(one)
-        known = (labels != UNLABELLED) & np.isin(truth, classes)
-        np.add.at(counts, (labels[known], np.searchsorted(classes, truth)[known]), 1)
+    for one in known:
+        labels, truth = read.of(one), truths.of(one)
+        seen = (labels != UNLABELLED) & np.isin(truth, classes)
+        np.add.at(counts, (labels[seen], np.searchsorted(classes, truth)[seen]), 1)
     return counts, [scored.class_names.get(one, str(one)) for one in classes]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,21 +25,34 @@ from asot.timeline.segments import UNLABELLED
 Labels = NDArray[np.int64]
 
 
-class FoundLabels(Kept):
-    """The labels of recordings (N,), read once as far as there is memory for them."""
+class ReadOnce(Kept):
+    """Labels of recordings (N,), read once as far as there is memory for them."""
 
-    def __init__(self, folder: PredictionFolder, recordings: Recordings) -> None:
+    def __init__(self, recordings: Recordings, read: Callable[[Recording], Labels | None]) -> None:
         super().__init__(len(recordings))
-        self._folder, self._recordings = folder, recordings
+        self._recordings, self._read_labels = recordings, read
         self._of_name = {name: place for place, name in enumerate(recordings.names)}
 
     def _make(self, index: int) -> Labels:
-        return self._folder.labels_of(self._recordings[index])
+        labels = self._read_labels(self._recordings[index])
+        assert labels is not None
+        return labels
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._of_name
 
     def of(self, one: Recording) -> Labels:
-        """Return the labels of a recording, as they were found."""
+        """Return the labels of a recording."""
         labels: Labels = self[self._of_name[one.name]]
         return labels
+
+
+class FoundLabels(ReadOnce):
+    """The labels of recordings, as they were found."""
+
+    def __init__(self, folder: PredictionFolder, recordings: Recordings) -> None:
+        super().__init__(recordings, folder.labels_of)
+        self._folder = folder
 
     def corrected(self, one: Recording, n_actions: int) -> Labels:
         """Return the labels of a recording, with those of corrected segments in their place."""
@@ -56,6 +69,7 @@ class Views(Sequence[RecordingView]):
         found: FoundLabels,
         recordings: Recordings,
         scored: Scored | None,
+        truths: ReadOnce,
         others: Mapping[str, Mapping[str, Labels]],
         verdict: Word,
         names: ActionNames,
@@ -73,13 +87,13 @@ class Views(Sequence[RecordingView]):
         self._points = (
             [name for name in poses[0] if all(name in own for own in poses)] if poses else None
         )
-        self._truth = {} if scored is None else {one.name: one for one in scored.recordings}
+        self._truths = truths
         self._class_names = {} if scored is None else scored.class_names
         if scored is not None:
             every = scored.evaluations["activity"].per_recording
             for one, scores in zip(scored.recordings, every, strict=True):
                 # A score of the few frames that people looked at says nothing of a recording.
-                if scored.unseen is not None and np.any(one.ground_truth == scored.unseen):
+                if scored.unseen is not None and np.any(truths.of(one) == scored.unseen):
                     continue
                 shown = [key for key in ("mof", "f1@50") if scores and key in scores]
                 self._scores[one.name] = {plain_title(key): (scores or {})[key] for key in shown}
@@ -100,9 +114,8 @@ class Views(Sequence[RecordingView]):
         own = np.where(merged == UNLABELLED, assignment[frames, labels], own)
         confidence = np.where(labels == UNLABELLED, 0, own).astype(np.float32)
         tracks = []
-        if one.name in self._truth:
-            truth = self._truth[one.name].ground_truth
-            assert truth is not None
+        if one.name in self._truths:
+            truth = self._truths.of(one)
             tracks.append(_as_track("ground truth", truth, self._class_names))
         for method, predicted in self._others.items():
             if one.name in predicted:

@@ -38,4 +38,4 @@ def read_labels(path: Path) -> list[str]:
     if wrong is not None:
         message = f"label {quote(wrong)} holds a control character: name the action in letters"
         raise FileError.at(path, message, lines.index(wrong) + 1)
-    return [labels[line] for line in lines]
+    return list(map(labels.__getitem__, lines))
