@@ -15,6 +15,7 @@ import torch
 
 from asot import ActionSegmenter, evaluate
 from asot.discover.prototypes import Prototypes
+from asot.discover.views import View
 from asot.errors import UnfinishedError
 from asot.model import learners as room
 from asot.model.checkpoint import load_learner, load_model, save
@@ -32,6 +33,7 @@ from asot.model.team import (
     LastDecoding,
     TeamModel,
     Voters,
+    label_by_each,
 )
 from asot.model.training import no_logger
 from asot.processes import Died
@@ -319,6 +321,26 @@ def test_the_assignment_is_the_calibrated_vote(team: TeamModel, features: Prepar
             if others.sum() > 0.01:
                 shared = np.delete(assignment[frame], label)
                 np.testing.assert_allclose(shared / shared.sum(), others / others.sum(), atol=1e-3)
+
+
+def test_learners_in_a_row_share_what_one_view_shows(
+    team: TeamModel, features: PreparedFeatures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where each brought a copy of its own, as those that are read from files do."""
+    alone = [one.labels(features[0]) for one in team.learners]
+    copies = [copy.deepcopy(one) for one in team.learners]
+    applied: list[str] = []
+    apply = View.apply
+
+    def counted(view: View, rows: np.ndarray) -> np.ndarray:
+        applied.append(view.kind)
+        return apply(view, rows)
+
+    monkeypatch.setattr(View, "apply", counted)
+    for own, expected in zip(label_by_each(copies, features[0]), alone, strict=True):
+        np.testing.assert_array_equal(own, expected)
+    moving = [one for one in copies if one.view is not None and one.view.kind == "motion"]
+    assert len(moving) == 2 * applied.count("motion") == 2 * len(SCALES)
 
 
 def test_the_common_embedding_has_the_learners_cosines(

@@ -42,6 +42,13 @@ class View:
             return features
         return self._scaled(_statistics(self.kind, self.half, features))
 
+    def is_same(self, other: View) -> bool:
+        """Tell whether another view shows the same of every recording."""
+        if (self.kind, self.half) != (other.kind, other.half):
+            return False
+        pairs = (self.centre, other.centre), (self.spread, other.spread)
+        return all(np.array_equal(*pair) for pair in pairs)
+
     def _scaled(self, statistics: NDArray[np.float64]) -> NDArray[np.float32]:
         return ((statistics - self.centre) / self.spread).astype(np.float32)
 

@@ -13,7 +13,7 @@ decoding and how equal it makes the actions.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -88,10 +88,7 @@ class Learner:
 
     def labels(self, features: NDArray[np.float32]) -> NDArray[np.int64]:
         """Label one recording's prepared features: (N,)."""
-        if isinstance(self.model, Prototypes):
-            return self.model.labels(features)
-        labels: NDArray[np.int64] = self.decode(as_tensor(features)).labels.numpy()
-        return labels
+        return next(label_by_each([self], features))
 
     def decode(self, features: Tensor) -> Solution:
         """Segment one recording's prepared features (N, D) by the network alone."""
@@ -116,6 +113,24 @@ class Learner:
             return unit_rows(self.model.centres).astype(np.float32)
         centres: NDArray[np.float32] = self.model.actions.detach().numpy()
         return centres
+
+
+def label_by_each(
+    learners: Sequence[Learner], features: NDArray[np.float32]
+) -> Iterator[NDArray[np.int64]]:
+    """Label one recording's prepared features by each learner: (N,).
+
+    What is seen through a view is made once for learners that follow each other.
+    """
+    view, seen = None, features
+    for one in learners:
+        if isinstance(one.model, Prototypes):
+            yield one.model.labels(features)
+            continue
+        assert one.view is not None
+        if view is None or not one.view.is_same(view):
+            view, seen = one.view, one.view.apply(features)
+        yield one.model.decode(as_tensor(seen)).labels.numpy()
 
 
 @dataclass(frozen=True)
@@ -387,7 +402,7 @@ class TeamModel:
 
     def shares(self, frames: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the learners' vote on one recording's prepared features (N, D), (N, K)."""
-        return self.vote.shares([one.labels(frames) for one in self.learners])
+        return self.vote.shares(list(label_by_each(self.learners, frames)))
 
     def embed(self, features: Tensor) -> Tensor:
         """Put the learners' embeddings side by side, (N, d), weighed so that rows are unit."""
