@@ -10,9 +10,9 @@ from asot.cli.console import open_results, progress, say, show_files
 from asot.cli.summary import show_actions, show_table
 from asot.errors import ConfigurationError
 from asot.progress import PAGE as PAGE_STAGES
+from asot.runs.edits import DISAGREEMENTS
 from asot.runs.page import rewrite_page
 from asot.runs.people import AgreementOfPeople, Gathered, name_from_truth, relabel
-from asot.runs.predictions import DISAGREEMENTS
 from asot.text import listing, plural, printable
 from asot.timeline.names import default_name
 

@@ -16,7 +16,8 @@ import numpy as np
 from asot.errors import DataError, FileError
 from asot.files import remove, write_rows
 from asot.metrics import cohen_kappa, krippendorff_alpha
-from asot.runs.predictions import DISAGREEMENTS, PredictionFolder
+from asot.runs.edits import DISAGREEMENTS
+from asot.runs.predictions import PredictionFolder
 from asot.runs.scores import Scored, score
 from asot.schema import read_json
 from asot.text import as_label, listing, plural

@@ -21,11 +21,8 @@
 from __future__ import annotations
 
 import logging
-import os
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import count
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated
@@ -41,7 +38,6 @@ from asot.data.textfiles import ClassTable, GroundTruthFile
 from asot.errors import FileError
 from asot.export import write_csv
 from asot.files import (
-    atomic_path,
     file_hash,
     read_lines,
     remove,
@@ -53,7 +49,7 @@ from asot.files import (
 from asot.inputs.find import DESCRIPTION
 from asot.model.recipe import MOST_SUB_ACTIONS
 from asot.page.content import Identity
-from asot.remote import fetch
+from asot.runs.edits import PEOPLE, EditedFolder
 from asot.schema import FileName, read_json
 from asot.text import plural
 from asot.timeline.corrections import (
@@ -61,17 +57,14 @@ from asot.timeline.corrections import (
     Corrections,
     notes_within,
     read_corrected,
-    write_corrected,
 )
-from asot.timeline.names import ActionNames, read_names, write_names
+from asot.timeline.names import ActionNames
 from asot.timeline.segments import STEP_TABLE, UNLABELLED, UNSEEN, StepRow, Timeline, segment_table
 from asot.timeline.tree import step_rows
 
 logger = logging.getLogger(__name__)
 
 INDEX = "predictions.json"
-DISAGREEMENTS = "disagreements.csv"
-PEOPLE = ("names/*.json", "corrected/*.json", DISAGREEMENTS)
 DECODED = ("labels/*.txt", "sub_actions/*.txt", "assignments/*.npy")
 MADE = "made.json"
 AGAIN = "segment the recordings again"
@@ -132,11 +125,8 @@ class Opened:
         return Recordings([one for one in self.recordings if one.labelled])
 
 
-class PredictionFolder:
+class PredictionFolder(EditedFolder):
     """The folder of a prediction, to write and to read."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
 
     def begin(self, keep_names: bool = False) -> None:
         """Remove an earlier prediction, so that the folder is unfinished until ``finish``.
@@ -155,36 +145,6 @@ class PredictionFolder:
         if not keep_names:
             made = [path for kind in PEOPLE for path in self.root.glob(kind)]
             self.set_aside(made, "the actions may be others now")
-
-    def forget_copies(self, other: PredictionFolder, models: Sequence[str]) -> None:
-        """Remove names that another prediction has as well, which nobody gave here."""
-        for path, twin in ((self._names(one), other._names(one)) for one in models):
-            if path.is_file() and twin.is_file() and path.read_bytes() == twin.read_bytes():
-                remove(path)
-
-    def earlier(self) -> Path:
-        """Return a folder, yet to be made, for what people made before."""
-        places = (self.root / "earlier" / str(number) for number in count(1))
-        return next(one for one in places if not one.exists())
-
-    def set_aside(self, paths: Sequence[Path], why: str) -> None:
-        """Move files that people made, which are in the folder, below ``earlier``, and say why."""
-        place = self.earlier()
-        for path in paths:
-            kept = place / path.relative_to(self.root)
-            # Not renamed, as a loss of power might leave it in neither place.
-            with atomic_path(kept) as temporary:
-                fetch(path)
-                # Not its rights, as a file that nobody may write cannot be brought to the disk.
-                shutil.copyfile(path, temporary)
-                status = path.stat()
-                os.utime(temporary, ns=(status.st_atime_ns, status.st_mtime_ns))
-            remove(path)
-        if paths:
-            message = (
-                "What people named and corrected before is no longer used, but kept in %s: %s."
-            )
-            logger.warning(message, place, why)
 
     def write(
         self,
@@ -341,19 +301,6 @@ class PredictionFolder:
             raise FileError.at(path, f"holds a share below 0, {assignment.min()}: {AGAIN}")
         return assignment
 
-    def named(self, model: str) -> bool:
-        """Tell whether people gave names to a model's actions."""
-        return self._names(model).is_file()
-
-    def names(self, model: str, n_actions: int) -> ActionNames:
-        """Read the names of a model's K actions, which are empty where nobody gave any."""
-        path = self._names(model)
-        return read_names(path, n_actions) if path.is_file() else ActionNames()
-
-    def write_names(self, model: str, names: ActionNames) -> None:
-        """Write the names of a model's actions, for a segment table that is yet to be written."""
-        write_names(self._names(model), names)
-
     def rename(self, recordings: Recordings, model: str, names: ActionNames) -> None:
         """Replace the names of a model's actions, and write the segment table anew."""
         self.write_names(model, names)
@@ -386,26 +333,6 @@ class PredictionFolder:
         own = (name for name, one in self.models().items() if one == model)
         found = {name: self.corrected(name, n_actions + names.added) for name in own}
         return Corrections(names, {name: one for name, one in found.items() if one is not None})
-
-    def write_corrected(self, name: str, corrected: Corrected) -> None:
-        """Write a recording's corrected segments, for a segment table that is yet to be written."""
-        path = self.corrected_path(name)
-        if corrected.segments:
-            write_corrected(path, corrected)
-        else:
-            remove(path)
-
-    def corrected_path(self, name: str) -> Path:
-        """Return the file of a recording's corrected segments, which need not exist."""
-        return self.root / "corrected" / f"{name}.json"
-
-    def truth_path(self, name: str) -> Path:
-        """Return the file of a recording's corrected labels, which need not exist."""
-        return self.root / "truth" / name
-
-    def has_truth(self, name: str) -> bool:
-        """Tell whether people gave labels for a recording."""
-        return self.truth_path(name).is_file()
 
     def data_root(self, root: Path | None = None) -> Path:
         """Return where the data set is: at ``root``, or where it was, or beside the predictions."""
@@ -519,9 +446,6 @@ class PredictionFolder:
         if any(self._steps(one.name).is_file() for one in recordings):
             steps = (row for one in timelines() for row in one.steps)
             write_csv(self.root / STEP_TABLE, steps, StepRow)
-
-    def _names(self, model: str) -> Path:
-        return self.root / "names" / f"{model}.json"
 
     def _labels(self, name: str) -> Path:
         return self.root / "labels" / f"{name}.txt"
