@@ -402,6 +402,8 @@ def test_a_crew_loads_ahead_what_a_run_will_need(tmp_path: Path) -> None:
         wait_for((tmp_path / "loaded").exists, "it has loaded")
         found = processes(Workers(2).run(process_of, list(range(60)), seconds=0.1))
         assert found == {os.getpid(), int((tmp_path / "loaded").read_text())}
+        # Others may not see what takes 0 seconds.
+        assert processes(Workers(2).run(process_of, list(range(9)), seconds=0.0)) == {os.getpid()}
         (tmp_path / "loaded").unlink()
         Workers(2).ahead(60.0, loaded)  # in the process that is there
         wait_for((tmp_path / "loaded").exists, "it has loaded more")
