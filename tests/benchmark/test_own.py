@@ -105,6 +105,8 @@ def test_an_ablation_is_the_row_with_these_settings(recipe: Recipe) -> None:
         ("own_order()", "There is no method"),
         ("nothing(every=1)", "There is no method"),
         (f"own_order(every={'1' * MOST})", "There is no method"),
+        ("views(views=" + '""' * (MOST // 4) + ")", "There is no method"),  # too long, escaped
+        (f"my_rows:{'茶' * (MOST // 2)}", "There is no method"),
         ("own_order(every=1)\n", "There is no method"),
         ("my_rows:Thirds(depth=1)", "my_rows:Thirds has no setting 'depth': its own are width"),
         ("my_rows:Network(every=1)", "no setting 'every': its own are depth, device, beside"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +22,7 @@ from asot.model.recipe import Recipe, changed
 from asot.named import PATTERN, brief, import_named
 
 OWN = "a class of one's own; cells that are finished stay when its code changes"
-MOST = 150  # characters of a name, which becomes that of a folder
+MOST = 150  # bytes of a name as that of a folder, where a colon and a quote take three
 # Nothing that a table, a page or a terminal reads as more than text.
 _NAME = re.compile(rf"(?P<base>[\w-]+|{PATTERN})(\((?P<settings>[\w.,=+\[\]'\" -]+)\))?")
 # What a benchmark decides itself, for all rows alike.
@@ -32,13 +33,17 @@ Settings = dict[str, Any]
 
 def split_name(name: str) -> tuple[str, str]:
     """Split a row's name into the method and the text of its settings, which may be empty."""
-    found = _NAME.fullmatch(name) if len(name) <= MOST else None
+    found = _NAME.fullmatch(name) if _fits(name) else None
     return (name, "") if found is None else (found["base"], found["settings"] or "")
 
 
 def is_class(base: str) -> bool:
     """Tell whether a name is that of a class, which need not exist."""
-    return len(base) <= MOST and re.fullmatch(PATTERN, base) is not None
+    return _fits(base) and re.fullmatch(PATTERN, base) is not None
+
+
+def _fits(name: str) -> bool:
+    return len(os.fsencode(name)) + 2 * sum(map(name.count, ':"')) <= MOST
 
 
 def read_settings(text: str) -> Settings:
