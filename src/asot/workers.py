@@ -97,13 +97,15 @@ class Workers:
         finally:
             _in_use = before
 
-    def ahead(self, seconds: float, loaded: Any) -> None:
-        """Begin the processes that a later run of so many ``seconds`` will want, within a crew.
+    def ahead(self, jobs: int, seconds: float, loaded: Any) -> None:
+        """Begin the processes that a later run will want, within a crew.
 
-        They load what it takes to unpack ``loaded`` while this process does other things.
+        It is a run of so many ``jobs`` and ``seconds``. They load what it takes to unpack
+        ``loaded`` while this process does other things.
         """
-        if self.name == "processes" and self.number > 1 and seconds >= WORTH_S and not _is_job():
-            begin_crew(self.number - 1, loaded)
+        count = min(self.number, jobs)
+        if self.name == "processes" and count > 1 and seconds >= WORTH_S and not _is_job():
+            begin_crew(count - 1, loaded)
 
     def run(
         self,

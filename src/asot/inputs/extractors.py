@@ -193,7 +193,7 @@ def _looks(
         else:
             yield one.name, recalled
     workers, seconds = Workers(), table_seconds([one.path for one, _ in new])
-    workers.ahead(2 * seconds, jobs[0])  # features are made of them next
+    workers.ahead(len(new), 2 * seconds, jobs[0])  # features are made of them next
     for (one, _), look in workers.run(_look, new, seconds=seconds):
         yield one.name, None if isinstance(look, Died) else look
 
