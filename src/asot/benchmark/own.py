@@ -27,6 +27,8 @@ MOST = 150  # bytes of a name as that of a folder, where a colon and a quote tak
 _NAME = re.compile(rf"(?P<base>[\w-]+|{PATTERN})(\((?P<settings>[\w.,=+\[\]'\" -]+)\))?")
 # What a benchmark decides itself, for all rows alike.
 _GIVEN = ("recipe", "n_actions", "keep_epochs", "random_state")
+# Of a recipe: what is read of the data once for all rows, and what changes no labels.
+_OF_ALL = re.compile(r"name|title|dataset__(?!standardise$).*")
 
 Settings = dict[str, Any]
 
@@ -61,17 +63,20 @@ def read_settings(text: str) -> Settings:
 
 
 def set_on(made: Any, row: str, settings: Settings) -> Any:
-    """Set parameters of a method, or settings of its recipe; return it."""
+    """Set parameters of a method, or settings of its recipe, which it must heed; return it."""
+    from asot.model.segmenter import RecipeSegmenter
+
     sets = hasattr(made, "get_params")
     known = made.get_params(deep=False) if sets else inspect.signature(type(made)).parameters
     known = [name for name in known if name not in _GIVEN]
     recipe = getattr(made, "recipe", None)
+    groups = vars(recipe) if isinstance(recipe, Recipe) else {}
     of_recipe: Settings = {}
     for name, value in settings.items():
         head, _, inner = name.partition("__")
         if name in known:
             made.set_params(**{name: value})
-        elif head not in _GIVEN and isinstance(recipe, Recipe) and hasattr(recipe, head):
+        elif head in groups and head not in _GIVEN and not _OF_ALL.fullmatch(name):
             if inner:
                 of_recipe.setdefault(head, {})[inner] = value
             else:
@@ -79,11 +84,17 @@ def set_on(made: Any, row: str, settings: Settings) -> Any:
         else:
             has = ", ".join(known) or "none"
             message = f"--methods: {row} has no setting {name.replace('__', '.')!r}: its own are "
-            recipes = ", beside those of its recipe" if isinstance(recipe, Recipe) else ""
+            recipes = ", beside those of its recipe" if groups else ""
             raise ConfigurationError(f"{message}{has}{recipes}.", setting="methods")
     if of_recipe:
         made.recipe = changed(recipe, of_recipe)
         made.recipe.check()
+    if isinstance(made, RecipeSegmenter):
+        used = made._recipe()  # which checks its own settings
+        idle = [name for name, one in of_recipe.items() if changed(used, {name: one}) != used]
+        if idle:
+            message = f"--methods: {row} does not heed the setting {idle[0]!r}: leave it out."
+            raise ConfigurationError(message, setting="methods")
     return made
 
 
