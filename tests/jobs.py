@@ -155,7 +155,7 @@ def warn_and_log(sentence: str) -> int:
 def spread_within(number: int) -> tuple[bool, dict[int, int], list[int]]:
     """Asks for processes in a job, which may not begin any."""
     with Workers(2).in_use():
-        Workers(2).ahead(60.0, None)
+        Workers(2).ahead(2, 60.0, None)
         found = Workers(2).run(square, [1, number])
         numbers = {job: one for job, one in found if isinstance(one, int)}
         return has_crew(), numbers, list(in_order(square, [1, number]))

@@ -114,6 +114,15 @@ def test_frames_without_mass_have_none(relaxed: bool, rng: np.random.Generator) 
         np.testing.assert_allclose(plan.sum(dim=2), dx[..., 0] * mask.sum(dim=1, keepdim=True))
 
 
+def test_frames_that_a_mask_leaves_out_have_no_mass(rng: np.random.Generator) -> None:
+    cost, mask = torch.from_numpy(rng.random((1, 12, 3))), torch.arange(12)[None] < 8
+    with pytest.raises(ArgumentError, match=r"must sum to 1 .* but sums to 0\.666667"):
+        release.segment_asot(cost, mask, dx=torch.full((1, 12, 1), 1 / 12))
+    beyond = torch.where(mask, 1 / 8, 7.0)[..., None]
+    plan, _ = release.segment_asot(cost, mask, dx=beyond)
+    np.testing.assert_allclose(plan, release.segment_asot(cost, mask)[0], atol=1e-6)
+
+
 def test_pairs_align_in_batches(rng: np.random.Generator) -> None:
     """A pair's result is its own where the step is given, padded or not at all."""
     cost = torch.from_numpy(rng.random((2, 9, 8)))

@@ -307,7 +307,7 @@ def test_processes_of_a_crew_serve_later_runs_and_end_with_it(tmp_path: Path) ->
 
 def test_a_crew_replaces_what_was_killed(tmp_path: Path) -> None:
     with Workers(2).in_use():
-        Workers(2).ahead(60.0, Deadly(tmp_path / "loading"))
+        Workers(2).ahead(2, 60.0, Deadly(tmp_path / "loading"))
         assert has_crew()
         found = processes(Workers(2).run(process_of, range(40)))
         assert len(found) == 2, "it died while it was loading"
@@ -318,7 +318,7 @@ def test_a_crew_replaces_what_was_killed(tmp_path: Path) -> None:
         (idle,) = processes(Workers(1).run(process_of, [1], apart=True))
         os.kill(idle, signal.SIGKILL)
         wait_for(lambda: not has_crew(), "it is dead")
-        Workers(2).ahead(60.0, None)
+        Workers(2).ahead(2, 60.0, None)
         assert has_crew()
     assert (tmp_path / "loading").exists()
     assert (tmp_path / "sending").exists()
@@ -343,7 +343,9 @@ def test_threads_that_begin_a_crew_at_once_begin_one(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(SpawnProcess, "start", start_slowly)
     with crew():
-        threads = [threading.Thread(target=Workers(2).ahead, args=(60.0, None)) for _ in range(3)]
+        threads = [
+            threading.Thread(target=Workers(2).ahead, args=(2, 60.0, None)) for _ in range(3)
+        ]
         for one in threads:
             one.start()
         for one in threads:
@@ -381,7 +383,7 @@ def test_jobs_have_no_crew() -> None:
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 def test_a_forked_process_leaves_the_crew_to_its_parent() -> None:
     with crew():
-        Workers(2).ahead(60.0, None)
+        Workers(2).ahead(2, 60.0, None)
         forked = os.fork()
         if not forked:
             os._exit(int(has_crew()))
@@ -391,22 +393,25 @@ def test_a_forked_process_leaves_the_crew_to_its_parent() -> None:
 
 def test_a_crew_loads_ahead_what_a_run_will_need(tmp_path: Path) -> None:
     loaded = Loaded(tmp_path / "loaded")
-    Workers(2).ahead(60.0, loaded)  # in no crew
+    Workers(2).ahead(2, 60.0, loaded)  # in no crew
     with crew():
-        Workers(2).ahead(1.0, loaded)  # for too little work
-        Workers(1).ahead(60.0, loaded)
+        Workers(2).ahead(2, 1.0, loaded)  # for too little work
+        Workers(1).ahead(2, 60.0, loaded)
+        Workers(2).ahead(1, 60.0, loaded)  # for a single job
         assert not has_crew()
-        Workers(2).ahead(60.0, loaded)
-        Workers(2).ahead(60.0, loaded)
+        Workers(2).ahead(2, 60.0, loaded)
+        Workers(2).ahead(2, 60.0, loaded)
         assert has_crew()
         wait_for((tmp_path / "loaded").exists, "it has loaded")
         found = processes(Workers(2).run(process_of, list(range(60)), seconds=0.1))
         assert found == {os.getpid(), int((tmp_path / "loaded").read_text())}
+        # Others may not see what takes 0 seconds.
+        assert processes(Workers(2).run(process_of, list(range(9)), seconds=0.0)) == {os.getpid()}
         (tmp_path / "loaded").unlink()
-        Workers(2).ahead(60.0, loaded)  # in the process that is there
+        Workers(2).ahead(2, 60.0, loaded)  # in the process that is there
         wait_for((tmp_path / "loaded").exists, "it has loaded more")
     with crew():
-        Workers(2).ahead(60.0, loaded)  # and ends while it loads
+        Workers(2).ahead(2, 60.0, loaded)  # and ends while it loads
     assert not has_crew()
 
 
@@ -498,7 +503,7 @@ signal.signal(signal.SIGTERM, stop)
 moment, place = sys.argv[1], Path(sys.argv[2])
 try:
     with crew():
-        Workers(2).ahead(60.0, Loaded(place / "loaded"))
+        Workers(2).ahead(2, 60.0, Loaded(place / "loaded"))
         if moment == "loads":
             (place / "now").touch()
             time.sleep(60)

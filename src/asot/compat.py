@@ -222,8 +222,10 @@ def _solve(
     if mask is not None:
         mask = mask.bool()
         lengths = mask.sum(dim=1)
-        if not bool((mask[:, 1:] <= mask[:, :-1]).all()):  # gaps: these frames have no mass
-            dx = mask / lengths[:, None] if dx is None else torch.where(mask, dx, 0.0)
+        if dx is not None:
+            dx = torch.where(mask, dx, 0.0)
+        elif not bool((mask[:, 1:] <= mask[:, :-1]).all()):  # gaps: these frames have no mass
+            dx = mask / lengths[:, None]
     padding = lengths if dx is None else None
     solution = transport.solve(
         cost, lengths=padding, frame_marginal=dx, mode="parity", **weights, **more

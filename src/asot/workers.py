@@ -97,13 +97,15 @@ class Workers:
         finally:
             _in_use = before
 
-    def ahead(self, seconds: float, loaded: Any) -> None:
-        """Begin the processes that a later run of so many ``seconds`` will want, within a crew.
+    def ahead(self, jobs: int, seconds: float, loaded: Any) -> None:
+        """Begin the processes that a later run will want, within a crew.
 
-        They load what it takes to unpack ``loaded`` while this process does other things.
+        It is a run of so many ``jobs`` and ``seconds``. They load what it takes to unpack
+        ``loaded`` while this process does other things.
         """
-        if self.name == "processes" and self.number > 1 and seconds >= WORTH_S and not _is_job():
-            begin_crew(self.number - 1, loaded)
+        count = min(self.number, jobs)
+        if self.name == "processes" and count > 1 and seconds >= WORTH_S and not _is_job():
+            begin_crew(count - 1, loaded)
 
     def run(
         self,
@@ -123,9 +125,9 @@ class Workers:
         died is run once more, alone, after all others; its result is ``Died`` if that dies too.
         Jobs run in this process too, and in no other where all together take so few ``seconds`` on
         one core that it would come too late, unless they are to run ``apart``, or another is there
-        for them in a :func:`asot.processes.crew`. Ray takes all jobs
-        of more than 0 seconds, in this process's working folder, and gives each job that uses a
-        ``gpu`` one for itself, where it has any.
+        for them in a :func:`asot.processes.crew`. Jobs of 0 seconds, which others may not be able
+        to do, stay here, but for those ``apart``. Ray takes all others, in this process's working
+        folder, and gives each job that uses a ``gpu`` one for itself, where it has any.
         """
         engine = again = ENGINES[self.name]
         count = min(self.number, len(jobs))
@@ -136,7 +138,7 @@ class Workers:
             if not seconds:
                 engine = run_here
         if engine is run_jobs and not apart:
-            few = count < 2 or (seconds < WORTH_S and not has_crew())
+            few = count < 2 or not seconds or (seconds < WORTH_S and not has_crew())
             engine = run_here if few or _is_job() else run_beside
         died = []
         for job, result in engine(function, jobs, count, told):

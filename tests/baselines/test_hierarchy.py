@@ -122,6 +122,7 @@ def test_the_table_has_each_action_before_its_sub_actions(
             np.testing.assert_array_equal(np.repeat(found, lengths), labels)
     np.testing.assert_allclose(table.end_s, table.end_frame / 10)
     assert segmenter.segments().start_s.isna().all()
+    assert table.confidence.dtype == float, "though none is known"
 
 
 @pytest.mark.parametrize("changes", [{"alpha": 0}, {"n_actions": 0}])

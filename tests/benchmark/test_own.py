@@ -15,7 +15,7 @@ from asot.benchmark.methods import ABLATIONS, choose_methods, find_method, order
 from asot.benchmark.own import MOST, split_name
 from asot.benchmark.summary import summarise
 from asot.cli import main
-from asot.errors import ConfigurationError
+from asot.errors import ArgumentError, ConfigurationError
 from asot.model.recipe import Recipe
 from tests.benchmark.test_methods import DOCUMENT, flat
 from tests.test_documents import blocks
@@ -103,8 +103,14 @@ def test_an_ablation_is_the_row_with_these_settings(recipe: Recipe) -> None:
         ("own_order(every=every)", "must be such as"),
         ("own_order(every=)", "must be such as"),
         ("own_order()", "There is no method"),
+        ("paper(check=1)", "paper has no setting 'check'"),
+        ("paper(title='mine')", "paper has no setting 'title'"),
+        ("paper(dataset.frame_rate=3)", r"paper has no setting 'dataset\.frame_rate'"),
+        ("vasot(team=3)", "vasot does not heed the setting 'team': leave it out"),
         ("nothing(every=1)", "There is no method"),
         (f"own_order(every={'1' * MOST})", "There is no method"),
+        ("views(views=" + '""' * (MOST // 4) + ")", "There is no method"),  # too long, escaped
+        (f"my_rows:{'茶' * (MOST // 2)}", "There is no method"),
         ("own_order(every=1)\n", "There is no method"),
         ("my_rows:Thirds(depth=1)", "my_rows:Thirds has no setting 'depth': its own are width"),
         ("my_rows:Network(every=1)", "no setting 'every': its own are depth, device, beside"),
@@ -119,6 +125,11 @@ def test_what_cannot_be_is_refused_before_work(module: Path, name: str, sentence
     with pytest.raises(ConfigurationError, match=sentence) as caught:
         choose_methods([name], None)
     assert "\n" not in str(caught.value)
+
+
+def test_a_method_checks_its_settings_before_work() -> None:
+    with pytest.raises(ArgumentError, match="every must be an integer"):
+        choose_methods(["own_order(every='2')"], None)
 
 
 def test_a_class_is_made_with_what_its_signature_has(module: Path, recipe: Recipe) -> None:

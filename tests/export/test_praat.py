@@ -10,8 +10,8 @@ from hypothesis import given
 from pympi import Praat
 
 from asot.errors import DataError
-from asot.export import export, read
-from asot.timeline.segments import Interval, Timeline
+from asot.export import export, praat, read
+from asot.timeline.segments import Interval, SegmentRow, Timeline
 from tests.export.timelines import recordings, timeline
 
 # In the short form, which has no words, and in the long one with remarks and numbers in words.
@@ -111,3 +111,17 @@ def test_notes_are_a_tier_and_other_files_are_refused(tmp_path: Path) -> None:
         path.write_text(other)
         with pytest.raises(DataError, match="is not a TextGrid that Praat saved as text"):
             read(path, tier="actions")
+
+
+def test_each_note_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a recording of many segments, else, each would be read for each other."""
+    read_notes: list[SegmentRow] = []
+
+    def read_one(row: SegmentRow) -> str:
+        read_notes.append(row)
+        return ""
+
+    monkeypatch.setattr(praat, "note", read_one)
+    one = timeline("ab" * 50)
+    assert '"notes"' not in praat._grid(one)
+    assert len(read_notes) == len(one.rows) == 100

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -21,24 +22,30 @@ from asot.model.recipe import Recipe, changed
 from asot.named import PATTERN, brief, import_named
 
 OWN = "a class of one's own; cells that are finished stay when its code changes"
-MOST = 150  # characters of a name, which becomes that of a folder
+MOST = 150  # bytes of a name as that of a folder, where a colon and a quote take three
 # Nothing that a table, a page or a terminal reads as more than text.
 _NAME = re.compile(rf"(?P<base>[\w-]+|{PATTERN})(\((?P<settings>[\w.,=+\[\]'\" -]+)\))?")
 # What a benchmark decides itself, for all rows alike.
 _GIVEN = ("recipe", "n_actions", "keep_epochs", "random_state")
+# Of a recipe: what is read of the data once for all rows, and what changes no labels.
+_OF_ALL = re.compile(r"name|title|dataset__(?!standardise$).*")
 
 Settings = dict[str, Any]
 
 
 def split_name(name: str) -> tuple[str, str]:
     """Split a row's name into the method and the text of its settings, which may be empty."""
-    found = _NAME.fullmatch(name) if len(name) <= MOST else None
+    found = _NAME.fullmatch(name) if _fits(name) else None
     return (name, "") if found is None else (found["base"], found["settings"] or "")
 
 
 def is_class(base: str) -> bool:
     """Tell whether a name is that of a class, which need not exist."""
-    return len(base) <= MOST and re.fullmatch(PATTERN, base) is not None
+    return _fits(base) and re.fullmatch(PATTERN, base) is not None
+
+
+def _fits(name: str) -> bool:
+    return len(os.fsencode(name)) + 2 * sum(map(name.count, ':"')) <= MOST
 
 
 def read_settings(text: str) -> Settings:
@@ -56,17 +63,20 @@ def read_settings(text: str) -> Settings:
 
 
 def set_on(made: Any, row: str, settings: Settings) -> Any:
-    """Set parameters of a method, or settings of its recipe; return it."""
+    """Set parameters of a method, or settings of its recipe, which it must heed; return it."""
+    from asot.model.segmenter import RecipeSegmenter
+
     sets = hasattr(made, "get_params")
     known = made.get_params(deep=False) if sets else inspect.signature(type(made)).parameters
     known = [name for name in known if name not in _GIVEN]
     recipe = getattr(made, "recipe", None)
+    groups = vars(recipe) if isinstance(recipe, Recipe) else {}
     of_recipe: Settings = {}
     for name, value in settings.items():
         head, _, inner = name.partition("__")
         if name in known:
             made.set_params(**{name: value})
-        elif head not in _GIVEN and isinstance(recipe, Recipe) and hasattr(recipe, head):
+        elif head in groups and head not in _GIVEN and not _OF_ALL.fullmatch(name):
             if inner:
                 of_recipe.setdefault(head, {})[inner] = value
             else:
@@ -74,11 +84,17 @@ def set_on(made: Any, row: str, settings: Settings) -> Any:
         else:
             has = ", ".join(known) or "none"
             message = f"--methods: {row} has no setting {name.replace('__', '.')!r}: its own are "
-            recipes = ", beside those of its recipe" if isinstance(recipe, Recipe) else ""
+            recipes = ", beside those of its recipe" if groups else ""
             raise ConfigurationError(f"{message}{has}{recipes}.", setting="methods")
     if of_recipe:
         made.recipe = changed(recipe, of_recipe)
         made.recipe.check()
+    if isinstance(made, RecipeSegmenter):
+        used = made._recipe()  # which checks its own settings
+        idle = [name for name, one in of_recipe.items() if changed(used, {name: one}) != used]
+        if idle:
+            message = f"--methods: {row} does not heed the setting {idle[0]!r}: leave it out."
+            raise ConfigurationError(message, setting="methods")
     return made
 
 

@@ -68,11 +68,10 @@ def _grid(timeline: Timeline) -> str:
     tiers = {
         TIER: [(one.start_frame, one.end_frame, one.action) for one in rows],
         STEPS: [(one.start_frame, one.end_frame, f"step {one.step}") for one in timeline.steps],
-        NOTES: [
-            (one.start_frame, one.end_frame, note(one)) for one in rows if any(map(note, rows))
-        ],
+        NOTES: [(one.start_frame, one.end_frame, note(one)) for one in rows],
     }
-    tiers = {name: spans for name, spans in tiers.items() if spans or name == TIER}
+    filled = {name for name, spans in tiers.items() if any(text for _, _, text in spans)}
+    tiers = {name: spans for name, spans in tiers.items() if name in filled or name == TIER}
     start, end = min(0.0, times[0]), times[-1]
     text = 'File type = "ooTextFile"\nObject class = "TextGrid"\n\n'
     text += f"xmin = {_number(start)}\nxmax = {_number(end)}\n"

@@ -183,7 +183,7 @@ def _looks(
     """Look at recordings, or recall how they looked when their features were made.
 
     Each comes with its name, or with why it cannot be used, in any order; None is what whoever
-    makes features tells.
+    makes features tells, such as a fault of the machine.
     """
     new = []
     for one, extractor in jobs:
@@ -193,9 +193,9 @@ def _looks(
         else:
             yield one.name, recalled
     workers, seconds = Workers(), table_seconds([one.path for one, _ in new])
-    workers.ahead(2 * seconds, jobs[0])  # features are made of them next
+    workers.ahead(len(new), 2 * seconds, jobs[0])  # features are made of them next
     for (one, _), look in workers.run(_look, new, seconds=seconds):
-        yield one.name, f"{one.path}: {look}." if isinstance(look, Died) else look
+        yield one.name, None if isinstance(look, Died) else look
 
 
 def _recall(one: Input, extractor: ArrayExtractor | SeriesExtractor, root: Path) -> Look | None:

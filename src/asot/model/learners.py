@@ -212,11 +212,15 @@ class TeamTraining:
 
 def team_seconds(features: PreparedFeatures, recipe: Recipe) -> float:
     """Return about how long the learners of a team take on one core that is free."""
-    settings, width = recipe.training, features.width
-    learners = recipe.team * sum(map(len, SCALES)) / len(SCALES) * len(KINDS)
+    settings, width, learners = recipe.training, features.width, _learners(recipe)
     steps = settings.epochs * -(-len(features) // settings.batch_size) * learners
     frames = settings.batch_size * settings.frames_per_recording
     return learners * LEARNER_S + steps * (STEP_S + frames * width * WEIGHT_S)
+
+
+def _learners(recipe: Recipe) -> int:
+    """Return about how many learners a team has."""
+    return recipe.team * sum(map(len, SCALES)) // len(SCALES) * len(KINDS)
 
 
 class _Libraries:
@@ -234,7 +238,7 @@ def begin_team(
 ) -> None:
     """Let processes for the learners load libraries, within a crew, while settings are found."""
     if recipe.team and find_devices(device, 1).device.type == "cpu":
-        workers.ahead(team_seconds(features, recipe), _Libraries())
+        workers.ahead(_learners(recipe), team_seconds(features, recipe), _Libraries())
 
 
 @single_threaded

@@ -136,7 +136,7 @@ class SegmentOutput:
                 found = _both_levels(own, found, steps, frame_rate)
             rows += found
         table = pandas.DataFrame(rows, columns=columns)
-        kinds: dict[str, type] = {"start_s": float, "end_s": float}
+        kinds: dict[str, type] = dict.fromkeys(("start_s", "end_s", "confidence"), float)
         return table.astype(kinds if names is not None else {**kinds, "action": int})
 
     def plot(
