@@ -34,6 +34,16 @@ def put_off() -> Iterator[None]:
             signal.raise_signal(number)
 
 
+def send_to_main(number: int) -> None:
+    """Send a signal to this process's main thread, whatever it waits for."""
+    main = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and main is not None:
+        # Only the main thread runs handlers, and only the one that gets a signal stops waiting.
+        signal.pthread_kill(main, number)
+    else:  # on Windows
+        signal.raise_signal(number)
+
+
 def is_importing(frame: FrameType | None, within: CodeType) -> bool:
     """Tell whether a frame belongs to an import that began within a function.
 

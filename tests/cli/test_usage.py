@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import signal
@@ -210,6 +211,26 @@ def test_a_signal_waits_for_an_import_to_end(
     finally:
         sys.modules.pop("library_of_c", None)
     assert seen == [True]
+
+
+@pytest.mark.parametrize("blow", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_comes_again_where_its_exception_is_dropped(
+    asot, monkeypatch: pytest.MonkeyPatch, blow: signal.Signals
+) -> None:
+    # As where the solver is compiled, and written to the cache.
+    called_by_c = ctypes.CFUNCTYPE(None)(partial(signal.raise_signal, blow))
+    reached: list[bool] = []
+
+    def work(words: list[str]) -> None:
+        called_by_c()
+        reached.append(True)
+        time.sleep(60)
+
+    monkeypatch.setattr("asot.cli._run", work)
+    hook = sys.unraisablehook
+    assert asot("train").code == 128 + blow
+    assert reached == [True]
+    assert sys.unraisablehook is hook
 
 
 def test_a_signal_has_its_name_where_a_library_raises_an_interrupt_of_its_own(

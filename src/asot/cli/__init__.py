@@ -15,7 +15,7 @@ from importlib import import_module
 from types import FrameType, ModuleType
 
 from asot.cli.outputs import sturdy_outputs
-from asot.signals import ending_signals, is_importing
+from asot.signals import ending_signals, is_importing, send_to_main
 from asot.text import short
 
 # A command's module is imported when the command is used, so that help answers at once.
@@ -63,7 +63,7 @@ Start with: asot demo
 """
 
 OK, FAILED, REFUSED = 0, 1, 2
-IMPORTING_S = 0.05  # between looks at whether an import has ended
+LATER_S = 0.05  # after which a signal comes again that found no place for an exception
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -90,19 +90,30 @@ def _stopped_by_signals(ends: bool, came: list[int]) -> Iterator[None]:
     """Take SIGTERM and SIGHUP for Ctrl-C, unless others decided on them, as ``nohup`` does.
 
     Those that ``came`` are noted: a library may raise an interrupt of its own for them. None comes
-    within an import, but after it. Where all is done and the process ``ends``, which takes a while,
+    within an import, but after it, and again where Python drops exceptions: in finalisers, and in
+    what libraries in C call. Where all is done and the process ``ends``, which takes a while,
     nothing stops it any more.
     """
 
+    def come_again(number: int) -> None:
+        again = threading.Timer(LATER_S, send_to_main, [number])
+        again.daemon = True
+        again.start()
+
     def stop(number: int, frame: FrameType | None) -> None:
         if is_importing(frame, _guarded.__code__):
-            again = threading.Timer(IMPORTING_S, signal.raise_signal, [number])
-            again.daemon = True
-            again.start()
+            come_again(number)
             return
         came.append(number)
         raise KeyboardInterrupt
 
+    def hear_dropped(dropped: sys.UnraisableHookArgs) -> None:
+        if came and dropped.exc_type is KeyboardInterrupt:
+            come_again(came[-1])
+        else:
+            hook(dropped)
+
+    hook, sys.unraisablehook = sys.unraisablehook, hear_dropped
     usual = (signal.SIG_DFL, signal.default_int_handler)
     before = {one: signal.getsignal(one) for one in ending_signals()}
     taken = {one: handler for one, handler in before.items() if handler in usual}
@@ -115,6 +126,7 @@ def _stopped_by_signals(ends: bool, came: list[int]) -> Iterator[None]:
                 signal.signal(one, signal.SIG_IGN)
             taken = {}
     finally:
+        sys.unraisablehook = hook
         for one, handler in taken.items():
             signal.signal(one, handler)
 
