@@ -60,7 +60,7 @@ class ScoreTable:
     matching: str  # the recordings that shared a matching, of MATCHINGS
     rows: list[Row]
     published: list[Published]  # figures of others, for this mean and matching
-    incomplete: list[str]  # titles of methods that lack cells
+    incomplete: list[str]  # titles of methods that were asked for last and lack cells
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,8 @@ class Results:
         own = [row for row in self.rows if row.matching == matching]
         rows = [row for row in own if row.activity == activity]
         tried = {row.method for row in own} | {one.cell.method for one in self.failures}
-        missing = [find_method(one).title for one in ordered(tried - {row.method for row in rows})]
+        lacking = filter(self.description.asks_for, tried - {row.method for row in rows})
+        missing = [find_method(one).title for one in ordered(lacking)]
         published = [one for one in self.published if one.matching == matching]
         named = self.description.recipe["n_actions"]
         # Published figures are of all activities that the recipe names.
@@ -108,8 +109,8 @@ def collect(
     """Collect the results in a folder, with rows for ``choices`` and the last run's failures."""
     # A folder that cannot be written to does not keep failures.
     by_cell = {one.cell: one for one in (*folder.failures(), *failures)}
-    failed = [by_cell[cell] for cell in sorted(by_cell)]
     described = folder.description()
+    failed = [by_cell[cell] for cell in sorted(by_cell) if described.asks_for(cell.method)]
     return Results(described, summarise(folder, choices), _comparable(described), failed)
 
 
