@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from asot.errors import DataError
 from asot.files import write_json, write_text
 from asot.metrics import PUBLISHED, SCORE_TITLES, match
 from asot.model.notes import Published, read_notes
-from asot.model.recipe import Recipe, load_recipe, shipped_recipes
+from asot.model.recipe import Recipe, flat_settings, load_recipe, shipped_recipes
 from asot.runs.run import WHOLE, TrainingPlan
 from asot.text import file_stems
 
@@ -277,23 +277,14 @@ def _recipe(recipe: Recipe) -> str:
     """Name a recipe, and the settings in which it differs from the shipped one of that name."""
     if recipe.name not in shipped_recipes():
         return f"Recipe {recipe.name} (recipe.yaml)"
-    shipped = dict(_flat(load_recipe(recipe.name).to_dict()))
-    now = dict(_flat(recipe.to_dict()))
+    shipped = dict(flat_settings(load_recipe(recipe.name).to_dict()))
+    now = dict(flat_settings(recipe.to_dict()))
     changes = [
         f"{place} {now[place]}"
         for place in now
         if place in shipped and now[place] != shipped[place] and place not in ("title", "n_actions")
     ]
     return f"Recipe {recipe.name}{' with ' * bool(changes)}{', '.join(changes)}"
-
-
-def _flat(values: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the settings of a recipe, each by its dotted name."""
-    for name, value in values.items():
-        if isinstance(value, dict) and name != "n_actions":
-            yield from _flat(value, f"{place}{name}.")
-        else:
-            yield place + name, value
 
 
 def legend(rows: Sequence[Row]) -> list[tuple[str, str]]:
