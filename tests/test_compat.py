@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -157,8 +159,59 @@ def test_the_prior_is_the_releases() -> None:
 
 
 def test_a_cost_without_recordings_is_refused() -> None:
-    with pytest.raises(ArgumentError, match=r"cost_matrix must have .* but has \(3, 2\)"):
+    with pytest.raises(ArgumentError, match=r"cost_matrix must have .* but has \(3, 2\): add an"):
         release.segment_asot(torch.zeros(3, 2))
+
+
+HALF = torch.full((2, 9), 0.5)
+ONES = torch.ones(2, 9)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"mask": ONES[:, :4]}, r"mask must have the shape \(2, 9\), .* but has \(2, 4\)\."),
+        ({"mask": torch.ones(2, 12)}, r"mask must have the shape \(2, 9\), .* has \(2, 12\)\."),
+        ({"mask": HALF}, r"mask must hold 0 and 1 alone, or bool, but holds 0\.5\."),
+        ({"mask": ONES * math.nan}, r"mask must hold 0 and 1 alone, or bool, but holds nan\."),
+        ({"mask": ONES * torch.tensor([[1], [0]])}, r"mask must hold a frame .* recording 1 has"),
+        ({"mask": np.ones((2, 9), bool)}, r"mask must be a tensor .* ndarray: give torch\.as_t"),
+        ({"cost_matrix": np.zeros((2, 9, 3))}, r"cost_matrix must be a tensor of torch, but is"),
+        ({"cost_matrix": torch.zeros(2, 0, 3)}, r"cost_matrix must .* but has \(2, 0, 3\)\."),
+        ({"cost_matrix": torch.full((2, 9, 3), math.nan)}, r"cost_matrix must .*: mend them\."),
+        ({"dx": HALF}, r"dx must have the shape \(2, 9, 1\), but has \(2, 9\): give dx\[\.\.\., N"),
+        ({"dy": HALF[:, :3]}, r"dy must have the shape \(2, 3, 1\), but has \(2, 3\): give dy"),
+        ({"dy": HALF[..., None]}, r"dy must have the shape \(2, 3, 1\), but has \(2, 9, 1\)\."),
+        ({"dy": HALF[:, :3, None]}, r"dy must sum to 1 over each recording, but sums to 1\.5"),
+        ({"dx": HALF[..., None].numpy()}, r"dx must be a tensor of torch, but is of ndarray"),
+        ({"eps": -1.0}, r"eps must be a finite number"),
+        ({"n_iters": (-1, 1)}, r"n_iters\[0\] must be an integer"),
+    ],
+)
+def test_what_does_not_fit_is_named_as_the_release_does(
+    given: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(ArgumentError, match=f"^{sentence}") as caught:
+        release.segment_asot(**{"cost_matrix": torch.zeros(2, 9, 3), **given})
+    assert caught.value.setting == str(caught.value).partition(" ")[0]
+
+
+def test_masks_of_an_alignment_are_those_of_its_frames() -> None:
+    cost, mask = torch.rand(1, 5, 4), torch.ones(1, 4)
+    with pytest.raises(ArgumentError, match=r"^mask_Y must have the shape \(1, 3\), .* \(1, 4\)"):
+        release.align_ot(cost, mask, mask)
+    with pytest.raises(ArgumentError, match=r"^mask_X must be a tensor of torch, but is of list"):
+        release.align_ot(cost, [1, 1, 1, 1])  # type: ignore[arg-type]
+
+
+def test_a_marginal_may_be_one_for_all(rng: np.random.Generator) -> None:
+    cost, dy = torch.from_numpy(rng.random((2, 9, 3))), torch.tensor([[0.2], [0.3], [0.5]])
+    for one, other in zip(
+        release.segment_asot(cost, dy=dy),
+        release.segment_asot(cost, dy=dy.expand(2, 3, 1)),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
 
 
 def test_a_loop_of_the_releases_shape_runs(rng: np.random.Generator) -> None:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 import asot.transport as transport
 from asot.errors import ArgumentError
+from asot.transport.arguments import refused
 
 # Stand for limits that the release takes, where they switch a part off: to rounding the same.
 TINY, BELOW_ONE = 1e-30, math.nextafter(1.0, 0.0)
@@ -64,7 +65,7 @@ def segment_asot(
         Taken as 7, whatever is given: it decides where sums are rescaled, which only rounds.
     step_size : float, optional
         Length of a step; the release's rule unless given.
-    dx, dy : Tensor, shapes (B, N, 1) and (B, K, 1), optional
+    dx, dy : Tensor, shapes (B, N, 1) and (B, K, 1), or one for all, (N, 1) and (K, 1), optional
         Marginals, each with the sum 1 over a recording; uniform, as in the release, unless given.
 
     Returns
@@ -78,7 +79,8 @@ def segment_asot(
     Raises
     ------
     ArgumentError
-        With a sentence that names what does not fit, as :func:`asot.solve` calls it.
+        With a sentence that names what does not fit: a shape, a mask of other values than 0 and
+        1, a marginal whose sum is not 1, or arrays of NumPy, which the release does not take.
 
     Examples
     --------
@@ -87,12 +89,13 @@ def segment_asot(
     >>> assignment.argmax(dim=2)[0, [0, 25, 59]].tolist(), len(trace)
     ([0, 1, 2], 26)
     """
+    batch, n_frames, n_actions = _shape_of(cost_matrix)
     return _solve(
         cost_matrix,
-        mask,
-        None if dx is None else dx[..., 0],
+        None if mask is None else _mask("mask", mask, (batch, n_frames)),
+        None if dx is None else _marginal("dx", dx, batch, n_frames),
         _weights(eps, alpha, radius, ub_frames, ub_actions, lambda_frames, lambda_actions, n_iters),
-        action_marginal=None if dy is None else dy[..., 0],
+        action_marginal=None if dy is None else _marginal("dy", dy, batch, n_actions),
         step_size=step_size,
     )
 
@@ -145,7 +148,7 @@ def align_ot(
     Raises
     ------
     ArgumentError
-        With a sentence that names what does not fit.
+        With a sentence that names what does not fit, as ``segment_asot`` does.
 
     Examples
     --------
@@ -155,9 +158,12 @@ def align_ot(
     >>> assignment.argmax(dim=2)[0].tolist(), assignment.shape, len(trace)
     ([0, 1, 2, 2], torch.Size([1, 4, 3]), 101)
     """
+    batch, *sizes = _shape_of(cost_matrix)
     rows, columns = (
-        None if mask is None else torch.nn.functional.pad(mask.bool(), (1, 0), value=True)
-        for mask in (mask_X, mask_Y)
+        None
+        if mask is None
+        else torch.nn.functional.pad(_mask(name, mask, (batch, size - 1)), (1, 0), value=True)
+        for name, mask, size in zip(("mask_X", "mask_Y"), (mask_X, mask_Y), sizes, strict=True)
     )
     assignment, trace = _solve(
         cost_matrix,
@@ -209,27 +215,84 @@ def _weights(
     }
 
 
+def _shape_of(cost: Tensor) -> tuple[int, int, int]:
+    """Return the shape of a cost, or refuse one of another kind, or of other axes."""
+    found = tuple(_tensor("cost_matrix", cost).shape)
+    if len(found) != 3 or 0 in found:
+        cure = ": add an axis by cost_matrix[None]" if len(found) == 2 else ""
+        raise refused(
+            "cost_matrix",
+            "must have the shape (recordings, frames, actions), at least one of each, but has "
+            f"{found}{cure}.",
+        )
+    return found
+
+
+def _tensor(name: str, values: Tensor) -> Tensor:
+    """Return a tensor of numbers, as the release takes; refuse what else there is."""
+    if not isinstance(values, Tensor):
+        raise refused(
+            name,
+            f"must be a tensor of torch, but is of {type(values).__name__}: give "
+            f"torch.as_tensor({name}).",
+        )
+    return values
+
+
+def _mask(name: str, mask: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Return a mask of bool, or refuse one of other shape or values, or without any frame."""
+    found = tuple(_tensor(name, mask).shape)
+    if found != shape:
+        raise refused(
+            name,
+            f"must have the shape {shape}, an entry for each frame of the cost, but has {found}.",
+        )
+    exists = mask.bool()
+    if not torch.equal(exists.to(mask.dtype), mask):
+        odd = mask[exists.to(mask.dtype) != mask][0].item()
+        raise refused(name, f"must hold 0 and 1 alone, or bool, but holds {odd:g}.")
+    empty = (~exists.any(dim=1)).nonzero()
+    if len(empty):
+        which = int(empty[0, 0])
+        raise refused(name, f"must hold a frame of each recording, but recording {which} has none.")
+    return exists
+
+
+def _marginal(name: str, values: Tensor, batch: int, size: int) -> Tensor:
+    """Return a marginal without its last axis, or refuse one of another shape."""
+    found = tuple(_tensor(name, values).shape)
+    if found not in ((batch, size, 1), (size, 1)):
+        cure = f": give {name}[..., None]" if found in ((batch, size), (size,)) else ""
+        raise refused(name, f"must have the shape {(batch, size, 1)}, but has {found}{cure}.")
+    return values[..., 0]
+
+
+# What a sentence of ``solve`` begins with, and the release's argument.
+_NAMES = {
+    **{"frame_marginal": "dx", "action_marginal": "dy", "cost": "cost_matrix", "epsilon": "eps"},
+    **{"max_iterations": "n_iters[0]", "inner_iterations": "n_iters[-1]"},
+}
+
+
 def _solve(
     cost: Tensor, mask: Tensor | None, dx: Tensor | None, weights: dict[str, Any], **more: Any
 ) -> tuple[Tensor, Tensor]:
-    if cost.ndim != 3:
-        raise ArgumentError(
-            "cost_matrix must have the shape (recordings, frames, actions), but has "
-            f"{tuple(cost.shape)}: add an axis by cost_matrix[None].",
-            setting="cost_matrix",
-        )
     lengths = None
     if mask is not None:
-        mask = mask.bool()
         lengths = mask.sum(dim=1)
         if dx is not None:
             dx = torch.where(mask, dx, 0.0)
         elif not bool((mask[:, 1:] <= mask[:, :-1]).all()):  # gaps: these frames have no mass
             dx = mask / lengths[:, None]
     padding = lengths if dx is None else None
-    solution = transport.solve(
-        cost, lengths=padding, frame_marginal=dx, mode="parity", **weights, **more
-    )
+    try:
+        solution = transport.solve(
+            cost, lengths=padding, frame_marginal=dx, mode="parity", **weights, **more
+        )
+    except ArgumentError as error:
+        subject, _, rule = str(error).partition(" ")
+        rule = rule.replace(", or forbid entries with allowed=", "")
+        raise refused(_NAMES.get(subject, subject), rule) from error
     assignment = solution.assignment
     if dx is not None:
         assignment = solution.coupling * (

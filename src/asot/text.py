@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 # Bytes of a file's stem; systems allow 255 for the whole name, of which suffixes need some.
@@ -127,6 +128,22 @@ def listing(names: Sequence[str], limit: int = 3) -> str:
     """
     shown = ", ".join(quote(name, 80) for name in names[:limit])
     return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """End a sentence that refuses a word: with the known names that are close to it, or a stop.
+
+    Of dotted names the last part may be the close one.
+
+    >>> meant("traning.epochs", ["training.epochs"]), meant("rate", ["rates.a", "a.rate", "b.rate"])
+    ('; is training.epochs meant?', '; is a.rate or b.rate meant?')
+    >>> meant("nonsense", ["epochs"])
+    '.'
+    """
+    last = {one: one.rpartition(".")[2] for one in known}
+    close = get_close_matches(word, [*last, *last.values()], 1)
+    found = [one for one in last if close and close[0] in (one, last[one])]
+    return f"; is {' or '.join(found)} meant?" if found else "."
 
 
 def file_stems(names: Sequence[str]) -> list[str]:

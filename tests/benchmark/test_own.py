@@ -12,7 +12,7 @@ import pytest
 
 from asot.benchmark.folder import BenchmarkFolder, Cell
 from asot.benchmark.methods import ABLATIONS, choose_methods, find_method, ordered
-from asot.benchmark.own import MOST, split_name
+from asot.benchmark.own import MOST, spaced, split_name
 from asot.benchmark.summary import summarise
 from asot.cli import main
 from asot.errors import ArgumentError, ConfigurationError
@@ -78,6 +78,16 @@ def test_settings_reach_a_row_and_nothing_else(recipe: Recipe) -> None:
     assert not find_method("twfinch(standardise=False)").seeded
 
 
+def test_blanks_make_no_other_row() -> None:
+    rows = ["(every=2, order_prior=0.3)", "( every = 2,order_prior =0.3 )", "(every=2)"]
+    chosen = choose_methods([f"own_order{one}" for one in rows], None)
+    assert chosen == [f"own_order{rows[0]}", "own_order(every=2)"]
+    for kept in ("uniform", "views(views=[[0,1],[2,3]])", "my:Own(name=' a = [b ,c', d=1)"):
+        assert spaced(kept) == kept
+    with pytest.raises(ConfigurationError, match="must be such as"):
+        choose_methods(["own_order(every=1 2)"], None)
+
+
 def test_an_ablation_is_the_row_with_these_settings(recipe: Recipe) -> None:
     for part, (_, _, changes) in ABLATIONS.items():
         settings = ", ".join(f"{name}={value}" for name, value in changes.items())
@@ -93,6 +103,10 @@ def test_an_ablation_is_the_row_with_these_settings(recipe: Recipe) -> None:
     [
         ("paper(n_actions=4)", "paper has no setting 'n_actions'"),
         ("own_order(evry=2)", "no setting 'evry': its own are device, every, beside those of its"),
+        ("own_order(evry=2)", r"its recipe; is every meant\?$"),
+        ("default(radius=25)", "; is transport_train.radius or transport_eval.radius meant"),
+        ("paper(traning.epochs=5)", "no setting 'traning.epochs': .*; is training.epochs meant"),
+        ("paper(training.epoch=5)", "training.epoch is not .*; is epochs meant"),
         ("own_order(training.evry=2)", r"training\.evry is not a setting of a recipe"),
         ("paper(order_prior=-1)", "order_prior must be"),
         (

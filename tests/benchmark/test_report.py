@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asot.benchmark.folder import BenchmarkFolder, Cell
+from asot.benchmark.folder import BenchmarkFolder, Cell, Failure
 from asot.benchmark.report import (
     Results,
     collect,
@@ -27,7 +27,8 @@ from asot.benchmark.report import (
 from asot.benchmark.summary import FRAME_WEIGHTED, MEAN
 from asot.metrics import PUBLISHED, SCORE_TITLES
 from asot.model.notes import Published
-from asot.model.recipe import load_recipe
+from asot.model.recipe import Recipe, load_recipe
+from asot.runs.run import TrainingPlan
 from tests.benchmark.conftest import EGG, TEA, Write
 
 METHODS = ("paper", "kmeans", "uniform")
@@ -169,6 +170,29 @@ def test_what_is_not_complete_and_what_failed_is_told(
     write("kmeans", EGG, 0, 0.5)
     assert "its process ended" not in to_markdown(collect(folder))
     assert f"## Failed\n\n- hmm, {EGG}, seed 0: it is lost\n- kmeans, {EGG}" in text
+
+
+def test_what_is_not_asked_for_any_more_is_not_missed(
+    write: Write, folder: BenchmarkFolder, recipe: Recipe, plan: TrainingPlan
+) -> None:
+    """A row that failed, or was left half done; what it finished is shown all the same."""
+    for activity in (TEA, EGG):
+        write("paper", activity, 0, 0.5)
+    write("kmeans", TEA, 0, 0.5)
+    broken = Failure(Cell("my_module:Broken", EGG, 0), "RuntimeError: broken")
+    folder.write_failure(broken.cell, broken.reason)
+    for methods, missed in (
+        (["paper", "kmeans", "my_module:Broken"], ["k-means", "my_module:Broken"]),
+        (["paper", "kmeans"], ["k-means"]),
+        (["paper"], []),
+    ):
+        folder.begin(recipe, plan, False, methods)
+        results = collect(folder, failures=[broken])
+        assert results.main("activity").incomplete == missed
+        text = to_markdown(results)
+        assert ("Not complete" in text) == bool(missed)
+        assert ("## Failed" in text) == ("my_module:Broken" in methods)
+        assert "| k-means |" in text
 
 
 def test_a_mean_of_unfinished_activities_is_not_shown(

@@ -334,7 +334,7 @@ def test_export_of_everything_leaves_out_what_does_not_fit(
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(SERIES)
     for name, tool in OF_VIDEOS.items():
         assert f"Left out: {name}: {tool} needs a video, which r0 lacks" in outcome.out
-    outcome = asot("export", clips, "--to", "all", "--out", tmp_path / "videos")
+    outcome = asot("export", clips, "--to", "elan,all", "--out", tmp_path / "videos")
     assert (outcome.code, outcome.err) == (0, "")
     assert sorted(path.name for path in (tmp_path / "videos").iterdir()) == sorted(FORMATS)
     assert "Left out" not in outcome.out

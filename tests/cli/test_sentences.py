@@ -134,7 +134,7 @@ import run labels.txt --by Ada
 export run --to docx
 export run --to csv,eaf,praat
 export run --to ,
-export run --to all,csv
+export run --to all,docx
 export run --to csv --frame_rate 0
 export run --to csv --frame_rate -1
 stats nope

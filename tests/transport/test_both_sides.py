@@ -295,6 +295,7 @@ LINK = [(0, 0, 1, 1)]
         (lambda: Complement([[1, 2]], [4]), ["radius", "(1,)", "(1, 2)"]),
         (lambda: Complement(1, [4.0]), ["lengths", "integers"]),
         (lambda: Complement(1, 4), ["lengths", "4"]),
+        (lambda: Complement(0.04), ["lengths", "must be given", "Complement(0.04, [len(y)])"]),
         (lambda: Band(1, [[4]]), ["lengths", "[[4]]"]),
     ],
 )
@@ -382,6 +383,20 @@ def test_an_alignment_leaves_out_what_the_other_recording_lacks(rng: np.random.G
     assert (near.labels == expected).mean() > 0.05 + (by_cost_alone.labels == expected).mean()
     assert near.assignment[expected >= 0].sum(axis=1).mean() > 0.8
     assert near.assignment[expected < 0].sum(axis=1).mean() < 0.6
+
+
+def test_a_plan_among_many_targets_is_seen_to_have_moved(rng: np.random.Generator) -> None:
+    """Frames find their step among six, which is far from the start, though no entry is large."""
+    step = np.repeat(np.arange(6), 50)
+    cost = (step[:, None] != step) + 0.1 * rng.random((300, 300))
+    options: dict[str, Any] = {"action_structure": Complement(0.04, [300]), "lambda_actions": None}
+    solution = solve(cost, border=0.5, **options)
+    right = np.where(step[:, None] == step, solution.assignment, 0.0).sum(axis=1)
+    assert np.median(right) > 0.5
+    assert solution.assignment.max(axis=1).min() < 0.1
+    assert "hardly" not in solution.status[0].message
+    for still in ({"step_size": 1e-6}, {"epsilon": 500.0}):
+        assert "hardly" in solve(cost, border=0.5, **options, **still).status[0].message
 
 
 @pytest.mark.parametrize("side", SIDES)

@@ -146,12 +146,17 @@ class Description:
     versions: Annotated[list[dict[str, str]], Meta(min_length=1)]
     machine: str
     form: int = 1
+    methods: list[str] = field(default_factory=list)  # asked for last; none in older folders
 
     def compared(self, activities: Sequence[str]) -> dict[str, Any]:
         """Return the settings and data that must not change between two runs into a folder."""
         groups = {name: asdict(self.activities[name]) for name in activities}
         settings = {"recipe": self.recipe, "data": self.data, "keep_epochs": self.keep_epochs}
         return {**settings, "activities": groups}
+
+    def asks_for(self, method: str) -> bool:
+        """Tell whether a method was among those that were asked for last."""
+        return not self.methods or method in self.methods
 
 
 class BenchmarkFolder:
@@ -160,7 +165,13 @@ class BenchmarkFolder:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def begin(self, recipe: Recipe, plan: TrainingPlan, keep_epochs: bool) -> None:
+    def begin(
+        self,
+        recipe: Recipe,
+        plan: TrainingPlan,
+        keep_epochs: bool,
+        methods: Sequence[str] = (),
+    ) -> None:
         """Write the description, or refuse a folder that holds another benchmark.
 
         Methods, seeds and activities may be added to a benchmark; its recipe and its data may not
@@ -175,6 +186,7 @@ class BenchmarkFolder:
             versions=[{"python": platform.python_version(), **versions()}],
             machine=f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
             form=FORM,
+            methods=list(methods),
         )
         if (self.root / DESCRIPTION).exists():
             now = self._joined(self.description(), now)

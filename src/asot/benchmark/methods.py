@@ -13,7 +13,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
-from asot.benchmark.own import OWN, is_class, make_own, read_settings, set_on, split_name
+from asot.benchmark.own import OWN, is_class, make_own, read_settings, set_on, spaced, split_name
 from asot.errors import ConfigurationError, MissingExtraError
 from asot.model.recipe import AUTO, Recipe, load_recipe
 
@@ -347,7 +347,7 @@ def choose_methods(names: Sequence[str] | None, parts: Sequence[str] | None) -> 
         }
         chosen = [name for name, method in given.items() if method.available]
     else:
-        chosen = list(names)
+        chosen = [spaced(name) for name in names]
         for name in chosen:
             method = find_method(name)
             if not method.available and method.library is not None:

@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.errors import ConfigurationError
-from asot.model.recipe import Recipe, changed
+from asot.model.recipe import Recipe, changed, flat_settings
 from asot.named import PATTERN, brief, import_named
+from asot.text import meant
 
 OWN = "a class of one's own; cells that are finished stay when its code changes"
 MOST = 150  # bytes of a name as that of a folder, where a colon and a quote take three
@@ -37,6 +38,20 @@ def split_name(name: str) -> tuple[str, str]:
     """Split a row's name into the method and the text of its settings, which may be empty."""
     found = _NAME.fullmatch(name) if _fits(name) else None
     return (name, "") if found is None else (found["base"], found["settings"] or "")
+
+
+def spaced(name: str) -> str:
+    """Write a row's name as any other with the same settings: blanks after their commas alone.
+
+    >>> spaced("own_order( every = 2,order_prior=0.1)")
+    'own_order(every=2, order_prior=0.1)'
+    """
+    base, settings = split_name(name)
+    parts = re.split(r"""('[^']*'|"[^"]*")""", settings)  # what is quoted stays as it is
+    for at in range(0, len(parts), 2):
+        closed = re.sub(r" *([=,\[\]]) *", r"\1", parts[at])
+        parts[at] = re.sub(r",(?=[\w.]+=)", ", ", closed)
+    return f"{base}({''.join(parts).strip()})" if settings else base
 
 
 def is_class(base: str) -> bool:
@@ -84,8 +99,13 @@ def set_on(made: Any, row: str, settings: Settings) -> Any:
         else:
             has = ", ".join(known) or "none"
             message = f"--methods: {row} has no setting {name.replace('__', '.')!r}: its own are "
-            recipes = ", beside those of its recipe" if groups else ""
-            raise ConfigurationError(f"{message}{has}{recipes}.", setting="methods")
+            names = list(known)
+            if isinstance(recipe, Recipe):
+                has += ", beside those of its recipe"
+                inner_names = (one for one, _ in flat_settings(recipe.to_dict()))
+                names += [one for one in inner_names if one not in _GIVEN]
+            close = meant(name.replace("__", "."), names)
+            raise ConfigurationError(f"{message}{has}{close}", setting="methods")
     if of_recipe:
         made.recipe = changed(recipe, of_recipe)
         made.recipe.check()

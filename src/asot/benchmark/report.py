@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from asot.errors import DataError
 from asot.files import write_json, write_text
 from asot.metrics import PUBLISHED, SCORE_TITLES, match
 from asot.model.notes import Published, read_notes
-from asot.model.recipe import Recipe, load_recipe, shipped_recipes
+from asot.model.recipe import Recipe, flat_settings, load_recipe, shipped_recipes
 from asot.runs.run import WHOLE, TrainingPlan
 from asot.text import file_stems
 
@@ -60,7 +60,7 @@ class ScoreTable:
     matching: str  # the recordings that shared a matching, of MATCHINGS
     rows: list[Row]
     published: list[Published]  # figures of others, for this mean and matching
-    incomplete: list[str]  # titles of methods that lack cells
+    incomplete: list[str]  # titles of methods that were asked for last and lack cells
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,8 @@ class Results:
         own = [row for row in self.rows if row.matching == matching]
         rows = [row for row in own if row.activity == activity]
         tried = {row.method for row in own} | {one.cell.method for one in self.failures}
-        missing = [find_method(one).title for one in ordered(tried - {row.method for row in rows})]
+        lacking = filter(self.description.asks_for, tried - {row.method for row in rows})
+        missing = [find_method(one).title for one in ordered(lacking)]
         published = [one for one in self.published if one.matching == matching]
         named = self.description.recipe["n_actions"]
         # Published figures are of all activities that the recipe names.
@@ -108,8 +109,8 @@ def collect(
     """Collect the results in a folder, with rows for ``choices`` and the last run's failures."""
     # A folder that cannot be written to does not keep failures.
     by_cell = {one.cell: one for one in (*folder.failures(), *failures)}
-    failed = [by_cell[cell] for cell in sorted(by_cell)]
     described = folder.description()
+    failed = [by_cell[cell] for cell in sorted(by_cell) if described.asks_for(cell.method)]
     return Results(described, summarise(folder, choices), _comparable(described), failed)
 
 
@@ -276,23 +277,14 @@ def _recipe(recipe: Recipe) -> str:
     """Name a recipe, and the settings in which it differs from the shipped one of that name."""
     if recipe.name not in shipped_recipes():
         return f"Recipe {recipe.name} (recipe.yaml)"
-    shipped = dict(_flat(load_recipe(recipe.name).to_dict()))
-    now = dict(_flat(recipe.to_dict()))
+    shipped = dict(flat_settings(load_recipe(recipe.name).to_dict()))
+    now = dict(flat_settings(recipe.to_dict()))
     changes = [
         f"{place} {now[place]}"
         for place in now
         if place in shipped and now[place] != shipped[place] and place not in ("title", "n_actions")
     ]
     return f"Recipe {recipe.name}{' with ' * bool(changes)}{', '.join(changes)}"
-
-
-def _flat(values: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the settings of a recipe, each by its dotted name."""
-    for name, value in values.items():
-        if isinstance(value, dict) and name != "n_actions":
-            yield from _flat(value, f"{place}{name}.")
-        else:
-            yield place + name, value
 
 
 def legend(rows: Sequence[Row]) -> list[tuple[str, str]]:

@@ -84,14 +84,19 @@ def run_benchmark(
     folder: BenchmarkFolder,
     cells: Sequence[Cell],
     *,
+    methods: Sequence[str] = (),
     keep_epochs: bool = False,
     workers: Workers = DEFAULT_WORKERS,
     progress: Progress = silent,
 ) -> list[Failure]:
-    """Run the cells that are not finished yet, in new processes; return those that failed."""
+    """Run the cells that are not finished yet, in new processes; return those that failed.
+
+    ``methods`` are all that were asked for, where the cells are a share; theirs unless given.
+    """
+    methods = methods or sorted({cell.method for cell in cells})
     folder.root.mkdir(parents=True, exist_ok=True)
     with in_turn(folder.root / DESCRIPTION):
-        folder.begin(recipe, plan, keep_epochs)
+        folder.begin(recipe, plan, keep_epochs, methods)
     everything = len(plan.dataset.recordings())
     away = BenchmarkFolder(folder.root.absolute())
     jobs = []

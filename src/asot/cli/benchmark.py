@@ -89,7 +89,14 @@ def run(
 
         bars("Cells", 0, len(own) - already)
         failures = run_benchmark(
-            recipe, plan, folder, own, keep_epochs=keep_epochs, workers=workers, progress=tell
+            recipe,
+            plan,
+            folder,
+            own,
+            methods=chosen,
+            keep_epochs=keep_epochs,
+            workers=workers,
+            progress=tell,
         )
         ended = {one.cell for one in (*folder.failures(), *failures)}
         left = [one for one in cells if not folder.finished(one) and one not in ended]

@@ -39,10 +39,10 @@ def run(
     model: Whose actions --corrections are of, where there are several models (activities).
     """
     wanted = [name for word in to for name in word.replace(" ", "").split(",") if name]
-    everything = wanted == ["all"]
+    unknown = [name for name in wanted if name not in (*FORMATS, "all")]
+    everything = "all" in wanted
     if everything:
         wanted = list(FORMATS)
-    unknown = [name for name in wanted if name not in FORMATS]
     if unknown or not wanted:
         named = ", ".join(unknown) or "nothing"
         raise ConfigurationError(f"--to must name formats of {', '.join(FORMATS)}, not {named}.")

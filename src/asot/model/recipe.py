@@ -8,7 +8,7 @@ Source of the paper's settings: Xu and Gould, CVPR 2024, and what the authors pu
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, is_dataclass
 from importlib import resources
 from operator import attrgetter
@@ -23,6 +23,7 @@ from asot.errors import (
     require_number,
 )
 from asot.schema import read_yaml
+from asot.text import meant
 
 SUFFIXES = (".yaml", ".yml")
 AUTO: Final = "auto"  # in place of a number, which is then found from the recordings
@@ -357,12 +358,22 @@ def changed(settings: Any, values: Any, place: str = "") -> Any:
         where = f"{place}.{name}" if place else str(name)
         if name not in known:
             raise ConfigurationError(
-                f"{where} is not a setting of a recipe; known there: {', '.join(known)}.",
+                f"{where} is not a setting of a recipe; known there: {', '.join(known)}"
+                f"{meant(str(name), known)}",
                 setting=where,
             )
         old = known[name]
         changes[name] = changed(old, value, where) if is_dataclass(old) else value
     return dataclasses.replace(settings, **changes)
+
+
+def flat_settings(values: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the settings of a recipe's dictionary, each by its dotted name."""
+    for name, value in values.items():
+        if isinstance(value, dict) and name != "n_actions":
+            yield from flat_settings(value, f"{place}{name}.")
+        else:
+            yield place + name, value
 
 
 def shipped_recipes() -> tuple[str, ...]:

@@ -26,7 +26,7 @@ ENDING, ITERATIONS, STEP_SIZE, MOVED, REPORTED = range(5, 10)
 # one that came near would have gone on.
 MOST_MASS = 1e4
 NEAR_MOST = 0.1
-# A plan whose frames moved by less from the start, most of them, is said to have hardly moved.
+# A plan most of whose frames moved less of their mass from the start is said to have hardly moved.
 HARDLY = 0.1
 # A share of the mass, or of the parts of J, that no rounding reaches.
 OFF = 1e-3
@@ -99,7 +99,7 @@ class Status:
         return cls(ending, message, iterations, step)
 
     def seen_beside(self, moved: float, mass: float) -> Status:
-        """Add what the coupling shows: how far a frame of it moved, and its mass."""
+        """Add what the coupling shows: the share of a frame's mass that moved, and all mass."""
         if self.ending is Ending.NOT_FINITE:
             return self
         if mass >= NEAR_MOST * MOST_MASS:
@@ -108,9 +108,9 @@ class Status:
         if moved >= HARDLY or self.iterations == 0:
             return self
         remark = (
-            f" The plan hardly moved from its start, half of the frames by {moved:.1g} at most: a "
-            "frame's costs differ little next to epsilon, or steps are short, by step_size or by a "
-            "large lambda."
+            f" The plan hardly moved from its start, half of the frames by {moved:.1g} of their "
+            "mass at most: a frame's costs differ little next to epsilon, or steps are short, by "
+            "step_size or by a large lambda."
         )
         return replace(self, message=self.message + remark)
 
@@ -187,7 +187,10 @@ class Plan(NamedTuple):
                 if self.hard_frames:
                     start = start / start.sum(dim=2, keepdim=True).clamp(min=1e-30)
             free = ((start > 0).sum(dim=2) > 1) & (weight[..., 0] > 0)
-            change = (assignment - start).abs().amax(dim=2).masked_fill(~free, math.nan)
+            # What came or went, the larger: among many targets no single entry moves far.
+            change = assignment - start
+            change = 0.5 * (change.abs().sum(dim=2) + change.sum(dim=2).abs())
+            change = change.masked_fill(~free, math.nan)
             moved = change.nanmedian(dim=1).values.nan_to_num(math.inf).tolist()
         mass = (weight * assignment).sum(dim=(1, 2)).tolist()
         return tuple(

@@ -236,7 +236,7 @@ class Complement:
     Raises
     ------
     ArgumentError
-        If there is more than one radius for each recording.
+        If there is more than one radius for each recording, or no lengths.
 
     Examples
     --------
@@ -244,7 +244,13 @@ class Complement:
     [[0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 0.0, 1.0], [1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 0.0, 0.0]]
     """
 
-    def __init__(self, radius: Any, lengths: Any, n_frames: int | None = None) -> None:
+    def __init__(self, radius: Any, lengths: Any = None, n_frames: int | None = None) -> None:
+        if lengths is None:
+            raise refused(
+                "lengths",
+                "of the targets must be given, one for each recording, such as "
+                f"Complement({radius!r}, [len(y)]).",
+            )
         self.band = _band_of_one_radius(radius, lengths, n_frames)
         self.lengths = self.band.lengths
         # Where a vector sums to zero its matrix is that of -I less the band's, whose sums of
