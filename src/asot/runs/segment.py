@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -194,8 +194,10 @@ def _withdrawn_if_refused(out: Path, new: bool, shard: Shard | None) -> Iterator
     try:
         yield
     except AsotError:
-        remove_empty(out / "data")
-        with in_turn(out / DESCRIPTION):
+        # A disk that is full or may only be read must not hide why the command was refused.
+        with suppress(OSError):
+            remove_empty(out / "data")
+        with suppress(OSError), in_turn(out / DESCRIPTION):
             mine = new if shard is None else not has_other_shards(out, str(shard))
             if mine and {one.name for one in out.glob("[!.]*")} == {DESCRIPTION}:
                 remove(out / DESCRIPTION)
