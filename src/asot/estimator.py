@@ -308,6 +308,7 @@ class ActionSegmenter(EmbeddingOutput, SegmentOutput, StoredSegmenter):
         self.recording_names_ = recordings.names
         self.model_ = model
         self.cluster_centers_ = model.actions.detach().numpy().copy()
+        self._warn_of_one_label()
         return self
 
     def _known(self, y: Any, recordings: GivenRecordings) -> list[NDArray[np.int64]] | None:
@@ -345,7 +346,8 @@ class ActionSegmenter(EmbeddingOutput, SegmentOutput, StoredSegmenter):
             getattr(self, "recording_names_", ()), getattr(self, "labels_", ()), strict=True
         )
         timelines = [(f"recording {name}", labels) for name, labels in named]
-        html = show(f"{self!r}, fitted", sentences[:1], timelines, verdict=word)
+        told = [*sentences[:1], *(self._one_label() if timelines else ())]
+        html = show(f"{self!r}, fitted", told, timelines, verdict=word)
         return {"text/plain": repr(self), "text/html": html}
 
     keep_epochs = False

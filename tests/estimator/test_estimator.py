@@ -446,6 +446,27 @@ def test_frames_that_are_all_the_same(make: Make, face: dict[str, Any]) -> None:
     assert [len(one) for one in make(standardise=False, **face).fit_predict(X)] == [20, 20]
 
 
+def test_a_fit_that_ends_with_one_label_says_so(
+    make: Make,
+    X: list[np.ndarray],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clear = make(**SINGLE).fit(X)
+    assert "Every frame" not in caplog.text + clear._repr_mimebundle_()["text/html"]
+
+    def collapsed(self: Any, model: Any, prepared: Any, known: Any = None) -> list[np.ndarray]:
+        return [np.full(len(one), 2) for one in prepared]
+
+    monkeypatch.setattr(ActionSegmenter, "_segmented", collapsed)
+    said = "Every frame of {} has the same label, though there are 3 actions"
+    segmenter = make(**{**SINGLE, "n_actions": 3}).fit(X[:2])
+    assert said.format("2 recordings") in caplog.text
+    assert said.format("2 recordings") in segmenter._repr_mimebundle_()["text/html"]
+    segmenter.partial_fit(X[:1])
+    assert said.format("1 recording") in caplog.text
+
+
 def test_more_actions_than_frames(make: Make, X: list[np.ndarray]) -> None:
     short = [one[:6] for one in X]
     for face in (SINGLE, TEAM):

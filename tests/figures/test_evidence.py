@@ -131,6 +131,10 @@ def test_the_time_scale_in_a_sentence() -> None:
         "The recordings are described best around 1.2 s, and nearly "
         "as well up to 2.4 s (12 frames), which is taken."
     )
+    nearly["radius"]["fixed"] = "decoding"
+    assert sentences(nearly)["Time scale"].endswith(
+        "12 frames, which training takes. The recipe fixes that of decoding."
+    )
 
 
 def test_a_scale_worse_than_a_single_action_is_drawn_at_zero() -> None:

@@ -114,6 +114,8 @@ def test_any_number_of_threads_learns_the_same(
         with threadpool_limits(threads):
             prepared = PreparedFeatures(features, True)
             settled, evidence = settle(recipe, prepared, 3)
+            assert evidence.radius is not None
+            assert evidence.radius.fixed == "decoding"  # whose radius the recipe gives
             model = training.train(prepared, settled, 3, device="cpu")
             parts = [*weights(model), *decode(model, prepared[0])]
         found.append((str(evidence), [one.tobytes() for one in parts]))

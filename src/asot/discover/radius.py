@@ -53,6 +53,7 @@ class RadiusEvidence(PlainEvidence):
     radii: list[int]  # the scales that were tried, frames
     score: list[float]  # of the best view at each scale, as a share of the highest, which is 1
     segment_length: list[float]  # mean of the best view, frames
+    fixed: str | None = None  # "training" or "decoding", where a recipe has a radius of its own
 
 
 def find_radius(

@@ -135,6 +135,9 @@ def _tell_choice(values: CandidateScores) -> Finding:
     )
 
 
+_TAKEN = {None: "is taken", "training": "decoding takes", "decoding": "training takes"}
+
+
 def _tell_radius(values: RadiusCurve, rate: float | None) -> Finding:
     radii, chosen, score, lengths = values.radii, values.chosen, values.score, values.segment_length
     at = radii.index(chosen)
@@ -148,8 +151,10 @@ def _tell_radius(values: RadiusCurve, rate: float | None) -> Finding:
         reach = "up" if at > best else "down"
         sentence += (
             f"around {length_text(radii[best], rate)}, and nearly as well {reach} to {scale}, "
-            "which is taken."
+            f"which {_TAKEN[values.fixed]}."
         )
+    if values.fixed:
+        sentence += f" The recipe fixes that of {values.fixed}."
     unit, units = ("frames", "frames") if rate is None else ("seconds", "frames and seconds")
     across = log_axis(f"time scale, {units}", radii, unit=rate)
     in_units = lengths if rate is None else [one / rate for one in lengths]

@@ -24,6 +24,7 @@ class RadiusCurve(Struct):
     radii: Annotated[list[Positive], Meta(min_length=1)]
     score: list[Number]
     segment_length: list[Size]
+    fixed: Literal["training", "decoding"] | None = None  # by the recipe, whatever was found
 
     def __post_init__(self) -> None:
         _check_curve(self, "radii", "score", "segment_length")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -109,9 +109,11 @@ def settle(
     if any(one.radius == AUTO for one in uses):
         find = partial(find_radius, features, n_actions, seed=seed, progress=progress)
         radius = found.get(find, RadiusEvidence, f"{name} radius", features, n_actions, seed)
-        for one in uses:
+        for use, one in zip(("training", "decoding"), uses, strict=True):
             if one.radius == AUTO:
                 one.radius = radius.chosen
+            else:
+                radius = replace(radius, fixed=use)
     # Training sees some of the frames of each recording: there, a share of the recording. A single
     # network's own number of frames counts those.
     frames = settled.transport_train.radius

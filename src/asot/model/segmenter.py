@@ -23,6 +23,7 @@ from asot.model.features import PreparedFeatures, as_tensor, content_order, prep
 from asot.model.given import GivenRecordings, Names, read_recordings, read_weights
 from asot.model.recipe import AUTO, Recipe, require_or_auto
 from asot.processes import Died, crew
+from asot.text import plural
 from asot.workers import DEFAULT_WORKERS
 
 try:
@@ -235,6 +236,7 @@ class RecipeSegmenter(Segmenter):
         self.labels_ = self._segmented(model, prepared, known)
         self.recording_names_ = recordings.names
         self._take(model, recordings.open(0)[1], evidence)
+        self._warn_of_one_label()
         self.objective_ = losses[-1] if losses else None
         self.snapshots_ = snapshots
         return self
@@ -262,6 +264,20 @@ class RecipeSegmenter(Segmenter):
         self.n_actions_ = model.n_actions
         self.cluster_centers_ = model.actions.detach().numpy().copy()
         self.evidence_ = evidence
+
+    def _one_label(self) -> list[str]:
+        """Say that every frame that was fitted has one label, where there are several actions."""
+        if self.n_actions_ < 2 or len(set().union(*map(np.unique, self.labels_))) > 1:
+            return []
+        every = f"Every frame of {plural(len(self.labels_), 'recording')} has the same label"
+        return [
+            f"{every}, though there are {self.n_actions_} actions: try another random_state, "
+            "or the default team."
+        ]
+
+    def _warn_of_one_label(self) -> None:
+        for sentence in self._one_label():
+            logger.warning(sentence)
 
     def _prepare(
         self, recordings: GivenRecordings, recipe: Recipe, sample_weight: Any
