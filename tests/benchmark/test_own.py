@@ -101,7 +101,7 @@ def test_an_ablation_is_the_row_with_these_settings(recipe: Recipe) -> None:
 @pytest.mark.parametrize(
     "name, sentence",
     [
-        ("paper(n_actions=4)", "paper has no setting 'n_actions'"),
+        ("paper(n_actions=4)", r"paper has no setting 'n_actions': .* its recipe\.$"),
         ("own_order(evry=2)", "no setting 'evry': its own are device, every, beside those of its"),
         ("own_order(evry=2)", r"its recipe; is every meant\?$"),
         ("default(radius=25)", "; is transport_train.radius or transport_eval.radius meant"),

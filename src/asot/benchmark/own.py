@@ -102,9 +102,10 @@ def set_on(made: Any, row: str, settings: Settings) -> Any:
             names = list(known)
             if isinstance(recipe, Recipe):
                 has += ", beside those of its recipe"
-                inner_names = (one for one, _ in flat_settings(recipe.to_dict()))
-                names += [one for one in inner_names if one not in _GIVEN]
-            close = meant(name.replace("__", "."), names)
+                theirs = (one for one, _ in flat_settings(recipe.to_dict()))
+                names += [one for one in theirs if not _OF_ALL.fullmatch(one.replace(".", "__"))]
+            names = [one for one in names if one not in _GIVEN]
+            close = "." if name in _GIVEN else meant(name.replace("__", "."), names)
             raise ConfigurationError(f"{message}{has}{close}", setting="methods")
     if of_recipe:
         made.recipe = changed(recipe, of_recipe)
