@@ -3,8 +3,8 @@
 The segments of an action are taken for recordings, of what is left where the action's mean in each
 recording is taken away, which differs from one to the next. Time scale and number are found as
 those of actions are. A step is borne out if different views find it again in other segments, and if
-three of four segments hold several: ways of doing an action, or different actions under one label, are no
-steps. The ends of segments, where windows mix neighbours and boundaries are unsure, have no say.
+three of four segments hold several: ways of doing an action, or different actions under one label,
+are no steps. The ends of segments, where windows mix neighbours, have no say.
 """
 
 from __future__ import annotations

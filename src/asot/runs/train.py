@@ -322,8 +322,9 @@ def _half_window(recordings: Recordings) -> int:
     """Return half of what a feature describes, in frames, as far as the origin tells it."""
     made = {} if recordings[0].origin is None else recordings[0].origin.extractor
     seconds, rate = made.get("window_s"), made.get("frame_rate")
-    known = isinstance(seconds, float) and isinstance(rate, float)
-    return math.ceil(seconds * rate / 2) if known else 0
+    if isinstance(seconds, int | float) and isinstance(rate, int | float):
+        return math.ceil(seconds * rate / 2)
+    return 0
 
 
 def _draw(
