@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from asot.data.frames import standardise
+from asot.discover.prototypes import window_mean
 from asot.discover.steps import FEWEST_SEGMENTS, label_steps, learn_steps
 from asot.simulation import make_recordings
 from tests.trees import make_trees
@@ -49,3 +50,35 @@ def test_frames_without_action_and_actions_that_came_later_have_no_step() -> Non
     steps = label_steps(found, trees.features[0], moved)
     assert (steps[[*range(5), *range(-5, 0)]] == -1).all()
     assert (steps >= 0).any()
+
+
+def test_ends_that_windows_blur_are_no_steps(rng: np.random.Generator) -> None:
+    order, half = np.tile(np.arange(3), 4), 7
+    labels = np.repeat(order, 50)
+    points = 4 * rng.normal(size=(3, 8))
+    features = []
+    for _ in range(3):
+        exact = points[labels] + 0.3 * rng.normal(size=(len(labels), 8))
+        features.append(standardise(window_mean(exact, half).astype(np.float32)))
+    assert learn_steps(features, [labels] * 3, 3, 3, margin=half) == (None, None, None)
+
+
+def test_different_actions_under_one_label_are_no_steps(rng: np.random.Generator) -> None:
+    kinds = np.repeat(np.tile([0, 1, 2, 1], 4), 40)
+    points = 4 * rng.normal(size=(3, 8))
+    features = [
+        standardise((points[kinds] + rng.normal(size=(len(kinds), 8))).astype(np.float32))
+        for _ in range(3)
+    ]
+    labels = (kinds == 1).astype(np.int64)  # 0 and 2 under one label, never in one segment
+    assert learn_steps(features, [labels] * 3, 2, 3)[0] is None
+
+
+def test_margins_take_the_step_beside_them() -> None:
+    trees = make_trees(0)
+    found = learn_steps(trees.features, trees.actions, 3, 3, margin=5)
+    assert found[0] is not None
+    for rows, actions in zip(trees.features, trees.actions, strict=True):
+        own = np.flatnonzero(actions == 0)
+        steps = label_steps(found, rows, actions)[own]
+        assert len(set(steps[:6])) == len(set(steps[-6:])) == 1

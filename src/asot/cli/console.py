@@ -27,6 +27,7 @@ from asot.runs.scores import Scored, score
 from asot.shards import ShardResult
 from asot.strangers import require_inside
 from asot.text import listing, plural, printable
+from asot.timeline.segments import STEP_TABLE
 
 # Wider than any table, so that files and pipes get lines that are not folded.
 WIDE = 10_000
@@ -193,6 +194,12 @@ def show_files(*files: tuple[Path, str]) -> None:
         say(f"{path!s:<{longest}}  {meaning}" if fits else f"{path}\n    {meaning}")
 
 
+def step_files(folder: PredictionFolder) -> list[tuple[Path, str]]:
+    """List the table of steps for :func:`show_files`, where steps were looked for."""
+    path = folder.root / STEP_TABLE
+    return [(path, "the steps within the segments")] if path.is_file() else []
+
+
 def show_share(shard: str | None, share: ShardResult) -> None:
     """Say what a shard was, and how much of the whole is left, and how it gets done."""
     done = f"Shard {shard} was {share.own:,} of {share.total:,} {share.what}"
@@ -229,6 +236,7 @@ def show_results(folder: PredictionFolder, scored: Scored | None, *files: tuple[
         show_scores(folder, scored)
     show_files(
         (folder.root / "segments.csv", f"the segments of {len(folder.models())} recordings"),
+        *step_files(folder),
         (folder.root / "labels", "an action number for each frame"),
         (folder.root / "assignments", "the soft assignments, (frames, actions)"),
         (folder.root / "scores.json", "all scores, and which action is which class"),

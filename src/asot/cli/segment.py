@@ -66,7 +66,11 @@ def run(
         rule = "--n_actions must be left out with --model, which has its own."
         raise ConfigurationError(rule, setting="n_actions")
     if model is not None and sub_actions is not None:
-        rule = "--sub_actions must be left out with --model, which has its own."
+        rule = (
+            "--sub_actions must be left out with --model: steps are learnt with the actions, so "
+            "that a model has them or has none. Give --sub_actions with the recordings that it "
+            "was trained on, and another --out."
+        )
         raise ConfigurationError(rule, setting="sub_actions")
     if corrected and model is None:
         rule = "--corrected needs --model, the folder of the results that were corrected."

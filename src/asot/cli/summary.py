@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from asot.cli.console import console, new_table, say, show_files
+from asot.cli.console import console, new_table, say, show_files, step_files
 from asot.figures.evidence import findings
 from asot.figures.evidence_file import EVIDENCE_FILE, read_evidence
 from asot.inputs.extract import Extraction
@@ -18,7 +18,7 @@ from asot.runs.predictions import PredictionFolder
 from asot.runs.segment import Segmented
 from asot.runs.verdicts import verdict_of
 from asot.text import listing, plural, printable
-from asot.timeline.segments import Timeline
+from asot.timeline.segments import STEP_TABLE, Timeline
 
 # Recordings of this mean confidence, or less, are worth a look.
 UNSURE = 0.6
@@ -111,6 +111,7 @@ def show_segmented(segmented: Segmented, out: Path, pages: Sequence[Path]) -> No
     show_files(
         *((page, "the page: look at this first, name the actions there") for page in pages),
         (folder.root / "segments.csv", "the segments: recording, start, end, action"),
+        *step_files(folder),
     )
     say()
     place = shlex.quote(str(out))
@@ -127,6 +128,7 @@ def show_actions(folder: PredictionFolder, data: Path | None = None) -> list[Tim
     found = timelines(folder, data)
     in_seconds = all(one.times is not None for one in found)
     counts: dict[str, list[float]] = {}
+    steps: dict[str, int] = {}
     seen: dict[str, set[str]] = {}
     unsure, total = [], 0.0
     for one in found:
@@ -140,15 +142,26 @@ def show_actions(folder: PredictionFolder, data: Path | None = None) -> list[Tim
                 length = row.end_s - row.start_s
             counts.setdefault(row.action, []).append(length)
             seen.setdefault(row.action, set()).add(one.recording)
+        for part in one.steps:
+            steps[part.action] = max(steps.get(part.action, 0), part.step)
         if frames and sure <= UNSURE * frames:
             unsure.append((sure / frames, one.recording))
-    headings = ("action", "segments", f"mean, {'s' if in_seconds else 'frames'}", "of all time")
-    table = new_table(*headings, "in recordings", right=(*headings[1:], "in recordings"))
+    headings: tuple[str, ...] = (
+        "action",
+        "segments",
+        f"mean, {'s' if in_seconds else 'frames'}",
+        "of all time",
+    )
+    headings = *headings, "in recordings"
+    if (folder.root / STEP_TABLE).is_file():
+        headings = *headings, "steps"
+    table = new_table(*headings, right=headings[1:])
     for action, lengths in sorted(counts.items(), key=lambda item: -sum(item[1])):
         mean, share = sum(lengths) / len(lengths), sum(lengths) / total
         recordings = f"{len(seen[action]):,} of {len(found):,}"
         cells = (f"{len(lengths):,}", f"{mean:,.1f}", f"{100 * share:.0f} %", recordings)
-        table.add_row(printable(action), *cells)
+        within = (str(steps.get(action, "–")),)
+        table.add_row(printable(action), *(*cells, *within)[: len(headings) - 1])
     console().print(table)
     for mean, name in sorted(unsure)[:3]:
         say(f"Look at {printable(name)}: its frames are {100 * mean:.0f} % sure on average.")

@@ -2,14 +2,15 @@
 
 The segments of an action are taken for recordings, of what is left where the action's mean in each
 recording is taken away, which differs from one to the next. Time scale and number are found as
-those of actions are. A step is borne out if different views find it again in other segments: ways
-of doing an action that never change within a recording are no steps.
+those of actions are. A step is borne out if different views find it again in other segments, and if
+three of four segments hold several: ways of doing an action, or different actions under one label,
+are no steps. The ends of segments, where windows mix neighbours, have no say.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
 
@@ -36,10 +37,21 @@ FEWEST_SEGMENTS = 6  # in which a step can be found again; of fewer, chance make
 MOST_SEGMENTS = 60  # of an action, that its steps are learnt from
 FEWEST_FRAMES = 6  # of the mean segment
 FINE = 200  # frames of the mean segment, which are averaged where there are more
+SEVERAL = 0.75  # of the segments, that hold several steps
+INNER = 1 / 3  # of a step's frames, that do not lie at the ends of segments
 BORNE_OUT = 0.35  # of the score that numbers of actions have, below which there are no steps
 
 Labels = NDArray[np.int64]
-Steps = Sequence[Prototypes | None]  # by action
+
+
+@dataclass(frozen=True)
+class StepPrototypes(Prototypes):
+    """The steps of an action, as centres of what lies between the margins of its segments."""
+
+    margin: int = 0  # frames at each end of a segment, which take the step beside them
+
+
+Steps = Sequence[StepPrototypes | None]  # by action
 
 
 def learn_steps(
@@ -48,9 +60,10 @@ def learn_steps(
     n_actions: int,
     most: int,
     *,
+    margin: int = 0,
     seed: int = 0,
     progress: Progress = silent,
-) -> tuple[Prototypes | None, ...]:
+) -> tuple[StepPrototypes | None, ...]:
     """Find the steps of each of K actions, at most ``most``; None for an action without.
 
     Steps are numbered in the order in which they mostly come.
@@ -61,6 +74,9 @@ def learn_steps(
         Prepared features, of which those of one action's segments are held at a time.
     labels : sequence of (N_i,) int64 arrays or None
         The action of each frame, -1 for none; None for recordings that do not take part.
+    margin : int
+        Frames at each end of a segment that are not learnt from: half of those that a feature
+        describes together.
 
     Examples
     --------
@@ -74,7 +90,7 @@ def learn_steps(
     learnt = []
     progress("Finding sub-actions", 0, n_actions)
     for action in range(n_actions):
-        learnt.append(_divide(recordings, labels, action, most, derived_seed(seed, action)))
+        learnt.append(_divide(recordings, labels, action, most, margin, derived_seed(seed, action)))
         progress("Finding sub-actions", action + 1, n_actions)
     return tuple(learnt)
 
@@ -84,7 +100,7 @@ def label_steps(steps: Steps, features: NDArray[np.float32], labels: Labels) -> 
 
     Parameters
     ----------
-    steps : sequence of Prototypes or None
+    steps : sequence of StepPrototypes or None
         What :func:`learn_steps` found, by action; later actions have none.
     features : (N, D) float32 array
         One recording's prepared features.
@@ -96,8 +112,14 @@ def label_steps(steps: Steps, features: NDArray[np.float32], labels: Labels) -> 
         if action < len(steps) and (prototypes := steps[action]) is not None:
             rows = _around_mean(features, labels == action)
             for start, end in _runs(labels, action):
-                result[start:end] = prototypes.labels(rows[start:end])
+                result[start:end] = _within(prototypes, rows[start:end])
     return result
+
+
+def _within(steps: StepPrototypes, rows: NDArray[np.float32]) -> Labels:
+    """Number the steps within a segment, (N,), whose margins take the step beside them."""
+    margin = min(steps.margin, (len(rows) - 1) // 2)
+    return np.pad(steps.labels(rows[margin : len(rows) - margin]), margin, mode="edge")
 
 
 def _runs(labels: Labels, action: int) -> list[tuple[int, int]]:
@@ -113,13 +135,19 @@ def _around_mean(features: NDArray[np.float32], own: NDArray[np.bool_]) -> NDArr
 
 
 def _divide(
-    recordings: Frames, labels: Sequence[Labels | None], action: int, most: int, seed: int
-) -> Prototypes | None:
+    recordings: Frames,
+    labels: Sequence[Labels | None],
+    action: int,
+    most: int,
+    margin: int,
+    seed: int,
+) -> StepPrototypes | None:
     """Find the steps of one action in its segments."""
     runs = [
-        (index, *run)
+        (index, start + margin, end - margin)
         for index, own in enumerate(labels)
-        for run in ([] if own is None else _runs(own, action))
+        for start, end in ([] if own is None else _runs(own, action))
+        if end - start >= FEWEST_FRAMES + 2 * margin or not margin
     ]
     mean = sum(end - start for _, start, end in runs) / max(1, len(runs))
     if len(runs) < FEWEST_SEGMENTS or mean < FEWEST_FRAMES or most < 2:
@@ -135,14 +163,33 @@ def _divide(
     number = _count(segments, radius, most, seed)
     if number == 1:
         return None
-    found = learn_prototypes(segments, number, radius, sized=True, seed=seed)
-    totals, counts = np.zeros((2, len(found.centres)))
-    for one in segments:
-        own_steps = found.labels(one)
-        np.add.at(totals, own_steps, places(len(one)))
-        np.add.at(counts, own_steps, 1)
-    order = np.argsort(totals / np.maximum(counts, 1), kind="stable")
-    return replace(found, centres=found.centres[order], radius=radius * each)
+    for fewer in range(number, 1, -1):
+        found = learn_prototypes(segments, fewer, radius, sized=True, seed=seed)
+        order = _order_if_borne_out([found.labels(one) for one in segments], radius, margin / each)
+        if order is not None:
+            return StepPrototypes(
+                found.centres[order], radius * each, scale=found.scale, margin=margin
+            )
+    return None
+
+
+def _order_if_borne_out(
+    labels: Sequence[Labels], radius: int, margin: float
+) -> NDArray[np.int64] | None:
+    """Order steps as they mostly come; None if too few segments hold several, or one is an edge.
+
+    An edge lies within a radius of segments' ends, or is as short as a window, of two margins.
+    """
+    count = 1 + max(int(one.max()) for one in labels)
+    total, inner, at, times = np.zeros((4, count))
+    for one in labels:
+        np.add.at(total, one, 1)
+        np.add.at(inner, one[radius:-radius], 1)
+        np.add.at(at, one, places(len(one)))
+        np.add.at(times, run_lengths(one)[2], 1)
+    several = np.mean([one.min() < one.max() for one in labels])
+    edge = (inner < INNER * total) | (total < 2 * margin * times)
+    return None if several < SEVERAL or edge.any() else np.argsort(at / total, kind="stable")
 
 
 def _count(segments: Frames, radius: int, most: int, seed: int) -> int:

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from asot.discover.background import Background
 from asot.discover.prototypes import Prototypes
-from asot.discover.steps import Steps
+from asot.discover.steps import StepPrototypes, Steps
 from asot.discover.verdict import Choice, Trust
 from asot.discover.views import View
 from asot.errors import LARGEST, ConfigurationError, FileError
@@ -91,7 +91,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     learner: _Learner | None = None
     team: _Team | None = None
     columns: list[str] | None = None
-    steps: list[Prototypes | None] | None = None
+    steps: list[StepPrototypes | None] | None = None
 
 
 def save(

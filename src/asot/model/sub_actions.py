@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -14,17 +15,24 @@ from asot.model.network import decode
 from asot.processes import single_threaded
 from asot.progress import Progress, silent
 
+logger = logging.getLogger(__name__)
+
 MOST_FRAMES = 50_000  # that sub-actions are learnt from
 FEWEST_RECORDINGS = 12  # even if they are long
 
 
 @single_threaded
 def find_sub_actions(
-    model: Any, features: PreparedFeatures, seed: int, progress: Progress = silent
+    model: Any,
+    features: PreparedFeatures,
+    seed: int,
+    progress: Progress = silent,
+    margin: int = 0,
 ) -> None:
     """Let a network or a team know the sub-actions of its actions, where its recipe wants any.
 
-    They are learnt from prepared recordings, evenly chosen ones of many.
+    They are learnt from prepared recordings, evenly chosen ones of many. Neighbours reach into the
+    ``margin`` of a segment.
     """
     most = model.recipe.sub_actions
     if not most:
@@ -34,8 +42,14 @@ def find_sub_actions(
     labels: list[NDArray[np.int64] | None] = [None] * len(features)
     for index in spread_frames(len(features), count).tolist():
         labels[index] = decode(model, features[index])[0]
-    options: Any = {"seed": seed, "progress": progress}
+    options: Any = {"margin": margin, "seed": seed, "progress": progress}
     model.steps = learn_steps(features, labels, model.n_actions, most, **options)
+    if not any(model.steps):
+        logger.warning(
+            "No action has steps: none is seen to change in the same way within most of its "
+            "segments. Where the actions found are the steps themselves, give the number of "
+            "actions that consist of them, and a radius of a third of the length of one."
+        )
 
 
 def sub_actions(

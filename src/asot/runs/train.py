@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
@@ -270,7 +271,7 @@ def fit_model(
             progress=progress,
         )
         if settled.sub_actions and not network.steps and place.rank == 0:
-            find_sub_actions(network, features, seed, progress)
+            find_sub_actions(network, features, seed, progress, _half_window(recordings))
             asked = settled, features.width, n_actions, seed, source
             save(checkpoint, network=network, training=load_training(checkpoint, *asked)[1])
         return network
@@ -289,7 +290,7 @@ def fit_model(
         first=first,
         progress=progress,
     )
-    find_sub_actions(team, features, seed, progress)
+    find_sub_actions(team, features, seed, progress, _half_window(recordings))
     _note(root, name, evidence, frame_rate, team)
     save(checkpoint, team=team)
     remove_folder(kept)
@@ -315,6 +316,15 @@ def _frame_rate(recordings: Recordings) -> float | None:
     if first.frame_rate or first.times is None:
         return first.frame_rate
     return float(first.n_frames / (first.times[-1] - first.times[0]))
+
+
+def _half_window(recordings: Recordings) -> int:
+    """Return half of what a feature describes, in frames, as far as the origin tells it."""
+    made = {} if recordings[0].origin is None else recordings[0].origin.extractor
+    seconds, rate = made.get("window_s"), made.get("frame_rate")
+    if isinstance(seconds, int | float) and isinstance(rate, int | float):
+        return math.ceil(seconds * rate / 2)
+    return 0
 
 
 def _draw(

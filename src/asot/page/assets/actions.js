@@ -25,7 +25,8 @@ function statistics(id) {
 
 const facts = (id) => {
   const s = statistics(id);
-  return s.amount && s.segments ? `${many(s.segments, 'segment')} · ${length(s.mean, data.unit)} each · ${percent(s.share, 0)} of all time` : 'Never used';
+  const steps = data.steps?.[id] ? ` · has ${many(data.steps[id], 'step')}` : '';
+  return s.amount && s.segments ? `${many(s.segments, 'segment')} · ${length(s.mean, data.unit)} each · ${percent(s.share, 0)} of all time${steps}` : 'Never used';
 };
 
 // Name, merge and background of one action.
