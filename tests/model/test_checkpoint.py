@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from asot.discover.prototypes import Prototypes
+from asot.discover.steps import StepPrototypes
 from asot.errors import ConfigurationError, FileError
 from asot.model.checkpoint import load_learner, load_model, load_training, save
 from asot.model.features import PreparedFeatures
@@ -46,7 +47,7 @@ def stored(
     )
     if recipe.team:
         team = train_team(features, recipe, 3, device="cpu")
-        team.steps = Prototypes(np.ones((2, 5)), 3, scale=0.5), None
+        team.steps = StepPrototypes(np.ones((2, 5)), 3, scale=0.5, margin=2), None
         save(path, team=team)
     else:
         train(features, recipe, 3, device="cpu", checkpoint=path)

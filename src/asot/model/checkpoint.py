@@ -302,6 +302,7 @@ def _steps_of(stored: _File, model: ActionModel | TeamModel) -> Steps:
     for place, one in enumerate(steps):
         if one is not None:
             _require_prototypes(one, len(one.centres), model.n_features, f"steps[{place}]")
+            _require(0 <= one.margin <= LARGEST_RADIUS, f"steps[{place}].margin is out of range")
     return steps
 
 
