@@ -119,7 +119,8 @@ def test_labels_of_another_model_go_before_their_marks(
 
             monkeypatch.setattr(predictions, name, note)
         folder.resume(Recordings([]), {"a": "another"})
-    steps = ["sync_folder labels", "sync_folder assignments", "write_json made.json"]
+    steps = [f"sync_folder {one}" for one in ("labels", "sub_actions", "assignments")]
+    steps.append("write_json made.json")
     assert seen == [(step, ["/out/made.json"]) for step in steps]
 
 
