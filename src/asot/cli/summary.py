@@ -146,22 +146,19 @@ def show_actions(folder: PredictionFolder, data: Path | None = None) -> list[Tim
             steps[part.action] = max(steps.get(part.action, 0), part.step)
         if frames and sure <= UNSURE * frames:
             unsure.append((sure / frames, one.recording))
-    headings: tuple[str, ...] = (
-        "action",
-        "segments",
-        f"mean, {'s' if in_seconds else 'frames'}",
-        "of all time",
-    )
-    headings = *headings, "in recordings"
-    if (folder.root / STEP_TABLE).is_file():
-        headings = *headings, "steps"
+    headings = ["action", "segments", f"mean, {'s' if in_seconds else 'frames'}", "of all time"]
+    headings.append("in recordings")
+    divided = (folder.root / STEP_TABLE).is_file()
+    if divided:
+        headings.append("steps")
     table = new_table(*headings, right=headings[1:])
     for action, lengths in sorted(counts.items(), key=lambda item: -sum(item[1])):
         mean, share = sum(lengths) / len(lengths), sum(lengths) / total
         recordings = f"{len(seen[action]):,} of {len(found):,}"
-        cells = (f"{len(lengths):,}", f"{mean:,.1f}", f"{100 * share:.0f} %", recordings)
-        within = (str(steps.get(action, "–")),)
-        table.add_row(printable(action), *(*cells, *within)[: len(headings) - 1])
+        cells = [f"{len(lengths):,}", f"{mean:,.1f}", f"{100 * share:.0f} %", recordings]
+        if divided:
+            cells.append(str(steps.get(action, "–")))
+        table.add_row(printable(action), *cells)
     console().print(table)
     for mean, name in sorted(unsure)[:3]:
         say(f"Look at {printable(name)}: its frames are {100 * mean:.0f} % sure on average.")

@@ -82,13 +82,36 @@ def find_n_actions(
     views = ScaledViews(kept, round(radius / step))
     room = max(2, min(most, sum(map(len, kept)) * step // (2 * radius)))
     numbers = [one for one in NUMBERS if one <= room]
+    middle = int(np.abs(np.array(numbers) - MIDDLE).argmin())
+    agreement, shares = compare_numbers(kept, views, numbers, middle, seed=seed, progress=progress)
+    curve = score_numbers(numbers, agreement, shares)
+    at = int(np.argmax(curve))
+    ties = [n for n, one in zip(numbers, curve, strict=True) if one >= curve[at] - TIE]
+    chosen = numbers[at]
+    others = [n for n in ties if n != chosen]
+    return NumberEvidence(chosen, others, numbers, curve, agreement, shares)
+
+
+def compare_numbers(
+    recordings: Frames,
+    views: ScaledViews,
+    numbers: Sequence[int],
+    middle: int,
+    *,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> tuple[list[float], list[float]]:
+    """Segment recordings, and their views, into each number of actions.
+
+    Return the agreement between views for each number, and the gain in describing the frames as a
+    share of the highest. The score that tells it is made of the segments of numbers[middle].
+    """
     found = []
     with quiet_kmeans():
         for one in in_order(partial(_of_number, views, seed), numbers):
             found.append(one)
             progress("Counting the actions", len(found), len(numbers))
-    middle = found[int(np.abs(np.array(numbers) - MIDDLE).argmin())]
-    score = SegmentationScore(kept, middle, directions=FEW_DIRECTIONS)
+    score = SegmentationScore(recordings, found[middle], directions=FEW_DIRECTIONS)
     gains = [
         float(np.mean([score.gain(one, number) for one in labels]))
         for number, labels in zip(numbers, found, strict=True)
@@ -99,13 +122,7 @@ def find_n_actions(
     ]
     # Less than a nat a segment is no gain to speak of.
     least = count_segments(found[int(np.argmax(gains))][0])
-    shares = [max(0.0, one) / max(least, *gains) for one in gains]
-    curve = score_numbers(numbers, agreement, shares)
-    at = int(np.argmax(curve))
-    ties = [n for n, one in zip(numbers, curve, strict=True) if one >= curve[at] - TIE]
-    chosen = numbers[at]
-    others = [n for n in ties if n != chosen]
-    return NumberEvidence(chosen, others, numbers, curve, agreement, shares)
+    return agreement, [max(0.0, one) / max(least, *gains) for one in gains]
 
 
 def _of_number(views: ScaledViews, seed: int, number: int) -> list[list[NDArray[np.int64]]]:

@@ -11,27 +11,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.discover.number import AGREED, agreement_across
+from asot.discover.number import AGREED, compare_numbers
 from asot.discover.prototypes import (
     Frames,
     Prototypes,
     derived_seed,
     learn_prototypes,
     places,
-    quiet_kmeans,
     spread_frames,
 )
 from asot.discover.radius import ScaledViews, find_radius, searched, thinned
-from asot.discover.score import FEW_DIRECTIONS, SegmentationScore, count_segments
 from asot.progress import Progress, silent
 from asot.timeline.segments import UNLABELLED, run_lengths
-from asot.workers import in_order
 
 FEWEST_SEGMENTS = 6  # in which a step can be found again; of fewer, chance makes some
 MOST_SEGMENTS = 60  # of an action, that its steps are learnt from
@@ -195,26 +190,8 @@ def _order_if_borne_out(
 def _count(segments: Frames, radius: int, most: int, seed: int) -> int:
     """Count the steps of an action by the score of numbers of actions; 1 where none stand out."""
     kept = searched(segments)
-    views, numbers = ScaledViews(kept, radius), list(range(2, most + 1))
-    with quiet_kmeans():
-        found = list(in_order(partial(_labelled, views, seed), numbers))
-    score = SegmentationScore(kept, found[0], FEW_DIRECTIONS)
-    agreement = [
-        float(np.mean([agreement_across(a, b) for a, b in combinations(labels, 2)]))
-        for labels in found
-    ]
-    gains = [
-        float(np.mean([score.gain(one, number) for one in labels]))
-        for number, labels in zip(numbers, found, strict=True)
-    ]
-    largest = max(*gains, count_segments(found[int(np.argmax(gains))][0]), 1)
-    curve = [
-        AGREED * agreed + (1 - AGREED) * max(0.0, gain) / largest
-        for agreed, gain in zip(agreement, gains, strict=True)
-    ]
+    views, numbers = ScaledViews(kept, radius), range(2, most + 1)
+    agreement, shares = compare_numbers(kept, views, numbers, 0, seed=seed)
+    curve = AGREED * np.array(agreement) + (1 - AGREED) * np.array(shares)
     at = int(np.argmax(curve))
     return numbers[at] if curve[at] >= BORNE_OUT else 1
-
-
-def _labelled(views: ScaledViews, seed: int, number: int) -> list[list[Labels]]:
-    return views.labels(number, derived_seed(seed, number))

@@ -127,15 +127,15 @@ class SegmentOutput:
         """
         pandas = require_pandas(f"{type(self).__name__}.segments")
         rows: list[dict[str, Any]] = []
-        columns = [one.name for one in fields(SegmentRow)]
+        columns, levels = [one.name for one in fields(SegmentRow)], list[str]()
         for name, (labels, confidence, steps) in self._segmentation(X, lengths).items():
             own = segment_table(str(name), labels, confidence, frame_rate, names)
             found = [asdict(row) | {"recording": name} for row in own]
             if steps is not None:
-                columns = [*columns[:9], *("level", "sub_action")]
+                levels = ["level", "sub_action"]
                 found = _both_levels(own, found, steps, frame_rate)
             rows += found
-        table = pandas.DataFrame(rows, columns=columns)
+        table = pandas.DataFrame(rows, columns=columns + levels)
         kinds: dict[str, type] = dict.fromkeys(("start_s", "end_s", "confidence"), float)
         return table.astype(kinds if names is not None else {**kinds, "action": int})
 
