@@ -8,7 +8,7 @@ Source of the paper's settings: Xu and Gould, CVPR 2024, and what the authors pu
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, is_dataclass
 from importlib import resources
 from operator import attrgetter
@@ -367,11 +367,16 @@ def changed(settings: Any, values: Any, place: str = "") -> Any:
     return dataclasses.replace(settings, **changes)
 
 
-def flat_settings(values: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the settings of a recipe's dictionary, each by its dotted name."""
+def flat_settings(
+    values: Mapping[str, Any], place: str = "", whole: Collection[str] = ("n_actions",)
+) -> Iterator[tuple[str, Any]]:
+    """Yield the settings of a recipe's dictionary, each by its dotted name.
+
+    Those that are ``whole`` are one setting, also where they are dictionaries.
+    """
     for name, value in values.items():
-        if isinstance(value, dict) and name != "n_actions":
-            yield from flat_settings(value, f"{place}{name}.")
+        if isinstance(value, dict) and name not in whole:
+            yield from flat_settings(value, f"{place}{name}.", whole)
         else:
             yield place + name, value
 

@@ -29,6 +29,7 @@ from asot.groups.design import Design
 from asot.inputs.companions import find_companions, with_companions
 from asot.inputs.settings import SeriesSettings
 from asot.metrics.evaluate import SCORE_MEANINGS, matching_title, plain_title
+from asot.model.recipe import flat_settings
 from asot.page import ActionView, Page, render_page
 from asot.page.groups import GroupsView
 from asot.progress import Progress, silent
@@ -417,14 +418,7 @@ def _settings(run: Run | None, recordings: Recordings) -> dict[str, str]:
     extractor = {} if origin is None else origin.extractor
     found = {f"features: {key}": str(value) for key, value in extractor.items()}
     if run is not None:
-        found |= _flat(run.recipe().to_dict())
+        settings = flat_settings(run.recipe().to_dict(), whole=())
+        found |= {name: str(value) for name, value in settings}
         found["seed"] = str(run.description().seed)
-    return found
-
-
-def _flat(values: Mapping[str, Any], place: str = "") -> dict[str, str]:
-    found: dict[str, str] = {}
-    for key, value in values.items():
-        name = f"{place}{key}"
-        found |= _flat(value, f"{name}.") if isinstance(value, Mapping) else {name: str(value)}
     return found
