@@ -1,9 +1,10 @@
 """A team of learners that vote, so that no single view, scale, start or order prior decides.
 
 Each learner is the paper's network, or prototypes without any training, on a view of its own, at
-one of two time scales. Their labellings are matched, and weighed by their agreement with the
-others: a learner that collapsed into a single action, or follows noise, agrees with no other and
-counts for nothing. The result of the vote is decoded once more by the transport.
+one of four time scales. Their labellings are matched, and weighed by their agreement with the
+others and, where recordings stand out from noise, by how well they describe the frames: a learner
+that collapsed into a single action, or follows noise, agrees with no other and counts for nothing.
+The result of the vote is decoded once more by the transport.
 
 Simpler candidates are held against the team: k-means with the size of the frames, and the paper's
 network alone. The score of the whole segmentations chooses, as it does the band of the last
@@ -19,7 +20,7 @@ from functools import partial
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from asot.decoding.boundaries import sharpen_boundaries
@@ -52,7 +53,7 @@ SCALES = ((1.0, 0.6), (0.8, 0.45))
 BANDS = (0.5, 0.25, 1.0)  # of the radius, in which the vote may be decoded
 PENALTIES = (0.05, 0.005)  # how equal the last decoding may make the actions
 WORTH = 0.5  # nats a segment by which another decoding must describe the frames better
-CLEARLY = 6.0  # nats a segment by which the paper's network must describe the frames better
+CLEARLY = 6.0  # nats a segment by which one description of the frames is better than another
 ROUNDS = 5  # of matching the learners to the vote
 COMPARED = 5_000  # frames, to measure their agreement
 
@@ -150,11 +151,12 @@ class Vote:
         return votes
 
 
-def hold_vote(labels: Sequence[NDArray[np.int64]], n_actions: int) -> Vote:
+def hold_vote(labels: Sequence[NDArray[np.int64]], n_actions: int, worth: ArrayLike = 1.0) -> Vote:
     """Match the actions of labellings, and weigh labellings by their agreement with the others.
 
     All are matched to the labelling that agrees most with the others, then to the outcome of the
-    vote, until that stays the same. All label the same frames with actions 0 to K - 1.
+    vote, until that stays the same. All label the same frames with actions 0 to K - 1. What else
+    a labelling is ``worth``, (M,), counts as its agreement does.
 
     Examples
     --------
@@ -174,9 +176,9 @@ def hold_vote(labels: Sequence[NDArray[np.int64]], n_actions: int) -> Vote:
             both = several[a] and several[b]
             rand[a, b] = rand[b, a] = adjusted_rand(thin[a], thin[b]) if both else 0.0
     agreement = (rand.sum(axis=1) - 1) / max(1, count - 1) if count > 1 else np.ones(1)
-    weights = np.maximum(agreement, 1e-3) ** 2
+    weights = (np.maximum(agreement, 1e-3) * worth) ** 2
     weights /= weights.sum()
-    reference = labels[int(np.argmax(agreement))]
+    reference = labels[int(np.argmax(weights))]
     columns = np.zeros((count, n_actions), dtype=np.int64)
     for _ in range(ROUNDS):
         for index, own in enumerate(labels):
@@ -267,17 +269,24 @@ def choose_candidate(
     """Choose the learners that vote, and the decoding of their vote, by the score of the results.
 
     The candidates are the team, frames alone, whose first learner gives each frame its nearest
-    centre, and the paper's network. Frames alone are taken where that first learner describes
-    the ``compared`` recordings, (N_i, D), better than the whole team, and the network where it
-    does so clearly. How right the result is, is estimated too.
+    centre, and the paper's network. Learners that describe the ``compared`` recordings, (N_i, D),
+    better have more say, where these are several and more than noise. Frames alone are taken where
+    their first learner describes them better than the whole team, and the network where it does so
+    clearly. How right the result is, is estimated too.
     """
     seen = main_directions(compared)
-    score: SegmentationScore | None = None
+    beyond_noise = len(seen) == 1 or compare_with_noise(seen, n_actions, radius).beyond_noise
+    likely = _vote_on(candidates[0], compared, recipe, n_actions)
+    score, n_segments = SegmentationScore(seen, [likely]), count_segments(likely)
     found: dict[str, _Result] = {}
     done, total = itertools.count(1), len(candidates) * len(BANDS) * len(PENALTIES)
     progress("Voting", 0, total)
     for one in candidates:
-        vote = hold_vote([np.concatenate(labels) for labels in one.labels], n_actions)
+        worth: ArrayLike = 1.0
+        if beyond_noise and len(seen) > 1:
+            gains = np.array([score.gain(labels, n_actions) for labels in one.labels])
+            worth = np.maximum(gains / n_segments, 0.0) + CLEARLY
+        vote = hold_vote([np.concatenate(labels) for labels in one.labels], n_actions, worth)
         shares = [vote.shares(list(each)) for each in zip(*one.labels, strict=True)]
         ways = [
             LastDecoding(share, penalty) for share, penalty in itertools.product(BANDS, PENALTIES)
@@ -285,14 +294,12 @@ def choose_candidate(
         decode = partial(_decode_all, shares, compared, recipe)
         results = []
         for decoding, labels in zip(ways, in_order(decode, ways), strict=True):
-            score = score or SegmentationScore(seen, [labels])
             gain = score.gain(labels, n_actions)
             results.append(_Result(one, vote, shares, decoding, labels, gain))
             progress("Voting", next(done), total)
         first, best = results[0], max(results, key=lambda result: result.gain)
         is_better = best.gain > first.gain + WORTH * first.n_segments
         found[one.name] = best if is_better else first
-    assert score is not None
     team, name = found[TEAM], TEAM
     segments = team.n_segments
     simplest = found[SIMPLE].candidate.labels[0] if SIMPLE in found else team.labels
@@ -309,12 +316,21 @@ def choose_candidate(
         share=chosen.share(),
         correlated=score.correlated,
         radius=radius,
-        beyond_noise=len(seen) == 1 or compare_with_noise(seen, n_actions, radius).beyond_noise,
+        beyond_noise=beyond_noise,
     )
     few = SegmentationScore(seen, [chosen.labels], FEW_DIRECTIONS)
     alike = few.alike(chosen.labels, n_actions)
     choice = Choice(name, list(found), gains, alike)
     return Outcome(chosen.candidate.learners, chosen.vote, chosen.decoding, choice, trust)
+
+
+def _vote_on(
+    one: Voters, compared: Frames, recipe: Recipe, n_actions: int
+) -> list[NDArray[np.int64]]:
+    """Decode the vote of a candidate, whose learners count by their agreement alone."""
+    vote = hold_vote([np.concatenate(labels) for labels in one.labels], n_actions)
+    shares = [vote.shares(list(each)) for each in zip(*one.labels, strict=True)]
+    return _decode_all(shares, compared, recipe, LastDecoding())
 
 
 def _decode_all(
