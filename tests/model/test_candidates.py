@@ -12,7 +12,7 @@ from asot import ActionSegmenter, evaluate, solve
 from asot.data import standardise
 from asot.decoding.boundaries import sharpen_boundaries
 from asot.discover.prototypes import Prototypes
-from asot.discover.score import SegmentationScore
+from asot.discover.score import SegmentationScore, count_segments
 from asot.model.recipe import Recipe
 from asot.model.team import (
     BANDS,
@@ -24,6 +24,7 @@ from asot.model.team import (
     WORTH,
     LastDecoding,
     Learner,
+    Vote,
     Voters,
     choose_candidate,
     hold_vote,
@@ -147,20 +148,28 @@ def test_a_team_alone_is_chosen(noisy: tuple[Labels, Labels], settled: Recipe) -
     assert found.trust.agreement > 0.8
 
 
-def test_the_band_is_that_of_the_best_score_if_it_is_worth_it(
+def test_weights_and_the_band_follow_the_score_if_it_is_worth_it(
     noisy: tuple[Labels, Labels], settled: Recipe, rng: np.random.Generator
 ) -> None:
     features, truth = noisy
     team = candidate(TEAM, *(told(rng, truth, 0.3) for _ in range(3)))
     found = choose_candidate([team], features, settled, K, RADIUS)
-    vote = hold_vote([np.concatenate(one) for one in team.labels], K)
-    tried = {}
-    for decoding in [LastDecoding(one, two) for one in BANDS for two in PENALTIES]:
-        tried[decoding] = [
+    joined = [np.concatenate(one) for one in team.labels]
+
+    def decoded(vote: Vote, decoding: LastDecoding) -> Labels:
+        return [
             decoding.solve(vote.shares(list(own)), frames, settled).labels.numpy()
             for frames, *own in zip(features, *team.labels, strict=True)
         ]
-    score = SegmentationScore(features, [tried[LastDecoding(BANDS[0], PENALTIES[0])]])
+
+    likely = decoded(hold_vote(joined, K), LastDecoding())
+    score = SegmentationScore(features, [likely])
+    # Learners that describe the frames better have more say.
+    described = np.array([score.gain(one, K) for one in team.labels]) / count_segments(likely)
+    vote = hold_vote(joined, K, np.maximum(described, 0) + CLEARLY)
+    np.testing.assert_allclose(found.vote.weights, vote.weights)
+    ways = [LastDecoding(one, two) for one in BANDS for two in PENALTIES]
+    tried = {decoding: decoded(vote, decoding) for decoding in ways}
     gains = {decoding: score.gain(labels, K) for decoding, labels in tried.items()}
     first, best = LastDecoding(BANDS[0], PENALTIES[0]), max(gains, key=lambda one: gains[one])
     segments = sum(1 + int((np.diff(one) != 0).sum()) for one in tried[first])
@@ -215,3 +224,18 @@ def test_what_a_team_says_of_itself(seed: int, rng: np.random.Generator) -> None
     noise = [autoregressive(150, 8, 0.8, rng).astype(np.float32) for _ in range(6)]
     none = ActionSegmenter(K, epochs=1, random_state=seed, **SMALL).fit(noise)
     assert none.model_.trust.verdict == "weak"
+
+
+@pytest.mark.parametrize("kind", ["a single recording", "noise"])
+def test_agreement_alone_weighs_where_no_score_can_be_trusted(
+    kind: str, noisy: tuple[Labels, Labels], settled: Recipe, rng: np.random.Generator
+) -> None:
+    features, truth = noisy
+    if kind == "noise":
+        features = [rng.normal(size=one.shape).astype(np.float32) for one in features]
+    else:
+        features, truth = features[:1], truth[:1]
+    team = candidate(TEAM, *(told(rng, truth, 0.3) for _ in range(3)))
+    found = choose_candidate([team], features, settled, K, RADIUS)
+    plain = hold_vote([np.concatenate(one) for one in team.labels], K)
+    np.testing.assert_array_equal(found.vote.weights, plain.weights)

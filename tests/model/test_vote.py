@@ -134,3 +134,12 @@ def test_hardly_any_frames(n_frames: int, count: int) -> None:
     vote = hold_vote(labels, 4)
     assert vote.weights.sum() == pytest.approx(1)
     assert vote.shares(labels).sum() == pytest.approx(n_frames)
+
+
+def test_what_labellings_are_worth_decides_between_two_camps(rng: np.random.Generator) -> None:
+    one, other = segmentation(rng, 4), segmentation(rng, 4)
+    labels = [one, other, rng.permutation(4)[one], rng.permutation(4)[other]]
+    for winner, worth in ((one, [2, 1, 2, 1]), (other, [1, 2, 1, 2])):
+        vote = hold_vote(labels, 4, np.array(worth))
+        assert adjusted_rand_score(vote.shares(labels).argmax(axis=1), winner) == 1
+        np.testing.assert_allclose(vote.weights, np.square(worth) / 10, atol=1e-3)
