@@ -95,8 +95,8 @@ class TeamTraining:
         weight = ORDER_WEIGHT * recipe.order_prior / PAPER_STRENGTH
         # What k-means sees of each recording, but for that which is held against the team.
         self.starting = max(1, min(FRAMES, TEAM_FRAMES // len(self.features)))
-        fewer = {"restarts": TEAM_RESTARTS, "frames": self.starting}
-        ordered: dict[str, Any] = {"rounds": 3, "order_weight": weight, **fewer}
+        frames = {"frames": self.starting}
+        ordered: dict[str, Any] = {"rounds": 3, "order_weight": weight, **frames}
         self.plan: list[tuple[str, Callable[[TeamTraining], Learner]]] = []
         for place, at in enumerate(rounds):
             for kind in kinds:
@@ -112,7 +112,7 @@ class TeamTraining:
         for place, at in enumerate([0, *rounds]):
             title = "nearest centre" if at == 0 else "prototypes with size"
             own = {"seed": derived_seed(self.seed, place, len(KINDS)), "rounds": min(at, 1)}
-            own.update(fewer if at else {})
+            own.update({"restarts": TEAM_RESTARTS, **frames} if at else {})
             make = partial(TeamTraining._prototypes, title=title, at=at, sized=True, **own)
             self.plan.append((SIMPLE, make))
         # Those of one scale at a time: each may keep its frames in memory.
