@@ -35,7 +35,8 @@ def test_the_evidence_goes_together(seed: int) -> None:
     recordings = make_recordings(4, 4, (60, 100), random_state=seed)
     evidence = find_n_actions([standardise(one) for one in recordings.features], 4, seed=seed)
     total = sum(one.n_frames for one in recordings)
-    assert evidence.numbers == [one for one in NUMBERS if one <= total // 8]
+    most = min(total // 8, 12 if evidence.chosen < 10 else NUMBERS[-1])
+    assert evidence.numbers == [one for one in NUMBERS if one <= most]
     assert evidence.chosen == evidence.numbers[int(np.argmax(evidence.score))], "the best point"
     expected = score_numbers(evidence.numbers, evidence.agreement, evidence.gain)
     assert evidence.score == expected

@@ -38,6 +38,7 @@ from asot.progress import Progress, silent
 from asot.workers import in_order
 
 NUMBERS = (*range(2, 13), 14, 16, 19, 22, 26)
+USUAL, NEAR = 12, 10  # more than USUAL are tried only where the best so far is NEAR or more
 MOST_FRAMES = 12_000
 TYPICAL, PULL = 7, 0.2
 AGREED = 0.75  # of the score; the rest is the gain
@@ -67,7 +68,8 @@ def find_n_actions(
 ) -> NumberEvidence:
     """Find the number of actions, 2 to ``most``, from prepared features (N_i, D).
 
-    Fewer numbers are tried where there is no room for so many segments of two radii.
+    Fewer numbers are tried where there is no room for so many segments of two radii, and none above
+    12 unless the best of those below is 10 or more.
 
     Examples
     --------
@@ -81,15 +83,17 @@ def find_n_actions(
     kept = searched(known, MOST_FRAMES)
     views = ScaledViews(kept, round(radius / step))
     room = max(2, min(most, sum(map(len, kept)) * step // (2 * radius)))
-    numbers = [one for one in NUMBERS if one <= room]
-    middle = int(np.abs(np.array(numbers) - MIDDLE).argmin())
-    agreement, shares = compare_numbers(kept, views, numbers, middle, seed=seed, progress=progress)
-    curve = score_numbers(numbers, agreement, shares)
-    at = int(np.argmax(curve))
+    for largest in (USUAL, NUMBERS[-1]):
+        numbers = [one for one in NUMBERS if one <= min(room, largest)]
+        middle = int(np.abs(np.array(numbers) - MIDDLE).argmin())
+        found = compare_numbers(kept, views, numbers, middle, seed=seed, progress=progress)
+        curve = score_numbers(numbers, *found)
+        at = int(np.argmax(curve))
+        if numbers[at] < NEAR or room <= USUAL:
+            break
     ties = [n for n, one in zip(numbers, curve, strict=True) if one >= curve[at] - TIE]
-    chosen = numbers[at]
-    others = [n for n in ties if n != chosen]
-    return NumberEvidence(chosen, others, numbers, curve, agreement, shares)
+    others = [n for n in ties if n != numbers[at]]
+    return NumberEvidence(numbers[at], others, numbers, curve, *found)
 
 
 def compare_numbers(

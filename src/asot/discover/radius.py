@@ -34,7 +34,7 @@ from asot.workers import in_order
 
 MOST_RECORDINGS = 30  # that settings are searched in
 FEWEST_RECORDINGS = 4  # even if they are long
-MOST_FRAMES = 20_000  # of all of them
+MOST_FRAMES = 10_000  # of all of them
 RESTARTS = 2
 STARTING_FRAMES = 2_000  # that k-means sees
 FINENESS = 8  # frames to a radius; more are averaged

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from asot.discover.background import learn_background
 from asot.discover.prototypes import (
+    FRAMES,
     Prototypes,
     derived_seed,
     evenly,
@@ -43,7 +44,7 @@ from asot.model.team import (
     Voters,
     choose_candidate,
 )
-from asot.model.training import no_logger, train
+from asot.model.training import draw_model, no_logger, start_at_kmeans, train
 from asot.processes import Died, single_threaded
 from asot.progress import Progress, silent
 from asot.shards import Shard, ShardResult
@@ -53,8 +54,10 @@ from asot.workers import AGAIN, DEFAULT_WORKERS, Workers
 
 ORDER_WEIGHT = 0.1  # of a learned order, in units of cost per nat, where the evidence is complete
 MOST_RECORDINGS = 100  # to match the learners of a team on, and to choose among candidates
-MOST_FRAMES = 20_000  # of them, but of four recordings at least
+MOST_FRAMES = 10_000  # of them, but of four recordings at least
 TEAM_RESTARTS = 3  # of k-means for each learner: they are many
+TEAM_FRAMES = 4_000  # that k-means sees for each learner
+MANY_RECORDINGS = 20  # over more of which networks pass less often, for as many steps
 # A learner's k-means and labels, a step of its training, and more for each frame and column.
 LEARNER_S, STEP_S, WEIGHT_S = 0.1, 1.6e-3, 2e-9
 
@@ -80,6 +83,7 @@ class TeamTraining:
             made_of = recipe.to_dict(), self.n_actions, self.seed
             self.source = source_of(self.features, *made_of)
         self.mean_frames = float(np.mean([len(one) for one in self.features]))
+        self.epochs = team_epochs(self.features, recipe)
         self.half = radius if isinstance(radius, int) else max(1, round(radius * self.mean_frames))
         # Prototypes in no order would see nothing that the smoothed frames do not show.
         kinds = [one for one in KINDS if one.encoder is not None or recipe.order_prior > 0]
@@ -89,7 +93,10 @@ class TeamTraining:
             for scale in SCALES[number % len(SCALES)]
         ]
         weight = ORDER_WEIGHT * recipe.order_prior / PAPER_STRENGTH
-        ordered: dict[str, Any] = {"rounds": 3, "order_weight": weight}
+        # What k-means sees of each recording, but for that which is held against the team.
+        self.starting = max(1, min(FRAMES, TEAM_FRAMES // len(self.features)))
+        frames = {"frames": self.starting}
+        ordered: dict[str, Any] = {"rounds": 3, "order_weight": weight, **frames}
         self.plan: list[tuple[str, Callable[[TeamTraining], Learner]]] = []
         for place, at in enumerate(rounds):
             for kind in kinds:
@@ -105,6 +112,7 @@ class TeamTraining:
         for place, at in enumerate([0, *rounds]):
             title = "nearest centre" if at == 0 else "prototypes with size"
             own = {"seed": derived_seed(self.seed, place, len(KINDS)), "rounds": min(at, 1)}
+            own.update({"restarts": TEAM_RESTARTS, **frames} if at else {})
             make = partial(TeamTraining._prototypes, title=title, at=at, sized=True, **own)
             self.plan.append((SIMPLE, make))
         # Those of one scale at a time: each may keep its frames in memory.
@@ -144,7 +152,7 @@ class TeamTraining:
         on_gpu = find_devices(self.device, 1).device.type != "cpu"
         if workers.name == "processes" and on_gpu:
             workers = Workers(1, "serial")
-        most = dict.fromkeys(indices, 1 + self.recipe.training.epochs)  # of prototypes too
+        most = dict.fromkeys(indices, 1 + self.epochs)  # of prototypes too
         steps, found = dict.fromkeys(indices, 0), dict[int, Any]()
 
         def told(index: int, done: int) -> None:
@@ -189,6 +197,7 @@ class TeamTraining:
         own.team, own.background, own.sub_actions = 0, False, 0
         assert kind.encoder is not None
         own.encoder = copy.deepcopy(kind.encoder)
+        own.training.epochs = self.epochs
         own.training.kmeans_restarts = min(own.training.kmeans_restarts, TEAM_RESTARTS)
         if at is None:
             own.order_prior = PAPER_STRENGTH
@@ -201,8 +210,10 @@ class TeamTraining:
         def report(stage: str, done: int, total: int, note: str = "") -> None:
             tell(done)
 
+        begun = draw_model(own, seen.width, self.n_actions, seed)
+        start_at_kmeans(begun, seen, seed, self.starting)
         settings: dict[str, Any] = {"make_log": partial(self.make_log, name), "progress": report}
-        model = train(seen, own, self.n_actions, seed, self.device, **settings)
+        model = train(seen, own, self.n_actions, seed, self.device, begun=begun, **settings)
         return Learner(kind.title, seen.view, model)
 
     def _prototypes(self, title: str, seed: int, at: int, **settings: Any) -> Learner:
@@ -213,9 +224,15 @@ class TeamTraining:
 def team_seconds(features: PreparedFeatures, recipe: Recipe) -> float:
     """Return about how long the learners of a team take on one core that is free."""
     settings, width, learners = recipe.training, features.width, _learners(recipe)
-    steps = settings.epochs * -(-len(features) // settings.batch_size) * learners
+    steps = team_epochs(features, recipe) * -(-len(features) // settings.batch_size) * learners
     frames = settings.batch_size * settings.frames_per_recording
     return learners * LEARNER_S + steps * (STEP_S + frames * width * WEIGHT_S)
+
+
+def team_epochs(features: PreparedFeatures, recipe: Recipe) -> int:
+    """Return how often the networks of a team pass over the recordings."""
+    epochs = recipe.training.epochs
+    return min(epochs, max(1, round(epochs * MANY_RECORDINGS / len(features))))
 
 
 def _learners(recipe: Recipe) -> int:

@@ -119,7 +119,8 @@ class TrainingSettings:
     Parameters
     ----------
     epochs
-        Passes over the recordings; 0 leaves the k-means start.
+        Passes over the recordings; 0 leaves the k-means start. The networks of a team make fewer
+        over more than 20 recordings, so that they take as many steps as for 20.
     batch_size
         Recordings in a step.
     frames_per_recording

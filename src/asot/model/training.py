@@ -217,19 +217,22 @@ def draw_model(
         return ActionModel(recipe, n_features, n_actions, parts)
 
 
-def start_at_kmeans(model: ActionModel, features: TrainingFeatures, seed: int) -> None:
+def start_at_kmeans(
+    model: ActionModel, features: TrainingFeatures, seed: int, most: int | None = None
+) -> None:
     """Place the action embeddings at the k-means centres of the untrained embeddings.
 
     Only frames that exist take part: as many evenly spaced ones of each recording as training
-    takes, or fewer of very many recordings, so that the start depends on the seed by the weights
-    and the restarts alone. Without restarts, and of fewer frames than actions, the actions keep
-    their random places.
+    takes, ``most`` of them where that is fewer, and fewer of very many recordings, so that the
+    start depends on the seed by the weights and the restarts alone. Without restarts, and of fewer
+    frames than actions, the actions keep their random places.
     """
     settings, parts = model.recipe.training, model.parts
     if parts.actions is not None or (settings.kmeans_restarts == 0 and parts.initialise is None):
         return
     model.eval()
-    which, each = share_out(len(features), settings.frames_per_recording, 1)
+    each = min(settings.frames_per_recording, most or settings.frames_per_recording)
+    which, each = share_out(len(features), each, 1)
     embedded: list[NDArray[np.float32]] = []
     weights: list[NDArray[np.float32]] = []
     waiting: list[NDArray[np.float32]] = []
