@@ -24,6 +24,7 @@ from asot.discover.views import ViewKind, fit_view
 from asot.errors import UnfinishedError
 from asot.model.automatic import PAPER_RADIUS, PAPER_STRENGTH
 from asot.model.checkpoint import load_learner, save
+from asot.model.contrast import learn_contrast
 from asot.model.devices import find_devices
 from asot.model.features import PreparedFeatures, ViewedFeatures
 from asot.model.found import source_of
@@ -33,6 +34,7 @@ from asot.model.recipe import Recipe
 from asot.model.team import (
     KINDS,
     PAPER,
+    PAPERS,
     SCALES,
     SIMPLE,
     SINGLE,
@@ -43,7 +45,7 @@ from asot.model.team import (
     Voters,
     choose_candidate,
 )
-from asot.model.training import no_logger, train
+from asot.model.training import draw_model, no_logger, start_at_kmeans, train
 from asot.processes import Died, single_threaded
 from asot.progress import Progress, silent
 from asot.shards import Shard, ShardResult
@@ -120,6 +122,13 @@ class TeamTraining:
         count = min(MOST_RECORDINGS, max(4, int(MOST_FRAMES / self.mean_frames)))
         # Copied: what is kept of the others may be read from a file.
         return [np.array(one) for one in evenly(self.features, count)]
+
+    @cached_property
+    def contrasted(self) -> dict[str, Any]:
+        """Return the weights from which the encoders of contrasted learners start."""
+        seed = derived_seed(self.seed, len(self.plan))
+        settings = self.recipe.training, self.half, seed
+        return learn_contrast(self.features, PAPERS, *settings).state_dict()
 
     def learn(self, index: int) -> tuple[Learner, list[NDArray[np.int64]]]:
         """Train a learner of the plan, or read it; return its labels of ``compared`` as well."""
@@ -202,6 +211,11 @@ class TeamTraining:
             tell(done)
 
         settings: dict[str, Any] = {"make_log": partial(self.make_log, name), "progress": report}
+        if kind.contrasted:
+            begun = draw_model(own, seen.width, self.n_actions, seed)
+            begun.encoder.load_state_dict(self.contrasted)
+            start_at_kmeans(begun, seen, seed)
+            settings["begun"] = begun
         model = train(seen, own, self.n_actions, seed, self.device, **settings)
         return Learner(kind.title, seen.view, model)
 
