@@ -25,6 +25,7 @@ from asot.discover.views import ViewKind, fit_view
 from asot.errors import UnfinishedError
 from asot.model.automatic import PAPER_RADIUS, PAPER_STRENGTH
 from asot.model.checkpoint import load_learner, save
+from asot.model.contrast import learn_contrast
 from asot.model.devices import find_devices
 from asot.model.features import PreparedFeatures, ViewedFeatures
 from asot.model.found import source_of
@@ -34,6 +35,7 @@ from asot.model.recipe import Recipe
 from asot.model.team import (
     KINDS,
     PAPER,
+    PAPERS,
     SCALES,
     SIMPLE,
     SINGLE,
@@ -129,6 +131,13 @@ class TeamTraining:
         # Copied: what is kept of the others may be read from a file.
         return [np.array(one) for one in evenly(self.features, count)]
 
+    @cached_property
+    def contrasted(self) -> dict[str, Any]:
+        """Return the weights from which the encoders of contrasted learners start."""
+        seed = derived_seed(self.seed, len(self.plan))
+        settings = self.recipe.training, self.half, seed
+        return learn_contrast(self.features, PAPERS, *settings).state_dict()
+
     def learn(self, index: int) -> tuple[Learner, list[NDArray[np.int64]]]:
         """Train a learner of the plan, or read it; return its labels of ``compared`` as well."""
         path = None if self.kept is None else self._path(index)
@@ -211,6 +220,8 @@ class TeamTraining:
             tell(done)
 
         begun = draw_model(own, seen.width, self.n_actions, seed)
+        if kind.contrasted:
+            begun.encoder.load_state_dict(self.contrasted)
         start_at_kmeans(begun, seen, seed, self.starting)
         settings: dict[str, Any] = {"make_log": partial(self.make_log, name), "progress": report}
         model = train(seen, own, self.n_actions, seed, self.device, begun=begun, **settings)

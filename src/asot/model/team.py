@@ -47,7 +47,7 @@ from asot.transport import Solution, solve
 from asot.workers import in_order
 
 LINEAR = EncoderSettings([], 128)
-HIDDEN = EncoderSettings([128], 40)
+PAPERS = EncoderSettings([128], 40)
 # Of the radius, at which learners are trained: in every other round the same.
 SCALES = ((1.0, 0.6), (0.8, 0.45))
 BANDS = (0.5, 0.25, 1.0)  # of the radius, in which the vote may be decoded
@@ -60,18 +60,22 @@ COMPARED = 5_000  # frames, to measure their agreement
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of learner, ``ordered`` if it has the order prior; without an encoder: prototypes."""
+    """A kind of learner, ``ordered`` if it has the order prior; without an encoder: prototypes.
+
+    An encoder may start from what it can learn from time alone (``contrasted``).
+    """
 
     title: str
     view: ViewKind
     encoder: EncoderSettings | None
     ordered: bool
+    contrasted: bool = False
 
 
-PAPER = Kind("the paper's network", "frames", EncoderSettings([128], 40), True)
+PAPER = Kind("the paper's network", "frames", PAPERS, True)
 KINDS = (
-    Kind("frames, linear", "frames", LINEAR, False),
-    Kind("frames, hidden layer", "frames", HIDDEN, True),
+    Kind("frames, contrasted", "frames", PAPERS, False, contrasted=True),
+    Kind("frames, contrasted, in order", "frames", PAPERS, True, contrasted=True),
     Kind("smoothed, linear", "smooth", LINEAR, False),
     Kind("motion, linear", "motion", LINEAR, False),
     Kind("motion, linear, in order", "motion", LINEAR, True),
