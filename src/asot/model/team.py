@@ -288,8 +288,8 @@ def choose_candidate(
     for one in candidates:
         worth: ArrayLike = 1.0
         if beyond_noise and len(seen) > 1:
-            gains = np.array([score.gain(labels, n_actions) for labels in one.labels])
-            worth = np.maximum(gains / n_segments, 0.0) + CLEARLY
+            described = np.array([score.gain(labels, n_actions) for labels in one.labels])
+            worth = np.maximum(described / n_segments, 0.0) + CLEARLY
         vote = hold_vote([np.concatenate(labels) for labels in one.labels], n_actions, worth)
         shares = [vote.shares(list(each)) for each in zip(*one.labels, strict=True)]
         ways = [
