@@ -20,7 +20,7 @@ from asot.errors import UnfinishedError
 from asot.model import learners as room
 from asot.model.checkpoint import load_learner, load_model, save
 from asot.model.features import PreparedFeatures
-from asot.model.learners import TeamTraining, train_team
+from asot.model.learners import TeamTraining, team_epochs, train_team
 from asot.model.network import decode
 from asot.model.recipe import Recipe
 from asot.model.team import (
@@ -396,6 +396,17 @@ def test_an_interrupted_training_goes_on_from_the_learners_that_are_done(
     assert outcome(again, features) == outcome(team, features)
     train_team(features, open_recipe(), 3, **options)
     assert begun == len(TRAINED) - done
+
+
+@pytest.mark.parametrize(("count", "epochs"), [(3, 15), (20, 15), (40, 8), (999, 1)])
+def test_many_recordings_take_as_many_steps_as_twenty(
+    count: int, epochs: int, rng: np.random.Generator
+) -> None:
+    X = PreparedFeatures([rng.normal(size=(4, 2))] * count, True)
+    assert team_epochs(X, Recipe()) == epochs
+    untrained = Recipe()
+    untrained.training.epochs = 0
+    assert team_epochs(X, untrained) == 0
 
 
 def test_progress_counts_the_epochs_of_all_learners(
