@@ -9,6 +9,7 @@ from sklearn.metrics import adjusted_rand_score
 from asot.data import standardise
 from asot.discover.number import (
     NUMBERS,
+    RARE,
     TIE,
     TYPICAL,
     adjusted_rand,
@@ -38,7 +39,7 @@ def test_the_evidence_goes_together(seed: int) -> None:
     most = min(total // 8, 12 if evidence.chosen < 10 else NUMBERS[-1])
     assert evidence.numbers == [one for one in NUMBERS if one <= most]
     assert evidence.chosen == evidence.numbers[int(np.argmax(evidence.score))], "the best point"
-    expected = score_numbers(evidence.numbers, evidence.agreement, evidence.gain)
+    expected = score_numbers(evidence.numbers, evidence.agreement, evidence.gain, evidence.kinds)
     assert evidence.score == expected
     best = max(evidence.score)
     near = [n for n, s in zip(evidence.numbers, evidence.score, strict=True) if s >= best - TIE]
@@ -61,6 +62,7 @@ def test_no_room_for_more_than_two(lengths: list[int], rng: np.random.Generator)
     X = [rng.normal(size=(n, 3)).astype(np.float32) for n in lengths]
     evidence = find_n_actions(X, 3)
     assert (evidence.numbers, evidence.chosen) == ([2], 2)
+    assert (evidence.kinds is None) == (len(lengths) == 1), "kinds come again in other recordings"
 
 
 def test_the_number_lies_where_views_agree_and_frames_are_described() -> None:
@@ -75,6 +77,15 @@ def test_the_number_lies_where_views_agree_and_frames_are_described() -> None:
     rises = [min(n, 5) / 5 for n in numbers]
     assert best(falls, rises) in (4, 5)
     assert best(flat, [n / 12 for n in numbers]) > TYPICAL
+
+
+def test_the_number_is_drawn_to_the_kinds_of_segments() -> None:
+    numbers = list(range(2, 13))
+    flat = [0.5] * len(numbers)
+    chosen = [int(np.argmax(score_numbers(numbers, flat, flat, kinds))) for kinds in (3, 7, 11)]
+    assert chosen == sorted(set(chosen))
+    without = score_numbers(numbers, flat, flat)
+    assert score_numbers(numbers, flat, flat, TYPICAL / RARE)[5] == without[5], "no pull there"
 
 
 def test_noise_has_no_gain(rng: np.random.Generator) -> None:

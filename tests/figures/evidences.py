@@ -87,6 +87,7 @@ def evidences(draw: st.DrawFn) -> ModelEvidence:
             "score": values(-1, 1, len(numbers)),
             "agreement": values(-0.5, 1, len(numbers)),
             "gain": values(0, 1, len(numbers)),
+            "kinds": draw(st.none() | st.floats(1, 30)),
         },
         "learners": [
             {"name": draw(names), "weight": draw(weights)} for _ in range(draw(st.integers(1, 8)))

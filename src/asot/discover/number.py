@@ -4,8 +4,9 @@ For each number recordings are segmented by prototypes on four views. Up to abou
 views find the same actions in different recordings, and each further one describes the frames
 better; beyond it, the view decides which action is split. Three quarters of the score are the
 agreement between views, a quarter the gain in describing the frames, as a share of the largest.
-Where both are flat, the number is drawn towards seven, as recordings that people annotate mostly
-have four to twelve actions.
+Of several recordings, the number is drawn to that of the kinds of segments that come again in
+others. It is drawn a little towards seven, too, as recordings that people annotate mostly have four
+to twelve actions.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from asot.discover.kinds import count_kinds
 from asot.discover.prototypes import (
     Frames,
     PlainEvidence,
@@ -44,6 +46,8 @@ TYPICAL, PULL = 7, 0.2
 AGREED = 0.75  # of the score; the rest is the gain
 TIE = 0.02  # of the score
 MIDDLE = 8  # actions at which the correlation of frames is measured
+FINE = 12  # actions of the segments whose kinds are counted
+KINDS_PULL, RARE = 0.8, 1.1  # to the kinds, and how many times as many as their entropy tells
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class NumberEvidence(PlainEvidence):
     score: list[float]
     agreement: list[float]  # mean of the labels on two views, see ``agreement_across``
     gain: list[float]  # in describing the frames, mean of the views, as a share of the largest
+    kinds: float | None = None  # of segments that come again; None for a single recording
 
 
 def find_n_actions(
@@ -85,15 +90,21 @@ def find_n_actions(
     room = max(2, min(most, sum(map(len, kept)) * step // (2 * radius)))
     for largest in (USUAL, NUMBERS[-1]):
         numbers = [one for one in NUMBERS if one <= min(room, largest)]
-        middle = int(np.abs(np.array(numbers) - MIDDLE).argmin())
-        found = compare_numbers(kept, views, numbers, middle, seed=seed, progress=progress)
-        curve = score_numbers(numbers, *found)
+        middle, fine = (int(np.abs(np.array(numbers) - one).argmin()) for one in (MIDDLE, FINE))
+        agreement, shares, labels = compare_numbers(
+            kept, views, numbers, middle, seed=seed, progress=progress
+        )
+        kinds = None
+        if len(kept) > 1:
+            counts = [count_kinds(*one) for one in zip(views.seen(), labels[fine], strict=True)]
+            kinds = float(np.exp(np.log(counts).mean()))
+        curve = score_numbers(numbers, agreement, shares, kinds)
         at = int(np.argmax(curve))
         if numbers[at] < NEAR or room <= USUAL:
             break
     ties = [n for n, one in zip(numbers, curve, strict=True) if one >= curve[at] - TIE]
     others = [n for n in ties if n != numbers[at]]
-    return NumberEvidence(numbers[at], others, numbers, curve, *found)
+    return NumberEvidence(numbers[at], others, numbers, curve, agreement, shares, kinds)
 
 
 def compare_numbers(
@@ -104,11 +115,12 @@ def compare_numbers(
     *,
     seed: int = 0,
     progress: Progress = silent,
-) -> tuple[list[float], list[float]]:
+) -> tuple[list[float], list[float], list[list[list[NDArray[np.int64]]]]]:
     """Segment recordings, and their views, into each number of actions.
 
-    Return the agreement between views for each number, and the gain in describing the frames as a
-    share of the highest. The score that tells it is made of the segments of numbers[middle].
+    Return the agreement between views for each number, the gain in describing the frames as a
+    share of the highest, and the labels on each view. The score that tells the gain is made of the
+    segments of numbers[middle].
     """
     found = []
     with quiet_kmeans():
@@ -126,7 +138,7 @@ def compare_numbers(
     ]
     # Less than a nat a segment is no gain to speak of.
     least = count_segments(found[int(np.argmax(gains))][0])
-    return agreement, [max(0.0, one) / max(least, *gains) for one in gains]
+    return agreement, [max(0.0, one) / max(least, *gains) for one in gains], found
 
 
 def _of_number(views: ScaledViews, seed: int, number: int) -> list[list[NDArray[np.int64]]]:
@@ -134,10 +146,18 @@ def _of_number(views: ScaledViews, seed: int, number: int) -> list[list[NDArray[
 
 
 def score_numbers(
-    numbers: Sequence[int], agreement: Sequence[float], gain: Sequence[float]
+    numbers: Sequence[int],
+    agreement: Sequence[float],
+    gain: Sequence[float],
+    kinds: float | None = None,
 ) -> list[float]:
-    """Score numbers by the agreement between views and the share of the gain, both smoothed."""
+    """Score numbers by the agreement between views and the share of the gain, both smoothed.
+
+    And by how far they lie from the kinds of segments, if known, and from a typical number.
+    """
     pull = PULL * np.log(np.array(numbers) / TYPICAL) ** 2
+    if kinds is not None:
+        pull += KINDS_PULL * np.log(np.array(numbers) / (RARE * kinds)) ** 2
     return (AGREED * smoothed(agreement) + (1 - AGREED) * smoothed(gain) - pull).tolist()
 
 

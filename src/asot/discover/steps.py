@@ -191,7 +191,7 @@ def _count(segments: Frames, radius: int, most: int, seed: int) -> int:
     """Count the steps of an action by the score of numbers of actions; 1 where none stand out."""
     kept = searched(segments)
     views, numbers = ScaledViews(kept, radius), range(2, most + 1)
-    agreement, shares = compare_numbers(kept, views, numbers, 0, seed=seed)
+    agreement, shares, _ = compare_numbers(kept, views, numbers, 0, seed=seed)
     curve = AGREED * np.array(agreement) + (1 - AGREED) * np.array(shares)
     at = int(np.argmax(curve))
     return numbers[at] if curve[at] >= BORNE_OUT else 1

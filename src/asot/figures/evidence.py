@@ -253,8 +253,14 @@ def _tell_number(values: NumberCurve) -> Finding:
         "For each number the recordings were segmented on four views. Three quarters of the score "
         "are the agreement between views, the adjusted Rand index over pairs of frames of two "
         "recordings (1 is the same labelling); a quarter is how much shorter the segments describe "
-        "the frames, as a share of the most. The number is drawn a little towards seven, which "
-        "decides where the rest is flat.",
+        "the frames, as a share of the most. "
+        + (
+            ""
+            if values.kinds is None
+            else f"The number is drawn to that of the kinds of segments that come again in other "
+            f"recordings, about {values.kinds:.1f}. "
+        )
+        + "It is drawn a little towards seven, too, which decides where the rest is flat.",
         tuple(
             Chart(
                 title,

@@ -49,6 +49,7 @@ class NumberCurve(Struct):
     score: list[Number]
     agreement: list[Number]
     gain: list[Number]
+    kinds: Size | None = None  # earlier versions did not count them
 
     def __post_init__(self) -> None:
         _check_curve(self, "numbers", "score", "agreement", "gain")
