@@ -20,7 +20,6 @@ from asot.timeline.segments import run_lengths
 MOST_SEGMENTS = 400  # those of the first recordings; two, even if they have more
 RESOLUTION = 1.25  # how much links by chance count: the more, the more communities
 RIDGE = 1e-3  # of the variance of each column, added to that within segments
-MOST_ROUNDS = 20
 
 
 def count_kinds(recordings: Frames, labels: Sequence[NDArray[np.int64]]) -> float:
@@ -67,33 +66,11 @@ def link_segments(recordings: Frames, labels: Sequence[NDArray[np.int64]]) -> ND
 
 def find_communities(links: NDArray[np.float64]) -> NDArray[np.int64]:
     """Find the communities (M,) of a network with symmetric links (M, M)."""
-    found = np.arange(len(links))
-    while True:
-        moved = _move(links)
-        if moved.max() + 1 == len(links):
-            return found
-        found = moved[found]
-        members = np.eye(moved.max() + 1)[moved]
-        links = members.T @ links @ members
+    import networkx
 
-
-def _move(links: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Move each node to the group where it gains most, again and again, from groups of one."""
-    groups = np.arange(len(links))
-    degree = links.sum(axis=1)
-    of_group = degree.copy()
-    expected = RESOLUTION * degree / max(float(degree.sum()), 1.0)
-    for _ in range(MOST_ROUNDS):
-        before = groups.copy()
-        for node, own in enumerate(links):
-            of_group[groups[node]] -= degree[node]
-            inside = np.bincount(groups, own, minlength=len(links))
-            inside[groups[node]] -= own[node]
-            gain = inside - expected[node] * of_group
-            best = int(gain.argmax())
-            if gain[best] > gain[groups[node]] + 1e-9:
-                groups[node] = best
-            of_group[groups[node]] += degree[node]
-        if (groups == before).all():
-            break
-    return np.unique(groups, return_inverse=True)[1]
+    network = networkx.from_numpy_array(links)
+    found = networkx.community.louvain_communities(network, resolution=RESOLUTION, seed=0)
+    groups = np.empty(len(links), dtype=np.int64)
+    for number, members in enumerate(found):
+        groups[list(members)] = number
+    return groups
