@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from asot.errors import SolverError
 from asot.model.contrast import learn_contrast
 from asot.model.features import PreparedFeatures
 from asot.model.learners import TeamTraining
@@ -62,6 +63,12 @@ def test_the_same_seed_gives_the_same_encoder(features: PreparedFeatures, seed: 
 def test_short_recordings_are_no_hindrance(lengths: list[int], rng: np.random.Generator) -> None:
     features = PreparedFeatures([rng.normal(size=(n, 3)) for n in lengths], False)
     assert all(torch.isfinite(one).all() for one in learn(features, 0).parameters())
+
+
+def test_weights_that_leave_all_bounds_are_refused(features: PreparedFeatures) -> None:
+    training = TrainingSettings(learning_rate=1e20)
+    with pytest.raises(SolverError, match="learning_rate is out of any use"):
+        learn_contrast(features, EncoderSettings([8], 4), training, RADIUS, 0)
 
 
 def test_frames_without_weight_teach_nothing(

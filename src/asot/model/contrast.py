@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from asot.data import stratified_frames
+from asot.errors import SolverError
 from asot.model.features import TrainingFeatures
 from asot.model.network import own_draws, perceptron
 from asot.model.recipe import EncoderSettings, TrainingSettings
@@ -35,6 +36,11 @@ def learn_contrast(
     j of those frames that are not near::
 
         loss = -mean_i log(exp(s_ii / t) / sum_j exp(s_ij / t)),   j = i or |i - j| > 2 radius
+
+    Raises
+    ------
+    SolverError
+        If the weights do not stay finite.
 
     Examples
     --------
@@ -72,4 +78,9 @@ def learn_contrast(
             losses = F.cross_entropy(logits, torch.arange(len(frames)), reduction="none")
             loss = (losses * torch.from_numpy(counts[frames])).mean()
             adam.step(torch.autograd.grad(loss, trained))
+    if not all(bool(torch.isfinite(one).all()) for one in trained):
+        raise SolverError(
+            "Encoders that tell near frames from far ones are not finite: features are too large, "
+            "or training.learning_rate is out of any use."
+        )
     return made
