@@ -13,6 +13,10 @@ import torch
 from asot import ActionSegmenter
 from asot.discover.prototypes import Prototypes
 from asot.errors import ArgumentError
+from asot.model import further, learners
+from asot.model.features import PreparedFeatures
+from asot.model.parts import Parts
+from asot.model.recipe import Recipe, TrainingSettings
 from asot.simulation import make_recordings
 
 Make = Callable[..., ActionSegmenter]
@@ -25,8 +29,8 @@ def test_actions_keep_their_numbers(make: Make, face: dict[str, Any], seed: int)
     X, first = list(made.features), slice(5)
     segmenter = make(**{**face, "epochs": 5, "order_prior": 0.0}).fit(X[first])
     model, before = segmenter.model_, segmenter.predict(X)
-    learners = [one.model for one in getattr(model, "learners", [])] or [model]
-    networks = [one for one in learners if not isinstance(one, Prototypes)]
+    models = [one.model for one in getattr(model, "learners", [])] or [model]
+    networks = [one for one in models if not isinstance(one, Prototypes)]
     kept = [one.actions.detach().clone() for one in networks]
     assert segmenter.partial_fit(X[5:]) is segmenter
     after = segmenter.predict(X)
@@ -100,6 +104,24 @@ def test_a_team_goes_on_without_parts(make: Make, X: list[np.ndarray]) -> None:
     for name, part in (("loss", lambda given: given.cross_entropy()), ("callbacks", [print])):
         with pytest.raises(ArgumentError, match=f"{name} must be left out of partial_fit"):
             copy.copy(segmenter).set_params(**{name: part}).partial_fit(X)
+
+
+def test_a_team_goes_on_with_few_steps_over_many_recordings(
+    make: Make, X: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learners, "MANY_RECORDINGS", 2)
+    segmenter, passes = make(**{**TEAM, "epochs": 4}).fit(X), list[int]()
+
+    def counted(seen: Any, recipe: Recipe, *rest: Any, begun: Any) -> Any:
+        passes.append(recipe.training.epochs)
+        return begun
+
+    monkeypatch.setattr(further, "train", counted)
+    further.train_further(
+        segmenter.model_, PreparedFeatures(X, True), TrainingSettings(epochs=4), 0, "cpu", Parts()
+    )
+    networks = [one for one in segmenter.model_.learners if not isinstance(one.model, Prototypes)]
+    assert passes == [2] * len(networks)
 
 
 def test_the_objective_is_that_of_the_last_epoch(make: Make, X: list[np.ndarray]) -> None:

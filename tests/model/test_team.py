@@ -22,7 +22,7 @@ from asot.model.checkpoint import load_learner, load_model, save
 from asot.model.features import PreparedFeatures
 from asot.model.learners import TeamTraining, team_epochs, train_team
 from asot.model.network import decode
-from asot.model.recipe import Recipe
+from asot.model.recipe import Recipe, TrainingSettings
 from asot.model.team import (
     KINDS,
     PAPER,
@@ -398,15 +398,15 @@ def test_an_interrupted_training_goes_on_from_the_learners_that_are_done(
     assert begun == len(TRAINED) - done
 
 
-@pytest.mark.parametrize(("count", "epochs"), [(3, 15), (20, 15), (40, 8), (999, 1)])
+@pytest.mark.parametrize(
+    ("count", "batch_size", "epochs"),
+    [(3, 2, 15), (20, 2, 15), (40, 2, 8), (999, 2, 1), (64, 64, 15), (128, 64, 8)],
+)
 def test_many_recordings_take_as_many_steps_as_twenty(
-    count: int, epochs: int, rng: np.random.Generator
+    count: int, batch_size: int, epochs: int
 ) -> None:
-    X = PreparedFeatures([rng.normal(size=(4, 2))] * count, True)
-    assert team_epochs(X, Recipe()) == epochs
-    untrained = Recipe()
-    untrained.training.epochs = 0
-    assert team_epochs(X, untrained) == 0
+    assert team_epochs(count, TrainingSettings(batch_size=batch_size)) == epochs
+    assert team_epochs(count, TrainingSettings(epochs=0, batch_size=batch_size)) == 0
 
 
 def test_progress_counts_the_epochs_of_all_learners(

@@ -31,7 +31,7 @@ from asot.model.features import PreparedFeatures, ViewedFeatures
 from asot.model.found import source_of
 from asot.model.loggers import Logger
 from asot.model.network import warm_up
-from asot.model.recipe import Recipe
+from asot.model.recipe import Recipe, TrainingSettings
 from asot.model.team import (
     KINDS,
     PAPER,
@@ -85,7 +85,7 @@ class TeamTraining:
             made_of = recipe.to_dict(), self.n_actions, self.seed
             self.source = source_of(self.features, *made_of)
         self.mean_frames = float(np.mean([len(one) for one in self.features]))
-        self.epochs = team_epochs(self.features, recipe)
+        self.epochs = team_epochs(len(self.features), recipe.training)
         self.half = radius if isinstance(radius, int) else max(1, round(radius * self.mean_frames))
         # Prototypes in no order would see nothing that the smoothed frames do not show.
         kinds = [one for one in KINDS if one.encoder is not None or recipe.order_prior > 0]
@@ -235,15 +235,17 @@ class TeamTraining:
 def team_seconds(features: PreparedFeatures, recipe: Recipe) -> float:
     """Return about how long the learners of a team take on one core that is free."""
     settings, width, learners = recipe.training, features.width, _learners(recipe)
-    steps = team_epochs(features, recipe) * -(-len(features) // settings.batch_size) * learners
+    epochs = team_epochs(len(features), settings)
+    steps = epochs * -(-len(features) // settings.batch_size) * learners
     frames = settings.batch_size * settings.frames_per_recording
     return learners * LEARNER_S + steps * (STEP_S + frames * width * WEIGHT_S)
 
 
-def team_epochs(features: PreparedFeatures, recipe: Recipe) -> int:
+def team_epochs(n_recordings: int, training: TrainingSettings) -> int:
     """Return how often the networks of a team pass over the recordings."""
-    epochs = recipe.training.epochs
-    return min(epochs, max(1, round(epochs * MANY_RECORDINGS / len(features))))
+    # A step takes a batch, even where that holds more.
+    enough = training.epochs * max(MANY_RECORDINGS, training.batch_size)
+    return min(training.epochs, max(1, round(enough / n_recordings)))
 
 
 def _learners(recipe: Recipe) -> int:
