@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from asot.data import standardise
+from asot.discover import number as number_room
 from asot.discover.number import (
     NUMBERS,
     RARE,
@@ -17,6 +18,7 @@ from asot.discover.number import (
     find_n_actions,
     score_numbers,
 )
+from asot.discover.radius import ScaledViews
 from asot.simulation import make_recordings
 
 
@@ -55,6 +57,32 @@ def test_the_same_seed_finds_the_same(seed: int) -> None:
     first = find_n_actions(X, 5, most=5, seed=seed, progress=lambda *told: heard.append(told))
     assert find_n_actions(X, 5, most=5, seed=seed) == first
     assert heard == [("Counting the actions", done, 4) for done in (1, 2, 3, 4)]
+
+
+def test_more_numbers_are_tried_after_those_that_are_usual(
+    monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    recordings = make_recordings(3, 3, (60, 80), random_state=seed)
+    X = [standardise(one) for one in recordings.features]
+    counted: list[list[int]] = []
+
+    def labels(views: ScaledViews, own_seed: int, number: int) -> list[list[np.ndarray]]:
+        counted[-1].append(number)
+        return found_of(views, own_seed, number)
+
+    found_of = number_room._of_number
+    monkeypatch.setattr(number_room, "_of_number", labels)
+    evidence = []
+    for near in (27, 2):
+        counted.append([])
+        monkeypatch.setattr(number_room, "NEAR", near)
+        evidence.append(find_n_actions(X, 2, seed=seed))
+    few, all_of_them = evidence
+    assert few.numbers == sorted(counted[0]) == list(range(2, 13))
+    assert all_of_them.numbers == sorted(counted[1]), "each once"
+    assert all_of_them.numbers == list(NUMBERS)
+    assert all_of_them.agreement[:11] == few.agreement
+    assert all_of_them.kinds == few.kinds
 
 
 @pytest.mark.parametrize("lengths", [[1], [2, 1], [9]])

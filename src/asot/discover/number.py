@@ -88,11 +88,12 @@ def find_n_actions(
     kept = searched(known, MOST_FRAMES)
     views = ScaledViews(kept, round(radius / step))
     room = max(2, min(most, sum(map(len, kept)) * step // (2 * radius)))
+    labels: list[list[list[NDArray[np.int64]]]] = []
     for largest in (USUAL, NUMBERS[-1]):
         numbers = [one for one in NUMBERS if one <= min(room, largest)]
         middle, fine = (int(np.abs(np.array(numbers) - one).argmin()) for one in (MIDDLE, FINE))
         agreement, shares, labels = compare_numbers(
-            kept, views, numbers, middle, seed=seed, progress=progress
+            kept, views, numbers, middle, labels, seed=seed, progress=progress
         )
         kinds = None
         if len(kept) > 1:
@@ -112,6 +113,7 @@ def compare_numbers(
     views: ScaledViews,
     numbers: Sequence[int],
     middle: int,
+    known: Sequence[list[list[NDArray[np.int64]]]] = (),
     *,
     seed: int = 0,
     progress: Progress = silent,
@@ -119,12 +121,12 @@ def compare_numbers(
     """Segment recordings, and their views, into each number of actions.
 
     Return the agreement between views for each number, the gain in describing the frames as a
-    share of the highest, and the labels on each view. The score that tells the gain is made of the
-    segments of numbers[middle].
+    share of the highest, and the labels on each view, which may be ``known`` for the first numbers.
+    The score that tells the gain is made of the segments of numbers[middle].
     """
-    found = []
+    found = list(known)
     with quiet_kmeans():
-        for one in in_order(partial(_of_number, views, seed), numbers):
+        for one in in_order(partial(_of_number, views, seed), numbers[len(known) :]):
             found.append(one)
             progress("Counting the actions", len(found), len(numbers))
     score = SegmentationScore(recordings, found[middle], directions=FEW_DIRECTIONS)
