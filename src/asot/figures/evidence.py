@@ -318,7 +318,10 @@ def _tell_learners(learners: list[LearnerWeight]) -> Finding:
     agreement = [one.agreement for one in learners if one.agreement is not None]
     if len(agreement) < len(learners):
         return Finding("Learners", sentence, shares=shares)
-    reading = "A learner counts the more, the more its labels agree with those of the others."
+    reading = (
+        "A learner counts the more, the more its labels agree with those of the others and, of "
+        "several recordings that stand out from noise, the better they describe the frames."
+    )
     rows = tuple(
         (name, f"{100 * share:.1f} %", f"{one:.3f}")
         for (name, share), one in zip(shares, agreement, strict=True)

@@ -158,9 +158,9 @@ class Vote:
 def hold_vote(labels: Sequence[NDArray[np.int64]], n_actions: int, worth: ArrayLike = 1.0) -> Vote:
     """Match the actions of labellings, and weigh labellings by their agreement with the others.
 
-    All are matched to the labelling that agrees most with the others, then to the outcome of the
-    vote, until that stays the same. All label the same frames with actions 0 to K - 1. What else
-    a labelling is ``worth``, (M,), counts as its agreement does.
+    All are matched to the labelling of most weight, then to the outcome of the vote, until that
+    stays the same. All label the same frames with actions 0 to K - 1. What else a labelling is
+    ``worth``, (M,), counts as its agreement does.
 
     Examples
     --------
