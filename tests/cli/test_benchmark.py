@@ -341,7 +341,7 @@ def check_everything(asot, kitchen: Path, out: Path, *words: str) -> None:
     assert outcome.code == 0, outcome.err
     assert outcome.sentence == (
         "looking for 4 actions, as many as the ground truth has classes; "
-        "--n_actions sets another number"
+        "--n_actions sets another number, or auto"
     )
     lines = outcome.out.splitlines()
     assert lines[0] == "All recordings; one matching of actions to classes for all recordings"

@@ -166,10 +166,10 @@ def test_the_number_of_actions_in_a_sentence() -> None:
     assert one.sentence == "3 actions score best."
     assert [v for _, v, _ in one.charts[1].points] == values["agreement"]
     (one,) = told_of({"n_actions": {**values, "ties": [2, 4]}})
-    assert one.sentence == "3 actions score best; 2, 4 would do nearly as well."
+    assert one.sentence == "3 actions score best; 2 and 4 would do nearly as well."
     assert "kinds of segments" not in one.reading
     (one,) = told_of({"n_actions": {**values, "kinds": 4.25}})
-    assert "the kinds of segments that come again in other recordings, about 4.2." in one.reading
+    assert "kinds of segments that come again in other recordings, about 4.2;" in one.reading
 
 
 def test_the_background_in_a_sentence() -> None:

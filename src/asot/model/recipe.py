@@ -160,12 +160,12 @@ class Recipe:
         What it is for, in a line.
     n_actions
         Actions to look for: one number, one for each activity to be trained by itself, or auto:
-        found from the recordings.
+        found from the recordings. Unless given, as many as the ground truth has classes, if any.
     order_prior
         Strength of the temporal order prior; auto: 0.15 where recordings share an order, else 0.
     team
-        How often each of a team of learners is trained, at two time scales, which then vote; 0
-        trains one network, as the paper does.
+        How often each of a team of learners is trained, each time at two time scales, which then
+        vote; 0 trains one network, as the paper does.
     background
         Whether a team looks for frames that belong to no action, and labels them -1.
     sub_actions

@@ -311,7 +311,7 @@ def _actions_of(recipe: Recipe, activity: str | None, recordings: Recordings) ->
         return None
     logger.warning(
         "%slooking for %d actions, as many as the ground truth has classes; "
-        "--n_actions sets another number",
+        "--n_actions sets another number, or auto",
         "" if activity is None else f"{activity}: ",
         len(seen),
     )
