@@ -393,9 +393,7 @@ def test_a_failed_fit_leaves_the_earlier_one(make: Make, X: list[np.ndarray]) ->
 
 
 @pytest.mark.parametrize("face", [SINGLE, TEAM])
-@pytest.mark.parametrize(
-    "place", ["training.find_devices", "training.start_at_kmeans", "network.decode"]
-)
+@pytest.mark.parametrize("place", ["training.find_devices", "training.share_out", "network.decode"])
 def test_a_fit_that_breaks_off_leaves_the_earlier_one_whole(
     make: Make,
     X: list[np.ndarray],
