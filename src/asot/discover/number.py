@@ -89,14 +89,14 @@ def find_n_actions(
     views = ScaledViews(kept, round(radius / step))
     room = max(2, min(most, sum(map(len, kept)) * step // (2 * radius)))
     labels: list[list[list[NDArray[np.int64]]]] = []
+    kinds = None
     for largest in (USUAL, NUMBERS[-1]):
         numbers = [one for one in NUMBERS if one <= min(room, largest)]
         middle, fine = (int(np.abs(np.array(numbers) - one).argmin()) for one in (MIDDLE, FINE))
         agreement, shares, labels = compare_numbers(
             kept, views, numbers, middle, labels, seed=seed, progress=progress
         )
-        kinds = None
-        if len(kept) > 1:
+        if kinds is None and len(kept) > 1:  # of the same segments, whatever is tried beyond
             counts = [count_kinds(*one) for one in zip(views.seen(), labels[fine], strict=True)]
             kinds = float(np.exp(np.log(counts).mean()))
         curve = score_numbers(numbers, agreement, shares, kinds)

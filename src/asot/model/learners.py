@@ -35,7 +35,7 @@ from asot.model.recipe import Recipe, TrainingSettings
 from asot.model.team import (
     KINDS,
     PAPER,
-    PAPERS,
+    PAPER_ENCODER,
     SCALES,
     SIMPLE,
     SINGLE,
@@ -136,7 +136,7 @@ class TeamTraining:
         """Return the weights from which the encoders of contrasted learners start."""
         seed = derived_seed(self.seed, len(self.plan))
         settings = self.recipe.training, self.half, seed
-        return learn_contrast(self.features, PAPERS, *settings).state_dict()
+        return learn_contrast(self.features, PAPER_ENCODER, *settings).state_dict()
 
     def learn(self, index: int) -> tuple[Learner, list[NDArray[np.int64]]]:
         """Train a learner of the plan, or read it; return its labels of ``compared`` as well."""

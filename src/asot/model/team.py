@@ -47,7 +47,7 @@ from asot.transport import Solution, solve
 from asot.workers import in_order
 
 LINEAR = EncoderSettings([], 128)
-PAPERS = EncoderSettings([128], 40)
+PAPER_ENCODER = EncoderSettings([128], 40)
 # Of the radius, at which learners are trained: in every other round the same.
 SCALES = ((1.0, 0.6), (0.8, 0.45))
 BANDS = (0.5, 0.25, 1.0)  # of the radius, in which the vote may be decoded
@@ -72,10 +72,10 @@ class Kind:
     contrasted: bool = False
 
 
-PAPER = Kind("the paper's network", "frames", PAPERS, True)
+PAPER = Kind("the paper's network", "frames", PAPER_ENCODER, True)
 KINDS = (
-    Kind("frames, contrasted", "frames", PAPERS, False, contrasted=True),
-    Kind("frames, contrasted, in order", "frames", PAPERS, True, contrasted=True),
+    Kind("frames, contrasted", "frames", PAPER_ENCODER, False, contrasted=True),
+    Kind("frames, contrasted, in order", "frames", PAPER_ENCODER, True, contrasted=True),
     Kind("smoothed, linear", "smooth", LINEAR, False),
     Kind("motion, linear", "motion", LINEAR, False),
     Kind("motion, linear, in order", "motion", LINEAR, True),
@@ -247,6 +247,13 @@ class Voters:
     learners: list[Learner]
     labels: list[list[NDArray[np.int64]]]  # by learner and recording
 
+    def vote(
+        self, n_actions: int, worth: ArrayLike = 1.0
+    ) -> tuple[Vote, list[NDArray[np.float64]]]:
+        """Hold their vote, see :func:`hold_vote`; return its shares (N_i, K), too."""
+        vote = hold_vote([np.concatenate(labels) for labels in self.labels], n_actions, worth)
+        return vote, [vote.shares(list(each)) for each in zip(*self.labels, strict=True)]
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -280,7 +287,8 @@ def choose_candidate(
     """
     seen = main_directions(compared)
     beyond_noise = len(seen) == 1 or compare_with_noise(seen, n_actions, radius).beyond_noise
-    likely = _vote_on(candidates[0], compared, recipe, n_actions)
+    shares = candidates[0].vote(n_actions)[1]
+    likely = _decode_all(shares, compared, recipe, LastDecoding())
     score, n_segments = SegmentationScore(seen, [likely]), count_segments(likely)
     found: dict[str, _Result] = {}
     done, total = itertools.count(1), len(candidates) * len(BANDS) * len(PENALTIES)
@@ -290,8 +298,7 @@ def choose_candidate(
         if beyond_noise and len(seen) > 1:
             described = np.array([score.gain(labels, n_actions) for labels in one.labels])
             worth = np.maximum(described / n_segments, 0.0) + CLEARLY
-        vote = hold_vote([np.concatenate(labels) for labels in one.labels], n_actions, worth)
-        shares = [vote.shares(list(each)) for each in zip(*one.labels, strict=True)]
+        vote, shares = one.vote(n_actions, worth)
         ways = [
             LastDecoding(share, penalty) for share, penalty in itertools.product(BANDS, PENALTIES)
         ]
@@ -326,15 +333,6 @@ def choose_candidate(
     alike = few.alike(chosen.labels, n_actions)
     choice = Choice(name, list(found), gains, alike)
     return Outcome(chosen.candidate.learners, chosen.vote, chosen.decoding, choice, trust)
-
-
-def _vote_on(
-    one: Voters, compared: Frames, recipe: Recipe, n_actions: int
-) -> list[NDArray[np.int64]]:
-    """Decode the vote of a candidate, whose learners count by their agreement alone."""
-    vote = hold_vote([np.concatenate(labels) for labels in one.labels], n_actions)
-    shares = [vote.shares(list(each)) for each in zip(*one.labels, strict=True)]
-    return _decode_all(shares, compared, recipe, LastDecoding())
 
 
 def _decode_all(
