@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +21,7 @@ from asot.errors import UnfinishedError
 from asot.model import learners as room
 from asot.model.checkpoint import load_learner, load_model, save
 from asot.model.features import PreparedFeatures
-from asot.model.learners import TeamTraining, team_epochs, train_team
+from asot.model.learners import TeamTraining, team_training, train_team
 from asot.model.network import decode
 from asot.model.recipe import Recipe, TrainingSettings
 from asot.model.team import (
@@ -399,14 +400,25 @@ def test_an_interrupted_training_goes_on_from_the_learners_that_are_done(
 
 
 @pytest.mark.parametrize(
-    ("count", "batch_size", "epochs"),
-    [(3, 2, 15), (20, 2, 15), (40, 2, 8), (999, 2, 1), (64, 64, 15), (128, 64, 8)],
+    ("count", "batch_size", "epochs", "rate"),
+    [
+        (3, 2, 15, 1),
+        (10, 2, 15, 1),
+        (15, 2, 10, 1.5),
+        (40, 2, 4, 2),
+        (999, 2, 1, 2),
+        (64, 64, 15, 1),
+        (128, 64, 8, 15 / 8),
+    ],
 )
-def test_many_recordings_take_as_many_steps_as_twenty(
-    count: int, batch_size: int, epochs: int
+def test_many_recordings_take_fewer_and_longer_steps(
+    count: int, batch_size: int, epochs: int, rate: float
 ) -> None:
-    assert team_epochs(count, TrainingSettings(batch_size=batch_size)) == epochs
-    assert team_epochs(count, TrainingSettings(epochs=0, batch_size=batch_size)) == 0
+    given = TrainingSettings(batch_size=batch_size, learning_rate=0.5)
+    found = team_training(count, given)
+    assert (found.epochs, found.learning_rate) == (epochs, pytest.approx(rate / 2))
+    assert team_training(count, replace(given, epochs=0)).epochs == 0
+    assert given == TrainingSettings(batch_size=batch_size, learning_rate=0.5)
 
 
 def test_progress_counts_the_epochs_of_all_learners(

@@ -61,6 +61,7 @@ class NumberEvidence(PlainEvidence):
     agreement: list[float]  # mean of the labels on two views, see ``agreement_across``
     gain: list[float]  # in describing the frames, mean of the views, as a share of the largest
     kinds: float | None = None  # of segments that come again; None for a single recording
+    radius: int | None = None  # the time scale at which they were counted, frames
 
 
 def find_n_actions(
@@ -105,7 +106,8 @@ def find_n_actions(
             break
     ties = [n for n, one in zip(numbers, curve, strict=True) if one >= curve[at] - TIE]
     others = [n for n in ties if n != numbers[at]]
-    return NumberEvidence(numbers[at], others, numbers, curve, agreement, shares, kinds)
+    curves = numbers, curve, agreement, shares
+    return NumberEvidence(numbers[at], others, *curves, kinds, radius)
 
 
 def compare_numbers(

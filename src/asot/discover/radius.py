@@ -40,6 +40,7 @@ STARTING_FRAMES = 2_000  # that k-means sees
 FINENESS = 8  # frames to a radius; more are averaged
 SEGMENT = 3.5  # radii, of a typical one at the right scale
 PULL = 10.0  # nats, for each squared e-fold that segments are longer or shorter
+NEAR = 3.0  # times finer or coarser
 TOP = 0.95  # of the peak, for a coarser scale to be taken
 KINDS: tuple[ViewKind, ...] = ("frames", "motion")
 VIEWS = [(kind, sized) for kind in KINDS for sized in (False, True)]
@@ -57,9 +58,17 @@ class RadiusEvidence(PlainEvidence):
 
 
 def find_radius(
-    recordings: Frames, n_actions: int, *, seed: int = 0, progress: Progress = silent
+    recordings: Frames,
+    n_actions: int,
+    *,
+    near: float | None = None,
+    seed: int = 0,
+    progress: Progress = silent,
 ) -> RadiusEvidence:
     """Find the half-width of the temporal band, in frames, from prepared features (N_i, D).
+
+    It is sought up to three times finer and coarser than one that is ``near``, of another number of
+    actions, or at all scales.
 
     Examples
     --------
@@ -71,6 +80,8 @@ def find_radius(
     kept = searched(recordings)
     total = sum(map(len, kept))
     radii = ladder(total / len(kept))
+    if near is not None:
+        radii = [one for one in radii if near / NEAR <= one <= near * NEAR] or radii
     attempt = partial(_at_scale, kept, n_actions, seed)
     tried = []
     with quiet_kmeans():

@@ -50,6 +50,7 @@ class NumberCurve(Struct):
     agreement: list[Number]
     gain: list[Number]
     kinds: Size | None = None  # earlier versions did not count them
+    radius: Positive | None = None
 
     def __post_init__(self) -> None:
         _check_curve(self, "numbers", "score", "agreement", "gain")

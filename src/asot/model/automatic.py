@@ -107,8 +107,10 @@ def settle(
     radius = order = None
     uses = (settled.transport_train, settled.transport_eval)
     if any(one.radius == AUTO for one in uses):
-        find = partial(find_radius, features, n_actions, seed=seed, progress=progress)
-        radius = found.get(find, RadiusEvidence, f"{name} radius", features, n_actions, seed)
+        counted = None if number is None else number.radius
+        near = None if counted is None else counted / FINER
+        find = partial(find_radius, features, n_actions, near=near, seed=seed, progress=progress)
+        radius = found.get(find, RadiusEvidence, f"{name} radius", features, n_actions, seed, near)
         for use, one in zip(("training", "decoding"), uses, strict=True):
             if one.radius == AUTO:
                 one.radius = radius.chosen

@@ -15,7 +15,7 @@ import numpy as np
 from asot.discover.prototypes import derived_seed
 from asot.errors import ArgumentError
 from asot.model.features import TrainingFeatures, ViewedFeatures
-from asot.model.learners import team_epochs
+from asot.model.learners import team_training
 from asot.model.network import ActionModel
 from asot.model.parts import Parts
 from asot.model.recipe import TrainingSettings
@@ -52,7 +52,7 @@ def train_further(
                 "recordings again, or the first ones without y.",
                 setting="y",
             )
-        training = replace(training, epochs=team_epochs(len(features), training))
+        training = team_training(len(features), training)
         learners = []
         for place, one in enumerate(model.learners):
             if isinstance(one.model, ActionModel) and one.view is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,8 @@ MOST_RECORDINGS = 100  # to match the learners of a team on, and to choose among
 MOST_FRAMES = 10_000  # of them, but of four recordings at least
 TEAM_RESTARTS = 3  # of k-means for each learner: they are many
 TEAM_FRAMES = 4_000  # that k-means sees for each learner
-MANY_RECORDINGS = 20  # over more of which networks pass less often, for as many steps
+MANY_RECORDINGS = 10  # over more of which networks pass less often, for as many steps
+LONGEST = 2.0  # times the learning rate, where they do
 # A learner's k-means and labels, a step of its training, and more for each frame and column.
 LEARNER_S, STEP_S, WEIGHT_S = 0.1, 1.6e-3, 2e-9
 
@@ -85,7 +86,7 @@ class TeamTraining:
             made_of = recipe.to_dict(), self.n_actions, self.seed
             self.source = source_of(self.features, *made_of)
         self.mean_frames = float(np.mean([len(one) for one in self.features]))
-        self.epochs = team_epochs(len(self.features), recipe.training)
+        self.training = team_training(len(self.features), recipe.training)
         self.half = radius if isinstance(radius, int) else max(1, round(radius * self.mean_frames))
         # Prototypes in no order would see nothing that the smoothed frames do not show.
         kinds = [one for one in KINDS if one.encoder is not None or recipe.order_prior > 0]
@@ -161,7 +162,7 @@ class TeamTraining:
         on_gpu = find_devices(self.device, 1).device.type != "cpu"
         if workers.name == "processes" and on_gpu:
             workers = Workers(1, "serial")
-        most = dict.fromkeys(indices, 1 + self.epochs)  # of prototypes too
+        most = dict.fromkeys(indices, 1 + self.training.epochs)  # of prototypes too
         steps, found = dict.fromkeys(indices, 0), dict[int, Any]()
 
         def told(index: int, done: int) -> None:
@@ -206,8 +207,7 @@ class TeamTraining:
         own.team, own.background, own.sub_actions = 0, False, 0
         assert kind.encoder is not None
         own.encoder = copy.deepcopy(kind.encoder)
-        own.training.epochs = self.epochs
-        own.training.kmeans_restarts = min(own.training.kmeans_restarts, TEAM_RESTARTS)
+        own.training = copy.copy(self.training)
         if at is None:
             own.order_prior = PAPER_STRENGTH
             own.transport_train.radius = own.transport_eval.radius = PAPER_RADIUS
@@ -234,18 +234,27 @@ class TeamTraining:
 
 def team_seconds(features: PreparedFeatures, recipe: Recipe) -> float:
     """Return about how long the learners of a team take on one core that is free."""
-    settings, width, learners = recipe.training, features.width, _learners(recipe)
-    epochs = team_epochs(len(features), settings)
-    steps = epochs * -(-len(features) // settings.batch_size) * learners
+    settings, width = team_training(len(features), recipe.training), features.width
+    learners = _learners(recipe)
+    steps = settings.epochs * -(-len(features) // settings.batch_size) * learners
     frames = settings.batch_size * settings.frames_per_recording
     return learners * LEARNER_S + steps * (STEP_S + frames * width * WEIGHT_S)
 
 
-def team_epochs(n_recordings: int, training: TrainingSettings) -> int:
-    """Return how often the networks of a team pass over the recordings."""
+def team_training(n_recordings: int, training: TrainingSettings) -> TrainingSettings:
+    """Return how the networks of a team are trained: in fewer but longer steps on many recordings.
+
+    They are as many as on ten recordings, or each is seen once.
+    """
     # A step takes a batch, even where that holds more.
     enough = training.epochs * max(MANY_RECORDINGS, training.batch_size)
-    return min(training.epochs, max(1, round(enough / n_recordings)))
+    epochs = min(training.epochs, max(1, round(enough / n_recordings)))
+    return replace(
+        training,
+        epochs=epochs,
+        learning_rate=training.learning_rate * min(LONGEST, training.epochs / max(1, epochs)),
+        kmeans_restarts=min(training.kmeans_restarts, TEAM_RESTARTS),
+    )
 
 
 def _learners(recipe: Recipe) -> int:
