@@ -75,6 +75,15 @@ def test_it_follows_the_frame_rate(recordings: Recordings, n_actions: int, seed:
         assert 1.25 < fast.chosen / slow.chosen < 9
 
 
+@pytest.mark.parametrize("near", [1, 7.3, 30, 1e6])
+def test_scales_near_another_are_tried_alone(recordings: Recordings, near: float) -> None:
+    every = find_radius(prepared(recordings.features), 3).radii
+    evidence = find_radius(prepared(recordings.features), 3, near=near)
+    close = [one for one in every if 1 / 3 <= one / near <= 3]
+    assert evidence.radii == (close or every)
+    assert evidence.chosen in evidence.radii
+
+
 def test_progress_is_told_for_each_scale(recordings: Recordings) -> None:
     heard: list[tuple[object, ...]] = []
     evidence = find_radius(

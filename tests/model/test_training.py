@@ -16,6 +16,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from asot.data import Recordings
+from asot.discover.number import NumberEvidence
 from asot.errors import AsotError, ConfigurationError, DataError
 from asot.model import training
 from asot.model.automatic import settle
@@ -120,6 +121,18 @@ def test_any_number_of_threads_learns_the_same(
             parts = [*weights(model), *decode(model, prepared[0])]
         found.append((str(evidence), [one.tobytes() for one in parts]))
     assert found[0] == found[1]
+
+
+def test_the_time_scale_lies_near_that_at_which_actions_were_counted(
+    make_recipe: MakeRecipe, rng: np.random.Generator
+) -> None:
+    recipe = make_recipe(transport_eval={"radius": "auto"})
+    features = [rng.normal(size=(400, 3)).astype(np.float32) for _ in range(3)]
+    prepared = PreparedFeatures(features, True)
+    number = NumberEvidence(3, [], [3], [0.0], [0.0], [0.0], radius=7)
+    _, evidence = settle(recipe, prepared, 3, number=number)
+    assert evidence.radius is not None
+    assert evidence.radius.radii == [4, 6, 8, 12, 16, 24]  # 10, but for a factor of three
 
 
 def test_kmeans_starts_alike_with_many_threads(
