@@ -60,6 +60,8 @@ def test_what_it_leaves(results: Path) -> None:
     assert sorted(labels(results)) == RECORDINGS
     assert (results / "run" / "models" / "all.ckpt").is_file()
     assert (results / "page" / "index.html").is_file()
+    page = (results / "page" / "index.html").read_text(encoding="utf-8")
+    assert "features: settings.frame_rate" in page
     with (results / "predictions" / "segments.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     assert sorted({row["recording"] for row in rows}) == RECORDINGS

@@ -416,9 +416,8 @@ def _settings(run: Run | None, recordings: Recordings) -> dict[str, str]:
     """List the settings of the features and of the training."""
     origin = recordings[0].origin
     extractor = {} if origin is None else origin.extractor
-    found = {f"features: {key}": str(value) for key, value in extractor.items()}
+    found = [*flat_settings(extractor, "features: ", whole=())]
     if run is not None:
-        settings = flat_settings(run.recipe().to_dict(), whole=())
-        found |= {name: str(value) for name, value in settings}
-        found["seed"] = str(run.description().seed)
-    return found
+        found += flat_settings(run.recipe().to_dict(), whole=())
+        found.append(("seed", run.description().seed))
+    return {name: str(value) for name, value in found}
