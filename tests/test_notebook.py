@@ -71,7 +71,7 @@ def test_a_timeline_names_what_it_shows() -> None:
 
 
 def test_evidence_begins_with_the_verdict() -> None:
-    trust = Trust("good", 0.917, 0.8, 0.2, 1.0, 0.9)
+    trust = Trust("good", 0.917, 0.8, 1.0, 0.9)
     chance = [0.01] * 999
     order = OrderEvidence(0.5, chance, 0.001, 1.0)
     evidence = Evidence(order=order, choice=Choice("team", ["team"], [1.0], []), trust=trust)

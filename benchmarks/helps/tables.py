@@ -98,7 +98,7 @@ def _trust(report: dict[str, Any]) -> str:
         if not found:
             continue
         names.append(name)
-        own = [one["borne_out"] * np.array([1, one["agreement"], one["memory"]]) for one in found]
+        own = [one["borne_out"] * np.array([1, one["agreement"]]) for one in found]
         parts.append(np.mean(own, axis=0))
         estimate = np.mean([one["estimate"] for one in found])
         figures.append([estimate, np.nan, np.mean([cell["mof"] for cell in cells])])

@@ -76,7 +76,7 @@ def test_noise_rarely_stands_out_from_noise() -> None:
 def test_what_does_not_stand_out_is_weak(rng: np.random.Generator) -> None:
     made = make_recordings(6, 4, (100, 160), noise=0.3, order="varied", random_state=rng)
     features, truth = [standardise(one) for one in made.features], made.ground_truth
-    sure = {"agreement": 0.9, "share": 0.9, "correlated": 1.0, "radius": 20}
+    sure = {"agreement": 0.9, "share": 0.9}
     known, unknown = (
         estimate_trust(features, truth, **sure, beyond_noise=told) for told in (True, False)
     )

@@ -110,6 +110,16 @@ def test_a_loose_order_is_found(
     assert found >= binom.ppf(RARE, n_sets, 0.6)
 
 
+def test_an_order_is_beyond_noise_and_noise_is_not(rng: np.random.Generator) -> None:
+    n_sets = 20
+    ordered = [in_order([0, 1, 2, 3, 4, 5], 10, 0, rng) for _ in range(n_sets)]
+    assert sum(evidence_for(one).beyond_noise for one in ordered) >= binom.ppf(RARE, n_sets, 0.9)
+    noise = rng.normal(size=(n_sets, 6, 100, 4))
+    for sets in (noise, noise.cumsum(axis=2)):
+        found = sum(evidence_for(list(one)).beyond_noise for one in sets)
+        assert found <= binom.isf(RARE, n_sets, 0.02)
+
+
 def test_p_is_the_share_of_draws_that_are_as_high(seed: int, rng: np.random.Generator) -> None:
     varied = make_recordings(4, 4, (60, 120), order="varied", random_state=seed)
     X = [standardise(one) for one in varied.features]

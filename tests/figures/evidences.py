@@ -21,7 +21,7 @@ CHOICE = {
     **{"alike": [[1, 3]]},
 }
 TRUST = {
-    **{"verdict": "mixed", "estimate": 0.714, "agreement": 0.62, "memory": 0.3},
+    **{"verdict": "mixed", "estimate": 0.714, "agreement": 0.62},
     **{"borne_out": 0.95, "share": 0.7},
 }
 
@@ -101,7 +101,7 @@ def evidences(draw: st.DrawFn) -> ModelEvidence:
         "trust": {
             "verdict": draw(st.sampled_from(["good", "mixed", "weak"])),
             "agreement": draw(st.floats(-0.5, 1)),
-            **{name: draw(share) for name in ("estimate", "memory", "borne_out", "share")},
+            **{name: draw(share) for name in ("estimate", "borne_out", "share")},
             "beyond_noise": draw(st.booleans()),
         },
     }

@@ -12,6 +12,7 @@ import torch
 from asot import ActionSegmenter, evaluate, solve
 from asot.data import standardise
 from asot.decoding.boundaries import sharpen_boundaries
+from asot.discover.number import adjusted_rand
 from asot.discover.prototypes import Prototypes
 from asot.discover.score import SegmentationScore, count_segments
 from asot.model import team as room
@@ -126,6 +127,13 @@ def test_where_frames_tell_all_they_vote_alone(
     found = choose_candidate([team, simple, single], features, settled, K, RADIUS)
     assert found.choice.chosen == SIMPLE
     assert found.learners is simple.learners
+    # As the team finds it again, whoever votes: all of one view are alike.
+    others = choose_candidate([team, candidate(SIMPLE, right)], features, settled, K, RADIUS)
+    assert others.choice.chosen == SIMPLE
+    assert others.trust.agreement == pytest.approx(found.trust.agreement, abs=0.1)
+    joined = [np.concatenate(one) for one in (right, *team.labels)]
+    rand = [adjusted_rand(joined[0], one) for one in joined[1:]]
+    assert others.trust.agreement == pytest.approx(np.mean(rand), abs=0.1)
 
 
 def test_the_papers_network_is_taken_where_it_is_clearly_better(
@@ -137,6 +145,8 @@ def test_the_papers_network_is_taken_where_it_is_clearly_better(
     found = choose_candidate([team, simple, candidate(SINGLE, truth)], features, settled, K, RADIUS)
     assert found.choice.chosen == SINGLE
     assert found.choice.gain[2] > found.choice.gain[0] + CLEARLY
+    assert found.trust.agreement == pytest.approx(0), "with the team, not with itself"
+    assert found.trust.verdict == "weak"
     # A little better is not enough: one network alone has no vote to show doubt.
     close = candidate(TEAM, *(told(rng, truth, 0.05) for _ in range(5)))
     found = choose_candidate([close, candidate(SINGLE, truth)], features, settled, K, RADIUS)
@@ -249,3 +259,8 @@ def test_agreement_alone_weighs_where_no_score_can_be_trusted(
     found = choose_candidate([team], features, settled, K, RADIUS)
     plain = hold_vote([np.concatenate(one) for one in team.labels], K)
     np.testing.assert_array_equal(found.vote.weights, plain.weights)
+    ordered = choose_candidate([team], features, settled, K, RADIUS, one_order=True)
+    np.testing.assert_array_equal(ordered.vote.weights, plain.weights)
+    if kind == "noise":  # but for an order that they share
+        assert not found.trust.beyond_noise
+        assert ordered.trust.beyond_noise

@@ -21,6 +21,7 @@ from asot.timeline.segments import run_lengths
 DRAWS = 1_000
 ORDER_RECORDINGS = 100
 SHARED = 0.1  # largest p of an order, or of a drift, that recordings are taken to share
+BEYOND = 0.01  # largest p of an order that recordings of noise hardly share
 FINE = 3 * BINS  # parts of a recording in which movement within segments is measured
 PIECES = 6  # segments of a recording between which a drift may not jump
 MIDDLE, SLOW = [2], [1, 2]  # degrees of trends: long actions; a drift, too
@@ -35,6 +36,11 @@ class OrderEvidence(PlainEvidence):
     p_value: float  # share of the draws whose value is as high; 1 for a single recording
     strength: float  # 1 up to p = 0.1, else 0
     drift_p_value: float = 1.0  # of a common movement within segments; up to 0.1 it is removed
+
+    @property
+    def beyond_noise(self) -> bool:
+        """Tell whether recordings share more than noise does in 99 of 100 cases."""
+        return self.p_value <= BEYOND
 
 
 def find_order(recordings: Frames) -> OrderEvidence:

@@ -1,10 +1,10 @@
 """How right a segmentation is, estimated without labels.
 
-Three things speak for a segmentation of several recordings: learners of different views, scales and
-starts find it again; windows are long beside what still varies within actions; and segments of some
-recordings tell those of the others apart. The estimate is of the share of frames that are right
-(MoF), after actions are matched to those that a person would name. Its few constants are from
-recordings with known labels; ``docs/what-helps.md`` has them, with each set left out in turn.
+Two things speak for a segmentation of several recordings: learners of different views, scales and
+starts find it again, and segments of some recordings tell those of the others apart. The estimate
+is of the share of frames that are right (MoF), after actions are matched to those that a person
+would name. Its few constants are from recordings with known labels; ``docs/what-helps.md`` has
+them, with each set left out in turn.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from asot.discover.prototypes import Frames, PlainEvidence
 from asot.discover.score import main_directions
 from asot.timeline.segments import run_lengths
 
-OFFSET, AGREEMENT, MEMORY = 0.22, 1.08, -0.44  # of the estimate
+OFFSET, AGREEMENT = 1 / 3, 2 / 3  # of the estimate
 KAPPA, SILHOUETTE = 0.6, 0.25  # from which segments are borne out
 UNTOLD = 0.55  # at most, of a result that is not told from noise
 GOOD, MIXED = 0.78, 0.60
@@ -48,11 +48,10 @@ class Trust(PlainEvidence):
 
     verdict: Verdict
     estimate: float  # of the share of frames that are right
-    agreement: float  # mean adjusted Rand index of the result and the learners
-    memory: float  # 0 to 1; near 1 where frames within actions stay alike for longer than windows
+    agreement: float  # mean adjusted Rand index of the result and the team's learners
     borne_out: float  # 0 to 1, how far recordings bear each other out
     share: float  # mean share of the votes for the label given
-    beyond_noise: bool = True  # the recordings stand out from noise of the same rhythm
+    beyond_noise: bool = True  # the recordings stand out from noise, or share an order
 
     def confidence(self, shares: ArrayLike) -> NDArray[np.float64]:
         """Return how likely frames are right, (N,), given the shares of votes for their labels.
@@ -89,28 +88,24 @@ def estimate_trust(
     *,
     agreement: float,
     share: float,
-    correlated: float,
-    radius: int,
     beyond_noise: bool = True,
 ) -> Trust | None:
     """Estimate how right the labels (N_i,) of recordings are, from prepared features (N_i, D).
 
-    ``agreement`` and ``share`` are those of ``Trust``; ``correlated`` is the number of frames that
-    tell as much as a single one, and ``radius`` the half-width of the windows. Where the
-    recordings do not stand out from noise, the result is weak. None, not known, for a single
-    recording in which no action comes again: nothing bears it out.
+    ``agreement`` and ``share`` are those of ``Trust``. Where the recordings may be noise, the
+    result is weak. None, not known, for a single recording in which no action comes again: nothing
+    bears it out.
     """
     if len(labels) == 1 and len(run_lengths(labels[0])[0]) == len(np.unique(labels[0])):
         return None
-    memory = correlated / (correlated + radius)
     borne = borne_out(recordings, labels)
-    raw = borne * (OFFSET + AGREEMENT * agreement + MEMORY * memory)
+    raw = borne * (OFFSET + AGREEMENT * agreement)
     estimate = float(np.clip(raw, LOWEST, HIGHEST if beyond_noise else UNTOLD))
     few = len(np.unique(np.concatenate(labels))) < FEWEST_ACTIONS
     verdict: Verdict = "weak"
     if estimate >= MIXED:
         verdict = "good" if estimate >= GOOD and not few else "mixed"
-    return Trust(verdict, estimate, agreement, memory, borne, share, beyond_noise)
+    return Trust(verdict, estimate, agreement, borne, share, beyond_noise)
 
 
 def verdict_on_recording(share: float, whole: Verdict) -> Verdict:

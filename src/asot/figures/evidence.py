@@ -103,16 +103,15 @@ def _tell_trust(values: TrustEstimate) -> Finding:
     return Finding(
         "How right",
         verdict_on(values.verdict, values.estimate, values.beyond_noise).sentence,
-        "Estimated from how far the learners agree with the result, how long the windows are "
-        "beside what still varies within actions, and how well segments of some recordings tell "
-        "those of the others apart. It is calibrated on recordings with known labels; whether the "
-        "actions are those that a person would name, and at what detail, it cannot know.",
+        "Estimated from how far the learners agree with the result, and how well segments of some "
+        "recordings tell those of the others apart. It is calibrated on recordings with known "
+        "labels; whether the actions are those that a person would name, and at what detail, it "
+        "cannot know.",
         head=("What", "Value"),
         rows=(
             ("Estimated share of right frames", f"{values.estimate:.2f}"),
             ("Agreement of the learners with the result", f"{values.agreement:.2f}"),
             ("Recordings bear each other out, of 1", f"{values.borne_out:.2f}"),
-            ("Memory within actions, of 1", f"{values.memory:.2f}"),
         ),
     )
 

@@ -98,7 +98,6 @@ class TrustEstimate(Struct):
     verdict: Literal["good", "mixed", "weak"]
     estimate: Share
     agreement: Number
-    memory: Share
     borne_out: Share
     share: Share
     beyond_noise: bool = True

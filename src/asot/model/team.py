@@ -276,6 +276,8 @@ def choose_candidate(
     n_actions: int,
     radius: int,
     progress: Progress = silent,
+    *,
+    one_order: bool = False,
 ) -> Outcome:
     """Choose the learners that vote, and the decoding of their vote, by the score of the results.
 
@@ -283,7 +285,8 @@ def choose_candidate(
     centre, and the paper's network. Learners that describe the ``compared`` recordings, (N_i, D),
     better have more say, where these are several and more than noise. Frames alone are taken where
     their first learner describes them better than the whole team, and the network where it does so
-    clearly. How right the result is, is estimated too.
+    clearly. How right the result is, is estimated too: recordings that share ``one_order`` are more
+    than noise there, even if they do not stand out from it.
     """
     seen = main_directions(compared)
     beyond_noise = len(seen) == 1 or compare_with_noise(seen, n_actions, radius).beyond_noise
@@ -323,11 +326,9 @@ def choose_candidate(
     trust = estimate_trust(
         seen,
         chosen.labels,
-        agreement=chosen.agreement(),
+        agreement=team.agreement(chosen.labels),
         share=chosen.share(),
-        correlated=score.correlated,
-        radius=radius,
-        beyond_noise=beyond_noise,
+        beyond_noise=beyond_noise or one_order,
     )
     few = SegmentationScore(seen, [chosen.labels], FEW_DIRECTIONS)
     alike = few.alike(chosen.labels, n_actions)
@@ -359,9 +360,9 @@ class _Result:
         """Count the segments of all recordings."""
         return count_segments(self.labels)
 
-    def agreement(self) -> float:
-        """Return the mean adjusted Rand index of the result and each learner, by weight."""
-        joined = np.concatenate(self.labels)
+    def agreement(self, result: list[NDArray[np.int64]]) -> float:
+        """Return the mean adjusted Rand index of any result and each learner, by weight."""
+        joined = np.concatenate(result)
         step = max(1, len(joined) // COMPARED)
         rand = [
             adjusted_rand(joined[::step], np.concatenate(labels)[::step])
