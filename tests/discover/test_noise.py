@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from asot.data import standardise
-from asot.discover.noise import ENDS, compare_with_noise, surrogate
+from asot.discover.noise import ENDS, NoiseEvidence, compare_with_noise, surrogate
 from asot.discover.prototypes import window_mean
 from asot.discover.verdict import MIXED, UNTOLD, estimate_trust
 from asot.simulation import make_recordings
@@ -85,3 +85,10 @@ def test_what_does_not_stand_out_is_weak(rng: np.random.Generator) -> None:
     assert known.verdict == "good"
     assert unknown.verdict == "weak"
     assert unknown.estimate == UNTOLD < MIXED
+
+
+@pytest.mark.parametrize("away", [(2.9, -5.0), (3.5, 0.0), (-1.0, 3.5), (4.5, -9.0), (0.0, 4.5)])
+def test_either_may_stand_out_and_more_is_surer(away: tuple[float, float]) -> None:
+    found = NoiseEvidence(*away)
+    assert found.beyond_noise == (max(away) > 3)
+    assert found.surely_beyond == (max(away) > 4)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ import torch
 from asot import ActionSegmenter, evaluate, solve
 from asot.data import standardise
 from asot.decoding.boundaries import sharpen_boundaries
+from asot.discover.noise import NoiseEvidence
 from asot.discover.number import adjusted_rand
 from asot.discover.prototypes import Prototypes
 from asot.discover.score import SegmentationScore, count_segments
@@ -168,7 +168,7 @@ def test_weights_and_the_band_follow_the_score_if_it_is_worth_it(
 ) -> None:
     features, truth = noisy
     # Some draws of so much noise are no more than that.
-    monkeypatch.setattr(room, "compare_with_noise", lambda *given: SimpleNamespace(beyond_noise=1))
+    monkeypatch.setattr(room, "compare_with_noise", lambda *given: NoiseEvidence(4.5, 0.0))
     team = candidate(TEAM, *(told(rng, truth, 0.3) for _ in range(3)))
     found = choose_candidate([team], features, settled, K, RADIUS)
     joined = [np.concatenate(one) for one in team.labels]
@@ -252,7 +252,7 @@ def test_agreement_alone_weighs_where_no_score_can_be_trusted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     features, truth = noisy
-    monkeypatch.setattr(room, "compare_with_noise", lambda *given: SimpleNamespace(beyond_noise=0))
+    monkeypatch.setattr(room, "compare_with_noise", lambda *given: NoiseEvidence(2.5, 2.9))
     if kind == "a single recording":
         features, truth = features[:1], truth[:1]
     team = candidate(TEAM, *(told(rng, truth, 0.3) for _ in range(3)))

@@ -23,7 +23,9 @@ from asot.workers import in_order
 
 STARTS, SURROGATES = 2, 8
 MOST_FRAMES = 6_000
-BEYOND = 3.0  # standard deviations, of which chance exceeds 1 in 100
+# Standard deviations, which of so few surrogates are uncertain: by chance, one of two exceeds 3 in
+# a case of 40, and 4 in one of 140.
+BEYOND, SURE = 3.0, 4.0
 ENDS = 8  # frames, whose mean is where a drift begins and ends
 LEAST_SPREAD = 0.02  # of the agreement, and of the gain relative to its size
 
@@ -39,6 +41,11 @@ class NoiseEvidence:
     def beyond_noise(self) -> bool:
         """Tell whether either stands out by more than chance."""
         return max(self.gain, self.agreement) > BEYOND
+
+    @property
+    def surely_beyond(self) -> bool:
+        """Tell whether either stands out so far that a result may be called good."""
+        return max(self.gain, self.agreement) > SURE
 
 
 def compare_with_noise(

@@ -285,11 +285,11 @@ def choose_candidate(
     centre, and the paper's network. Learners that describe the ``compared`` recordings, (N_i, D),
     better have more say, where these are several and more than noise. Frames alone are taken where
     their first learner describes them better than the whole team, and the network where it does so
-    clearly. How right the result is, is estimated too: recordings that share ``one_order`` are more
-    than noise there, even if they do not stand out from it.
+    clearly. How right the result is, is estimated too: there, recordings are more than noise where
+    they surely stand out from it, share ``one_order``, or are a single one.
     """
     seen = main_directions(compared)
-    beyond_noise = len(seen) == 1 or compare_with_noise(seen, n_actions, radius).beyond_noise
+    noise = compare_with_noise(seen, n_actions, radius) if len(seen) > 1 else None
     shares = candidates[0].vote(n_actions)[1]
     likely = _decode_all(shares, compared, recipe, LastDecoding())
     score, n_segments = SegmentationScore(seen, [likely]), count_segments(likely)
@@ -298,7 +298,7 @@ def choose_candidate(
     progress("Voting", 0, total)
     for one in candidates:
         worth: ArrayLike = 1.0
-        if beyond_noise and len(seen) > 1:
+        if noise is not None and noise.beyond_noise:
             described = np.array([score.gain(labels, n_actions) for labels in one.labels])
             worth = np.maximum(described / n_segments, 0.0) + CLEARLY
         vote, shares = one.vote(n_actions, worth)
@@ -328,7 +328,7 @@ def choose_candidate(
         chosen.labels,
         agreement=team.agreement(chosen.labels),
         share=chosen.share(),
-        beyond_noise=beyond_noise or one_order,
+        beyond_noise=noise is None or noise.surely_beyond or one_order,
     )
     few = SegmentationScore(seen, [chosen.labels], FEW_DIRECTIONS)
     alike = few.alike(chosen.labels, n_actions)
