@@ -320,8 +320,6 @@ def train_team(
     both = Voters(TEAM, everyone.learners + single.learners, everyone.labels + single.labels)
     candidates[0] = both
     background = learn_background(features, team.half) if recipe.background else None
-    one_order = find_order(features).beyond_noise
-    result = choose_candidate(
-        candidates, team.compared, recipe, n_actions, team.half, progress, one_order=one_order
-    )
+    told = team.half, progress, find_order(features).beyond_noise
+    result = choose_candidate(candidates, team.compared, recipe, n_actions, *told)
     return TeamModel(recipe, features.width, n_actions, background=background, **vars(result))

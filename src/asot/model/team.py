@@ -276,7 +276,6 @@ def choose_candidate(
     n_actions: int,
     radius: int,
     progress: Progress = silent,
-    *,
     one_order: bool = False,
 ) -> Outcome:
     """Choose the learners that vote, and the decoding of their vote, by the score of the results.
