@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
@@ -18,7 +20,7 @@ from asot.discover.number import (
     find_n_actions,
     score_numbers,
 )
-from asot.discover.radius import ScaledViews
+from asot.discover.radius import VIEWS, ScaledViews
 from asot.simulation import make_recordings
 
 
@@ -114,6 +116,31 @@ def test_the_number_is_drawn_to_the_kinds_of_segments() -> None:
     assert chosen == sorted(set(chosen))
     without = score_numbers(numbers, flat, flat)
     assert score_numbers(numbers, flat, flat, TYPICAL / RARE)[5] == without[5], "no pull there"
+
+
+@pytest.mark.parametrize("is_embedded", [True, False])
+def test_kinds_are_counted_in_what_recordings_are_embedded_in(
+    is_embedded: bool, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    recordings = make_recordings(3, 3, (60, 80), random_state=seed)
+    X = [standardise(one) for one in recordings.features]
+    rows = [one[:, :1] for one in X] if is_embedded else X
+    counted: list[Sequence[np.ndarray]] = []
+
+    def embed(kept: Sequence[np.ndarray], *given: int) -> list[np.ndarray]:
+        assert given == (5, seed)
+        return [one[:, :1] for one in kept]
+
+    def count(seen: Sequence[np.ndarray], labels: list[np.ndarray]) -> float:
+        assert list(map(len, labels)) == list(map(len, X))
+        counted.append(seen)
+        return 3.0
+
+    monkeypatch.setattr(number_room, "count_kinds", count)
+    find_n_actions(X, 5, most=5, seed=seed, embed=embed if is_embedded else None)
+    assert len(counted) == len(VIEWS), "once for the segments of each view"
+    for seen in counted:
+        assert all(np.array_equal(*pair) for pair in zip(seen, rows, strict=True))
 
 
 def test_noise_has_no_gain(rng: np.random.Generator) -> None:

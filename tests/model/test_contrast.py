@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from asot.errors import SolverError
-from asot.model.contrast import learn_contrast
+from asot.model.contrast import embed_contrasted, learn_contrast
 from asot.model.features import PreparedFeatures
 from asot.model.learners import TeamTraining
 from asot.model.network import ActionModel
@@ -63,6 +63,18 @@ def test_the_same_seed_gives_the_same_encoder(features: PreparedFeatures, seed: 
 def test_short_recordings_are_no_hindrance(lengths: list[int], rng: np.random.Generator) -> None:
     features = PreparedFeatures([rng.normal(size=(n, 3)) for n in lengths], False)
     assert all(torch.isfinite(one).all() for one in learn(features, 0).parameters())
+
+
+@pytest.mark.parametrize("lengths", [[1], [2, 1], [5, 300]])
+def test_recordings_are_embedded_as_unit_rows(
+    lengths: list[int], rng: np.random.Generator, seed: int
+) -> None:
+    X = [rng.normal(size=(n, 3)).astype(np.float32) for n in lengths]
+    first, again = (embed_contrasted(X, RADIUS, seed) for _ in range(2))
+    assert list(map(len, first)) == lengths
+    for one, same in zip(first, again, strict=True):
+        assert np.array_equal(one, same)
+        assert np.allclose(np.linalg.norm(one, axis=1), 1, atol=1e-4)
 
 
 def test_weights_that_leave_all_bounds_are_refused(features: PreparedFeatures) -> None:

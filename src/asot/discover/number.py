@@ -5,13 +5,13 @@ views find the same actions in different recordings, and each further one descri
 better; beyond it, the view decides which action is split. Three quarters of the score are the
 agreement between views, a quarter the gain in describing the frames, as a share of the largest.
 Of several recordings, the number is drawn to that of the kinds of segments that come again in
-others. It is drawn a little towards seven, too, as recordings that people annotate mostly have four
-to twelve actions.
+others, so strongly that the rest decides between neighbours only. It is drawn a little towards
+seven, too, as recordings that people annotate mostly have four to twelve actions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
@@ -47,7 +47,7 @@ AGREED = 0.75  # of the score; the rest is the gain
 TIE = 0.02  # of the score
 MIDDLE = 8  # actions at which the correlation of frames is measured
 FINE = 12  # actions of the segments whose kinds are counted
-KINDS_PULL, RARE = 0.8, 1.1  # to the kinds, and how many times as many as their entropy tells
+KINDS_PULL, RARE = 3.2, 1.05  # to the kinds, and how many times as many as their entropy tells
 
 
 @dataclass(frozen=True)
@@ -68,14 +68,16 @@ def find_n_actions(
     recordings: Frames,
     radius: int,
     *,
+    embed: Callable[[Frames, int, int], Frames] | None = None,
     most: int = NUMBERS[-1],
     seed: int = 0,
     progress: Progress = silent,
 ) -> NumberEvidence:
     """Find the number of actions, 2 to ``most``, from prepared features (N_i, D).
 
-    Fewer numbers are tried where there is no room for so many segments of two radii, and none above
-    12 unless the best of those below is 10 or more.
+    The kinds of segments are counted in what ``embed`` makes of recordings, a radius and a seed, or
+    in the frames themselves. Fewer numbers are tried where there is no room for so many segments of
+    two radii, and none above 12 unless the best of those below is 10 or more.
 
     Examples
     --------
@@ -87,7 +89,8 @@ def find_n_actions(
     step = max(1, radius // FINENESS)
     known = [thinned(one, step) for one in evenly(recordings, MOST_RECORDINGS)]
     kept = searched(known, MOST_FRAMES)
-    views = ScaledViews(kept, round(radius / step))
+    scale = round(radius / step)
+    views = ScaledViews(kept, scale)
     room = max(2, min(most, sum(map(len, kept)) * step // (2 * radius)))
     labels: list[list[list[NDArray[np.int64]]]] = []
     kinds = None
@@ -98,7 +101,8 @@ def find_n_actions(
             kept, views, numbers, middle, labels, seed=seed, progress=progress
         )
         if kinds is None and len(kept) > 1:  # of the same segments, whatever is tried beyond
-            counts = [count_kinds(*one) for one in zip(views.seen(), labels[fine], strict=True)]
+            rows = kept if embed is None else embed(kept, scale, seed)
+            counts = [count_kinds(rows, one) for one in labels[fine]]
             kinds = float(np.exp(np.log(counts).mean()))
         curve = score_numbers(numbers, agreement, shares, kinds)
         at = int(np.argmax(curve))

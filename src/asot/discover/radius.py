@@ -159,16 +159,11 @@ class ScaledViews:
         self._radius = round(radius / self._step)
         # As prototypes learn from them, and as they label them: the same for all numbers.
         self._smooth = {}
-        self._seen = {kind: view_all(kind, radius, recordings) for kind in KINDS}
-        for kind, views in self._seen.items():
-            seen = [thinned(one, self._step) for one in views]
+        for kind in KINDS:
+            seen = [thinned(one, self._step) for one in view_all(kind, radius, recordings)]
             self._smooth[kind] = [
                 Smooth(seen, half) for half in (self._radius, round(self._radius / 2))
             ]
-
-    def seen(self) -> list[list[NDArray[np.float32]]]:
-        """Return the recordings as each of ``VIEWS`` shows them, neither thinned nor smoothed."""
-        return [self._seen[kind] for kind, _ in VIEWS]
 
     def labels(self, n_actions: int, seed: int) -> list[list[NDArray[np.int64]]]:
         """Label the recordings, (N_i,), by prototypes on each view: a list for each."""

@@ -79,9 +79,12 @@ def settle_number(
         progress("Finding a first time scale", done, total, note)
 
     def find() -> NumberEvidence:
+        from asot.model.contrast import embed_contrasted  # and torch
+
         radius = find_radius(features, TYPICAL, seed=seed, progress=report).chosen
         finer = max(1, round(FINER * radius))
-        return find_n_actions(features, finer, seed=seed, progress=progress)
+        options: dict[str, Any] = {"seed": seed, "progress": progress}
+        return find_n_actions(features, finer, embed=embed_contrasted, **options)
 
     return found.get(find, NumberEvidence, f"{name} n_actions", features, seed)
 

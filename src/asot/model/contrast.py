@@ -5,14 +5,17 @@ Source: van den Oord, Li and Vinyals, 2018, the loss (InfoNCE); Hyvarinen and Mo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import nn
 
 from asot.data import stratified_frames
 from asot.errors import SolverError
-from asot.model.features import TrainingFeatures
+from asot.model.features import PreparedFeatures, TrainingFeatures
 from asot.model.network import own_draws, perceptron
 from asot.model.recipe import EncoderSettings, TrainingSettings
 from asot.model.training import Adam
@@ -84,3 +87,16 @@ def learn_contrast(
             "or training.learning_rate is out of any use."
         )
     return made
+
+
+def embed_contrasted(
+    recordings: Sequence[NDArray[np.float32]], radius: int, seed: int
+) -> list[NDArray[np.float32]]:
+    """Embed prepared recordings (N_i, D) by an encoder that learned from them: unit rows (N_i, d).
+
+    It is the paper's, at the time scale ``radius``, in frames.
+    """
+    features = PreparedFeatures(recordings, standardised=False)
+    made = learn_contrast(features, EncoderSettings(), TrainingSettings(), radius, seed)
+    with torch.no_grad():
+        return [F.normalize(made(torch.from_numpy(one)), dim=1).numpy() for one in features]
