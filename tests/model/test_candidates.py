@@ -128,6 +128,23 @@ def test_where_frames_tell_all_they_vote_alone(
     assert found.learners is simple.learners
 
 
+@pytest.mark.parametrize("beyond_noise", [True, False])
+def test_prototypes_with_size_are_taken_where_they_are_clearly_better_than_noise(
+    noisy: tuple[Labels, Labels],
+    settled: Recipe,
+    monkeypatch: pytest.MonkeyPatch,
+    beyond_noise: bool,
+) -> None:
+    features, truth = noisy
+    told_noise = SimpleNamespace(beyond_noise=beyond_noise)
+    monkeypatch.setattr(room, "compare_with_noise", lambda *given: told_noise)
+    useless = [0 * one for one in truth]
+    team, simple = candidate(TEAM, useless, useless), candidate(SIMPLE, useless, truth, truth)
+    found = choose_candidate([team, simple], features, settled, K, RADIUS)
+    assert found.choice.gain[1] > found.choice.gain[0] + CLEARLY
+    assert found.choice.chosen == (SIMPLE if beyond_noise else TEAM)
+
+
 def test_the_papers_network_is_taken_where_it_is_clearly_better(
     noisy: tuple[Labels, Labels], settled: Recipe, rng: np.random.Generator
 ) -> None:
