@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.discover.prototypes import derived_seed
-from asot.discover.radius import VIEWS, ScaledViews, ladder, searched
+from asot.discover.radius import VIEWS, ScaledViews, ladder, middles, searched
 from asot.discover.score import DIRECTIONS, SegmentationScore
 from asot.files import write_json
 from asot.metrics import evaluate
@@ -64,7 +64,7 @@ def rank(group: Group, seed: int) -> dict[str, Any]:
     """The mean of the three scores of each segmentation, and its gain by each scoring."""
     kept = searched(PreparedFeatures(group.features, True))
     columns: list[Any] = [one[:, None] for one in group.ground_truth]
-    truth = [one[:, 0] for one in searched(columns)]
+    truth = [one[:, 0] for one in middles(columns)]
     count = group.n_actions
     radii = ladder(float(np.mean([len(one) for one in kept])))
     tried = [ScaledViews(kept, one).labels(count, derived_seed(seed, one)) for one in radii]

@@ -10,7 +10,7 @@ from scipy.signal import lfilter
 from scipy.stats import multivariate_normal
 
 from asot.data import standardise
-from asot.discover.score import SegmentationScore, main_directions
+from asot.discover.score import SegmentationScore, drawn_in, main_directions
 from asot.simulation import make_recordings
 
 Labels = list[np.ndarray]
@@ -213,6 +213,19 @@ def test_main_directions_keep_what_few_columns_can_hold(rng: np.random.Generator
         assert one.shape == (len(other), 32)
         np.testing.assert_allclose(one @ one.T, other @ other.T, atol=1e-3)
     assert main_directions(few)[0] is few[0], "nothing to leave out"
+
+
+def test_bursts_are_drawn_in_and_all_else_is_left(rng: np.random.Generator) -> None:
+    calm = [rng.normal(size=(n, 4)).astype(np.float32) for n in (200, 300)]
+    for one, same in zip(calm, drawn_in(calm), strict=True):
+        np.testing.assert_array_equal(same, one)
+    bursts = [one.copy() for one in calm]
+    bursts[1][17, 2] = 1e3
+    found = drawn_in(bursts)
+    assert found[1][17, 2] == pytest.approx(7e3 / np.sqrt(300), rel=0.1)
+    found[1][17, 2] = bursts[1][17, 2]
+    np.testing.assert_array_equal(np.concatenate(found), np.concatenate(bursts))
+    assert found[0].dtype == np.float32
 
 
 def test_many_columns_are_scored_by_their_main_directions(rng: np.random.Generator) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -152,6 +153,23 @@ def test_a_result_is_as_right_as_the_team_finds_it(
     result = np.concatenate(asked[0])
     own, *others = (adjusted_rand(result, np.concatenate(one)) for one in (right, *team.labels))
     assert min(others) - 1e-9 <= found.trust.agreement <= max(others) + 1e-9 < own
+
+
+@pytest.mark.parametrize("beyond_noise", [True, False])
+def test_prototypes_with_size_are_taken_where_they_are_clearly_better_than_noise(
+    noisy: tuple[Labels, Labels],
+    settled: Recipe,
+    monkeypatch: pytest.MonkeyPatch,
+    beyond_noise: bool,
+) -> None:
+    features, truth = noisy
+    told_noise = SimpleNamespace(beyond_noise=beyond_noise, surely_beyond=False)
+    monkeypatch.setattr(room, "compare_with_noise", lambda *given: told_noise)
+    useless = [0 * one for one in truth]
+    team, simple = candidate(TEAM, useless, useless), candidate(SIMPLE, useless, truth, truth)
+    found = choose_candidate([team, simple], features, settled, K, RADIUS)
+    assert found.choice.gain[1] > found.choice.gain[0] + CLEARLY
+    assert found.choice.chosen == (SIMPLE if beyond_noise else TEAM)
 
 
 def test_the_papers_network_is_taken_where_it_is_clearly_better(

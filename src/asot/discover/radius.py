@@ -27,7 +27,7 @@ from asot.discover.prototypes import (
     spread_frames,
     window_mean,
 )
-from asot.discover.score import SegmentationScore, count_segments, main_directions
+from asot.discover.score import SegmentationScore, count_segments, drawn_in, main_directions
 from asot.discover.views import ViewKind, view_all
 from asot.progress import Progress, silent
 from asot.workers import in_order
@@ -137,7 +137,12 @@ def smoothed(curve: Sequence[float]) -> NDArray[np.float64]:
 
 
 def searched(recordings: Frames, frames: int = MOST_FRAMES) -> list[NDArray[np.float32]]:
-    """Prepare a search: take some recordings, the middle of long ones, in their main directions."""
+    """Prepare a search: take some frames, without extreme values, in their main directions."""
+    return main_directions(drawn_in(middles(recordings, frames)))
+
+
+def middles(recordings: Frames, frames: int = MOST_FRAMES) -> list[NDArray[np.float32]]:
+    """Take some recordings, and the middle of long ones."""
     known = spread_frames(len(recordings), MOST_RECORDINGS)
     mean = sum(len(recordings[index]) for index in known.tolist()) / len(known)
     fewer = spread_frames(len(known), max(FEWEST_RECORDINGS, int(frames / mean)))
@@ -147,7 +152,7 @@ def searched(recordings: Frames, frames: int = MOST_FRAMES) -> list[NDArray[np.f
         one = recordings[index]
         start = max(0, (len(one) - most) // 2)
         kept.append(np.array(one[start : start + most]))
-    return main_directions(kept)
+    return kept
 
 
 class ScaledViews:

@@ -32,11 +32,31 @@ DIRECTION_FRAMES = 8_000  # from which the main directions are computed
 FADED = 0.1  # autocorrelation that counts as none, where it stays below up to twice the lag
 ROUNDING = 1e-6  # of the variance: what is left is not a signal
 RIDGE = 1e-3  # of the mean variance, added to each covariance
+FARTHEST = 7.0  # deviations of a column within a recording: what lies beyond is drawn in
 
 
 def count_segments(labels: Sequence[NDArray[np.int64]]) -> int:
     """Count the segments of the recordings with these labels."""
     return sum(len(run_lengths(one)[0]) for one in labels)
+
+
+def drawn_in(recordings: Frames) -> list[NDArray[np.float32]]:
+    """Let no value lie farther from the mean of its column than seven deviations.
+
+    A few bursts would otherwise be worth segments of their own, whatever else there is: the finest
+    scale would always describe heavy tails best.
+
+    Examples
+    --------
+    >>> burst = np.zeros((100, 1), np.float32)
+    >>> burst[7] = 100.0
+    >>> round(float(drawn_in([burst])[0].max()))
+    71
+    """
+    reach = FARTHEST * np.max([one.std(axis=0) for one in recordings], axis=0)
+    means = [one.mean(axis=0) for one in recordings]
+    pairs = zip(recordings, means, strict=True)
+    return [np.clip(one, mean - reach, mean + reach) for one, mean in pairs]
 
 
 def main_directions(recordings: Frames, most: int = DIRECTIONS) -> list[NDArray[np.float32]]:

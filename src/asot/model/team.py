@@ -32,6 +32,7 @@ from asot.discover.score import (
     FEW_DIRECTIONS,
     SegmentationScore,
     count_segments,
+    drawn_in,
     main_directions,
 )
 from asot.discover.steps import Steps
@@ -53,6 +54,7 @@ SCALES = ((1.0, 0.6), (0.8, 0.45))
 BANDS = (0.5, 0.25, 1.0)  # of the radius, in which the vote may be decoded
 PENALTIES = (0.05, 0.005)  # how equal the last decoding may make the actions
 WORTH = 0.5  # nats a segment by which another decoding must describe the frames better
+NEARLY = 0.9  # of the team's gain, for single frames: nearly as good, and simpler
 CLEARLY = 6.0  # nats a segment by which one description of the frames is better than another
 ROUNDS = 5  # of matching the learners to the vote
 COMPARED = 5_000  # frames, to measure their agreement
@@ -283,12 +285,14 @@ def choose_candidate(
     The candidates are the team, frames alone, whose first learner gives each frame its nearest
     centre, and the paper's network. Learners that describe the ``compared`` recordings, (N_i, D),
     better have more say, where these are several and more than noise. Frames alone are taken where
-    their first learner describes them better than the whole team, and the network where it does so
-    clearly. How right the result is, is estimated too: there, recordings are more than noise where
-    they surely stand out from it, share ``one_order``, or are a single one.
+    their first learner describes them nearly as well as the whole team, or where all of them do so
+    clearly better, unless all may be noise; the network, where it does so clearly better. How right
+    the result is, is estimated too: there, recordings are more than noise where they surely stand
+    out from it, share ``one_order``, or are a single one.
     """
-    seen = main_directions(compared)
+    seen = main_directions(drawn_in(compared))
     noise = compare_with_noise(seen, n_actions, radius) if len(seen) > 1 else None
+    beyond_noise = noise is None or noise.beyond_noise
     shares = candidates[0].vote(n_actions)[1]
     likely = _decode_all(shares, compared, recipe, LastDecoding())
     score, n_segments = SegmentationScore(seen, [likely]), count_segments(likely)
@@ -315,11 +319,14 @@ def choose_candidate(
         found[one.name] = best if is_better else first
     team, name = found[TEAM], TEAM
     segments = team.n_segments
-    simplest = found[SIMPLE].candidate.labels[0] if SIMPLE in found else team.labels
-    if score.gain(simplest, n_actions) > team.gain:
-        name = SIMPLE
-    elif SINGLE in found and found[SINGLE].gain > team.gain + CLEARLY * segments:
+    clearly = team.gain + CLEARLY * segments
+    if SINGLE in found and found[SINGLE].gain > clearly:
         name = SINGLE
+    if SIMPLE in found:
+        simple = found[SIMPLE]
+        nearest = score.gain(simple.candidate.labels[0], n_actions)
+        if nearest > NEARLY * team.gain or (beyond_noise and simple.gain > clearly):
+            name = SIMPLE
     gains = [one.gain / segments for one in found.values()]
     chosen = found[name]
     trust = estimate_trust(
