@@ -286,13 +286,13 @@ def choose_candidate(
     centre, and the paper's network. Learners that describe the ``compared`` recordings, (N_i, D),
     better have more say, where these are several and more than noise. Frames alone are taken where
     their first learner describes them nearly as well as the whole team, or where all of them do so
-    clearly better, unless all may be noise; the network, where it does so clearly better. How right
+    clearly better, if recordings are more than noise; the network, where it does so clearly. How right
     the result is, is estimated too: there, recordings are more than noise where they surely stand
     out from it, share ``one_order``, or are a single one.
     """
     seen = main_directions(drawn_in(compared))
     noise = compare_with_noise(seen, n_actions, radius) if len(seen) > 1 else None
-    beyond_noise = noise is None or noise.beyond_noise
+    beyond_noise = noise is not None and noise.beyond_noise
     shares = candidates[0].vote(n_actions)[1]
     likely = _decode_all(shares, compared, recipe, LastDecoding())
     score, n_segments = SegmentationScore(seen, [likely]), count_segments(likely)
@@ -301,7 +301,7 @@ def choose_candidate(
     progress("Voting", 0, total)
     for one in candidates:
         worth: ArrayLike = 1.0
-        if noise is not None and noise.beyond_noise:
+        if beyond_noise:
             described = np.array([score.gain(labels, n_actions) for labels in one.labels])
             worth = np.maximum(described / n_segments, 0.0) + CLEARLY
         vote, shares = one.vote(n_actions, worth)
