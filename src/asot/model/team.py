@@ -286,9 +286,9 @@ def choose_candidate(
     centre, and the paper's network. Learners that describe the ``compared`` recordings, (N_i, D),
     better have more say, where these are several and more than noise. Frames alone are taken where
     their first learner describes them nearly as well as the whole team, or where all of them do so
-    clearly better, if recordings are more than noise; the network, where it does so clearly. How right
-    the result is, is estimated too: there, recordings are more than noise where they surely stand
-    out from it, share ``one_order``, or are a single one.
+    clearly better, if recordings are more than noise; the network, where it does so clearly. How
+    right the result is, is estimated too: there, recordings are more than noise where they surely
+    stand out from it, share ``one_order``, or are a single one.
     """
     seen = main_directions(drawn_in(compared))
     noise = compare_with_noise(seen, n_actions, radius) if len(seen) > 1 else None
