@@ -60,7 +60,7 @@ class ActionSegmenter(EmbeddingOutput, SegmentOutput, StoredSegmenter):
         K, the actions to look for. Actions may go unused.
     epochs : int
         Passes over the recordings; 0 keeps the k-means start and only decodes. A team makes fewer
-        over more than 20 recordings, with as many steps as for 20.
+        over more than 10 recordings, as many steps as for 10, at up to twice the learning rate.
     order_prior : float or "auto"
         Strength of the pull towards a common order of the actions; 0 assumes no order. "auto"
         takes the paper's 0.15 where a test finds a common order, and 0 elsewhere.

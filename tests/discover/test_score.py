@@ -228,6 +228,15 @@ def test_bursts_are_drawn_in_and_all_else_is_left(rng: np.random.Generator) -> N
     assert found[0].dtype == np.float32
 
 
+@pytest.mark.parametrize("size", [1e20, 3e37])
+def test_values_whose_squares_leave_float32_are_left_as_well(
+    rng: np.random.Generator, size: float
+) -> None:
+    large = [(size * rng.normal(size=(n, 4))).astype(np.float32) for n in (200, 300)]
+    for one, same in zip(large, drawn_in(large), strict=True):
+        np.testing.assert_array_equal(same, one)
+
+
 def test_many_columns_are_scored_by_their_main_directions(rng: np.random.Generator) -> None:
     features, truth = drawn(rng)
     turned = np.linalg.qr(rng.normal(size=(100, 100)))[0][:16].astype(np.float32)

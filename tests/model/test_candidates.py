@@ -132,6 +132,27 @@ def test_where_frames_tell_all_they_vote_alone(
     assert found.learners is simple.learners
 
 
+@pytest.mark.parametrize(("gain", "chosen"), [(-95.0, SIMPLE), (-105.0, TEAM)])
+def test_frames_that_nothing_describes_are_told_by_the_better_description(
+    sensors: tuple[Labels, Labels],
+    settled: Recipe,
+    monkeypatch: pytest.MonkeyPatch,
+    gain: float,
+    chosen: str,
+) -> None:
+    features, truth = sensors[0][:1], sensors[1][:1]
+    right = nearest(*sensors)[:1]
+
+    def worse_than_none(score: SegmentationScore, labels: Labels, n_actions: int) -> float:
+        return gain if labels is right else -100.0
+
+    monkeypatch.setattr(SegmentationScore, "gain", worse_than_none)
+    team, simple = candidate(TEAM, truth, truth), candidate(SIMPLE, right)
+    simple.labels[0] = right
+    found = choose_candidate([team, simple], features, settled, K, RADIUS)
+    assert found.choice.chosen == chosen
+
+
 def test_a_result_is_as_right_as_the_team_finds_it(
     sensors: tuple[Labels, Labels],
     settled: Recipe,

@@ -41,7 +41,9 @@ def count_segments(labels: Sequence[NDArray[np.int64]]) -> int:
 
 
 def drawn_in(recordings: Frames) -> list[NDArray[np.float32]]:
-    """Let no value lie farther from the mean of its column than seven deviations.
+    """Let no value lie farther from its column's mean in a recording than seven deviations.
+
+    The deviation is that of the recording in which the column varies most.
 
     A few bursts would otherwise be worth segments of their own, whatever else there is: the finest
     scale would always describe heavy tails best.
@@ -53,10 +55,11 @@ def drawn_in(recordings: Frames) -> list[NDArray[np.float32]]:
     >>> round(float(drawn_in([burst])[0].max()))
     71
     """
-    reach = FARTHEST * np.max([one.std(axis=0) for one in recordings], axis=0)
-    means = [one.mean(axis=0) for one in recordings]
+    # In float64: squares of float32 may leave its range.
+    reach = FARTHEST * np.max([one.std(axis=0, dtype=np.float64) for one in recordings], axis=0)
+    means = [one.mean(axis=0, dtype=np.float64) for one in recordings]
     pairs = zip(recordings, means, strict=True)
-    return [np.clip(one, mean - reach, mean + reach) for one, mean in pairs]
+    return [np.clip(one, mean - reach, mean + reach).astype(np.float32) for one, mean in pairs]
 
 
 def main_directions(recordings: Frames, most: int = DIRECTIONS) -> list[NDArray[np.float32]]:

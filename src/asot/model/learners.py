@@ -250,10 +250,11 @@ def team_training(n_recordings: int, training: TrainingSettings) -> TrainingSett
     # A step takes a batch, even where that holds more.
     enough = training.epochs * max(MANY_RECORDINGS, training.batch_size)
     epochs = min(training.epochs, max(1, round(enough / n_recordings)))
+    longer = min(LONGEST, training.epochs / epochs) if epochs else 1.0
     return replace(
         training,
         epochs=epochs,
-        learning_rate=training.learning_rate * min(LONGEST, training.epochs / max(1, epochs)),
+        learning_rate=training.learning_rate * longer,
         kmeans_restarts=min(training.kmeans_restarts, TEAM_RESTARTS),
     )
 

@@ -120,7 +120,7 @@ class TrainingSettings:
     ----------
     epochs
         Passes over the recordings; 0 leaves the k-means start. The networks of a team make fewer
-        over more than 20 recordings, so that they take as many steps as for 20.
+        over more than 10 recordings, as many steps as for 10, at up to twice the learning rate.
     batch_size
         Recordings in a step.
     frames_per_recording

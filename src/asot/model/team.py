@@ -325,7 +325,8 @@ def choose_candidate(
     if SIMPLE in found:
         simple = found[SIMPLE]
         nearest = score.gain(simple.candidate.labels[0], n_actions)
-        if nearest > NEARLY * team.gain or (beyond_noise and simple.gain > clearly):
+        nearly = min(NEARLY * team.gain, team.gain)  # which may be below 0
+        if nearest > nearly or (beyond_noise and simple.gain > clearly):
             name = SIMPLE
     gains = [one.gain / segments for one in found.values()]
     chosen = found[name]
