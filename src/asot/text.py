@@ -30,6 +30,17 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def in_use(n_used: int, n_known: int) -> str:
+    """Say how many of a result's actions are in use.
+
+    Examples
+    --------
+    >>> in_use(11, 12), in_use(1, 4)
+    ('11 of 12 actions are in use', '1 of 4 actions is in use')
+    """
+    return f"{n_used:,} of {plural(n_known, 'action')} {'is' if n_used == 1 else 'are'} in use"
+
+
 def were(count: int) -> str:
     """Return the verb that goes with a count."""
     return "was" if count == 1 else "were"

@@ -17,7 +17,7 @@ from asot.runs.corrections import timelines
 from asot.runs.predictions import PredictionFolder
 from asot.runs.segment import Segmented
 from asot.runs.verdicts import verdict_of
-from asot.text import listing, plural, printable
+from asot.text import in_use, listing, plural, printable
 from asot.timeline.segments import STEP_TABLE, Timeline
 
 # Recordings of this mean confidence, or less, are worth a look.
@@ -164,6 +164,6 @@ def show_actions(folder: PredictionFolder, data: Path | None = None) -> list[Tim
         say(f"Look at {printable(name)}: its frames are {100 * mean:.0f} % sure on average.")
     n_actions = len(found[0].labels)
     if len(counts) < n_actions and len(set(folder.models().values())) == 1:
-        say(f"{plural(len(counts), 'action')} of {n_actions} are in use.")
+        say(f"{in_use(len(counts), n_actions)}.")
     say()
     return found

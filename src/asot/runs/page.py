@@ -43,7 +43,7 @@ from asot.runs.stats import collect, group_view
 from asot.runs.verdicts import verdict_of
 from asot.runs.views import FoundLabels, ReadOnce, Views, portraits_of
 from asot.schema import read_json
-from asot.text import plural, printable
+from asot.text import in_use, plural, printable
 from asot.timeline.segments import UNLABELLED
 
 logger = logging.getLogger(__name__)
@@ -339,8 +339,7 @@ def gather(
     n_used = len(used - {UNLABELLED})
     remarks = []
     if n_used < n_known and notice is None:
-        used_of = f"{n_used} of {plural(n_known, 'action')} are in use"
-        remarks.append(f"{used_of}: the recordings do not need more.")
+        remarks.append(f"{in_use(n_used, n_known)}: the recordings do not need more.")
     run = find_training(folder)
     found = {} if run is None else read_evidence(run.root / EVIDENCE_FILE)
     verdict = notice or verdict_of(folder, model, found.get(model), run is not None)
