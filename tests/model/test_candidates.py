@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -183,7 +182,7 @@ def test_prototypes_with_size_are_taken_where_they_are_clearly_better_than_noise
     beyond_noise: bool,
 ) -> None:
     features, truth = noisy
-    told_noise = SimpleNamespace(beyond_noise=beyond_noise, surely_beyond=False)
+    told_noise = NoiseEvidence(3.5 if beyond_noise else 2.5, 0.0)
     monkeypatch.setattr(room, "compare_with_noise", lambda *given: told_noise)
     monkeypatch.setattr(room, "CLEARLY", CLEARLY / 3)  # some draws tell no more
     useless = [0 * one for one in truth]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asot.discover.background import learn_background
-from asot.discover.order import find_order
+from asot.discover.order import OrderEvidence, find_order
 from asot.discover.prototypes import (
     FRAMES,
     Prototypes,
@@ -294,6 +294,7 @@ def train_team(
     make_log: Callable[[str], Logger | None] = no_logger,
     workers: Workers = DEFAULT_WORKERS,
     first: Callable[[Learner, int], None] | None = None,
+    order: OrderEvidence | None = None,
     progress: Progress = silent,
 ) -> TeamModel:
     """Train the learners of a team and hold their vote.
@@ -303,8 +304,8 @@ def train_team(
     ``make_log`` makes the logger of a network, given its name. Learners
     are shared out over the ``workers`` where that is quicker, on the CPU; a ``make_log`` that other
     processes cannot take keeps them in this one. ``first`` is called as soon as there is a network,
-    with it and the number of all learners, while others are trained. The rest is as for
-    :func:`train`.
+    with it and the number of all learners, while others are trained. Whether the recordings share
+    an ``order`` is found, unless it was. The rest is as for :func:`train`.
 
     Raises
     ------
@@ -321,6 +322,7 @@ def train_team(
     both = Voters(TEAM, everyone.learners + single.learners, everyone.labels + single.labels)
     candidates[0] = both
     background = learn_background(features, team.half) if recipe.background else None
-    told = team.half, progress, find_order(features).beyond_noise
+    order = find_order(features) if order is None else order
+    told = team.half, progress, order.beyond_noise
     result = choose_candidate(candidates, team.compared, recipe, n_actions, *told)
     return TeamModel(recipe, features.width, n_actions, background=background, **vars(result))

@@ -219,7 +219,7 @@ class RecipeSegmenter(Segmenter):
         model: ActionModel | TeamModel
         arguments = prepared, recipe, n_actions, seed, self.device
         if recipe.team:
-            model = train_team(*arguments)
+            model = train_team(*arguments, order=evidence.order)
             background = None if model.background is None else model.background.evidence
             evidence = replace(
                 evidence, background=background, choice=model.choice, trust=model.trust

@@ -288,6 +288,7 @@ def fit_model(
         make_log=make_log,
         workers=_workers_of(logger_name, workers),
         first=first,
+        order=evidence.order,
         progress=progress,
     )
     find_sub_actions(team, features, seed, progress, _half_window(recordings))
