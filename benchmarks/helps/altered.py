@@ -1,6 +1,6 @@
 """Sets nobody tuned anything for: those that are here, changed as a real set could differ.
 
-    python -m benchmarks.helps.altered [--changes NAME ...] [--draw N] [--each N]
+    python -m benchmarks.helps.altered [--changes NAME ...] [--draw N] [--each N] [--out FILE.json]
 
 For each change a few sets are drawn, cut to some thousand frames and changed; the default, k-means
 and the paper's network segment them, K given. Another ``--draw`` makes other ones.
@@ -9,22 +9,22 @@ and the paper's network segment them, K given. Another ``--draw`` makes other on
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asot import ActionSegmenter
-from asot.metrics import evaluate
 from asot.timeline.segments import run_lengths
+from benchmarks.helps.measuring import measure, read_report
 from benchmarks.helps.sets import SETS, Group, read_sets
-from benchmarks.helps.variants import VARIANTS, Case
+from benchmarks.helps.tables import sets_table
 from benchmarks.machine import share_threads
 
 FRAMES, RECORDINGS = 6_000, 90  # of a set, about
-SCORES = ("mof", "miou", "f1@25")
 Segments = list[tuple[int, NDArray[np.float32]]]  # of a recording: class, frames
 Rng = np.random.Generator
 Change = Callable[[Group, Rng], Group]
@@ -242,40 +242,29 @@ def draw(change: str, groups: list[Group], rng: Rng) -> Group:
             return changed
 
 
-def measure(group: Group, seed: int) -> dict[str, NDArray[np.float64]]:
-    """The scores of the default and the two that it is held against, in percent."""
-    case = Case(group.features, group.n_actions, seed)
+def altered_sets(changes: Sequence[str], number: int, each: int) -> dict[str, list[Group]]:
+    """Some of the sets for each change, changed; by the set, the change and the number drawn."""
+    present = read_sets(list(SETS))[0]
     found = {}
-    for name in ("kmeans", "paper", "default"):
-        done = VARIANTS[name].segment(case)
-        labels = done.labels_ if isinstance(done, ActionSegmenter) else done
-        scores = evaluate(labels, group.ground_truth)
-        found[name] = np.array([100 * scores[one] for one in SCORES])
+    for change in changes:
+        rng = np.random.default_rng([number, list(CHANGES).index(change)])
+        for name in rng.choice(list(present), min(each, len(present)), replace=False):
+            found[f"{name}, {change}, {number}"] = [draw(change, present[name], rng)]
     return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.helps.altered")
     parser.add_argument("--changes", nargs="+", choices=CHANGES, default=list(CHANGES))
-    parser.add_argument("--draw", type=int, default=0, help="of sets, changes and the seed (0)")
+    parser.add_argument("--draw", type=int, default=0, help="which sets are drawn (0)")
     parser.add_argument("--each", type=int, default=3, help="sets for each change (3)")
+    parser.add_argument("--out", type=Path, help="the figures, as JSON; gone on with if it exists")
     options = parser.parse_args()
-    rng = np.random.default_rng(options.draw)
-    present = read_sets(list(SETS))[0]
-    gains = []
-    print("| change | set | k-means | the paper's network | default | gain | CPU |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
-    for change in options.changes:
-        for name in rng.choice(list(present), min(options.each, len(present)), replace=False):
-            before = time.process_time()
-            found = measure(draw(change, present[name], rng), options.draw)
-            best = np.maximum(found["kmeans"], found["paper"])
-            gains.append(found["default"] - best)
-            told = [" / ".join(f"{v:.1f}" for v in one) for one in [*found.values(), gains[-1]]]
-            seconds = time.process_time() - before
-            print("|", " | ".join([change, name, *told, f"{seconds:.0f}"]), "|", flush=True)
-    mean = " / ".join(f"{v:+.1f}" for v in np.mean(gains, axis=0))
-    print(f"Mean gain {mean}; MoF lower by more than 2 in {sum(one[0] < -2 for one in gains)}.")
+    report = read_report(options.out)
+    sets = altered_sets(options.changes, options.draw, options.each)
+    told = partial(print, file=sys.stderr, flush=True)
+    measure(report, sets, ("kmeans", "paper", "default"), 1, options.out, told)
+    print(sets_table(report))
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def tables(report: dict[str, Any]) -> str:
     """
     parts = []
     if any(report["cells"].values()):
-        parts.append(_sets(report))
+        parts.append(sets_table(report))
     if any("default" in one for one in report["cells"].values()):
         parts += [_left_out_scales(report), _variants(report), _by_set(report)]
         parts += [_trust(report), _numbers(report)]
@@ -49,7 +49,7 @@ def left_out(figures: NDArray[np.float64]) -> NDArray[np.int64]:
     return (figures.sum(axis=0) - figures).argmax(axis=1)
 
 
-def _sets(report: dict[str, Any]) -> str:
+def sets_table(report: dict[str, Any]) -> str:
     """The default beside k-means and the paper's network, and the means over the sets."""
     columns = ["default", "k-means", "k-means, raw", "the paper's network"]
     about = ["recordings", "K", "frames", "segments"]
@@ -218,7 +218,8 @@ def _by_set(report: dict[str, Any]) -> str:
 
 
 def _present(report: dict[str, Any]) -> list[str]:
-    return [name for name in (*SETS, *GENERATED) if name in report["sets"]]
+    known = [name for name in (*SETS, *GENERATED) if name in report["sets"]]
+    return known + [name for name in report["sets"] if name not in known]
 
 
 def _common(report: dict[str, Any], *variants: str) -> tuple[list[str], list[str]]:
@@ -283,7 +284,8 @@ def _counted(words: Sequence[str]) -> str:
 
 
 def _title(name: str) -> str:
-    return (SETS | GENERATED)[name].title
+    known = SETS | GENERATED
+    return known[name].title if name in known else name
 
 
 def _number(value: float) -> str:
