@@ -68,8 +68,8 @@ class ActionSegmenter(EmbeddingOutput, SegmentOutput, StoredSegmenter):
         Half-width of the temporal band: a fraction of each recording, frames, or the coarsest
         scale that describes the recordings best. About a quarter to a half of a typical segment.
     team : int
-        Number of times each of six kinds of learner is trained at each of two time scales; 0 for
-        a single network.
+        Number of times each of six kinds of learner is trained at each of two time scales, every
+        other time at two others; 0 for a single network.
     background : bool
         Whether a team looks for frames that belong to no action, and labels them -1: what a
         recording shows and the others do not. It needs eight recordings.

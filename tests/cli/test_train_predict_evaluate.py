@@ -17,6 +17,8 @@ import pytest
 
 from asot.data import DatasetFolder, write_dataset
 from asot.export.tables import COLUMNS
+from asot.figures.evidence import tell_verdict
+from asot.figures.evidence_file import EVIDENCE_FILE, read_evidence
 from asot.metrics import PUBLISHED, evaluate
 from asot.metrics.evaluate import plain_title
 from asot.simulation import make_recordings
@@ -103,6 +105,9 @@ def test_the_same_command_again(asot, trained: Path, toys: Path, tmp_path: Path)
     outcome = asot(*words, "--data", toys, "--out", copy)
     assert (outcome.code, outcome.err) == (0, "")
     assert contents(copy) == before
+    verdict = tell_verdict(read_evidence(copy / EVIDENCE_FILE)["all"])
+    assert verdict.word != "not known"
+    assert outcome.out.splitlines()[1:3] == [verdict.sentence, verdict.advice]
     assert len(shown_paths(outcome, copy)) == 6
     assert all(path.exists() for path in shown_paths(outcome, copy))
 
@@ -343,6 +348,8 @@ def test_several_activities(asot, tmp_path: Path) -> None:
     outcome = asot(*words, *both, "--out", tmp_path / "run")
     assert (outcome.code, outcome.err) == (0, "")
     lines = outcome.out.splitlines()
+    for one in read_evidence(tmp_path / "run" / EVIDENCE_FILE).values():
+        assert any(line.endswith(tell_verdict(one).sentence) for line in lines)
     heads = [line for line in lines if line.startswith("One matching")]
     assert [head.split(" (")[0] for head in heads] == [
         "One matching for each activity",

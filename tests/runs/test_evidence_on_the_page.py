@@ -74,3 +74,16 @@ def test_each_model_has_its_own_evidence_on_its_page(tmp_path: Path) -> None:
     (run.root / EVIDENCE_FILE).write_text("{", encoding="utf-8")
     with pytest.raises(DataError, match=EVIDENCE_FILE):
         write_page(run.predictions, tmp_path / "page")
+
+
+def test_unused_actions_do_not_contradict_a_number_that_was_found(tmp_path: Path) -> None:
+    run = finished_run(tmp_path)
+    for name in ("P1_tea", "P2_tea", "P1_juice", "P2_juice"):
+        labels = run.predictions.labels(name) % 2
+        run.predictions.write(name, labels, np.eye(3, dtype=np.float32)[labels])
+    given = {**found_values(), "n_actions": None}
+    write_json(run.root / EVIDENCE_FILE, {"tea": found_values(), "juice": given})
+    pages = {page.parent.name: page for page in write_page(run.predictions, tmp_path / "page")}
+    says = "2 of 3 actions are in use: the "
+    assert values(pages["tea"])["remarks"] == [f"{says}number that was found may be too high."]
+    assert values(pages["juice"])["remarks"] == [f"{says}recordings do not need more."]

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from asot.cli.console import console, new_table, say, show_files, step_files
 from asot.figures.evidence import findings
-from asot.figures.evidence_file import EVIDENCE_FILE, read_evidence
+from asot.figures.evidence_file import EVIDENCE_FILE, ModelEvidence, read_evidence
+from asot.figures.verdicts import VerdictText
 from asot.inputs.extract import Extraction
 from asot.inputs.taken import FILE as RECORDINGS
 from asot.inputs.taken import Taken
@@ -93,12 +94,7 @@ def show_table(
 def show_segmented(segmented: Segmented, out: Path, pages: Sequence[Path]) -> None:
     """Print how right it is, the actions, what was found, and the files with the results."""
     folder = segmented.folder
-    found = read_evidence(out / "run" / EVIDENCE_FILE)
-    model = next(iter(folder.models().values()))
-    verdict = verdict_of(folder, model, found.get(model), (out / "run").is_dir())
-    say(verdict.sentence, style="bold")
-    say(verdict.advice)
-    say()
+    found = show_verdicts(folder, out / "run")
     shown = show_actions(folder)
     for evidence in found.values():
         for one in findings(evidence):
@@ -121,6 +117,21 @@ def show_segmented(segmented: Segmented, out: Path, pages: Sequence[Path]) -> No
     formats = "elan,boris,labelstudio,csv" if of_videos else "elan,boris,csv"
     say(f"To other tools:        asot export {place} --to {formats}")
     say(f"Other recordings:      asot segment OTHERS --model {place} --out OTHER_RESULTS")
+
+
+def show_verdicts(folder: PredictionFolder, run: Path) -> dict[str, ModelEvidence]:
+    """Print how right the results of each model are, and return the evidence in a run's folder."""
+    found = read_evidence(run / EVIDENCE_FILE)
+    told: dict[VerdictText, list[str]] = {}
+    for model in dict.fromkeys(folder.models().values()):
+        verdict = verdict_of(folder, model, found.get(model), run.is_dir())
+        told.setdefault(verdict, []).append(model)
+    for verdict, models in told.items():
+        of_which = f"{_names(models)}: " if len(told) > 1 else ""
+        say(f"{of_which}{verdict.sentence}", style="bold")
+        say(verdict.advice)
+        say()
+    return found
 
 
 def show_actions(folder: PredictionFolder, data: Path | None = None) -> list[Timeline]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from asot.cli.console import finish_results, progress, say, show_results, show_share
+from asot.cli.summary import show_verdicts
 from asot.model.loggers import check_logger
 from asot.model.recipe import Recipe
 from asot.progress import DRAWING, LEARNING
@@ -31,8 +32,9 @@ def run(
 ) -> None:
     """Train a recipe on a folder of features without labels, and segment every recording of it.
 
-    The result is scored where there is ground truth. Each setting below overrides the recipe's. A
-    run that was interrupted goes on when the same command is given again.
+    How right the result is, is estimated, and it is scored where there is ground truth. Each
+    setting below overrides the recipe's. A run that was interrupted goes on when the same command
+    is given again.
     Example: asot train default --n_actions 8 --data DIR --out RUN
 
     data: Folder of the data set (required).
@@ -71,5 +73,6 @@ def run(
         say("This run was trained before: its models were used as they are.")
     elif was_begun:
         say("This run was begun before: its training went on from there.")
+    show_verdicts(trained.predictions, trained.root)
     models = trained.root / "models", "the trained models, for asot predict"
     show_results(trained.predictions, scored, models)

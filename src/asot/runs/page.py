@@ -337,14 +337,17 @@ def gather(
     typical, atypical = find_examples(recordings, labels, survey)
     used = {int(label) for one in recordings for label in np.unique(read.of(one))}
     n_used = len(used - {UNLABELLED})
-    remarks = []
-    if n_used < n_known and notice is None:
-        remarks.append(f"{in_use(n_used, n_known)}: the recordings do not need more.")
     run = find_training(folder)
     found = {} if run is None else read_evidence(run.root / EVIDENCE_FILE)
-    verdict = notice or verdict_of(folder, model, found.get(model), run is not None)
-    told = {key: plain_title(key) for key in told_scores(run)}
     evidence = found.get(model)
+    verdict = notice or verdict_of(folder, model, evidence, run is not None)
+    told = {key: plain_title(key) for key in told_scores(run)}
+    remarks = []
+    if n_used < n_known and notice is None:
+        was_found = evidence is not None and evidence.n_actions is not None
+        needless = "the number that was found may be too high"
+        why = needless if was_found else "the recordings do not need more"
+        remarks.append(f"{in_use(n_used, n_known)}: {why}.")
     pairs: list[tuple[int, int]] = []
     if evidence is not None and evidence.choice is not None:
         # They are shown where the actions are, to be merged, and not once more in words.
