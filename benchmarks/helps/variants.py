@@ -120,14 +120,16 @@ def choose_again(case: Case, kept: Callable[[Voters, int], bool] = lambda one, a
         own = [at for at in range(len(one.learners)) if kept(one, at)]
         if own:
             learners, labels = [one.learners[at] for at in own], [one.labels[at] for at in own]
-            fewer.append(Voters(one.name, learners, labels))
+            worth = np.broadcast_to(one.worth, len(one.learners))[own]
+            fewer.append(Voters(one.name, learners, labels, worth))
     return decode_again(case, choose_candidate(fewer, compared, recipe, n_actions, radius))
 
 
 def _one_round(case: Case) -> Labels:
     def kept(one: Voters, at: int) -> bool:
-        repeated = [n for n, own in enumerate(one.learners) if own.title not in ONCE]
-        return at not in repeated[len(repeated) // case.team.recipe.team :]
+        title = one.learners[at].title
+        same = [n for n, own in enumerate(one.learners) if own.title == title]
+        return title in ONCE or at in same[: len(same) // case.team.recipe.team]
 
     return choose_again(case, kept)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from asot.model.recipe import Recipe
 from asot.model.team import (
     BANDS,
     CLEARLY,
+    NETWORK,
     PENALTIES,
     SIMPLE,
     SINGLE,
@@ -202,17 +204,26 @@ def test_the_papers_network_is_taken_where_it_is_clearly_better(
     useless = [0 * one for one in truth]
     team, simple = candidate(TEAM, useless, useless), candidate(SIMPLE, useless)
     asked = [team, simple, candidate(SINGLE, truth)], features, settled, K, RADIUS
-    with monkeypatch.context() as patched:
-        patched.setattr(room, "CLEARLY", CLEARLY / 3)  # some draws tell no more
-        found = choose_candidate(*asked)
+    found = choose_candidate(*asked)
     assert found.choice.chosen == SINGLE
-    assert found.choice.gain[2] > found.choice.gain[0] + CLEARLY / 3
+    assert found.choice.gain[2] > found.choice.gain[0] + NETWORK
     assert found.trust.agreement == pytest.approx(0), "with the team, not with itself"
     assert found.trust.verdict == "weak"
     # A little better is not enough: one network alone has no vote to show doubt.
     close = candidate(TEAM, *(told(rng, truth, 0.05) for _ in range(5)))
     found = choose_candidate([close, candidate(SINGLE, truth)], features, settled, K, RADIUS)
     assert found.choice.chosen == TEAM
+
+
+def test_what_learners_are_worth_counts_beside_what_the_vote_is_told(
+    noisy: tuple[Labels, Labels], rng: np.random.Generator
+) -> None:
+    truth = noisy[1]
+    own, told_worth = rng.uniform(0.5, 1.5, (2, 4))
+    voters = candidate(TEAM, *(told(rng, truth, 0.3) for _ in range(4)))
+    weights = voters.vote(K)[0].weights * (own * told_worth) ** 2
+    vote = replace(voters, worth=own).vote(K, told_worth)[0]
+    np.testing.assert_allclose(vote.weights, weights / weights.sum())
 
 
 def test_a_team_alone_is_chosen(noisy: tuple[Labels, Labels], settled: Recipe) -> None:

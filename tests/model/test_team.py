@@ -30,6 +30,7 @@ from asot.model.team import (
     SCALES,
     SIMPLE,
     SINGLE,
+    SIZED,
     TEAM,
     LastDecoding,
     TeamModel,
@@ -164,7 +165,7 @@ def test_learners_of_a_team_differ_in_their_draws(
     titles = {name: [learner.title for learner in one.learners] for name, one in candidates.items()}
     count = len(KINDS) * len(SCALES)
     assert titles == {
-        TEAM: [*TITLES * 2 * len(SCALES), PAPER.title],
+        TEAM: [*TITLES * 2 * len(SCALES), PAPER.title, *SIMPLE_TITLES[1:] * 2],
         SIMPLE: [*SIMPLE_TITLES, *SIMPLE_TITLES[1:]],
         SINGLE: [PAPER.title],
     }
@@ -197,9 +198,11 @@ def test_learners_see_the_recordings_at_two_scales(
         radii.append(own.transport_eval.radius)
         if learner.title != PAPER.title:
             assert own.transport_train.radius == pytest.approx(radii[-1] / mean)
-    assert radii == [10] * len(KINDS) + [6] * len(KINDS) + [0.04]
+    assert radii == [10] * len(KINDS) + [6] * len(KINDS) + [0.04, 10, 6]
     paper = candidates[SINGLE].learners[0]
-    assert paper is candidates[TEAM].learners[-1]
+    assert paper is candidates[TEAM].learners[-3]
+    assert candidates[TEAM].learners[-2:] == candidates[SIMPLE].learners[1:]
+    assert candidates[TEAM].worth.tolist() == [1.0] * (2 * len(KINDS) + 1) + [SIZED] * 2
     assert paper.model.recipe.order_prior == 0.15
     assert [one.model.radius for one in candidates[SIMPLE].learners] == [0, 10, 6]
     assert all(one.model.scale is not None for one in candidates[SIMPLE].learners)
@@ -219,8 +222,10 @@ def test_without_an_order_there_are_no_prototypes(
 ) -> None:
     train_team(features, open_recipe(order_prior=0.0), 3, seed=seed, device="cpu")
     team = candidates[TEAM].learners
-    assert len(team) == (len(KINDS) - 1) * len(SCALES) + 1
-    assert not any(isinstance(one.model, Prototypes) for one in team)
+    assert len(team) == len(KINDS) * len(SCALES) + 1
+    prototypes = [one.model for one in team if isinstance(one.model, Prototypes)]
+    assert len(prototypes) == len(SCALES)
+    assert all(one.scale is not None for one in prototypes), "with size, and in no order"
 
 
 def test_the_recipe_and_the_generators_are_left_alone(
@@ -500,7 +505,7 @@ def test_learners_that_have_collapsed_are_noticed(
     ).fit(recordings.features)  # fmt: skip
     team = segmenter.model_
     assert [index for index, one in enumerate(broken) if one] == [0, 3]
-    assert len(team.learners) == len(KINDS) * len(SCALES) + 1
+    assert len(team.learners) == (len(KINDS) + 1) * len(SCALES) + 1
     assert (team.vote.weights[[0, 3]] < 0.01).all()
     assert (team.vote.agreement[[0, 3]] < 0.1).all()
     assert len(np.unique(np.concatenate(segmenter.labels_))) >= 3

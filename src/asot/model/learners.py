@@ -46,6 +46,7 @@ from asot.model.team import (
     TeamModel,
     Voters,
     choose_candidate,
+    join_candidates,
 )
 from asot.model.training import draw_model, no_logger, start_at_kmeans, train
 from asot.processes import Died, single_threaded
@@ -318,9 +319,7 @@ def train_team(
     for name in (TEAM, SIMPLE, SINGLE):
         own = [found[index] for index, (group, _) in enumerate(team.plan) if group == name]
         candidates.append(Voters(name, *map(list, zip(*own, strict=True))))
-    everyone, single = candidates[0], candidates[2]
-    both = Voters(TEAM, everyone.learners + single.learners, everyone.labels + single.labels)
-    candidates[0] = both
+    candidates[0] = join_candidates(*candidates)
     background = learn_background(features, team.half) if recipe.background else None
     order = find_order(features) if order is None else order
     told = team.half, progress, order.beyond_noise

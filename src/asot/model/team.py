@@ -56,6 +56,8 @@ PENALTIES = (0.05, 0.005)  # how equal the last decoding may make the actions
 WORTH = 0.5  # nats a segment by which another decoding must describe the frames better
 NEARLY = 0.9  # of the team's gain, for single frames: nearly as good, and simpler
 CLEARLY = 6.0  # nats a segment by which one description of the frames is better than another
+NETWORK = 2.0  # the same for the paper's network beside the team, in which it votes already
+SIZED = 0.7  # what prototypes with size are worth in a team: half the say, as they are alike
 ROUNDS = 5  # of matching the learners to the vote
 COMPARED = 5_000  # frames, to measure their agreement
 
@@ -248,11 +250,13 @@ class Voters:
     name: str
     learners: list[Learner]
     labels: list[list[NDArray[np.int64]]]  # by learner and recording
+    worth: ArrayLike = 1.0  # of each learner, beside what the vote is told
 
     def vote(
         self, n_actions: int, worth: ArrayLike = 1.0
     ) -> tuple[Vote, list[NDArray[np.float64]]]:
         """Hold their vote, see :func:`hold_vote`; return its shares (N_i, K), too."""
+        worth = np.multiply(worth, self.worth)
         vote = hold_vote([np.concatenate(labels) for labels in self.labels], n_actions, worth)
         return vote, [vote.shares(list(each)) for each in zip(*self.labels, strict=True)]
 
@@ -269,6 +273,13 @@ class Outcome:
 
 
 TEAM, SIMPLE, SINGLE = "team", "frames alone", "the paper's network"
+
+
+def join_candidates(team: Voters, simple: Voters, single: Voters) -> Voters:
+    """Let a team vote with the paper's network and the prototypes with size, all but the first."""
+    learners, labels = single.learners + simple.learners[1:], single.labels + simple.labels[1:]
+    worth = np.repeat([1.0, SIZED], [len(team.learners) + 1, len(simple.learners) - 1])
+    return Voters(TEAM, team.learners + learners, team.labels + labels, worth)
 
 
 def choose_candidate(
@@ -319,13 +330,13 @@ def choose_candidate(
         found[one.name] = best if is_better else first
     team, name = found[TEAM], TEAM
     segments = team.n_segments
-    clearly = team.gain + CLEARLY * segments
-    if SINGLE in found and found[SINGLE].gain > clearly:
+    if SINGLE in found and found[SINGLE].gain > team.gain + NETWORK * segments:
         name = SINGLE
     if SIMPLE in found:
         simple = found[SIMPLE]
         nearest = score.gain(simple.candidate.labels[0], n_actions)
         nearly = min(NEARLY * team.gain, team.gain)  # which may be below 0
+        clearly = team.gain + CLEARLY * segments
         if nearest > nearly or (beyond_noise and simple.gain > clearly):
             name = SIMPLE
     gains = [one.gain / segments for one in found.values()]
