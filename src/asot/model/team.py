@@ -56,7 +56,6 @@ PENALTIES = (0.05, 0.005)  # how equal the last decoding may make the actions
 WORTH = 0.5  # nats a segment by which another decoding must describe the frames better
 NEARLY = 0.9  # of the team's gain, for single frames: nearly as good, and simpler
 CLEARLY = 6.0  # nats a segment by which one description of the frames is better than another
-NETWORK = 2.0  # the same for the paper's network beside the team, in which it votes already
 SIZED = 0.7  # what prototypes with size are worth in a team: half the say, as they are alike
 ROUNDS = 5  # of matching the learners to the vote
 COMPARED = 5_000  # frames, to measure their agreement
@@ -330,13 +329,13 @@ def choose_candidate(
         found[one.name] = best if is_better else first
     team, name = found[TEAM], TEAM
     segments = team.n_segments
-    if SINGLE in found and found[SINGLE].gain > team.gain + NETWORK * segments:
+    clearly = team.gain + CLEARLY * segments
+    if SINGLE in found and found[SINGLE].gain > clearly:
         name = SINGLE
     if SIMPLE in found:
         simple = found[SIMPLE]
         nearest = score.gain(simple.candidate.labels[0], n_actions)
         nearly = min(NEARLY * team.gain, team.gain)  # which may be below 0
-        clearly = team.gain + CLEARLY * segments
         if nearest > nearly or (beyond_noise and simple.gain > clearly):
             name = SIMPLE
     gains = [one.gain / segments for one in found.values()]
