@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -381,6 +383,15 @@ def test_what_is_not_fitted_says_so(make: Make, X: list[np.ndarray], name: str) 
         getattr(segmenter, name)(X, *rest)
     with pytest.raises(SklearnNotFittedError):
         check_is_fitted(segmenter)
+
+
+@pytest.mark.parametrize("name", ["labels_", "evidence_", "n_features_in_"])
+def test_what_fitting_leaves_is_asked_for_after_it(make: Make, name: str) -> None:
+    segmenter = make()
+    with pytest.raises(NotFittedError, match="is not fitted yet: call fit first"):
+        getattr(segmenter, name)
+    assert not hasattr(segmenter, name)
+    assert not hasattr(copy.deepcopy(pickle.loads(pickle.dumps(segmenter))), name)
 
 
 def test_a_failed_fit_leaves_the_earlier_one(make: Make, X: list[np.ndarray]) -> None:

@@ -98,8 +98,16 @@ class Segmenter(ClusterMixin, BaseEstimator):
         return read_recordings(X, self.n_features_in_, names, lengths)
 
     def _require_fitted(self) -> None:
-        if not hasattr(self, "n_features_in_"):
+        if "n_features_in_" not in vars(self):
             raise NotFittedError(f"This {type(self).__name__} is not fitted yet: call fit first.")
+
+    if not TYPE_CHECKING:  # where each name is declared
+
+        def __getattr__(self, name: str) -> Any:
+            """Say of what fitting leaves that nothing is fitted."""
+            if name.endswith("_") and not name.startswith("_"):
+                self._require_fitted()
+            return object.__getattribute__(self, name)
 
     def _keep_columns(self, width: int, names: Any) -> None:
         """Keep the number and the names, if any, of the columns of recordings."""
