@@ -285,6 +285,7 @@ def test_evaluate_prints_and_writes_the_scores(
     outcome = asot("evaluate", run, "--published")
     published = {plain_title(name): f"{100 * expected[name]:.1f}" for name in PUBLISHED}
     assert printed_scores(outcome.out) == shown | published
+    assert outcome.out.count("can exceed 100.") == 1
     assert file.read_bytes() == before
 
 

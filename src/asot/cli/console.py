@@ -153,6 +153,9 @@ def show_scores(folder: PredictionFolder, scored: Scored, published: bool = Fals
         for names in (keys, PUBLISHED)[: 1 + published]:
             console().print(score_table(alone, names, down=True))
             say()
+    if published:
+        say("Legacy F1 and CTE F1 count as their authors' releases do, and can exceed 100.")
+        say()
 
 
 def _is_aside(evaluation: Evaluation) -> bool:

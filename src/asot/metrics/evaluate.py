@@ -61,7 +61,7 @@ SCORE_MEANINGS = {
     "edit": ("order of segments", "how alike the sequences are, whatever the lengths"),
     "boundary_f1": ("boundaries", "changes of action found about where they are"),
     "jsd": ("lengths of segments", "how unlike the true lengths; lower is better"),
-    "legacy_f1": ("published F1", "the F1 of ASOT's published tables, to compare with them alone"),
+    "legacy_f1": ("published F1", "ASOT's published F1, to compare with it alone; can exceed 100"),
 }
 _MATCHING_TITLES = {
     "activity": "One matching for each activity",
