@@ -20,6 +20,7 @@ from asot.transport.structure import band_half_width
 from tests.transport.problems import make_cost
 
 pytest.importorskip("numba", reason="the compiled solver is in the extra 'fast'")
+from asot.transport.cpu import kernel
 from tests.transport.naive import solve_naively
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -484,3 +485,10 @@ def test_a_radius_of_one_frame_is_not_the_whole_recording(rng: np.random.Generat
     cost = make_cost(rng, 50, 4)
     for radius in (1, 1.0, 1):
         compare(cost, radius=radius)
+
+
+def test_compiling_is_announced_once_for_both_precisions(caplog: pytest.LogCaptureFixture) -> None:
+    kernel._announce.cache_clear()
+    for _ in ("float32", "float64"):
+        kernel._Announcement().on_start(None)
+    assert [one.getMessage()[:20] for one in caplog.records] == ["Compiling the solver"]

@@ -106,7 +106,7 @@ class StreamingDecoder:
     dtype : {"float32", "float64"}, optional
         Precision; that of the first cost unless given. Where given, the CPU solver is made ready
         at once, for which the first solve of a stream would have to wait: it is compiled the first
-        time ever (some 15 s), and read from disk in a new process.
+        time ever (some 15 s of a free core), and read from disk in a new process.
 
     Raises
     ------

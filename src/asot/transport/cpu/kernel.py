@@ -302,16 +302,17 @@ def entry(single: bool) -> Any:
             return cfunc(signature, _nrt=False)(solve)
 
 
+@functools.cache
+def _announce():
+    text = "some 15 seconds of a free core for each precision, longer on a busy machine"
+    logger.warning("Compiling the solver, the first time alone: %s.", text)
+
+
 class _Announcement(event.Listener):
     """A notice of why the first call ever takes so long; not for code that is read."""
 
-    def __init__(self):
-        self._said = False
-
     def on_start(self, _):
-        if not self._said:
-            logger.warning("Compiling the solver, once for each precision: some 15 seconds.")
-        self._said = True
+        _announce()
 
     def on_end(self, _):
         pass
