@@ -147,7 +147,7 @@ def test_what_is_given_is_not_looked_for(train: Train, make_recipe: MakeRecipe, 
         assert (found["radius"], found["order"], found["n_actions"]) == (None, None, None)
         assert found["choice"]["names"] == ["team", "frames alone", "the paper's network"]
         assert found["trust"]["verdict"] in ("good", "mixed", "weak")
-        counts = {"team": len(KINDS) * len(SCALES) + 1, "frames alone": 1 + len(SCALES)}
+        counts = {"team": (len(KINDS) + 1) * len(SCALES) + 1, "frames alone": 1 + len(SCALES)}
         assert len(found["learners"]) == counts.get(found["choice"]["chosen"], 1)
     else:
         assert not (run.root / "evidence.json").exists()
