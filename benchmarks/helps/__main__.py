@@ -50,14 +50,13 @@ def main(words: Sequence[str] | None = None) -> None:
     from asot.errors import AsotError
     from benchmarks.helps.measuring import measure, read_report
     from benchmarks.helps.ranking import measure_ranking
-    from benchmarks.helps.sets import read_sets
+    from benchmarks.helps.sets import read_sets, tell_absent
     from benchmarks.helps.tables import tables
 
     try:
         report = read_report(options.out)
         sets, absent = read_sets(options.sets)
-        for name, reason in absent.items():
-            print(f"without {name}: {reason}", file=sys.stderr)
+        tell_absent(absent)
         report["machine"] = machine()
         told = partial(print, file=sys.stderr, flush=True)
         measure(report, sets, options.variants, options.seeds, options.out, told)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from asot.timeline.segments import run_lengths
 from benchmarks.helps.measuring import measure, read_report
-from benchmarks.helps.sets import SETS, Group, read_sets
+from benchmarks.helps.sets import SETS, Group, read_sets, tell_absent
 from benchmarks.helps.tables import sets_table
 from benchmarks.machine import share_threads
 
@@ -242,9 +242,10 @@ def draw(change: str, groups: list[Group], rng: Rng) -> Group:
             return changed
 
 
-def altered_sets(changes: Sequence[str], number: int, each: int) -> dict[str, list[Group]]:
-    """Some of the sets for each change, changed; by the set, the change and the number drawn."""
-    present = read_sets(list(SETS))[0]
+def altered_sets(
+    present: dict[str, list[Group]], changes: Sequence[str], number: int, each: int
+) -> dict[str, list[Group]]:
+    """Some of the sets for each change, changed: the same for a number, of the same sets."""
     found = {}
     for change in changes:
         rng = np.random.default_rng([number, list(CHANGES).index(change)])
@@ -261,7 +262,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="the figures, as JSON; gone on with if it exists")
     options = parser.parse_args()
     report = read_report(options.out)
-    sets = altered_sets(options.changes, options.draw, options.each)
+    present, absent = read_sets(list(SETS))
+    tell_absent(absent)
+    sets = altered_sets(present, options.changes, options.draw, options.each)
     told = partial(print, file=sys.stderr, flush=True)
     measure(report, sets, ("kmeans", "paper", "default"), 1, options.out, told)
     print(sets_table(report))

@@ -6,6 +6,7 @@ Nothing is downloaded, and nothing of a package is imported for its data files.
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -206,3 +207,9 @@ def read_sets(names: Sequence[str]) -> tuple[dict[str, list[Group]], dict[str, s
         except (AsotError, OSError) as error:
             absent[name] = str(error)
     return present, absent
+
+
+def tell_absent(absent: dict[str, str]) -> None:
+    """Say which sets are not here, and why."""
+    for name, reason in absent.items():
+        print(f"without {name}: {reason}", file=sys.stderr)

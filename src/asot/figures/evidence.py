@@ -130,7 +130,8 @@ def _tell_choice(values: CandidateScores) -> Finding:
         "Simpler methods are held against the team. Each is scored by how much shorter it "
         "describes the frames than a single action does, in nats for each segment of the team. "
         "Frames alone take its place where already the nearest centre of each frame, which is not "
-        "in the table, describes them as well; the paper's network, where it is six nats better.",
+        "in the table, describes them nearly as well; the paper's network, where it is six nats "
+        "better.",
         head=("Candidate", "Nats a segment"),
         rows=tuple((n, f"{one:.1f}") for n, one in zip(values.names, values.gain, strict=True)),
     )
