@@ -143,3 +143,12 @@ def test_what_labellings_are_worth_decides_between_two_camps(rng: np.random.Gene
         vote = hold_vote(labels, 4, np.array(worth))
         assert adjusted_rand_score(vote.shares(labels).argmax(axis=1), winner) == 1
         np.testing.assert_allclose(vote.weights, np.square(worth) / 10, atol=1e-3)
+
+
+def test_learners_of_one_mind_have_all_votes_and_no_more(rng: np.random.Generator) -> None:
+    """Whatever each is worth, their weights in sum are 1 but for rounding."""
+    labels = [np.repeat([0, 1, 2], 20)] * 29
+    for _ in range(50):
+        shares = hold_vote(labels, 3, rng.uniform(0.5, 2.0, len(labels))).shares(labels)
+        assert shares.max() <= 1.0
+        np.testing.assert_allclose(shares.max(axis=1), 1.0)

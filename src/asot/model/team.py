@@ -155,7 +155,7 @@ class Vote:
         frames = np.arange(len(votes))
         for own, columns, weight in zip(labels, self.columns, self.weights, strict=True):
             votes[frames, columns[own]] += weight
-        return votes
+        return np.minimum(votes, 1.0)  # which the sum of all weights may exceed by rounding
 
 
 def hold_vote(labels: Sequence[NDArray[np.int64]], n_actions: int, worth: ArrayLike = 1.0) -> Vote:
