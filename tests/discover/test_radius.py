@@ -69,10 +69,8 @@ def test_it_follows_the_frame_rate(recordings: Recordings, n_actions: int, seed:
     slow = find_radius(prepared(recordings.features), n_actions, seed=seed)
     fast = find_radius(prepared(recordings.features, times=3), n_actions, seed=seed)
     lengths = [one.segment_length[one.radii.index(one.chosen)] for one in (slow, fast)]
+    # The radius need not: where frames are clear, a fine one finds the same segments.
     assert 2 < lengths[1] / lengths[0] < 5
-    # The radius too, where frames are not so clear that any will do.
-    if slow.chosen >= 6:
-        assert 1.25 < fast.chosen / slow.chosen < 9
 
 
 @pytest.mark.parametrize("near", [1, 7.3, 30, 1e6])

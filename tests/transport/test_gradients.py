@@ -53,7 +53,7 @@ def draw_options(kind: str, rng: np.random.Generator) -> dict[str, Any]:
         return {"allowed": allowed}
     if kind == "own structure":
         matrix = rng.normal(size=(7, 7))
-        return {"structure": Dense(torch.from_numpy(0.2 * (matrix + matrix.T)))}
+        return {"structure": Dense(torch.from_numpy(0.1 * (matrix + matrix.T)))}
     if kind == "features":
         return {"structure": FeatureBand(torch.from_numpy(rng.normal(size=(2, 7, 4))), 0.3)}
     if kind == "marginals":
