@@ -177,6 +177,25 @@ def test_what_helps_goes_on_with_its_figures(
     assert "| 12.3 / " in shown
 
 
+def test_sets_are_altered_alike_for_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(REPOSITORY))
+    from benchmarks.helps.altered import CHANGES, altered_sets
+    from benchmarks.helps.sets import read_sets
+
+    present = read_sets(["generated"])[0]
+    made, again, other = (altered_sets(present, list(CHANGES), n, 3) for n in (0, 0, 1))
+    assert len(made) == len(CHANGES)
+    for name, (group,) in made.items():
+        assert group.n_actions > 1
+        pairs = zip(group.features, group.ground_truth, strict=True)
+        assert all(len(rows) == len(labels) and np.isfinite(rows).all() for rows, labels in pairs)
+        np.testing.assert_array_equal(
+            np.concatenate(group.features), np.concatenate(again[name][0].features)
+        )
+    by_number = [np.concatenate(one[0].features) for one in (*made.values(), *other.values())]
+    assert len({one.tobytes() for one in by_number}) > 1.6 * len(made)
+
+
 def test_what_is_made_of_the_defaults_learners_is_what_a_fit_gives(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from asot.errors import AsotError
 from asot.timeline.segments import run_lengths
 from benchmarks.helps.measuring import measure, read_report
 from benchmarks.helps.sets import SETS, Group, read_sets, tell_absent
@@ -254,19 +255,22 @@ def altered_sets(
     return found
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.helps.altered")
     parser.add_argument("--changes", nargs="+", choices=CHANGES, default=list(CHANGES))
     parser.add_argument("--draw", type=int, default=0, help="which sets are drawn (0)")
     parser.add_argument("--each", type=int, default=3, help="sets for each change (3)")
     parser.add_argument("--out", type=Path, help="the figures, as JSON; gone on with if it exists")
-    options = parser.parse_args()
-    report = read_report(options.out)
-    present, absent = read_sets(list(SETS))
-    tell_absent(absent)
-    sets = altered_sets(present, options.changes, options.draw, options.each)
-    told = partial(print, file=sys.stderr, flush=True)
-    measure(report, sets, ("kmeans", "paper", "default"), 1, options.out, told)
+    options = parser.parse_args(words)
+    try:
+        report = read_report(options.out)
+        present, absent = read_sets(list(SETS))
+        tell_absent(absent)
+        sets = altered_sets(present, options.changes, options.draw, options.each)
+        told = partial(print, file=sys.stderr, flush=True)
+        measure(report, sets, ("kmeans", "paper", "default"), 1, options.out, told)
+    except AsotError as error:
+        parser.exit(1, f"{error}\n")
     print(sets_table(report))
 
 

@@ -67,7 +67,9 @@ def sets_table(report: dict[str, Any]) -> str:
     if len(found) > 1:
         *means, gain = np.mean(found, axis=0)
         rows.append(["mean", *[""] * 4, *map(_with_spread, means), _slashed(gain[:, 0], "+.1f")])
-    return _markdown(head, rows)
+    below = [sum(gain[0, 0] < -points for *_, gain in found) for points in (2, 5)]
+    told = f"MoF more than 2 below the better: {below[0]} of {len(found)}, more than 5: {below[1]}."
+    return f"{_markdown(head, rows)}\n\n{told}"
 
 
 def _left_out_scales(report: dict[str, Any]) -> str:

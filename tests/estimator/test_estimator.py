@@ -468,7 +468,7 @@ def test_a_fit_that_ends_with_one_label_says_so(
         return [np.full(len(one), 2) for one in prepared]
 
     monkeypatch.setattr(ActionSegmenter, "_segmented", collapsed)
-    said = "Every frame of {} has the same label, though there are 3 actions"
+    said = "Every frame of {} has the same label, though there are 3 actions: try another random_"
     segmenter = make(**{**SINGLE, "n_actions": 3}).fit(X[:2])
     assert said.format("2 recordings") in caplog.text
     assert said.format("2 recordings") in segmenter._repr_mimebundle_()["text/html"]

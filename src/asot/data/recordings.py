@@ -18,7 +18,7 @@ from asot.data.features import FeatureFile
 from asot.data.origin import Origin, read_origin, read_times
 from asot.data.textfiles import GroundTruthFile
 from asot.errors import ArgumentError, FileError, require_number
-from asot.text import printable
+from asot.text import plural, printable
 from asot.timeline.segments import even_times
 
 Features = NDArray[np.floating[Any]]
@@ -155,7 +155,7 @@ def transposed_hint(shapes: Sequence[tuple[int, int]], cure: str) -> str | None:
     wide = all(n_frames < width for n_frames, width in shapes)
     if not shapes or not (wide or (len(frames) == 1 and len(columns) > 1)):
         return None
-    first = f"{shapes[0][0]:,} frames of {shapes[0][1]:,} columns"
+    first = f"{plural(shapes[0][0], 'frame')} of {plural(shapes[0][1], 'column')}"
     return (
         f"the features are {first}, and likewise in all recordings: if they are "
         f"(columns, frames), transpose them with {cure}"

@@ -278,10 +278,10 @@ class RecipeSegmenter(Segmenter):
         if self.n_actions_ < 2 or len(set().union(*map(np.unique, self.labels_))) > 1:
             return []
         every = f"Every frame of {plural(len(self.labels_), 'recording')} has the same label"
-        return [
-            f"{every}, though there are {self.n_actions_} actions: try another random_state, "
-            "or the default team."
-        ]
+        advice = "try another random_state" + (
+            "" if self.model_.recipe.team else ", or the default team"
+        )
+        return [f"{every}, though there are {self.n_actions_} actions: {advice}."]
 
     def _warn_of_one_label(self) -> None:
         for sentence in self._one_label():
