@@ -58,7 +58,7 @@ def _throughput(features: list[Any], n_frames: int, recipe: Recipe, backend: str
     with solving_with(backend):
         epochs, trained = time_epochs(features, recipe, N_ACTIONS)
         epoch = median(epochs[1:])
-        prepared = PreparedFeatures(features, recipe.dataset.standardise)
+        prepared = PreparedFeatures(features, recipe.preparation)
         before = time.perf_counter()
         for one in prepared:
             decode(trained, one)
@@ -78,7 +78,7 @@ def time_epochs(features: Any, recipe: Recipe, n_actions: int) -> tuple[list[flo
     """Seconds of each epoch of ``training.train``; the first has the k-means start in it."""
     stamps = [time.perf_counter()]
     trained = training.train(
-        PreparedFeatures(features, recipe.dataset.standardise),
+        PreparedFeatures(features, recipe.preparation),
         recipe,
         n_actions,
         device="cpu",
@@ -98,7 +98,7 @@ def profile_step(features: Any, recipe: Recipe) -> dict[str, float]:
     """Shares of the time of training, without its start; ``rest`` is Python's between the parts."""
     clock = Clock()
     once = replace(recipe, training=replace(recipe.training, kmeans_restarts=0))
-    prepared = PreparedFeatures(features, recipe.dataset.standardise)
+    prepared = PreparedFeatures(features, recipe.preparation)
     # Reading and standardising happen once, and are no part of a step.
     for one in prepared:
         len(one)

@@ -88,7 +88,7 @@ class Case:
     @cached_property
     def prepared(self) -> list[NDArray[np.float32]]:
         """The recordings as the default's learners take them."""
-        return list(PreparedFeatures(self.features, self.team.recipe.dataset.standardise))
+        return list(PreparedFeatures(self.features, self.team.recipe.preparation))
 
     def answers(self, learner: Learner) -> Labels:
         """A learner's labels of each recording."""

@@ -77,7 +77,8 @@ class ActionSegmenter(EmbeddingOutput, SegmentOutput, StoredSegmenter):
         Steps to look for within each action, at most; an action has fewer where its segments do
         not hold them, and none where it has fewer than six segments. 0 looks for none.
     standardise : bool
-        Standardise the features of each recording.
+        Standardise the features of each recording; for a team, single frames that leap from both
+        their neighbours, as where a tracker fails, are taken out first.
     hidden : sequence of int
         Widths of the encoder's hidden layers; learners of a team have their own.
     embedding_width : int

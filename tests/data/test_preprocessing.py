@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy.ndimage import median_filter
 from sklearn.preprocessing import StandardScaler
 
 from asot.data import frames, standardise
@@ -72,6 +73,40 @@ def test_scale_changes_nothing_and_order_of_columns_stays(
     np.testing.assert_array_equal(
         standardise(features[:, columns]), standardise(features)[:, columns]
     )
+
+
+def spikeless(rows: np.ndarray) -> np.ndarray:
+    """Take out spikes one by one, with SciPy's median."""
+    found = rows.copy()
+    for own, column in zip(rows.T, found.T, strict=True):
+        usual = median_filter(own, 3, mode="mirror")
+        if np.count_nonzero(np.diff(own)) <= len(own) / 2:
+            continue
+        for at in range(len(own)):
+            if abs(own[at] - usual[at]) > 6 * usual.astype(np.float64).std() and rows[at].any():
+                column[at] = usual[at]
+    return found
+
+
+def test_single_frames_that_leap_are_taken_out(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    smooth = np.cumsum(rng.normal(size=(300, 5)), axis=0)
+    rows = standardise(smooth)
+    assert frames.without_spikes(rows) is rows
+    spiked = smooth + 400 * rng.normal(size=smooth.shape) * (rng.random(smooth.shape) < 0.05)
+    spiked[:, 4] = rng.random(300) < 0.02  # events
+    spiked[[7, 80]] = 0.0
+    spiked = standardise(spiked)
+    known = spiked.copy()
+    expected = spikeless(spiked)
+    assert 10 < np.count_nonzero(expected != spiked) < 80
+    for block in (frames.BLOCK, 7, 5 * 11):
+        monkeypatch.setattr(frames, "BLOCK", block)
+        np.testing.assert_array_equal(frames.without_spikes(spiked), expected)
+    np.testing.assert_array_equal(spiked, known)
+    for short in (spiked[:1], spiked[:2]):
+        assert frames.without_spikes(short) is short
 
 
 def test_extreme_values(rng: np.random.Generator) -> None:

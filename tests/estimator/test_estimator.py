@@ -455,6 +455,20 @@ def test_frames_that_are_all_the_same(make: Make, face: dict[str, Any]) -> None:
     assert [len(one) for one in make(standardise=False, **face).fit_predict(X)] == [20, 20]
 
 
+def test_a_team_does_not_see_spikes_but_the_papers_network_does(
+    make: Make, X: list[np.ndarray], rng: np.random.Generator
+) -> None:
+    spiked = [one.copy() for one in X]
+    for one in spiked:
+        apart = 3 * rng.choice(len(one) // 3, 2, replace=False)
+        one[apart, rng.integers(one.shape[1], size=2)] += 1e3
+    for face, is_alike in ((TEAM, True), (SINGLE, False), ({**TEAM, "standardise": False}, False)):
+        segmenter = make(**face).fit(X)
+        rows = [np.concatenate(segmenter.transform(one)) for one in (X, spiked)]
+        alike = (rows[0] * rows[1]).sum(axis=1)
+        assert (np.median(alike) > 0.999) == is_alike
+
+
 def test_a_fit_that_ends_with_one_label_says_so(
     make: Make,
     X: list[np.ndarray],

@@ -139,11 +139,12 @@ def test_onnx_gives_what_python_does(
     segmenter = make(**face).fit(X)
     segmenter.to_onnx(tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
-    holes, flat = X[0].copy(), X[1].copy()
+    holes, flat, spiked = X[0].copy(), X[1].copy(), X[0].copy()
     holes[3:7], flat[:, 2] = 0, 7  # frames without features, and a column that never changes
+    spiked[[0, 5, 6, 9], [0, 1, 2, 2]] = 50
     told = session.get_modelmeta().custom_metadata_map
     settings, prior = json.loads(told["solve"]), json.loads(told["order_prior"])
-    for x in (*X, holes, flat, X[0][:2], X[0][:1]):
+    for x in (*X, holes, flat, spiked, X[0][:2], X[0][:1]):
         x = x.astype(np.float32)
         embedding, similarity = session.run(None, {"features": x})
         np.testing.assert_allclose(embedding, segmenter.transform(x), atol=2e-6)

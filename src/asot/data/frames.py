@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from asot.errors import ArgumentError, require_integer
 
 BLOCK = 2**22  # numbers that are held at once
+LEAP = 6.0  # deviations of a column, by which a spike leaps from both its neighbours
 
 
 def stratified_frames(n_frames: int, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -169,6 +170,59 @@ def standardise(features: ArrayLike) -> NDArray[np.float32]:
             result[rows] = values
         else:
             result[np.ix_(np.flatnonzero(present[rows]) + rows.start, varies)] = values
+    return result
+
+
+def without_spikes(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Give values that leap from both their neighbours in time that of the nearer one.
+
+    A spike lies more than six deviations beyond what comes before and after it, as where a sensor
+    or a tracker fails for a single frame. The deviation is that of the column after a median of
+    three, which no spike widens. Columns that mostly stay as they are from frame to frame are left,
+    as single frames may be events there, and so are frames that are all zero.
+
+    Parameters
+    ----------
+    rows : (N, D) float32 array
+        Standardised features.
+
+    Returns
+    -------
+    (N, D) float32 array
+        ``rows`` itself where nothing leaps.
+
+    Examples
+    --------
+    >>> rows = np.sin(np.arange(100, dtype=np.float32))[:, None]
+    >>> rows[40] = 30.0
+    >>> round(float(without_spikes(rows)[40, 0]), 2), round(float(np.sin(39)), 2)
+    (0.96, 0.96)
+    """
+    count, width = rows.shape
+    last = count - 1  # which has but one neighbour, as the first
+    step = max(1, BLOCK // width)
+    blocks = np.split(np.arange(count), range(step, count, step))
+
+    def medians(at: NDArray[np.int64]) -> tuple[NDArray[np.float32], ...]:
+        """Return some frames, those before them, and the medians of each with its neighbours."""
+        before, own, after = (rows[last - abs(last - abs(at + away))] for away in (-1, 0, 1))
+        return own, before, np.clip(own, np.minimum(before, after), np.maximum(before, after))
+
+    total, squares, moves = np.zeros((3, width))
+    for at in blocks:
+        own, before, usual = medians(at)
+        total += usual.sum(axis=0, dtype=np.float64)
+        squares += np.einsum("ij,ij->j", usual, usual, dtype=np.float64)
+        moves += (own != before).sum(axis=0)
+    deviation = np.sqrt(np.maximum(squares / count - (total / count) ** 2, 0.0))
+    reach = np.where(moves > count / 2, LEAP * deviation, np.inf)
+    result = rows
+    for at in blocks:
+        own, _, usual = medians(at)
+        leaps = (np.abs(own - usual) > reach) & own.any(axis=1, keepdims=True)
+        if leaps.any():
+            result = rows.copy() if result is rows else result
+            result[at] = np.where(leaps, usual, own)
     return result
 
 

@@ -96,7 +96,7 @@ def embed_contrasted(
 
     It is the paper's, at the time scale ``radius``, in frames.
     """
-    features = PreparedFeatures(recordings, standardised=False)
+    features = PreparedFeatures(recordings, preparation=False)
     made = learn_contrast(features, EncoderSettings(), TrainingSettings(), radius, seed)
     with torch.no_grad():
         return [F.normalize(made(torch.from_numpy(one)), dim=1).numpy() for one in features]

@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asot.data import even_frames, standardise, stratified_frames
+from asot.data.frames import without_spikes
 from asot.discover.views import View
 from asot.errors import ArgumentError, DataError
 from asot.kept import Kept
+from asot.model.recipe import Preparation
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,9 +26,18 @@ AHEAD = 2**20  # numbers to sample at once
 TOLD_APART_BY = 256  # frames
 
 
-def prepare(features: ArrayLike, standardised: bool) -> NDArray[np.float32]:
-    """Return one recording's features (N, D) in float32, standardised or as they are."""
-    return standardise(features) if standardised else np.asarray(features, dtype=np.float32)
+def prepare(features: ArrayLike, preparation: Preparation) -> NDArray[np.float32]:
+    """Return one recording's features (N, D) in float32: standardised, without spikes, as they are.
+
+    What is left once spikes are taken out is standardised again.
+    """
+    if not preparation:
+        return np.asarray(features, dtype=np.float32)
+    rows = standardise(features)
+    if preparation == "despiked":
+        smoother = without_spikes(rows)
+        return rows if smoother is rows else standardise(smoother)
+    return rows
 
 
 def as_tensor(features: ArrayLike) -> Tensor:
@@ -98,21 +109,21 @@ class PreparedFeatures(TrainingFeatures):
     def __init__(
         self,
         features: Sequence[NDArray[Any]],
-        standardised: bool,
+        preparation: Preparation,
         order: Sequence[int] = (),
         folder: Path | None = None,
         digests: Sequence[bytes] = (),
     ) -> None:
         # Standardising reads a whole recording, too much to repeat in every epoch. Raw recordings
         # may be mapped from files, of which a batch reads some frames only.
-        super().__init__(features, int(features[0].shape[1]), standardised, folder, order)
-        self._standardised = standardised
+        super().__init__(features, int(features[0].shape[1]), bool(preparation), folder, order)
+        self._preparation = preparation
         self._digests = digests
 
     @cached_property
     def identity(self) -> str:
         """Return a text that other recordings, or the same prepared otherwise, do not have."""
-        whole = hashlib.sha256(repr(self._standardised).encode())
+        whole = hashlib.sha256(repr(self._preparation).encode())
         made = self._digests or digests(self._recordings)
         for index in self.order:
             whole.update(made[index])
@@ -126,7 +137,7 @@ class PreparedFeatures(TrainingFeatures):
                 f"Recording {given} has {width} feature columns, but {self.width} are expected: "
                 "features must come from the same extractor."
             )
-        return prepare(raw, self._standardised)
+        return prepare(raw, self._preparation)
 
 
 class ViewedFeatures(TrainingFeatures):

@@ -1,6 +1,6 @@
 """A network, or a team of them, as an ONNX graph: all that comes before the transport.
 
-The input is one recording as it is, ``features`` (N, D) float32; standardising and the windows of
+The input is one recording as it is, ``features`` (N, D) float32; preparing it and the windows of
 views are in the graph, in float64 as in Python. The outputs are those of ``transform``,
 ``embedding`` (N, d), and the cosine similarity to each action, ``similarity`` (N, K). A team's is
 the mean of its learners', weighed as they vote.
@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from asot.data.frames import LEAP
 from asot.discover.prototypes import Prototypes
 from asot.discover.views import View
 from asot.errors import ArgumentError, MissingExtraError
@@ -58,6 +59,8 @@ def write_onnx(path: Path, model: ActionModel | TeamModel) -> None:
     features = "features"
     if model.recipe.dataset.standardise:
         features = writer.standardise(features, model.n_features)
+    if model.recipe.preparation == "despiked":
+        features = writer.standardise(writer.without_spikes(features), model.n_features)
     if isinstance(model, TeamModel):
         voters = zip(model.learners, np.sqrt(model.vote.weights), strict=True)
         parts = [
@@ -147,6 +150,33 @@ class _ModelWriter(GraphWriter):
         length = self.add("Where", varies, length, none)
         return self.single(self.add("Where", varies, self.add("Div", x, length), zero))
 
+    def without_spikes(self, rows: str) -> str:
+        """Add what ``asot.data.frames.without_spikes`` does."""
+        count, one = self._count(rows), self.constant(np.int64(1))
+        last = self.add("Sub", count, one)
+        at = self.add("Range", self.constant(np.int64(0)), count, one)
+        # The first and the last have but one neighbour; a single frame has itself.
+        places = self.add("Abs", self.add("Sub", at, one)), self.add("Add", at, one)
+        before, after = (
+            self.add("Sub", last, self.add("Abs", self.add("Sub", last, place))) for place in places
+        )
+        before, after = (self.add("Gather", rows, place, axis=0) for place in (before, after))
+        usual = self.add("Max", rows, self.add("Min", before, after))
+        usual = self.add("Min", usual, self.add("Max", before, after))
+        exact = self.double(usual)
+        mean = self.add("ReduceMean", exact, axes=[0])
+        squares = self.add("ReduceMean", self.add("Mul", exact, exact), axes=[0])
+        variance = self.add("Sub", squares, self.add("Mul", mean, mean))
+        deviation = self.add("Sqrt", self.add("Max", variance, self.constant(0.0)))
+        moves = self.double(self.add("Not", self.add("Equal", rows, before)))
+        moves = self.add("Greater", self.add("ReduceMean", moves, axes=[0]), self.constant(0.5))
+        present = self.add("ReduceMax", self.add("Abs", self.double(rows)), axes=[1])
+        present = self.add("Greater", present, self.constant(0.0))
+        leap = self.add("Abs", self.add("Sub", self.double(rows), exact))
+        leaps = self.add("Greater", leap, self.add("Mul", deviation, self.constant(LEAP)))
+        leaps = self.add("And", leaps, self.add("And", moves, present))
+        return self.add("Where", leaps, usual, rows)
+
     def view(self, features: str, view: View) -> str:
         """Add what ``View.apply`` does."""
         if view.kind == "frames":
@@ -155,9 +185,8 @@ class _ModelWriter(GraphWriter):
         mean = self.window_mean(frames, view.half)
         parts = [mean]
         if view.kind == "motion":
-            last = self.add("Slice", frames, *map(self._numbers, (0, -1, 0)))
-            first = self.add("Slice", frames, *map(self._numbers, (0, 1, 0)))
-            steps = self.add("Sub", frames, self.add("Concat", first, last, axis=0))
+            before = self._slice(frames, 0, 1), self._slice(frames, 0, -1)
+            steps = self.add("Sub", frames, self.add("Concat", *before, axis=0))
             squares = self.window_mean(self.add("Mul", frames, frames), view.half)
             deviation = self.add("Sub", squares, self.add("Mul", mean, mean))
             speed = self.window_mean(self.add("Mul", steps, steps), view.half)
@@ -175,8 +204,7 @@ class _ModelWriter(GraphWriter):
         """Average the frames around each, by differences of sums up to each."""
         if half == 0:
             return frames
-        count = self.add("Slice", self.add("Shape", frames), *map(self._numbers, (0, 1)))
-        count = self.add("Squeeze", count)
+        count = self._count(frames)
         width = 2 * half + 1
         end = self.add("Add", count, self.constant(np.int64(half + 1)))
         around = self.add("Range", self.constant(np.int64(-half)), end, self.constant(np.int64(1)))
@@ -184,10 +212,7 @@ class _ModelWriter(GraphWriter):
         around = self.add("Min", self.add("Max", around, self.constant(np.int64(0))), last)
         padded = self.add("Gather", frames, around, axis=0)
         sums = self.add("CumSum", padded, self.constant(np.int64(0)), exclusive=1)
-        ends = [
-            self.add("Slice", sums, *map(self._numbers, bounds))
-            for bounds in ((width, ALL, 0), (0, -width, 0))
-        ]
+        ends = [self._slice(sums, *bounds) for bounds in ((width, ALL), (0, -width))]
         return self.add("Div", self.add("Sub", *ends), self.constant(float(width)))
 
     def double(self, x: str) -> str:
@@ -197,6 +222,14 @@ class _ModelWriter(GraphWriter):
     def single(self, x: str) -> str:
         """Take numbers to float32."""
         return self.add("Cast", x, to=1)
+
+    def _count(self, frames: str) -> str:
+        """Count frames."""
+        return self.add("Squeeze", self._slice(self.add("Shape", frames), 0, 1))
+
+    def _slice(self, frames: str, start: int, end: int) -> str:
+        """Take some frames."""
+        return self.add("Slice", frames, *map(self._numbers, (start, end, 0)))
 
     def _numbers(self, value: int) -> str:
         return self.constant(np.array([value], dtype=np.int64))

@@ -26,6 +26,8 @@ from asot.schema import read_yaml
 from asot.text import meant
 
 SUFFIXES = (".yaml", ".yml")
+# Of features: as they are, standardised, or without spikes as well.
+Preparation = bool | Literal["despiked"]
 AUTO: Final = "auto"  # in place of a number, which is then found from the recordings
 
 
@@ -82,7 +84,8 @@ class DatasetSettings:
     frame_rate
         Frames per second; seconds are left out of the tables unless given.
     standardise
-        Standardise the features of each recording and divide them by the root of their number.
+        Standardise the features of each recording and divide them by the root of their number. For
+        a team, single frames that leap from both their neighbours are taken out first.
     transposed
         Whether features are stored as (columns, frames).
     """
@@ -255,6 +258,12 @@ class Recipe:
     def activities(self) -> dict[str, int]:
         """Return the number of actions of each activity; empty where one number serves all."""
         return self.n_actions if isinstance(self.n_actions, dict) else {}
+
+    @property
+    def preparation(self) -> Preparation:
+        """Return how features are prepared: of a team, without spikes."""
+        standardised = self.dataset.standardise
+        return "despiked" if standardised and self.team else standardised
 
     def actions_of(self, activity: str | None) -> int:
         """Return the number of actions of an activity; None is for data without activities."""

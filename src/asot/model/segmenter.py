@@ -21,7 +21,7 @@ from asot.errors import (
 from asot.metrics import evaluate
 from asot.model.features import PreparedFeatures, as_tensor, content_order, prepare
 from asot.model.given import GivenRecordings, Names, read_recordings, read_weights
-from asot.model.recipe import AUTO, Recipe, require_or_auto
+from asot.model.recipe import AUTO, Preparation, Recipe, require_or_auto
 from asot.processes import Died, crew
 from asot.text import plural
 from asot.workers import DEFAULT_WORKERS
@@ -202,6 +202,8 @@ class RecipeSegmenter(Segmenter):
         from asot.model.sub_actions import find_sub_actions
         from asot.model.training import train
 
+        if parts.given or parts.callbacks:  # these make another method, of a single network
+            recipe = replace(recipe, team=0, background=False)
         # Prepared once, for training and for segmenting.
         prepared = self._prepare(recordings, recipe, sample_weight)
         seed = self._seed()
@@ -216,8 +218,6 @@ class RecipeSegmenter(Segmenter):
                 labels = self._segmented(epoch.decoder(), prepared)
                 snapshots.append(Snapshot(done, epoch.loss, labels))
 
-        if parts.given or parts.callbacks:  # these make another method, of a single network
-            recipe = replace(recipe, team=0, background=False)
         begin_team(prepared, recipe, self.device)
         number = settle_number(prepared, seed=seed) if self.n_actions == AUTO else None
         n_actions = int(self.n_actions) if number is None else number.chosen
@@ -291,7 +291,7 @@ class RecipeSegmenter(Segmenter):
         self, recordings: GivenRecordings, recipe: Recipe, sample_weight: Any
     ) -> PreparedFeatures:
         weights, order = read_weights(sample_weight, recordings), content_order(recordings)
-        prepared = PreparedFeatures(recordings, recipe.dataset.standardise, order)
+        prepared = PreparedFeatures(recordings, recipe.preparation, order)
         if weights is not None:
             prepared.weights = [weights[place] for place in order]
         return prepared
@@ -326,13 +326,12 @@ class RecipeSegmenter(Segmenter):
 
     def _each(self, label: Callable[..., Answer], recordings: GivenRecordings) -> list[Answer]:
         """Label recordings as they are given with the fitted model, in their order."""
-        standardised = self.model_.recipe.dataset.standardise
-        own = partial(_of_raw, partial(label, self.model_), standardised)
+        own = partial(_of_raw, partial(label, self.model_), self.model_.recipe.preparation)
         return label_each(own, recordings, self.model_)
 
     def _prepared(self, recordings: Sequence[NDArray[Any]]) -> Iterator[NDArray[np.float32]]:
-        standardised = self.model_.recipe.dataset.standardise
-        return (prepare(one, standardised) for one in recordings)
+        preparation = self.model_.recipe.preparation
+        return (prepare(one, preparation) for one in recordings)
 
 
 class NetworkSegmenter(RecipeSegmenter):
@@ -376,9 +375,9 @@ def _label_at(
 
 
 def _of_raw(
-    label: Callable[..., Answer], standardised: bool, features: NDArray[Any], *given: Any
+    label: Callable[..., Answer], preparation: Preparation, features: NDArray[Any], *given: Any
 ) -> Answer:
-    return label(prepare(features, standardised), *given)
+    return label(prepare(features, preparation), *given)
 
 
 def log_probabilities(model: ActionModel, features: NDArray[np.float32]) -> Tensor:

@@ -141,7 +141,7 @@ def learn_run(
             continue
         order, total = plans[model]
         own = [one for one in recordings if of_models.get(one.name) == model]
-        features = PreparedFeatures([one.features for one in own], recipe.dataset.standardise)
+        features = PreparedFeatures([one.features for one in own], recipe.preparation)
         labels = [known.get(one.name, np.full(one.n_frames, UNKNOWN)) for one in own]
         network = load_model(trained.checkpoint(model))
         progress("Training", 0, 1, "from corrections")

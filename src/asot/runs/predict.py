@@ -123,7 +123,7 @@ def predict_share(
     folder = PredictionFolder(out)
     checkpoints = {name: run.checkpoint(name) for name in networks}
     hashes = {name: file_hash(path) for name, path in checkpoints.items()}
-    segmenting = Segmenting(networks, folder, recipe.dataset.standardise, orders, hashes)
+    segmenting = Segmenting(networks, folder, recipe.preparation, orders, hashes)
     out.mkdir(parents=True, exist_ok=True)
     with in_turn(out / MADE):
         marks = segmenting.marks(recordings, chosen, known)

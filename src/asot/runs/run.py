@@ -35,7 +35,7 @@ from asot.files import write_json, write_text
 from asot.inputs.find import DESCRIPTION
 from asot.metrics import PUBLISHED, SCORE_TITLES
 from asot.model.notes import read_notes
-from asot.model.recipe import AUTO, DatasetSettings, Recipe
+from asot.model.recipe import AUTO, DatasetSettings, Preparation, Recipe
 from asot.progress import Progress, part_of, silent
 from asot.runs.predictions import DatasetSource, PredictionFolder
 from asot.schema import FileName, Positive, first_difference, read_json
@@ -71,7 +71,7 @@ class TrainingPlan:
     _digests: dict[str, list[bytes]] = field(default_factory=dict)
 
     def in_order(
-        self, name: str, standardised: bool, folder: Path | None = None
+        self, name: str, preparation: Preparation, folder: Path | None = None
     ) -> tuple[Recordings, PreparedFeatures]:
         """Return a model's recordings in the order in which they are learnt, and their features."""
         from asot.model.features import PreparedFeatures, digests
@@ -82,7 +82,7 @@ class TrainingPlan:
         made = self._digests[name]
         recordings = recordings[sorted(range(len(made)), key=made.__getitem__)]
         settings: Any = {"folder": folder, "digests": sorted(made)}
-        return recordings, PreparedFeatures(recordings.features, standardised, **settings)
+        return recordings, PreparedFeatures(recordings.features, preparation, **settings)
 
 
 class RunDescription(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -254,7 +254,7 @@ def plan_run(
             from asot.model.found import Found
             from asot.model.learners import begin_team
 
-            _, features = plan.in_order(name, recipe.dataset.standardise)
+            _, features = plan.in_order(name, recipe.preparation)
             report, kept = part_of(progress, index, list(groups)), Found(found)
             # Of recordings that were added later the known number says nothing.
             number = kept.look(NumberEvidence, f"{name} n_actions", features, seed)

@@ -19,6 +19,7 @@ from asot import __version__
 from asot.data import Recording, Recordings
 from asot.data.origin import Origin
 from asot.errors import SolverError, UnfinishedError
+from asot.model.recipe import Preparation
 from asot.processes import Died
 from asot.progress import Progress, silent
 from asot.remote import file_size
@@ -40,7 +41,7 @@ class Segmenting:
 
     models: Mapping[str, Any]
     folder: PredictionFolder
-    standardise: bool
+    preparation: Preparation
     orders: Mapping[str, Order | None] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
     drafts: PredictionFolder | None = None
@@ -56,7 +57,7 @@ class Segmenting:
             decoded = self.drafts.labels(one.name), self.drafts.assignment(one.name)
             steps = self.drafts.steps(one.name)
         else:
-            features = prepare(one.features, self.standardise)
+            features = prepare(one.features, self.preparation)
             if lacks_columns(one.origin):
                 # Frames keep the length that the network learnt with, as in dropout.
                 present = max(1, features.any(axis=0).sum())
@@ -137,7 +138,7 @@ class Segmenting:
             None if order is None else order.tolist(),
             _made_of(one) if origin is None else [origin.fingerprint, origin.extractor],
             None if known is None else hashlib.sha256(known.tobytes()).hexdigest(),
-            self.standardise,
+            self.preparation,
         ]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 

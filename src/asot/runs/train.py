@@ -84,7 +84,7 @@ def train_run(
             place = find_devices(device, devices)
             folder.begin(keep_names=goes_on)
         models: dict[str, str] = {}
-        standardise, drafts = recipe.dataset.standardise, PredictionFolder(out / DRAFTS)
+        preparation, drafts = recipe.preparation, PredictionFolder(out / DRAFTS)
 
         def show(model: Learner, n_learners: int) -> None:
             (name,) = plan.activities
@@ -93,10 +93,10 @@ def train_run(
                 # Alone in it, as what lies beside counts.
                 draft, early = (PredictionFolder(place / one) for one in ("draft", "predictions"))
                 models = dict.fromkeys(recordings.names, name)
-                Segmenting({name: model}, draft, standardise).write_all(recordings, models)
+                Segmenting({name: model}, draft, preparation).write_all(recordings, models)
                 order = choose_order(draft, recordings, plan.n_actions[name])
                 numbered = Segmenting(
-                    {name: model}, early, standardise, {name: order}, drafts=draft
+                    {name: model}, early, preparation, {name: order}, drafts=draft
                 )
                 numbered.write_all(recordings, models)
                 early.finish(plan.source, recordings, models)
@@ -117,12 +117,12 @@ def train_run(
             rest: Any = recordings, chosen, None, workers, tell
             # Names that people gave hold for the numbers of before.
             if order is None and not folder.named(activity):
-                Segmenting(by_name, drafts, standardise, {}, hashes).write_all(*rest)
+                Segmenting(by_name, drafts, preparation, {}, hashes).write_all(*rest)
                 order = choose_order(drafts, recordings, model.n_actions)
                 _renumber_pairs(out, activity, model, order)
                 keep_order(out, activity, order)
             orders = {activity: order}
-            Segmenting(by_name, folder, standardise, orders, hashes, drafts).write_all(*rest)
+            Segmenting(by_name, folder, preparation, orders, hashes, drafts).write_all(*rest)
             remove_folder(drafts.root)
             models |= chosen
         if is_helper:
@@ -162,7 +162,7 @@ def train_share(
             if run.checkpoint(name).is_file():
                 continue
             tell = part_of(progress, index, list(plan.activities))
-            _, features = plan.in_order(name, recipe.dataset.standardise, out)
+            _, features = plan.in_order(name, recipe.preparation, out)
             settled, _ = _settle(out, plan, name, recipe, features, seed, tell)
             make_log = _logger_maker(out, name, recipe, logger_name)
             kept = run.checkpoint(name).with_suffix("")
@@ -242,7 +242,7 @@ def fit_model(
             return None
         remove_folder(kept)
         return load_model(checkpoint)
-    recordings, features = plan.in_order(name, recipe.dataset.standardise, root)
+    recordings, features = plan.in_order(name, recipe.preparation, root)
     frame_rate = _frame_rate(plan.activities[name])
 
     make_log = _logger_maker(root, name, recipe, logger_name)
