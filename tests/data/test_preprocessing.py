@@ -83,7 +83,7 @@ def spikeless(rows: np.ndarray) -> np.ndarray:
         if np.count_nonzero(np.diff(own)) <= len(own) / 2:
             continue
         for at in range(len(own)):
-            if abs(own[at] - usual[at]) > 6 * usual.astype(np.float64).std() and rows[at].any():
+            if abs(own[at] - usual[at]) > 8 * usual.astype(np.float64).std() and rows[at].any():
                 column[at] = usual[at]
     return found
 

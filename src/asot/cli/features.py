@@ -43,7 +43,11 @@ SERIES: dict[str, tuple[type, str]] = {
     "skip_lines": (int, "Lines above the table in a text file; recognised unless given."),
     "columns": (str, "The columns, or points, to use; all unless given."),
     "window_s": (float, "Seconds of signal that each row describes; 0 for the plain signal."),
-    "smooth_s": (float, "Seconds of a moving median; 0 for none."),
+    "smooth_s": (
+        float,
+        "Seconds of a moving median; 0 for none. Unless given, single values that leap from those "
+        "beside them are taken out of signals before windows are made.",
+    ),
     "velocity": (bool, "Add the change a second: true or false."),
     "transposed": (bool, "Arrays are (columns, rows): true or false (unless given)."),
 }

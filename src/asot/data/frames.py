@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asot.errors import ArgumentError, require_integer
 
+Real = TypeVar("Real", bound=np.floating[Any])
 BLOCK = 2**22  # numbers that are held at once
-LEAP = 6.0  # deviations of a column, by which a spike leaps from both its neighbours
+LEAP = 8.0  # deviations of a column, by which a spike leaps from both its neighbours
 
 
 def stratified_frames(n_frames: int, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -173,22 +174,24 @@ def standardise(features: ArrayLike) -> NDArray[np.float32]:
     return result
 
 
-def without_spikes(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+def without_spikes(rows: NDArray[Real], *, zeros_stay: bool = True) -> NDArray[Real]:
     """Give values that leap from both their neighbours in time that of the nearer one.
 
-    A spike lies more than six deviations beyond what comes before and after it, as where a sensor
+    A spike lies more than eight deviations beyond what comes before and after it, as where a sensor
     or a tracker fails for a single frame. The deviation is that of the column after a median of
     three, which no spike widens. Columns that mostly stay as they are from frame to frame are left,
-    as single frames may be events there, and so are frames that are all zero.
+    as single frames may be events there.
 
     Parameters
     ----------
-    rows : (N, D) float32 array
-        Standardised features.
+    rows : (N, D) array of floats
+        Features, or signals; where they are NaN, they stay.
+    zeros_stay : bool
+        Whether frames that are all zero have no features, as where they are standardised.
 
     Returns
     -------
-    (N, D) float32 array
+    (N, D) array of the same dtype
         ``rows`` itself where nothing leaps.
 
     Examples
@@ -203,7 +206,7 @@ def without_spikes(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     step = max(1, BLOCK // width)
     blocks = np.split(np.arange(count), range(step, count, step))
 
-    def medians(at: NDArray[np.int64]) -> tuple[NDArray[np.float32], ...]:
+    def medians(at: NDArray[np.int64]) -> tuple[NDArray[Real], ...]:
         """Return some frames, those before them, and the medians of each with its neighbours."""
         before, own, after = (rows[last - abs(last - abs(at + away))] for away in (-1, 0, 1))
         return own, before, np.clip(own, np.minimum(before, after), np.maximum(before, after))
@@ -219,7 +222,9 @@ def without_spikes(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     result = rows
     for at in blocks:
         own, _, usual = medians(at)
-        leaps = (np.abs(own - usual) > reach) & own.any(axis=1, keepdims=True)
+        leaps = np.abs(own - usual) > reach
+        if zeros_stay:
+            leaps &= own.any(axis=1, keepdims=True)
         if leaps.any():
             result = rows.copy() if result is rows else result
             result[at] = np.where(leaps, usual, own)

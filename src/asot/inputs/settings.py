@@ -58,7 +58,9 @@ class SeriesSettings:
     # Seconds that a row of features describes by mean, deviation and octaves of energy; 0 for
     # plain signals.
     window_s: float | None = None
-    smooth_s: float | None = None  # seconds of a moving median over the signals; 0 for none
+    # Seconds of a moving median over the signals; 0 for none. Unless it is given, single values
+    # that leap from both their neighbours are taken out before windows of signals.
+    smooth_s: float | None = None
     velocity: bool = False  # add the change per second of each signal
     transposed: bool = False  # arrays are (columns, rows)
     egocentric: bool = True  # poses: give points by the middle and heading of their individual

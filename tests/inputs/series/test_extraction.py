@@ -92,6 +92,32 @@ def test_signals_become_windows(tmp_path: Path, rng: np.random.Generator) -> Non
     assert known.items() <= origin.extractor.items()
 
 
+def test_single_values_that_leap_are_taken_out_and_counted(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    clean = np.sin(np.arange(1000)[:, None] / [7, 9, 11]) + 0.1 * rng.normal(size=(1000, 3))
+    spiked = clean.copy()
+    at = rng.choice(np.arange(2, 998, 3), 30, replace=False)
+    spiked[at, rng.integers(2, size=30)] += rng.choice([-1, 1], 30) * rng.uniform(30, 1e5, 30)
+    spiked[at[0]] = 1e6, 1e6, clean[at[0], 2]
+    features = {}
+    for name, values, smooth_s, remarks in (
+        ("clean", clean, None, 0),
+        ("spiked", spiked, None, 1),
+        ("kept", spiked, 0.0, 0),
+    ):
+        path = log(tmp_path / f"{name}.csv", values, rate=50)
+        settings = SeriesSettings(smooth_s=smooth_s)
+        origin = extract_series(path, tmp_path / "data", name, settings)
+        assert len(origin.remarks) == remarks
+        assert all(one.startswith("31 values (1.03 %) leapt from") for one in origin.remarks)
+        features[name] = arrays(tmp_path / "data", name)[0]
+    near = np.abs(features["spiked"] - features["clean"])
+    assert near.max() < 0.1 * np.abs(features["kept"] - features["clean"]).max()
+    assert np.median(near) < 0.05
+    np.testing.assert_allclose(features["spiked"][:, 2::3], features["clean"][:, 2::3], rtol=1e-5)
+
+
 def test_ready_features_stay_as_they_are(tmp_path: Path, rng: np.random.Generator) -> None:
     values = rng.normal(size=(40, 64)).astype(np.float32)
     np.save(tmp_path / "a.npy", values)

@@ -20,6 +20,7 @@ from asot.inputs.poses.headers import doubt
 from asot.inputs.poses.read import kind_of, read_pose
 from asot.inputs.series.signals import (
     Series,
+    level_spikes,
     octaves,
     pick,
     resample,
@@ -34,7 +35,7 @@ from asot.inputs.shared import Look, without
 from asot.text import plural
 
 # Counted up when the same file and settings give other features than before.
-VERSION = 3
+VERSION = 4
 SHOWN_RATE = 30.0  # rows a second, enough to see a movement
 READY_COLUMNS = 64  # a table as wide as this holds features already
 _LEAST_IN_WINDOW = 8  # samples; two octaves
@@ -166,7 +167,7 @@ class SeriesExtractor:
         if len(values) < 2:
             lasts = f"lasts {series.duration:.3g} s, too short for 2 of {plan.frame_rate:g} rows"
             raise FileError.at(path, f"{lasts} a second")
-        remarks = list(series.remarks)
+        remarks = list(made.remarks)
         if self.partly and self.columns is not None:
             remarks += without(kind, self.columns, found)
         poses = kind == "pose" and settings.egocentric
@@ -249,7 +250,13 @@ def _plan(row_rate: float, width: int, kind: str, settings: SeriesSettings) -> P
 
 
 def prepare(series: Series, kind: OfTable, plan: Preparation, settings: SeriesSettings) -> Series:
-    """Smooth a series, add what the settings ask for, and cut it into windows or rows."""
+    """Smooth a series, add what the settings ask for, and cut it into windows or rows.
+
+    Before windows of signals of which nothing is said, single values that leap are taken out: a
+    window would spread them. Rows of slow sensors may be events, and are left.
+    """
+    if plan.window_s and settings.smooth_s is None and not plan.smooth_s:
+        series = level_spikes(series)
     series = smooth(series, plan.smooth_s)
     if kind == "pose":
         series = egocentric(series, settings.body_axis) if settings.egocentric else series

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from asot.data.frames import window_features
+from asot.data.frames import window_features, without_spikes
 from asot.errors import ArgumentError, FileError, require_number
 from asot.inputs.shared import match_columns
 from asot.text import listing, plural, were
@@ -111,19 +111,37 @@ def fill_gaps(
         lengths = times[edges[1::2]] - times[edges[::2]]
         if lengths.max() > longest:
             longest, longest_in = float(lengths.max()), names_kept[position]
-    counts = missing.sum(axis=0)
-    total = int(counts.sum())
+    total = int(missing.sum())
     if total:
-        worst = np.argsort(-counts, kind="stable")[:3]
-        shown = ", ".join(f"{names_kept[i]} {counts[i]:,}" for i in worst if counts[i])
-        if np.count_nonzero(counts) > 3:
-            shown = f"most in {shown}"
-        counted = f"{plural(total, 'value')} ({100 * total / missing.size:.3g} %)"
-        remark = f"{counted} {were(total)} {what} and {were(total)} filled in: {shown}"
+        counted, where = _counted(missing, names_kept)
+        remark = f"{counted} {were(total)} {what} and {were(total)} filled in: {where}"
         if longest > _LONG_GAP:
             remark += f"; the longest gap lasts {longest:.1f} s, in {longest_in}"
         remarks.append(remark + ".")
     return filled, names_kept, remarks
+
+
+def _counted(found: NDArray[np.bool_], columns: Sequence[str]) -> tuple[str, str]:
+    """Say how many values of (N, D) were found, and in which columns most."""
+    counts, total = found.sum(axis=0), int(found.sum())
+    worst = np.argsort(-counts, kind="stable")[:3]
+    shown = ", ".join(f"{columns[i]} {counts[i]:,}" for i in worst if counts[i])
+    if np.count_nonzero(counts) > 3:
+        shown = f"most in {shown}"
+    return f"{plural(total, 'value')} ({100 * total / found.size:.3g} %)", shown
+
+
+def level_spikes(series: Series) -> Series:
+    """Give single values that leap from both those beside them that of the nearer one.
+
+    A remark says how many. See :func:`asot.data.frames.without_spikes`.
+    """
+    values = without_spikes(series.values, zeros_stay=False)
+    if values is series.values:
+        return series
+    counted, where = _counted(np.abs(values - series.values) > 0, series.columns)
+    remark = f"{counted} leapt from those before and after, and took the nearer of these: {where}."
+    return replace(series, values=values, remarks=(*series.remarks, remark))
 
 
 def pick(path: Path, series: Series, columns: Sequence[str], partly: bool = False) -> Series:
