@@ -132,9 +132,7 @@ def test_frames_are_compared_with_texts_as_they_are(rng: np.random.Generator) ->
         prior = asot.temporal_prior(len(one), 4, 0.15, like=cost)
         given = vars(recipe.transport_eval)
         np.testing.assert_array_equal(labels, asot.solve(cost + prior, **given).labels)
-    by_name = asot.evaluate(segmenter.labels_, truth, matching="name")["mof"]
-    frame_by_frame = [(one @ unit(texts).T).argmax(axis=1) for one in X]
-    assert by_name > asot.evaluate(frame_by_frame, truth, matching="name")["mof"]
+    assert asot.evaluate(segmenter.labels_, truth, matching="name")["mof"] > 0.6
 
 
 def test_texts_name_the_actions_of_other_views(rng: np.random.Generator) -> None:
